@@ -1,0 +1,1 @@
+"""Replicas of runtimes: what makes the pictures; knows no queue and no HTTP API."""

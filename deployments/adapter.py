@@ -1,0 +1,92 @@
+"""The seam for a new runtime: subclass `Adapter` in ``deployments/runtimes/<type>``."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from deployments.fields import image_links
+from models.progress import Progress
+from models.task import Kind, Task
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Artifact:
+    """One output of a task, as the runtime made it."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The runtime's whole answer, for the task's ``.out``.
+
+    Where the runtime gave an artifact's bytes, ``body`` (otherwise JSON) holds the `Artifact`
+    itself; its URI is written in its place.
+    """
+
+    body: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeSpec:
+    """What an adapter is told about the runtime it speaks for."""
+
+    name: str
+    checkpoint: str | None = None
+    """File name of the checkpoint to load first and for tasks that name none."""
+    dynamic: bool = False
+    """Whether a task may ask for another checkpoint."""
+    checkpoints: Path | None = None
+    """The folder of weights, laid out as the model bucket (``Stable-diffusion/``, ``Lora/`` …)."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The adapter's own settings; it refuses what it does not know with `SettingsError`."""
+
+
+class Adapter(ABC):
+    """Speaks one backend's API. Made once in a replica; `ready` is awaited before any task.
+
+    Errors: `TaskFailed` when the backend refuses the task (nothing would change in another
+    try), `RuntimeUnavailable` when the backend is gone or out of memory.
+    """
+
+    kinds: ClassVar[frozenset[Kind]]
+    """What it can do."""
+
+    slots: int = 1
+    """How many tasks it can run at once."""
+
+    def __init__(self, spec: RuntimeSpec) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Return when a task can be run."""
+
+    @abstractmethod
+    def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncIterator[Progress | Artifact | Answer]:
+        """Run the task: its progress, its artifacts in order of generation, last the answer.
+
+        ``inputs`` holds the bytes of every link that `links` found. Cancelling the iteration
+        stops the work within a step.
+        """
+
+    def links(self, task: Task) -> Iterable[str]:
+        """The links in the task's content that stand for pictures."""
+        return image_links(task.content)
+
+    async def load(self, task: Task) -> None:
+        """Make the checkpoint that the task asks for the current one.
+
+        Raises:
+            TaskFailed: there is no such checkpoint; the message lists what there is.
+        """
+
+    async def interrupt(self) -> None:
+        """Stop what runs, within a step."""
+
+    async def close(self) -> None:
+        """Let go of everything."""

@@ -1,0 +1,1 @@
+"""One module or package a runtime type, found by its name."""

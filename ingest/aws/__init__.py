@@ -1,0 +1,1 @@
+"""The ports on AWS, on aiobotocore; nothing else imports its SDK."""

@@ -1,0 +1,60 @@
+"""Every error of the platform.
+
+AtelierError
+├── SettingsError           the configuration is wrong
+├── Unavailable             a part we depend on did not answer; wait and try again
+└── TaskError
+    ├── InvalidTask         dead-lettered, or refused at the door
+    ├── TaskFailed          reported at once, never retried
+    │   └── InputRefused    a link was not fetched
+    └── RuntimeUnavailable  handed back and tried again
+"""
+
+from typing import Any
+
+
+class AtelierError(Exception):
+    """Something in the platform went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class SettingsError(AtelierError):
+    """The configuration is wrong."""
+
+
+class Unavailable(AtelierError):
+    """A service that the platform stands on did not answer."""
+
+
+class TaskError(AtelierError):
+    """A task could not be brought to its end."""
+
+
+class InvalidTask(TaskError):
+    """The message is not a task."""
+
+
+class TaskFailed(TaskError):
+    """The runtime refused the task; trying again would end the same way."""
+
+    def __init__(self, message: str | None = None, *, reason: Any = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """The runtime's own answer (any JSON), for the task's ``.out``."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _failed_again, (type(self), str(self), self.reason)
+
+
+class InputRefused(TaskFailed):
+    """A link in the task was not fetched."""
+
+
+class RuntimeUnavailable(TaskError):
+    """The runtime did not answer; another try may find it."""
+
+
+def _failed_again(kind: type[TaskFailed], message: str, reason: Any) -> TaskFailed:
+    return kind(message, reason=reason)

@@ -1,0 +1,34 @@
+"""The wire form of a report on the results topic, and the ``.out`` of a failed task."""
+
+import json
+from typing import Any
+
+from models.report import Report, Status
+from models.task import Task
+
+
+def notification(task: Task, report: Report) -> str:
+    """The JSON text that subscribers of the results topic receive (contract 1.9)."""
+    known = {"runtime": report.runtime, "id": report.id, "status": report.status.value}
+    last = {"context": task.context, "submission": report.submission}
+    if not report.ended:  # the optional start event has no result yet
+        return json.dumps(known | last)
+    told = {
+        "result": report.status is Status.COMPLETED,
+        "image_url": list(report.artifacts),
+        "output_url": report.output,
+    }
+    return json.dumps(known | told | last)
+
+
+def failure_output(task: Task, report: Report) -> dict[str, Any]:
+    """The ``.out`` of a failed task, in the shape that the Web UI's answer has (contract 1.8)."""
+    failure = report.failure
+    parameters = {
+        "id_task": task.id,
+        "status": 0,
+        "error_msg": failure.message if failure else report.status.value,
+        "error": failure.kind if failure else report.status.value,
+        "reason": failure.reason if failure else None,
+    }
+    return {"images": [""], "parameters": parameters, "info": ""}

@@ -1,0 +1,96 @@
+"""A report: what is known of a task now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from models.errors import TaskError
+from models.task import Task
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a task failed."""
+
+    kind: str
+    """Name of the error's class, such as ``TaskFailed``."""
+    message: str
+    reason: Any = None
+    """The runtime's own answer, any JSON."""
+
+    @classmethod
+    def of(cls, error: TaskError) -> "Failure":
+        reason = getattr(error, "reason", None)
+        return cls(kind=_cause(error), message=str(error), reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What is known of one submission."""
+
+    submission: str
+    id: str
+    runtime: str
+    status: Status
+    attempt: int = 0
+    """How many times it was started."""
+    artifacts: tuple[str, ...] = ()
+    """``s3://`` URIs in the order of generation."""
+    output: str | None = None
+    """``s3://`` URI of its ``.out``."""
+    failure: Failure | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
+    told: bool = False
+    """Whether its notification was published."""
+
+    @classmethod
+    def of(cls, task: Task, status: Status, attempt: int = 0) -> "Report":
+        return cls(
+            submission=task.submission,
+            id=task.id,
+            runtime=task.runtime,
+            status=status,
+            attempt=attempt,
+        )
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    def completed(
+        self, artifacts: tuple[str, ...], output: str, seconds: Mapping[str, float]
+    ) -> "Report":
+        return replace(
+            self, status=Status.COMPLETED, artifacts=artifacts, output=output, seconds=seconds
+        )
+
+    def failed(self, error: TaskError, output: str | None = None) -> "Report":
+        return replace(self, status=Status.FAILED, failure=Failure.of(error), output=output)
+
+    def log_context(self) -> Mapping[str, Any]:
+        return {
+            "task": self.id,
+            "submission": self.submission,
+            "runtime": self.runtime,
+            "status": self.status.value,
+            "attempt": self.attempt,
+        }
+
+
+def _cause(error: TaskError) -> str:
+    # Ray hands an error back as a subclass made up on the fly; its plain name is ours.
+    named = next(c for c in type(error).__mro__ if c.__module__ == TaskError.__module__)
+    return named.__name__

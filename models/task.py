@@ -1,0 +1,70 @@
+"""A task: one request for pictures, and where its artifacts go."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from models.errors import InvalidTask
+
+
+class Kind(StrEnum):
+    """What a task asks for; on the wire ``tasktype``."""
+
+    TEXT_TO_IMAGE = "text-to-image"
+    IMAGE_TO_IMAGE = "image-to-image"
+    EXTRA_SINGLE_IMAGE = "extra-single-image"
+    EXTRA_BATCH_IMAGES = "extra-batch-images"
+    PIPELINE = "pipeline"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Kind | None":
+        # The reference agent answers only to the singular, its guide writes the plural.
+        return cls.EXTRA_BATCH_IMAGES if value == "extra-batch-image" else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One submission of a request for pictures."""
+
+    submission: str
+    """Identity of this sending: the same in every redelivery, new in every resubmission."""
+    id: str
+    """The client's name for it; may be used again."""
+    runtime: str
+    kind: str
+    """A value of `Kind`, or a word that no runtime knows (then the task fails)."""
+    prefix: str = ""
+    content: Any = field(default_factory=dict)
+    """The runtime's own request: any JSON."""
+    context: Any = field(default_factory=dict)
+    """The client's own words, echoed in the notification: any JSON."""
+
+    @property
+    def folder(self) -> str:
+        """The key under which all objects of this id lie, without a slash at its end."""
+        return f"{self.prefix}/{self.id}" if self.prefix else self.id
+
+    @property
+    def stem(self) -> str:
+        """Start of every key of this submission: a retry overwrites, a resubmission does not."""
+        r4 = hashlib.sha256(self.submission.encode()).hexdigest()[:4]
+        return f"{self.folder}/{self.id}-{r4}"
+
+    def log_context(self) -> Mapping[str, str]:
+        return {"task": self.id, "submission": self.submission, "runtime": self.runtime}
+
+
+def clean_prefix(prefix: str) -> str:
+    """Collapse slashes; refuse to leave the folder.
+
+    Raises:
+        InvalidTask: a segment is ``..``, or a control character is in it.
+    """
+    parts = [part for part in prefix.split("/") if part]
+    if ".." in parts or "." in parts:
+        raise InvalidTask(f"prefix {prefix!r} has a '.' or '..' segment")
+    if any(ord(char) < ord(" ") for char in prefix):
+        raise InvalidTask(f"prefix {prefix!r} has a control character")
+    return "/".join(parts)

@@ -1,0 +1,1 @@
+"""The HTTP front, and the one place where everything is put together."""
