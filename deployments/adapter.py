@@ -1,7 +1,7 @@
 """The seam for a new runtime: subclass `Adapter` in ``deployments/runtimes/<type>``."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,7 +67,7 @@ class Adapter(ABC):
     @abstractmethod
     def run(
         self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncIterator[Progress | Artifact | Answer]:
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
         """Run the task: its progress, its artifacts in order of generation, last the answer.
 
         ``inputs`` holds the bytes of every link that `links` found. Cancelling the iteration
@@ -87,6 +87,9 @@ class Adapter(ABC):
 
     async def interrupt(self) -> None:
         """Stop what runs, within a step."""
+
+    async def check(self) -> None:
+        """Raise where no further task can be run: the replica is replaced."""
 
     async def close(self) -> None:
         """Let go of everything."""

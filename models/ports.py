@@ -1,7 +1,7 @@
 """The outside world in a few verbs; each is implemented in memory and on AWS."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.progress import Progress
@@ -108,7 +108,7 @@ class Runner(ABC):
     """A runtime's replicas as the worker sees them."""
 
     @abstractmethod
-    def run(self, task: Task, attempt: int) -> AsyncIterator[Progress | Report]:
+    def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
         """Run it, telling progress and last its report.
 
         Raises:

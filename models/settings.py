@@ -94,6 +94,8 @@ class Tasks(_Part):
     """A message of a dead worker comes back after so long; renewed at a third of it."""
     deadline_seconds: Positive = 600
     """The longest run of one task in a runtime."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 110
+    """What a replica that goes away has for the tasks it runs; then they are handed back."""
     max_payload_bytes: Positive = 2**20
     notify_running: bool = False
     """Whether a notification says that a task was started."""

@@ -1,0 +1,53 @@
+"""A runtime as a Serve deployment: how many replicas, and what each of them gets."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from ray import serve
+from ray.serve import Application
+
+from deployments.replica import Replica
+from models.progress import Progress
+from models.report import Report
+from models.settings import Runtime
+from models.task import Task
+
+MakeReplica = Callable[[], Awaitable[Replica]]
+
+
+class ServedReplica:
+    """A replica under Serve: constructed means ready to run a task."""
+
+    async def __init__(self, make: MakeReplica) -> None:  # type: ignore[misc] # Serve awaits it
+        self.replica = await make()
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        async for said in self.replica.run(task, attempt):
+            yield said
+
+    async def check_health(self) -> None:
+        await self.replica.adapter.check()
+
+    async def __del__(self) -> None:  # Serve awaits it when it drains a replica
+        replica = getattr(self, "replica", None)
+        if replica is not None:
+            await replica.close()
+
+
+def deploy(runtime: Runtime, make: MakeReplica, *, drain_seconds: float) -> Application:
+    """The Serve application of one runtime's replicas."""
+    threads = str(max(1, int(runtime.cpus)))  # more threads than cores make torch many times slower
+    deployment = serve.deployment(
+        ServedReplica,
+        name=runtime.name,
+        num_replicas=runtime.replicas,
+        max_ongoing_requests=runtime.admit,
+        ray_actor_options={
+            "num_cpus": runtime.cpus,
+            "num_gpus": runtime.gpus,
+            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": threads}},
+        },
+        health_check_period_s=5,
+        graceful_shutdown_timeout_s=drain_seconds,
+        graceful_shutdown_wait_loop_s=0.2,
+    )
+    return deployment.bind(make)

@@ -1,0 +1,147 @@
+"""A replica: one adapter with its GPU; inputs, checkpoint, run, artifacts stored, a report."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from deployments.adapter import Adapter, Answer, Artifact
+from deployments.artifacts import sniff
+from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
+from models.ports import Objects
+from models.progress import Progress
+from models.report import Report, Status
+from models.task import Task
+
+log = logging.getLogger("ray.serve.atelier.replica")
+
+
+class Fetcher(Protocol):
+    """What gets the bytes behind a task's links."""
+
+    async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]: ...
+
+    async def close(self) -> None: ...
+
+
+class Replica:
+    """Runs tasks on one adapter: as many at once as it has slots, with their I/O around it."""
+
+    def __init__(
+        self, *, adapter: Adapter, inputs: Fetcher, objects: Objects, output: str, deadline: float
+    ) -> None:
+        self.adapter = adapter
+        self.inputs = inputs
+        self.objects = objects
+        self.output = output
+        """``s3://`` URI of the bucket of artifacts."""
+        self.deadline = deadline
+        """Seconds of the longest run."""
+        self.gpu = asyncio.Semaphore(adapter.slots)
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        """Run a task, telling progress and last its report; a refusal is a report.
+
+        Raises:
+            RuntimeUnavailable: the backend or the store is away; another try may end better.
+        """
+        made = _Made(task)
+        report = Report.of(task, Status.RUNNING, attempt)
+        try:
+            inputs = await self.inputs.fetch(self.adapter.links(task))
+            made.took("inputs")
+            async with self.gpu:
+                made.took("wait")
+                async with asyncio.timeout(self.deadline):
+                    await self.adapter.load(task)
+                made.took("load")
+                async with aclosing(self._steps(task, inputs)) as steps:
+                    async for step in steps:
+                        if isinstance(step, Progress):
+                            yield step
+                        else:
+                            made.keep(step)
+                made.took("run")
+            uris = await self._store(made)
+            made.took("store")
+            yield report.completed(uris, f"{self.output}/{task.stem}.out", made.seconds)
+        except TaskFailed as exc:
+            yield report.failed(exc)
+        except Unavailable as exc:
+            raise RuntimeUnavailable(str(exc)) from exc
+
+    async def close(self) -> None:
+        await self.adapter.close()
+        await self.inputs.close()
+
+    async def _steps(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        """The adapter's steps, none after the deadline."""
+        end = asyncio.get_running_loop().time() + self.deadline
+        async with aclosing(self.adapter.run(task, inputs)) as steps:
+            while True:
+                try:
+                    async with asyncio.timeout_at(end):  # never around a yield
+                        step = await anext(steps, None)
+                except TimeoutError:
+                    await self.adapter.interrupt()
+                    raise TaskFailed(
+                        f"stopped after {self.deadline:g} s, the most that a task may run"
+                        " (tasks.deadlineSeconds)"
+                    ) from None
+                if step is None:
+                    return
+                yield step
+
+    async def _store(self, made: "_Made") -> tuple[str, ...]:
+        """Store the artifacts and the answer, all at once; the URIs of the artifacts."""
+        stem = f"{self.output}/{made.task.stem}"
+        kinds = [sniff(artifact.data) for artifact in made.artifacts]
+        uris = [f"{stem}-{n}{kind.extension}" for n, kind in enumerate(kinds, start=1)]
+        out = _rendered(made.answer, made.artifacts, uris)
+        puts = [
+            self.objects.put(uri, artifact.data, kind.content_type)
+            for uri, artifact, kind in zip(uris, made.artifacts, kinds, strict=True)
+        ]
+        await asyncio.gather(*puts, self.objects.put(f"{stem}.out", out, "application/json"))
+        return tuple(uris)
+
+
+@dataclass
+class _Made:
+    """What a task has come to so far."""
+
+    task: Task
+    artifacts: list[Artifact] = field(default_factory=list)
+    answer: Any = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.monotonic)
+
+    def keep(self, step: Artifact | Answer) -> None:
+        match step:
+            case Artifact():
+                self.artifacts.append(step)
+            case Answer():
+                self.answer = step.body
+
+    def took(self, stage: str) -> None:
+        now = time.monotonic()
+        self.seconds[stage] = round(now - self._since, 4)
+        self._since = now
+
+
+def _rendered(answer: Any, artifacts: Sequence[Artifact], uris: Sequence[str]) -> bytes:
+    """The answer as JSON, each artifact in it as its URI."""
+    places = {id(artifact): uri for artifact, uri in zip(artifacts, uris, strict=True)}
+
+    def place(value: Any) -> str:
+        if isinstance(value, Artifact):
+            return places[id(value)]
+        raise TypeError(f"the runtime's answer holds a {type(value).__name__}")
+
+    return json.dumps(answer, default=place).encode()

@@ -1,0 +1,79 @@
+"""From a delivery to a task: unwraps SNS, follows a payload's pointer, finds the submission."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import InvalidTask
+from models.ports import Delivery, Objects
+from models.task import Task
+from models.wire import pointed_uri, task_of
+
+_SUBMISSION = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Opens the deliveries of one runtime's queue."""
+
+    runtime: str
+    objects: Objects
+    payloads: str
+    """``s3://`` URI under which payloads too large for a message lie; no other is followed."""
+    limit: int
+    """Bytes of the largest payload."""
+
+    async def open(self, delivery: Delivery) -> Task:
+        """The task in it.
+
+        Raises:
+            InvalidTask: there is none, and another delivery would be the same.
+            Unavailable: its payload could not be fetched now.
+        """
+        text, attributes, message_id = _unwrapped(delivery)
+        body = _parsed(text)
+        uri = pointed_uri(body)
+        if uri is not None:
+            body = _parsed(await self._payload(uri))
+        given = attributes.get("submission", "")
+        submission = given if _SUBMISSION.fullmatch(given) else message_id
+        return task_of(body, runtime=self.runtime, submission=submission)
+
+    async def _payload(self, uri: str) -> bytes:
+        if not uri.startswith(self.payloads):
+            raise InvalidTask(f"payload {uri} is not under {self.payloads}")
+        try:
+            payload = await self.objects.get(uri, limit=self.limit)
+        except ValueError:
+            raise InvalidTask(f"payload {uri} is over {self.limit} bytes") from None
+        if payload is None:
+            raise InvalidTask(f"payload {uri} is missing")
+        return payload
+
+
+def _unwrapped(delivery: Delivery) -> tuple[str, dict[str, str], str]:
+    """Text, attributes and id of the message, delivered raw or in SNS's own JSON."""
+    outer = _parsed(delivery.body)
+    match outer:
+        case {"Type": "Notification", "Message": str(text), "MessageId": str(message_id)}:
+            return text, _attributes(outer.get("MessageAttributes")), message_id
+        case _:
+            return delivery.body, dict(delivery.attributes), delivery.id
+
+
+def _attributes(given: Any) -> dict[str, str]:
+    if not isinstance(given, dict):
+        return {}
+    return {
+        name: value["Value"]
+        for name, value in given.items()
+        if isinstance(value, dict) and isinstance(value.get("Value"), str)
+    }
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidTask(f"not JSON: {exc}") from None

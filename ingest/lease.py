@@ -1,0 +1,45 @@
+"""A lease: a delivery stays invisible to other workers while this one works on it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from models.errors import RuntimeUnavailable, Unavailable
+from models.ports import Delivery, Queue
+
+log = logging.getLogger("ray.serve.atelier.ingest")
+
+
+@asynccontextmanager
+async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[None]:
+    """Renew at a third of a fixed period; hand back at once when the runtime or we go away.
+
+    Any other error leaves it to lapse, so that a delivery which breaks us comes back slowly.
+    """
+    renewal = asyncio.create_task(_renew(queue, delivery, seconds))
+    try:
+        yield
+    except (RuntimeUnavailable, asyncio.CancelledError):
+        await _hand_back(queue, delivery)
+        raise
+    finally:
+        renewal.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewal
+
+
+async def _renew(queue: Queue, delivery: Delivery, seconds: int) -> None:
+    while True:
+        await asyncio.sleep(seconds / 3)
+        try:
+            await queue.extend(delivery, seconds)
+        except Unavailable as exc:  # two more renewals fit in before it lapses
+            log.warning("lease_not_renewed", extra={"message_id": delivery.id, "why": str(exc)})
+
+
+async def _hand_back(queue: Queue, delivery: Delivery) -> None:
+    try:
+        await queue.extend(delivery, 0)
+    except Unavailable as exc:
+        log.warning("not_handed_back", extra={"message_id": delivery.id, "why": str(exc)})

@@ -1,0 +1,145 @@
+"""A task as a message on the tasks topic, and the pointer that stands for a large one.
+
+Knows the form; who publishes, stores and fetches it is left to others.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from models.errors import InvalidTask
+from models.task import Kind, Task, clean_prefix
+
+LARGEST = 256 * 1024
+"""Bytes that SNS takes in one message, its attributes included."""
+
+SUBMISSION = "submission"
+"""The attribute that carries a task's identity."""
+
+_POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
+_OLD_POINTER = "com.amazon.sqs.javamessaging.MessageS3Pointer"
+_LONGEST_KEY = 1024  # bytes of an S3 key
+_LONGEST_ENDING = 32  # "-1a2b-1000.safetensors" and some
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What is published on the tasks topic."""
+
+    body: Any
+    attributes: Mapping[str, str]
+    """String attributes, by which the topic finds the runtime's queue."""
+
+    @cached_property
+    def text(self) -> str:
+        return json.dumps(self.body)
+
+    @property
+    def size(self) -> int:
+        """Bytes as SNS counts them: text, and each attribute's name, type and value."""
+        named = "".join(f"{name}String{value}" for name, value in self.attributes.items())
+        return len(self.text.encode()) + len(named.encode())
+
+    def sent_as(self, submission: str) -> "Message":
+        return replace(self, attributes={**self.attributes, SUBMISSION: submission})
+
+    def stored_at(self, uri: str) -> "Message":
+        """The message that points to this one's text, stored under an ``s3://`` URI."""
+        stored = {"ExtendedPayloadSize": str(len(self.text.encode()))}
+        return Message(body=pointer_to(uri), attributes={**self.attributes, **stored})
+
+
+def pointer_to(uri: str) -> list[Any]:
+    """The body that stands for a stored one, in the form of AWS's extended client libraries."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return [_POINTER, {"s3BucketName": bucket, "s3Key": key}]
+
+
+def pointed_uri(body: Any) -> str | None:
+    """Where the body that a pointer stands for is stored; None if it is no pointer."""
+    match body:
+        case [str(name), {"s3BucketName": str(bucket), "s3Key": str(key)}] if _is_pointer(name):
+            return f"s3://{bucket}/{key}"
+        case _:
+            return None
+
+
+def task_of(body: Any, *, runtime: str, submission: str) -> Task:
+    """The task in a message's body, for the runtime that consumes it.
+
+    Raises:
+        InvalidTask: it is not a task, or its artifacts could not be stored.
+    """
+    metadata = _metadata(body)
+    task = Task(
+        submission=submission,
+        id=_id(metadata.get("id")),
+        runtime=runtime,
+        kind=_kind(metadata.get("tasktype")),
+        prefix=_prefix(metadata.get("prefix")),
+        content=body["content"],
+        context=metadata.get("context", {}),
+    )
+    _check_keys(task)
+    return task
+
+
+def _is_pointer(name: str) -> bool:
+    return name in (_POINTER, _OLD_POINTER)
+
+
+def _metadata(body: Any) -> Mapping[str, Any]:
+    match body:
+        case {"metadata": dict() as metadata, "content": _}:
+            return metadata
+        case {"metadata": dict()}:
+            raise InvalidTask("content is missing")
+        case {"metadata": _}:
+            raise InvalidTask("metadata is not an object")
+        case dict():
+            raise InvalidTask("metadata is missing")
+        case _:
+            raise InvalidTask("the message is not an object")
+
+
+def _id(given: Any) -> str:
+    match given:
+        case None | "":
+            raise InvalidTask("metadata.id is missing")
+        case str() | int() | float():
+            return str(given)
+        case _:
+            raise InvalidTask("metadata.id is not a word")
+
+
+def _kind(given: Any) -> str:
+    """Its one spelling; a word that no runtime knows stays, and fails there."""
+    if not isinstance(given, str):
+        return ""
+    try:
+        return Kind(given).value
+    except ValueError:
+        return given
+
+
+def _prefix(given: Any) -> str:
+    """A publisher may leave it out; null and "" mean the same."""
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise InvalidTask("metadata.prefix is not a string")
+    return clean_prefix(given)
+
+
+def _check_keys(task: Task) -> None:
+    """Every key of its artifacts must be one that S3 takes and that stays in its folder."""
+    if clean_prefix(task.folder) != task.folder:
+        raise InvalidTask(f"metadata.id {task.id!r} has empty segments")
+    try:
+        longest = len(task.stem.encode()) + _LONGEST_ENDING
+    except UnicodeEncodeError:
+        raise InvalidTask("metadata.id or metadata.prefix is not Unicode text") from None
+    if longest > _LONGEST_KEY:
+        raise InvalidTask("metadata.id and metadata.prefix are too long for an S3 key")

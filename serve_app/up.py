@@ -1,0 +1,201 @@
+"""Everything on one machine: the embedded AWS, a local Ray, the application; then wait."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import AtelierError, SettingsError
+from models.settings import Settings
+from serve_app.embedded import EmbeddedAws, provisioned
+
+_DRAIN_SECONDS = 5.0
+_READY_SECONDS = 300.0
+_KEY = "local"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the platform is, for those who use it."""
+
+    url: str
+    aws_endpoint: str
+    api_key: str
+    tasks_topic: str
+    results_topic: str
+    output_bucket: str
+    dashboard: str
+    dashboard_token: str
+    """Path of the file with the token that the dashboard asks for."""
+    seconds: float
+    """What the start took."""
+
+
+def up(
+    config: Annotated[Path, typer.Option(help="The config.yaml.")] = Path("config.yaml"),
+    port: Annotated[int, typer.Option(help="HTTP port of the platform.")] = 8000,
+    aws_port: Annotated[int, typer.Option(help="Port of the embedded AWS; 0: a free one.")] = 4566,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Start the platform on this machine and keep it until Ctrl-C."""
+    began = time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    try:
+        with ExitStack() as stack:
+            address = _start(stack, _settings(config), port, aws_port, began)
+            _show(address, as_json=as_json)
+            while True:
+                signal.pause()
+    except AtelierError as exc:
+        typer.secho(f"atelier up: {exc}", fg="red", err=True)
+        raise typer.Exit(2) from None
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Unwind what was started; a second signal finds that already under way."""
+    del number, frame
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _settings(config: Path) -> Settings:
+    """The file's settings, with what a laptop needs where the file says nothing."""
+    settings = Settings.read(config)
+    args: dict[str, Any] = {}
+    if not settings.api_keys:
+        args["apiKeys"] = [{"name": "local", "key": _KEY}]
+    if settings.checkpoints is not None:  # replicas run in another folder
+        args["checkpoints"] = str(settings.checkpoints.expanduser().absolute())
+    args["tasks"] = {"drainSeconds": min(_DRAIN_SECONDS, settings.tasks.drain_seconds)}
+    return Settings.read(config, args)
+
+
+def _start(stack: ExitStack, settings: Settings, port: int, aws_port: int, began: float) -> Address:
+    _check_port(port)
+    home = stack.enter_context(_home())
+    aws = stack.enter_context(EmbeddedAws(port=aws_port, log=home / "aws.log"))
+    os.environ.update(aws.environment)
+    provisioned(settings)
+    dashboard = stack.enter_context(_ray(settings, home))
+    stack.enter_context(_serve(settings, port))
+    return Address(
+        url=f"http://127.0.0.1:{port}",
+        aws_endpoint=aws.endpoint,
+        api_key=settings.api_keys[0].key.get_secret_value(),
+        tasks_topic=settings.arn("sns", settings.tasks_topic),
+        results_topic=settings.arn("sns", settings.results_topic),
+        output_bucket=settings.output_bucket,
+        dashboard=dashboard,
+        dashboard_token=str(home / "ray-token"),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            raise SettingsError(
+                f"port {port}: {exc.strerror}; choose another with --port"
+            ) from None
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """A folder for this run's sockets, logs and token; short, as sockets' paths must be."""
+    home = Path(tempfile.mkdtemp(prefix="atelier-"))
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _ray(settings: Settings, home: Path) -> Iterator[str]:
+    """A Ray of our own, on loopback; its dashboard's URL."""
+    _make_token(home / "ray-token")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray  # noqa: PLC0415 - two seconds, and it reads the environment
+
+    # On a laptop the replicas share what cores there are.
+    cpus = sum(r.replicas * r.cpus for r in settings.models_runtime) + 1
+    context = ray.init(
+        address="local",
+        num_cpus=max(os.cpu_count() or 1, int(cpus) + 1),
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        _node_ip_address="127.0.0.1",
+        _temp_dir=str(home / "ray"),
+        log_to_driver=False,
+        logging_level="error",
+    )
+    try:
+        _check_gpus(settings, ray.cluster_resources().get("GPU", 0))
+        yield f"http://{context.dashboard_url}"
+    finally:
+        ray.shutdown()
+
+
+def _make_token(path: Path) -> None:
+    """Ray would otherwise make or reuse a token of the whole account."""
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32))
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+
+
+def _check_gpus(settings: Settings, there: float) -> None:
+    wanted = sum(r.replicas * r.gpus for r in settings.models_runtime)
+    if wanted > there:
+        raise SettingsError(
+            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {there:g} are here;"
+            " gpus: 0 lets a replica compute on the CPU"
+        )
+
+
+@contextmanager
+def _serve(settings: Settings, port: int) -> Iterator[None]:
+    """The application, answering."""
+    from ray import serve  # noqa: PLC0415
+
+    from serve_app.app import assemble  # noqa: PLC0415
+
+    serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+    try:
+        serve.run(assemble(settings), name="atelier", route_prefix="/")
+        yield
+    finally:
+        serve.shutdown()
+
+
+def _show(address: Address, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(address)), flush=True)  # noqa: T201 - for a program to read
+        return
+    table = Table(title="atelier is up", show_header=False, title_justify="left")
+    for name, value in asdict(address).items():
+        table.add_row(name, str(value))
+    Console().print(table, "Ctrl-C stops it.")
+
+
+if __name__ == "__main__":
+    typer.run(up)

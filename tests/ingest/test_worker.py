@@ -1,0 +1,317 @@
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from ingest.memory import MemoryLedger, MemoryTopic
+from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
+from models.report import Report, Status
+from models.settings import Tasks
+from models.task import Task
+from tests.ingest.world import OUTPUT, World, message, until
+
+
+@pytest.fixture
+def world() -> World:
+    return World(Tasks(leaseSeconds=3))
+
+
+async def test_a_task_is_run_told_and_acknowledged(world: World) -> None:
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    assert told == {
+        "runtime": "sdruntime",
+        "id": "a",
+        "status": "completed",
+        "result": True,
+        "image_url": [f"{OUTPUT}/p/a/a-{_r4('s1')}-1.png"],
+        "output_url": f"{OUTPUT}/p/a/a-{_r4('s1')}.out",
+        "context": {"order": 42},
+        "submission": "s1",
+    }
+
+
+async def test_a_redelivered_task_is_not_run_and_not_told_again(world: World) -> None:
+    await world.publish()
+    async with world.working():
+        await world.notifications(1)
+        await world.publish()
+        await until(lambda: world.queue.depth == 0)
+
+    assert world.runtime.runs == 1
+    assert len(world.results.published) == 1
+
+
+async def test_a_finished_task_that_was_not_told_is_told_by_the_next_delivery(
+    world: World,
+) -> None:
+    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
+    running = await world.ledger.start(task)
+    await world.ledger.finish(running.completed(("s3://outputs/x.png",), "s3://outputs/x.out", {}))
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["image_url"] == ["s3://outputs/x.png"]
+    assert told["context"] == {"order": 42}
+    assert world.runtime.runs == 0
+
+
+async def test_the_same_id_sent_again_is_a_new_submission(world: World) -> None:
+    await world.publish(submission="s1")
+    await world.publish(submission="s2")
+
+    async with world.working():
+        told = await world.notifications(2)
+
+    assert world.runtime.runs == 2
+    assert len({n["output_url"] for n in told}) == 2
+
+
+async def test_a_vanished_runtime_gets_another_try_at_once(world: World) -> None:
+    world.runtime.acts = [RuntimeUnavailable("node gone"), 0.0]
+    await world.publish()
+
+    async with world.working():
+        async with asyncio.timeout(2):  # the lease is 3 s: it was handed back, not left to lapse
+            (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 2
+
+
+async def test_a_runtime_that_keeps_vanishing_ends_as_failed(world: World) -> None:
+    world.runtime.acts = [RuntimeUnavailable("CUDA fault")]
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert (told["status"], told["result"], told["image_url"]) == ("failed", False, [])
+    assert world.runtime.runs == 3
+    out = json.loads(world.objects.bodies[told["output_url"]])
+    assert out["parameters"]["error_msg"] == "CUDA fault"
+    assert out["parameters"]["error"] == "RuntimeUnavailable"
+
+
+async def test_a_refusal_is_told_at_once_with_its_reason(world: World) -> None:
+    world.runtime.acts = [TaskFailed("no such sampler", reason={"detail": "Sampler not found"})]
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "failed"
+    assert world.runtime.runs == 1
+    out = json.loads(world.objects.bodies[told["output_url"]])
+    assert out["parameters"]["id_task"] == "a"
+    assert out["parameters"]["reason"] == {"detail": "Sampler not found"}
+
+
+async def test_a_kind_the_runtime_cannot_do_is_told_as_failed(world: World) -> None:
+    await world.publish(tasktype="image-to-video")
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    out = json.loads(world.objects.bodies[told["output_url"]])
+    assert "image-to-video" in out["parameters"]["error_msg"]
+    assert world.runtime.runs == 0
+
+
+async def test_a_body_that_is_no_task_is_rejected_and_the_next_one_runs(world: World) -> None:
+    await world.queue.send("{")
+    await world.tasks.publish(json.dumps({"content": {}}), {})
+    await world.publish()
+
+    async with world.working():
+        await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    assert len(world.queue.dead_letters) == 2
+    assert all(letter.reason for letter in world.queue.dead_letters)
+
+
+async def test_a_long_task_keeps_its_lease(world: World) -> None:
+    world.runtime.acts = [3.6]  # longer than the lease
+    await world.publish()
+
+    async with world.working():
+        await world.notifications(1)
+
+    assert world.runtime.runs == 1
+
+
+async def test_no_more_is_leased_than_the_runtime_can_use_soon() -> None:
+    world = World(Tasks(leaseSeconds=3), capacity=2)
+    world.runtime.acts = [60.0]
+    for number in range(5):
+        await world.publish(submission=f"s{number}")
+
+    async with world.working() as work:
+        await until(lambda: world.runtime.runs == 2)
+        await asyncio.sleep(0.1)
+        waiting = await world.queue.receive(10)
+        work.cancel()
+
+    assert world.runtime.runs == 2
+    assert len(waiting) == 3
+
+
+async def test_draining_hands_back_what_does_not_end(world: World) -> None:
+    world.runtime.acts = [60.0]
+    await world.publish()
+
+    async with world.working() as work:
+        await until(lambda: world.runtime.runs == 1)
+        world.worker.drain()
+        work.cancel()
+        await asyncio.wait([work])
+
+    assert len(await world.queue.receive(10)) == 1
+
+
+async def test_a_start_is_told_where_it_is_asked_for() -> None:
+    world = World(Tasks(leaseSeconds=3, notifyRunning=True))
+    await world.publish()
+
+    async with world.working():
+        first, last = await world.notifications(2)
+
+    assert first["status"] == "running"
+    assert "result" not in first
+    assert last["status"] == "completed"
+
+
+class AwayLedger(MemoryLedger):
+    """A ledger that does not answer for a while."""
+
+    away = True
+
+    async def start(self, task: Task) -> Report:
+        if self.away:
+            raise Unavailable("the ledger is down")
+        return await super().start(task)
+
+
+async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World) -> None:
+    ledger = AwayLedger()
+    world.worker.line = replace(world.worker.line, ledger=ledger)
+    await world.publish()
+
+    async with world.working() as work:
+        await asyncio.sleep(0.2)
+        assert world.runtime.runs == 0
+        assert not work.done()
+        ledger.away = False
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+
+
+class Deaf(MemoryTopic):
+    """A results topic that fails its first publication."""
+
+    fails = 1
+
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise Unavailable("the topic is down")
+        await super().publish(message, attributes)
+
+
+async def test_a_report_that_could_not_be_told_is_told_later_without_a_second_run(
+    world: World,
+) -> None:
+    results = Deaf()
+    world.results = results
+    world.worker.line = replace(world.worker.line, results=results)
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 1
+
+
+async def test_of_two_racing_attempts_one_report_is_told(world: World) -> None:
+    world.runtime.acts = [0.2]
+    await world.publish(submission="s1")
+    await world.publish(submission="s1")
+
+    async with world.working():
+        await world.notifications(1)
+        await until(lambda: world.runtime.runs == 2)
+        await asyncio.sleep(0.4)
+
+    assert len(world.results.published) == 1
+
+
+async def test_a_payload_that_travelled_by_reference_is_fetched(world: World) -> None:
+    uri = f"{OUTPUT}/payloads/s1.json"
+    await world.objects.put(uri, json.dumps(message(id="big")).encode(), "application/json")
+    pointer = [
+        "software.amazon.payloadoffloading.PayloadS3Pointer",
+        {"s3BucketName": "outputs", "s3Key": "payloads/s1.json"},
+    ]
+    await world.tasks.publish(json.dumps(pointer), {"submission": "s1"})
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["id"] == "big"
+
+
+async def test_a_pointer_to_elsewhere_is_not_followed(world: World) -> None:
+    pointer = [
+        "software.amazon.payloadoffloading.PayloadS3Pointer",
+        {"s3BucketName": "secrets", "s3Key": "payloads/s1.json"},
+    ]
+    await world.tasks.publish(json.dumps(pointer), {})
+
+    async with world.working():
+        await until(lambda: bool(world.queue.dead_letters))
+
+    assert "not under" in world.queue.dead_letters[0].reason
+
+
+async def test_raw_delivery_takes_the_same_line(world: World) -> None:
+    await world.queue.send(json.dumps(message()), {"submission": "raw1"})
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["submission"] == "raw1"
+
+
+async def test_without_a_submission_the_message_id_stands_for_it(world: World) -> None:
+    await world.tasks.publish(json.dumps(message()), {})
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    sent = world.runtime.started[0].submission
+    assert told["submission"] == sent
+    assert len(sent) == 36
+
+
+def test_an_ended_report_stays_ended() -> None:
+    task = Task(submission="s", id="a", runtime="r", kind="text-to-image")
+    report = Report.of(task, Status.RUNNING, 1)
+
+    assert not report.ended
+    assert report.failed(TaskFailed("x")).ended
+
+
+def _r4(submission: str) -> str:
+    task = Task(submission=submission, id="a", runtime="r", kind="k")
+    return task.stem[-4:]

@@ -1,0 +1,103 @@
+"""A small world for the line: memory ports, one worker, a runtime that does as it is told."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ingest.envelope import Envelope
+from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
+from ingest.worker import Line, Worker
+from models.ports import Runner
+from models.progress import Progress
+from models.report import Report, Status
+from models.settings import Tasks
+from models.task import Kind, Task
+
+OUTPUT = "s3://outputs"
+Act = Callable[[Task], Any]
+
+
+class Runtime(Runner):
+    """Plays its acts one a run, the last again and again: an error to raise, or a pause."""
+
+    def __init__(self) -> None:
+        self.acts: list[Exception | float] = [0.0]
+        self.started: list[Task] = []
+
+    @property
+    def runs(self) -> int:
+        return len(self.started)
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        self.started.append(task)
+        act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+        yield Progress(step=1, of=1)
+        if isinstance(act, Exception):
+            raise act
+        await asyncio.sleep(act)
+        report = Report.of(task, Status.RUNNING, attempt)
+        uri = f"{OUTPUT}/{task.stem}"
+        yield report.completed((f"{uri}-1.png",), f"{uri}.out", {"run": act})
+
+
+class World:
+    """Everything around one worker."""
+
+    def __init__(self, rules: Tasks, *, capacity: int = 4) -> None:
+        self.tasks = MemoryTopic()
+        self.results = MemoryTopic()
+        self.queue = MemoryQueue(visibility=rules.lease_seconds, wait=0.05)
+        self.tasks.subscribe(self.queue)
+        self.ledger = MemoryLedger()
+        self.objects = MemoryObjects()
+        self.runtime = Runtime()
+        envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)
+        line = Line(
+            queue=self.queue,
+            envelope=envelope,
+            ledger=self.ledger,
+            objects=self.objects,
+            results=self.results,
+            runner=self.runtime,
+            kinds=frozenset({Kind.TEXT_TO_IMAGE}),
+            output=OUTPUT,
+            rules=rules,
+        )
+        self.worker = Worker(line, capacity)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[asyncio.Task[None]]:
+        work = asyncio.create_task(self.worker.work())
+        await asyncio.sleep(0)
+        try:
+            yield work
+        finally:
+            self.worker.drain()
+            await asyncio.wait([work], timeout=2)
+            work.cancel()
+
+    async def publish(self, *, submission: str = "s1", **metadata: Any) -> None:
+        await self.tasks.publish(json.dumps(message(**metadata)), {"submission": submission})
+
+    async def notifications(self, count: int) -> list[Mapping[str, Any]]:
+        await until(lambda: len(self.results.published) >= count)
+        return [json.loads(p.message) for p in self.results.published]
+
+
+def message(**metadata: Any) -> dict[str, Any]:
+    given = {
+        "id": "a",
+        "runtime": "sdruntime",
+        "tasktype": "text-to-image",
+        "prefix": "p",
+        "context": {"order": 42},
+    }
+    return {"metadata": given | metadata, "content": {"prompt": "a tin robot"}}
+
+
+async def until(done: Callable[[], bool], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not done():
+            await asyncio.sleep(0.01)
