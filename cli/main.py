@@ -23,7 +23,7 @@ _DEFAULT = Path("config.yaml")
 @app.command()
 def up(
     config: Config = _DEFAULT,
-    port: Annotated[int, typer.Option(help="HTTP port of the platform.")] = 8000,
+    port: Annotated[int, typer.Option(help="HTTP port; 0: a free one.")] = 8000,
     aws_port: Annotated[int, typer.Option(help="Port of the embedded AWS; 0: a free one.")] = 4566,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:

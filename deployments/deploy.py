@@ -1,7 +1,10 @@
 """A runtime as a Serve deployment: how many replicas, and what each of them gets."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from importlib import import_module
+from typing import Any
 
+import ray
 from ray import serve
 from ray.serve import Application
 
@@ -11,6 +14,8 @@ from models.report import Report
 from models.settings import Runtime
 from models.task import Task
 
+_LOOPBACK = "127.0.0.1"
+
 MakeReplica = Callable[[], Awaitable[Replica]]
 
 
@@ -18,6 +23,7 @@ class ServedReplica:
     """A replica under Serve: constructed means ready to run a task."""
 
     async def __init__(self, make: MakeReplica) -> None:  # type: ignore[misc] # Serve awaits it
+        keep_to_loopback()
         self.replica = await make()
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
@@ -51,3 +57,19 @@ def deploy(runtime: Runtime, make: MakeReplica, *, drain_seconds: float) -> Appl
         graceful_shutdown_wait_loop_s=0.2,
     )
     return deployment.bind(make)
+
+
+def keep_to_loopback() -> None:
+    """Keep a replica's port for other replicas off the network where Ray is local.
+
+    Serve binds it to every interface and has no setting for that; call before the replica is up.
+    """
+    if ray.util.get_node_ip_address() != _LOOPBACK:
+        return
+    serving = import_module("ray.serve._private.replica")
+    bind = serving.add_port_to_grpc_server
+
+    def bind_here(server: Any, address: str) -> Any:
+        return bind(server, address.replace("[::]", _LOOPBACK))
+
+    serving.add_port_to_grpc_server = bind_here

@@ -56,8 +56,7 @@ class Replica:
             made.took("inputs")
             async with self.gpu:
                 made.took("wait")
-                async with asyncio.timeout(self.deadline):
-                    await self.adapter.load(task)
+                await self._load(task)
                 made.took("load")
                 async with aclosing(self._steps(task, inputs)) as steps:
                     async for step in steps:
@@ -77,6 +76,13 @@ class Replica:
     async def close(self) -> None:
         await self.adapter.close()
         await self.inputs.close()
+
+    async def _load(self, task: Task) -> None:
+        try:
+            async with asyncio.timeout(self.deadline):
+                await self.adapter.load(task)
+        except TimeoutError:
+            raise RuntimeUnavailable(f"no checkpoint after {self.deadline:g} s") from None
 
     async def _steps(
         self, task: Task, inputs: Mapping[str, bytes]

@@ -15,7 +15,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.adapter import RuntimeSpec
-from deployments.deploy import deploy
+from deployments.deploy import deploy, keep_to_loopback
 from deployments.inputs import Inputs
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class
@@ -76,6 +76,7 @@ class Ingress:
     """The HTTP front; it holds on to ingest, so that one application deploys both."""
 
     def __init__(self, settings: Settings, ingest: DeploymentHandle) -> None:
+        keep_to_loopback()
         self.settings = settings
         self.ingest = ingest
         self.ports = wire(settings)
@@ -94,6 +95,7 @@ class Ingest:
     async def __init__(  # type: ignore[misc] # Serve awaits it, inside the loop of the workers
         self, settings: Settings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
+        keep_to_loopback()
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
         self.actor = Actor(

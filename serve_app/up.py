@@ -9,12 +9,12 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -24,9 +24,12 @@ from models.errors import AtelierError, SettingsError
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, provisioned
 
+if TYPE_CHECKING:
+    from ray.serve import Application
+
 _DRAIN_SECONDS = 5.0
-_READY_SECONDS = 300.0
 _KEY = "local"
+_NAME = "atelier"
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,13 @@ class Address:
 
 def up(
     config: Annotated[Path, typer.Option(help="The config.yaml.")] = Path("config.yaml"),
-    port: Annotated[int, typer.Option(help="HTTP port of the platform.")] = 8000,
+    port: Annotated[int, typer.Option(help="HTTP port; 0: a free one.")] = 8000,
     aws_port: Annotated[int, typer.Option(help="Port of the embedded AWS; 0: a free one.")] = 4566,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Start the platform on this machine and keep it until Ctrl-C."""
     began = time.monotonic()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    _heed(_leave)
     try:
         with ExitStack() as stack:
             address = _start(stack, _settings(config), port, aws_port, began)
@@ -70,9 +72,13 @@ def up(
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
     """Unwind what was started; a second signal finds that already under way."""
     del number, frame
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    _heed(signal.SIG_IGN)
     sys.exit(0)
+
+
+def _heed(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _settings(config: Path) -> Settings:
@@ -88,16 +94,15 @@ def _settings(config: Path) -> Settings:
 
 
 def _start(stack: ExitStack, settings: Settings, port: int, aws_port: int, began: float) -> Address:
-    _check_port(port)
+    port = _free(port)
     home = stack.enter_context(_home())
-    aws = stack.enter_context(EmbeddedAws(port=aws_port, log=home / "aws.log"))
-    os.environ.update(aws.environment)
+    endpoint = stack.enter_context(_aws(settings, aws_port, home))
     provisioned(settings)
     dashboard = stack.enter_context(_ray(settings, home))
     stack.enter_context(_serve(settings, port))
     return Address(
         url=f"http://127.0.0.1:{port}",
-        aws_endpoint=aws.endpoint,
+        aws_endpoint=endpoint,
         api_key=settings.api_keys[0].key.get_secret_value(),
         tasks_topic=settings.arn("sns", settings.tasks_topic),
         results_topic=settings.arn("sns", settings.results_topic),
@@ -108,15 +113,18 @@ def _start(stack: ExitStack, settings: Settings, port: int, aws_port: int, began
     )
 
 
-def _check_port(port: int) -> None:
+def _free(port: int) -> int:
+    """The port, or for 0 one that nobody has."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as exc:
             raise SettingsError(
-                f"port {port}: {exc.strerror}; choose another with --port"
+                f"port {port}: {exc.strerror}; choose another with --port, or 0 for a free one"
             ) from None
+        free: int = probe.getsockname()[1]
+        return free
 
 
 @contextmanager
@@ -126,7 +134,27 @@ def _home() -> Iterator[Path]:
     try:
         yield home
     finally:
+        _remove(home)
+
+
+def _remove(home: Path) -> None:
+    """Ray's last processes may still write while it is removed."""
+    for _ in range(20):
         shutil.rmtree(home, ignore_errors=True)
+        if not home.exists():
+            return
+        time.sleep(0.1)
+
+
+@contextmanager
+def _aws(settings: Settings, port: int, home: Path) -> Iterator[str]:
+    """The AWS that the environment names; without one, an emulator. Its endpoint."""
+    if named := os.environ.get("AWS_ENDPOINT_URL"):
+        yield named
+        return
+    with EmbeddedAws(port=port, log=home / "aws.log", region=settings.aws.region) as aws:
+        os.environ.update(aws.environment)
+        yield aws.endpoint
 
 
 @contextmanager
@@ -134,6 +162,8 @@ def _ray(settings: Settings, home: Path) -> Iterator[str]:
     """A Ray of our own, on loopback; its dashboard's URL."""
     _make_token(home / "ray-token")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
 
     # On a laptop the replicas share what cores there are.
@@ -148,6 +178,7 @@ def _ray(settings: Settings, home: Path) -> Iterator[str]:
         log_to_driver=False,
         logging_level="error",
     )
+    _heed(_leave)  # Ray put its own in the place of ours
     try:
         _check_gpus(settings, ray.cluster_resources().get("GPU", 0))
         yield f"http://{context.dashboard_url}"
@@ -181,10 +212,22 @@ def _serve(settings: Settings, port: int) -> Iterator[None]:
 
     serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
     try:
-        serve.run(assemble(settings), name="atelier", route_prefix="/")
+        _run(assemble(settings))
         yield
     finally:
         serve.shutdown()
+
+
+def _run(application: "Application") -> None:
+    """Run it until it answers; where it does not, say what its deployments said."""
+    from ray import serve  # noqa: PLC0415
+
+    try:
+        serve.run(application, name=_NAME, route_prefix="/")
+    except RuntimeError as exc:
+        said = serve.status().applications[_NAME].deployments
+        parts = [f"{name}: {one.message}" for name, one in said.items() if one.message]
+        raise AtelierError("\n".join([str(exc), *parts])) from None
 
 
 def _show(address: Address, *, as_json: bool) -> None:
@@ -198,4 +241,6 @@ def _show(address: Address, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(up)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(up)
+    app()

@@ -1,0 +1,267 @@
+"""How busy the line keeps a GPU, and what it adds to one task: `make bench`.
+
+The `fake` runtime holds a simulated GPU for T ms a task; every AWS call and every input link takes
+a delay more. First a backlog is worked off (busy share of the GPU, gaps between tasks), then tasks
+go one at a time (publication to notification, less T). CPU and memory are those of the platform's
+own processes; Ray's daemons are reported apart.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import psutil
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from bench.delay import delayed
+from serve_app.embedded import EmbeddedAws
+
+OUT = Path("bench/out")
+RUNTIME = "bench"
+PICTURE_BYTES = 430_000
+_LATE = 120.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One measured configuration."""
+
+    gpu_ms: float
+    delay_ms: float
+    backlog: int
+    singles: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU seconds and memory of a group of processes."""
+
+    cpu: float
+    pss_mib: float
+
+
+class Load:
+    """Publishes tasks and takes the notifications, straight at the embedded AWS: no delay."""
+
+    def __init__(self, endpoint: str, address: Mapping[str, Any], link: str) -> None:
+        session = boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+        )
+        self.sns = session.client("sns", endpoint_url=endpoint)
+        self.sqs = session.client("sqs", endpoint_url=endpoint)
+        self.address = address
+        self.link = link
+        self.inbox = self.sqs.create_queue(QueueName="bench-inbox")["QueueUrl"]
+        got = self.sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])
+        self.sns.subscribe(
+            TopicArn=address["results_topic"],
+            Protocol="sqs",
+            Endpoint=got["Attributes"]["QueueArn"],
+            Attributes={"RawMessageDelivery": "true"},
+        )
+
+    def publish(self, name: str, *, with_link: bool) -> None:
+        content: dict[str, Any] = {"prompt": name, "seed": 1}
+        if with_link:
+            content["init_images"] = [f"{self.link}?{name}"]
+        kind = "image-to-image" if with_link else "text-to-image"
+        metadata = {"id": name, "runtime": RUNTIME, "tasktype": kind, "prefix": "bench"}
+        self.sns.publish(
+            TopicArn=self.address["tasks_topic"],
+            Message=json.dumps({"metadata": metadata, "content": content}),
+            MessageAttributes={"runtime": {"DataType": "String", "StringValue": RUNTIME}},
+        )
+
+    def wait(self, count: int) -> None:
+        """Take so many notifications; each must say completed."""
+        end = time.monotonic() + _LATE
+        while count > 0:
+            if time.monotonic() > end:
+                sys.exit(f"{count} notifications did not come within {_LATE:g} s")
+            got = self.sqs.receive_message(
+                QueueUrl=self.inbox, MaxNumberOfMessages=10, WaitTimeSeconds=5
+            )
+            for message in got.get("Messages", []):
+                told = json.loads(message["Body"])
+                if told["status"] != "completed":
+                    sys.exit(f"not completed: {told}")
+                self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
+                count -= 1
+
+
+@contextmanager
+def platform(setup: Setup, folder: Path, endpoint: str, link: str) -> Iterator[Mapping[str, Any]]:
+    """`atelier up` over an AWS that is there already, at the delayed end."""
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
+    command = [sys.executable, "-m", "cli.main", "up", "--config", str(config)]
+    command += ["--port", "0", "--json"]
+    environment = os.environ | {"AWS_ENDPOINT_URL": endpoint}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                sys.exit("the platform did not start")
+            yield json.loads(line) | {"pid": process.pid}
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _config(setup: Setup, folder: Path, link_host: str) -> dict[str, Any]:
+    options = {"gpuMs": setup.gpu_ms, "payloadBytes": PICTURE_BYTES, "log": str(folder / "gpu.log")}
+    runtime = {"name": RUNTIME, "type": "fake", "gpus": 0, "options": options}
+    return {
+        "stackName": "bench",
+        "checkpoints": str(folder),
+        "modelsRuntime": [runtime],
+        "inputs": {"allowHosts": [link_host]},
+    }
+
+
+def usage(root: int) -> Mapping[str, Usage]:
+    """What the platform's own processes use, and what Ray's daemons do."""
+    groups: dict[str, list[psutil.Process]] = {"platform": [], "ray": []}
+    for process in psutil.Process(root).children(recursive=True):
+        group = "platform" if "ServeReplica" in " ".join(process.cmdline()) else "ray"
+        groups[group].append(process)
+    return {name: _sum(processes) for name, processes in groups.items()}
+
+
+def _sum(processes: Sequence[psutil.Process]) -> Usage:
+    cpu = sum(sum(p.cpu_times()[:2]) for p in processes)
+    return Usage(cpu, sum(p.memory_full_info().pss for p in processes) / 2**20)
+
+
+def backlog(setup: Setup, load: Load, address: Mapping[str, Any], log: Path) -> dict[str, Any]:
+    """Publish all at once; the GPU's own log says how it was kept."""
+    skip = len(_intervals(log))
+    before = usage(address["pid"])
+    for number in range(setup.backlog):
+        load.publish(f"backlog-{number}", with_link=number % 2 == 1)
+    load.wait(setup.backlog)
+    after = usage(address["pid"])
+    spans = _intervals(log)[skip:]
+    gaps = [(b[0] - a[1]) * 1000 for a, b in zip(spans, spans[1:], strict=False)]
+    share = sum(end - start for start, end in spans) / (spans[-1][1] - spans[0][0])
+    return {
+        "gpu_busy": round(share, 4),
+        "gap_mean_ms": round(statistics.mean(gaps), 2),
+        "gap_p95_ms": round(statistics.quantiles(gaps, n=20)[-1], 2),
+        "tasks_per_s": round(len(spans) / (spans[-1][1] - spans[0][0]), 2),
+        "cpu_ms_per_task": _per_task(before, after, "platform", setup.backlog),
+        "ray_cpu_ms_per_task": _per_task(before, after, "ray", setup.backlog),
+        "platform_pss_mib": round(after["platform"].pss_mib),
+        "ray_pss_mib": round(after["ray"].pss_mib),
+    }
+
+
+def _per_task(
+    before: Mapping[str, Usage], after: Mapping[str, Usage], group: str, tasks: int
+) -> float:
+    return round((after[group].cpu - before[group].cpu) * 1000 / tasks, 1)
+
+
+def _intervals(log: Path) -> list[tuple[float, float]]:
+    lines = log.read_text().splitlines() if log.exists() else []
+    told = [json.loads(line) for line in lines]
+    return sorted((one["start"], one["end"]) for one in told if "task" in one)
+
+
+def singles(setup: Setup, load: Load) -> dict[str, Any]:
+    """One task at a time: what the line adds to the GPU's own time."""
+    added = []
+    for number in range(setup.singles):
+        began = time.monotonic()
+        load.publish(f"single-{number}", with_link=False)
+        load.wait(1)
+        added.append((time.monotonic() - began) * 1000 - setup.gpu_ms)
+    return {
+        "added_p50_ms": round(statistics.median(added), 1),
+        "added_min_ms": round(min(added), 1),
+        "added_max_ms": round(max(added), 1),
+    }
+
+
+@asynccontextmanager
+async def picture_server() -> AsyncIterator[int]:
+    """Answers every request with one small PNG."""
+    body = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: {len(body)}\r\n\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(head.encode() + body)
+            await writer.drain()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def measure(setup: Setup) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, EmbeddedAws(port=0) as aws:
+        os.environ.update(aws.environment)
+        aws_port = urlsplit(aws.endpoint).port or 80
+        delay = setup.delay_ms / 1000
+        async with (
+            delayed(aws_port, delay) as far_aws,
+            picture_server() as pictures,
+            delayed(pictures, delay) as far_pictures,
+        ):
+            link = f"http://127.0.0.1:{far_pictures}/input.png"
+            endpoint = f"http://127.0.0.1:{far_aws}"
+            return await asyncio.to_thread(
+                _measured, setup, Path(name), aws.endpoint, endpoint, link
+            )
+
+
+def _measured(setup: Setup, folder: Path, near: str, far: str, link: str) -> dict[str, Any]:
+    with platform(setup, folder, far, link) as address:
+        load = Load(near, address, link)
+        for number in range(5):  # connections and code paths warm, as in a worker that has run
+            load.publish(f"warm-{number}", with_link=number % 2 == 1)
+        load.wait(5)
+        figures = backlog(setup, load, address, folder / "gpu.log")
+        return figures | singles(setup, load)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gpu-ms", type=float, default=200)
+    parser.add_argument("--delay-ms", type=float, default=20)
+    parser.add_argument("--backlog", type=int, default=50)
+    parser.add_argument("--singles", type=int, default=20)
+    args = parser.parse_args()
+    setup = Setup(args.gpu_ms, args.delay_ms, args.backlog, args.singles)
+    figures = asyncio.run(measure(setup))
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
+    path.write_text(json.dumps({"setup": vars(setup), "figures": figures}, indent=2))
+    table = Table("figure", "value", title=f"{setup}")
+    for key, value in figures.items():
+        table.add_row(key, str(value))
+    Console().print(table, f"kept in {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.replica import Replica
+from deployments.runtimes.fake import FakeAdapter
+from ingest.memory import MemoryObjects
+from models.errors import InputRefused, RuntimeUnavailable, Unavailable
+from models.progress import Progress
+from models.report import Report, Status
+from models.task import Kind, Task
+
+OUTPUT = "s3://outputs"
+
+
+class Links:
+    """Inputs that take a while to come, and count themselves."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.fetched: list[str] = []
+
+    async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]:
+        wanted = list(links)
+        if "http://refused/" in wanted:
+            raise InputRefused("http://refused/ is refused: private address")
+        await asyncio.sleep(self.seconds if wanted else 0)
+        self.fetched += wanted
+        return dict.fromkeys(wanted, b"bytes")
+
+    async def close(self) -> None: ...
+
+
+def replica(adapter: Adapter | None = None, **parts: Any) -> Replica:
+    given = {
+        "adapter": adapter or FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 20})),
+        "inputs": Links(),
+        "objects": MemoryObjects(),
+        "output": OUTPUT,
+        "deadline": 5.0,
+    }
+    return Replica(**(given | parts))
+
+
+def task(submission: str = "s1", **content: Any) -> Task:
+    return Task(
+        submission=submission,
+        id="a",
+        runtime="r",
+        kind=Kind.TEXT_TO_IMAGE,
+        prefix="p",
+        content={"prompt": "x", "seed": 1} | content,
+    )
+
+
+async def report_of(made: Replica, given: Task) -> Report:
+    said = [step async for step in made.run(given, 1)]
+    assert all(isinstance(step, Progress) for step in said[:-1])
+    last = said[-1]
+    assert isinstance(last, Report)
+    return last
+
+
+async def test_artifacts_and_answer_are_stored_under_the_contracts_names() -> None:
+    objects = MemoryObjects()
+
+    report = await report_of(replica(objects=objects), task(batch_size=2))
+
+    assert report.status is Status.COMPLETED
+    assert [
+        bool(re.fullmatch(r"s3://outputs/p/a/a-[0-9a-f]{4}-[12]\.png", u)) for u in report.artifacts
+    ] == [True] * 2
+    assert re.fullmatch(r"s3://outputs/p/a/a-[0-9a-f]{4}\.out", report.output or "")
+    assert {objects.content_types[uri] for uri in report.artifacts} == {"image/png"}
+    out = json.loads(objects.bodies[report.output or ""])
+    assert out["images"] == list(report.artifacts)
+    assert out["parameters"]["id_task"] == "a"
+
+
+async def test_a_retry_overwrites_and_a_resubmission_does_not() -> None:
+    objects = MemoryObjects()
+    made = replica(objects=objects)
+
+    await report_of(made, task("s1"))
+    await report_of(made, task("s1"))
+    first = len(objects.bodies)
+    await report_of(made, task("s2"))
+
+    assert (first, len(objects.bodies)) == (2, 4)
+
+
+async def test_a_refused_input_is_a_failed_report() -> None:
+    report = await report_of(replica(), task(init_images=["http://refused/"]))
+
+    assert report.status is Status.FAILED
+    assert report.failure is not None
+    assert (report.failure.kind, "private address" in report.failure.message) == (
+        "InputRefused",
+        True,
+    )
+
+
+async def test_the_next_tasks_inputs_are_fetched_while_one_runs() -> None:
+    inputs = Links(seconds=0.2)
+    adapter = FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 300}))
+    made = replica(adapter, inputs=inputs)
+
+    first = asyncio.create_task(report_of(made, task("s1")))
+    await asyncio.sleep(0.05)
+    second = await report_of(made, task("s2", init_images=["http://a/1.png"]))
+    await first
+
+    # Its inputs came while the first held the GPU; it then waited for the GPU alone.
+    assert second.seconds["inputs"] >= 0.2
+    assert second.seconds["wait"] < 0.2
+
+
+async def test_one_slot_runs_one_task_at_a_time() -> None:
+    running: list[int] = []
+    most = 0
+
+    class Counting(FakeAdapter):
+        async def run(
+            self, task: Task, inputs: Mapping[str, bytes]
+        ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+            nonlocal most
+            running.append(1)
+            most = max(most, len(running))
+            async for step in super().run(task, inputs):
+                yield step
+            running.pop()
+
+    made = replica(Counting(RuntimeSpec(name="r", options={"gpuMs": 20})))
+    await asyncio.gather(*(report_of(made, task(f"s{n}")) for n in range(4)))
+
+    assert most == 1
+
+
+class Stuck(FakeAdapter):
+    """A backend that never ends by itself."""
+
+    interrupted = 0
+
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        del task, inputs
+        yield Progress(step=1, of=2)
+        await asyncio.sleep(60)
+
+    async def interrupt(self) -> None:
+        self.interrupted += 1
+
+
+async def test_a_task_past_its_deadline_is_interrupted_and_failed() -> None:
+    adapter = Stuck(RuntimeSpec(name="r"))
+
+    report = await report_of(replica(adapter, deadline=0.1), task())
+
+    assert report.status is Status.FAILED
+    assert report.failure is not None
+    assert "deadlineSeconds" in report.failure.message
+    assert adapter.interrupted == 1
+
+
+async def test_a_cancelled_run_frees_the_gpu() -> None:
+    made = replica(Stuck(RuntimeSpec(name="r")))
+    run = asyncio.create_task(report_of(made, task()))
+    await asyncio.sleep(0.05)
+    assert made.gpu.locked()
+
+    run.cancel()
+    await asyncio.wait([run])
+
+    assert not made.gpu.locked()
+
+
+class Away(MemoryObjects):
+    async def put(self, uri: str, body: bytes, content_type: str) -> None:
+        raise Unavailable("S3 is down")
+
+
+async def test_a_store_that_is_away_is_worth_another_try() -> None:
+    with pytest.raises(RuntimeUnavailable, match="S3 is down"):
+        await report_of(replica(objects=Away()), task())
+
+
+async def test_a_report_says_how_long_each_stage_took() -> None:
+    report = await report_of(replica(), task())
+
+    assert list(report.seconds) == ["inputs", "wait", "load", "run", "store"]
+    assert report.seconds["run"] >= 0.02
