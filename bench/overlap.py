@@ -12,29 +12,30 @@ import base64
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import psutil
 import yaml
 from rich.console import Console
 from rich.table import Table
 
 from bench.delay import delayed
+from samples.local import Local, running
 from serve_app.embedded import EmbeddedAws
 
 OUT = Path("bench/out")
 RUNTIME = "bench"
 PICTURE_BYTES = 430_000
+WARM = 5
 _LATE = 120.0
 
 
@@ -56,73 +57,25 @@ class Usage:
     pss_mib: float
 
 
-class Load:
-    """Publishes tasks and takes the notifications, straight at the embedded AWS: no delay."""
-
-    def __init__(self, endpoint: str, address: Mapping[str, Any], link: str) -> None:
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-        )
-        self.sns = session.client("sns", endpoint_url=endpoint)
-        self.sqs = session.client("sqs", endpoint_url=endpoint)
-        self.address = address
-        self.link = link
-        self.inbox = self.sqs.create_queue(QueueName="bench-inbox")["QueueUrl"]
-        got = self.sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])
-        self.sns.subscribe(
-            TopicArn=address["results_topic"],
-            Protocol="sqs",
-            Endpoint=got["Attributes"]["QueueArn"],
-            Attributes={"RawMessageDelivery": "true"},
-        )
-
-    def publish(self, name: str, *, with_link: bool) -> None:
-        content: dict[str, Any] = {"prompt": name, "seed": 1}
-        if with_link:
-            content["init_images"] = [f"{self.link}?{name}"]
-        kind = "image-to-image" if with_link else "text-to-image"
-        metadata = {"id": name, "runtime": RUNTIME, "tasktype": kind, "prefix": "bench"}
-        self.sns.publish(
-            TopicArn=self.address["tasks_topic"],
-            Message=json.dumps({"metadata": metadata, "content": content}),
-            MessageAttributes={"runtime": {"DataType": "String", "StringValue": RUNTIME}},
-        )
-
-    def wait(self, count: int) -> None:
-        """Take so many notifications; each must say completed."""
-        end = time.monotonic() + _LATE
-        while count > 0:
-            if time.monotonic() > end:
-                sys.exit(f"{count} notifications did not come within {_LATE:g} s")
-            got = self.sqs.receive_message(
-                QueueUrl=self.inbox, MaxNumberOfMessages=10, WaitTimeSeconds=5
-            )
-            for message in got.get("Messages", []):
-                told = json.loads(message["Body"])
-                if told["status"] != "completed":
-                    sys.exit(f"not completed: {told}")
-                self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
-                count -= 1
+def publish(there: Local, name: str, link: str | None = None) -> None:
+    content: dict[str, Any] = {"prompt": name, "seed": 1}
+    if link:
+        content["init_images"] = [f"{link}?{name}"]
+    kind = "image-to-image" if link else "text-to-image"
+    metadata = {"id": name, "runtime": RUNTIME, "tasktype": kind, "prefix": "bench"}
+    there.publish({"metadata": metadata, "content": content}, runtime=RUNTIME)
 
 
-@contextmanager
-def platform(setup: Setup, folder: Path, endpoint: str, link: str) -> Iterator[Mapping[str, Any]]:
-    """`atelier up` over an AWS that is there already, at the delayed end."""
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
-    command = [sys.executable, "-m", "cli.main", "up", "--config", str(config)]
-    command += ["--port", "0", "--json"]
-    environment = os.environ | {"AWS_ENDPOINT_URL": endpoint}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                sys.exit("the platform did not start")
-            yield json.loads(line) | {"pid": process.pid}
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
+def wait(there: Local, count: int) -> None:
+    """Take so many notifications; each must say completed."""
+    end = time.monotonic() + _LATE
+    while count > 0:
+        if time.monotonic() > end:
+            sys.exit(f"{count} notifications did not come within {_LATE:g} s")
+        for told in there.notifications(seconds=5):
+            if told["status"] != "completed":
+                sys.exit(f"not completed: {told}")
+            count -= 1
 
 
 def _config(setup: Setup, folder: Path, link_host: str) -> dict[str, Any]:
@@ -150,16 +103,16 @@ def _sum(processes: Sequence[psutil.Process]) -> Usage:
     return Usage(cpu, sum(p.memory_full_info().pss for p in processes) / 2**20)
 
 
-def backlog(setup: Setup, load: Load, address: Mapping[str, Any], log: Path) -> dict[str, Any]:
+def backlog(setup: Setup, there: Local, link: str, log: Path) -> dict[str, Any]:
     """Publish all at once; the GPU's own log says how it was kept."""
     skip = len(_intervals(log))
-    before = usage(address["pid"])
+    before = usage(there.pid)
     for number in range(setup.backlog):
-        load.publish(f"backlog-{number}", with_link=number % 2 == 1)
-    load.wait(setup.backlog)
-    after = usage(address["pid"])
+        publish(there, f"backlog-{number}", link if number % 2 else None)
+    wait(there, setup.backlog)
+    after = usage(there.pid)
     spans = _intervals(log)[skip:]
-    gaps = [(b[0] - a[1]) * 1000 for a, b in zip(spans, spans[1:], strict=False)]
+    gaps = [(b[0] - a[1]) * 1000 for a, b in pairwise(spans)]
     share = sum(end - start for start, end in spans) / (spans[-1][1] - spans[0][0])
     return {
         "gpu_busy": round(share, 4),
@@ -185,13 +138,13 @@ def _intervals(log: Path) -> list[tuple[float, float]]:
     return sorted((one["start"], one["end"]) for one in told if "task" in one)
 
 
-def singles(setup: Setup, load: Load) -> dict[str, Any]:
+def singles(setup: Setup, there: Local) -> dict[str, Any]:
     """One task at a time: what the line adds to the GPU's own time."""
     added = []
     for number in range(setup.singles):
         began = time.monotonic()
-        load.publish(f"single-{number}", with_link=False)
-        load.wait(1)
+        publish(there, f"single-{number}")
+        wait(there, 1)
         added.append((time.monotonic() - began) * 1000 - setup.gpu_ms)
     return {
         "added_p50_ms": round(statistics.median(added), 1),
@@ -236,13 +189,15 @@ async def measure(setup: Setup) -> dict[str, Any]:
 
 
 def _measured(setup: Setup, folder: Path, near: str, far: str, link: str) -> dict[str, Any]:
-    with platform(setup, folder, far, link) as address:
-        load = Load(near, address, link)
-        for number in range(5):  # connections and code paths warm, as in a worker that has run
-            load.publish(f"warm-{number}", with_link=number % 2 == 1)
-        load.wait(5)
-        figures = backlog(setup, load, address, folder / "gpu.log")
-        return figures | singles(setup, load)
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
+    environment = {"AWS_ENDPOINT_URL": far}
+    # The load goes straight to the embedded AWS: only the platform's own calls are far away.
+    with running(config, environment=environment, aws_endpoint=near) as there:
+        for number in range(WARM):  # connections and code paths, as in a worker that has run
+            publish(there, f"warm-{number}", link if number % 2 else None)
+        wait(there, WARM)
+        return backlog(setup, there, link, folder / "gpu.log") | singles(setup, there)
 
 
 def main() -> None:
@@ -256,7 +211,7 @@ def main() -> None:
     figures = asyncio.run(measure(setup))
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
-    path.write_text(json.dumps({"setup": vars(setup), "figures": figures}, indent=2))
+    path.write_text(json.dumps({"setup": asdict(setup), "figures": figures}, indent=2))
     table = Table("figure", "value", title=f"{setup}")
     for key, value in figures.items():
         table.add_row(key, str(value))

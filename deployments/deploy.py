@@ -66,7 +66,7 @@ def keep_to_loopback() -> None:
     """
     if ray.util.get_node_ip_address() != _LOOPBACK:
         return
-    serving = import_module("ray.serve._private.replica")
+    serving: Any = import_module("ray.serve._private.replica")
     bind = serving.add_port_to_grpc_server
 
     def bind_here(server: Any, address: str) -> Any:

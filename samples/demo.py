@@ -4,27 +4,23 @@
 text-to-image is published straight to the SNS topic; the notifications come back by SQS.
 """
 
-import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
-import httpx
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from samples.local import Local, running
 from samples.shapes.judge import judge
 
 OUTPUT = Path("demo-output")
-START_SECONDS = 180
 TASK_SECONDS = 120
 RUNTIME = "sdruntime"
 _SAYS = {"queued": 1, "running": 2, "completed": 3, "failed": 3}
@@ -56,90 +52,16 @@ class Wanted:
         return "result" in self.told
 
 
-class Platform:
-    """A running platform, as a client sees it."""
-
-    def __init__(self, address: Mapping[str, Any]) -> None:
-        self.address = address
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-        )
-        endpoint = address["aws_endpoint"]
-        self.sns = session.client("sns", endpoint_url=endpoint)
-        self.sqs = session.client("sqs", endpoint_url=endpoint)
-        self.s3 = session.client("s3", endpoint_url=endpoint)
-        self.inbox = self._subscribe()
-
-    def submit(self, wanted: Wanted) -> None:
-        wanted.times["queued"] = time.monotonic()
-        if wanted.way == "SNS":
-            self._publish(wanted)
-        else:
-            self._post(wanted)
-
-    def notifications(self) -> Iterator[Mapping[str, Any]]:
-        """What the results topic said since the last call; waits a second for the first."""
-        got = self.sqs.receive_message(
-            QueueUrl=self.inbox, MaxNumberOfMessages=10, WaitTimeSeconds=1
-        )
-        for message in got.get("Messages", []):
-            self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
-            yield json.loads(json.loads(message["Body"])["Message"])
-
-    def fetch(self, uri: str) -> bytes:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
-
-    def _subscribe(self) -> str:
-        url: str = self.sqs.create_queue(QueueName="demo-inbox")["QueueUrl"]
-        got = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        self.sns.subscribe(
-            TopicArn=self.address["results_topic"],
-            Protocol="sqs",
-            Endpoint=got["Attributes"]["QueueArn"],
-        )
-        return url
-
-    def _post(self, wanted: Wanted) -> None:
-        answer = httpx.post(
-            f"{self.address['url']}/v1alpha2",
-            headers={"x-api-key": self.address["api_key"]},
-            json={"task": wanted.message},
-            timeout=30,
-        )
-        answer.raise_for_status()
-
-    def _publish(self, wanted: Wanted) -> None:
-        self.sns.publish(
-            TopicArn=self.address["tasks_topic"],
-            Message=json.dumps(wanted.message),
-            MessageAttributes={"runtime": {"DataType": "String", "StringValue": RUNTIME}},
-        )
-
-
 @contextmanager
-def platform() -> Iterator[Platform]:
-    """The platform on this machine, started for the demo and stopped after it."""
-    command = [sys.executable, "-m", "cli.main", "up", "--port", "0", "--aws-port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        try:
-            yield Platform(_address(process))
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
-def _address(process: "subprocess.Popen[str]") -> Mapping[str, Any]:
-    assert process.stdout is not None  # noqa: S101 - Popen was told to pipe it
-    with console.status("Starting the embedded AWS, Ray and the runtime …"):
-        line = process.stdout.readline()
-    if not line:
-        sys.exit(f"the platform did not start (exit status {process.wait()})")
-    address: dict[str, Any] = json.loads(line)
-    console.print(f"Started in {address['seconds']:.1f} s: {address['url']}, AWS at", end=" ")
-    console.print(f"{address['aws_endpoint']}, dashboard at {address['dashboard']}")
-    return address
+def platform() -> Iterator[Local]:
+    """The platform on this machine, and a word about where it is."""
+    with ExitStack() as stack:
+        with console.status("Starting the embedded AWS, Ray and the runtime …"):
+            there = stack.enter_context(running())
+        address = there.address
+        console.print(f"Started in {address['seconds']:.1f} s: {address['url']}, AWS at", end=" ")
+        console.print(f"{address['aws_endpoint']}, dashboard at {address['dashboard']}")
+        yield there
 
 
 def first_tasks() -> list[Wanted]:
@@ -192,12 +114,20 @@ def _prompt(prompt: str, *, seed: int) -> dict[str, Any]:
     }
 
 
-def run(there: Platform, tasks: list[Wanted]) -> None:
+def send(there: Local, wanted: Wanted) -> None:
+    wanted.times["queued"] = time.monotonic()
+    if wanted.way == "SNS":
+        there.publish(wanted.message, runtime=RUNTIME)
+    else:
+        there.submit(wanted.message)
+
+
+def run(there: Local, tasks: list[Wanted]) -> None:
     """Submit the tasks, and show each until its notification says how it ended."""
     with _bars() as bars:
         rows = {wanted.id: bars.add_task(wanted.id, total=3, state="queued") for wanted in tasks}
         for wanted in tasks:
-            there.submit(wanted)
+            send(there, wanted)
             bars.update(rows[wanted.id], completed=1)
         by_id = {wanted.id: wanted for wanted in tasks}
         deadline = time.monotonic() + TASK_SECONDS
@@ -222,7 +152,7 @@ def _bars() -> Progress:
     )
 
 
-def save(there: Platform, wanted: Wanted) -> Path:
+def save(there: Local, wanted: Wanted) -> Path:
     """Its first picture, under the demo's folder."""
     if not wanted.told["result"]:
         sys.exit(f"{wanted.id} failed: {there.fetch(wanted.told['output_url']).decode()}")

@@ -1,0 +1,84 @@
+"""One running platform for all tests over a real Ray: `atelier up`, as a person starts it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from samples.local import Local, running
+
+SECONDS = 60.0
+
+SETTINGS: Mapping[str, Any] = {
+    "stackName": "tests",
+    "checkpoints": "samples/models",
+    "outputBucketName": "outputbucket",
+    "APIGW": {"throttle": {"rateLimit": 1000, "burstLimit": 1000}},
+    "modelsRuntime": [
+        {
+            "name": "sdruntime",
+            "type": "fake",
+            "modelFilename": "model_a.safetensors",
+            "gpus": 0,
+            "cpus": 0.2,
+            "options": {"gpuMs": 20},
+        },
+        {"name": "dynruntime", "type": "fake", "gpus": 0, "cpus": 0.2},
+        {"name": "comfy", "type": "fake", "gpus": 0, "cpus": 0.2, "options": {"gpuMs": 2000}},
+    ],
+}
+
+
+class Watched(Local):
+    """A platform whose notifications are kept by the id of their task."""
+
+    told: dict[str, list[Mapping[str, Any]]]
+
+    def wait(self, name: str, seconds: float = SECONDS) -> Mapping[str, Any]:
+        """The notification of this task."""
+        return self.all_of(name, 1, seconds)[0]
+
+    def all_of(self, name: str, count: int, seconds: float = SECONDS) -> list[Mapping[str, Any]]:
+        """So many notifications of this task."""
+        until(lambda: len(self._read().get(name, [])) >= count, seconds)
+        return self.told[name]
+
+    def _read(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        self.told = getattr(self, "told", {})
+        for one in self.notifications():
+            self.told.setdefault(one["id"], []).append(one)
+        return self.told
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    config = tmp_path_factory.mktemp("platform") / "config.yaml"
+    config.write_text(yaml.safe_dump(dict(SETTINGS)))
+    with running(config) as there:
+        yield Watched(there.address, pid=there.pid)
+
+
+def until(done: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """What ``done`` gives as soon as that is true."""
+    end = time.monotonic() + seconds
+    while not (got := done()):
+        assert time.monotonic() < end, f"not within {seconds:g} s"
+        time.sleep(0.1)
+    return got
+
+
+def message(name: str, *, runtime: str = "sdruntime", **content: Any) -> dict[str, Any]:
+    metadata = {
+        "id": name,
+        "runtime": runtime,
+        "tasktype": "text-to-image",
+        "prefix": "renders",
+        "context": {"order": 42},
+    }
+    return {"metadata": metadata, "content": {"prompt": "a tin robot", "seed": 1} | content}
+
+
+CONFIG = Path(__file__).resolve().parents[2] / "config.yaml"
