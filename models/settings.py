@@ -80,6 +80,8 @@ class Inputs(_Part):
     """S3 buckets that may be read, besides the output and the model bucket."""
     max_bytes: Positive = 20 * 2**20
     max_pixels: Positive = 64_000_000
+    max_links: Positive = 32
+    """In one task."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 20
     """For one link, its redirects included."""
     max_redirects: Annotated[int, Field(ge=0, le=10)] = 3

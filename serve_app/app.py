@@ -34,6 +34,9 @@ from serve_app.auth import Keys
 from serve_app.submit import Submit
 
 
+_WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
+
+
 class Args(BaseModel):
     """The ``args`` of a Serve config file: the path of a ``config.yaml``, and keys that win."""
 
@@ -158,7 +161,7 @@ def _worker(settings: Settings, runtime: Runtime, ports: Ports, handle: Any) -> 
         runtime=runtime.name,
         objects=ports.objects,
         payloads=f"{output}/payloads/",
-        limit=settings.tasks.max_payload_bytes,
+        limit=settings.tasks.max_payload_bytes + _WRAPPING,
     )
     line = Line(
         queue=ports.queue(runtime.name),

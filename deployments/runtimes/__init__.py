@@ -1,1 +1,53 @@
 """One module or package a runtime type, found by its name."""
+
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+
+from deployments.adapter import Adapter
+from models.errors import SettingsError
+
+
+def runtime_types() -> list[str]:
+    """Names of the types that there are."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def adapter_class(type: str) -> type[Adapter]:  # noqa: A002 - its name in the configuration
+    """The adapter of a runtime type.
+
+    Raises:
+        SettingsError: there is no such type, or its module does not define one adapter.
+    """
+    if type not in runtime_types():
+        raise SettingsError(
+            f"runtime type {type!r} not found; there are: {', '.join(runtime_types())}"
+        )
+    found = _adapters(f"{__name__}.{type}")
+    if len(found) != 1:
+        names = ", ".join(cls.__name__ for cls in found) or "none"
+        raise SettingsError(f"runtime type {type!r} must define one Adapter, but defines: {names}")
+    return found[0]
+
+
+def _adapters(module: str) -> list[type[Adapter]]:
+    """Adapters that the module or package defines, not those that it imports from elsewhere."""
+    members = vars(_imported(module)).values()
+    found = [cls for cls in members if _is_adapter(cls) and _within(cls.__module__, module)]
+    return list(dict.fromkeys(found))
+
+
+def _imported(module: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ImportError as exc:
+        raise SettingsError(f"{module} cannot be imported: {exc}; is its extra installed?") from exc
+
+
+def _is_adapter(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Adapter)
+
+
+def _within(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")

@@ -37,7 +37,7 @@ class Links:
 
 
 def replica(adapter: Adapter | None = None, **parts: Any) -> Replica:
-    given = {
+    given: dict[str, Any] = {
         "adapter": adapter or FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 20})),
         "inputs": Links(),
         "objects": MemoryObjects(),

@@ -1,0 +1,104 @@
+"""What an artifact's bytes are; knows bytes only, never what a runtime or a link called them."""
+
+import json
+from dataclasses import dataclass
+
+import filetype
+
+from models.errors import TaskFailed
+
+_EBML = b"\x1a\x45\xdf\xa3"
+_HEADER = 64
+_XML_HEAD = 1024
+_CONTROLS = bytes(set(range(ord(" "))) - set(b"\t\n\v\f\r\x1b"))
+
+
+@dataclass(frozen=True)
+class MediaType:
+    """What bytes are: their content type, and the extension (with its dot) of their name."""
+
+    content_type: str
+    extension: str
+
+
+BINARY = MediaType("application/octet-stream", ".bin")
+TEXT = MediaType("text/plain; charset=utf-8", ".txt")
+JSON = MediaType("application/json", ".json")
+SVG = MediaType("image/svg+xml", ".svg")
+_WEBM = MediaType("video/webm", ".webm")
+_MATROSKA = MediaType("video/x-matroska", ".mkv")
+
+# First bytes of what `filetype` does not know.
+_MAGIC = {
+    b"glTF": MediaType("model/gltf-binary", ".glb"),
+    b"\x76\x2f\x31\x01": MediaType("image/x-exr", ".exr"),
+}
+# Where `filetype` has an older name, or one that the reference's clients do not expect.
+_RENAMED = {
+    "image/apng": MediaType("image/png", ".png"),
+    "image/tiff": MediaType("image/tiff", ".tiff"),
+    "audio/x-flac": MediaType("audio/flac", ".flac"),
+    "audio/x-wav": MediaType("audio/wav", ".wav"),
+    "video/x-m4v": MediaType("video/mp4", ".mp4"),
+}
+
+
+def sniff(data: bytes) -> MediaType:
+    """What the bytes are, by themselves.
+
+    Raises:
+        TaskFailed: there are none; a runtime that gives nothing has not succeeded.
+    """
+    if not data:
+        raise TaskFailed("the runtime returned an empty artifact")
+    # Text goes first: a story that begins with "BM" is not a bitmap.
+    return _text(data) or _binary(data)
+
+
+def _text(data: bytes) -> MediaType | None:
+    if _has_controls(data[:_XML_HEAD]):  # nearly every binary format ends here
+        return None
+    try:
+        text = data.decode("utf-8-sig").lstrip()
+    except UnicodeDecodeError:
+        return None
+    if _has_controls(data):
+        return None
+    if _is_svg(text[:_XML_HEAD]):
+        return SVG
+    return JSON if _is_json(text) else TEXT
+
+
+def _has_controls(data: bytes) -> bool:
+    return len(data.translate(None, _CONTROLS)) < len(data)
+
+
+def _is_svg(head: str) -> bool:
+    return head.startswith("<svg") or (head.startswith(("<?xml", "<!")) and "<svg" in head)
+
+
+def _is_json(text: str) -> bool:
+    if not text.startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _binary(data: bytes) -> MediaType:
+    if data.startswith(_EBML):
+        # One container, two names: only the document type in its header tells.
+        return _WEBM if b"webm" in data[:_HEADER] else _MATROSKA
+    for magic, media in _MAGIC.items():
+        if data.startswith(magic):
+            return media
+    return _known(data)
+
+
+def _known(data: bytes) -> MediaType:
+    guess = filetype.guess(data)
+    if guess is None:
+        return BINARY
+    return _RENAMED.get(guess.mime) or MediaType(guess.mime, f".{guess.extension}")

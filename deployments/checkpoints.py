@@ -1,0 +1,111 @@
+"""The folder of weights, laid out as the model bucket; knows names and files, never their insides.
+
+A name is found among the files there are, so no name can lead out of the folder.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import TaskFailed
+
+STABLE_DIFFUSION = "Stable-diffusion"
+LORA = "Lora"
+UPSCALERS = ("ESRGAN", "RealESRGAN")
+PIPELINE_FOLDER = "model_index.json"
+"""The file that makes a folder one checkpoint, in the layout of diffusers."""
+
+_SAFE = frozenset({".safetensors"})
+_PICKLED = frozenset({".ckpt", ".pth", ".pt", ".bin"})
+_TITLE_HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The weights of one sort: one folder, or several that count as one."""
+
+    sort: str
+    """What one of them is called in a message."""
+    folders: tuple[Path, ...]
+    pickles: bool = False
+    """Whether pickled files, which can hold code, are among what may be asked for."""
+
+    @property
+    def names(self) -> list[str]:
+        """What can be asked for, sorted: paths below the folder, with ``/``."""
+        return sorted({name for name, path in self._files() if self._allowed(path)})
+
+    def find(self, name: str) -> Path:
+        """The file of this name: with or without its extension, its folder or a title's hash.
+
+        Raises:
+            TaskFailed: there is none, or it is pickled and pickles are refused.
+        """
+        wanted = _TITLE_HASH.sub("", name.strip())
+        found = [path for known, path in self._files() if wanted in _spellings(known)]
+        allowed = [path for path in found if self._allowed(path)]
+        if allowed:
+            return allowed[0]
+        if found:
+            raise TaskFailed(
+                f"{self.sort} {name!r} is a pickled file, which can run code of its own when "
+                "loaded: convert it to .safetensors, or set the runtime's option allowPickle"
+            )
+        raise TaskFailed(f"no {self.sort} {name!r}; there is: {listed(self.names)}")
+
+    def name_of(self, path: Path) -> str:
+        """The name under which `names` lists a file."""
+        return next(name for name, known in self._files() if known == path)
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        for folder in self.folders:
+            for path in _weights(folder):
+                yield path.relative_to(folder).as_posix(), path
+
+    def _allowed(self, path: Path) -> bool:
+        return self.pickles or path.suffix not in _PICKLED
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """All shelves of one folder."""
+
+    folder: Path
+    pickles: bool = False
+
+    @property
+    def stable_diffusion(self) -> Shelf:
+        return Shelf("checkpoint", (self.folder / STABLE_DIFFUSION,), self.pickles)
+
+    @property
+    def loras(self) -> Shelf:
+        return Shelf("LoRA", (self.folder / LORA,), self.pickles)
+
+    @property
+    def upscalers(self) -> Shelf:
+        folders = tuple(self.folder / name for name in UPSCALERS)
+        return Shelf("upscaler", folders, self.pickles)
+
+
+def listed(names: list[str]) -> str:
+    """Names for a message; says so where there are none."""
+    return ", ".join(names) if names else "nothing"
+
+
+def _weights(folder: Path) -> Iterator[Path]:
+    """Files of weights and pipeline folders below a folder, in order; hidden ones are not seen."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from [path] if (path / PIPELINE_FOLDER).is_file() else _weights(path)
+        elif path.suffix in _SAFE | _PICKLED:
+            yield path
+
+
+def _spellings(name: str) -> set[str]:
+    stem = re.sub(r"\.(safetensors|ckpt|pth|pt|bin)$", "", name)
+    return {name, stem, name.rpartition("/")[2], stem.rpartition("/")[2]}

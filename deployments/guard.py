@@ -1,0 +1,160 @@
+"""Which hosts a task's link may lead to, and connections that go nowhere else.
+
+A link is a stranger's word, and a replica stands inside the network. So the address is checked
+when connecting, and the connection goes to that very address: a name that resolves to another
+one a second later (DNS rebinding) finds nobody to lie to.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import httpcore
+
+from models.errors import InputRefused
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""From a host and a port to its addresses; raises `OSError` where there are none."""
+
+# Services that hand credentials to whoever asks: no allow-list opens these.
+_METADATA = tuple(
+    ip_network(net)
+    for net in (
+        "169.254.0.0/16",  # EC2, ECS, EKS, Google, Azure and others
+        "fe80::/10",
+        "fd00:ec2::/32",  # EC2 and EKS
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure, though a public address
+        "192.0.0.192/32",  # Oracle
+    )
+)
+_UNICAST_V6 = ip_network("2000::/3")
+_NAT64 = ip_network("64:ff9b::/96")
+_COMPATIBLE = ip_network("::/96")
+# Not public, whatever this version of `ipaddress` says.
+_SPECIAL = tuple(
+    ip_network(net)
+    for net in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
+)
+_ISATAP = (0x00005EFE, 0x02005EFE)
+_LOW = 0xFFFFFFFF
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host, by the system's resolver."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(where[0]) for *_, where in found]
+
+
+class Guard:
+    """Knows which addresses may be connected to."""
+
+    def __init__(self, allow_hosts: Iterable[str] = (), resolve: Resolve = resolve) -> None:
+        self._allowed = frozenset(host.lower() for host in allow_hosts)
+        self._resolve = resolve
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be asked.
+
+        Raises:
+            InputRefused: one of them may not; a host with two faces is not trusted with either.
+        """
+        addresses = await self._addresses(host, port)
+        named = self._named(host, port)
+        for address in addresses:
+            if _metadata(address):
+                raise InputRefused(
+                    f"its host {host} resolves to a link-local or metadata address ({address})"
+                )
+            if not named and (what := _forbidden(address)):
+                raise InputRefused(
+                    f"its host {host} resolves to a {what} address ({address});"
+                    " allow it with inputs.allowHosts"
+                )
+        return [str(address) for address in addresses]
+
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        try:
+            found = await self._resolve(host, port)
+        except (OSError, UnicodeError) as exc:
+            raise InputRefused(f"its host {host} was not found ({exc})") from exc
+        if not found:
+            raise InputRefused(f"its host {host} was not found")
+        return [ip_address(address) for address in dict.fromkeys(found)]
+
+    def _named(self, host: str, port: int) -> bool:
+        name = (f"[{host}]" if ":" in host else host).lower()
+        return name in self._allowed or f"{name}:{port}" in self._allowed
+
+
+class GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects by name, only where the guard lets it; names stay whole for TLS and pooling."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the base class's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        failed: Exception = httpcore.ConnectError("no address")
+        for address in await self._guard.addresses(host, port):
+            try:
+                return await self._network.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                failed = exc
+        raise failed
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)
+
+
+def _metadata(address: Address) -> bool:
+    return any(one in net for one in _faces(address) for net in _METADATA)
+
+
+def _forbidden(address: Address) -> str | None:
+    """What makes an address not public; None for one that is."""
+    return next((what for one in _faces(address) if (what := _kind(one))), None)
+
+
+def _faces(address: Address) -> Iterator[Address]:
+    """The address, and every IPv4 address that a network might unwrap from it."""
+    yield address
+    if isinstance(address, IPv6Address):
+        yield from filter(None, (address.ipv4_mapped, address.sixtofour))
+        yield from address.teredo or ()
+        number = int(address)
+        isatap = number >> 32 & _LOW in _ISATAP
+        if address in _NAT64 or isatap or (address in _COMPATIBLE and number > 1):
+            yield IPv4Address(number & _LOW)
+
+
+def _kind(address: Address) -> str | None:
+    kinds = {
+        "loopback": address.is_loopback,
+        "unspecified": address.is_unspecified,
+        "multicast": address.is_multicast,
+        "private": address.is_private or not address.is_global,
+        "special-purpose": not _ordinary(address),
+    }
+    return next((kind for kind, so in kinds.items() if so), None)
+
+
+def _ordinary(address: Address) -> bool:
+    if any(address in net for net in _SPECIAL):
+        return False
+    if isinstance(address, IPv4Address):
+        return not address.is_reserved
+    # Mapped and NAT64 addresses are judged by the IPv4 address in them.
+    return address in _UNICAST_V6 or address in _NAT64 or address.ipv4_mapped is not None

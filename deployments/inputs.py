@@ -1,0 +1,260 @@
+"""From the links in a task to the bytes behind them, under a guard.
+
+Knows http, https and s3; leaves to the adapter which links there are and what they are for.
+"""
+
+import asyncio
+import io
+import re
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+import httpcore
+import httpx
+from PIL import Image
+
+from deployments.artifacts import sniff
+from deployments.guard import Guard, GuardedNetwork, Resolve, resolve
+from models.errors import InputRefused
+from models.ports import Objects
+from models.settings import Inputs as Limits
+
+_AT_ONCE = 16
+_CONNECT_SECONDS = 5
+_PAUSE_SECONDS = 0.2
+_SHOWN = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GZIPPED = frozenset({"gzip", "x-gzip", "deflate"})
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
+_BROKEN = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpcore.ConnectionNotAvailable,
+)
+
+
+class _Passing(InputRefused):
+    """A refusal that may be gone in a moment."""
+
+
+class Inputs:
+    """Fetches what tasks link to. One for a replica: it keeps connections open."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        objects: Objects,
+        buckets: frozenset[str],
+        *,
+        resolve: Resolve = resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._limits = limits
+        self._objects = objects
+        self._buckets = buckets
+        # httpcore by itself: no proxy of the environment, no cookies, no redirects, and no log
+        # of whole URLs, which may hold a presigned secret. Its pool is by name, not by address,
+        # so two names at one address never share a TLS connection.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls or httpx.create_ssl_context(),
+            max_connections=_AT_ONCE,
+            max_keepalive_connections=_AT_ONCE,
+            keepalive_expiry=30,
+            network_backend=GuardedNetwork(Guard(limits.allow_hosts, resolve)),
+        )
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes behind each link; all at once, each once.
+
+        Raises:
+            InputRefused: one of them cannot be had, naming it and why.
+            Unavailable: the object store did not answer.
+        """
+        wanted = list(dict.fromkeys(links))
+        if len(wanted) > self._limits.max_links:
+            most = self._limits.max_links
+            raise InputRefused(f"{len(wanted)} links are more than {most} (inputs.maxLinks)")
+        try:
+            async with asyncio.TaskGroup() as group:
+                fetched = {link: group.create_task(self._fetch(link)) for link in wanted}
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None  # the first ended the others
+        return {link: task.result() for link, task in fetched.items()}
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+    async def _fetch(self, link: str) -> bytes:
+        limit = self._limits.timeout_seconds
+        try:
+            async with self._places, asyncio.timeout(limit):
+                data = await self._read(link)
+            _check_picture(data, self._limits.max_pixels)
+        except TimeoutError:
+            raise InputRefused(f"link {_shown(link)} refused: it took over {limit:g} s") from None
+        except InputRefused as exc:
+            raise InputRefused(f"link {_shown(link)} refused: {exc}") from exc
+        return data
+
+    async def _read(self, link: str) -> bytes:
+        if link.startswith("s3://"):
+            return await self._object(link)
+        url = _parsed(link)
+        try:
+            return await self._follow(url)
+        except _Passing:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return await self._follow(url)
+
+    async def _object(self, link: str) -> bytes:
+        bucket = link.removeprefix("s3://").partition("/")[0]
+        if bucket not in self._buckets:
+            raise InputRefused(
+                f"its bucket {bucket!r} may not be read; allow it with inputs.allowBuckets"
+            )
+        try:
+            data = await self._objects.get(link, self._limits.max_bytes)
+        except ValueError:
+            raise self._too_large() from None
+        if data is None:
+            raise InputRefused("there is no such object")
+        return data
+
+    async def _follow(self, url: httpx.URL) -> bytes:
+        """Follow redirects by hand: each hop is a link like the first."""
+        for _ in range(self._limits.max_redirects + 1):
+            async with self._answer(url) as answer:
+                if answer.status not in _REDIRECTS:
+                    return await self._body(answer)
+                url = _redirected(url, _header(answer, b"location"))
+        raise InputRefused(f"it redirects more than {self._limits.max_redirects} times")
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx.URL) -> AsyncIterator[httpcore.Response]:
+        try:
+            async with self._pool.stream(
+                "GET",
+                httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                ),
+                headers=_headers(url),
+                extensions={"timeout": {"connect": _CONNECT_SECONDS}},
+            ) as answer:
+                yield answer
+        except _BROKEN as exc:
+            why = str(exc) or type(exc).__name__
+            raise _Passing(f"its host {url.host} did not answer properly ({why})") from exc
+
+    async def _body(self, answer: httpcore.Response) -> bytes:
+        _check_status(answer.status)
+        length = _header(answer, b"content-length")
+        if length.isdecimal() and int(length) > self._limits.max_bytes:
+            raise self._too_large()
+        body = bytearray()
+        async for part in answer.aiter_stream():
+            body += part
+            if len(body) > self._limits.max_bytes:
+                raise self._too_large()
+        return self._decoded(bytes(body), _header(answer, b"content-encoding").lower())
+
+    def _decoded(self, body: bytes, encoding: str) -> bytes:
+        """Unpack what a server packed although it was asked not to, up to the limit."""
+        if encoding in ("", "identity"):
+            return body
+        if encoding not in _GZIPPED:
+            raise InputRefused(f"it is encoded as {encoding[:_SHOWN]!r}")
+        try:
+            unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its header
+            data = unpacking.decompress(body, self._limits.max_bytes)
+        except zlib.error as exc:
+            raise InputRefused(f"it says it is {encoding} and is not") from exc
+        if unpacking.unconsumed_tail:
+            raise self._too_large()
+        if not unpacking.eof:
+            raise InputRefused(f"its {encoding} data ends too soon")
+        return data
+
+    def _too_large(self) -> InputRefused:
+        return InputRefused(f"it is larger than {self._limits.max_bytes} bytes (inputs.maxBytes)")
+
+
+def _parsed(link: str) -> httpx.URL:
+    try:
+        url = httpx.URL(link)
+    except httpx.InvalidURL as exc:
+        raise InputRefused(f"it is not a URL ({exc})") from exc
+    _check_url(url)
+    return url
+
+
+def _check_url(url: httpx.URL) -> None:
+    if url.scheme not in ("http", "https"):
+        raise InputRefused(f"its scheme is {url.scheme!r}, not http or https")
+    if url.userinfo:
+        raise InputRefused("it holds a user name or password")
+    if not url.host:
+        raise InputRefused("it has no host")
+
+
+def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        target = url.join(location)
+        _check_url(target)
+    except httpx.InvalidURL as exc:
+        raise InputRefused(f"it redirects to what is not a URL ({exc})") from exc
+    except InputRefused as exc:
+        raise InputRefused(f"it redirects to {_shown(str(target))}: {exc}") from exc
+    if url.scheme == "https" and target.scheme == "http":
+        raise InputRefused("it redirects from https to http")
+    return target
+
+
+def _headers(url: httpx.URL) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"Host", url.netloc),
+        (b"User-Agent", b"atelier"),
+        (b"Accept", b"*/*"),
+        (b"Accept-Encoding", b"identity"),
+    ]
+
+
+def _header(answer: httpcore.Response, name: bytes) -> str:
+    found = (value for key, value in answer.headers if key.lower() == name)
+    return next(found, b"").decode("utf-8", "replace").strip()
+
+
+def _check_status(status: int) -> None:
+    if status >= 500:  # noqa: PLR2004 - the server's own fault, by RFC 9110
+        raise _Passing(f"its server answered {status}")
+    if status != httpx.codes.OK:
+        raise InputRefused(f"its server answered {status}")
+
+
+def _check_picture(data: bytes, most: int) -> None:
+    """Read a picture's header, never its pixels: a small file may be a huge picture."""
+    if not data:
+        raise InputRefused("it is empty")
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            width, height = picture.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise InputRefused(f"its picture has more than {most} pixels (inputs.maxPixels)") from exc
+    except Exception as exc:  # Pillow raises anything over a stranger's bytes; it means one thing
+        if sniff(data).content_type.startswith(("video/", "audio/")):
+            return
+        raise InputRefused("it is not a picture") from exc
+    if width * height > most:
+        raise InputRefused(
+            f"its picture has {width} x {height} pixels, more than {most} (inputs.maxPixels)"
+        )
+
+
+def _shown(link: str) -> str:
+    """The link as a message may show it: short, without a query (it may be signed) or password."""
+    bare = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", link)
+    address, cut, _ = bare.partition("?")
+    return address[:_SHOWN] + ("…" if len(address) > _SHOWN else "") + ("?…" if cut else "")

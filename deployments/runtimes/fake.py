@@ -1,0 +1,289 @@
+"""A runtime without a GPU: it keeps the time that one would take, and draws a pattern.
+
+It is a product like the others: a laptop and a benchmark run the whole platform over it. It knows
+nothing of prompts but their hash.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+import struct
+import time
+import zlib
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any
+
+from PIL import Image
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
+from models.progress import Progress
+from models.task import Kind, Task
+
+_MOST_PICTURES = 100
+_SEEDS = 2**32
+_TILES = 8
+_PNG_END = 12  # bytes of the IEND chunk
+_PICTURE_FIELDS = frozenset({"image", "mask"})
+
+Milliseconds = Annotated[float, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=1, le=8192)]
+
+
+class Options(BaseModel):
+    """What the simulated GPU is like."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True
+    )
+
+    gpu_ms: Milliseconds = 50
+    """GPU time of a task, whatever it asks for."""
+    load_ms: Milliseconds = 0
+    """Time to load a checkpoint."""
+    steps: Annotated[int, Field(ge=1)] = 4
+    width: Pixels = 64
+    height: Pixels = 64
+    pictures: Annotated[int, Field(ge=1, le=_MOST_PICTURES)] = 1
+    """For a task that does not say."""
+    payload_bytes: Annotated[int, Field(ge=0)] = 0
+    """Each picture is about so large, with noise."""
+    checkpoints: tuple[str, ...] = ()
+    """All that there are; empty means any name is one."""
+    log: Path | None = None
+    """A JSONL file with the start and end of all GPU work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What a picture is drawn from."""
+
+    prompt: str
+    seed: int
+
+    def draw(self, width: int, height: int) -> bytes:
+        """A PNG of mirrored tiles in two colours: the same for the same prompt and seed."""
+        digest = hashlib.sha256(f"{self.seed}:{self.prompt}".encode()).digest()
+        ground, ink = digest[:3], digest[3:6]
+        tiles = b"".join(ink if inked else ground for inked in _mirrored(digest[8:]))
+        image = Image.frombytes("RGB", (_TILES, _TILES), tiles)
+        png = BytesIO()
+        image.resize((width, height), Image.Resampling.NEAREST).save(png, "PNG")
+        return png.getvalue()
+
+
+class FakeAdapter(Adapter):
+    """Holds a simulated GPU for as long as it is told to, then answers like a real runtime.
+
+    A task's content may ask for an end: ``{"fail": "why"}`` is refused, ``{"vanish": true}``
+    finds the runtime gone.
+    """
+
+    kinds = frozenset(Kind)
+    slots = 1
+
+    def __init__(self, spec: RuntimeSpec) -> None:
+        super().__init__(spec)
+        self.options = _options(spec.options)
+        self.checkpoint: str | None = None
+        self._noise = _noise(self.options.payload_bytes)
+
+    async def ready(self) -> None:
+        """It always is."""
+
+    async def load(self, task: Task) -> None:
+        name = _checkpoint(task.content) or self.spec.checkpoint
+        if name is None or name == self.checkpoint:
+            return
+        known = self.options.checkpoints
+        if known and name not in known:
+            raise TaskFailed(f"checkpoint {name!r} not found; there are: {', '.join(known)}")
+        with self._busy(load=name):
+            await asyncio.sleep(self.options.load_ms / 1000)
+        self.checkpoint = name
+
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        content = _content(task)
+        self._check(task, inputs)
+        pictures = _pictures(task, content, self.options.pictures)
+        with self._busy(task=task.id):
+            for step, due in enumerate(self._deadlines(), start=1):
+                await _until(due)
+                yield Progress(step=step, of=self.options.steps)
+        artifacts = [Artifact(data=self._padded(self._draw(one))) for one in pictures]
+        for artifact in artifacts:
+            yield artifact
+        yield Answer(body=_answer(task, pictures, artifacts))
+
+    def _check(self, task: Task, inputs: Mapping[str, bytes]) -> None:
+        if missing := [link for link in self.links(task) if link not in inputs]:
+            raise TaskFailed(f"{len(missing)} of the task's links have no input")
+        if why := task.content.get("fail"):
+            raise TaskFailed(str(why), reason={"error": str(why)})
+        if task.content.get("vanish"):
+            raise RuntimeUnavailable("the simulated runtime vanished")
+
+    def _deadlines(self) -> list[float]:
+        """When each step ends, fixed at the start, so that delays do not add up."""
+        start, of = asyncio.get_running_loop().time(), self.options.steps
+        return [start + self.options.gpu_ms / 1000 * step / of for step in range(1, of + 1)]
+
+    @contextmanager
+    def _busy(self, **work: str) -> Iterator[None]:
+        """Log when the GPU was held, even by work that was cancelled."""
+        start = time.time()
+        try:
+            yield
+        finally:
+            if self.options.log is not None:
+                _append(self.options.log, work | {"start": start, "end": time.time()})
+
+    def _draw(self, picture: Picture) -> bytes:
+        return picture.draw(self.options.width, self.options.height)
+
+    def _padded(self, png: bytes) -> bytes:
+        room = self.options.payload_bytes - len(png)
+        if room <= 0:
+            return png
+        return png[:-_PNG_END] + self._noise + png[-_PNG_END:]
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    try:
+        return Options(**given)
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_explain(exc))) from None
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    allowed = ", ".join(str(field.alias) for field in Options.model_fields.values())
+    for one in error.errors(include_url=False):
+        key = ".".join(str(part) for part in one["loc"])
+        if one["type"] == "extra_forbidden":
+            yield f"options.{key}: unknown key of a fake runtime; allowed: {allowed}"
+        else:
+            yield f"options.{key}: {one['msg']} (given: {one['input']!r})"
+
+
+async def _until(due: float) -> None:
+    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+
+
+def _content(task: Task) -> dict[str, Any]:
+    if not isinstance(task.content, dict):
+        kind = type(task.content).__name__
+        raise TaskFailed(f"the content of a {task.kind} task must be an object, not a {kind}")
+    return task.content
+
+
+def _checkpoint(content: Any) -> str | None:
+    """The checkpoint that a task asks for, at any of the places of contract 1.2."""
+    content = content if isinstance(content, dict) else {}
+    scripts = _object(content, "alwayson_scripts")
+    asked = (
+        content.get("checkpoint"),
+        _object(scripts, "override_settings").get("sd_model_checkpoint"),
+        _object(content, "override_settings").get("sd_model_checkpoint"),
+        scripts.get("sd_model_checkpoint"),
+    )
+    return next((name for name in asked if name and isinstance(name, str)), None)
+
+
+def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _pictures(task: Task, content: Mapping[str, Any], default: int) -> list[Picture]:
+    prompt = str(content.get("prompt", ""))
+    first = _seed(task, content)
+    return [
+        Picture(prompt=prompt, seed=(first + n) % _SEEDS)
+        for n in range(_count(task, content, default))
+    ]
+
+
+def _seed(task: Task, content: Mapping[str, Any]) -> int:
+    """The task's seed, or one that a retry finds again."""
+    seed = content.get("seed")
+    if isinstance(seed, int) and seed >= 0:
+        return seed % _SEEDS
+    return zlib.crc32(task.submission.encode())
+
+
+def _count(task: Task, content: Mapping[str, Any], default: int) -> int:
+    if task.kind == Kind.EXTRA_BATCH_IMAGES:
+        return _allowed(len(content.get("imageList") or [1]))
+    if "batch_size" not in content and "n_iter" not in content:
+        return default
+    return _allowed(_whole(content, "batch_size") * _whole(content, "n_iter"))
+
+
+def _allowed(count: int) -> int:
+    if count > _MOST_PICTURES:
+        raise TaskFailed(f"{count} pictures are more than {_MOST_PICTURES}")
+    return count
+
+
+def _whole(content: Mapping[str, Any], key: str) -> int:
+    value = content.get(key, 1)
+    if not isinstance(value, int) or value < 1:
+        raise TaskFailed(f"{key} must be a whole number from 1, not {value!r}")
+    return value
+
+
+def _noise(size: int) -> bytes:
+    """A PNG chunk that viewers skip; made once, because a task should cost no CPU time."""
+    body = b"noIs" + random.Random(0).randbytes(size)
+    return struct.pack(">I", size) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def _mirrored(digest: bytes) -> Iterator[bool]:
+    half = _TILES // 2
+    for row in digest[:_TILES]:
+        left = [bool(row >> bit & 1) for bit in range(half)]
+        yield from left + left[::-1]
+
+
+def _append(path: Path, line: Mapping[str, Any]) -> None:
+    # Replicas share the file: one write of one line in append mode is not torn.
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+
+
+def _answer(task: Task, pictures: list[Picture], artifacts: list[Artifact]) -> dict[str, Any]:
+    match task.kind:
+        case Kind.PIPELINE:
+            return {"outputs": {"1": {"images": artifacts}}}
+        case Kind.EXTRA_SINGLE_IMAGE | Kind.EXTRA_BATCH_IMAGES:
+            parameters = {"html_info": "", "id_task": task.id, "error_msg": ""}
+            return {"images": artifacts, "parameters": parameters, "info": ""}
+        case _:
+            parameters = _parameters(task, pictures)
+            return {"images": artifacts, "parameters": parameters, "info": _info(pictures)}
+
+
+def _parameters(task: Task, pictures: list[Picture]) -> dict[str, Any]:
+    told = {
+        key: value
+        for key, value in task.content.items()
+        if isinstance(value, str | int | float) and key not in _PICTURE_FIELDS
+    }
+    seeds = ",".join(str(picture.seed) for picture in pictures)
+    return told | {"id_task": task.id, "image_seed": seeds, "error_msg": ""}
+
+
+def _info(pictures: list[Picture]) -> str:
+    prompts = [picture.prompt for picture in pictures]
+    seeds = [picture.seed for picture in pictures]
+    info = {"prompt": prompts[0], "all_prompts": prompts, "seed": seeds[0], "all_seeds": seeds}
+    return json.dumps(info | {"infotexts": prompts})

@@ -1,0 +1,73 @@
+"""Who may come in, and how often."""
+
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from models.settings import Settings
+
+Clock = Callable[[], float]
+
+
+class TokenBucket:
+    """Holds ``burst`` tokens and gains ``rate`` a second; counts when it is asked, not before."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
+        self.rate = rate
+        self.burst = burst
+        self.clock = clock
+        self._tokens = burst
+        self._counted_at = clock()
+
+    def take(self) -> bool:
+        """Whether there was a token."""
+        now = self.clock()
+        gained = (now - self._counted_at) * self.rate
+        self._tokens = min(self.burst, self._tokens + gained)
+        self._counted_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a key."""
+
+    name: str
+    """May stand in a log."""
+    digest: bytes
+    bucket: TokenBucket
+
+
+class Keys:
+    """The API keys, known by their digests."""
+
+    def __init__(self, holders: Sequence[Holder]) -> None:
+        self.holders = holders
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock = time.monotonic) -> "Keys":
+        throttle = settings.gateway.throttle
+        holders = [
+            Holder(
+                name=key.name,
+                digest=_digest(key.key.get_secret_value().encode()),
+                bucket=TokenBucket(throttle.rate_limit, throttle.burst_limit, clock),
+            )
+            for key in settings.api_keys
+        ]
+        return cls(holders)
+
+    def holder(self, key: bytes) -> Holder | None:
+        """Compares with all of them, always, so that time does not tell which is near."""
+        digest = _digest(key)
+        found = [h for h in self.holders if hmac.compare_digest(h.digest, digest)]
+        return found[0] if found else None
+
+
+def _digest(key: bytes) -> bytes:
+    return sha256(key).digest()

@@ -1,0 +1,113 @@
+"""What the dialects of the tasks topic have in common: the rules of their bodies.
+
+A refusal's text is part of the contract with clients; it is the answer, byte for byte.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import InvalidTask
+from models.settings import Runtime
+from models.task import Kind, Task
+from models.wire import Message, task_of
+
+Kinds = Callable[[str], frozenset[Kind]]
+"""What the runtime of a (canonical) name can do."""
+
+INVALID = "Invalid request format"
+
+_DEEPEST = 200  # far below Python's own limit, which depends on who calls
+
+
+class Refused(InvalidTask):
+    """The body is refused; the text is the answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A body that is a task."""
+
+    message: Message
+    runtime: str
+    """Canonical name of the runtime that will consume it."""
+    answer: Mapping[str, str]
+    """The answer's JSON, in the order of its keys."""
+
+
+def incorrect(reason: str) -> Refused:
+    return Refused(f"Incorrect payload structure, {reason}")
+
+
+def read(raw: bytes) -> Any:
+    """The JSON in a body: UTF-8, no NaN or infinity, no half characters, not endlessly deep."""
+    try:
+        body = json.loads(raw.decode())
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        raise Refused(INVALID) from None
+    if _is_deep(body):
+        raise Refused(INVALID)
+    return body
+
+
+def refuse_large(body: Any, limit: int) -> None:
+    if len(json.dumps(body)) > limit:
+        raise incorrect("payload too large")
+
+
+def refuse_last(faults: Iterable[str]) -> None:
+    """Of several faults the last is told: clients know the texts in this order."""
+    for fault in list(faults)[-1:]:
+        raise incorrect(fault)
+
+
+def is_name(given: Any) -> bool:
+    """Letters and digits of any script, ``-`` and ``_``; at least one letter or digit."""
+    return isinstance(given, str) and given.replace("-", "").replace("_", "").isalnum()
+
+
+def is_kind(given: Any) -> bool:
+    try:
+        Kind(given)
+    except ValueError:
+        return False
+    return True
+
+
+def task_in(body: Mapping[str, Any], runtime: Runtime, kinds: Kinds) -> Task:
+    """The task that the runtime will find in a message's body.
+
+    Raises:
+        Refused: there is no prefix, its artifacts could not be stored, or the runtime cannot
+            do what it asks for.
+    """
+    try:
+        task = task_of(body, runtime=runtime.name, submission="")
+    except InvalidTask:
+        raise Refused(INVALID) from None
+    if not task.prefix:
+        raise Refused(INVALID)
+    if task.kind not in kinds(runtime.name):
+        raise incorrect("tasktype not supported by runtime")
+    return task
+
+
+def _is_deep(body: Any) -> bool:
+    level = [body]
+    for _ in range(_DEEPEST):
+        level = [part for outer in level for part in _parts(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(outer: Any) -> Iterable[Any]:
+    match outer:
+        case dict():
+            return (part for part in outer.values() if isinstance(part, dict | list))
+        case list():
+            return (part for part in outer if isinstance(part, dict | list))
+        case _:
+            return ()

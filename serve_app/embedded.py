@@ -1,0 +1,207 @@
+"""AWS on this machine: an emulator as a process of its own, for laptops and tests.
+
+Nothing else knows which emulator it is: all others see an endpoint in their environment.
+"""
+
+import asyncio
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ingest.aws.client import Clients
+from ingest.aws.provision import provision
+from models.errors import SettingsError, Unavailable
+from models.settings import Settings
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_INSTALL = "make setup, or: python -m venv {root} && {root}/bin/pip install ministack==1.5.33"
+
+# Runs inside the emulator's environment. The kernel ends it when the thread that started it is
+# gone (PR_SET_PDEATHSIG = 1); a parent that died before that was asked for has left us to another.
+_LAUNCH = """
+import ctypes, os, signal, sys
+parent = int(sys.argv.pop())
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != parent:
+    sys.exit("its parent is gone")
+from ministack.app import main
+main()
+"""
+
+
+class EmbeddedAws:
+    """An emulator on loopback, from entering the block to leaving it; nothing is kept."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        root: Path | None = None,
+        region: str = "us-east-1",
+        services: Sequence[str] = (),
+    ) -> None:
+        self.port = port
+        """0 until a free one is found."""
+        self.log = log
+        self.root = root or Path(sys.prefix) / "ministack"
+        self.region = region
+        self.services = services
+        """Only these; all where none is named."""
+        self._home: tempfile.TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it answers.
+
+        Raises:
+            SettingsError: it is not installed, or the port is in use.
+            Unavailable: it ended, or did not answer in time.
+        """
+        self.port = _free_port(self.port)
+        self._home = tempfile.TemporaryDirectory(prefix="aws-", ignore_cleanup_errors=True)
+        try:
+            self._process = self._start(Path(self._home.name))
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{_HOST}:{self.port}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What leads an AWS SDK here; its keys are made up."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def process(self) -> int | None:
+        """Its process id, once started."""
+        return self._process.pid if self._process else None
+
+    def close(self) -> None:
+        if self._process is not None:
+            _stop(self._process)
+        if self._home is not None:
+            self._home.cleanup()
+
+    def _start(self, home: Path) -> subprocess.Popen[bytes]:
+        python = self.root / "bin" / "python"
+        if not python.exists():
+            install = _INSTALL.format(root=self.root)
+            raise SettingsError(f"the embedded AWS is not in {self.root}; {install}")
+        self.log = self.log or home / "aws.log"
+        with self.log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 - our own words only
+                [python, "-c", _LAUNCH, str(os.getpid())],
+                env=self._own_environment(home),
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the one that closes it
+            )
+
+    def _own_environment(self, home: Path) -> Mapping[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(home),
+            "TMPDIR": str(home),  # it leaves a file with its process id there
+            "BIND_HOST": _HOST,  # else it listens on every interface
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": self.region,
+            "SERVICES": ",".join(self.services),
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "PERSIST_STATE": "0",
+            "S3_PERSIST": "0",
+            "S3_DATA_DIR": str(home / "s3"),
+            "STATE_DIR": str(home / "state"),
+            "LOG_LEVEL": "WARNING",
+            "DOCKER_HOST": f"unix://{home}/no-docker",  # it would start containers
+        }
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process is None or self._process.poll() is not None:
+                raise Unavailable(f"the embedded AWS ended: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the embedded AWS did not answer: {self._last_words()}")
+            time.sleep(_POLL_SECONDS)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(_HOST, self.port, timeout=5)
+        try:
+            connection.request("GET", "/_ministack/ready")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _last_words(self) -> str:
+        text = self.log.read_text(errors="replace").strip() if self.log else ""
+        return text[-1_000:] or "it said nothing"
+
+
+def provisioned(settings: Settings) -> None:
+    """Make what the settings name, in the AWS that the environment leads to."""
+
+    async def make() -> None:
+        async with Clients(settings.aws.region) as clients:
+            await provision(settings, clients)
+
+    asyncio.run(make())
+
+
+def _free_port(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as exc:
+            raise SettingsError(f"port {port} of the embedded AWS: {exc.strerror}") from None
+        return int(probe.getsockname()[1])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, then end it with all that it started (Lambda functions are processes)."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,76 @@
+"""Brings a task onto the tasks topic: HTTP is one more publisher."""
+
+import logging
+from collections.abc import Callable
+from uuid import uuid4
+
+from models.errors import Unavailable
+from models.ports import Ledger, Objects, Topic
+from models.task import Task
+from models.wire import LARGEST, Message, task_of
+
+log = logging.getLogger("ray.serve.atelier.submit")
+
+
+def mint() -> str:
+    """A new submission."""
+    return uuid4().hex
+
+
+class Submit:
+    """Publishes tasks; what it could not publish it does not leave behind."""
+
+    def __init__(
+        self,
+        *,
+        topic: Topic,
+        objects: Objects,
+        ledger: Ledger,
+        bucket: str,
+        mint: Callable[[], str] = mint,
+    ) -> None:
+        self.topic = topic
+        self.objects = objects
+        self.ledger = ledger
+        self.bucket = bucket
+        self.mint = mint
+
+    async def __call__(self, message: Message, runtime: str) -> Task:
+        """Publish a message that the runtime will consume.
+
+        Raises:
+            Unavailable: it was not published.
+        """
+        task = task_of(message.body, runtime=runtime, submission=self.mint())
+        outgoing = message.sent_as(task.submission)
+        payload = self._payload(task) if outgoing.size > LARGEST else None
+        await self._queue(task)
+        try:
+            await self._publish(outgoing, payload)
+        except Unavailable:
+            await self._withdraw(task, payload)
+            raise
+        return task
+
+    async def _queue(self, task: Task) -> None:
+        try:
+            await self.ledger.queue(task)
+        except Unavailable:  # the queue is the truth of what is to do; the worker notes the rest
+            log.warning("submission_not_noted", extra=task.log_context())
+
+    async def _publish(self, message: Message, payload: str | None) -> None:
+        if payload is not None:
+            await self.objects.put(payload, message.text.encode(), "application/json")
+            message = message.stored_at(payload)
+        await self.topic.publish(message.text, message.attributes)
+
+    async def _withdraw(self, task: Task, payload: str | None) -> None:
+        try:
+            await self.ledger.withdraw(task)
+            if payload is not None:
+                await self.objects.delete(payload)
+        except Unavailable:
+            log.warning("submission_not_withdrawn", extra=task.log_context())
+
+    def _payload(self, task: Task) -> str:
+        return f"s3://{self.bucket}/payloads/{task.submission}.json"

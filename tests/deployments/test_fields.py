@@ -1,0 +1,69 @@
+"""Links are whole values of fields that can hold a picture; prose is never touched."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.fields import image_links, is_link, with_inputs
+
+A, B, C = "https://example.com/a.png", "http://example.com/b.png", "s3://bucket/c.png"
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from([A, B, C]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("value", [A, B, C])
+def test_a_link_is_a_whole_string(value: str) -> None:
+    assert is_link(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["http is a protocol", f"{A} by night", "ftp://host/a", "aGVsbG8=", "", None, 3, [A]]
+)
+def test_nothing_else_is(value: Any) -> None:
+    assert not is_link(value)
+
+
+@pytest.mark.parametrize(
+    ("content", "links"),
+    [
+        ({"init_images": [A, B]}, [A, B]),
+        ({"init_images": [A, A], "mask": A}, [A]),
+        ({"mask": B, "image": A, "firstphase_image": C}, [B, A, C]),
+        ({"imageList": [{"data": A, "name": "a"}, {"data": "AA=="}]}, [A]),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"input_image": C}]}}}, [C]),
+        ({"prompt": A, "negative_prompt": B, "styles": [C]}, []),
+        ({"init_images": ["aGVsbG8="]}, []),
+        (A, []),
+        (None, []),
+    ],
+)
+def test_links_are_found_where_a_picture_can_be(content: Any, links: list[str]) -> None:
+    assert image_links(content) == links
+
+
+def test_each_link_is_swapped_and_prose_is_left() -> None:
+    content = {"prompt": A, "init_images": [A, "aGVsbG8="], "alwayson_scripts": {"x": [{"y": B}]}}
+    swapped = with_inputs(content, {A: "first", B: "second"})
+
+    assert swapped == {
+        "prompt": A,
+        "init_images": ["first", "aGVsbG8="],
+        "alwayson_scripts": {"x": [{"y": "second"}]},
+    }
+    assert content["init_images"] == [A, "aGVsbG8="]
+
+
+@given(st.dictionaries(st.sampled_from(["prompt", "mask", "image", "alwayson_scripts"]), JSON))
+def test_a_link_left_over_is_in_no_field_of_a_picture(content: dict[str, Any]) -> None:
+    links = image_links(content)
+    swapped = with_inputs(content, dict.fromkeys(links, "bytes"))
+
+    assert image_links(swapped) == []
+    assert swapped.get("prompt") == content.get("prompt")
+    assert with_inputs(content, {}) == content

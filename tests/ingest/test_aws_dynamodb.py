@@ -1,0 +1,103 @@
+"""What the ledger's table alone has: times, expiry, many rows of one id."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingest.aws.client import Clients
+from ingest.aws.dynamodb import DynamoLedger
+from ingest.aws.row import report_of, values
+from models.errors import TaskFailed, Unavailable
+from models.report import Report, Status
+from models.task import Task
+from tests.contracts.ports import aws_world, fresh_settings
+
+DAY = 86_400
+TASK = Task(submission="s-1", id="id-1", runtime="painter", kind="text-to-image")
+
+
+class Ledger:
+    """A ledger whose time the test sets, and a look into its table."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        self.now = 1_000_000.5
+        self.clients = clients
+        self.ledger = DynamoLedger(clients=clients, table=table, days=30, clock=lambda: self.now)
+
+    async def row(self) -> Mapping[str, Any]:
+        dynamodb = await self.clients.dynamodb()
+        key = {"id": {"S": TASK.id}, "submission": {"S": TASK.submission}}
+        answer = await dynamodb.get_item(TableName=self.ledger.table, Key=key)
+        return answer["Item"]
+
+
+@pytest.fixture
+async def world(embedded_clients: Clients) -> Ledger:
+    made = await aws_world("embedded", embedded_clients, fresh_settings())
+    return Ledger(embedded_clients, made.settings.ledger)
+
+
+async def test_a_row_keeps_its_first_time_and_expires_after_its_last(world: Ledger) -> None:
+    await world.ledger.queue(TASK)
+    world.now += 100
+    await world.ledger.start(TASK)
+    row = await world.row()
+
+    assert float(row["created"]["N"]) == 1_000_000.5
+    assert float(row["updated"]["N"]) == 1_000_100.5
+    assert row["expires"] == {"N": str(1_000_100 + 30 * DAY)}
+
+
+async def test_the_newest_of_many_rows_is_found(world: Ledger) -> None:
+    """They are more than one page, and the newest one's name does not sort last."""
+    big = Report.of(TASK, Status.RUNNING).failed(TaskFailed("x", reason="r" * 30_000))
+    newest = 17
+    for n in range(50):
+        world.now += -1 if n > newest else 1
+        await world.ledger.finish(replace(big, submission=f"s-{n:02}"))
+    found = await world.ledger.find(TASK.id)
+
+    assert found is not None
+    assert found.submission == f"s-{newest}"
+
+
+async def test_a_missing_table_is_unavailable(embedded_clients: Clients) -> None:
+    ledger = DynamoLedger(clients=embedded_clients, table="nothing", days=30)
+
+    with pytest.raises(Unavailable, match="DynamoDB UpdateItem: ResourceNotFoundException"):
+        await ledger.start(TASK)
+    with pytest.raises(Unavailable, match="DynamoDB GetItem"):
+        await ledger.find("id-1", "s-1")
+    with pytest.raises(Unavailable, match="DynamoDB Query"):
+        await ledger.find("id-1")
+
+
+async def test_racing_transitions_never_lose_an_end(world: Ledger) -> None:
+    running = await world.ledger.start(TASK)
+    ended = replace(running, status=Status.CANCELLED)
+    starts = [world.ledger.start(TASK) for _ in range(5)]
+    reports = await asyncio.gather(
+        *starts, world.ledger.finish(ended), *[world.ledger.start(TASK) for _ in range(5)]
+    )
+
+    assert (await world.ledger.start(TASK)).status is Status.CANCELLED
+    assert reports[5].status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("reason", [None, "text", {"a": ["é", 1.5, None]}, [True]])
+def test_a_report_survives_its_row(reason: Any) -> None:
+    report = Report.of(TASK, Status.RUNNING, attempt=2).failed(TaskFailed("no", reason=reason))
+    row = {**values(report), "id": {"S": "id-1"}, "submission": {"S": "s-1"}}
+
+    assert report_of(row) == report
+
+
+def test_a_huge_failure_fits_into_a_row() -> None:
+    failed = Report.of(TASK, Status.RUNNING).failed(
+        TaskFailed("\x00" * 10**6, reason={"answer": '"\\🏠' * 10**6})
+    )
+
+    assert len(values(failed)["failure"]["S"].encode()) < 200_000

@@ -1,0 +1,201 @@
+"""A message on the tasks topic: what is a task, what is none, what stands for a large one."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import InvalidTask
+from models.task import Task, clean_prefix
+from models.wire import Message, pointed_uri, pointer_to, task_of
+
+
+def message(**metadata: Any) -> dict[str, Any]:
+    whole = {"id": "owl", "tasktype": "text-to-image", "prefix": "birds", "context": {"n": 1}}
+    return {"metadata": whole | metadata, "content": {"prompt": "an owl"}}
+
+
+def without(key: str) -> dict[str, Any]:
+    body = message()
+    del body["metadata"][key]
+    return body
+
+
+def read(body: Any) -> Task:
+    return task_of(body, runtime="studio", submission="s-1")
+
+
+def test_a_message_is_a_task_of_the_runtime_that_consumes_it() -> None:
+    task = read(message(runtime="legacy"))
+
+    assert task == Task(
+        submission="s-1",
+        id="owl",
+        runtime="studio",
+        kind="text-to-image",
+        prefix="birds",
+        content={"prompt": "an owl"},
+        context={"n": 1},
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (None, "the message is not an object"),
+        ([message()], "the message is not an object"),
+        ("text", "the message is not an object"),
+        ({}, "metadata is missing"),
+        ({"content": {}}, "metadata is missing"),
+        ({"metadata": None, "content": {}}, "metadata is not an object"),
+        ({"metadata": [], "content": {}}, "metadata is not an object"),
+        ({"metadata": {"id": "owl"}}, "content is missing"),
+        (without("id"), "metadata.id is missing"),
+        (message(id=None), "metadata.id is missing"),
+        (message(id=""), "metadata.id is missing"),
+        (message(id={}), "metadata.id is not a word"),
+        (message(id=["owl"]), "metadata.id is not a word"),
+        (message(prefix=7), "metadata.prefix is not a string"),
+        (message(id=".."), "'..' segment"),
+        (message(id="../../owl"), "'..' segment"),
+        (message(prefix="birds/.."), "'..' segment"),
+        (message(id="o\nwl"), "control character"),
+        (message(id="/owl"), "empty segments"),
+        (message(id="owl/"), "empty segments"),
+        (message(id="\ud800"), "not Unicode"),
+        (message(prefix="\udfff"), "not Unicode"),
+        (message(id="o" * 500), "too long"),
+        (message(prefix="b" * 1000), "too long"),
+        (pointer_to("s3://outputs/payloads/1.json"), "the message is not an object"),
+    ],
+)
+def test_what_is_no_task_is_told_by_its_reason(body: Any, reason: str) -> None:
+    with pytest.raises(InvalidTask, match=reason):
+        read(body)
+
+
+@pytest.mark.parametrize(("given_id", "kept"), [(12, "12"), (1.5, "1.5"), (True, "True")])
+def test_any_scalar_is_an_id(given_id: Any, kept: str) -> None:
+    assert read(message(id=given_id)).id == kept
+
+
+@pytest.mark.parametrize("body", [without("prefix"), message(prefix=None), message(prefix="")])
+def test_a_publisher_may_leave_the_prefix_out(body: Any) -> None:
+    assert read(body).folder == "owl"
+
+
+def test_slashes_of_a_prefix_collapse() -> None:
+    assert read(message(prefix="//birds///night/")).folder == "birds/night/owl"
+
+
+@pytest.mark.parametrize("body", [without("tasktype"), message(tasktype=["text-to-image"])])
+def test_without_a_word_for_its_kind_it_is_still_a_task(body: Any) -> None:
+    assert read(body).kind == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("extra-batch-image", "extra-batch-images"),
+        ("extra-batch-images", "extra-batch-images"),
+        ("to-music", "to-music"),
+    ],
+)
+def test_a_kind_has_one_spelling_and_an_unknown_word_stays(word: str, kind: str) -> None:
+    assert read(message(tasktype=word)).kind == kind
+
+
+def test_a_missing_context_is_empty_and_a_null_is_kept() -> None:
+    assert read(without("context")).context == {}
+    assert read(message(context=None)).context is None
+
+
+def test_content_may_be_null() -> None:
+    assert read({"metadata": {"id": "owl"}, "content": None}).content is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+metadata = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("id", "prefix", "tasktype", "context"), json_values)
+)
+
+
+@given(json_values | st.builds(lambda m: {"metadata": m, "content": 1}, metadata))
+def test_any_json_is_a_safe_task_or_told_to_be_none(body: Any) -> None:
+    try:
+        task = read(body)
+    except InvalidTask:
+        return
+
+    assert clean_prefix(task.folder) == task.folder
+    assert len(f"{task.stem}-1.png".encode()) <= 1024
+
+
+def test_a_pointer_leads_back_to_its_uri() -> None:
+    assert pointed_uri(pointer_to("s3://outputs/payloads/a/b.json")) == (
+        "s3://outputs/payloads/a/b.json"
+    )
+
+
+def test_a_pointer_has_the_form_of_the_extended_clients() -> None:
+    assert pointer_to("s3://outputs/payloads/1.json") == [
+        "software.amazon.payloadoffloading.PayloadS3Pointer",
+        {"s3BucketName": "outputs", "s3Key": "payloads/1.json"},
+    ]
+
+
+def test_the_old_name_of_the_pointer_is_known() -> None:
+    old = [
+        "com.amazon.sqs.javamessaging.MessageS3Pointer",
+        {"s3BucketName": "outputs", "s3Key": "k"},
+    ]
+
+    assert pointed_uri(old) == "s3://outputs/k"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        [],
+        message(),
+        ["software.amazon.payloadoffloading.PayloadS3Pointer"],
+        ["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3Key": "k"}],
+        ["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": 1, "s3Key": "k"}],
+        ["another.Pointer", {"s3BucketName": "outputs", "s3Key": "k"}],
+    ],
+)
+def test_anything_else_is_no_pointer(body: Any) -> None:
+    assert pointed_uri(body) is None
+
+
+@given(json_values)
+def test_any_json_can_be_asked_for_its_pointer(body: Any) -> None:
+    assert pointed_uri(body) is None
+
+
+def test_a_message_is_measured_with_its_attributes() -> None:
+    sent = Message(body={"a": "é"}, attributes={"runtime": "stüdio"})
+
+    assert sent.text == json.dumps({"a": "é"})
+    assert sent.size == len(sent.text) + len("runtimeStringst") + 2 + len("dio")
+
+
+def test_a_stored_message_keeps_its_route_and_tells_its_size() -> None:
+    sent = Message(body={"a": 1}, attributes={"runtime": "studio"}).sent_as("s-1")
+
+    stored = sent.stored_at("s3://outputs/payloads/s-1.json")
+
+    assert pointed_uri(stored.body) == "s3://outputs/payloads/s-1.json"
+    assert stored.attributes == {
+        "runtime": "studio",
+        "submission": "s-1",
+        "ExtendedPayloadSize": str(len('{"a": 1}')),
+    }

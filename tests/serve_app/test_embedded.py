@@ -1,0 +1,137 @@
+"""The embedded AWS: on loopback alone, gone when its block or its parent ends."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ingest.aws.client import Clients
+from models.errors import SettingsError, Unavailable
+from serve_app.embedded import EmbeddedAws, provisioned
+from tests.contracts.ports import fresh_settings
+
+PARENT = """
+import time
+from serve_app.embedded import EmbeddedAws
+with EmbeddedAws(services=["sqs"]) as aws:
+    print(aws.process, aws.port, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_it_listens_on_loopback_alone_and_leaves_nothing() -> None:
+    with EmbeddedAws() as aws:
+        assert aws.process is not None
+        process = psutil.Process(aws.process)
+        listening = [c.laddr for c in process.net_connections() if c.status == "LISTEN"]
+
+        assert listening == [("127.0.0.1", aws.port)]
+        assert aws.endpoint == f"http://127.0.0.1:{aws.port}"
+    began = time.monotonic()
+    aws.close()
+
+    assert time.monotonic() - began < 1
+    assert not process.is_running()
+    assert not Path(f"/tmp/ministack-{aws.port}.pid").exists()
+    assert not _answers(aws.port)
+
+
+def test_one_that_was_not_started_can_be_closed() -> None:
+    aws = EmbeddedAws()
+    aws.close()
+
+    assert aws.process is None
+
+
+def test_it_dies_with_its_parent() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=_python_path()
+    ) as parent:
+        assert parent.stdout is not None
+        pid, port = parent.stdout.readline().split()
+        parent.kill()
+
+    assert _gone(int(pid), within=10)
+    assert not _answers(int(port))
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(SettingsError, match=f"port {port} .*in use"), EmbeddedAws(port=port):
+            pass
+
+
+def test_a_missing_installation_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="make setup"), EmbeddedAws(root=tmp_path):
+        pass
+
+
+def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text("#!/bin/sh\necho no module named ministack\nexit 1\n")
+    python.chmod(0o755)
+
+    with pytest.raises(Unavailable, match="ended: no module named"), EmbeddedAws(root=tmp_path):
+        pass
+
+
+def test_one_that_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\nsleep 60\n")
+    python.chmod(0o755)
+    monkeypatch.setattr("serve_app.embedded._START_SECONDS", 0.2)
+    monkeypatch.setattr("serve_app.embedded._STOP_SECONDS", 0.2)
+
+    with pytest.raises(Unavailable, match="said nothing"), EmbeddedAws(root=tmp_path):
+        pass
+
+
+def test_what_the_settings_name_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = fresh_settings()
+    with EmbeddedAws(log=tmp_path / "aws.log") as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        provisioned(settings)
+
+        async def topics() -> list[str]:
+            async with Clients("us-east-1") as clients:
+                sns = await clients.sns()
+                return [topic["TopicArn"] for topic in (await sns.list_topics())["Topics"]]
+
+        assert settings.arn("sns", settings.tasks_topic) in asyncio.run(topics())
+    assert (tmp_path / "aws.log").exists()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _gone(pid: int, within: float) -> bool:
+    """Ended, although nobody may have asked how."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    return False
+
+
+def _python_path() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
