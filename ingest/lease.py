@@ -17,12 +17,19 @@ async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator
 
     Any other error leaves it to lapse, so that a delivery which breaks us comes back slowly.
     """
+    try:
+        async with _renewed(queue, delivery, seconds):
+            yield
+    except (RuntimeUnavailable, asyncio.CancelledError):
+        await _hand_back(queue, delivery)  # after the last renewal, or that would undo it
+        raise
+
+
+@asynccontextmanager
+async def _renewed(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[None]:
     renewal = asyncio.create_task(_renew(queue, delivery, seconds))
     try:
         yield
-    except (RuntimeUnavailable, asyncio.CancelledError):
-        await _hand_back(queue, delivery)
-        raise
     finally:
         renewal.cancel()
         with suppress(asyncio.CancelledError):

@@ -50,17 +50,25 @@ class Worker:
         self._leased = 0
         self._room = asyncio.Event()
         self._pause = 0.0
-        self._intake: asyncio.Task[None] | None = None
+        self._draining = False
 
     async def work(self) -> None:
         """Receive and handle until `drain`; returns when all that is leased has ended."""
         async with asyncio.TaskGroup() as group:
-            self._intake = group.create_task(self._take_in(group))
+            while not self._draining:
+                await asyncio.sleep(self._pause)
+                for delivery in await self._receive():
+                    self._leased += 1
+                    group.create_task(self._bring(delivery))
 
     def drain(self) -> None:
-        """Receive no more."""
-        if self._intake is not None:
-            self._intake.cancel()
+        """Receive no more.
+
+        A poll under way is left to its end: cancelled, it would keep what it was about to bring
+        invisible until the lease ends.
+        """
+        self._draining = True
+        self._room.set()
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to an end: reported and acknowledged, or rejected.
@@ -142,22 +150,22 @@ class Worker:
         except Unavailable as exc:  # a courtesy; the result will be told
             log.warning("start_not_told", extra={**report.log_context(), "why": str(exc)})
 
-    async def _take_in(self, group: asyncio.TaskGroup) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            for delivery in await self._receive():
-                self._leased += 1
-                group.create_task(self._bring(delivery))
-
     async def _receive(self) -> Sequence[Delivery]:
-        while self._leased >= self.capacity:
+        """What the runtime can use soon; nothing any more once we drain."""
+        while self._leased >= self.capacity and not self._draining:
             self._room.clear()
             await self._room.wait()
+        if self._draining:
+            return ()
         try:
-            return await self.line.queue.receive(min(_BATCH, self.capacity - self._leased))
+            got = await self.line.queue.receive(min(_BATCH, self.capacity - self._leased))
         except Unavailable as exc:
             self._slow_down(exc)
             return ()
+        if self._draining:
+            await asyncio.gather(*(self.line.queue.extend(each, 0) for each in got))
+            return ()
+        return got
 
     async def _bring(self, delivery: Delivery) -> None:
         try:

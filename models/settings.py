@@ -94,6 +94,8 @@ class Tasks(_Part):
     """Starts before a task whose runtime keeps vanishing is reported as failed."""
     lease_seconds: Annotated[int, Field(ge=3, le=43_200)] = 30
     """A message of a dead worker comes back after so long; renewed at a third of it."""
+    poll_seconds: Annotated[int, Field(ge=0, le=20)] = 20
+    """How long a receive waits for a message; a drain waits for it too."""
     deadline_seconds: Positive = 600
     """The longest run of one task in a runtime."""
     drain_seconds: Annotated[float, Field(ge=0)] = 110

@@ -33,7 +33,6 @@ from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.submit import Submit
 
-
 _WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
 
 

@@ -38,7 +38,14 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 if os.getppid() != parent:
     sys.exit("its parent is gone")
+
+import asyncio, types
 from ministack.app import main
+from ministack.services import sqs
+# A receive that waits looks for messages every 100 ms there; SQS answers it at once.
+prompt = types.SimpleNamespace(**vars(asyncio))
+prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, 0.005))
+sqs.asyncio = prompt
 main()
 """
 
@@ -53,6 +60,7 @@ class EmbeddedAws:
         log: Path | None = None,
         root: Path | None = None,
         region: str = "us-east-1",
+        account: str = "000000000000",
         services: Sequence[str] = (),
     ) -> None:
         self.port = port
@@ -60,6 +68,7 @@ class EmbeddedAws:
         self.log = log
         self.root = root or Path(sys.prefix) / "ministack"
         self.region = region
+        self.account = account
         self.services = services
         """Only these; all where none is named."""
         self._home: tempfile.TemporaryDirectory[str] | None = None
@@ -142,6 +151,7 @@ class EmbeddedAws:
             "BIND_HOST": _HOST,  # else it listens on every interface
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": self.region,
+            "MINISTACK_ACCOUNT_ID": self.account,
             "SERVICES": ",".join(self.services),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ray.serve import Application
 
 _DRAIN_SECONDS = 5.0
+_POLL_SECONDS = 2
 _KEY = "local"
 _NAME = "atelier"
 
@@ -89,7 +90,10 @@ def _settings(config: Path) -> Settings:
         args["apiKeys"] = [{"name": "local", "key": _KEY}]
     if settings.checkpoints is not None:  # replicas run in another folder
         args["checkpoints"] = str(settings.checkpoints.expanduser().absolute())
-    args["tasks"] = {"drainSeconds": min(_DRAIN_SECONDS, settings.tasks.drain_seconds)}
+    args["tasks"] = {  # so that Ctrl-C takes seconds
+        "drainSeconds": min(_DRAIN_SECONDS, settings.tasks.drain_seconds),
+        "pollSeconds": min(_POLL_SECONDS, settings.tasks.poll_seconds),
+    }
     return Settings.read(config, args)
 
 
@@ -152,7 +156,9 @@ def _aws(settings: Settings, port: int, home: Path) -> Iterator[str]:
     if named := os.environ.get("AWS_ENDPOINT_URL"):
         yield named
         return
-    with EmbeddedAws(port=port, log=home / "aws.log", region=settings.aws.region) as aws:
+    where = settings.aws
+    log = home / "aws.log"
+    with EmbeddedAws(port=port, log=log, region=where.region, account=where.account) as aws:
         os.environ.update(aws.environment)
         yield aws.endpoint
 
@@ -180,7 +186,7 @@ def _ray(settings: Settings, home: Path) -> Iterator[str]:
     )
     _heed(_leave)  # Ray put its own in the place of ours
     try:
-        _check_gpus(settings, ray.cluster_resources().get("GPU", 0))
+        check_gpus(settings, ray.cluster_resources().get("GPU", 0))
         yield f"http://{context.dashboard_url}"
     finally:
         ray.shutdown()
@@ -194,7 +200,8 @@ def _make_token(path: Path) -> None:
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
 
 
-def _check_gpus(settings: Settings, there: float) -> None:
+def check_gpus(settings: Settings, there: float) -> None:
+    """Refuse to wait for ever for GPUs that are not there."""
     wanted = sum(r.replicas * r.gpus for r in settings.models_runtime)
     if wanted > there:
         raise SettingsError(

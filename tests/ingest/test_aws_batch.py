@@ -88,6 +88,20 @@ async def test_a_caller_that_leaves_does_not_disturb_the_others(
     assert calls.made == [[1, 2]]
 
 
+async def test_what_nobody_waits_for_is_not_sent(calls: Calls, batch: Batch[int]) -> None:
+    """A renewal whose task was cancelled must not go along with the hand-back that follows."""
+    going = asyncio.create_task(batch.add(1))
+    await asyncio.sleep(0.001)
+    renewal = asyncio.create_task(batch.add(2))
+    await asyncio.sleep(0.001)
+    renewal.cancel()
+    hand_back = asyncio.create_task(batch.add(3))
+    calls.go.set()
+    await asyncio.gather(going, hand_back)
+
+    assert calls.made == [[1], [3]]
+
+
 def test_a_loop_that_ends_leaves_nobody_waiting() -> None:
     async def main() -> None:
         batch = Batch(Calls().send)

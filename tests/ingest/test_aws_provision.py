@@ -12,6 +12,7 @@ from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
+from serve_app.embedded import EmbeddedAws
 from tests.contracts.ports import fresh_settings
 
 DAY = 86_400
@@ -132,6 +133,27 @@ async def test_buckets_are_made(clients: Clients, settings: Settings) -> None:
     names = {bucket["Name"] for bucket in (await s3.list_buckets())["Buckets"]}
 
     assert {settings.output_bucket, settings.model_bucket} <= names
+
+
+async def test_no_model_bucket_is_made_where_weights_are_in_a_folder(clients: Clients) -> None:
+    given = fresh_settings().model_dump(by_alias=True)
+    given |= {"modelBucketArn": None, "checkpoints": "models"}
+    await provision(Settings.model_validate(given), clients)
+
+
+async def test_a_bucket_is_made_in_its_region(
+    embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in embedded_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    given = fresh_settings().model_dump(by_alias=True) | {"aws": {"region": "eu-central-1"}}
+    settings = Settings.model_validate(given)
+    async with Clients("eu-central-1") as clients:
+        await provision(settings, clients)
+        s3 = await clients.s3()
+        where = await s3.get_bucket_location(Bucket=settings.output_bucket)
+
+    assert where["LocationConstraint"] == "eu-central-1"
 
 
 async def test_another_account_is_told(clients: Clients) -> None:

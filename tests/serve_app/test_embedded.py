@@ -17,6 +17,7 @@ from models.errors import SettingsError, Unavailable
 from serve_app.embedded import EmbeddedAws, provisioned
 from tests.contracts.ports import fresh_settings
 
+ROOT = Path(__file__).parents[2]
 PARENT = """
 import time
 from serve_app.embedded import EmbeddedAws
@@ -50,9 +51,10 @@ def test_one_that_was_not_started_can_be_closed() -> None:
     assert aws.process is None
 
 
-def test_it_dies_with_its_parent() -> None:
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=_python_path()
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=environment
     ) as parent:
         assert parent.stdout is not None
         pid, port = parent.stdout.readline().split()
@@ -102,8 +104,8 @@ def test_one_that_never_answers_is_given_up(
 
 
 def test_what_the_settings_name_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    settings = fresh_settings()
-    with EmbeddedAws(log=tmp_path / "aws.log") as aws:
+    settings = fresh_settings("111122223333")
+    with EmbeddedAws(log=tmp_path / "aws.log", account="111122223333") as aws:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
         provisioned(settings)
@@ -131,7 +133,3 @@ def _gone(pid: int, within: float) -> bool:
         time.sleep(0.05)
     os.kill(pid, signal.SIGKILL)
     return False
-
-
-def _python_path() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -1,0 +1,63 @@
+"""Single calls gathered into the batch calls that SQS has."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Entry = TypeVar("Entry")
+Send = Callable[[Sequence[Entry]], Awaitable[Sequence[Exception | None]]]
+"""Makes one batch call; answers for each entry what went wrong with it, in their order."""
+
+
+class Batch(Generic[Entry]):
+    """Gathers entries while a call is under way; each caller hears of its own entry."""
+
+    def __init__(self, send: Send[Entry], *, most: int = 10) -> None:
+        self._send = send
+        self._most = most
+        self._waiting: list[_Waiting[Entry]] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def add(self, entry: Entry) -> None:
+        """Wait until it was sent; the first one goes at the loop's next turn."""
+        waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_all())
+        await waiting.answer
+
+    async def _send_all(self) -> None:
+        while batch := self._next():
+            for waiting, error in zip(batch, await self._ask(batch), strict=True):
+                waiting.settle(error)
+
+    def _next(self) -> "Sequence[_Waiting[Entry]]":
+        """Without those whose caller has left: a hand-back must not meet its own renewal."""
+        waited_for = [waiting for waiting in self._waiting if not waiting.answer.done()]
+        batch, self._waiting = waited_for[: self._most], waited_for[self._most :]
+        return batch
+
+    async def _ask(self, batch: "Sequence[_Waiting[Entry]]") -> Sequence[Exception | None]:
+        try:
+            return await self._send([waiting.entry for waiting in batch])
+        except Exception as exc:  # noqa: BLE001 - raised again where the entry is waited for
+            return [exc] * len(batch)
+        except asyncio.CancelledError:
+            for waiting in (*batch, *self._waiting):
+                waiting.answer.cancel()
+            raise
+
+
+@dataclass(frozen=True)
+class _Waiting(Generic[Entry]):
+    entry: Entry
+    answer: asyncio.Future[None]
+
+    def settle(self, error: Exception | None) -> None:
+        if self.answer.done():  # nobody waits for it any more
+            return
+        if error is None:
+            self.answer.set_result(None)
+        else:
+            self.answer.set_exception(error)

@@ -1,0 +1,111 @@
+"""One client for each AWS service, and what their errors mean to the platform.
+
+Retries and timeouts of calls to AWS are set here and nowhere else. An endpoint other than AWS's
+comes from ``AWS_ENDPOINT_URL``, which botocore reads by itself.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
+
+from models.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_sns import SNSClient
+    from types_aiobotocore_sqs import SQSClient
+
+_CONFIG = AioConfig(
+    connect_timeout=5,
+    read_timeout=30,  # above the longest poll of a queue, 20 s
+    max_pool_connections=50,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+
+
+class Clients:
+    """Clients made when first asked for, and kept until closed; all in one event loop."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self._session = get_session()
+        self._made: dict[str, Any] = {}
+        self._making = asyncio.Lock()
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        self._made.clear()
+        await self._open.aclose()
+
+    async def s3(self) -> "S3Client":
+        client: S3Client = await self._client("s3")
+        return client
+
+    async def sqs(self) -> "SQSClient":
+        client: SQSClient = await self._client("sqs")
+        return client
+
+    async def sns(self) -> "SNSClient":
+        client: SNSClient = await self._client("sns")
+        return client
+
+    async def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = await self._client("dynamodb")
+        return client
+
+    async def _client(self, service: str) -> Any:
+        async with self._making:
+            if service not in self._made:
+                self._made[service] = await self._make(service)
+            return self._made[service]
+
+    async def _make(self, service: str) -> Any:
+        making = self._session.create_client(service, region_name=self.region, config=_CONFIG)
+        client = await self._open.enter_async_context(making)
+        # Waiting for "100 Continue" before a body is sent costs a round trip for each object.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        return client
+
+
+@contextmanager
+def translated(operation: str, *missing: str) -> Iterator[None]:
+    """Let an AWS call speak the platform's errors; codes that mean "missing" just end the block.
+
+    Raises:
+        Unavailable: with the operation's name and AWS's code; its texts may carry names and keys.
+    """
+    try:
+        yield
+    except ClientError as exc:
+        code = error_code(exc)
+        if code not in missing:
+            raise Unavailable(f"{operation}: {code}") from exc
+    except (BotoCoreError, aiohttp.ClientError, TimeoutError) as exc:
+        raise Unavailable(f"{operation}: {type(exc).__name__}") from exc
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's word for what went wrong, such as ``NoSuchKey``."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))

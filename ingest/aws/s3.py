@@ -1,0 +1,63 @@
+"""Objects in S3."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.aws.client import Clients, translated
+from models.ports import Objects
+
+_SCHEME = "s3://"
+_MISSING = ("NoSuchKey", "NoSuchBucket", "404")
+
+
+@dataclass(frozen=True)
+class S3Objects(Objects):
+    """Objects in S3."""
+
+    clients: Clients
+
+    async def put(self, uri: str, body: bytes, content_type: str) -> None:
+        bucket, key = _parts(uri)
+        s3 = await self.clients.s3()
+        with translated("S3 PutObject"):
+            await s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    async def get(self, uri: str, limit: int | None = None) -> bytes | None:
+        bucket, key = _parts(uri)
+        s3 = await self.clients.s3()
+        with translated("S3 GetObject", *_MISSING):
+            answer = await s3.get_object(Bucket=bucket, Key=key)
+            async with answer["Body"] as stream:
+                # Leaving before the end closes the connection: what is too large is not read.
+                _check(uri, answer["ContentLength"], limit)
+                return await stream.read()
+        return None
+
+    async def list(self, uri: str) -> Sequence[str]:
+        bucket, prefix = _parts(uri)
+        s3 = await self.clients.s3()
+        found: list[str] = []
+        with translated("S3 ListObjectsV2"):
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            async for page in pages:
+                found += [f"{_SCHEME}{bucket}/{each['Key']}" for each in page.get("Contents", [])]
+        return sorted(found)
+
+    async def delete(self, uri: str) -> None:
+        bucket, key = _parts(uri)
+        s3 = await self.clients.s3()
+        with translated("S3 DeleteObject", *_MISSING):
+            await s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    """Bucket and key; a key may hold what a URL would take for a query or a fragment."""
+    bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
+    if not uri.startswith(_SCHEME) or not bucket:
+        raise ValueError(f"{uri!r} is not an s3:// URI")
+    return bucket, key
+
+
+def _check(uri: str, size: int, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise ValueError(f"{uri} has {size} bytes, more than {limit}")

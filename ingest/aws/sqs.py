@@ -1,0 +1,165 @@
+"""A queue of SQS and its dead letters."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingest.aws.batch import Batch
+from ingest.aws.client import Clients, translated
+from models.errors import Unavailable
+from models.ports import Delivery, Queue
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        MessageAttributeValueOutputTypeDef,
+        MessageAttributeValueTypeDef,
+        MessageTypeDef,
+    )
+
+log = logging.getLogger("ray.serve.atelier.ingest")
+
+_LONGEST_REASON = 1_000
+_BATCH_SECONDS = 10  # a call that hangs must not cost the leases that wait behind it
+_MOST_ATTRIBUTES = 10  # of a message; SQS refuses one with more
+_STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
+"""The receipt is no longer the newest of its message, or that is gone: nothing is left to do."""
+
+
+class SqsQueue(Queue):
+    """A queue of SQS, found by its name."""
+
+    def __init__(
+        self, clients: Clients, *, name: str, dead_letters: str, wait_seconds: int = 20
+    ) -> None:
+        self.clients = clients
+        self.name = name
+        self.dead_letters = dead_letters
+        self.wait_seconds = wait_seconds
+        self._urls: dict[str, str] = {}
+        self._acks: Batch[Delivery] = Batch(self._delete)
+        self._extensions: Batch[_Extension] = Batch(self._change_visibility)
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        sqs = await self.clients.sqs()
+        url = await self._url(self.name)
+        with translated("SQS ReceiveMessage"):
+            answer = await sqs.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=most,
+                WaitTimeSeconds=self.wait_seconds,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+        return [_delivery(message) for message in answer.get("Messages", [])]
+
+    async def extend(self, delivery: Delivery, seconds: int) -> None:
+        await self._extensions.add(_Extension(delivery, seconds))
+
+    async def ack(self, delivery: Delivery) -> None:
+        await self._acks.add(delivery)
+
+    async def reject(self, delivery: Delivery, reason: str) -> None:
+        sqs = await self.clients.sqs()
+        url = await self._url(self.dead_letters)
+        with translated("SQS SendMessage"):
+            await sqs.send_message(
+                QueueUrl=url,
+                MessageBody=delivery.body,
+                MessageAttributes=_with_reason(delivery.attributes, reason),
+            )
+        await self.ack(delivery)
+
+    async def _url(self, name: str) -> str:
+        if name not in self._urls:
+            sqs = await self.clients.sqs()
+            with translated("SQS GetQueueUrl"):
+                self._urls[name] = (await sqs.get_queue_url(QueueName=name))["QueueUrl"]
+        return self._urls[name]
+
+    async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
+        sqs = await self.clients.sqs()
+        url = await self._url(self.name)
+        with translated("SQS DeleteMessageBatch"):
+            async with asyncio.timeout(_BATCH_SECONDS):
+                answer = await sqs.delete_message_batch(
+                    QueueUrl=url,
+                    Entries=[
+                        {"Id": str(n), "ReceiptHandle": each.receipt}
+                        for n, each in enumerate(deliveries)
+                    ],
+                )
+        return self.errors(deliveries, answer.get("Failed", []))
+
+    async def _change_visibility(
+        self, extensions: "Sequence[_Extension]"
+    ) -> Sequence[Exception | None]:
+        sqs = await self.clients.sqs()
+        url = await self._url(self.name)
+        with translated("SQS ChangeMessageVisibilityBatch"):
+            async with asyncio.timeout(_BATCH_SECONDS):
+                answer = await sqs.change_message_visibility_batch(
+                    QueueUrl=url,
+                    Entries=[
+                        {
+                            "Id": str(n),
+                            "ReceiptHandle": each.delivery.receipt,
+                            "VisibilityTimeout": each.seconds,
+                        }
+                        for n, each in enumerate(extensions)
+                    ],
+                )
+        return self.errors([each.delivery for each in extensions], answer.get("Failed", []))
+
+    def errors(
+        self, deliveries: Sequence[Delivery], failed: "Sequence[BatchResultErrorEntryTypeDef]"
+    ) -> Sequence[Exception | None]:
+        """For each delivery what went wrong with its entry of a batch call."""
+        codes = {int(each["Id"]): each["Code"].rpartition(".")[2] for each in failed}
+        return [self._error(each, codes.get(n)) for n, each in enumerate(deliveries)]
+
+    def _error(self, delivery: Delivery, code: str | None) -> Exception | None:
+        if code in _STALE:
+            fields = {"queue": self.name, "message_id": delivery.id, "code": code}
+            log.warning("receipt_stale", extra=fields)
+        elif code is not None:
+            return Unavailable(f"SQS {self.name}: {code}")
+        return None
+
+
+@dataclass(frozen=True)
+class _Extension:
+    delivery: Delivery
+    seconds: int
+
+
+def _delivery(message: "MessageTypeDef") -> Delivery:
+    return Delivery(
+        id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes=_texts(message.get("MessageAttributes", {})),
+        attempt=int(message["Attributes"]["ApproximateReceiveCount"]),
+    )
+
+
+def _texts(
+    attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]",
+) -> Mapping[str, str]:
+    """Those that are text or number; a binary one means nothing to a task."""
+    return {n: a["StringValue"] for n, a in attributes.items() if "StringValue" in a}
+
+
+def _with_reason(
+    attributes: Mapping[str, str], reason: str
+) -> "Mapping[str, MessageAttributeValueTypeDef]":
+    room = [(n, v) for n, v in attributes.items() if n != "reason"][: _MOST_ATTRIBUTES - 1]
+    told = dict(room) | {"reason": _printable(reason) or "rejected"}
+    return {n: {"DataType": "String", "StringValue": v} for n, v in told.items()}
+
+
+def _printable(reason: str) -> str:
+    """Without the control characters that SQS refuses."""
+    return "".join(c if c.isprintable() else " " for c in reason)[:_LONGEST_REASON].strip()

@@ -1,0 +1,49 @@
+"""Settings to ports: which implementation stands behind each."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ingest.aws.client import Clients
+from ingest.aws.dynamodb import DynamoLedger
+from ingest.aws.s3 import S3Objects
+from ingest.aws.sns import SnsTopic
+from ingest.aws.sqs import SqsQueue
+from models.ports import Ledger, Objects, Queue, Topic
+from models.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The outside world of one installation."""
+
+    objects: Objects
+    tasks: Topic
+    results: Topic
+    ledger: Ledger
+    queue: Callable[[str], Queue]
+    """The queue of the runtime of this name."""
+    close: Callable[[], Awaitable[None]]
+
+
+def wire(settings: Settings) -> Ports:
+    """The ports on AWS; nothing is called, and no event loop is needed, until one is used."""
+    clients = Clients(settings.aws.region)
+
+    def topic(name: str) -> Topic:
+        return SnsTopic(clients, settings.arn("sns", name))
+
+    def queue(runtime: str) -> Queue:
+        name, dead_letters = settings.queue(runtime), settings.dead_letters(runtime)
+        wait = settings.tasks.poll_seconds
+        return SqsQueue(clients, name=name, dead_letters=dead_letters, wait_seconds=wait)
+
+    return Ports(
+        objects=S3Objects(clients),
+        tasks=topic(settings.tasks_topic),
+        results=topic(settings.results_topic),
+        ledger=DynamoLedger(
+            clients=clients, table=settings.ledger, days=settings.tasks.ledger_days
+        ),
+        queue=queue,
+        close=clients.aclose,
+    )

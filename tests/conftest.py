@@ -1,0 +1,45 @@
+"""What several folders of tests stand on: AWS emulators that live as long as the session."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from ingest.aws.client import Clients
+from serve_app.embedded import EmbeddedAws
+
+
+@pytest.fixture(scope="session")
+def embedded_aws() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws(services=["sns", "sqs", "s3", "dynamodb"]) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+async def embedded_clients(embedded_aws: EmbeddedAws) -> AsyncIterator[Clients]:
+    async with Clients("us-east-1") as clients:
+        await _made(clients, embedded_aws.environment)
+        yield clients
+
+
+@pytest.fixture(scope="session")
+async def moto_clients() -> AsyncIterator[Clients]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server.start()
+    host, port = server.get_host_and_port()
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    async with Clients("us-east-1") as clients:
+        await _made(clients, keys | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"})
+        yield clients
+    server.stop()
+
+
+async def _made(clients: Clients, environment: Mapping[str, str]) -> None:
+    """Clients read their endpoint from the environment when they are made, and keep it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        for make in (clients.s3, clients.sqs, clients.sns, clients.dynamodb):
+            await make()

@@ -1,0 +1,138 @@
+"""A world for the contract of the ports: each implementation over resources of its own."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from ingest.aws.client import Clients
+from ingest.aws.dynamodb import DynamoLedger
+from ingest.aws.provision import provision
+from ingest.aws.s3 import S3Objects
+from ingest.aws.sns import SnsTopic
+from ingest.aws.sqs import SqsQueue
+from ingest.memory import DeadLetter, MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
+from models.ports import Delivery, Ledger, Objects, Queue, Topic
+from models.settings import Settings
+
+_RUNTIMES = [
+    {"name": "painter", "type": "fake", "modelFilename": "shapes.safetensors"},
+    {"name": "sketcher", "type": "fake"},
+]
+Send = Callable[[str, Mapping[str, str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """One implementation of every port, over resources that no other test uses."""
+
+    name: str
+    settings: Settings
+    objects: Objects
+    tasks: Topic
+    ledger: Ledger
+    queues: Mapping[str, Queue]
+    """By runtime, and ``unrouted``."""
+    send: Send
+    """Put a message into the painter's queue, past the topic."""
+    dead_letters: Callable[[], Awaitable[Sequence[DeadLetter]]]
+    """Those of the painter's queue."""
+
+    @property
+    def queue(self) -> Queue:
+        return self.queues["painter"]
+
+
+def memory_world(*, raw: bool = False) -> World:
+    topic = MemoryTopic()
+    settings = fresh_settings()
+    queues = {name: MemoryQueue(wait=0.3) for name in ("painter", "sketcher", "unrouted")}
+    for name, queue in queues.items():
+        topic.subscribe(queue, _goes_to(name), raw=raw)
+    painter = queues["painter"]
+
+    async def dead_letters() -> Sequence[DeadLetter]:
+        return painter.dead_letters
+
+    return World(
+        name="memory",
+        settings=settings,
+        objects=MemoryObjects(),
+        tasks=topic,
+        ledger=MemoryLedger(),
+        queues=queues,
+        send=painter.send,
+        dead_letters=dead_letters,
+    )
+
+
+async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: bool = False) -> World:
+    await provision(settings, clients, raw=raw)
+    painter = _queue(clients, settings.queue("painter"), settings.dead_letters("painter"))
+    letters = _queue(clients, settings.dead_letters("painter"), "none")
+
+    async def send(body: str, attributes: Mapping[str, str]) -> None:
+        sqs = await clients.sqs()
+        url = (await sqs.get_queue_url(QueueName=painter.name))["QueueUrl"]
+        typed = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()}
+        await sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)  # type: ignore[arg-type] # a plain dictionary
+
+    async def dead_letters() -> Sequence[DeadLetter]:
+        return [_letter(delivery) for delivery in await letters.receive(10)]
+
+    return World(
+        name=name,
+        settings=settings,
+        objects=S3Objects(clients),
+        tasks=SnsTopic(clients, settings.arn("sns", settings.tasks_topic)),
+        ledger=DynamoLedger(clients=clients, table=settings.ledger, days=30),
+        queues={
+            "painter": painter,
+            "sketcher": _queue(clients, settings.queue("sketcher"), "none"),
+            "unrouted": _queue(clients, settings.unrouted, "none"),
+        },
+        send=send,
+        dead_letters=dead_letters,
+    )
+
+
+def fresh_settings(account: str = "000000000000") -> Settings:
+    """Names that no other test uses."""
+    return Settings.model_validate(
+        {
+            "stackName": f"t{uuid4().hex[:12]}",
+            "modelsRuntime": _RUNTIMES,
+            "modelBucketArn": f"arn:aws:s3:::t{uuid4().hex[:12]}-models",
+            "aws": {"account": account},
+        }
+    )
+
+
+def skip_on_moto(world: World, reason: str) -> None:
+    if world.name == "moto":
+        pytest.skip(reason)
+
+
+def _queue(clients: Clients, name: str, dead_letters: str) -> SqsQueue:
+    return SqsQueue(clients, name=name, dead_letters=dead_letters, wait_seconds=1)
+
+
+def _letter(delivery: Delivery) -> DeadLetter:
+    attributes = dict(delivery.attributes)
+    reason = attributes.pop("reason")
+    return DeadLetter(body=delivery.body, attributes=attributes, reason=reason)
+
+
+def _goes_to(queue: str) -> Callable[[Mapping[str, str]], bool]:
+    return lambda attributes: _route(attributes) == queue
+
+
+def _route(attributes: Mapping[str, str]) -> str | None:
+    """Where the tasks topic sends a message, as the filter policies say it on AWS."""
+    named = attributes.get("runtime", "").lower()
+    if named in {"painter", "sketcher"}:
+        return named
+    if attributes.get("sd_model_checkpoint") == "shapes.safetensors":
+        return "painter"
+    return "unrouted" if attributes else None
