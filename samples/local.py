@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,17 @@ class Local:
             },
         )
 
-    def notifications(self, seconds: int = 1) -> Sequence[Mapping[str, Any]]:
-        """What came on the results topic since; waits so long for the first."""
+    def notifications(self, seconds: int = 1) -> Iterator[Mapping[str, Any]]:
+        """What came on the results topic since; waits so long for the first.
+
+        A message is deleted once the caller comes back for the next one.
+        """
         got = self.sqs.receive_message(
             QueueUrl=self.inbox, MaxNumberOfMessages=10, WaitTimeSeconds=seconds
         )
-        messages = got.get("Messages", [])
-        for message in messages:
+        for message in got.get("Messages", []):
+            yield json.loads(message["Body"])
             self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
 
     def fetch(self, uri: str) -> bytes:
         """The object behind an ``s3://`` URI."""

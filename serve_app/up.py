@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 _DRAIN_SECONDS = 5.0
 _POLL_SECONDS = 2
 _KEY = "local"
+_RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Our replicas never block their loop: without threads and actor calls between a request and
+    # them, a task costs two thirds of the CPU (docs/performance.md).
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+}
 _NAME = "atelier"
 
 
@@ -167,9 +177,7 @@ def _aws(settings: Settings, port: int, home: Path) -> Iterator[str]:
 def _ray(settings: Settings, home: Path) -> Iterator[str]:
     """A Ray of our own, on loopback; its dashboard's URL."""
     _make_token(home / "ray-token")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ.update(_RAY)
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
 
     # On a laptop the replicas share what cores there are.

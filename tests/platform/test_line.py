@@ -83,6 +83,16 @@ def test_a_private_link_ends_as_a_failed_task_that_says_why(up: Watched) -> None
     assert "http://169.254.169.254/latest/meta-data/" in error
 
 
+def test_a_runtime_that_keeps_vanishing_ends_as_failed_with_its_own_words(up: Watched) -> None:
+    up.submit(message("vanishing", vanish=True))
+
+    told = up.wait("vanishing")
+
+    parameters = json.loads(up.fetch(told["output_url"]))["parameters"]
+    assert (told["status"], parameters["error"]) == ("failed", "RuntimeUnavailable")
+    assert len(parameters["error_msg"]) < 200
+
+
 def test_the_same_id_twice_gives_two_results(up: Watched) -> None:
     up.submit(message("twice"))
     up.submit(message("twice"))
