@@ -12,6 +12,7 @@ from models.errors import TaskFailed
 
 STABLE_DIFFUSION = "Stable-diffusion"
 LORA = "Lora"
+EMBEDDINGS = "embeddings"
 UPSCALERS = ("ESRGAN", "RealESRGAN")
 PIPELINE_FOLDER = "model_index.json"
 """The file that makes a folder one checkpoint, in the layout of diffusers."""
@@ -54,10 +55,6 @@ class Shelf:
             )
         raise TaskFailed(f"no {self.sort} {name!r}; there is: {listed(self.names)}")
 
-    def name_of(self, path: Path) -> str:
-        """The name under which `names` lists a file."""
-        return next(name for name, known in self._files() if known == path)
-
     def _files(self) -> Iterator[tuple[str, Path]]:
         for folder in self.folders:
             for path in _weights(folder):
@@ -81,6 +78,10 @@ class Checkpoints:
     @property
     def loras(self) -> Shelf:
         return Shelf("LoRA", (self.folder / LORA,), self.pickles)
+
+    @property
+    def embeddings(self) -> Shelf:
+        return Shelf("embedding", (self.folder / EMBEDDINGS,), pickles=True)
 
     @property
     def upscalers(self) -> Shelf:

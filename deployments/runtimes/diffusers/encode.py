@@ -1,0 +1,133 @@
+"""Prompts as the numbers that the UNet is conditioned on: own code, weights and any length.
+
+A prompt longer than the encoder's window is cut into chunks, each encoded by itself, side by side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from deployments.runtimes.diffusers.pipeline import Pipeline
+from deployments.runtimes.diffusers.prompt import Break, Span, spans
+from models.errors import TaskFailed
+
+_PENULTIMATE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """A prompt as the UNet takes it."""
+
+    words: torch.Tensor
+    """1 x tokens x width."""
+    pooled: torch.Tensor | None = None
+    """1 x width, of the SDXL family."""
+
+
+@dataclass(frozen=True)
+class _Token:
+    id: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One text encoder with its tokenizer."""
+
+    tokenizer: Any
+    network: Any
+
+    @property
+    def room(self) -> int:
+        """Tokens of a chunk, without its start and its end."""
+        window = min(self.tokenizer.model_max_length, self.network.config.max_position_embeddings)
+        return int(window) - 2
+
+    def chunks(self, text: Sequence[Span | Break]) -> list[list[_Token]]:
+        """The text's tokens in pieces that fit; at least one, which may be empty."""
+        chunks: list[list[_Token]] = [[]]
+        for span in text:
+            if isinstance(span, Break):
+                chunks.append([])
+                continue
+            for token in self._tokens(span):
+                if len(chunks[-1]) == self.room:
+                    chunks.append([])
+                chunks[-1].append(token)
+        return chunks
+
+    def encode(self, chunk: Sequence[_Token], skip: int, *, large: bool) -> Condition:
+        """One chunk; weights shift what is looked at, so the whole keeps its strength."""
+        ids = torch.tensor([self._framed(chunk)], device=self.network.device)
+        seen = self.network(ids, output_hidden_states=True)
+        words = self._layer(seen, skip, large=large)
+        return Condition(_weighted(words, chunk), getattr(seen, "text_embeds", None))
+
+    def _tokens(self, span: Span) -> list[_Token]:
+        ids = self.tokenizer(span.text, add_special_tokens=False, verbose=False).input_ids
+        return [_Token(id_, span.weight) for id_ in ids]
+
+    def _framed(self, chunk: Sequence[_Token]) -> list[int]:
+        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        padding = [self.tokenizer.pad_token_id] * (self.room - len(chunk))
+        return [start, *(token.id for token in chunk), end, *padding]
+
+    def _layer(self, seen: Any, skip: int, *, large: bool) -> torch.Tensor:
+        layers = self.network.config.num_hidden_layers
+        if skip > layers:
+            raise TaskFailed(
+                f"override_settings.CLIP_stop_at_last_layers: {skip} is more than the {layers} "
+                "layers of the checkpoint's text encoder"
+            )
+        if large:  # SDXL was trained on the last layer but one, bare
+            layer: torch.Tensor = seen.hidden_states[-max(skip, _PENULTIMATE)]
+            return layer
+        if skip == 1:
+            return seen.last_hidden_state  # type: ignore[no-any-return]  # untyped library
+        return self.network.final_layer_norm(seen.hidden_states[-skip])  # type: ignore[no-any-return]
+
+
+@torch.inference_mode()
+def encode(
+    pipeline: Pipeline, positive: str, negative: str, skip: int = 1
+) -> tuple[Condition, Condition]:
+    """Both prompts, padded to the same number of chunks.
+
+    ``skip`` is the Web UI's clip skip: 1 is the text encoder's last layer, 2 the one before.
+    """
+    encoders = [Encoder(*pair) for pair in pipeline.encoders]
+    texts = [spans(positive), spans(negative)]
+    chunked = [[encoder.chunks(text) for encoder in encoders] for text in texts]
+    longest = max(len(chunks) for text in chunked for chunks in text)
+    first, second = (
+        _joined(
+            [
+                [encoder.encode(chunk, skip, large=pipeline.large) for chunk in _padded(c, longest)]
+                for encoder, c in zip(encoders, text, strict=True)
+            ]
+        )
+        for text in chunked
+    )
+    return first, second
+
+
+def _padded(chunks: list[list[_Token]], length: int) -> list[list[_Token]]:
+    return chunks + [[] for _ in range(length - len(chunks))]
+
+
+def _joined(encoded: list[list[Condition]]) -> Condition:
+    """Chunks one after another, encoders side by side; the first chunk speaks for the whole."""
+    words = [torch.cat([chunk.words for chunk in chunks], dim=1) for chunks in encoded]
+    return Condition(torch.cat(words, dim=-1), encoded[-1][0].pooled)
+
+
+def _weighted(words: torch.Tensor, chunk: Sequence[_Token]) -> torch.Tensor:
+    if all(token.weight == 1 for token in chunk):
+        return words
+    weights = torch.ones(words.shape[1], device=words.device, dtype=words.dtype)
+    weights[1 : len(chunk) + 1] = weights.new_tensor([token.weight for token in chunk])
+    weighted = words * weights[None, :, None]
+    # Magnitudes, not values: the mean of the values may be near zero, and is no measure then.
+    return weighted * (words.abs().mean() / weighted.abs().mean().clamp_min(1e-6))

@@ -1,0 +1,187 @@
+"""What image-to-image paints on: the picture fitted to the asked size, and the part to repaint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from deployments.runtimes.diffusers.webui import ImageToImage
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+
+_HALF = 128
+_SMOOTH = Image.Resampling.LANCZOS
+_RADII = (64, 32, 16, 8, 4, 2)
+
+
+class Resize(IntEnum):
+    """The Web UI's ``resize_mode``."""
+
+    STRETCH = 0
+    CROP = 1
+    FILL = 2
+
+
+class Fill(IntEnum):
+    """The Web UI's ``inpainting_fill``: what is under the mask before it is painted."""
+
+    SURROUNDINGS = 0
+    ORIGINAL = 1
+    NOISE = 2
+    NOTHING = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Repaint:
+    """A part of a picture that is painted anew; every other pixel stays as it is."""
+
+    mask: Image.Image
+    """White where to paint, of the view's size."""
+    whole: Image.Image
+    box: Box
+    """What the view shows of the whole."""
+    seam: Image.Image
+    """How much of the new picture is seen, of the whole's size; black outside the mask."""
+
+    def finish(self, painted: Image.Image) -> Image.Image:
+        left, top, right, bottom = self.box
+        layer = self.whole.copy()
+        layer.paste(painted.resize((right - left, bottom - top), _SMOOTH), self.box)
+        return Image.composite(layer, self.whole, self.seam)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A picture as the checkpoint sees it."""
+
+    view: Image.Image
+    repaint: Repaint | None = None
+
+    def finish(self, painted: Image.Image) -> Image.Image:
+        return self.repaint.finish(painted) if self.repaint else painted
+
+    def latent_mask(self, shape: Sequence[int]) -> torch.Tensor:
+        """1 for each latent of which any pixel is repainted; what is too much is cut at the end."""
+        if self.repaint is None:
+            return torch.ones(1, 1, *shape)
+        area = torch.from_numpy(np.array(self.repaint.mask))[None, None].float()
+        return (F.adaptive_max_pool2d(area, (shape[0], shape[1])) > 0).float()
+
+    @property
+    def filled(self) -> Image.Image:
+        """The view with its surroundings' colours spread into the part to repaint."""
+        return _spread(self.view, self.repaint.mask) if self.repaint else self.view
+
+
+def ground(
+    request: ImageToImage, image: Image.Image, mask: Image.Image | None, size: Size
+) -> Ground:
+    """The picture, fitted; with a mask, the part of it that the request repaints."""
+    if mask is None:
+        return Ground(fitted(image, size, Resize(request.resize_mode)))
+    area = _area(mask, image.size, invert=request.inpainting_mask_invert)
+    box = _around(area, size, request.inpaint_full_res_padding)
+    if request.inpaint_full_res and box:
+        whole = image
+    else:
+        whole = fitted(image, size, Resize(request.resize_mode))
+        area = _binary(fitted(area, size, Resize(request.resize_mode)))
+        box = (0, 0, *size)
+    repaint = Repaint(
+        mask=_binary(area.crop(box).resize(size, _SMOOTH)),
+        whole=whole,
+        box=box,
+        seam=_feathered(area, request.mask_blur),
+    )
+    return Ground(whole.crop(box).resize(size, _SMOOTH), repaint)
+
+
+def fitted(image: Image.Image, size: Size, how: Resize) -> Image.Image:
+    """The picture in another size; the same picture where the size is the same."""
+    if image.size == size:
+        return image
+    match how:
+        case Resize.STRETCH:
+            return image.resize(size, _SMOOTH)
+        case Resize.CROP:
+            return ImageOps.fit(image, size, _SMOOTH)
+        case Resize.FILL:
+            return _with_borders(image.resize(_within(image.size, size), _SMOOTH), size)
+
+
+def _within(size: Size, limit: Size) -> Size:
+    """The largest size of the same proportions, a pixel at least."""
+    scale = min(limit[0] / size[0], limit[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _with_borders(image: Image.Image, size: Size) -> Image.Image:
+    """Centred, with its outermost rows and columns drawn out to the edge."""
+    wide, high = size[0] - image.width, size[1] - image.height
+    before, above = wide // 2, high // 2
+    values = np.asarray(image)
+    margins = [(above, high - above), (before, wide - before)] + [(0, 0)] * (values.ndim - 2)
+    return Image.fromarray(np.pad(values, margins, mode="edge"))
+
+
+def _area(mask: Image.Image, size: Size, *, invert: bool) -> Image.Image:
+    if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != (255, 255):
+        flat = mask.getchannel("A")
+    else:
+        flat = mask.convert("L")
+    area = _binary(flat.resize(size, _SMOOTH) if flat.size != size else flat)
+    return ImageChops.invert(area) if invert else area
+
+
+def _binary(mask: Image.Image) -> Image.Image:
+    return mask.point([255 if value >= _HALF else 0 for value in range(256)])
+
+
+def _around(area: Image.Image, size: Size, padding: int) -> Box | None:
+    """The box round the white part, widened to the proportions of the size; None without one."""
+    box = area.getbbox()
+    if box is None:
+        return None
+    width = min(box[2] - box[0] + 2 * padding, area.width)
+    height = min(box[3] - box[1] + 2 * padding, area.height)
+    width = min(max(width, round(height * size[0] / size[1])), area.width)
+    height = min(max(height, round(width * size[1] / size[0])), area.height)
+    left = _slid((box[0] + box[2] - width) // 2, width, area.width)
+    top = _slid((box[1] + box[3] - height) // 2, height, area.height)
+    return left, top, left + width, top + height
+
+
+def _slid(start: int, length: int, limit: int) -> int:
+    return max(0, min(start, limit - length))
+
+
+def _feathered(area: Image.Image, blur: int) -> Image.Image:
+    """Soft to the inside only: what lies outside the mask is not touched."""
+    if not blur or area.getbbox() is None:
+        return area
+    soft = np.asarray(area.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
+    inside = np.clip(2 * soft / soft.max() - 1, 0, 1) * 255
+    return ImageChops.darker(Image.fromarray(inside.round().astype(np.uint8)), area)
+
+
+def _spread(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """Far colours first, near ones over them."""
+    known = ImageChops.invert(mask)
+    layer = image.convert("RGBA")
+    layer.putalpha(known)
+    spread = Image.new("RGBA", image.size, "gray")
+    for radius in _RADII:
+        spread.alpha_composite(_blurred(layer, radius))
+    return Image.composite(image, spread.convert("RGB"), known)
+
+
+def _blurred(layer: Image.Image, radius: int) -> Image.Image:
+    """Blurred with the colours weighted by how opaque they are, and opaque where any reaches."""
+    soft = layer.convert("RGBa").filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
+    soft.putalpha(soft.getchannel("A").point([min(255, 4 * value) for value in range(256)]))
+    return soft

@@ -1,0 +1,72 @@
+"""Sizes and amounts: what a request asks for, what a checkpoint can do and what is allowed."""
+
+from dataclasses import dataclass
+
+from deployments.runtimes.diffusers.options import Options
+from deployments.runtimes.diffusers.webui import TextToImage
+from models.errors import TaskFailed
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one checkpoint in one installation."""
+
+    options: Options
+    factor: int
+    """Pixels of a latent's side: sides of pictures are its multiples."""
+
+    def check_amount(self, request: TextToImage) -> None:
+        """Check how many pictures are asked for.
+
+        Raises:
+            TaskFailed: too many pictures.
+        """
+        if request.pictures > self.options.max_pictures:
+            raise TaskFailed(
+                f"batch_size x n_iter: {request.pictures} pictures are more than the "
+                f"{self.options.max_pictures} allowed in one task"
+            )
+
+    def size(self, request: TextToImage, default: Size) -> Size:
+        """The size asked for; a side that is not named has the default's, made to fit.
+
+        Raises:
+            TaskFailed: a side is no multiple of the factor, or the picture is too large.
+        """
+        width = self._side("width", request.width, default[0])
+        height = self._side("height", request.height, default[1])
+        self._check_pixels("width x height", width, height)
+        return width, height
+
+    def larger(self, request: TextToImage, size: Size) -> Size:
+        """The size after the second pass of ``enable_hr``."""
+        x, y = request.hr_resize_x, request.hr_resize_y
+        by_x, by_y = (x or 0) / size[0], (y or 0) / size[1]
+        scale = request.hr_scale
+        width = self._fit(size[0] * ((by_x or by_y) or scale))
+        height = self._fit(size[1] * ((by_y or by_x) or scale))
+        self._check_pixels("hr_scale", width, height)
+        return width, height
+
+    def _side(self, field: str, asked: int | None, default: int) -> int:
+        if asked is None:
+            return self._fit(default)
+        if asked % self.factor:
+            low = asked - asked % self.factor
+            near = f"{low} or {low + self.factor}" if low else str(self.factor)
+            raise TaskFailed(
+                f"{field}: must be a multiple of {self.factor}, such as {near}: {asked}"
+            )
+        return asked
+
+    def _fit(self, side: float) -> int:
+        return max(self.factor, round(side / self.factor) * self.factor)
+
+    def _check_pixels(self, field: str, width: int, height: int) -> None:
+        if width * height > self.options.max_pixels:
+            raise TaskFailed(
+                f"{field}: {width}x{height} has more than the {self.options.max_pixels} "
+                "pixels allowed in one picture"
+            )

@@ -1,0 +1,202 @@
+"""Text-to-image and image-to-image, step by step: each item that it yields is a place to stop."""
+
+import hashlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
+
+from deployments.adapter import Answer, Artifact
+from deployments.checkpoints import Checkpoints
+from deployments.runtimes.diffusers import lora, prompt
+from deployments.runtimes.diffusers.answer import Told
+from deployments.runtimes.diffusers.encode import encode
+from deployments.runtimes.diffusers.ground import Fill, Ground
+from deployments.runtimes.diffusers.limits import Limits, Size
+from deployments.runtimes.diffusers.options import Options
+from deployments.runtimes.diffusers.pipeline import Pipeline
+from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
+from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
+from deployments.runtimes.diffusers.upscaling import Upscalers, telling
+from deployments.runtimes.diffusers.webui import ImageToImage, TextToImage
+from models.progress import Progress
+from models.task import Task
+
+Steps = Generator[Progress | Artifact | Answer]
+
+_LATENT_UPSCALING = "latent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Easel:
+    """What pictures are painted with, whatever is asked."""
+
+    pipeline: Pipeline
+    checkpoints: Checkpoints
+    upscalers: Upscalers
+    options: Options
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.options, self.pipeline.factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painting:
+    """One request being painted."""
+
+    easel: Easel
+    task: Task
+    request: TextToImage
+    size: Size
+    grounds: Sequence[Ground] = ()
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def steps(self) -> Steps:
+        """Its progress, its pictures, its answer."""
+        artifacts = []
+        text, tags = prompt.loras(self.request.prompt)
+        with lora.worn(self._pipeline, tags, self.easel.checkpoints.loras):
+            guidance = self._guidance(text)
+            for batch in range(self.request.n_iter):
+                running = yield from self._batch(guidance, batch)
+                for number, sampling in running:
+                    artifacts.append(self._finished(sampling, number))
+                    yield artifacts[-1]
+        yield self._told.answer(artifacts)
+
+    @property
+    def _pipeline(self) -> Pipeline:
+        return self.easel.pipeline
+
+    @cached_property
+    def _seeds(self) -> tuple[int, ...]:
+        """A random seed is drawn from the submission: a retry paints the same picture again."""
+        drawn = int.from_bytes(hashlib.sha256(self.task.submission.encode()).digest()[:4])
+        first = drawn if self.request.seed < 0 else self.request.seed
+        return tuple(range(first, first + self.request.pictures))
+
+    @cached_property
+    def _told(self) -> Told:
+        return Told(
+            id=self.task.id,
+            request=self.request,
+            checkpoint=self._pipeline.name,
+            seeds=self._seeds,
+            size=self.size,
+            began=self.began,
+        )
+
+    def _guidance(self, text: str) -> Guidance:
+        request = self.request
+        skip = request.override_settings.CLIP_stop_at_last_layers
+        return Guidance(
+            *encode(self._pipeline, text, request.negative_prompt, skip), request.cfg_scale
+        )
+
+    def _batch(
+        self, guidance: Guidance, batch: int
+    ) -> Generator[Progress, None, list[tuple[int, Sampling]]]:
+        """Pictures that are painted at the same time, each with its number."""
+        first, before = batch * self.request.batch_size, batch * self._steps_of_batch
+        numbers = range(first, first + self.request.batch_size)
+        running = [self._sampling(guidance, number) for number in numbers]
+        yield from self._walk(running, before, self.request.steps)
+        if self.request.enable_hr:
+            running = yield from self._enlarged(guidance, numbers, running, before)
+            yield from self._walk(running, before + self.request.steps, self._second_steps)
+        return list(zip(numbers, running, strict=True))
+
+    def _walk(self, running: Sequence[Sampling], before: int, steps: int) -> Iterator[Progress]:
+        """All the way, told in the steps that the client asked for."""
+        calls = running[0].steps
+        for call in range(1, calls + 1):
+            tick(self._pipeline, running)
+            yield self._progress(before + call * steps // calls)
+
+    def _progress(self, step: int) -> Progress:
+        return Progress(step=step, of=self.request.n_iter * self._steps_of_batch)
+
+    @property
+    def _second_steps(self) -> int:
+        return self.request.hr_second_pass_steps or self.request.steps
+
+    @property
+    def _steps_of_batch(self) -> int:
+        return self.request.steps + (self._second_steps if self.request.enable_hr else 0)
+
+    def _sampling(self, guidance: Guidance, number: int) -> Sampling:
+        start = self._start(self._ground(number), number) if self.grounds else None
+        return self._begun(guidance, number, self.request.steps, self.size, start)
+
+    def _begun(
+        self, guidance: Guidance, number: int, steps: int, size: Size, start: Start | None
+    ) -> Sampling:
+        unet = self._pipeline.unet
+        width, height = (side // self._pipeline.factor for side in size)
+        return Sampling(
+            guidance=guidance,
+            sampler=self.request.sampler,
+            schedule=self._pipeline.schedule,
+            steps=steps,
+            seed=self._seeds[number],
+            shape=(unet.config.in_channels, height, width),
+            device=self._pipeline.device,
+            start=start,
+        )
+
+    def _ground(self, number: int) -> Ground:
+        """One picture for all, or one for each of a batch."""
+        return self.grounds[number % len(self.grounds)]
+
+    def _start(self, ground: Ground, number: int) -> Start:
+        strength = self.request.denoising_strength
+        latents = to_latents(self._pipeline, ground.view)
+        if ground.repaint is None or not isinstance(self.request, ImageToImage):
+            return Start(latents, strength)
+        mask = ground.latent_mask(latents.shape[-2:]).to(latents.device)
+        match Fill(self.request.inpainting_fill):
+            case Fill.SURROUNDINGS:
+                under = to_latents(self._pipeline, ground.filled)
+            case Fill.ORIGINAL:
+                under = latents
+            case Fill.NOISE:
+                generator = torch.Generator("cpu").manual_seed(self._seeds[number])
+                noise = torch.randn(latents.shape, generator=generator).to(latents)
+                under = noise * mask + latents * (1 - mask)
+            case Fill.NOTHING:
+                under = latents * (1 - mask)
+        return Start(under, strength, mask, kept=latents)
+
+    def _enlarged(
+        self, guidance: Guidance, numbers: Sequence[int], done: Sequence[Sampling], before: int
+    ) -> Generator[Progress, None, list[Sampling]]:
+        """The second pass: each picture once more, larger, from where the first pass ended."""
+        size = self.easel.limits.larger(self.request, self.size)
+        samplings = []
+        for number, sampling in zip(numbers, done, strict=True):
+            latents = yield from self._enlarged_latents(sampling.latents, size, before)
+            start = Start(latents, self.request.denoising_strength)
+            samplings.append(self._begun(guidance, number, self._second_steps, size, start))
+        return samplings
+
+    def _enlarged_latents(
+        self, latents: torch.Tensor, size: Size, before: int
+    ) -> Generator[Progress, None, torch.Tensor]:
+        name = self.request.hr_upscaler
+        if name.lower().startswith(_LATENT_UPSCALING):
+            width, height = (side // self._pipeline.factor for side in size)
+            return F.interpolate(latents, (height, width), mode="bilinear", antialias=True)
+        image = from_latents(self._pipeline, latents)
+        tiles = self.easel.upscalers.enlarge(image, size, name)
+        larger = yield from telling(tiles, self._progress(before + self.request.steps))
+        return to_latents(self._pipeline, larger)
+
+    def _finished(self, sampling: Sampling, number: int) -> Artifact:
+        image = from_latents(self._pipeline, sampling.latents)
+        if self.grounds:
+            image = self._ground(number).finish(image)
+        return Artifact(data=png(image, self._told.infotext(number)))

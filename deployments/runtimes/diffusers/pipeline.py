@@ -1,0 +1,108 @@
+"""A checkpoint in memory: its networks, and what of them the rest needs to know."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from deployments.runtimes.diffusers import families
+from deployments.runtimes.diffusers.faults import fault, first_line
+from models.errors import TaskFailed
+
+_LATENTS = 4
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    SafetensorError,
+    pickle.UnpicklingError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The parts of one checkpoint on one device."""
+
+    name: str
+    parts: Any
+    """The diffusers pipeline: the parts' holder, and the one who can put LoRAs into them."""
+    device: torch.device
+
+    @property
+    def unet(self) -> Any:
+        return self.parts.unet
+
+    @property
+    def vae(self) -> Any:
+        return self.parts.vae
+
+    @property
+    def large(self) -> bool:
+        """Whether it is of the SDXL family: two text encoders, and sizes as a condition."""
+        return hasattr(self.parts, "text_encoder_2")
+
+    @property
+    def encoders(self) -> list[tuple[Any, Any]]:
+        """Each tokenizer with its text encoder."""
+        one = [(self.parts.tokenizer, self.parts.text_encoder)]
+        two = [(self.parts.tokenizer_2, self.parts.text_encoder_2)] if self.large else []
+        return [(tokenizer, encoder) for tokenizer, encoder in one + two if encoder is not None]
+
+    @property
+    def factor(self) -> int:
+        """Pixels of a latent's side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    @property
+    def native(self) -> int:
+        """Side of the pictures it was made for."""
+        return int(self.unet.config.sample_size) * self.factor
+
+    @property
+    def schedule(self) -> Mapping[str, Any]:
+        return dict(self.parts.scheduler.config)
+
+
+def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
+    """Load a folder of diffusers' layout or a single file.
+
+    Raises:
+        TaskFailed: it is none, or of a family that this runtime does not know.
+    """
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    try:
+        parts = families.load(path, dtype)
+        _refuse_other_architectures(parts, name)
+        parts.to(device)
+    except _UNREADABLE as exc:
+        if fault(exc):
+            raise
+        raise TaskFailed(f"checkpoint {name} cannot be loaded: {first_line(exc)}") from exc
+    # Half floats overflow in the VAEs of both families, and it runs but once a picture.
+    parts.vae.float()
+    return Pipeline(name, _at_rest(parts), device)
+
+
+def _at_rest(parts: Any) -> Any:
+    for part in parts.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval().requires_grad_(requires_grad=False)
+    return parts
+
+
+def _refuse_other_architectures(parts: Any, name: str) -> None:
+    unet = getattr(parts, "unet", None)
+    if unet is None or getattr(parts, "text_encoder", None) is None:
+        raise TaskFailed(f"checkpoint {name} is neither Stable Diffusion 1.x nor SDXL")
+    if unet.config.in_channels != _LATENTS:
+        raise TaskFailed(
+            f"checkpoint {name} has {unet.config.in_channels} input channels (made for inpainting "
+            "only?); this runtime inpaints with ordinary checkpoints of 4"
+        )
+    if unet.config.get("time_cond_proj_dim") is not None:
+        raise TaskFailed(f"checkpoint {name} takes its guidance as a condition, unsupported here")

@@ -1,0 +1,95 @@
+"""Pictures as a request carries them, as PNG files, and as latents of a checkpoint's VAE."""
+
+import base64
+import binascii
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from deployments.fields import is_link
+from deployments.runtimes.diffusers.pipeline import Pipeline
+from models.errors import TaskFailed
+
+_MOST_PIXELS = 8192 * 8192
+"""Of a picture in a request: a small file can hold a very large one."""
+
+
+def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
+    """The picture that a field holds: base64, a data URL, or a link already fetched.
+
+    Raises:
+        TaskFailed: it is none of them, or no picture.
+    """
+    data = inputs.get(text)
+    if data is None and is_link(text):
+        raise TaskFailed(f"{field}: the link {text} was not fetched")
+    try:
+        with Image.open(io.BytesIO(_decoded(text) if data is None else data)) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise TaskFailed(f"{field}: {image.width}x{image.height} pixels are too many")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as exc:
+        raise TaskFailed(
+            f"{field}: is no picture: send a PNG, JPEG or WebP file as base64 or a link ({exc})"
+        ) from None
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """In RGB; what was transparent is white."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def png(image: Image.Image, parameters: str = "") -> bytes:
+    """A PNG file, with the text that the Web UI's "PNG info" reads."""
+    told = PngImagePlugin.PngInfo()
+    if parameters:
+        told.add_text("parameters", parameters)
+    file = io.BytesIO()
+    image.save(file, "PNG", pnginfo=told)
+    return file.getvalue()
+
+
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    """1 x 3 x height x width, from 0 to 1."""
+    values = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.uint8))
+    return values.permute(2, 0, 1)[None].float() / 255
+
+
+def to_image(values: torch.Tensor) -> Image.Image:
+    """The picture of one such tensor."""
+    whole = (values.float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(whole[0].permute(1, 2, 0).cpu().numpy())
+
+
+@torch.inference_mode()
+def to_latents(pipeline: Pipeline, image: Image.Image) -> torch.Tensor:
+    vae = pipeline.vae
+    values = (to_tensor(image) * 2 - 1).to(pipeline.device, vae.dtype)
+    latents = vae.encode(values).latent_dist.mode().float()
+    shifted: torch.Tensor = latents - (vae.config.get("shift_factor") or 0)
+    return shifted * float(vae.config.scaling_factor)
+
+
+@torch.inference_mode()
+def from_latents(pipeline: Pipeline, latents: torch.Tensor) -> Image.Image:
+    vae = pipeline.vae
+    scaled = latents / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0)
+    values = vae.decode(scaled.to(vae.dtype)).sample
+    if not torch.isfinite(values).all():
+        raise TaskFailed("the picture came out as no numbers (NaN): the checkpoint's VAE is broken")
+    return to_image(values / 2 + 0.5)
+
+
+def _decoded(text: str) -> bytes:
+    body = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(body.split()), validate=True)
+    except binascii.Error as exc:
+        raise ValueError(f"not base64: {exc}") from None

@@ -1,0 +1,115 @@
+"""The Web UI's names of samplers and noise schedules, and the diffusers scheduler each one is.
+
+Knows names only; a scheduler object is made of a checkpoint's own schedule by `Sampler.scheduler`.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from models.errors import TaskFailed
+
+AUTOMATIC = "Automatic"
+_SPACED = {
+    "Uniform": {"timestep_spacing": "linspace"},
+    "Normal": {"timestep_spacing": "linspace"},
+    "Simple": {"timestep_spacing": "leading"},
+    "SGM Uniform": {"timestep_spacing": "trailing"},
+}
+_SIGMAS = {
+    "Karras": {"use_karras_sigmas": True},
+    "Exponential": {"use_exponential_sigmas": True},
+    "Beta": {"use_beta_sigmas": True},
+}
+_LATENT = {"clip_sample": False, "thresholding": False}
+"""Some schedulers keep pixels in their range unless told that these are none."""
+_PLAIN = dict.fromkeys(("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"), False)
+SCHEDULES: Mapping[str, Mapping[str, Any]] = {AUTOMATIC: {}, **_SIGMAS, **_SPACED}
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A way from noise to a picture."""
+
+    name: str
+    kind: str
+    """Name of its class in diffusers."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    automatic: str = AUTOMATIC
+    """The schedule that the Web UI takes for it when none is asked for."""
+    schedule: str = AUTOMATIC
+
+    def with_schedule(self, name: str) -> "Sampler":
+        """The same sampler over another noise schedule.
+
+        Raises:
+            TaskFailed: no schedule has this name; the message lists them.
+        """
+        found = _lookup(SCHEDULES, name)
+        if found is None:
+            raise TaskFailed(f"scheduler: no {name!r}; there is: {', '.join(SCHEDULES)}")
+        return replace(self, schedule=self.automatic if found == AUTOMATIC else found)
+
+    def scheduler(self, config: Mapping[str, Any], seed: int) -> Any:
+        """A scheduler over a checkpoint's own noise schedule, for one picture."""
+        import diffusers  # noqa: PLC0415  # only the replica has it
+
+        kind = getattr(diffusers, self.kind)
+        taken = set(inspect.signature(kind.__init__).parameters)
+        asked = {**_LATENT, "noise_sampler_seed": seed, **self.settings, **self._spacing()}
+        # A sampler without sigmas (DDIM, PLMS …) goes its own way whatever schedule is named,
+        # as in the Web UI.
+        return kind.from_config(dict(config), **{k: v for k, v in asked.items() if k in taken})
+
+    def _spacing(self) -> Mapping[str, Any]:
+        if self.schedule == AUTOMATIC:
+            return {}
+        return _PLAIN | dict(SCHEDULES[self.schedule])
+
+
+_MULTISTEP = "DPMSolverMultistepScheduler"
+_SDE = {"algorithm_type": "sde-dpmsolver++"}
+
+_TABLE = (
+    Sampler("DPM++ 2M", _MULTISTEP, {"algorithm_type": "dpmsolver++"}, "Karras"),
+    Sampler("DPM++ SDE", "DPMSolverSDEScheduler", {}, "Karras"),
+    Sampler("DPM++ 2M SDE", _MULTISTEP, _SDE, "Exponential"),
+    Sampler("DPM++ 2M SDE Heun", _MULTISTEP, {**_SDE, "solver_type": "heun"}, "Exponential"),
+    Sampler("DPM++ 3M SDE", _MULTISTEP, {**_SDE, "solver_order": 3}, "Exponential"),
+    Sampler("Euler a", "EulerAncestralDiscreteScheduler"),
+    Sampler("Euler", "EulerDiscreteScheduler"),
+    Sampler("LMS", "LMSDiscreteScheduler"),
+    Sampler("Heun", "HeunDiscreteScheduler"),
+    Sampler("DPM2", "KDPM2DiscreteScheduler", {}, "Karras"),
+    Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", {}, "Karras"),
+    Sampler("DDIM", "DDIMScheduler"),
+    Sampler("DDPM", "DDPMScheduler"),
+    Sampler("PLMS", "PNDMScheduler", {"skip_prk_steps": True}),
+    Sampler("UniPC", "UniPCMultistepScheduler"),
+    Sampler("DEIS", "DEISMultistepScheduler"),
+    Sampler("LCM", "LCMScheduler"),
+    Sampler("TCD", "TCDScheduler"),
+)
+SAMPLERS: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _TABLE}
+DEFAULT = "Euler"
+
+
+def sampler(name: str, schedule: str = AUTOMATIC) -> Sampler:
+    """The sampler of this name; older combined names such as "DPM++ 2M Karras" are two in one.
+
+    Raises:
+        TaskFailed: no sampler or schedule has this name; the message lists them.
+    """
+    for suffix in ("", *(f" {known}" for known in SCHEDULES)):
+        found = _lookup(SAMPLERS, name.lower().removesuffix(suffix.lower()) if suffix else name)
+        if found is not None:
+            combined = suffix.strip() or schedule
+            return SAMPLERS[found].with_schedule(combined)
+    raise TaskFailed(f"sampler_name: no {name!r}; there is: {', '.join(SAMPLERS)}")
+
+
+def _lookup(table: Mapping[str, Any], name: str) -> str | None:
+    """The key as the table spells it; the Web UI takes ``sgm_uniform`` for "SGM Uniform"."""
+    plain = name.strip().lower().replace("_", " ")
+    return next((key for key in table if key.lower() == plain), None)

@@ -1,0 +1,181 @@
+"""All that is heavy: torch, the checkpoints in memory, and the way from a task to its steps.
+
+Blocking throughout, and used by one thread only; imported there, for it takes seconds.
+"""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from deployments.adapter import RuntimeSpec
+from deployments.checkpoints import Checkpoints, Shelf
+from deployments.runtimes.diffusers import demand
+from deployments.runtimes.diffusers.extras import Extras
+from deployments.runtimes.diffusers.faults import Fault, fault
+from deployments.runtimes.diffusers.options import Options
+from deployments.runtimes.diffusers.painting import Easel, Steps
+from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
+from deployments.runtimes.diffusers.upscaling import Upscalers
+from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
+from models.task import Kind, Task
+
+log = logging.getLogger("ray.serve.atelier.diffusers")
+
+
+class Studio:
+    """Holds the checkpoints in memory, the current one last."""
+
+    def __init__(self, spec: RuntimeSpec, options: Options) -> None:
+        if spec.checkpoints is None:
+            raise SettingsError(f"runtime {spec.name}: there is no folder of checkpoints")
+        self._spec, self._options = spec, options
+        self._checkpoints = Checkpoints(spec.checkpoints, pickles=options.allow_pickle)
+        self._device = _device(spec.name, options)
+        self._open: OrderedDict[Path, Pipeline] = OrderedDict()
+        self.broken = False
+        """Whether the device failed: CUDA does not come back in the same process."""
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        _quieten()
+
+    @property
+    def current(self) -> Pipeline:
+        return next(reversed(self._open.values()))
+
+    def load(self, asked: str | None) -> None:
+        """Make a checkpoint the current one; None means the runtime's own.
+
+        Raises:
+            TaskFailed: there is none of this name, or the runtime is bound to another.
+        """
+        path = self._path(asked)
+        if path not in self._open:
+            self._make_room()
+            with self._faults():
+                self._open[path] = open_pipeline(path, self._name(path), self._device)
+            told = {"runtime": self._spec.name, "checkpoint": self._name(path)}
+            log.info("checkpoint_loaded", extra=told)
+        self._open.move_to_end(path)
+
+    def steps(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
+        """The task, step by step.
+
+        Raises:
+            TaskFailed: the task is wrong.
+            RuntimeUnavailable: the device failed, or its memory is full.
+        """
+        with self._faults():
+            yield from self._steps(task, inputs)
+
+    def close(self) -> None:
+        self._open.clear()
+        _free()
+
+    def _steps(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
+        extras = Extras(self._upscalers, self._options)
+        match _kind(task):
+            case Kind.TEXT_TO_IMAGE:
+                return demand.text_to_image(self._easel, task, inputs)
+            case Kind.IMAGE_TO_IMAGE:
+                return demand.image_to_image(self._easel, task, inputs)
+            case Kind.EXTRA_SINGLE_IMAGE:
+                return extras.single(task, inputs)
+            case Kind.EXTRA_BATCH_IMAGES:
+                return extras.batch(task, inputs)
+            case _:
+                raise TaskFailed(f"tasktype: '{task.kind}' is not supported by this runtime")
+
+    @property
+    def _easel(self) -> Easel:
+        return Easel(
+            pipeline=self.current,
+            checkpoints=self._checkpoints,
+            upscalers=self._upscalers,
+            options=self._options,
+        )
+
+    @property
+    def _upscalers(self) -> Upscalers:
+        return Upscalers(self._checkpoints.upscalers, self._device, self._options.tile)
+
+    @property
+    def _shelf(self) -> Shelf:
+        return self._checkpoints.stable_diffusion
+
+    def _path(self, asked: str | None) -> Path:
+        own = self._own()
+        if asked is None:
+            return own
+        path = self._shelf.find(asked)
+        if path != own and not self._spec.dynamic:
+            raise TaskFailed(
+                f"sd_model_checkpoint: runtime {self._spec.name} has {self._name(own)!r} only, "
+                f"not {asked!r}: it is not set to load checkpoints on demand"
+            )
+        return path
+
+    def _own(self) -> Path:
+        if self._spec.checkpoint:
+            return self._shelf.find(self._spec.checkpoint)
+        names = self._shelf.names
+        if not names:
+            raise TaskFailed(f"there is no checkpoint in {self._shelf.folders[0].name}")
+        return self._shelf.find(names[0])
+
+    def _name(self, path: Path) -> str:
+        return path.name if path.is_dir() else path.stem
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Tell a device's faults from a task's: the first may be gone at another try."""
+        try:
+            yield
+        except (RuntimeError, MemoryError) as exc:
+            found = fault(exc)
+            if found is None:
+                raise
+            self.broken = self.broken or found is Fault.DEVICE
+            _free(found)
+            raise RuntimeUnavailable(found.value) from exc
+
+    def _make_room(self) -> None:
+        while len(self._open) >= self._options.keep:
+            self._open.popitem(last=False)
+        _free()
+
+
+def _kind(task: Task) -> Kind | None:
+    try:
+        return Kind(task.kind)
+    except ValueError:
+        return None
+
+
+def _device(runtime: str, options: Options) -> torch.device:
+    there = torch.cuda.is_available()
+    if options.device == "cuda" and not there:
+        raise SettingsError(f"runtime {runtime}: options.device is cuda, but there is no GPU")
+    return torch.device("cuda" if there and options.device != "cpu" else "cpu")
+
+
+def _free(after: Fault | None = None) -> None:
+    if after is not Fault.DEVICE and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _quieten() -> None:
+    """Neither library may draw progress bars into a replica's log."""
+    import diffusers  # noqa: PLC0415  # after HF_HUB_OFFLINE is set
+    import transformers  # noqa: PLC0415
+
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()

@@ -1,0 +1,134 @@
+"""Upscalers by the Web UI's names: two of Pillow's, and every network in the upscalers' folders."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from PIL import Image
+
+from deployments.checkpoints import Shelf
+from deployments.runtimes.diffusers.pixels import to_image, to_tensor
+from deployments.runtimes.diffusers.rrdb import Rrdb, read_rrdb
+from models.errors import TaskFailed
+from models.progress import Progress
+
+Size = tuple[int, int]
+
+NONE = "None"
+_PILLOW = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
+_DISPLAYED = {
+    "R-ESRGAN 4x+": "RealESRGAN_x4plus",
+    "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
+    "R-ESRGAN 2x+": "RealESRGAN_x2plus",
+    "ESRGAN_4x": "ESRGAN",
+}
+"""What the Web UI shows for files with other names."""
+_PASSES = 3
+_MARGIN = 16
+"""Pixels round a tile that are computed and thrown away, so that no seam is seen."""
+
+
+@dataclass(frozen=True)
+class Upscalers:
+    """What can enlarge a picture."""
+
+    shelf: Shelf
+    device: torch.device
+    tile: int = 256
+
+    @property
+    def names(self) -> list[str]:
+        files = [Path(name).stem for name in self.shelf.names]
+        shown = [name for name, stem in _DISPLAYED.items() if stem in files and name not in files]
+        return [NONE, *_PILLOW, *sorted(files), *shown]
+
+    def check(self, name: str, field: str) -> None:
+        """Check a name before any work.
+
+        Raises:
+            TaskFailed: there is no upscaler of this name; the message lists them.
+        """
+        if name not in (NONE, *_PILLOW):
+            self._file(name, field)
+
+    def enlarge(
+        self, image: Image.Image, size: Size, name: str
+    ) -> Generator[None, None, Image.Image]:
+        """The picture in this size; yields after each tile, so that it can be left."""
+        if name in _PILLOW:
+            return image.resize(size, _PILLOW[name])
+        path = self._file(name, "upscaler")
+        network = _network(path, path.stat().st_mtime_ns, self.device)
+        for _ in range(_PASSES):
+            if image.width >= size[0] and image.height >= size[1]:
+                break
+            image = yield from self._pass(network, image)
+            if network.scale == 1:
+                break
+        return image.resize(size, _PILLOW["Lanczos"]) if image.size != size else image
+
+    def _file(self, name: str, field: str) -> Path:
+        known = [Path(file).stem for file in self.shelf.names]
+        stem = name if name in known else _DISPLAYED.get(name, name)
+        try:
+            return self.shelf.find(stem)
+        except TaskFailed as exc:
+            if stem in known or "pickled" in str(exc):
+                raise
+            there = ", ".join(self.names)
+            raise TaskFailed(f"{field}: no upscaler {name!r}; there is: {there}") from None
+
+    def _pass(self, network: Rrdb, image: Image.Image) -> Generator[None, None, Image.Image]:
+        values, scale = to_tensor(image), network.scale
+        height, width = values.shape[-2:]
+        whole = torch.empty(1, 3, height * scale, width * scale)
+        for top in range(0, height, self.tile):
+            for left in range(0, width, self.tile):
+                bottom, right = min(top + self.tile, height), min(left + self.tile, width)
+                done = _tile(network, values, (left, top, right, bottom))
+                whole[..., top * scale : bottom * scale, left * scale : right * scale] = done
+                yield
+        return to_image(whole)
+
+
+def telling(
+    tiles: Generator[None, None, Image.Image], progress: Progress
+) -> Generator[Progress, None, Image.Image]:
+    """Each tile as a place to stop, told as the progress that it does not change."""
+    while True:
+        try:
+            next(tiles)
+        except StopIteration as end:
+            image: Image.Image = end.value
+            return image
+        yield progress
+
+
+@torch.inference_mode()
+def _tile(network: Rrdb, values: torch.Tensor, box: tuple[int, int, int, int]) -> torch.Tensor:
+    """One tile, computed with a margin of its surroundings."""
+    left, top, right, bottom = box
+    height, width = values.shape[-2:]
+    x, y = max(0, left - _MARGIN), max(0, top - _MARGIN)
+    piece = values[..., y : min(height, bottom + _MARGIN), x : min(width, right + _MARGIN)]
+    weight = network.first.weight
+    done = network(_padded(piece, network.shuffle).to(weight.device, weight.dtype))
+    scale = network.scale
+    from_y, from_x = (top - y) * scale, (left - x) * scale
+    to_y, to_x = from_y + (bottom - top) * scale, from_x + (right - left) * scale
+    return done[..., from_y:to_y, from_x:to_x].float().cpu()  # type: ignore[no-any-return]
+
+
+def _padded(piece: torch.Tensor, multiple: int) -> torch.Tensor:
+    """A folding network takes sides that are multiples of its fold."""
+    more_y, more_x = -piece.shape[-2] % multiple, -piece.shape[-1] % multiple
+    return F.pad(piece, (0, more_x, 0, more_y), mode="replicate") if more_y or more_x else piece
+
+
+@lru_cache(maxsize=2)
+def _network(path: Path, changed: int, device: torch.device) -> Rrdb:
+    del changed  # a file replaced under its name is another network
+    return read_rrdb(path).to(device, torch.float16 if device.type == "cuda" else torch.float32)

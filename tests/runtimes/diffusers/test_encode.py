@@ -1,0 +1,84 @@
+"""Prompts as numbers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from deployments.runtimes.diffusers.encode import Condition, encode
+from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
+from tests.runtimes.diffusers.weights import WIDER, WIDTH, WINDOW
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder: Path) -> Pipeline:
+    return open_pipeline(folder / "Stable-diffusion" / "tiny", "tiny", CPU)
+
+
+def words(pipeline: Pipeline, prompt: str, skip: int = 1) -> torch.Tensor:
+    return encode(pipeline, prompt, "", skip)[0].words
+
+
+def test_a_plain_prompt_is_what_the_encoder_itself_says(pipeline: Pipeline) -> None:
+    tokenizer, encoder = pipeline.encoders[0]
+    ids = tokenizer("a tram", padding="max_length", max_length=WINDOW, return_tensors="pt")
+
+    assert torch.equal(words(pipeline, "a tram"), encoder(ids.input_ids).last_hidden_state.detach())
+
+
+def test_the_last_layer_is_the_same_by_way_of_all_layers(pipeline: Pipeline) -> None:
+    """That the layers' list ends before the last normalisation is the library's word only."""
+    _, encoder = pipeline.encoders[0]
+    seen = encoder(torch.tensor([[1, 2, 3]]), output_hidden_states=True)
+
+    torch.testing.assert_close(
+        encoder.final_layer_norm(seen.hidden_states[-1]), seen.last_hidden_state
+    )
+
+
+def test_clip_skip_takes_an_earlier_layer(pipeline: Pipeline) -> None:
+    layers = [words(pipeline, "a tram", skip) for skip in (1, 2, 3)]
+
+    assert not torch.equal(layers[0], layers[1])
+    assert not torch.equal(layers[1], layers[2])
+
+
+def test_a_weight_of_one_is_exactly_none(pipeline: Pipeline) -> None:
+    assert torch.equal(words(pipeline, "a (tram:1)"), words(pipeline, "a tram"))
+
+
+def test_a_weight_moves_its_word_and_the_whole_keeps_its_strength(pipeline: Pipeline) -> None:
+    plain, heavy = words(pipeline, "a b"), words(pipeline, "a (b:2)")
+    ratio = (heavy / plain)[0].mean(dim=-1)
+
+    torch.testing.assert_close(plain.abs().mean(), heavy.abs().mean())
+    assert ratio[2] == pytest.approx(2 * ratio[1].item(), rel=1e-3)
+
+
+@pytest.mark.parametrize(("letters", "chunks"), [(0, 1), (14, 1), (15, 2), (40, 3)])
+def test_a_long_prompt_is_more_chunks_for_both(
+    pipeline: Pipeline, letters: int, chunks: int
+) -> None:
+    positive, negative = encode(pipeline, "a " * letters, "b")
+
+    assert positive.words.shape == negative.words.shape == (1, chunks * WINDOW, WIDTH)
+
+
+def test_break_starts_a_chunk(pipeline: Pipeline) -> None:
+    first = words(pipeline, "a BREAK b")
+
+    assert first.shape[1] == 2 * WINDOW
+    assert torch.equal(first[:, WINDOW:], words(pipeline, "b"))
+
+
+def test_sdxl_has_both_encoders_side_by_side_and_the_whole_in_one(folder: Path) -> None:
+    pipeline = open_pipeline(folder / "Stable-diffusion" / "tiny-xl", "tiny-xl", CPU)
+    condition: Condition = encode(pipeline, "a (tram:1.2)", "")[0]
+    stock = pipeline.parts.encode_prompt("a tram", device=CPU, do_classifier_free_guidance=False)
+
+    assert condition.words.shape == (1, WINDOW, WIDTH + WIDER)
+    assert condition.pooled is not None
+    torch.testing.assert_close(words(pipeline, "a tram"), stock[0])
+    torch.testing.assert_close(condition.pooled, stock[2])

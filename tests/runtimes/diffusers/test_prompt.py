@@ -1,0 +1,110 @@
+"""The prompt language, without any encoder."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.runtimes.diffusers.prompt import (
+    BREAK,
+    LESS,
+    MORE,
+    Break,
+    LoraTag,
+    Span,
+    loras,
+    refuse_unknown_language,
+    spans,
+)
+from models.errors import TaskFailed
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="()[]\\:B"), min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read"),
+    [
+        ("", []),
+        ("a tram", [Span("a tram")]),
+        ("a (tram)", [Span("a "), Span("tram", MORE)]),
+        ("a ((tram))", [Span("a "), Span("tram", MORE * MORE)]),
+        ("a [tram]", [Span("a "), Span("tram", LESS)]),
+        ("a (tram:1.5) b", [Span("a "), Span("tram", 1.5), Span(" b")]),
+        ("(a (b:2) c:0.5)", [Span("a ", 0.5), Span("b", 1.0), Span(" c", 0.5)]),
+        (r"a \(tram\)", [Span("a (tram)")]),
+        (r"a \\ b", [Span(r"a \ b")]),
+        ("a (tram", [Span("a "), Span("tram", MORE)]),
+        ("a tram)", [Span("a tram)")]),
+        ("4:3 and [b:1.2)", [Span("4:3 and "), Span("b:1.2)", LESS)]),
+        ("a BREAK b", [Span("a "), BREAK, Span(" b")]),
+        ("Big BREAKFAST", [Span("Big BREAKFAST")]),
+    ],
+)
+def test_the_language(prompt: str, read: list[Span | Break]) -> None:
+    assert _rounded(spans(prompt)) == _rounded(read)
+
+
+@given(words)
+def test_words_alone_are_one_piece(text: str) -> None:
+    assert spans(text) == [Span(text)]
+
+
+@given(st.text())
+def test_any_text_can_be_read(text: str) -> None:
+    for piece in spans(text):
+        assert not isinstance(piece, Span) or piece.text
+
+
+@given(st.text(st.characters(exclude_characters="B")))
+def test_escaped_text_is_itself(text: str) -> None:
+    escaped = re.sub(r"([\\()\[\]])", r"\\\1", text)
+
+    assert spans(escaped) == ([Span(text)] if text else [])
+
+
+@given(words, st.integers(1, 6))
+def test_brackets_multiply(text: str, depth: int) -> None:
+    (piece,) = spans("(" * depth + text + ")" * depth)
+
+    assert isinstance(piece, Span)
+    assert piece.text == text
+    assert piece.weight == pytest.approx(MORE**depth)
+
+
+@given(words, st.floats(0.1, 2).map(lambda weight: round(weight, 3)))
+def test_a_weight_is_taken_as_it_is_written(text: str, weight: float) -> None:
+    assert spans(f"({text}:{weight})") == [Span(text, weight)]
+
+
+def test_lora_tags_are_taken_out() -> None:
+    text, tags = loras("a <lora:bold:0.8> tram <lora:soft> <lyco:old:-1>")
+
+    assert text == "a  tram"
+    assert tags == [LoraTag("bold", 0.8), LoraTag("soft", 1.0), LoraTag("old", -1.0)]
+
+
+def test_a_lora_tag_with_a_wrong_weight_is_refused_with_an_example() -> None:
+    with pytest.raises(TaskFailed, match=r"<lora:bold:0\.8>"):
+        loras("<lora:bold:much>")
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a [cat:dog:0.5]", "a [cat|dog]", "a cat AND a dog", "<hypernet:x:1>"]
+)
+def test_what_would_be_lost_is_refused(prompt: str) -> None:
+    with pytest.raises(TaskFailed, match="not supported"):
+        refuse_unknown_language(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["a [cat]", r"\[a|b\]", "a (b:1.2)", "hands and ANDROID", "a|b"])
+def test_the_rest_is_not(prompt: str) -> None:
+    refuse_unknown_language(prompt)
+
+
+def _rounded(pieces: Sequence[Span | Break]) -> list[Span | Break]:
+    return [
+        Span(piece.text, round(piece.weight, 9)) if isinstance(piece, Span) else piece
+        for piece in pieces
+    ]

@@ -1,0 +1,111 @@
+"""The heavy side: which checkpoints stay in memory, and whose fault a fault is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from deployments.adapter import RuntimeSpec
+from deployments.runtimes.diffusers import DiffusersAdapter
+from deployments.runtimes.diffusers.options import Options
+from deployments.runtimes.diffusers.studio import Studio
+from models.errors import RuntimeUnavailable, TaskFailed
+from models.task import Kind, Task
+from tests.runtimes.diffusers.conftest import encoded, noise, task
+
+
+@pytest.fixture
+def studio(folder: Path) -> Studio:
+    spec = RuntimeSpec(name="sd", checkpoint="tiny", dynamic=True, checkpoints=folder)
+    made = Studio(spec, Options(device="cpu", threads=1))
+    made.load(None)
+    return made
+
+
+def test_a_checkpoint_makes_room_for_the_next(studio: Studio) -> None:
+    first = studio.current
+    studio.load("tiny-xl")
+    second = studio.current
+    studio.load(None)
+
+    assert (first.name, second.name) == ("tiny", "tiny-xl")
+    assert studio.current is not first
+
+
+def test_checkpoints_stay_while_there_is_room(folder: Path) -> None:
+    spec = RuntimeSpec(name="sd", dynamic=True, checkpoints=folder)
+    studio = Studio(spec, Options(device="cpu", keep=2))
+    studio.load("tiny")
+    first = studio.current
+    studio.load("tiny-xl")
+    studio.load("tiny")
+
+    assert studio.current is first
+
+
+def test_an_unknown_checkpoint_leaves_the_current_one(studio: Studio) -> None:
+    before = studio.current
+    with pytest.raises(TaskFailed):
+        studio.load("missing")
+
+    assert studio.current is before
+
+
+@pytest.mark.parametrize(
+    ("fault", "broken"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), False),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), False),
+        (MemoryError(), False),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+    ],
+)
+def test_a_fault_of_the_device_is_not_the_tasks(
+    studio: Studio, fault: Exception, broken: bool
+) -> None:
+    def fail(*_: Any) -> None:
+        raise fault
+
+    studio.current.unet.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeUnavailable):
+        list(studio.steps(task(), {}))
+
+    assert studio.broken is broken
+
+
+def test_a_picture_of_no_numbers_is_told(studio: Studio) -> None:
+    studio.current.unet.conv_out.bias.data.fill_(torch.nan)
+
+    with pytest.raises(TaskFailed, match="NaN"):
+        list(studio.steps(task(), {}))
+
+
+def test_an_embeddings_name_is_not_taken_for_a_word(studio: Studio, folder: Path) -> None:
+    (folder / "embeddings").mkdir()
+    (folder / "embeddings" / "easynegative.safetensors").touch()
+    with pytest.raises(TaskFailed, match="embedding 'easynegative'"):
+        list(studio.steps(task(negative_prompt="(easynegative:1.1), rain"), {}))
+
+    (folder / "embeddings" / "easynegative.safetensors").unlink()
+    (folder / "embeddings").rmdir()
+
+
+@pytest.mark.parametrize("kind", ["extra-batch-images", "extra-batch-image"])
+def test_both_spellings_of_a_batch_are_known(studio: Studio, kind: str) -> None:
+    content = {"imageList": [{"data": encoded(noise(8, 8))}]}
+    one = Task(submission="s", id="t", runtime="sd", kind=kind, content=content)
+
+    assert len(list(studio.steps(one, {}))) == 3
+
+
+def test_a_word_that_is_no_kind_is_told(studio: Studio) -> None:
+    with pytest.raises(TaskFailed, match="'dance' is not supported"):
+        list(studio.steps(task("dance"), {}))
+
+
+def test_all_kinds_that_the_adapter_claims_are_known(studio: Studio) -> None:
+
+    for kind in DiffusersAdapter.kinds - {Kind.TEXT_TO_IMAGE}:
+        with pytest.raises(TaskFailed, match=r"init_images|image"):
+            list(studio.steps(task(kind), {}))
