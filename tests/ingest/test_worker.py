@@ -1,16 +1,17 @@
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from ingest.memory import MemoryLedger, MemoryTopic
+from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
+from models.ports import Delivery
 from models.report import Report, Status
 from models.settings import Tasks
 from models.task import Task
-from tests.ingest.world import OUTPUT, World, message, until
+from tests.ingest.world import OUTPUT, Mute, World, message, until
 
 
 @pytest.fixture
@@ -315,3 +316,109 @@ def test_an_ended_report_stays_ended() -> None:
 def _r4(submission: str) -> str:
     task = Task(submission=submission, id="a", runtime="r", kind="k")
     return task.stem[-4:]
+
+
+@pytest.mark.parametrize("payload", [None, b"x" * (2**20 + 1)])
+async def test_a_payload_that_is_missing_or_too_large_is_rejected(
+    world: World, payload: bytes | None
+) -> None:
+    if payload is not None:
+        await world.objects.put(f"{OUTPUT}/payloads/s1.json", payload, "application/json")
+    pointer = [
+        "software.amazon.payloadoffloading.PayloadS3Pointer",
+        {"s3BucketName": "outputs", "s3Key": "payloads/s1.json"},
+    ]
+    await world.tasks.publish(json.dumps(pointer), {})
+
+    async with world.working():
+        await until(lambda: bool(world.queue.dead_letters))
+
+    assert "payloads/s1.json" in world.queue.dead_letters[0].reason
+
+
+async def test_a_task_that_lost_its_runtime_every_time_is_not_started_again(world: World) -> None:
+    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
+    for _ in range(3):  # three workers started it, and died with it
+        await world.ledger.start(task)
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "failed"
+    assert world.runtime.runs == 0
+
+
+async def test_what_arrives_while_draining_is_handed_back(world: World) -> None:
+    async with world.working() as work:
+        world.worker.drain()
+        await world.publish()
+        await asyncio.wait([work], timeout=2)
+
+    assert world.runtime.runs == 0
+    assert len(await world.queue.receive(10)) == 1
+
+
+async def test_a_start_that_cannot_be_told_stops_nothing() -> None:
+    world = World(Tasks(leaseSeconds=3, notifyRunning=True))
+    results = Deaf()
+    world.results = results
+    world.worker.line = replace(world.worker.line, results=results)
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 1
+
+
+async def test_a_replica_that_ends_without_a_report_gets_another_try(world: World) -> None:
+    world.runtime.acts = [Mute(), 0.0]
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 2
+
+
+async def test_a_message_that_breaks_the_worker_does_not_stop_it(world: World) -> None:
+    world.runtime.acts = [KeyError("a bug"), 0.0]
+    await world.publish(submission="s1")
+    await world.publish(submission="s2")
+
+    async with world.working():
+        told = await world.notifications(2)  # the first comes back when its lease ends
+
+    assert {one["submission"] for one in told} == {"s1", "s2"}
+
+
+class Unreachable(MemoryQueue):
+    """A queue that does not answer at first, nor takes a lease's renewal or hand-back."""
+
+    fails = 2
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        if self.fails:
+            self.fails -= 1
+            raise Unavailable("the queue is down")
+        return await super().receive(most)
+
+    async def extend(self, delivery: Delivery, seconds: int) -> None:
+        raise Unavailable("the queue is down")
+
+
+async def test_a_queue_that_is_away_is_asked_again() -> None:
+    world = World(Tasks(leaseSeconds=3))
+    queue = Unreachable(visibility=3)
+    world.tasks.subscribe(queue)
+    world.worker.line = replace(world.worker.line, queue=queue)
+    world.runtime.acts = [RuntimeUnavailable("gone"), 1.2]  # not handed back, and not renewed
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
