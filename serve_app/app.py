@@ -14,7 +14,7 @@ from ray.serve import Application
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.adapter import RuntimeSpec
+from deployments.adapter import Adapter, RuntimeSpec
 from deployments.deploy import deploy, keep_to_loopback
 from deployments.inputs import Inputs
 from deployments.replica import Replica
@@ -54,8 +54,14 @@ def build(args: Args) -> Application:
 
 
 def assemble(settings: Settings) -> Application:
-    """The platform as a Serve application, from settings already read."""
+    """The platform as a Serve application, from settings already read.
+
+    Raises:
+        SettingsError: a runtime's type or options are wrong.
+    """
     drain = settings.tasks.drain_seconds
+    for runtime in settings.models_runtime:  # a wrong type or option is told now, not by a replica
+        adapter(settings, runtime)
     runtimes = {
         runtime.name: deploy(runtime, partial(_replica, settings, runtime), drain_seconds=drain)
         for runtime in settings.models_runtime
@@ -176,8 +182,12 @@ def _worker(settings: Settings, runtime: Runtime, ports: Ports, handle: Any) -> 
     return Worker(line, capacity=runtime.capacity)
 
 
-async def _replica(settings: Settings, runtime: Runtime) -> Replica:
-    objects = wire(settings).objects
+def adapter(settings: Settings, runtime: Runtime) -> Adapter:
+    """The adapter of a configured runtime; cheap until it is made ready.
+
+    Raises:
+        SettingsError: its type is unknown, or an option of it is wrong.
+    """
     spec = RuntimeSpec(
         name=runtime.name,
         checkpoint=runtime.model_filename,
@@ -185,10 +195,15 @@ async def _replica(settings: Settings, runtime: Runtime) -> Replica:
         checkpoints=settings.checkpoints,
         options=runtime.options,
     )
-    adapter = adapter_class(runtime.type)(spec)
-    await adapter.ready()
+    return adapter_class(runtime.type)(spec)
+
+
+async def _replica(settings: Settings, runtime: Runtime) -> Replica:
+    objects = wire(settings).objects
+    made = adapter(settings, runtime)
+    await made.ready()
     return Replica(
-        adapter=adapter,
+        adapter=made,
         inputs=Inputs(settings.inputs, objects, settings.readable_buckets),
         objects=objects,
         output=f"s3://{settings.output_bucket}",

@@ -81,7 +81,7 @@ class EmbeddedAws:
             SettingsError: it is not installed, or the port is in use.
             Unavailable: it ended, or did not answer in time.
         """
-        self.port = _free_port(self.port)
+        self.port = free_port(self.port, "the embedded AWS")
         self._home = tempfile.TemporaryDirectory(prefix="aws-", ignore_cleanup_errors=True)
         try:
             self._process = self._start(Path(self._home.name))
@@ -197,13 +197,20 @@ def provisioned(settings: Settings) -> None:
     asyncio.run(make())
 
 
-def _free_port(port: int) -> int:
+def free_port(port: int, whose: str) -> int:
+    """The port on loopback, or for 0 one that nobody has.
+
+    Raises:
+        SettingsError: it is in use.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError as exc:
-            raise SettingsError(f"port {port} of the embedded AWS: {exc.strerror}") from None
+            raise SettingsError(
+                f"port {port} of {whose}: {exc.strerror}; choose another, or 0 for a free one"
+            ) from None
         return int(probe.getsockname()[1])
 
 

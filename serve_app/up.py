@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from rich.table import Table
 
 from models.errors import AtelierError, SettingsError
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws, provisioned
+from serve_app.embedded import EmbeddedAws, free_port, provisioned
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -108,7 +107,7 @@ def _settings(config: Path) -> Settings:
 
 
 def _start(stack: ExitStack, settings: Settings, port: int, aws_port: int, began: float) -> Address:
-    port = _free(port)
+    port = free_port(port, "HTTP")
     home = stack.enter_context(_home())
     endpoint = stack.enter_context(_aws(settings, aws_port, home))
     provisioned(settings)
@@ -125,20 +124,6 @@ def _start(stack: ExitStack, settings: Settings, port: int, aws_port: int, began
         dashboard_token=str(home / "ray-token"),
         seconds=round(time.monotonic() - began, 1),
     )
-
-
-def _free(port: int) -> int:
-    """The port, or for 0 one that nobody has."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as exc:
-            raise SettingsError(
-                f"port {port}: {exc.strerror}; choose another with --port, or 0 for a free one"
-            ) from None
-        free: int = probe.getsockname()[1]
-        return free
 
 
 @contextmanager

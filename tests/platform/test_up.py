@@ -13,6 +13,7 @@ import yaml
 
 from models.errors import SettingsError
 from models.settings import Settings
+from serve_app.app import assemble
 from serve_app.up import check_gpus
 from tests.platform.conftest import SETTINGS, until
 
@@ -49,6 +50,17 @@ def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
     path.write_text("stackName: a\nmodelsRuntime: []\ncheckpoints: .\n")
 
     assert "at least one runtime" in refused("--config", str(path), "--port", "0")
+
+
+def test_a_wrong_type_or_option_of_a_runtime_is_named() -> None:
+    def settings(**runtime: object) -> Settings:
+        given = [{"name": "a", **runtime}]
+        return Settings.read(args={"stackName": "a", "checkpoints": ".", "modelsRuntime": given})
+
+    with pytest.raises(SettingsError, match=r"'nope' not found; there are: diffusers, fake"):
+        assemble(settings(type="nope"))
+    with pytest.raises(SettingsError, match=r"gpuMz"):
+        assemble(settings(type="fake", options={"gpuMz": 1}))
 
 
 def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
