@@ -4,11 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from deployments.fields import image_links
+from models.part import Part
 from models.progress import Progress
 from models.task import Kind, Task
+
+Options = TypeVar("Options", bound=Part)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +62,10 @@ class Adapter(ABC):
 
     def __init__(self, spec: RuntimeSpec) -> None:
         self.spec = spec
+
+    def read_options(self, model: type[Options]) -> Options:
+        """The spec's options as the adapter's own model of them; it refuses what is wrong."""
+        return model.read(self.spec.options, under=f"modelsRuntime[{self.spec.name}].options")
 
     @abstractmethod
     async def ready(self) -> None:

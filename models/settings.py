@@ -3,19 +3,16 @@
 The keys of the reference system's file keep their names and meanings (contract 2.1).
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
     AfterValidator,
     AliasGenerator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -30,8 +27,8 @@ from pydantic_settings import (
 )
 
 from models.errors import SettingsError
+from models.part import Part, explained
 
-_LONGEST = 80
 _RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
@@ -40,13 +37,7 @@ Positive = Annotated[int, Field(ge=1)]
 RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True
-    )
-
-
-class Throttle(_Part):
+class Throttle(Part):
     """A token bucket for each API key."""
 
     rate_limit: Annotated[float, Field(gt=0)] = 30
@@ -55,23 +46,23 @@ class Throttle(_Part):
     """Requests that the bucket holds."""
 
 
-class Gateway(_Part):
+class Gateway(Part):
     stage_name: str = "dev"
     throttle: Throttle = Throttle()
 
 
-class ClusterComponents(_Part):
+class ClusterComponents(Part):
     instance_type: str = "m7g.large"
     desired_count: Positive = 2
 
 
-class ApiKey(_Part):
+class ApiKey(Part):
     name: str
     """Who uses it; may stand in a log."""
     key: Annotated[SecretStr, Field(min_length=1)]
 
 
-class Inputs(_Part):
+class Inputs(Part):
     """What a link in a task may lead to."""
 
     allow_hosts: tuple[str, ...] = ()
@@ -87,7 +78,7 @@ class Inputs(_Part):
     max_redirects: Annotated[int, Field(ge=0, le=10)] = 3
 
 
-class Tasks(_Part):
+class Tasks(Part):
     """How a task is carried from the queue to its end."""
 
     max_attempts: Positive = 3
@@ -109,7 +100,7 @@ class Tasks(_Part):
     """Receives after which SQS itself moves a message to the dead letters; a last resort."""
 
 
-class Runtime(_Part):
+class Runtime(Part):
     """A configured, named service of pictures."""
 
     name: RuntimeName
@@ -141,7 +132,7 @@ class Runtime(_Part):
         return self.replicas * self.admit + self.lookahead
 
 
-class Aws(_Part):
+class Aws(Part):
     """Where the resources are; an endpoint other than AWS's comes from ``AWS_ENDPOINT_URL``."""
 
     region: str = "us-east-1"
@@ -198,7 +189,7 @@ class Settings(BaseSettings):
         try:
             return cls(**(args or {}))
         except ValidationError as exc:
-            raise SettingsError("\n".join(_explain(exc))) from None
+            raise SettingsError(explained(exc, cls)) from None
         finally:
             _file.reset(token)
 
@@ -286,52 +277,3 @@ def _once(key: str, values: Iterable[str | None], *, secret: bool = False) -> No
         raise ValueError(
             f"{key} must be unique" + ("" if secret else f", but has {twice[0]!r} twice")
         )
-
-
-def _explain(error: ValidationError) -> Iterable[str]:
-    """One line for each mistake: the path to the key, what is wrong, what is allowed."""
-    for one in error.errors(include_url=False):
-        path = _path(one["loc"])
-        if one["type"] == "extra_forbidden":
-            yield f"{path}: unknown key; {_allowed(one['loc'])}"
-        else:
-            text = one["msg"].removeprefix("Value error, ")
-            given = "" if _secret(one["loc"]) else f" (given: {_short(one.get('input'))})"
-            yield f"{path}: {text}{given}" if path else text
-
-
-def _path(loc: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-    return text.removeprefix(".")
-
-
-def _secret(loc: tuple[str | int, ...]) -> bool:
-    return "apiKeys" in loc
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _allowed(loc: tuple[str | int, ...]) -> str:
-    names = _names_at(loc[:-1])
-    near = difflib.get_close_matches(str(loc[-1]), names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}allowed: {', '.join(names)}"
-
-
-def _names_at(loc: tuple[str | int, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in (p for p in loc if isinstance(p, str)):
-        field = next(f for n, f in model.model_fields.items() if part in (f.alias, n))
-        model = _model_in(field.annotation)
-    return sorted(f.alias or name for name, f in model.model_fields.items())
-
-
-def _model_in(annotation: Any) -> type[BaseModel]:
-    """The model inside ``tuple[Model, ...]`` or ``Model | None``."""
-    for inner in (annotation, *get_args(annotation)):
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner
-    raise TypeError(annotation)

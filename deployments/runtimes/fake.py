@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from PIL import Image
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
-from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
+from models.errors import RuntimeUnavailable, TaskFailed
+from models.part import Part
 from models.progress import Progress
 from models.task import Kind, Task
 
@@ -37,12 +37,8 @@ Milliseconds = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 
 
-class Options(BaseModel):
+class Options(Part):
     """What the simulated GPU is like."""
-
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True
-    )
 
     gpu_ms: Milliseconds = 50
     """GPU time of a task, whatever it asks for."""
@@ -91,7 +87,7 @@ class FakeAdapter(Adapter):
 
     def __init__(self, spec: RuntimeSpec) -> None:
         super().__init__(spec)
-        self.options = _options(spec.options)
+        self.options = self.read_options(Options)
         self.checkpoint: str | None = None
         self._noise = _noise(self.options.payload_bytes)
 
@@ -155,23 +151,6 @@ class FakeAdapter(Adapter):
         if room <= 0:
             return png
         return png[:-_PNG_END] + self._noise + png[-_PNG_END:]
-
-
-def _options(given: Mapping[str, Any]) -> Options:
-    try:
-        return Options(**given)
-    except ValidationError as exc:
-        raise SettingsError("\n".join(_explain(exc))) from None
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    allowed = ", ".join(str(field.alias) for field in Options.model_fields.values())
-    for one in error.errors(include_url=False):
-        key = ".".join(str(part) for part in one["loc"])
-        if one["type"] == "extra_forbidden":
-            yield f"options.{key}: unknown key of a fake runtime; allowed: {allowed}"
-        else:
-            yield f"options.{key}: {one['msg']} (given: {one['input']!r})"
 
 
 async def _until(due: float) -> None:

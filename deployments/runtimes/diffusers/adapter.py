@@ -36,7 +36,7 @@ class DiffusersAdapter(Adapter):
 
     def __init__(self, spec: RuntimeSpec) -> None:
         super().__init__(spec)
-        self._options = Options.read(spec.name, spec.options)
+        self._options = self.read_options(Options)
         self._lane = Lane(f"diffusers-{spec.name}")
         self._studio: Studio | None = None
 
