@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,14 +64,23 @@ def up(
     port: Annotated[int, typer.Option(help="HTTP port; 0: a free one.")] = 8000,
     aws_port: Annotated[int, typer.Option(help="Port of the embedded AWS; 0: a free one.")] = 4566,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    aws_only: Annotated[bool, typer.Option(help="No Ray: print the environment instead.")] = False,
 ) -> None:
     """Start the platform on this machine and keep it until Ctrl-C."""
     began = time.monotonic()
     _heed(_leave)
     try:
         with ExitStack() as stack:
-            address = _start(stack, _settings(config), port, aws_port, began)
-            _show(address, as_json=as_json)
+            home = stack.enter_context(_home())
+            settings = _settings(config)
+            port = free_port(port, "HTTP")
+            aws = stack.enter_context(_aws(settings, aws_port, home))
+            provisioned(settings)
+            if aws_only:
+                _show_environment(aws)
+            else:
+                address = _start(stack, settings, port, home, began)
+                _show(address, as_json=as_json)
             while True:
                 signal.pause()
     except AtelierError as exc:
@@ -106,16 +115,12 @@ def _settings(config: Path) -> Settings:
     return Settings.read(config, args)
 
 
-def _start(stack: ExitStack, settings: Settings, port: int, aws_port: int, began: float) -> Address:
-    port = free_port(port, "HTTP")
-    home = stack.enter_context(_home())
-    endpoint = stack.enter_context(_aws(settings, aws_port, home))
-    provisioned(settings)
+def _start(stack: ExitStack, settings: Settings, port: int, home: Path, began: float) -> Address:
     dashboard = stack.enter_context(_ray(settings, home))
     stack.enter_context(_serve(settings, port))
     return Address(
         url=f"http://127.0.0.1:{port}",
-        aws_endpoint=endpoint,
+        aws_endpoint=os.environ["AWS_ENDPOINT_URL"],
         api_key=settings.api_keys[0].key.get_secret_value(),
         tasks_topic=settings.arn("sns", settings.tasks_topic),
         results_topic=settings.arn("sns", settings.results_topic),
@@ -146,16 +151,16 @@ def _remove(home: Path) -> None:
 
 
 @contextmanager
-def _aws(settings: Settings, port: int, home: Path) -> Iterator[str]:
-    """The AWS that the environment names; without one, an emulator. Its endpoint."""
-    if named := os.environ.get("AWS_ENDPOINT_URL"):
-        yield named
+def _aws(settings: Settings, port: int, home: Path) -> Iterator[Mapping[str, str]]:
+    """The AWS that the environment names; without one, an emulator. What it put there."""
+    if "AWS_ENDPOINT_URL" in os.environ:
+        yield {}
         return
     where = settings.aws
     log = home / "aws.log"
     with EmbeddedAws(port=port, log=log, region=where.region, account=where.account) as aws:
         os.environ.update(aws.environment)
-        yield aws.endpoint
+        yield aws.environment
 
 
 @contextmanager
@@ -228,6 +233,11 @@ def _run(application: "Application") -> None:
         said = serve.status().applications[_NAME].deployments
         parts = [f"{name}: {one.message}" for name, one in said.items() if one.message]
         raise AtelierError("\n".join([str(exc), *parts])) from None
+
+
+def _show_environment(environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        print(f"export {name}={value}", flush=True)  # noqa: T201 - for a shell to read
 
 
 def _show(address: Address, *, as_json: bool) -> None:

@@ -63,6 +63,20 @@ def test_a_wrong_type_or_option_of_a_runtime_is_named() -> None:
         assemble(settings(type="fake", options={"gpuMz": 1}))
 
 
+def test_the_emulator_alone_prints_the_environment_of_its_users(config: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--config", str(config), "--port", "0", "--aws-only"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+
+    assert line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")
+    assert process.returncode == 0
+
+
 def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
     settings = Settings.read(
         args={
