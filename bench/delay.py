@@ -1,25 +1,37 @@
 """A TCP proxy on loopback that holds what the client sends for a fixed time.
 
 One HTTP exchange on a kept connection so costs one delay more, as on a network of that round trip.
+`python -m bench.delay PORT SECONDS` prints the port that leads to PORT, so much later.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _CHUNK = 2**18
 
 
-@asynccontextmanager
-async def delayed(port: int, seconds: float) -> AsyncIterator[int]:
-    """A port that leads to ``port``, ``seconds`` later."""
+@contextmanager
+def delayed(port: int, seconds: float) -> Iterator[int]:
+    """A port that leads to ``port``, ``seconds`` later; a process of its own, to share no lock."""
+    command = [sys.executable, "-m", "bench.delay", str(port), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield int(process.stdout.readline() if process.stdout else "")
+        finally:
+            process.terminate()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def _serve(port: int, seconds: float) -> None:
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _relay(reader, writer, port, seconds)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
-        yield server.sockets[0].getsockname()[1]
+        await server.serve_forever()
 
 
 async def _relay(
@@ -57,3 +69,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
     async with asyncio.TaskGroup() as group:
         group.create_task(read())
         group.create_task(write())
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))

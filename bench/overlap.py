@@ -7,19 +7,20 @@ own processes; Ray's daemons are reported apart.
 """
 
 import argparse
-import asyncio
 import base64
 import json
-import os
 import statistics
 import sys
-import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,10 @@ OUT = Path("bench/out")
 RUNTIME = "bench"
 PICTURE_BYTES = 430_000
 WARM = 5
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
 _LATE = 120.0
 
 
@@ -154,49 +159,44 @@ def singles(setup: Setup, there: Local) -> dict[str, Any]:
     }
 
 
-@asynccontextmanager
-async def picture_server() -> AsyncIterator[int]:
+class Picture(BaseHTTPRequestHandler):
     """Answers every request with one small PNG."""
-    body = base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    )
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: {len(body)}\r\n\r\n"
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(head.encode() + body)
-                await writer.drain()
-        writer.close()
+    protocol_version = "HTTP/1.1"
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    def do_GET(self) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("content-type", "image/png")
+        self.send_header("content-length", str(len(PNG)))
+        self.end_headers()
+        self.wfile.write(PNG)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
 
 
-async def measure(setup: Setup) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, EmbeddedAws(port=0) as aws:
-        os.environ.update(aws.environment)
-        aws_port = urlsplit(aws.endpoint).port or 80
+@contextmanager
+def pictures() -> Iterator[int]:
+    """The port of a server of input pictures."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Picture) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def measure(setup: Setup) -> dict[str, Any]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+        aws = stack.enter_context(EmbeddedAws(port=0))
         delay = setup.delay_ms / 1000
-        async with (
-            delayed(aws_port, delay) as far_aws,
-            picture_server() as pictures,
-            delayed(pictures, delay) as far_pictures,
-        ):
-            link = f"http://127.0.0.1:{far_pictures}/input.png"
-            endpoint = f"http://127.0.0.1:{far_aws}"
-            return await asyncio.to_thread(
-                _measured, setup, Path(name), aws.endpoint, endpoint, link
-            )
-
-
-def _measured(setup: Setup, folder: Path, near: str, far: str, link: str) -> dict[str, Any]:
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
-    environment = {"AWS_ENDPOINT_URL": far}
-    # The load goes straight to the embedded AWS: only the platform's own calls are far away.
-    with running(config, environment=environment, aws_endpoint=near) as there:
+        far_aws = stack.enter_context(delayed(aws.port, delay))
+        far_pictures = stack.enter_context(delayed(stack.enter_context(pictures()), delay))
+        link = f"http://127.0.0.1:{far_pictures}/input.png"
+        config = folder / "config.yaml"
+        config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
+        far = {**aws.environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{far_aws}"}
+        # The load goes straight to the embedded AWS: only the platform's own calls are far away.
+        there = stack.enter_context(running(config, environment=far, aws_endpoint=aws.endpoint))
         for number in range(WARM):  # connections and code paths, as in a worker that has run
             publish(there, f"warm-{number}", link if number % 2 else None)
         wait(there, WARM)
@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=20)
     args = parser.parse_args()
     setup = Setup(args.gpu_ms, args.delay_ms, args.backlog, args.singles)
-    figures = asyncio.run(measure(setup))
+    figures = measure(setup)
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
     path.write_text(json.dumps({"setup": asdict(setup), "figures": figures}, indent=2))

@@ -85,15 +85,35 @@ class Worker:
                 log.warning("message_rejected", extra={"message_id": delivery.id, "why": str(exc)})
                 await line.queue.reject(delivery, reason=str(exc))
                 return
-            report = await line.ledger.start(task)
-            if not report.ended:
-                ended = await self._run(task, report)
-                report = await line.ledger.finish(ended)
-                if report.attempt != ended.attempt:
-                    return  # another attempt tells it; if that died, the next delivery does
+            first = delivery.attempt == 1 and self._leased == 1
+            ended = await (self._with_head_start(task) if first else self._in_turn(task))
+            report = await line.ledger.finish(ended)
+            if report.attempt != ended.attempt:
+                return  # another attempt tells it; if that died, the next delivery does
             if not report.told:
                 await self._tell(task, report)
             await asyncio.gather(line.ledger.tell(report), line.queue.ack(delivery))
+
+    async def _in_turn(self, task: Task) -> Report:
+        """How it ended: before, as the ledger says, or now."""
+        report = await self.line.ledger.start(task)
+        return report if report.ended else await self._run(task, report)
+
+    async def _with_head_start(self, task: Task) -> Report:
+        """The same, but an idle runtime need not wait for the ledger's answer.
+
+        Only for what was never received before: that it was started all the same (the message was
+        published twice) is known a round trip later, and this run stopped.
+        """
+        run = asyncio.create_task(self._run(task, Report.of(task, Status.RUNNING, 1)))
+        try:
+            report = await self.line.ledger.start(task)
+            if report.attempt == 1 and not report.ended:
+                return await run
+        finally:
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+        return report if report.ended else await self._run(task, report)
 
     async def _run(self, task: Task, report: Report) -> Report:
         """Run it to a report that ends it, or raise for another try."""

@@ -44,7 +44,7 @@ from ministack.app import main
 from ministack.services import sqs
 # A receive that waits looks for messages every 100 ms there; SQS answers it at once.
 prompt = types.SimpleNamespace(**vars(asyncio))
-prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, 0.005))
+prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, 0.002))
 sqs.asyncio = prompt
 main()
 """

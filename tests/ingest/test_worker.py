@@ -217,6 +217,44 @@ async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World
     assert told["status"] == "completed"
 
 
+class SlowLedger(MemoryLedger):
+    """A ledger a round trip away."""
+
+    async def start(self, task: Task) -> Report:
+        await asyncio.sleep(0.1)
+        return await super().start(task)
+
+
+async def test_an_idle_runtime_starts_while_the_ledger_is_asked(world: World) -> None:
+    world.worker.line = replace(world.worker.line, ledger=SlowLedger())
+    await world.publish()
+
+    async with world.working():
+        async with asyncio.timeout(0.09):
+            await until(lambda: world.runtime.runs == 1)
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+
+
+async def test_a_head_start_that_was_not_due_is_stopped(world: World) -> None:
+    """The same submission published twice: both messages are first deliveries."""
+    ledger = SlowLedger()
+    world.worker.line = replace(world.worker.line, ledger=ledger)
+    await world.publish()
+    async with world.working():
+        await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+        world.runtime.acts = [60.0]
+        await world.publish()
+        await until(lambda: world.queue.depth == 0)
+
+    assert len(world.results.published) == 1
+    found = await ledger.find("a")
+    assert found is not None
+    assert found.attempt == 1
+
+
 class Deaf(MemoryTopic):
     """A results topic that fails its first publication."""
 
