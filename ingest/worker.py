@@ -12,7 +12,6 @@ from ingest.lease import lease
 from models.errors import InvalidTask, RuntimeUnavailable, TaskError, TaskFailed, Unavailable
 from models.notification import failure_output, notification
 from models.ports import Delivery, Ledger, Objects, Queue, Runner, Topic
-from models.progress import Progress
 from models.report import Report, Status
 from models.settings import Tasks
 from models.task import Task
@@ -48,6 +47,7 @@ class Worker:
         self.capacity = capacity
         """Tasks leased at once; the rest stays visible in the queue."""
         self._leased = 0
+        self._running = 0
         self._room = asyncio.Event()
         self._pause = 0.0
         self._draining = False
@@ -85,8 +85,8 @@ class Worker:
                 log.warning("message_rejected", extra={"message_id": delivery.id, "why": str(exc)})
                 await line.queue.reject(delivery, reason=str(exc))
                 return
-            first = delivery.attempt == 1 and self._leased == 1
-            ended = await (self._with_head_start(task) if first else self._in_turn(task))
+            idle = delivery.attempt == 1 and not self._running
+            ended = await (self._with_head_start(task) if idle else self._in_turn(task))
             report = await line.ledger.finish(ended)
             if report.attempt != ended.attempt:
                 return  # another attempt tells it; if that died, the next delivery does
@@ -139,13 +139,15 @@ class Worker:
             raise RuntimeUnavailable(f"lost its runtime in each of {report.attempt - 1} attempts")
 
     async def _watch(self, task: Task, report: Report) -> Report:
-        async with aclosing(self.line.runner.run(task, report.attempt)) as stream:
-            async for said in stream:
-                match said:
-                    case Progress():
-                        log.debug("task_progress", extra={**task.log_context(), "step": said.step})
-                    case Report():
+        self._running += 1
+        try:
+            async with aclosing(self.line.runner.run(task, report.attempt)) as stream:
+                async for said in stream:
+                    if isinstance(said, Report):
                         return said
+                    log.debug("task_progress", extra={**task.log_context(), "step": said.step})
+        finally:
+            self._running -= 1
         raise RuntimeUnavailable("the replica ended without a report")
 
     async def _with_output(self, task: Task, report: Report) -> Report:
