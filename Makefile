@@ -14,11 +14,11 @@ help:  ## list the targets
 
 $(READY): pyproject.toml constraints.txt constraints-ministack.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[diffusers,dev]'
 	$(PYTHON) -m venv $(VENV)/ministack
-	$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check \
+	$(VENV)/ministack/bin/python -m pip install -qq --disable-pip-version-check \
 		--constraint constraints-ministack.txt ministack
 	touch $(READY)
 

@@ -98,7 +98,7 @@ def tasks_on(picture: str) -> list[Wanted]:
             id="upscaled",
             way="HTTP",
             tasktype="extra-single-image",
-            content={"image": picture, "upscaling_resize": 4, "upscaler_1": "4x-shapes"},
+            content={"image": picture, "upscaling_resize": 4, "upscaler_1": "Lanczos"},
             shows=("red", "circle", "blue"),
         ),
     ]
@@ -192,21 +192,21 @@ def main() -> int:
         paths = [save(there, wanted) for wanted in tasks]
     verdicts = [right(wanted, path) for wanted, path in zip(tasks, paths, strict=True)]
     _report(tasks, paths, verdicts)
-    console.print(f"First picture {first:.1f} s after the start. All stopped. {sheet(paths)}")
+    console.print(f"First picture {first:.1f} s after the start. Everything is stopped.")
+    console.print(f"Side by side: {sheet(paths)}, one by one: {OUTPUT}/")
     return 0 if all(verdicts) else 1
 
 
 def _report(tasks: list[Wanted], paths: list[Path], verdicts: list[bool]) -> None:
-    table = Table("task", "by", "waited", "ran", "picture", "size", "shows what was asked for")
+    table = Table("picture", "sent by", "waited", "ran", "size", "as asked")
     for wanted, path, verdict in zip(tasks, paths, verdicts, strict=True):
         times = wanted.times
         began = times.get("running", times["queued"])
         table.add_row(
-            wanted.id,
+            path.name,
             wanted.way,
             f"{began - times['queued']:.2f} s",
             f"{times['completed'] - began:.2f} s",
-            str(path),
             "x".join(map(str, Image.open(path).size)),
             "yes" if verdict else f"NO: {judge(Image.open(path))}",
         )

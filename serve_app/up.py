@@ -1,6 +1,7 @@
 """Everything on one machine: the embedded AWS, a local Ray, the application; then wait."""
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -215,6 +216,7 @@ def _serve(settings: Settings, port: int) -> Iterator[None]:
 
     from serve_app.app import assemble  # noqa: PLC0415
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process alone
     serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
     try:
         _run(assemble(settings))
