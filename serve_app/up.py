@@ -105,8 +105,8 @@ def _settings(config: Path) -> Settings:
     """The file's settings, with what a laptop needs where the file says nothing."""
     settings = Settings.read(config)
     args: dict[str, Any] = {}
-    if not settings.api_keys:
-        args["apiKeys"] = [{"name": "local", "key": _KEY}]
+    if not settings.api_keys:  # in the environment, so that `serve deploy` finds it there too
+        os.environ["ATELIER_APIKEYS"] = json.dumps([{"name": "local", "key": _KEY}])
     if settings.checkpoints is not None:  # replicas run in another folder
         args["checkpoints"] = str(settings.checkpoints.expanduser().absolute())
     args["tasks"] = {  # so that Ctrl-C takes seconds

@@ -1,5 +1,6 @@
 """The repository's own Serve config file, by Ray's own commands."""
 
+import json
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from serve_app.embedded import EmbeddedAws, free_port, provisioned
 from tests.platform.conftest import CONFIG, message, until
 
 ROOT = CONFIG.parent
+SLOW = 240.0  # seconds; a replica imports torch
 SERVE = str(Path(sys.prefix) / "bin" / "serve")
 
 
@@ -38,11 +40,11 @@ class Served:
         return found[0]
 
 
-def config(folder: Path, port: int, key: str) -> Path:
+def config(folder: Path, port: int, **args: Any) -> Path:
     """The repository's own file, on a port of our own."""
     file: dict[str, Any] = yaml.safe_load((ROOT / "serve.yaml").read_text())
     file["http_options"]["port"] = port
-    file["applications"][0]["args"]["apiKeys"][0]["key"] = key
+    file["applications"][0]["args"].update(args)
     path = folder / "serve.yaml"
     path.write_text(yaml.safe_dump(file))
     return path
@@ -54,6 +56,7 @@ def served(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Served]:
     environment = os.environ | embedded_aws.environment
     environment |= {"RAY_ADDRESS": "local", "RAY_AUTH_MODE": "disabled"}
     environment |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    environment["ATELIER_APIKEYS"] = json.dumps([{"name": "test", "key": "local"}])
     settings = Settings.read(CONFIG, {"checkpoints": str(ROOT / "samples" / "models")})
     with pytest.MonkeyPatch.context() as patch:
         for name, value in embedded_aws.environment.items():
@@ -68,7 +71,7 @@ def served(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Served]:
         "output_bucket": settings.output_bucket,
     }
     said = tmp_path / "said"
-    command = [SERVE, "run", str(config(tmp_path, port, "local"))]
+    command = [SERVE, "run", str(config(tmp_path, port))]
     with (
         said.open("w") as out,
         subprocess.Popen(
@@ -80,28 +83,29 @@ def served(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Served]:
         assert process.wait(timeout=60) == 0
 
 
-def answers(local: Local, key: str) -> bool:
-    """Whether the platform is up and knows the key."""
-    url = f"{local.address['url']}/v1alpha2"
-    try:
-        return httpx.post(url, headers={"x-api-key": key}, json={}).status_code == 400
-    except httpx.TransportError:
-        return False
-
-
 @pytest.mark.ray
 def test_serve_run_and_serve_deploy_take_the_repositorys_file(
     served: Served, tmp_path: Path
 ) -> None:
-    local = served.local
-    until(lambda: answers(local, "local"), seconds=120)
-    local.submit(message("served", prompt="a red circle on a blue background", cfg_scale=4))
-    told = until(lambda: [one for one in local.notifications() if "result" in one])
+    until(lambda: is_running(served, config="config.yaml"), SLOW)
+    served.local.submit(message("served", prompt="a red circle on a blue background", steps=12))
+    told = until(lambda: [one for one in served.local.notifications() if "result" in one], SLOW)
     assert told[0]["status"] == "completed"
 
-    port = int(local.address["url"].rpartition(":")[2])
-    again = config(tmp_path, port, "another key")
+    port = int(served.local.address["url"].rpartition(":")[2])
+    again = config(tmp_path, port, tasks={"maxAttempts": 2})
     deploy = [SERVE, "deploy", "--address", served.dashboard, str(again)]
     subprocess.run(deploy, cwd=ROOT, env=served.environment, check=True, capture_output=True)
 
-    until(lambda: answers(local, "another key"), seconds=120)
+    until(lambda: is_running(served, tasks={"maxAttempts": 2}), SLOW)
+
+
+def is_running(served: Served, **args: Any) -> bool:
+    """Whether the application runs with these arguments."""
+    try:
+        shown = httpx.get(f"{served.dashboard}/api/serve/applications/", timeout=10).json()
+    except (httpx.TransportError, AssertionError):  # no dashboard yet
+        return False
+    found = shown["applications"].get("atelier", {"status": "", "deployed_app_config": {}})
+    given = (found["deployed_app_config"] or {}).get("args", {})
+    return found["status"] == "RUNNING" and all(given.get(k) == v for k, v in args.items())

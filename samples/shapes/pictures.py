@@ -1,0 +1,21 @@
+"""Drawn scenes as torch tensors of bytes, the form in which models are trained on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from samples.shapes.draw import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from samples.shapes.caption import Sample
+
+
+def pictures(samples: Sequence[Sample], size: int) -> torch.Tensor:
+    """Draw samples as one tensor of bytes, (samples, 3, size, size)."""
+    drawn = np.stack([render(sample.scene, size) for sample in samples])
+    return torch.from_numpy(drawn).permute(0, 3, 1, 2).contiguous()
