@@ -27,7 +27,7 @@ from samples.shapes.pictures import pictures
 from samples.shapes.progress import Progress, say
 from samples.shapes.upscaler import Upscaler
 
-SIZE, FACTOR, PATCH, BATCH, RATE = 64, 4, 24, 4, 1e-3
+SIZE, FACTOR, PATCH, BATCH, RATE = 64, 4, 20, 6, 2e-3
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="file of the upscaler")
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="whose VAE to undo")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--scenes", type=int, default=768)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -94,11 +94,21 @@ def _lessons(rng: Random, count: int) -> tuple[Tensor, Tensor]:
 def _patches(small: Tensor, large: Tensor) -> tuple[Tensor, Tensor]:
     patches, truths = [], []
     for chosen in torch.randint(len(small), (BATCH,)).tolist():
-        y, x = torch.randint(SIZE - PATCH + 1, (2,)).tolist()
+        y, x = _busiest(small[chosen])
         patches.append(small[chosen, :, y : y + PATCH, x : x + PATCH])
         top, left, side = y * FACTOR, x * FACTOR, PATCH * FACTOR
         truths.append(large[chosen, :, top : top + side, left : left + side])
     return torch.stack(patches) / 255, torch.stack(truths) / 255
+
+
+def _busiest(picture: Tensor, tries: int = 3) -> tuple[int, int]:
+    """Choose the place with most to see of a few: flat patches teach little."""
+    places = [(y, x) for y, x in torch.randint(SIZE - PATCH + 1, (tries, 2)).tolist()]
+    return max(places, key=lambda place: _contrast(picture, *place))
+
+
+def _contrast(picture: Tensor, y: int, x: int) -> float:
+    return picture[:, y : y + PATCH, x : x + PATCH].float().std((1, 2)).sum().item()
 
 
 def _measure(upscaler: Upscaler, vae: AutoencoderKL, rng: Random) -> None:

@@ -5,15 +5,14 @@ So named, it loads wherever `4x-*.pth` files of that family load.
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 SLOPE = 0.2
 RESIDUE = 0.2
 GROWTH = 32
-WHISPER = 0.02
+COLOURS = 3
+WHISPER = 0.2
 
 
 class Upscaler(nn.Module):
@@ -22,13 +21,13 @@ class Upscaler(nn.Module):
     def __init__(self, features: int = 16, blocks: int = 2) -> None:
         super().__init__()
         self.model = nn.Sequential(
-            _passing(3, features),
+            _passing(COLOURS, features),
             Trunk(features, blocks),
             *_doubling(features),
             *_doubling(features),
             _passing(features, features),
             _activation(),
-            _passing(features, 3),
+            _passing(features, COLOURS),
         )
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -43,7 +42,7 @@ class Trunk(nn.Module):
     def __init__(self, features: int, blocks: int) -> None:
         super().__init__()
         chain = [Block(features) for _ in range(blocks)]
-        self.sub = nn.Sequential(*chain, _quiet(features, features))
+        self.sub = nn.Sequential(*chain, _conv(features, features))
 
     def forward(self, features: Tensor) -> Tensor:
         """Add what the blocks make of the features."""
@@ -95,19 +94,12 @@ def _conv(into: int, out_of: int) -> nn.Conv2d:
     return nn.Conv2d(into, out_of, kernel_size=3, padding=1)
 
 
-def _quiet(into: int, out_of: int) -> nn.Conv2d:
-    """Make a convolution that starts by saying little."""
-    conv = _conv(into, out_of)
-    nn.init.normal_(conv.weight, std=WHISPER)
-    nn.init.zeros_(cast("Tensor", conv.bias))
-    return conv
-
-
 def _passing(into: int, out_of: int) -> nn.Conv2d:
-    """Make a convolution that starts by passing its input on, so that pictures come through."""
-    conv = _quiet(into, out_of)
+    """Make a convolution that starts by passing the colours on, nearly as they are."""
+    conv = _conv(into, out_of)
     with torch.no_grad():
-        conv.weight += nn.init.dirac_(torch.empty_like(conv.weight))
+        conv.weight[:COLOURS] *= WHISPER
+        conv.weight[:COLOURS] += nn.init.dirac_(torch.empty_like(conv.weight[:COLOURS]))
     return conv
 
 
