@@ -98,7 +98,7 @@ def tasks_on(picture: str) -> list[Wanted]:
             id="upscaled",
             way="HTTP",
             tasktype="extra-single-image",
-            content={"image": picture, "upscaling_resize": 4, "upscaler_1": "Lanczos"},
+            content={"image": picture, "upscaling_resize": 4, "upscaler_1": "4x-shapes"},
             shows=("red", "circle", "blue"),
         ),
     ]
