@@ -11,6 +11,7 @@ from models.ports import Delivery
 from models.report import Report, Status
 from models.settings import Tasks
 from models.task import Task
+from models.wire import pointer_to
 from tests.ingest.world import OUTPUT, Mute, World, message, until
 
 
@@ -298,11 +299,7 @@ async def test_of_two_racing_attempts_one_report_is_told(world: World) -> None:
 async def test_a_payload_that_travelled_by_reference_is_fetched(world: World) -> None:
     uri = f"{OUTPUT}/payloads/s1.json"
     await world.objects.put(uri, json.dumps(message(id="big")).encode(), "application/json")
-    pointer = [
-        "software.amazon.payloadoffloading.PayloadS3Pointer",
-        {"s3BucketName": "outputs", "s3Key": "payloads/s1.json"},
-    ]
-    await world.tasks.publish(json.dumps(pointer), {"submission": "s1"})
+    await world.tasks.publish(json.dumps(pointer_to(uri)), {"submission": "s1"})
 
     async with world.working():
         (told,) = await world.notifications(1)
@@ -311,11 +308,7 @@ async def test_a_payload_that_travelled_by_reference_is_fetched(world: World) ->
 
 
 async def test_a_pointer_to_elsewhere_is_not_followed(world: World) -> None:
-    pointer = [
-        "software.amazon.payloadoffloading.PayloadS3Pointer",
-        {"s3BucketName": "secrets", "s3Key": "payloads/s1.json"},
-    ]
-    await world.tasks.publish(json.dumps(pointer), {})
+    await world.tasks.publish(json.dumps(pointer_to("s3://secrets/payloads/s1.json")), {})
 
     async with world.working():
         await until(lambda: bool(world.queue.dead_letters))
@@ -360,13 +353,10 @@ def _r4(submission: str) -> str:
 async def test_a_payload_that_is_missing_or_too_large_is_rejected(
     world: World, payload: bytes | None
 ) -> None:
+    uri = f"{OUTPUT}/payloads/s1.json"
     if payload is not None:
-        await world.objects.put(f"{OUTPUT}/payloads/s1.json", payload, "application/json")
-    pointer = [
-        "software.amazon.payloadoffloading.PayloadS3Pointer",
-        {"s3BucketName": "outputs", "s3Key": "payloads/s1.json"},
-    ]
-    await world.tasks.publish(json.dumps(pointer), {})
+        await world.objects.put(uri, payload, "application/json")
+    await world.tasks.publish(json.dumps(pointer_to(uri)), {})
 
     async with world.working():
         await until(lambda: bool(world.queue.dead_letters))

@@ -16,10 +16,6 @@ from tests.runtimes.diffusers.conftest import encoded, mask, run, task
 MODELS = Path(__file__).parents[3] / "samples" / "models"
 GOOD: dict[str, Any] = {"steps": 12, "cfg_scale": 4, "sampler_name": "DPM++ 2M Karras"}
 
-pytestmark = pytest.mark.skipif(
-    not (MODELS / "Stable-diffusion" / "shapes").is_dir(), reason="the sample is not there"
-)
-
 
 @pytest.fixture(scope="module")
 async def shapes() -> AsyncIterator[DiffusersAdapter]:
