@@ -168,7 +168,8 @@ def _aws(settings: Settings, port: int, home: Path) -> Iterator[Mapping[str, str
 def _ray(settings: Settings, home: Path) -> Iterator[str]:
     """A Ray of our own, on loopback; its dashboard's URL."""
     _make_token(home / "ray-token")
-    os.environ.update(_RAY)
+    for name, value in _RAY.items():
+        os.environ.setdefault(name, value)
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
 
     # On a laptop the replicas share what cores there are.
