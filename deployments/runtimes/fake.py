@@ -30,6 +30,7 @@ from models.task import Kind, Task
 _MOST_PICTURES = 100
 _SEEDS = 2**32
 _TILES = 8
+_PREVIEW = 32
 _PNG_END = 12  # bytes of the IEND chunk
 _PICTURE_FIELDS = frozenset({"image", "mask"})
 
@@ -51,6 +52,8 @@ class Options(Part):
     """For a task that does not say."""
     payload_bytes: Annotated[int, Field(ge=0)] = 0
     """Each picture is about so large, with noise."""
+    preview_every: Annotated[int, Field(ge=0)] = 0
+    """Steps from one preview to the next; 0 for none, since drawing one takes a real CPU."""
     checkpoints: tuple[str, ...] = ()
     """All that there are; empty means any name is one."""
     log: Path | None = None
@@ -114,7 +117,7 @@ class FakeAdapter(Adapter):
         with self._busy(task=task.id):
             for step, due in enumerate(self._deadlines(), start=1):
                 await _until(due)
-                yield Progress(step=step, of=self.options.steps)
+                yield self._progress(step, pictures[0])
         artifacts = [Artifact(data=self._padded(self._draw(one))) for one in pictures]
         for artifact in artifacts:
             yield artifact
@@ -142,6 +145,12 @@ class FakeAdapter(Adapter):
         finally:
             if self.options.log is not None:
                 _append(self.options.log, work | {"start": start, "end": time.time()})
+
+    def _progress(self, step: int, picture: Picture) -> Progress:
+        every, of = self.options.preview_every, self.options.steps
+        due = every > 0 and step % every == 0 and step < of
+        preview = picture.draw(_PREVIEW, _PREVIEW) if due else None
+        return Progress(step=step, of=of, preview=preview)
 
     def _draw(self, picture: Picture) -> bytes:
         return picture.draw(self.options.width, self.options.height)

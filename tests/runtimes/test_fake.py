@@ -134,6 +134,18 @@ async def test_the_gpu_is_held_for_the_time_that_was_set_and_the_log_says_so(
     assert 0.119 <= held["end"] - held["start"] < 0.3
 
 
+@pytest.mark.parametrize(("every", "shown"), [(0, []), (2, [2, 4]), (3, [3]), (9, [])])
+async def test_a_preview_is_the_first_picture_made_small(every: int, shown: list[int]) -> None:
+    fake = adapter(gpuMs=0, steps=6, previewEvery=every, width=512, height=512)
+    steps = await run(fake, task({"prompt": "a tram", "seed": 7, "batch_size": 2}))
+    previews = {s.step: s.preview for s in steps if isinstance(s, Progress) and s.preview}
+    first, _ = [step.data for step in steps if isinstance(step, Artifact)]
+    small = Image.open(io.BytesIO(first)).resize((32, 32), Image.Resampling.NEAREST)
+
+    assert list(previews) == shown
+    assert {Image.open(io.BytesIO(one)).tobytes() for one in previews.values()} <= {small.tobytes()}
+
+
 async def test_cancelled_work_frees_the_gpu_at_once_and_is_logged(tmp_path: Path) -> None:
     log = tmp_path / "gpu.jsonl"
     fake = adapter(gpuMs=60_000, log=log)

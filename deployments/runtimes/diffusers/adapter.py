@@ -47,6 +47,7 @@ class DiffusersAdapter(Adapter):
         studio, asked = self._ready_studio, asked_checkpoint(task.content)
         if asked or not task.kind.startswith(_WITHOUT_CHECKPOINT):
             await self._lane.call(lambda: studio.load(asked))
+            self.checkpoint = studio.name
 
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]

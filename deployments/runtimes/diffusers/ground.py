@@ -1,7 +1,8 @@
 """What image-to-image paints on: the picture fitted to the asked size, and the part to repaint."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -48,6 +49,14 @@ class Repaint:
     seam: Image.Image
     """How much of the new picture is seen, of the whole's size; black outside the mask."""
 
+    def shrunk(self, side: int) -> "Repaint":
+        """The same of a small whole, for a small picture to be finished by."""
+        size = shrunk(self.whole.size, side)
+        x, y = size[0] / self.whole.width, size[1] / self.whole.height
+        left, top, right, bottom = self.box
+        box = (int(left * x), int(top * y), math.ceil(right * x), math.ceil(bottom * y))
+        return replace(self, whole=self.whole.resize(size), seam=self.seam.resize(size), box=box)
+
     def finish(self, painted: Image.Image) -> Image.Image:
         left, top, right, bottom = self.box
         layer = self.whole.copy()
@@ -61,6 +70,9 @@ class Ground:
 
     view: Image.Image
     repaint: Repaint | None = None
+
+    def shrunk(self, side: int) -> "Ground":
+        return replace(self, repaint=self.repaint and self.repaint.shrunk(side))
 
     def finish(self, painted: Image.Image) -> Image.Image:
         return self.repaint.finish(painted) if self.repaint else painted
@@ -112,6 +124,11 @@ def fitted(image: Image.Image, size: Size, how: Resize) -> Image.Image:
             return ImageOps.fit(image, size, _SMOOTH)
         case Resize.FILL:
             return _with_borders(image.resize(_within(image.size, size), _SMOOTH), size)
+
+
+def shrunk(size: Size, side: int) -> Size:
+    """The same proportions with no side longer than this."""
+    return _within(size, (min(side, size[0]), min(side, size[1])))
 
 
 def _within(size: Size, limit: Size) -> Size:

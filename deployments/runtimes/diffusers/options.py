@@ -27,3 +27,7 @@ class Options(Part):
     """Pixels of one upscaled picture."""
     tile: Annotated[int, Field(ge=32)] = 256
     """Side of the tiles in which a picture is upscaled."""
+    preview_every: Annotated[int, Field(ge=0)] = 5
+    """Steps from one preview to the next; 0 for none."""
+    preview_side: Annotated[int, Field(ge=16, le=1024)] = 256
+    """Pixels of a preview's longer side, at most."""

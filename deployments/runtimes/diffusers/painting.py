@@ -19,6 +19,7 @@ from deployments.runtimes.diffusers.limits import Limits, Size
 from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
+from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
 from deployments.runtimes.diffusers.upscaling import Upscalers, telling
 from deployments.runtimes.diffusers.webui import ImageToImage, TextToImage
@@ -38,6 +39,7 @@ class Easel:
     checkpoints: Checkpoints
     upscalers: Upscalers
     options: Options
+    previews: Previews
 
     @property
     def limits(self) -> Limits:
@@ -90,6 +92,10 @@ class Painting:
             began=self.began,
         )
 
+    @cached_property
+    def _small_grounds(self) -> list[Ground]:
+        return [ground.shrunk(self.easel.options.preview_side) for ground in self.grounds]
+
     def _guidance(self, text: str) -> Guidance:
         request = self.request
         skip = request.override_settings.CLIP_stop_at_last_layers
@@ -112,13 +118,22 @@ class Painting:
 
     def _walk(self, running: Sequence[Sampling], before: int, steps: int) -> Iterator[Progress]:
         """All the way, told in the steps that the client asked for."""
-        calls = running[0].steps
+        calls, told = running[0].steps, before
         for call in range(1, calls + 1):
             tick(self._pipeline, running)
-            yield self._progress(before + call * steps // calls)
+            step = before + call * steps // calls
+            yield self._progress(step, self._preview(running, told, step))
+            told = step
 
-    def _progress(self, step: int) -> Progress:
-        return Progress(step=step, of=self.request.n_iter * self._steps_of_batch)
+    def _preview(self, running: Sequence[Sampling], told: int, step: int) -> bytes | None:
+        previews = self.easel.previews
+        if running[0].finished or not previews.due(told, step):
+            return None
+        return previews.sheet(self._pipeline, running, self._small_grounds)
+
+    def _progress(self, step: int, preview: bytes | None = None) -> Progress:
+        of = self.request.n_iter * self._steps_of_batch
+        return Progress(step=step, of=of, preview=preview)
 
     @property
     def _second_steps(self) -> int:

@@ -78,6 +78,8 @@ class Sampling:
         self._timesteps = self._plan(steps, device)
         self._done = 0
         self.latents = self._first()
+        self._asked: torch.Tensor
+        self._answer: torch.Tensor
 
     @property
     def steps(self) -> int:
@@ -94,17 +96,36 @@ class Sampling:
 
     def question(self) -> torch.Tensor:
         """What the UNet is asked: the latents, once for each condition."""
-        scaled: torch.Tensor = self.scheduler.scale_model_input(self.latents, self.timestep)
-        return scaled.expand(len(self.guidance.conditions), -1, -1, -1)
+        self._asked = self.scheduler.scale_model_input(self.latents, self.timestep)
+        return self._asked.expand(len(self.guidance.conditions), -1, -1, -1)
 
     def take(self, predictions: torch.Tensor) -> None:
         """Go one step with the UNet's answer."""
-        guided = self.guidance.guided(predictions.float())
-        stepped = self.scheduler.step(guided, self.timestep, self.latents, **self._noise_source)
+        self._answer = self.guidance.guided(predictions.float())
+        stepped = self.scheduler.step(
+            self._answer, self.timestep, self.latents, **self._noise_source
+        )
         self._done += 1
         self.latents = self._masked(stepped.prev_sample)
         if self.finished and not torch.isfinite(self.latents).all():
             raise TaskFailed("the picture came out as no numbers (NaN): the checkpoint is broken")
+
+    def expected(self) -> torch.Tensor:
+        """The latents without noise, as the last answer foretells them.
+
+        Whatever space a scheduler steps in, it asks the UNet in the one that the UNet was trained
+        in, where the timestep alone says how much is signal and how much is noise.
+        """
+        timestep = int(self._timesteps[self._done - 1].round())
+        kept: torch.Tensor = self.scheduler.alphas_cumprod[timestep]
+        signal, noise = kept.sqrt(), (1 - kept).sqrt()
+        match self.scheduler.config.prediction_type:
+            case "epsilon":
+                return (self._asked - noise * self._answer) / signal
+            case "v_prediction":
+                return signal * self._asked - noise * self._answer
+            case _:
+                return self._answer
 
     def _plan(self, steps: int, device: torch.device) -> torch.Tensor:
         if "original_inference_steps" in inspect.signature(self.scheduler.set_timesteps).parameters:

@@ -23,6 +23,7 @@ from deployments.runtimes.diffusers.faults import Fault, fault
 from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.painting import Easel, Steps
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
+from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.upscaling import Upscalers
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from models.task import Kind, Task
@@ -40,6 +41,7 @@ class Studio:
         self._checkpoints = Checkpoints(spec.checkpoints, pickles=options.allow_pickle)
         self._device = _device(spec.name, options)
         self._open: OrderedDict[Path, Pipeline] = OrderedDict()
+        self._previews = Previews(options.preview_every, options.preview_side)
         self.broken = False
         """Whether the device failed: CUDA does not come back in the same process."""
         if options.threads:
@@ -49,6 +51,11 @@ class Studio:
     @property
     def current(self) -> Pipeline:
         return next(reversed(self._open.values()))
+
+    @property
+    def name(self) -> str:
+        """Of the current checkpoint."""
+        return self._name(next(reversed(self._open)))
 
     def load(self, asked: str | None) -> None:
         """Make a checkpoint the current one; None means the runtime's own.
@@ -100,6 +107,7 @@ class Studio:
             checkpoints=self._checkpoints,
             upscalers=self._upscalers,
             options=self._options,
+            previews=self._previews,
         )
 
     @property

@@ -100,6 +100,6 @@ async def case(folder: Path) -> AsyncIterator[Case]:
         refused=task(sampler_name="no such sampler"),
         missing=task(override_settings={"sd_model_checkpoint": "absent.safetensors"}),
         checkpoints=("tiny",),
-        long=task(steps=150, width=256, height=256),
+        long=task(steps=150, width=128, height=128),
     )
     await adapter.close()

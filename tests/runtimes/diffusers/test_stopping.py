@@ -3,15 +3,22 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.lane import Lane
+from deployments.runtimes.diffusers.rrdb import Rrdb
 from models.errors import TaskFailed
-from tests.runtimes.diffusers.conftest import run, task
+from models.progress import Progress
+from models.task import Kind
+from tests.runtimes.diffusers.conftest import encoded, noise, run, task
 
 LONG: dict[str, Any] = {"steps": 150, "width": 64, "height": 64}
 
@@ -111,6 +118,53 @@ async def test_an_interrupt_ends_a_picture_within_a_step(adapter: DiffusersAdapt
 
     assert time.monotonic() - began < 2
     assert (await run(adapter, task())).artifacts
+
+
+class Turnstile:
+    """Holds a network at each of its calls until it is let through."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._turns = threading.Semaphore(0)
+
+    def let(self, calls: int) -> None:
+        self._turns.release(calls)
+
+    def hold(self, module: torch.nn.Module, _: object) -> None:
+        if isinstance(module, UNet2DConditionModel | Rrdb):
+            self.calls += 1
+            self._turns.acquire()
+
+
+@pytest.fixture
+def turnstile() -> Iterator[Turnstile]:
+    made = Turnstile()
+    hook = register_module_forward_pre_hook(made.hold)
+    yield made
+    hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (Kind.TEXT_TO_IMAGE, LONG),
+        (Kind.IMAGE_TO_IMAGE, LONG | {"init_images": [encoded(noise(64, 64))]}),
+        (Kind.EXTRA_SINGLE_IMAGE, {"image": encoded(noise(128, 128)), "upscaler_1": "4x-Random"}),
+    ],
+)
+async def test_a_task_that_is_left_ends_with_the_step_under_way(
+    adapter: DiffusersAdapter, turnstile: Turnstile, kind: Kind, content: dict[str, Any]
+) -> None:
+    one = task(kind, **content)
+    await adapter.load(one)
+    turnstile.let(1)
+    async with aclosing(adapter.run(one, {})) as steps:
+        assert isinstance(await anext(steps), Progress)
+        while turnstile.calls < 2:
+            await asyncio.sleep(0.001)
+        asyncio.get_running_loop().call_soon(turnstile.let, 1000)  # when all that is left waits
+
+    assert turnstile.calls == 2
 
 
 async def test_the_loop_runs_on_while_a_picture_is_painted(adapter: DiffusersAdapter) -> None:

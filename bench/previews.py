@@ -1,0 +1,114 @@
+"""What previews cost: `python -m bench.previews`.
+
+The small checkpoint of shapes paints one picture again and again, in turns with previews and
+without. Times are CPU time of this process on one thread, for the machine may be busy otherwise.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from deployments.adapter import RuntimeSpec
+from deployments.runtimes.diffusers.options import Options
+from deployments.runtimes.diffusers.studio import Studio
+from models.progress import Progress
+from models.task import Kind, Task
+
+OUT = Path("bench/out")
+MODELS = Path("samples/models")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One measured configuration."""
+
+    every: int
+    steps: int
+    side: int
+    rounds: int
+
+    @property
+    def task(self) -> Task:
+        size = {"steps": self.steps, "width": self.side, "height": self.side}
+        content = {"prompt": "a red circle on a blue background", "seed": 1, **size}
+        kind = Kind.TEXT_TO_IMAGE
+        return Task(submission="bench", id="bench", runtime="bench", kind=kind, content=content)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """CPU milliseconds of one task's steps; the first has the encoding of the prompt in it."""
+
+    plain: list[float]
+    shown: list[float]
+    """Those with a preview."""
+
+    @property
+    def whole(self) -> float:
+        return sum(self.plain) + sum(self.shown)
+
+
+def opened(every: int) -> Studio:
+    spec = RuntimeSpec(name="bench", checkpoint="shapes", checkpoints=MODELS)
+    given = {"device": "cpu", "threads": 1, "previewEvery": every}
+    studio = Studio(spec, Options.read(given, under="options"))
+    studio.load(None)
+    return studio
+
+
+def timed(studio: Studio, task: Task) -> Timed:
+    took = Timed([], [])
+    began = time.process_time()
+    for step in studio.steps(task, {}):
+        if isinstance(step, Progress):
+            now = time.process_time()
+            (took.shown if step.preview else took.plain).append((now - began) * 1000)
+            began = now
+    return took
+
+
+def measure(setup: Setup) -> dict[str, float]:
+    without, with_ = opened(0), opened(setup.every)
+    timed(without, setup.task)  # code paths, as in a replica that has run
+    first = timed(with_, setup.task)
+    rounds = [(timed(without, setup.task), timed(with_, setup.task)) for _ in range(setup.rounds)]
+    return _figures(first, rounds)
+
+
+def _figures(first: Timed, rounds: Sequence[tuple[Timed, Timed]]) -> dict[str, float]:
+    step = median(ms for pair in rounds for one in pair for ms in one.plain)
+    shown = median(ms for _, on in rounds for ms in on.shown)
+    return {
+        "ms_per_step": round(step, 2),
+        "ms_per_preview": round(shown - step, 2),
+        "ms_first_preview": round(first.shown[0] - step, 1),
+        "ratio": round(median(on.whole / off.whole for off, on in rounds), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=Options().preview_every)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=40)
+    setup = Setup(**vars(parser.parse_args()))
+    figures = measure(setup)
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"previews-{setup.every}-{setup.side}.json"
+    path.write_text(json.dumps({"setup": asdict(setup), "figures": figures}, indent=2))
+    table = Table("figure", "value", title=f"{setup}")
+    for key, value in figures.items():
+        table.add_row(key, str(value))
+    Console().print(table, f"kept in {path}")
+
+
+if __name__ == "__main__":
+    main()

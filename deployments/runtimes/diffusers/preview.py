@@ -1,0 +1,122 @@
+"""What a painting will come to, shown small while it is painted.
+
+The VAE may take longer than a step: a map from latents to colours is fitted to it, once.
+"""
+
+import io
+import logging
+import math
+from collections.abc import Sequence
+from itertools import cycle, product
+from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
+from PIL import Image
+
+from deployments.runtimes.diffusers.faults import first_line
+from deployments.runtimes.diffusers.ground import Ground, shrunk
+from deployments.runtimes.diffusers.pipeline import Pipeline
+from deployments.runtimes.diffusers.pixels import from_latents, to_image, to_latents, to_tensor
+from deployments.runtimes.diffusers.sampling import Sampling
+
+log = logging.getLogger("ray.serve.atelier.diffusers")
+
+_MOST = 4
+"""Pictures on a sheet."""
+_EXAMPLES = tuple(product((2, 4, 8), (1.0, 1.5)))
+"""Colours on a side, and how far their latents are driven, as guidance does in early steps."""
+_SIDE = 16
+"""Of an example, in latents."""
+_MIXTURES = 48
+"""With none the map is linear; the small VAE of our samples saturates, and red came out orange."""
+
+
+class Previews:
+    """Small pictures of paintings under way, for all checkpoints in memory."""
+
+    def __init__(self, every: int, side: int) -> None:
+        self._every, self._side = every, side
+        self._colours: WeakKeyDictionary[Pipeline, torch.Tensor] = WeakKeyDictionary()
+        self._off: WeakSet[Pipeline] = WeakSet()
+
+    def due(self, told: int, step: int) -> bool:
+        """Whether a preview falls between the step told last and this one."""
+        return self._every > 0 and step // self._every > told // self._every
+
+    def sheet(
+        self, pipeline: Pipeline, running: Sequence[Sampling], grounds: Sequence[Ground]
+    ) -> bytes | None:
+        """The first pictures on one JPEG; None where that cannot be, for no task may fail by it."""
+        if pipeline in self._off:
+            return None
+        try:
+            sheet = _sheet(self._pictures(pipeline, running, grounds))
+            sheet.thumbnail((self._side, self._side))
+            return _jpeg(sheet)
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the picture itself goes on
+            self._off.add(pipeline)
+            told = {"checkpoint": pipeline.name, "error": first_line(exc)}
+            log.warning("previews_off", extra=told)
+            return None
+
+    @torch.inference_mode()
+    def _pictures(
+        self, pipeline: Pipeline, running: Sequence[Sampling], grounds: Sequence[Ground]
+    ) -> list[Image.Image]:
+        if pipeline not in self._colours:
+            self._colours[pipeline] = _fitted(pipeline)
+        small = [_coloured(one.expected(), self._colours[pipeline]) for one in running[:_MOST]]
+        width, height = (side * pipeline.factor for side in small[0].size)
+        smooth = [image.resize(shrunk((width, height), self._side)) for image in small]
+        if not grounds:
+            return smooth
+        return [ground.finish(image) for ground, image in zip(cycle(grounds), smooth)]
+
+
+def _sheet(images: Sequence[Image.Image]) -> Image.Image:
+    """Side by side, two in a row."""
+    columns, rows = min(2, len(images)), math.ceil(len(images) / 2)
+    width, height = (max(sides) for sides in zip(*(image.size for image in images), strict=True))
+    sheet = Image.new("RGB", (columns * width, rows * height))
+    for place, image in enumerate(images):
+        sheet.paste(image, (place % 2 * width, place // 2 * height))
+    return sheet
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG")
+    return file.getvalue()
+
+
+def _fitted(pipeline: Pipeline) -> torch.Tensor:
+    """The map that comes nearest to what the VAE makes of some bright examples."""
+    random = np.random.default_rng(0)
+    features, colours = [], []
+    for count, drive in _EXAMPLES:
+        values = random.integers(0, 256, (count, count, 3), dtype=np.uint8)
+        side = _SIDE * pipeline.factor
+        example = Image.fromarray(values).resize((side, side), Image.Resampling.NEAREST)
+        latents = to_latents(pipeline, example) * drive
+        decoded = from_latents(pipeline, latents).resize((_SIDE, _SIDE), Image.Resampling.BOX)
+        features.append(_features(latents))
+        colours.append(to_tensor(decoded)[0].flatten(1).T)
+    solution: torch.Tensor = torch.linalg.lstsq(torch.cat(features), torch.cat(colours)).solution
+    return solution
+
+
+def _features(latents: torch.Tensor) -> torch.Tensor:
+    """A row for each latent: itself, its surroundings, 1, and mixtures of them that saturate."""
+    middle = latents.float().cpu()
+    around = F.avg_pool2d(F.pad(middle, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    plain = torch.cat([middle, around, torch.ones_like(middle[:, :1])], dim=1)[0].flatten(1).T
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(plain.shape[1], _MIXTURES, generator=generator)
+    return torch.cat([plain, torch.tanh(plain @ mixing)], dim=1)
+
+
+def _coloured(latents: torch.Tensor, colours: torch.Tensor) -> Image.Image:
+    """A pixel for each latent."""
+    return to_image((_features(latents) @ colours).T.reshape(1, 3, *latents.shape[-2:]))

@@ -1,0 +1,258 @@
+"""What is shown of a picture while it is painted: in time, alike, and at no cost to the picture."""
+
+import copy
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deployments.adapter import Artifact, RuntimeSpec
+from deployments.runtimes.diffusers import DiffusersAdapter
+from deployments.runtimes.diffusers.encode import Condition
+from deployments.runtimes.diffusers.options import Options
+from deployments.runtimes.diffusers.samplers import SAMPLERS, sampler
+from deployments.runtimes.diffusers.sampling import Guidance, Sampling
+from deployments.runtimes.diffusers.studio import Studio
+from models.progress import Progress
+from models.task import Kind, Task
+from tests.runtimes.diffusers.conftest import encoded, mask, noise, run, task
+
+MODELS = Path(__file__).parents[3] / "samples" / "models"
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+TELLING = ("Euler", "Euler a", "LMS", "Heun", "DPM2", "DPM2 a", "DDIM", "DDPM")
+"""Their steps tell the picture that they expect."""
+KEEPING = ("DPM++ 2M", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE", "UniPC")
+"""They keep it for the next step."""
+PROMPTS = (
+    "a red circle on a blue background",
+    "an orange heart on a white background",
+    "a yellow star on a black background",
+)
+STEPS = 12
+
+
+class Painted:
+    """One task's pictures, and what was shown before they were done."""
+
+    def __init__(self, studio: Studio, one: Task) -> None:
+        steps = list(studio.steps(one, {}))
+        self.pictures = [step.data for step in steps if isinstance(step, Artifact)]
+        told = [step for step in steps if isinstance(step, Progress)]
+        self.previews = {
+            step.step: Image.open(io.BytesIO(step.preview)) for step in told if step.preview
+        }
+
+    @property
+    def preview(self) -> Image.Image:
+        return next(iter(self.previews.values()))
+
+    @property
+    def picture(self) -> Image.Image:
+        return Image.open(io.BytesIO(self.pictures[0]))
+
+
+def opened(checkpoints: Path, checkpoint: str, **options: Any) -> Studio:
+    spec = RuntimeSpec(name="sd", checkpoint=checkpoint, checkpoints=checkpoints)
+    given = {"device": "cpu", "threads": 1, "previewEvery": 1} | options
+    studio = Studio(spec, Options.read(given, under="options"))
+    studio.load(None)
+    return studio
+
+
+@pytest.fixture
+def studio(folder: Path) -> Studio:
+    return opened(folder, "tiny")
+
+
+@pytest.fixture(scope="module")
+def shapes() -> Studio:
+    return opened(MODELS, "shapes")
+
+
+@pytest.mark.parametrize("name", ["Euler", "Euler a", "DPM++ SDE", "DPM++ 2M SDE", "LCM"])
+def test_a_picture_is_the_same_to_the_byte_with_and_without_previews(
+    folder: Path, name: str
+) -> None:
+    one = task(sampler_name=name, batch_size=2, n_iter=2, steps=4)
+    torch.manual_seed(5)
+    with_, without = [Painted(opened(folder, "tiny", previewEvery=n), one) for n in (1, 0)]
+
+    assert with_.previews
+    assert not without.previews
+    assert with_.pictures == without.pictures
+
+
+def test_no_seed_but_its_own_is_touched(studio: Studio) -> None:
+    before = torch.get_rng_state()
+    Painted(studio, task(sampler_name="Euler a"))
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("every", "content", "shown"),
+    [
+        (5, {"steps": 12}, [5, 10]),
+        (5, {"steps": 10}, [5]),
+        (1, {"steps": 3, "n_iter": 2}, [1, 2, 4, 5]),
+        (2, {"steps": 6, "sampler_name": "Heun"}, [2, 4]),
+        (2, {"steps": 6, "sampler_name": "PLMS"}, [2, 4]),
+        (2, {"steps": 3, "enable_hr": True}, [2, 4]),
+        (50, {"steps": 12}, []),
+        (0, {"steps": 12}, []),
+    ],
+)
+async def test_a_preview_comes_every_so_many_steps_and_not_with_the_last(
+    folder: Path, every: int, content: dict[str, Any], shown: list[int]
+) -> None:
+    options = {"device": "cpu", "threads": 1, "previewEvery": every}
+    adapter = DiffusersAdapter(
+        RuntimeSpec(name="sd", checkpoint="tiny", checkpoints=folder, options=options)
+    )
+    await adapter.ready()
+    told = (await run(adapter, task(**content))).progress
+    await adapter.close()
+
+    assert [step.step for step in told if step.preview] == shown
+    assert [step.step for step in told] == sorted({step.step for step in told})
+
+
+def test_an_enlargement_shows_none(studio: Studio) -> None:
+    one = task(Kind.EXTRA_SINGLE_IMAGE, image=encoded(noise(40, 40)), upscaler_1="4x-Random")
+
+    assert not Painted(studio, one).previews
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        ({"width": 48, "height": 24}, (48, 24)),
+        ({"width": 128, "height": 32}, (64, 16)),
+        ({"batch_size": 2}, (64, 32)),
+        ({"batch_size": 3}, (64, 64)),
+        ({"batch_size": 5, "width": 48, "height": 24}, (64, 32)),
+    ],
+)
+def test_a_preview_is_small_and_keeps_its_proportions(
+    folder: Path, content: dict[str, Any], size: tuple[int, int]
+) -> None:
+    preview = Painted(opened(folder, "tiny", previewSide=64), task(**content)).preview
+
+    assert (preview.format, preview.size) == ("JPEG", size)
+
+
+def test_sdxl_shows_too(folder: Path) -> None:
+    assert Painted(opened(folder, "tiny-xl"), task()).preview.size == (32, 32)
+
+
+@pytest.mark.parametrize("way", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("name", TELLING)
+def test_what_is_expected_is_what_the_scheduler_expects(name: str, way: str) -> None:
+    sampling = begun(name, way)
+    for answer in answers(sampling):
+        scheduler, before = copy.deepcopy(sampling.scheduler), sampling.latents
+        told = scheduler.step(answer, sampling.timestep, before).pred_original_sample
+        sampling.take(answer)
+
+        assert torch.allclose(sampling.expected(), told, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("way", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("name", KEEPING)
+def test_what_is_expected_is_what_the_scheduler_works_with(name: str, way: str) -> None:
+    sampling = begun(name, way)
+    for answer in answers(sampling):
+        sampling.take(answer)
+        kept = sampling.scheduler.model_outputs[-1]
+
+        assert torch.allclose(sampling.expected(), kept, rtol=0.01, atol=0.01)
+
+
+def begun(name: str, way: str) -> Sampling:
+    unasked = Condition(torch.zeros(1, 1, 1))
+    return Sampling(
+        guidance=Guidance(unasked, unasked, 1),
+        sampler=sampler(name),
+        schedule=BETAS | {"prediction_type": way},
+        steps=6,
+        seed=1,
+        shape=(4, 8, 8),
+        device=torch.device("cpu"),
+    )
+
+
+def answers(sampling: Sampling) -> Iterator[torch.Tensor]:
+    """As if of a UNet: something of what it is asked, and something else."""
+    random = torch.Generator().manual_seed(2)
+    while not sampling.finished:
+        asked = sampling.question()
+        yield 0.8 * asked + 0.2 * torch.randn(asked.shape, generator=random)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_half_way_it_is_seen_which_picture_it_will_be(shapes: Studio, name: str) -> None:
+    one, other = [Painted(shapes, shape(prompt, sampler_name=name)) for prompt in PROMPTS[:2]]
+    half = one.previews[STEPS // 2]
+
+    assert difference(half, one.picture) < difference(half, other.picture)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_from_half_way_on_the_colours_are_the_pictures_own(shapes: Studio, prompt: str) -> None:
+    painted = Painted(shapes, shape(prompt))
+    shown = [painted.previews[step] for step in range(STEPS // 2, STEPS)]
+
+    assert max(difference(preview, painted.picture) for preview in shown) < 35
+
+
+def shape(prompt: str, **content: Any) -> Task:
+    return task(prompt=prompt, steps=STEPS, cfg_scale=4, seed=3, **content)
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Mean of the colours, 0 to 255, as far as a latent's size lets them be seen."""
+    small = [image.resize((16, 16), Image.Resampling.BOX) for image in (one, other)]
+    return float(np.abs(np.subtract(*(np.asarray(image, np.int16) for image in small))).mean())
+
+
+def test_a_preview_of_a_part_shows_it_in_its_whole(studio: Studio) -> None:
+    whole = Image.new("RGB", (400, 200), "yellow")
+    one = task(
+        Kind.IMAGE_TO_IMAGE,
+        init_images=[encoded(whole)],
+        mask=encoded(mask(400, 200, (240, 60, 320, 120))),
+        width=32,
+        height=32,
+        steps=8,
+    )
+    preview = Painted(studio, one).preview
+    changed = np.abs(np.asarray(preview, np.int16) - (255, 255, 0)).max(axis=-1) > 40
+
+    assert preview.size == (256, 128)
+    assert changed[45:70, 160:200].any()
+    assert not changed[:, :145].any()
+
+
+def test_the_colours_are_learnt_once_for_a_checkpoint(studio: Studio) -> None:
+    seen: list[object] = []
+    studio.current.vae.encoder.register_forward_hook(lambda *_: seen.append(1))
+    Painted(studio, task())
+    first = len(seen)
+    Painted(studio, task())
+
+    assert 0 < len(seen) == first
+
+
+def test_a_vae_that_gives_no_numbers_ends_the_previews_and_not_the_task(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    studio.current.vae.encoder.conv_out.bias.data.fill_(torch.nan)
+    painted = [Painted(studio, task()) for _ in range(2)]
+
+    assert [(len(one.pictures), one.previews) for one in painted] == [(1, {})] * 2
+    assert caplog.messages == ["previews_off"]
