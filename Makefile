@@ -40,8 +40,10 @@ lint: $(READY)
 
 check: lint test  ## format, lint, types, tests
 
-bench: $(READY)  ## measure the line over a simulated GPU; figures go to bench/out
+bench: $(READY)  ## measure the line, the HTTP front and the previews; figures go to bench/out
 	$(BIN)/python -m bench.overlap
+	$(BIN)/python -m bench.front
+	$(BIN)/python -m bench.previews
 
 clean:  ## remove what setup and the runs made
 	rm -rf $(VENV) demo-output bench/out

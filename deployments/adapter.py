@@ -59,6 +59,8 @@ class Adapter(ABC):
 
     slots: int = 1
     """How many tasks it can run at once."""
+    checkpoint: str | None = None
+    """The one that is loaded now, by the name a task asks for it; None where that is not known."""
 
     def __init__(self, spec: RuntimeSpec) -> None:
         self.spec = spec

@@ -25,6 +25,7 @@ class ServedReplica:
     async def __init__(self, make: MakeReplica) -> None:  # type: ignore[misc] # Serve awaits it
         keep_to_loopback()
         self.replica = await make()
+        self.replica.name = serve.get_replica_context().replica_id.unique_id
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
         async for said in self.replica.run(task, attempt):

@@ -8,9 +8,12 @@ one a second later (DNS rebinding) finds nobody to lie to.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpcore
+import httpx
 
 from models.errors import InputRefused
 
@@ -40,12 +43,39 @@ _SPECIAL = tuple(
 )
 _ISATAP = (0x00005EFE, 0x02005EFE)
 _LOW = 0xFFFFFFFF
+_LAST_PORT = 0xFFFF
+_LOOKUPS = ThreadPoolExecutor(100, "resolve")  # names whose servers hang must not block others
+
+
+class HostNotFound(InputRefused):
+    """A host has no address; it may have one in a moment."""
+
+
+def web_url(link: str) -> httpx.URL:
+    """The URL of a link to a web server.
+
+    Raises:
+        InputRefused: it is none, or it holds a password.
+    """
+    try:
+        url = httpx.URL(link)
+    except httpx.InvalidURL as exc:
+        raise InputRefused(f"it is not a URL ({exc})") from exc
+    if url.scheme not in ("http", "https"):
+        raise InputRefused(f"its scheme is {url.scheme!r}, not http or https")
+    if url.userinfo:
+        raise InputRefused("it holds a user name or password")
+    if not url.host:
+        raise InputRefused("it has no host")
+    if url.port is not None and not 0 < url.port <= _LAST_PORT:
+        raise InputRefused(f"it has no port {url.port}")
+    return url
 
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, by the system's resolver."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    lookup = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, lookup)
     return [str(where[0]) for *_, where in found]
 
 
@@ -80,9 +110,9 @@ class Guard:
         try:
             found = await self._resolve(host, port)
         except (OSError, UnicodeError) as exc:
-            raise InputRefused(f"its host {host} was not found ({exc})") from exc
+            raise HostNotFound(f"its host {host} was not found ({exc})") from exc
         if not found:
-            raise InputRefused(f"its host {host} was not found")
+            raise HostNotFound(f"its host {host} was not found")
         return [ip_address(address) for address in dict.fromkeys(found)]
 
     def _named(self, host: str, port: int) -> bool:

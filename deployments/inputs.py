@@ -16,7 +16,7 @@ import httpx
 from PIL import Image
 
 from deployments.artifacts import sniff
-from deployments.guard import Guard, GuardedNetwork, Resolve, resolve
+from deployments.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
 from models.errors import InputRefused
 from models.ports import Objects
 from models.settings import Inputs as Limits
@@ -103,7 +103,7 @@ class Inputs:
     async def _read(self, link: str) -> bytes:
         if link.startswith("s3://"):
             return await self._object(link)
-        url = _parsed(link)
+        url = web_url(link)
         try:
             return await self._follow(url)
         except _Passing:
@@ -182,32 +182,15 @@ class Inputs:
         return InputRefused(f"it is larger than {self._limits.max_bytes} bytes (inputs.maxBytes)")
 
 
-def _parsed(link: str) -> httpx.URL:
-    try:
-        url = httpx.URL(link)
-    except httpx.InvalidURL as exc:
-        raise InputRefused(f"it is not a URL ({exc})") from exc
-    _check_url(url)
-    return url
-
-
-def _check_url(url: httpx.URL) -> None:
-    if url.scheme not in ("http", "https"):
-        raise InputRefused(f"its scheme is {url.scheme!r}, not http or https")
-    if url.userinfo:
-        raise InputRefused("it holds a user name or password")
-    if not url.host:
-        raise InputRefused("it has no host")
-
-
 def _redirected(url: httpx.URL, location: str) -> httpx.URL:
     try:
-        target = url.join(location)
-        _check_url(target)
+        joined = str(url.join(location))
     except httpx.InvalidURL as exc:
         raise InputRefused(f"it redirects to what is not a URL ({exc})") from exc
+    try:
+        target = web_url(joined)
     except InputRefused as exc:
-        raise InputRefused(f"it redirects to {_shown(str(target))}: {exc}") from exc
+        raise InputRefused(f"it redirects to {_shown(joined)}: {exc}") from exc
     if url.scheme == "https" and target.scheme == "http":
         raise InputRefused("it redirects from https to http")
     return target

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact
@@ -41,6 +41,8 @@ class Replica:
         """``s3://`` URI of the bucket of artifacts."""
         self.deadline = deadline
         """Seconds of the longest run."""
+        self.name = ""
+        """Which of the runtime's replicas it is; who serves it says so."""
         self.gpu = asyncio.Semaphore(adapter.slots)
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
@@ -58,6 +60,7 @@ class Replica:
                 made.took("wait")
                 await self._load(task)
                 made.took("load")
+                report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
                 async with aclosing(self._steps(task, inputs)) as steps:
                     async for step in steps:
                         if isinstance(step, Progress):

@@ -1,15 +1,24 @@
-"""Ingest as one process: a worker for each runtime, its health and its drain."""
+"""Ingest as one process: a loop for each queue, their health and their drain."""
 
 import asyncio
 from collections.abc import Mapping
+from typing import Protocol
 
-from ingest.worker import Worker
+
+class Loop(Protocol):
+    """Receives from one queue, such as a `Worker`."""
+
+    async def work(self) -> None:
+        """Until `drain`; returns when all that it holds has ended."""
+
+    def drain(self) -> None:
+        """Receive no more."""
 
 
 class Actor:
-    """Owns the workers; made inside a running event loop."""
+    """Owns the loops; made inside a running event loop."""
 
-    def __init__(self, workers: Mapping[str, Worker]) -> None:
+    def __init__(self, workers: Mapping[str, Loop]) -> None:
         self.workers = workers
         self._tasks = {
             name: asyncio.create_task(worker.work(), name=f"ingest {name}")

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
+from ingest.aws.provision import calls_dead_letters
 from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
-from ingest.aws.sqs import SqsQueue
-from models.ports import Ledger, Objects, Queue, Topic
+from ingest.aws.sqs import SqsQueue, SqsSender
+from models.ports import Claims, Ledger, Objects, Queue, Topic
 from models.settings import Settings
 
 
@@ -22,6 +24,11 @@ class Ports:
     ledger: Ledger
     queue: Callable[[str], Queue]
     """The queue of the runtime of this name."""
+    claims: Claims
+    callbacks: Topic
+    """Leads to `calls`."""
+    calls: Queue
+    """Calls to be made to tasks' callbacks."""
     close: Callable[[], Awaitable[None]]
 
 
@@ -32,8 +39,7 @@ def wire(settings: Settings) -> Ports:
     def topic(name: str) -> Topic:
         return SnsTopic(clients, settings.arn("sns", name))
 
-    def queue(runtime: str) -> Queue:
-        name, dead_letters = settings.queue(runtime), settings.dead_letters(runtime)
+    def queue(name: str, dead_letters: str) -> Queue:
         wait = settings.tasks.poll_seconds
         return SqsQueue(clients, name=name, dead_letters=dead_letters, wait_seconds=wait)
 
@@ -44,6 +50,9 @@ def wire(settings: Settings) -> Ports:
         ledger=DynamoLedger(
             clients=clients, table=settings.ledger, days=settings.tasks.ledger_days
         ),
-        queue=queue,
+        queue=lambda runtime: queue(settings.queue(runtime), settings.dead_letters(runtime)),
+        claims=DynamoClaims(clients=clients, table=settings.ledger),
+        callbacks=SqsSender(clients, settings.callback_calls),
+        calls=queue(settings.callback_calls, calls_dead_letters(settings)),
         close=clients.aclose,
     )

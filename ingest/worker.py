@@ -3,34 +3,33 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from ingest.board import Board
 from ingest.envelope import Envelope
+from ingest.intake import Intake
 from ingest.lease import lease
-from models.errors import InvalidTask, RuntimeUnavailable, TaskError, TaskFailed, Unavailable
-from models.notification import failure_output, notification
-from models.ports import Delivery, Ledger, Objects, Queue, Runner, Topic
+from ingest.tell import Tell
+from models.errors import InvalidTask, RuntimeUnavailable, TaskFailed, Unavailable
+from models.notification import failure_output
+from models.ports import Delivery, Ledger, Objects, Queue, Runner
 from models.report import Report, Status
 from models.settings import Tasks
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
-_BATCH = 10  # the most that one receive gives
-_LONGEST_PAUSE = 30.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """What a worker works with, for one runtime."""
 
-    queue: Queue
     envelope: Envelope
     ledger: Ledger
     objects: Objects
-    results: Topic
+    tell: Tell
+    board: Board
     runner: Runner
     kinds: frozenset[str]
     """The kinds of task that the runtime can do."""
@@ -39,36 +38,13 @@ class Line:
     rules: Tasks
 
 
-class Worker:
+class Worker(Intake):
     """Brings the tasks of one runtime's queue to their end."""
 
-    def __init__(self, line: Line, capacity: int) -> None:
+    def __init__(self, queue: Queue, line: Line, capacity: int) -> None:
+        super().__init__(queue, capacity)
         self.line = line
-        self.capacity = capacity
-        """Tasks leased at once; the rest stays visible in the queue."""
-        self._leased = 0
         self._running = 0
-        self._room = asyncio.Event()
-        self._pause = 0.0
-        self._draining = False
-
-    async def work(self) -> None:
-        """Receive and handle until `drain`; returns when all that is leased has ended."""
-        async with asyncio.TaskGroup() as group:
-            while not self._draining:
-                await asyncio.sleep(self._pause)
-                for delivery in await self._receive():
-                    self._leased += 1
-                    group.create_task(self._bring(delivery))
-
-    def drain(self) -> None:
-        """Receive no more.
-
-        A poll under way is left to its end: cancelled, it would keep what it was about to bring
-        invisible until the lease ends.
-        """
-        self._draining = True
-        self._room.set()
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to an end: reported and acknowledged, or rejected.
@@ -78,21 +54,47 @@ class Worker:
             Unavailable: a part of the platform is away; it comes back when its lease ends.
         """
         line = self.line
-        async with lease(line.queue, delivery, line.rules.lease_seconds):
+        async with lease(self.queue, delivery, line.rules.lease_seconds):
             try:
                 task = await line.envelope.open(delivery)
             except InvalidTask as exc:
                 log.warning("message_rejected", extra={"message_id": delivery.id, "why": str(exc)})
-                await line.queue.reject(delivery, reason=str(exc))
+                await self.queue.reject(delivery, reason=str(exc))
                 return
-            idle = delivery.attempt == 1 and not self._running
-            ended = await (self._with_head_start(task) if idle else self._in_turn(task))
-            report = await line.ledger.finish(ended)
-            if report.attempt != ended.attempt:
-                return  # another attempt tells it; if that died, the next delivery does
-            if not report.told:
-                await self._tell(task, report)
-            await asyncio.gather(line.ledger.tell(report), line.queue.ack(delivery))
+            with line.board.holding(task.runtime, task.submission):
+                await self._end(task, delivery)
+
+    async def _end(self, task: Task, delivery: Delivery) -> None:
+        """Run it if it has not ended; then tell it if nobody else does, and acknowledge."""
+        line = self.line
+        report = await self._ended(task, delivery)
+        if report is None or line.board.is_told_by_stopper(task.submission):
+            return  # another tells it; if that died, the next delivery does
+        if not report.told:
+            await line.tell(report, task.context)
+            _log_end(report)
+        await asyncio.gather(line.ledger.tell(report), self.queue.ack(delivery))
+
+    async def _ended(self, task: Task, delivery: Delivery) -> Report | None:
+        """The report that ended it; None where that is another attempt's."""
+        may_start = self._may_start(task, delivery)
+        ended = await (self._with_head_start(task) if may_start else self._in_turn(task))
+        standing = await self.line.ledger.finish(ended)
+        # A task that was cancelled before it came is known by its name alone.
+        report = replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
+        self.line.board.say(task.submission, report)
+        return report if report.attempt == ended.attempt else None
+
+    def _may_start(self, task: Task, delivery: Delivery) -> bool:
+        """Whether it may start before the ledger has said that it did not end yet.
+
+        Only what was never received, while nothing runs; never what was cancelled meanwhile; and
+        not where the start is to be told with what only the ledger knows.
+        """
+        board = self.line.board
+        new = delivery.attempt == 1 and not self._running and board.knows_since(delivery.sent)
+        tells = task.callback and Status.RUNNING in task.callback.events
+        return new and not tells and not board.is_stopped(task.submission)
 
     async def _in_turn(self, task: Task) -> Report:
         """How it ended: before, as the ledger says, or now."""
@@ -102,8 +104,8 @@ class Worker:
     async def _with_head_start(self, task: Task) -> Report:
         """The same, but an idle runtime need not wait for the ledger's answer.
 
-        Only for what was never received before: that it was started all the same (the message was
-        published twice) is known a round trip later, and this run stopped.
+        That it was started all the same (the message was published twice) is known a round trip
+        later, and this run stopped.
         """
         run = asyncio.create_task(self._run(task, Report.of(task, Status.RUNNING, 1)))
         try:
@@ -117,19 +119,27 @@ class Worker:
 
     async def _run(self, task: Task, report: Report) -> Report:
         """Run it to a report that ends it, or raise for another try."""
+        self.line.board.say(task.submission, report)
         try:
             self._check(task, report)
-            if self.line.rules.notify_running:
-                await self._tell_running(task, report)
+            await self._tell_running(task, report)
             ended = await self._watch(task, report)
         except RuntimeUnavailable as exc:
             log.warning("runtime_unavailable", extra={**report.log_context(), "why": str(exc)})
             if report.attempt < self.line.rules.max_attempts:
+                await self._requeue(task, report)
                 raise
             ended = report.failed(exc)
         except TaskFailed as exc:
             ended = report.failed(exc)
         return await self._with_output(task, ended)
+
+    async def _requeue(self, task: Task, report: Report) -> None:
+        self.line.board.say(task.submission, replace(report, status=Status.QUEUED))
+        try:
+            await self.line.ledger.requeue(report)
+        except Unavailable as exc:  # it waits all the same
+            log.warning("not_requeued", extra={**report.log_context(), "why": str(exc)})
 
     def _check(self, task: Task, report: Report) -> None:
         if task.kind not in self.line.kinds:
@@ -139,16 +149,38 @@ class Worker:
             raise RuntimeUnavailable(f"lost its runtime in each of {report.attempt - 1} attempts")
 
     async def _watch(self, task: Task, report: Report) -> Report:
+        """Run it until it ends, the board stops it, or the ledger says that it has ended."""
+        board, third = self.line.board, self.line.rules.lease_seconds / 3
+        run = asyncio.create_task(self._stream(task, report))
         self._running += 1
         try:
-            async with aclosing(self.line.runner.run(task, report.attempt)) as stream:
-                async for said in stream:
-                    if isinstance(said, Report):
-                        return said
-                    log.debug("task_progress", extra={**task.log_context(), "step": said.step})
+            with board.running(task.runtime, task.submission, run.cancel):
+                while not run.done():
+                    await asyncio.wait([run], timeout=third)
+                    if not run.done() and await self._has_ended(task):
+                        run.cancel()
         finally:
             self._running -= 1
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+        return report.cancelled() if run.cancelled() else run.result()
+
+    async def _stream(self, task: Task, report: Report) -> Report:
+        async with aclosing(self.line.runner.run(task, report.attempt)) as stream:
+            async for said in stream:
+                if isinstance(said, Report):
+                    self.line.board.ran(said)
+                    return said
+                self.line.board.say(task.submission, said)
         raise RuntimeUnavailable("the replica ended without a report")
+
+    async def _has_ended(self, task: Task) -> bool:
+        """Whether it ended elsewhere: cancelled where ingest cannot be asked, or run twice."""
+        try:
+            found = await self.line.ledger.find(task.id, task.submission)
+        except Unavailable:
+            return False
+        return found is not None and found.ended
 
     async def _with_output(self, task: Task, report: Report) -> Report:
         """Store the ``.out`` that a failure has too; a completed task's came from its replica."""
@@ -159,50 +191,17 @@ class Worker:
         await self.line.objects.put(uri, body, "application/json")
         return replace(report, output=uri)
 
-    async def _tell(self, task: Task, report: Report) -> None:
-        await self.line.results.publish(notification(task, report), {})
-        why = {"why": report.failure.message} if report.failure else {}
-        log.info(
-            "task_ended", extra={**report.log_context(), "seconds": dict(report.seconds), **why}
-        )
-
     async def _tell_running(self, task: Task, report: Report) -> None:
+        """Tell the start to whom it concerns; a courtesy, for the end will be told."""
         try:
-            await self.line.results.publish(notification(task, report), {})
-        except Unavailable as exc:  # a courtesy; the result will be told
+            if self.line.rules.notify_running:
+                await self.line.tell(report, task.context)
+            else:
+                await self.line.tell.call(report, task.context)
+        except Unavailable as exc:
             log.warning("start_not_told", extra={**report.log_context(), "why": str(exc)})
 
-    async def _receive(self) -> Sequence[Delivery]:
-        """What the runtime can use soon; nothing any more once we drain."""
-        while self._leased >= self.capacity and not self._draining:
-            self._room.clear()
-            await self._room.wait()
-        if self._draining:
-            return ()
-        try:
-            got = await self.line.queue.receive(min(_BATCH, self.capacity - self._leased))
-        except Unavailable as exc:
-            self._slow_down(exc)
-            return ()
-        if self._draining:
-            await asyncio.gather(*(self.line.queue.extend(each, 0) for each in got))
-            return ()
-        return got
 
-    async def _bring(self, delivery: Delivery) -> None:
-        try:
-            await self.handle(delivery)
-            self._pause = 0.0
-        except TaskError as exc:
-            log.warning("handed_back", extra={"message_id": delivery.id, "why": str(exc)})
-        except Unavailable as exc:
-            self._slow_down(exc)
-        except Exception:  # whatever one message does to us, the next is received
-            log.exception("delivery_broke", extra={"message_id": delivery.id})
-        finally:
-            self._leased -= 1
-            self._room.set()
-
-    def _slow_down(self, exc: Unavailable) -> None:
-        self._pause = min(_LONGEST_PAUSE, max(0.5, self._pause * 2))
-        log.warning("platform_unavailable", extra={"why": str(exc), "pause": self._pause})
+def _log_end(report: Report) -> None:
+    why = {"why": report.failure.message} if report.failure else {}
+    log.info("task_ended", extra={**report.log_context(), "seconds": dict(report.seconds), **why})

@@ -7,10 +7,10 @@ from models.report import Report, Status
 from models.task import Task
 
 
-def notification(task: Task, report: Report) -> str:
+def notification(report: Report, context: Any) -> str:
     """The JSON text that subscribers of the results topic receive (contract 1.9)."""
     known = {"runtime": report.runtime, "id": report.id, "status": report.status.value}
-    last = {"context": task.context, "submission": report.submission}
+    last = {"context": context, "submission": report.submission}
     if not report.ended:  # the optional start event has no result yet
         return json.dumps(known | last)
     told = {

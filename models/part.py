@@ -41,22 +41,23 @@ def explained(error: ValidationError, model: type[BaseModel], *, under: str = ""
 
 def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterable[str]:
     for one in error.errors(include_url=False):
-        path = _path((under, *one["loc"]) if under else one["loc"])
+        path = path_of((under, *one["loc"]) if under else one["loc"])
         if one["type"] == "extra_forbidden":
-            yield f"{path}: unknown key; {_allowed(one['loc'], model)}"
+            yield f"{path}: unknown key; {allowed(one['loc'], model)}"
         else:
             text = one["msg"].removeprefix("Value error, ")
             given = "" if _secret(one["loc"]) else f" (given: {_short(one.get('input'))})"
             yield f"{path}: {text}{given}" if path else text
 
 
-def _path(loc: Loc) -> str:
+def path_of(loc: Loc) -> str:
+    """Such as ``callback.events[0]``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     return text.removeprefix(".")
 
 
 def _secret(loc: Loc) -> bool:
-    return "apiKeys" in loc
+    return "apiKeys" in loc or "secret" in loc
 
 
 def _short(value: Any) -> str:
@@ -64,7 +65,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _allowed(loc: Loc, model: type[BaseModel]) -> str:
+def allowed(loc: Loc, model: type[BaseModel]) -> str:
+    """What may stand where an unknown key was found."""
     names = _names_at(loc[:-1], model)
     near = difflib.get_close_matches(str(loc[-1]), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""

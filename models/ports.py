@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from models.callback import Call
+from models.event import Event
 from models.progress import Progress
-from models.report import Report
+from models.report import Report, Status
 from models.task import Task
 
 
@@ -30,6 +32,10 @@ class Objects(ABC):
     @abstractmethod
     async def delete(self, uri: str) -> None: ...
 
+    @abstractmethod
+    async def link(self, uri: str, seconds: int) -> str:
+        """A URL by which anyone can get it for so long; it need not exist."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
@@ -42,6 +48,8 @@ class Delivery:
     """Message attributes of the queue's own message (those of raw delivery)."""
     attempt: int = 1
     """How many times it has been received."""
+    sent: float = 0
+    """When it was sent, in seconds since 1970; 0 where the queue does not say."""
 
 
 class Queue(ABC):
@@ -63,6 +71,10 @@ class Queue(ABC):
     async def reject(self, delivery: Delivery, reason: str) -> None:
         """Move it to the dead letters, with the reason."""
 
+    @abstractmethod
+    async def backlog(self) -> int:
+        """About how many messages wait to be received."""
+
 
 class Topic(ABC):
     """A channel that fans out."""
@@ -76,12 +88,44 @@ class Topic(ABC):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Which submissions are looked for."""
+
+    runtimes: tuple[str, ...]
+    statuses: tuple[Status, ...] = tuple(Status)
+    key: str | None = None
+    """Name of the API key they were sent with."""
+    since: float = 0
+    """Created at or after, in seconds since 1970."""
+    until: float | None = None
+    """Created before."""
+
+    def finds(self, report: Report) -> bool:
+        return (
+            report.runtime in self.runtimes
+            and report.status in self.statuses
+            and self.key in (None, report.key)
+            and self.since <= report.created
+            and (self.until is None or report.created < self.until)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some of what was looked for, the newest first."""
+
+    reports: Sequence[Report]
+    next: str | None = None
+    """Where the next page starts; None at the end."""
+
+
 class Ledger(ABC):
     """The truth about every task; each transition is conditional, so it happens once."""
 
     @abstractmethod
-    async def queue(self, task: Task) -> None:
-        """Note a submission that is about to be published."""
+    async def queue(self, task: Task, key: str | None = None) -> None:
+        """Note a submission that is about to be published, sent with the API key of this name."""
 
     @abstractmethod
     async def withdraw(self, task: Task) -> None:
@@ -96,12 +140,73 @@ class Ledger(ABC):
         """The report that stands: this one, or another that was accepted before it."""
 
     @abstractmethod
+    async def requeue(self, report: Report) -> None:
+        """Note that this attempt is over and another waits; unless more has happened since."""
+
+    @abstractmethod
+    async def cancel(self, id: str, submission: str) -> Report:  # noqa: A002
+        """The report that stands: cancelled now, or how it had ended before.
+
+        One that is not known yet (it came by SNS and was not received) ends as cancelled when it
+        comes; until then its report has no runtime.
+        """
+
+    @abstractmethod
     async def tell(self, report: Report) -> None:
         """Note that its notification was published."""
 
     @abstractmethod
+    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+        """Note a call to its callback; all calls so far, this one last."""
+
+    @abstractmethod
     async def find(self, id: str, submission: str | None = None) -> Report | None:  # noqa: A002
         """What is known of a submission; without one, of the newest of that id."""
+
+    @abstractmethod
+    async def search(self, search: Search, most: int, after: str | None = None) -> Page:
+        """Up to ``most`` of what is looked for, the newest first; ``after``: a page's ``next``.
+
+        A page may hold fewer and yet have a next one: what one call reads is bounded. What was
+        created since the first page is in none of the later ones.
+
+        Raises:
+            ValueError: ``after`` is not a page's ``next``.
+        """
+
+    @abstractmethod
+    async def waiting(self, runtime: str, most: int) -> Sequence[float]:
+        """When the oldest that are queued for a runtime were created, the oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """An idempotency key that was taken."""
+
+    value: str
+    """What it was taken for, first."""
+    at: float
+    """When, in seconds since 1970."""
+    settled: bool
+    """Whether what it was taken for was done."""
+    new: bool
+    """Whether it was taken now."""
+
+
+class Claims(ABC):
+    """Keys that are taken once, for a day."""
+
+    @abstractmethod
+    async def claim(self, key: str, value: str) -> Claim:
+        """Take it for this value; or, if it was taken before, how."""
+
+    @abstractmethod
+    async def settle(self, key: str) -> None:
+        """What it was taken for is done."""
+
+    @abstractmethod
+    async def release(self, key: str) -> None:
+        """What it was taken for was not done: it may be taken again."""
 
 
 class Runner(ABC):
@@ -114,3 +219,46 @@ class Runner(ABC):
         Raises:
             RuntimeUnavailable: no replica brought it to an end; another try may.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How a runtime is doing now."""
+
+    leased: int
+    """Tasks that ingest has received and not ended."""
+    running: int
+    """Of these, handed to a replica."""
+    seconds: float | None
+    """What a task takes of a replica's time lately; None before the first has ended."""
+    checkpoints: tuple[str, ...]
+    """Those that its replicas ran with last."""
+
+
+class Live(ABC):
+    """What ingest knows beyond the ledger, as the front sees it.
+
+    Every call raises `Unavailable` where ingest does not answer.
+    """
+
+    @abstractmethod
+    def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        """All that is said of what this follower watches, as it is said; it ends with ingest."""
+
+    @abstractmethod
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        """What was said of a submission so far, and from now on to the follower.
+
+        None where this follower does not follow (any more).
+        """
+
+    @abstractmethod
+    async def unwatch(self, follower: str, submission: str) -> None: ...
+
+    @abstractmethod
+    async def stop(self, report: Report) -> bool:
+        """It ended so: let it not run (any further); whether ingest has it, and so tells it."""
+
+    @abstractmethod
+    async def paces(self) -> Mapping[str, Pace]:
+        """By the name of the runtime."""

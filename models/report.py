@@ -1,10 +1,12 @@
 """A report: what is known of a task now."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from models.callback import Call, Callback
 from models.errors import TaskError
 from models.task import Task
 
@@ -16,6 +18,8 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+
+_LONGEST_CONTEXT = 4_096  # bytes of JSON; a ledger's row is written again at every transition
 
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
@@ -44,6 +48,7 @@ class Report:
     id: str
     runtime: str
     status: Status
+    kind: str = ""
     attempt: int = 0
     """How many times it was started."""
     artifacts: tuple[str, ...] = ()
@@ -55,6 +60,20 @@ class Report:
     """How long each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
     told: bool = False
     """Whether its notification was published."""
+    key: str | None = None
+    """Name of the API key that it was sent with; None for one that came by SNS."""
+    context: str | None = None
+    """The client's own words as JSON text; None where they are too long to be kept."""
+    callback: Callback | None = None
+    calls: tuple[Call, ...] = field(default=(), compare=False)
+    """Calls made to the callback, oldest first."""
+    replica: str | None = field(default=None, compare=False)
+    """Which replica ran it."""
+    checkpoint: str | None = None
+    """Which checkpoint the replica ran it with."""
+    created: float = field(default=0, compare=False)
+    """When it was first known, in seconds since 1970; the ledger says so, as of ``updated``."""
+    updated: float = field(default=0, compare=False)
 
     @classmethod
     def of(cls, task: Task, status: Status, attempt: int = 0) -> "Report":
@@ -62,8 +81,11 @@ class Report:
             submission=task.submission,
             id=task.id,
             runtime=task.runtime,
+            kind=task.kind,
             status=status,
             attempt=attempt,
+            context=_kept(task.context),
+            callback=task.callback,
         )
 
     @property
@@ -80,6 +102,9 @@ class Report:
     def failed(self, error: TaskError, output: str | None = None) -> "Report":
         return replace(self, status=Status.FAILED, failure=Failure.of(error), output=output)
 
+    def cancelled(self) -> "Report":
+        return replace(self, status=Status.CANCELLED)
+
     def log_context(self) -> Mapping[str, Any]:
         return {
             "task": self.id,
@@ -88,6 +113,11 @@ class Report:
             "status": self.status.value,
             "attempt": self.attempt,
         }
+
+
+def _kept(context: Any) -> str | None:
+    text = json.dumps(context)
+    return text if len(text) <= _LONGEST_CONTEXT else None
 
 
 def _cause(error: TaskError) -> str:

@@ -3,6 +3,7 @@
 The keys of the reference system's file keep their names and meanings (contract 2.1).
 """
 
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -33,7 +34,23 @@ _RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
 
+
+def _signing(given: SecretStr) -> SecretStr:
+    """Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64."""
+    kind, _, text = given.get_secret_value().partition("_")
+    try:
+        size = len(b64decode(text, validate=True))
+    except ValueError:
+        size = 0
+    if kind != "whsec" or not 24 <= size <= 64:  # noqa: PLR2004 - the standard's own numbers
+        raise ValueError("must be whsec_ and 24 to 64 random bytes in base64")
+    return given
+
+
 Positive = Annotated[int, Field(ge=1)]
+RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
+"""SQS keeps a message invisible for 12 hours, counted from its receipt."""
+CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
 RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
 
 
@@ -51,6 +68,13 @@ class Gateway(Part):
     throttle: Throttle = Throttle()
 
 
+class Ingress(Part):
+    """The HTTP front."""
+
+    replicas: Positive = 1
+    """Each counts its own requests: a key has the throttle in each of them."""
+
+
 class ClusterComponents(Part):
     instance_type: str = "m7g.large"
     desired_count: Positive = 2
@@ -60,6 +84,25 @@ class ApiKey(Part):
     name: str
     """Who uses it; may stand in a log."""
     key: Annotated[SecretStr, Field(min_length=1)]
+    callback_secret: CallbackSecret | None = None
+    """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
+
+
+class Callbacks(Part):
+    """How the URLs are called that tasks name (https://www.standardwebhooks.com)."""
+
+    secret: CallbackSecret | None = None
+    """Signs the calls; without one a task with a callback is refused."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 15
+    retry_seconds: Annotated[tuple[RetrySeconds, ...], Field(max_length=20)] = (
+        5,
+        30,
+        120,
+        600,
+        3_600,
+        10_800,
+    )
+    """Pauses between the calls of one event; after the last it is given up."""
 
 
 class Inputs(Part):
@@ -156,6 +199,7 @@ class Settings(BaseSettings):
     model_bucket_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:s3:::.+")] | None = None
     cluster_components: ClusterComponents = ClusterComponents()
     gateway: Annotated[Gateway, Field(alias="APIGW")] = Gateway()
+    ingress: Ingress = Ingress()
     models_runtime: tuple[Runtime, ...]
     api_keys: tuple[ApiKey, ...] = ()
     aws: Aws = Aws()
@@ -164,6 +208,7 @@ class Settings(BaseSettings):
     """A local folder laid out as the model bucket; instead of the bucket."""
     inputs: Inputs = Inputs()
     tasks: Tasks = Tasks()
+    callbacks: Callbacks = Callbacks()
 
     @classmethod
     def settings_customise_sources(
@@ -238,6 +283,11 @@ class Settings(BaseSettings):
         return f"{self.tasks_topic}-unrouted"
 
     @property
+    def callback_calls(self) -> str:
+        """The queue of calls to be made to tasks' callbacks."""
+        return f"{self.results_topic}-callbacks"
+
+    @property
     def ledger(self) -> str:
         return f"{self.stack}-ledger"
 
@@ -254,6 +304,11 @@ class Settings(BaseSettings):
         """Buckets that a task's ``s3://`` links may name."""
         own = {self.output_bucket} | ({self.model_bucket} if self.model_bucket else set())
         return frozenset(own | set(self.inputs.allow_buckets))
+
+    def callback_secret(self, key: str | None) -> SecretStr | None:
+        """What signs the callbacks of tasks sent with the API key of this name."""
+        own = next((k.callback_secret for k in self.api_keys if k.name == key), None)
+        return own or self.callbacks.secret
 
     def arn(self, service: Literal["sns", "sqs"], name: str) -> str:
         return f"arn:{self.aws.partition}:{service}:{self.aws.region}:{self.aws.account}:{name}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from models.callback import Callback
 from models.errors import InvalidTask
 
 
@@ -40,6 +41,7 @@ class Task:
     """The runtime's own request: any JSON."""
     context: Any = field(default_factory=dict)
     """The client's own words, echoed in the notification: any JSON."""
+    callback: Callback | None = None
 
     @property
     def folder(self) -> str:

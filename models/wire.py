@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
 from models.task import Kind, Task, clean_prefix
 
@@ -21,6 +22,8 @@ SUBMISSION = "submission"
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _OLD_POINTER = "com.amazon.sqs.javamessaging.MessageS3Pointer"
 _LONGEST_KEY = 1024  # bytes of an S3 key
+_LONGEST_CONTEXT = 200 * 1024  # its notification has to fit into one message, too
+_LONGEST_URL = 2048
 _LONGEST_ENDING = 32  # "-1a2b-1000.safetensors" and some
 
 
@@ -80,7 +83,8 @@ def task_of(body: Any, *, runtime: str, submission: str) -> Task:
         kind=_kind(metadata.get("tasktype")),
         prefix=_prefix(metadata.get("prefix")),
         content=body["content"],
-        context=metadata.get("context", {}),
+        context=_context(metadata.get("context", {})),
+        callback=_callback(metadata.get("callback")),
     )
     _check_keys(task)
     return task
@@ -131,6 +135,42 @@ def _prefix(given: Any) -> str:
     if not isinstance(given, str):
         raise InvalidTask("metadata.prefix is not a string")
     return clean_prefix(given)
+
+
+def _context(given: Any) -> Any:
+    if len(json.dumps(given)) > _LONGEST_CONTEXT:
+        raise InvalidTask(f"metadata.context is over {_LONGEST_CONTEXT} bytes")
+    return given
+
+
+def _callback(given: Any) -> Callback | None:
+    """Its URL alone, or the URL and the events that are wanted."""
+    match given:
+        case None:
+            return None
+        case str(url):
+            return Callback(url=_url(url))
+        case {"url": str(url), **rest}:
+            return Callback(url=_url(url), events=_events(rest.get("events", ENDS)))
+        case _:
+            raise InvalidTask("metadata.callback is neither a URL nor an object with a url")
+
+
+def _url(given: str) -> str:
+    if not given.startswith(("http://", "https://")) or len(given) > _LONGEST_URL:
+        raise InvalidTask("metadata.callback.url is not an http or https URL")
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise InvalidTask("metadata.callback.url is not Unicode text") from None
+    return given
+
+
+def _events(given: Any) -> tuple[str, ...]:
+    asked = given if isinstance(given, list | tuple) else ()
+    if not asked or not all(event in EVENTS for event in asked):
+        raise InvalidTask(f"metadata.callback.events must be some of {', '.join(EVENTS)}")
+    return tuple(dict.fromkeys(asked))
 
 
 def _check_keys(task: Task) -> None:

@@ -15,47 +15,77 @@ from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.errors import Unavailable
-from models.settings import Settings
 from models.task import Task
 from serve_app.auth import Holder, Keys
+from serve_app.body import TooLarge, whole_body
 from serve_app.dialects import v1alpha1, v1alpha2
-from serve_app.dialects.rules import INVALID, Accepted, Kinds, Refused
-from serve_app.problems import Problem, Rim, on_http_exception
+from serve_app.dialects.rules import INVALID, Accepted, Refused
+from serve_app.native import Native, problems
+from serve_app.native.gate import API_KEY
+from serve_app.native.openapi import schemas
+from serve_app.native.routes import add_routes
+from serve_app.problems import Problem, Rim
 from serve_app.submit import Submit
 
 log = logging.getLogger("ray.serve.atelier.api")
 
-LARGEST_BODY = 10 * 2**20
-"""Bytes of a request's body, as at API Gateway."""
-
 DIALECTS = {"v1alpha1": v1alpha1, "v1alpha2": v1alpha2}
 
 _SLASHES = re.compile(r"/+(v1alpha[12])/*")
-_KEY = APIKeyHeader(name="x-api-key", auto_error=False)  # only tells OpenAPI; `Door` checks it
 
 
-def api(*, settings: Settings, submit: Submit, keys: Keys, kinds: Kinds) -> FastAPI:
+def api(native: Native) -> FastAPI:
     """The front as an application."""
-    app = FastAPI(title="atelier", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = Api(title="atelier", docs_url=None, redoc_url=None, redirect_slashes=False)
     for name, dialect in DIALECTS.items():
-        parse = partial(dialect.parse, settings=settings, kinds=kinds)
-        door = Door(name=name, parse=parse, submit=submit, keys=keys)
+        parse = partial(dialect.parse, settings=native.settings, kinds=native.kinds)
+        door = Door(name=name, parse=parse, submit=native.submit, keys=native.keys)
         app.add_api_route(f"/{name}", door.post, methods=["POST"], name=name, **_told(dialect))
+    add_routes(app, native)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
-    app.add_exception_handler(HTTPException, on_http_exception)
+    for error in (Problem, HTTPException, RequestValidationError, Unavailable):
+        app.add_exception_handler(error, on_error)
     app.add_middleware(Slashes)
-    app.add_middleware(Rim)
+    app.add_middleware(Rim, problem=unexpected)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts="*")  # a task's URLs are https then
     return app
+
+
+class Api(FastAPI):
+    """Tells OpenAPI of the schemas that are read and written by hand, too."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        told = super().openapi()
+        told["components"]["schemas"] |= schemas()
+        return told
 
 
 async def healthz() -> Mapping[str, str]:
     return {"status": "ok"}
+
+
+async def on_error(request: Request, exc: Exception) -> Response:
+    """An error as an answer, in the words of the API that was asked."""
+    if isinstance(exc, HTTPException) and not _is_native(request.url.path):
+        return Problem.routed(exc).response()
+    problem = _native_problem(request, exc)
+    context = {"api": "v1", "holder": getattr(request.state, "holder", None)}
+    problem.log("request_refused", method=request.method, path=request.url.path, **context)
+    return problem.response()
+
+
+def unexpected(path: str) -> Problem:
+    return problems.unexpected() if _is_native(path) else Problem.unexpected()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,21 +102,19 @@ class Door:
         holder = self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
         context = {"api": self.name, "holder": holder.name if holder else None}
         try:
-            _admit(holder)
-            accepted, task = await self._submit(request)
+            accepted, task = await self._submit(request, _admit(holder))
         except Problem as exc:
-            level = (
-                logging.WARNING if exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
-            )
-            log.log(level, "submission_refused", extra={**context, **exc.log_context()})
+            exc.log("submission_refused", **context)
             return exc.response()
         log.info("submission_accepted", extra={**context, **task.log_context()})
         return Response(json.dumps(accepted.answer), media_type="application/json")
 
-    async def _submit(self, request: Request) -> tuple[Accepted, Task]:
+    async def _submit(self, request: Request, holder: Holder) -> tuple[Accepted, Task]:
         try:
-            accepted = self.parse(await _body(request))
-            return accepted, await self.submit(accepted.message, accepted.runtime)
+            accepted = self.parse(await whole_body(request))
+            return accepted, await self.submit(accepted.message, accepted.runtime, key=holder.name)
+        except TooLarge as exc:
+            raise Problem.told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long") from exc
         except Refused as exc:
             raise Problem.refused(str(exc)) from exc
         except ClientDisconnect as exc:  # nobody will read it
@@ -107,27 +135,34 @@ class Slashes:
         await self.app(scope, receive, send)
 
 
-def _admit(holder: Holder | None) -> None:
+def _is_native(path: str) -> bool:
+    return path == "/v1" or path.startswith("/v1/")
+
+
+def _native_problem(request: Request, exc: Exception) -> Problem:
+    match exc:
+        case Problem():
+            return exc
+        case RequestValidationError():
+            return problems.invalid([{**e, "loc": e["loc"][1:]} for e in exc.errors()])
+        case HTTPException():
+            return problems.routed(exc, _methods(request))
+        case _:
+            return problems.unavailable()
+
+
+def _methods(request: Request) -> set[str]:
+    """What the path can be asked for; the router itself tells of one operation only."""
+    matching = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in matching for method in route.methods}
+
+
+def _admit(holder: Holder | None) -> Holder:
     if holder is None:
         raise Problem.told(HTTPStatus.UNAUTHORIZED, "Unauthorized")
     if not holder.bucket.take():
         raise Problem.told(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests")
-
-
-async def _body(request: Request) -> bytes:
-    """Read no more than is allowed, whatever was announced."""
-    announced = request.headers.get("content-length", "")
-    _limit(int(announced[:16]) if announced.isdecimal() else 0)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        _limit(len(body))
-    return bytes(body)
-
-
-def _limit(size: int) -> None:
-    if size > LARGEST_BODY:
-        raise Problem.told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long")
+    return holder
 
 
 def _told(dialect: ModuleType) -> Mapping[str, Any]:
@@ -139,7 +174,7 @@ def _told(dialect: ModuleType) -> Mapping[str, Any]:
     told = {"application/json": {"schema": message}}
     return {
         "response_class": Response,
-        "dependencies": [Security(_KEY)],
+        "dependencies": [Security(API_KEY)],  # only tells OpenAPI; `Door` checks it
         "openapi_extra": {"requestBody": content},
         "responses": {
             200: {"content": {"application/json": {"schema": dialect.ANSWER}}},

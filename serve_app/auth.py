@@ -32,6 +32,10 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def seconds_to_next(self) -> float:
+        """How long until there is a token, from when it was last asked for one."""
+        return max(0, 1 - self._tokens) / self.rate
+
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:

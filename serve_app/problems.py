@@ -2,13 +2,12 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from traceback import format_tb
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,17 +17,27 @@ log = logging.getLogger("ray.serve.atelier.api")
 class Problem(Exception):
     """An answer other than the one that was hoped for."""
 
-    def __init__(self, status: HTTPStatus, reason: str, body: str, media_type: str) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        reason: str,
+        body: str,
+        media_type: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.body = body
         self.media_type = media_type
+        self.headers = headers
 
     @classmethod
-    def told(cls, status: HTTPStatus, message: str) -> "Problem":
+    def told(
+        cls, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None
+    ) -> "Problem":
         """As API Gateway tells it."""
-        return cls(status, message, _message(message), "application/json")
+        return cls(status, message, _message(message), "application/json", headers)
 
     @classmethod
     def refused(cls, text: str) -> "Problem":
@@ -40,25 +49,33 @@ class Problem(Exception):
         text = "Service unavailable"
         return cls(HTTPStatus.SERVICE_UNAVAILABLE, text, text, "text/plain")
 
-    def log_context(self) -> Mapping[str, Any]:
-        return {"status": int(self.status), "reason": self.reason}
+    @classmethod
+    def routed(cls, exc: HTTPException) -> "Problem":
+        """The router's own answers (404, 405)."""
+        return cls.told(HTTPStatus(exc.status_code), exc.detail, exc.headers)
+
+    @classmethod
+    def unexpected(cls) -> "Problem":
+        return cls.told(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+
+    def log(self, event: str, **context: Any) -> None:
+        ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        context |= {"status": int(self.status), "reason": self.reason}
+        log.log(logging.WARNING if ours else logging.INFO, event, extra=context)
 
     def response(self) -> Response:
-        return Response(self.body, self.status, media_type=self.media_type)
-
-
-async def on_http_exception(_: Request, exc: Exception) -> Response:
-    """The router's own answers (404, 405)."""
-    assert isinstance(exc, HTTPException)  # noqa: S101  # what it is registered for
-    body = _message(exc.detail)
-    return Response(body, exc.status_code, exc.headers, media_type="application/json")
+        return Response(self.body, self.status, self.headers, self.media_type)
 
 
 class Rim:
     """The outermost part of an application: an error that nobody expected is logged and told."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, problem: Callable[[str], Problem] = lambda _: Problem.unexpected()
+    ) -> None:
         self.app = app
+        self.problem = problem
+        """How it is told at a path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -74,8 +91,7 @@ class Rim:
             if started or scope["type"] != "http":
                 raise
             _note(exc, scope)
-            answer = Problem.told(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
-            await answer.response()(scope, receive, send)
+            await self.problem(scope["path"]).response()(scope, receive, send)
 
 
 def _message(text: str) -> str:

@@ -35,26 +35,37 @@ class Submit:
         self.bucket = bucket
         self.mint = mint
 
-    async def __call__(self, message: Message, runtime: str) -> Task:
-        """Publish a message that the runtime will consume.
+    async def __call__(
+        self,
+        message: Message,
+        runtime: str,
+        *,
+        key: str | None = None,
+        submission: str | None = None,
+        again: bool = False,
+    ) -> Task:
+        """Publish a message that the runtime will consume, sent with the API key of this name.
+
+        ``again``: this submission may have been published before; then nothing of it is withdrawn.
 
         Raises:
             Unavailable: it was not published.
         """
-        task = task_of(message.body, runtime=runtime, submission=self.mint())
+        task = task_of(message.body, runtime=runtime, submission=submission or self.mint())
         outgoing = message.sent_as(task.submission)
         payload = self._payload(task) if outgoing.size > LARGEST else None
-        await self._queue(task)
+        await self._queue(task, key)
         try:
             await self._publish(outgoing, payload)
         except Unavailable:
-            await self._withdraw(task, payload)
+            if not again:
+                await self._withdraw(task, payload)
             raise
         return task
 
-    async def _queue(self, task: Task) -> None:
+    async def _queue(self, task: Task, key: str | None) -> None:
         try:
-            await self.ledger.queue(task)
+            await self.ledger.queue(task, key)
         except Unavailable:  # the queue is the truth of what is to do; the worker notes the rest
             log.warning("submission_not_noted", extra=task.log_context())
 

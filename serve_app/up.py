@@ -1,5 +1,6 @@
 """Everything on one machine: the embedded AWS, a local Ray, the application; then wait."""
 
+import base64
 import json
 import logging
 import os
@@ -50,6 +51,7 @@ class Address:
     url: str
     aws_endpoint: str
     api_key: str
+    callback_secret: str
     tasks_topic: str
     results_topic: str
     output_bucket: str
@@ -107,6 +109,9 @@ def _settings(config: Path) -> Settings:
     args: dict[str, Any] = {}
     if not settings.api_keys:  # in the environment, so that `serve deploy` finds it there too
         os.environ["ATELIER_APIKEYS"] = json.dumps([{"name": "local", "key": _KEY}])
+    if settings.callbacks.secret is None:
+        secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        os.environ["ATELIER_CALLBACKS__SECRET"] = f"whsec_{secret}"
     if settings.checkpoints is not None:  # replicas run in another folder
         args["checkpoints"] = str(settings.checkpoints.expanduser().absolute())
     args["tasks"] = {  # so that Ctrl-C takes seconds
@@ -123,6 +128,7 @@ def _start(stack: ExitStack, settings: Settings, port: int, home: Path, began: f
         url=f"http://127.0.0.1:{port}",
         aws_endpoint=os.environ["AWS_ENDPOINT_URL"],
         api_key=settings.api_keys[0].key.get_secret_value(),
+        callback_secret=_secret(settings),
         tasks_topic=settings.arn("sns", settings.tasks_topic),
         results_topic=settings.arn("sns", settings.results_topic),
         output_bucket=settings.output_bucket,
@@ -130,6 +136,12 @@ def _start(stack: ExitStack, settings: Settings, port: int, home: Path, began: f
         dashboard_token=str(home / "ray-token"),
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _secret(settings: Settings) -> str:
+    """What signs the callbacks of tasks sent with that key."""
+    secret = settings.callback_secret(settings.api_keys[0].name)
+    return secret.get_secret_value() if secret else ""
 
 
 @contextmanager

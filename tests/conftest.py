@@ -4,10 +4,15 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
+from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 
 from ingest.aws.client import Clients
 from serve_app.embedded import EmbeddedAws
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

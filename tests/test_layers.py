@@ -7,18 +7,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = frozenset({"models", "ingest", "deployments", "serve_app", "cdk", "cli"})
+OURS = frozenset({"models", "atelier", "ingest", "deployments", "serve_app", "cdk", "cli"})
 
 MAY_IMPORT = {
     "models": frozenset[str](),
+    "atelier": frozenset({"models"}),
     "ingest": frozenset({"models"}),
     "deployments": frozenset({"models"}),
     "serve_app": frozenset({"models", "ingest", "deployments"}),
     "cdk": frozenset({"models"}),
-    "cli": frozenset({"models"}),
+    "cli": frozenset({"models", "atelier"}),
 }
 AWS_SDK = frozenset({"aiobotocore", "boto3", "botocore", "aiohttp"})
-RAY_IN = frozenset({"serve_app/app.py", "serve_app/up.py", "deployments/deploy.py"})
+RAY_IN = frozenset(
+    {"serve_app/app.py", "serve_app/handles.py", "serve_app/up.py", "deployments/deploy.py"}
+)
 MODELS_STAND_ON = frozenset({"pydantic", "pydantic_settings", "yaml"})
 
 

@@ -32,6 +32,7 @@ _CONFIG = AioConfig(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+_OF_S3 = AioConfig(signature_version="s3v4")  # links are signed in the old way unless asked
 
 
 class Clients:
@@ -82,11 +83,18 @@ class Clients:
             return self._made[service]
 
     async def _make(self, service: str) -> Any:
-        making = self._session.create_client(service, region_name=self.region, config=_CONFIG)
+        config = _CONFIG.merge(_OF_S3) if service == "s3" else _CONFIG
+        making = self._session.create_client(service, region_name=self.region, config=config)
         client = await self._open.enter_async_context(making)
         # Waiting for "100 Continue" before a body is sent costs a round trip for each object.
         client.meta.events.unregister("before-call.s3", add_expect_header)
+        client.meta.events.register_first("before-endpoint-resolution.s3", _in_its_region)
         return client
+
+
+def _in_its_region(context: dict[str, Any], **_: Any) -> None:
+    """Else a link leads to the endpoint of us-east-1, whatever region it was signed for."""
+    context["use_global_endpoint"] = False
 
 
 @contextmanager

@@ -1,26 +1,52 @@
 """The ledger in DynamoDB: a row for each submission, each transition one conditional write."""
 
+import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ingest.aws.client import Clients, error_code, translated
-from ingest.aws.row import Row, Values, key, number, report_of, values
-from models.ports import Ledger
+from ingest.aws.client import Clients, translated
+from ingest.aws.index import Index
+from ingest.aws.row import (
+    REFUSED,
+    Row,
+    Values,
+    call_value,
+    key_of,
+    number,
+    report_of,
+    standing,
+    values,
+)
+from ingest.paging import age, age_after, paged
+from models.callback import Call
+from models.ports import Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Task
 
 _DAY = 86_400
-_REFUSED = "ConditionalCheckFailedException"
 
 _NEW = "attribute_not_exists(#status)"
 _KNOWN = "attribute_exists(#status)"
 _QUEUED = "#status = :is_queued"
 _NOT_ENDED = f"{_NEW} OR #status IN (:is_queued, :is_running)"
-_ASKED: Values = {":is_queued": {"S": Status.QUEUED}, ":is_running": {"S": Status.RUNNING}}
+_IN_THIS_ATTEMPT = "#status = :is_running AND #attempt = :attempt"
+
+_FIRST = "if_not_exists(#created, :updated)"
+_ONE_MORE = "if_not_exists(#attempt, :zero) + :one"
+_WITH_THE_OTHERS = "list_append(if_not_exists(#calls, :none), :calls)"
+
+_CONSTANTS: Values = {
+    ":is_queued": {"S": Status.QUEUED},
+    ":is_running": {"S": Status.RUNNING},
+    ":zero": number(0),
+    ":one": number(1),
+    ":none": {"L": []},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,47 +58,76 @@ class DynamoLedger(Ledger):
     days: int
     clock: Callable[[], float] = time.time
 
-    async def queue(self, task: Task) -> None:
-        queued = values(Report.of(task, Status.QUEUED))
-        await self._change(key(task.id, task.submission), queued, when=_NEW)
+    async def queue(self, task: Task, key: str | None = None) -> None:
+        queued = values(replace(Report.of(task, Status.QUEUED), key=key))
+        await self._change(key_of(task.id, task.submission), queued, when=_NEW)
 
     async def withdraw(self, task: Task) -> None:
         dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB DeleteItem", _REFUSED):
+        with translated("DynamoDB DeleteItem", REFUSED):
             await dynamodb.delete_item(
                 TableName=self.table,
-                Key=key(task.id, task.submission),
+                Key=key_of(task.id, task.submission),
                 ConditionExpression=_QUEUED,
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=_asked(_QUEUED),
+                **_named(_QUEUED, {}),
             )
 
     async def start(self, task: Task) -> Report:
+        at = key_of(task.id, task.submission)
         running = values(Report.of(task, Status.RUNNING))
-        at = key(task.id, task.submission)
-        return report_of(await self._change(at, running, when=_NOT_ENDED, add={"attempt": 1}))
+        how = {"attempt": _ONE_MORE}
+        return report_of(await self._change(at, running, when=_NOT_ENDED, how=how))
 
     async def finish(self, report: Report) -> Report:
-        at = key(report.id, report.submission)
+        at = key_of(report.id, report.submission)
         return report_of(await self._change(at, values(report), when=_NOT_ENDED))
 
+    async def requeue(self, report: Report) -> None:
+        at = key_of(report.id, report.submission)
+        queued = {"status": {"S": Status.QUEUED.value}, "attempt": number(report.attempt)}
+        await self._change(at, queued, when=_IN_THIS_ATTEMPT)
+
+    async def cancel(self, id: str, submission: str) -> Report:  # noqa: A002
+        at = key_of(id, submission)
+        cancelled = {"status": {"S": Status.CANCELLED.value}}
+        return report_of(await self._change(at, cancelled, when=_NOT_ENDED))
+
     async def tell(self, report: Report) -> None:
-        at = key(report.id, report.submission)
+        at = key_of(report.id, report.submission)
         await self._change(at, {"told": {"BOOL": True}}, when=_KNOWN)
 
-    async def find(self, id: str, submission: str | None = None) -> Report | None:  # noqa: A002
-        row = await (self._newest(id) if submission is None else self._one(id, submission))
-        return report_of(row) if row else None
+    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+        at = key_of(id, submission)
+        calls = {"calls": {"L": [call_value(call)]}}
+        row = await self._change(at, calls, when=_KNOWN, how={"calls": _WITH_THE_OTHERS})
+        return report_of(row).calls if row else (call,)
 
-    async def _one(self, id: str, submission: str) -> Row:  # noqa: A002
+    async def find(self, id: str, submission: str | None = None) -> Report | None:  # noqa: A002
+        rows = await (self._all(id) if submission is None else self._one(id, submission))
+        reports = [report_of(row) for row in rows if "status" in row]
+        return max(reports, key=age, default=None)
+
+    async def search(self, search: Search, most: int, after: str | None = None) -> Page:
+        last = age_after(after)
+        async with aclosing(self._index.newest(search, last)) as reports:
+            return await paged(reports, search, most, last)
+
+    async def waiting(self, runtime: str, most: int) -> Sequence[float]:
+        return await self._index.oldest_queued(runtime, most)
+
+    @property
+    def _index(self) -> Index:
+        return Index(clients=self.clients, table=self.table)
+
+    async def _one(self, id: str, submission: str) -> Sequence[Row]:  # noqa: A002
         dynamodb = await self.clients.dynamodb()
         with translated("DynamoDB GetItem"):
             answer = await dynamodb.get_item(
-                TableName=self.table, Key=key(id, submission), ConsistentRead=True
+                TableName=self.table, Key=key_of(id, submission), ConsistentRead=True
             )
-        return answer.get("Item", {})
+        return [answer["Item"]] if "Item" in answer else []
 
-    async def _newest(self, id: str) -> Row:  # noqa: A002
+    async def _all(self, id: str) -> Sequence[Row]:  # noqa: A002
         dynamodb = await self.clients.dynamodb()
         rows: list[Row] = []
         with translated("DynamoDB Query"):
@@ -85,55 +140,38 @@ class DynamoLedger(Ledger):
             )
             async for page in pages:
                 rows += page["Items"]
-        return max(rows, key=lambda row: float(row["created"]["N"]), default={})
+        return rows
 
     async def _change(
-        self, at: Values, fields: Values, *, when: str, add: dict[str, int] | None = None
+        self, at: Values, fields: Values, *, when: str, how: Mapping[str, str] | None = None
     ) -> Row:
-        """The row with these fields; where the condition refuses them, the row as it stands."""
+        """The row with these fields, set or changed as ``how`` says; or, refused, as it stands."""
         now = self.clock()
         times = {"updated": number(now), "expires": number(int(now) + self.days * _DAY)}
-        added = {name: number(by) for name, by in (add or {}).items()}
-        return await self._update(at, {**fields, **times}, added, when)
-
-    async def _update(self, at: Values, fields: Values, added: Values, when: str) -> Row:
+        written = {**fields, **times}
+        sets = {name: f":{name}" for name in written} | {"created": _FIRST} | dict(how or {})
+        change = "SET " + ", ".join(f"#{name} = {value}" for name, value in sets.items())
         dynamodb = await self.clients.dynamodb()
-        written = {f":{name}": value for name, value in {**fields, **added}.items()}
-        names = (*fields, *added, "created", "status")
         with translated("DynamoDB UpdateItem"):
             try:
                 answer = await dynamodb.update_item(
                     TableName=self.table,
                     Key=at,
-                    UpdateExpression=_expression(fields, added),
+                    UpdateExpression=change,
                     ConditionExpression=when,
-                    ExpressionAttributeNames={f"#{name}": name for name in names},
-                    ExpressionAttributeValues={**written, **_asked(when)},
+                    **_named(f"{change} {when}", written),
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",  # saves a read
                 )
             except ClientError as exc:
-                if error_code(exc) != _REFUSED:
-                    raise
-                return _standing(exc)
+                return standing(exc)
         return answer["Attributes"]
 
 
-def _expression(fields: Values, added: Values) -> str:
-    """Set fields, add to counters, and keep the time of the first write."""
-    sets = [f"#{name} = :{name}" for name in fields if name not in added]
-    sets.append("#created = if_not_exists(#created, :updated)")
-    adds = [f"#{name} :{name}" for name in added]
-    return f"SET {', '.join(sets)}" + (f" ADD {', '.join(adds)}" if adds else "")
-
-
-def _asked(condition: str) -> Values:
-    """The values that a condition names; DynamoDB refuses one that nothing uses."""
-    return {name: value for name, value in _ASKED.items() if name in condition}
-
-
-def _standing(refusal: ClientError) -> Row:
-    """The row that a condition refused to change; empty where there is none."""
-    response: dict[str, Any] = {**refusal.response}
-    row: Row = response.get("Item", {})
-    return row
+def _named(text: str, fields: Values) -> dict[str, Any]:
+    """What stands behind the words of an expression; DynamoDB refuses one that it does not use."""
+    known = _CONSTANTS | {f":{name}": value for name, value in fields.items()}
+    return {
+        "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", text)},
+        "ExpressionAttributeValues": {name: known[name] for name in re.findall(r":\w+", text)},
+    }

@@ -4,20 +4,24 @@ Idempotent: what is there is kept, and its attributes are set to what the settin
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.aws.client import Clients, translated
+from ingest.aws.index import INDEX, ORDER, PARTITION
 from models import routing
 from models.errors import SettingsError
 from models.settings import Settings
 
 if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import KeySchemaElementTypeDef
     from types_aiobotocore_s3.literals import BucketLocationConstraintType
     from types_aiobotocore_sqs.literals import QueueAttributeNameType
 
 _DAY = 86_400
 _LONGEST_RETENTION = 14 * _DAY
+_CALL_SECONDS = 60
+_CALL_RECEIVES = 1_000  # a call that waits for its turn is received again and again
 
 
 async def provision(settings: Settings, clients: Clients, *, raw: bool = False) -> None:
@@ -36,8 +40,14 @@ async def provision(settings: Settings, clients: Clients, *, raw: bool = False) 
         await making.subscription(settings.queue(runtime.name), routing.of_runtime(runtime), raw)
     await making.queue(settings.unrouted, {"MessageRetentionPeriod": str(_LONGEST_RETENTION)})
     await making.subscription(settings.unrouted, routing.of_unrouted(settings), raw)
+    await making.calls()
     await making.buckets()
     await making.ledger()
+
+
+def calls_dead_letters(settings: Settings) -> str:
+    """The queue of calls to callbacks that were given up."""
+    return f"{settings.callback_calls}-dead-letters"
 
 
 class _Provision:
@@ -55,19 +65,21 @@ class _Provision:
     async def queue_of(self, runtime: str) -> None:
         tasks = self.settings.tasks
         dead_letters = self.settings.dead_letters(runtime)
-        redrive = {
-            "deadLetterTargetArn": self.settings.arn("sqs", dead_letters),
-            "maxReceiveCount": tasks.max_receives,
+        attributes: dict[QueueAttributeNameType, str] = {
+            "VisibilityTimeout": str(tasks.lease_seconds),
+            "MessageRetentionPeriod": str(tasks.queue_days * _DAY),
+            "RedrivePolicy": await self._redrive(dead_letters, tasks.max_receives),
         }
-        await self.queue(dead_letters, {"MessageRetentionPeriod": str(_LONGEST_RETENTION)})
-        await self.queue(
-            self.settings.queue(runtime),
-            {
-                "VisibilityTimeout": str(tasks.lease_seconds),
-                "MessageRetentionPeriod": str(tasks.queue_days * _DAY),
-                "RedrivePolicy": json.dumps(redrive),
-            },
-        )
+        await self.queue(self.settings.queue(runtime), attributes)
+
+    async def calls(self) -> None:
+        dead_letters = calls_dead_letters(self.settings)
+        attributes: dict[QueueAttributeNameType, str] = {
+            "VisibilityTimeout": str(_CALL_SECONDS),
+            "MessageRetentionPeriod": str(_LONGEST_RETENTION),
+            "RedrivePolicy": await self._redrive(dead_letters, _CALL_RECEIVES),
+        }
+        await self.queue(self.settings.callback_calls, attributes)
 
     async def queue(self, name: str, attributes: "Mapping[QueueAttributeNameType, str]") -> None:
         """Attributes are set afterwards: creating it again with others would be refused."""
@@ -76,6 +88,12 @@ class _Provision:
             url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
         with translated("SQS SetQueueAttributes"):
             await sqs.set_queue_attributes(QueueUrl=url, Attributes=dict(attributes))
+
+    async def _redrive(self, dead_letters: str, receives: int) -> str:
+        """The policy that leads to this queue, which is made."""
+        await self.queue(dead_letters, {"MessageRetentionPeriod": str(_LONGEST_RETENTION)})
+        arn = self.settings.arn("sqs", dead_letters)
+        return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": receives})
 
     async def subscription(self, queue: str, policy: routing.Policy, raw: bool) -> None:
         """Let the tasks topic, and it alone, send the messages of this policy to the queue."""
@@ -158,12 +176,16 @@ class _Provision:
                 TableName=table,
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[
-                    {"AttributeName": "id", "AttributeType": "S"},
-                    {"AttributeName": "submission", "AttributeType": "S"},
+                    {"AttributeName": name, "AttributeType": "N" if name == "created" else "S"}
+                    for name in (*PARTITION, *ORDER)
                 ],
-                KeySchema=[
-                    {"AttributeName": "id", "KeyType": "HASH"},
-                    {"AttributeName": "submission", "KeyType": "RANGE"},
+                KeySchema=_schema(["id"], ["submission"]),
+                GlobalSecondaryIndexes=[
+                    {
+                        "IndexName": INDEX,
+                        "KeySchema": _schema(PARTITION, ORDER),
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
                 ],
             )
         with translated("DynamoDB DescribeTable"):
@@ -185,3 +207,13 @@ class _Provision:
     def _check(self, name: str, made: str) -> None:
         if made != self.settings.arn("sns", name):
             raise SettingsError(f"made {made}, but aws.account and aws.region say otherwise")
+
+
+def _schema(partition: Sequence[str], order: Sequence[str]) -> "list[KeySchemaElementTypeDef]":
+    hashed: list[KeySchemaElementTypeDef] = [
+        {"AttributeName": name, "KeyType": "HASH"} for name in partition
+    ]
+    ranged: list[KeySchemaElementTypeDef] = [
+        {"AttributeName": name, "KeyType": "RANGE"} for name in order
+    ]
+    return hashed + ranged

@@ -2,8 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ingest.aws.client import error_code
+from models.callback import Call, Callback
 from models.report import Failure, Report, Status
 
 Row = Mapping[str, Any]
@@ -11,48 +16,96 @@ Row = Mapping[str, Any]
 Values = dict[str, Any]
 """The same, to be written."""
 
+REFUSED = "ConditionalCheckFailedException"
+
 _LONGEST_MESSAGE = 4_000  # a row may have 400 KB
 _LONGEST_REASON = 32_000
+_LONGEST_ERROR = 500
 
 
-def key(id: str, submission: str) -> Values:  # noqa: A002
+def key_of(id: str, submission: str) -> Values:  # noqa: A002
     return {"id": {"S": id}, "submission": {"S": submission}}
 
 
 def values(report: Report) -> Values:
-    """All of a report but its key; empty parts are left out."""
-    row: Values = {
-        "runtime": {"S": report.runtime},
-        "status": {"S": report.status.value},
+    """What a transition writes; what is None is left out, and so stays as it was."""
+    texts = {
+        "runtime": report.runtime,
+        "status": report.status.value,
+        "kind": report.kind,
+        "output": report.output,
+        "failure": _failure_text(report.failure) if report.failure else None,
+        "key": report.key,
+        "context": report.context,
+        "callback": json.dumps(asdict(report.callback)) if report.callback else None,
+        "replica": report.replica,
+        "checkpoint": report.checkpoint,
+    }
+    return {
+        **{name: {"S": text} for name, text in texts.items() if text is not None},
         "attempt": number(report.attempt),
         "artifacts": {"L": [{"S": uri} for uri in report.artifacts]},
         "seconds": {"M": {stage: number(taken) for stage, taken in report.seconds.items()}},
         "told": {"BOOL": report.told},
     }
-    if report.output is not None:
-        row["output"] = {"S": report.output}
-    if report.failure is not None:
-        row["failure"] = {"S": _failure_text(report.failure)}
-    return row
 
 
 def report_of(row: Row) -> Report:
+    """One that was cancelled before it was received has little more than its key."""
+    texts = {name: value["S"] for name, value in row.items() if "S" in value}
+    seconds = row.get("seconds", {"M": {}})["M"]
     return Report(
-        submission=row["submission"]["S"],
-        id=row["id"]["S"],
-        runtime=row["runtime"]["S"],
-        status=Status(row["status"]["S"]),
-        attempt=int(row["attempt"]["N"]),
-        artifacts=tuple(uri["S"] for uri in row["artifacts"]["L"]),
-        output=row["output"]["S"] if "output" in row else None,
-        failure=Failure(**json.loads(row["failure"]["S"])) if "failure" in row else None,
-        seconds={stage: float(taken["N"]) for stage, taken in row["seconds"]["M"].items()},
-        told=row["told"]["BOOL"],
+        submission=texts["submission"],
+        id=texts["id"],
+        runtime=texts.get("runtime", ""),
+        status=Status(texts["status"]),
+        kind=texts.get("kind", ""),
+        attempt=int(row.get("attempt", number(0))["N"]),
+        artifacts=_texts(row, "artifacts"),
+        output=texts.get("output"),
+        failure=Failure(**json.loads(texts["failure"])) if "failure" in texts else None,
+        seconds={stage: float(taken["N"]) for stage, taken in seconds.items()},
+        told=row.get("told", {"BOOL": False})["BOOL"],
+        key=texts.get("key"),
+        context=texts.get("context"),
+        callback=_callback(texts["callback"]) if "callback" in texts else None,
+        calls=tuple(Call(**json.loads(call)) for call in _texts(row, "calls")),
+        replica=texts.get("replica"),
+        checkpoint=texts.get("checkpoint"),
+        created=float(row["created"]["N"]),
+        updated=float(row["updated"]["N"]),
     )
+
+
+def call_value(call: Call) -> Values:
+    error = call.error and call.error[:_LONGEST_ERROR]
+    return {"S": json.dumps(asdict(replace(call, error=error)))}
 
 
 def number(value: float) -> Values:
     return {"N": repr(value)}
+
+
+def standing(error: ClientError) -> Row:
+    """The row that a condition refused to change, empty where there is none.
+
+    Raises:
+        ClientError: no condition did.
+    """
+    if error_code(error) != REFUSED:
+        raise error
+    response: dict[str, Any] = {**error.response}
+    row: Row = response.get("Item", {})
+    return row
+
+
+def _texts(row: Row, name: str) -> tuple[str, ...]:
+    return tuple(each["S"] for each in row.get(name, {"L": []})["L"])
+
+
+def _callback(text: str) -> Callback:
+    given = json.loads(text)
+    return Callback(url=given["url"], events=tuple(given["events"]))
 
 
 def _failure_text(failure: Failure) -> str:

@@ -49,6 +49,14 @@ class S3Objects(Objects):
         with translated("S3 DeleteObject", *_MISSING):
             await s3.delete_object(Bucket=bucket, Key=key)
 
+    async def link(self, uri: str, seconds: int) -> str:
+        bucket, key = _parts(uri)
+        s3 = await self.clients.s3()
+        with translated("S3 link"):
+            return await s3.generate_presigned_url(
+                "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+            )
+
 
 def _parts(uri: str) -> tuple[str, str]:
     """Bucket and key; a key may hold what a URL would take for a query or a fragment."""

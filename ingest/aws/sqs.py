@@ -1,4 +1,4 @@
-"""A queue of SQS and its dead letters."""
+"""A queue of SQS, its dead letters, and a way to send into one."""
 
 import asyncio
 import logging
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from ingest.aws.batch import Batch
 from ingest.aws.client import Clients, translated
 from models.errors import Unavailable
-from models.ports import Delivery, Queue
+from models.ports import Delivery, Queue, Topic
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.type_defs import (
         BatchResultErrorEntryTypeDef,
         MessageAttributeValueOutputTypeDef,
-        MessageAttributeValueTypeDef,
         MessageTypeDef,
     )
 
@@ -28,6 +27,27 @@ _STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidPara
 """The receipt is no longer the newest of its message, or that is gone: nothing is left to do."""
 
 
+class SqsSender(Topic):
+    """Sends into one queue of SQS, found by its name."""
+
+    def __init__(self, clients: Clients, name: str) -> None:
+        self.clients = clients
+        self._url = _Url(clients, name)
+
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        sqs = await self.clients.sqs()
+        url = await self._url()
+        with translated("SQS SendMessage"):
+            await sqs.send_message(
+                QueueUrl=url,
+                MessageBody=message,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value}
+                    for name, value in attributes.items()
+                },
+            )
+
+
 class SqsQueue(Queue):
     """A queue of SQS, found by its name."""
 
@@ -36,22 +56,22 @@ class SqsQueue(Queue):
     ) -> None:
         self.clients = clients
         self.name = name
-        self.dead_letters = dead_letters
         self.wait_seconds = wait_seconds
-        self._urls: dict[str, str] = {}
+        self._url = _Url(clients, name)
+        self._dead_letters = SqsSender(clients, dead_letters)
         self._acks: Batch[Delivery] = Batch(self._delete)
         self._extensions: Batch[_Extension] = Batch(self._change_visibility)
 
     async def receive(self, most: int) -> Sequence[Delivery]:
         sqs = await self.clients.sqs()
-        url = await self._url(self.name)
+        url = await self._url()
         with translated("SQS ReceiveMessage"):
             answer = await sqs.receive_message(
                 QueueUrl=url,
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=self.wait_seconds,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
         return [_delivery(message) for message in answer.get("Messages", [])]
 
@@ -62,26 +82,22 @@ class SqsQueue(Queue):
         await self._acks.add(delivery)
 
     async def reject(self, delivery: Delivery, reason: str) -> None:
-        sqs = await self.clients.sqs()
-        url = await self._url(self.dead_letters)
-        with translated("SQS SendMessage"):
-            await sqs.send_message(
-                QueueUrl=url,
-                MessageBody=delivery.body,
-                MessageAttributes=_with_reason(delivery.attributes, reason),
-            )
+        attributes = _with_reason(delivery.attributes, reason)
+        await self._dead_letters.publish(delivery.body, attributes)
         await self.ack(delivery)
 
-    async def _url(self, name: str) -> str:
-        if name not in self._urls:
-            sqs = await self.clients.sqs()
-            with translated("SQS GetQueueUrl"):
-                self._urls[name] = (await sqs.get_queue_url(QueueName=name))["QueueUrl"]
-        return self._urls[name]
+    async def backlog(self) -> int:
+        sqs = await self.clients.sqs()
+        url = await self._url()
+        with translated("SQS GetQueueAttributes"):
+            answer = await sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
         sqs = await self.clients.sqs()
-        url = await self._url(self.name)
+        url = await self._url()
         with translated("SQS DeleteMessageBatch"):
             async with asyncio.timeout(_BATCH_SECONDS):
                 answer = await sqs.delete_message_batch(
@@ -97,7 +113,7 @@ class SqsQueue(Queue):
         self, extensions: "Sequence[_Extension]"
     ) -> Sequence[Exception | None]:
         sqs = await self.clients.sqs()
-        url = await self._url(self.name)
+        url = await self._url()
         with translated("SQS ChangeMessageVisibilityBatch"):
             async with asyncio.timeout(_BATCH_SECONDS):
                 answer = await sqs.change_message_visibility_batch(
@@ -129,6 +145,22 @@ class SqsQueue(Queue):
         return None
 
 
+class _Url:
+    """Where a queue is, looked up once."""
+
+    def __init__(self, clients: Clients, name: str) -> None:
+        self.clients = clients
+        self.name = name
+        self._known: str | None = None
+
+    async def __call__(self) -> str:
+        if self._known is None:
+            sqs = await self.clients.sqs()
+            with translated("SQS GetQueueUrl"):
+                self._known = (await sqs.get_queue_url(QueueName=self.name))["QueueUrl"]
+        return self._known
+
+
 @dataclass(frozen=True)
 class _Extension:
     delivery: Delivery
@@ -142,6 +174,7 @@ def _delivery(message: "MessageTypeDef") -> Delivery:
         body=message["Body"],
         attributes=_texts(message.get("MessageAttributes", {})),
         attempt=int(message["Attributes"]["ApproximateReceiveCount"]),
+        sent=int(message["Attributes"]["SentTimestamp"]) / 1_000,
     )
 
 
@@ -152,12 +185,9 @@ def _texts(
     return {n: a["StringValue"] for n, a in attributes.items() if "StringValue" in a}
 
 
-def _with_reason(
-    attributes: Mapping[str, str], reason: str
-) -> "Mapping[str, MessageAttributeValueTypeDef]":
+def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str]:
     room = [(n, v) for n, v in attributes.items() if n != "reason"][: _MOST_ATTRIBUTES - 1]
-    told = dict(room) | {"reason": _printable(reason) or "rejected"}
-    return {n: {"DataType": "String", "StringValue": v} for n, v in told.items()}
+    return dict(room) | {"reason": _printable(reason) or "rejected"}
 
 
 def _printable(reason: str) -> str:

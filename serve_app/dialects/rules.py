@@ -18,7 +18,7 @@ Kinds = Callable[[str], frozenset[Kind]]
 
 INVALID = "Invalid request format"
 
-_DEEPEST = 200  # far below Python's own limit, which depends on who calls
+DEEPEST = 200  # far below Python's own limit, which depends on who calls
 
 
 class Refused(InvalidTask):
@@ -96,7 +96,7 @@ def task_in(body: Mapping[str, Any], runtime: Runtime, kinds: Kinds) -> Task:
 
 def _is_deep(body: Any) -> bool:
     level = [body]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         level = [part for outer in level for part in _parts(outer)]
         if not level:
             return False

@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from ingest.aws.client import Clients
+from models.ports import Ledger
 from models.task import Task
-from tests.contracts.ports import World, aws_world, fresh_settings, memory_world
+from tests.contracts.ports import Clock, World, aws_world, fresh_settings, memory_world
 
 
 @pytest.fixture(params=["memory", "embedded", "moto"])
@@ -65,5 +66,17 @@ def folder(kept: World) -> str:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(kept: World, clock: Clock) -> Ledger:
+    """A shared one, in the time of the test's own clock."""
+    return kept.ledger_at(clock)
+
+
+@pytest.fixture
 def task() -> Task:
-    return Task(submission="s-1", id=str(uuid4()), runtime="painter", kind="text-to-image")
+    """One of which no other test knows, nor of its runtime."""
+    return Task(submission="s-1", id=str(uuid4()), runtime=uuid4().hex, kind="text-to-image")

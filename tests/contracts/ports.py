@@ -1,19 +1,28 @@
 """A world for the contract of the ports: each implementation over resources of its own."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
 
+from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
-from ingest.aws.provision import provision
+from ingest.aws.provision import calls_dead_letters, provision
 from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
-from ingest.aws.sqs import SqsQueue
-from ingest.memory import DeadLetter, MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
-from models.ports import Delivery, Ledger, Objects, Queue, Topic
+from ingest.aws.sqs import SqsQueue, SqsSender
+from ingest.memory import (
+    DeadLetter,
+    MemoryClaims,
+    MemoryLedger,
+    MemoryObjects,
+    MemoryQueue,
+    MemoryTopic,
+)
+from models.ports import Claims, Delivery, Ledger, Objects, Queue, Topic
 from models.settings import Settings
 
 _RUNTIMES = [
@@ -21,6 +30,16 @@ _RUNTIMES = [
     {"name": "sketcher", "type": "fake"},
 ]
 Send = Callable[[str, Mapping[str, str]], Awaitable[None]]
+
+
+class Clock:
+    """The time that a test says it is; it begins now, for what has expired may be removed."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +51,12 @@ class World:
     objects: Objects
     tasks: Topic
     ledger: Ledger
+    ledger_at: Callable[[Clock], Ledger]
+    """One that may share its rows, in a time of its own."""
+    claims_at: Callable[[Clock], Claims]
+    callbacks: Topic
+    """Leads to `calls`."""
+    calls: Queue
     queues: Mapping[str, Queue]
     """By runtime, and ``unrouted``."""
     send: Send
@@ -51,6 +76,8 @@ def memory_world(*, raw: bool = False) -> World:
     for name, queue in queues.items():
         topic.subscribe(queue, _goes_to(name), raw=raw)
     painter = queues["painter"]
+    callbacks, calls = MemoryTopic(), MemoryQueue(wait=0.3)
+    callbacks.subscribe(calls, raw=True)
 
     async def dead_letters() -> Sequence[DeadLetter]:
         return painter.dead_letters
@@ -61,6 +88,10 @@ def memory_world(*, raw: bool = False) -> World:
         objects=MemoryObjects(),
         tasks=topic,
         ledger=MemoryLedger(),
+        ledger_at=MemoryLedger,
+        claims_at=MemoryClaims,
+        callbacks=callbacks,
+        calls=calls,
         queues=queues,
         send=painter.send,
         dead_letters=dead_letters,
@@ -71,6 +102,7 @@ async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: boo
     await provision(settings, clients, raw=raw)
     painter = _queue(clients, settings.queue("painter"), settings.dead_letters("painter"))
     letters = _queue(clients, settings.dead_letters("painter"), "none")
+    table = settings.ledger
 
     async def send(body: str, attributes: Mapping[str, str]) -> None:
         sqs = await clients.sqs()
@@ -86,7 +118,11 @@ async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: boo
         settings=settings,
         objects=S3Objects(clients),
         tasks=SnsTopic(clients, settings.arn("sns", settings.tasks_topic)),
-        ledger=DynamoLedger(clients=clients, table=settings.ledger, days=30),
+        ledger=DynamoLedger(clients=clients, table=table, days=30),
+        ledger_at=lambda now: DynamoLedger(clients=clients, table=table, days=30, clock=now),
+        claims_at=lambda now: DynamoClaims(clients=clients, table=table, clock=now),
+        callbacks=SqsSender(clients, settings.callback_calls),
+        calls=_queue(clients, settings.callback_calls, calls_dead_letters(settings)),
         queues={
             "painter": painter,
             "sketcher": _queue(clients, settings.queue("sketcher"), "none"),

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from ingest.memory import MemoryLedger, MemoryObjects, MemoryTopic
+from ingest.memory import MemoryTopic
 from models.settings import Settings
 from models.task import Kind
-from serve_app.api import api
-from serve_app.auth import Keys
-from serve_app.submit import Submit
 from tests.contracts.examples import (
     BUCKET,
     Case,
@@ -23,6 +20,7 @@ from tests.contracts.examples import (
     assert_published,
     cases,
 )
+from tests.serve_app.world import World
 
 KEY = "the key of the examples"
 
@@ -55,14 +53,9 @@ def settings(case: Case) -> Settings:
 async def platform(case: Case) -> AsyncIterator[MemoryPlatform]:
     """Another platform's fixture in this one's place, and the tests are about that one."""
     topic, configured = MemoryTopic(), settings(case)
-    submit = Submit(topic=topic, objects=MemoryObjects(), ledger=MemoryLedger(), bucket=BUCKET)
-    app = api(
-        settings=configured,
-        submit=submit,
-        keys=Keys.of(configured),
-        kinds=lambda _: frozenset(Kind),
-    )
-    transport = httpx.ASGITransport(app)
+    world = World(topic=topic, configured=configured)
+    world.kinds = {runtime.name: frozenset(Kind) for runtime in configured.models_runtime}
+    transport = httpx.ASGITransport(world.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://platform") as client:
         yield MemoryPlatform(client=client, key=KEY, topic=topic)
 

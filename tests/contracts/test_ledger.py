@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import replace
 
+from models.callback import Call, Callback
 from models.errors import RuntimeUnavailable, TaskFailed
+from models.ports import Ledger
 from models.report import Report, Status
 from models.task import Task
-from tests.contracts.ports import World, skip_on_moto
+from tests.contracts.ports import Clock, World, skip_on_moto
 
 MOTO_IS_NOT_ATOMIC = "moto's conditional writes are not atomic between its threads"
 
@@ -142,6 +144,159 @@ async def test_a_runtime_that_vanished_is_told_by_its_name(kept: World, task: Ta
     assert standing.failure is not None
     assert standing.failure.kind == "RuntimeUnavailable"
     assert standing.attempt == 3
+
+
+async def test_when_it_came_and_when_it_changed_are_known(
+    ledger: Ledger, clock: Clock, task: Task
+) -> None:
+    began = clock.now = 1_800_000_000.1234567
+    await ledger.queue(task)
+    clock.now += 100
+    running = await ledger.start(task)
+    clock.now += 100
+    ended = await ledger.finish(completed(running))
+    found = await ledger.find(task.id)
+
+    assert (running.created, running.updated) == (began, began + 100)
+    assert (ended.created, ended.updated) == (began, began + 200)
+    assert found is not None
+    assert (found.created, found.updated) == (began, began + 200)
+
+
+async def test_what_only_the_first_knew_stays_known(kept: World, task: Task) -> None:
+    """A worker does not know the name of the API key; a replica may know less than that."""
+    known = replace(task, context={"é": [1]}, callback=Callback(url="http://c", events=("failed",)))
+    await kept.ledger.queue(known, "me")
+    running = await kept.ledger.start(known)
+    little = replace(running, key=None, context=None, callback=None)
+    ended = await kept.ledger.finish(replace(little, status=Status.COMPLETED))
+
+    assert running == replace(Report.of(known, Status.RUNNING, 1), key="me")
+    assert ended == replace(running, status=Status.COMPLETED)
+    assert await kept.ledger.find(task.id) == ended
+
+
+async def test_which_replica_ran_it_with_what_is_kept(kept: World, task: Task) -> None:
+    running = await kept.ledger.start(task)
+    ran = replace(completed(running), replica="r-1", checkpoint="shapes.safetensors")
+    ended = await kept.ledger.finish(ran)
+
+    assert ended == ran
+    assert ended.replica == "r-1"
+
+
+async def test_an_attempt_that_is_over_waits_again(kept: World, task: Task) -> None:
+    await kept.ledger.queue(task, "me")
+    running = await kept.ledger.start(task)
+    await kept.ledger.requeue(running)
+
+    assert await kept.ledger.find(task.id) == replace(running, status=Status.QUEUED)
+    assert (await kept.ledger.start(task)).attempt == 2
+
+
+async def test_an_attempt_that_is_over_does_not_undo_the_next(kept: World, task: Task) -> None:
+    first = await kept.ledger.start(task)
+    await kept.ledger.requeue(first)
+    second = await kept.ledger.start(task)
+    await kept.ledger.requeue(first)
+
+    assert await kept.ledger.find(task.id) == second
+
+
+async def test_what_ended_or_is_unknown_does_not_wait_again(kept: World, task: Task) -> None:
+    other = replace(task, submission="s-2")
+    running = await kept.ledger.start(task)
+    ended = await kept.ledger.finish(completed(running))
+    await kept.ledger.requeue(running)
+    await kept.ledger.requeue(Report.of(other, Status.RUNNING, 1))
+
+    assert await kept.ledger.find(task.id, "s-1") == ended
+    assert await kept.ledger.find(task.id, "s-2") is None
+
+
+async def test_a_queued_task_can_be_cancelled(kept: World, task: Task) -> None:
+    await kept.ledger.queue(task, "me")
+    cancelled = await kept.ledger.cancel(task.id, "s-1")
+
+    assert cancelled == replace(Report.of(task, Status.CANCELLED), key="me")
+    assert await kept.ledger.cancel(task.id, "s-1") == cancelled
+    assert await kept.ledger.start(task) == cancelled
+    assert await kept.ledger.find(task.id) == cancelled
+
+
+async def test_a_running_task_can_be_cancelled(kept: World, task: Task) -> None:
+    running = await kept.ledger.start(task)
+    cancelled = await kept.ledger.cancel(task.id, "s-1")
+
+    assert cancelled == running.cancelled()
+    assert await kept.ledger.finish(completed(running)) == cancelled
+
+
+async def test_what_has_ended_is_not_cancelled(kept: World, task: Task) -> None:
+    ended = await kept.ledger.finish(completed(await kept.ledger.start(task)))
+    await kept.ledger.tell(ended)
+
+    assert await kept.ledger.cancel(task.id, "s-1") == replace(ended, told=True)
+
+
+async def test_a_task_that_is_not_known_yet_can_be_cancelled(
+    ledger: Ledger, clock: Clock, task: Task
+) -> None:
+    cancelled = await ledger.cancel(task.id, "s-1")
+    await ledger.queue(task)
+    await ledger.withdraw(task)
+    started = await ledger.start(task)
+    finished = await ledger.finish(completed(Report.of(task, Status.RUNNING, 1)))
+    await ledger.tell(started)
+
+    assert cancelled == Report(id=task.id, submission="s-1", runtime="", status=Status.CANCELLED)
+    assert (cancelled.created, cancelled.updated) == (clock.now, clock.now)
+    assert started == cancelled
+    assert finished == cancelled
+    assert await ledger.find(task.id) == replace(cancelled, told=True)
+
+
+async def test_of_racing_ends_exactly_one_stands(kept: World, task: Task) -> None:
+    skip_on_moto(kept, MOTO_IS_NOT_ATOMIC)
+    running = await kept.ledger.start(task)
+    ends = await asyncio.gather(
+        *(kept.ledger.finish(completed(running)) for _ in range(3)),
+        *(kept.ledger.cancel(task.id, "s-1") for _ in range(3)),
+        *(kept.ledger.requeue(running) for _ in range(3)),
+    )
+
+    assert len({end.status for end in ends if end}) == 1
+
+
+async def test_calls_are_kept_in_their_order(kept: World, task: Task) -> None:
+    first = Call(event="running", at=1_800_000_000.1234567, status=503, error="it answered 503")
+    second = Call(event="completed", at=1.0, status=200)
+    running = await kept.ledger.start(task)
+
+    assert await kept.ledger.note(task.id, "s-1", first) == (first,)
+    ended = await kept.ledger.finish(completed(running))
+    assert await kept.ledger.note(task.id, "s-1", second) == (first, second)
+    found = await kept.ledger.find(task.id)
+    assert ended.calls == (first,)
+    assert found == ended
+    assert found.calls == (first, second)
+
+
+async def test_racing_calls_are_all_kept(kept: World, task: Task) -> None:
+    skip_on_moto(kept, MOTO_IS_NOT_ATOMIC)
+    await kept.ledger.start(task)
+    calls = [Call(event="running", at=float(n)) for n in range(10)]
+    noted = await asyncio.gather(*(kept.ledger.note(task.id, "s-1", call) for call in calls))
+
+    assert [each[-1] for each in noted] == calls
+    assert sorted(map(len, noted)) == list(range(1, 11))
+
+
+async def test_a_call_does_not_bring_back_what_was_forgotten(kept: World, task: Task) -> None:
+    call = Call(event="completed", at=1.0, error="no")
+
+    assert await kept.ledger.note(task.id, "s-1", call) == (call,)
+    assert await kept.ledger.find(task.id) is None
 
 
 def completed(report: Report) -> Report:

@@ -1,14 +1,14 @@
 """What every store of objects does, in memory, on the embedded AWS and on moto."""
 
+import httpx
 import pytest
 
 from tests.contracts.ports import World
 
+KEYS = ["a/b-1.png", "a b+c%20d?e#f&g=h", "дом/🏠.png", "a//b/", "~*'()!.out", "<&>\"'"]
 
-@pytest.mark.parametrize(
-    "key",
-    ["a/b-1.png", "a b+c%20d?e#f&g=h", "дом/🏠.png", "a//b/", "~*'()!.out", "<&>\"'"],
-)
+
+@pytest.mark.parametrize("key", KEYS)
 async def test_what_was_put_can_be_got(kept: World, folder: str, key: str) -> None:
     uri = f"{folder}/{key}"
     body = bytes(range(256)) * 10
@@ -59,3 +59,18 @@ async def test_a_deleted_object_is_missing(kept: World, folder: str) -> None:
     await kept.objects.delete(uri)
 
     assert await kept.objects.get(uri) is None
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_anyone_can_get_it_by_its_link(kept: World, folder: str, key: str) -> None:
+    uri = f"{folder}/{key}"
+    link = await kept.objects.link(uri, 60)  # before it exists
+    await kept.objects.put(uri, b"12345", "image/png")
+
+    if kept.name == "memory":
+        assert link == f"{uri}?expires=60"  # there is nobody who would answer
+        return
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(link)
+    assert (answer.status_code, answer.content) == (200, b"12345")
+    assert answer.headers["content-type"] == "image/png"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -163,6 +164,34 @@ class TestQueue:
         (letter,) = await world.dead_letters()
 
         assert letter.reason.startswith("bad")
+
+    async def test_a_message_says_when_it_was_sent(self, world: World) -> None:
+        before = time.time()
+        await world.send("body", {})
+        after = time.time()
+        first = await one(world.queue)
+        await world.queue.extend(first, 0)
+
+        assert int(before * 1_000) / 1_000 <= first.sent <= after
+        assert (await one(world.queue)).sent == first.sent
+
+    async def test_the_backlog_is_what_waits(self, world: World) -> None:
+        assert await world.queue.backlog() == 0
+        for n in range(12):
+            await world.send(str(n), {})
+        assert await world.queue.backlog() == 12
+        delivery = await one(world.queue)
+        assert await world.queue.backlog() == 11
+        await world.queue.extend(delivery, 0)
+        assert await world.queue.backlog() == 12
+
+    async def test_a_call_comes_to_those_who_make_calls(self, world: World) -> None:
+        text = json.dumps({"url": "https://é"}, ensure_ascii=False)
+        await world.callbacks.publish(text, {})
+        await world.callbacks.publish("x", {"a": "é"})
+        got = [await one(world.calls), await one(world.calls)]
+
+        assert {d.body: d.attributes for d in got} == {text: {}, "x": {"a": "é"}}
 
 
 class TestTopic:

@@ -1,5 +1,7 @@
 """Which addresses a link may lead to."""
 
+import asyncio
+import threading
 from collections.abc import Sequence
 
 import httpcore
@@ -154,3 +156,15 @@ async def test_the_network_tries_the_next_address_when_one_does_not_answer() -> 
     guard = Guard(["host.test"], to("127.0.0.1", "127.0.0.2"))
     with pytest.raises(httpcore.ConnectError):
         await GuardedNetwork(guard).connect_tcp("host.test", 1, timeout=1)
+
+
+async def test_a_lookup_does_not_wait_behind_other_blocking_work() -> None:
+    done = threading.Event()
+    blocked = [asyncio.create_task(asyncio.to_thread(done.wait)) for _ in range(64)]
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(5):
+            assert await resolve("127.0.0.1", 80) == ["127.0.0.1"]
+    finally:
+        done.set()
+        await asyncio.gather(*blocked)

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from deployments.inputs import Inputs
+from ingest.memory import MemoryObjects
 from models.errors import InputRefused, Unavailable
-from models.ports import Objects
 from models.settings import Inputs as Limits
 from tests.deployments.web import Authority, Names, answer, moved, serving
 
@@ -39,28 +39,17 @@ PNG = png()
 pictures = partial(serving, answer(PNG))
 
 
-class Shelf(Objects):
-    """Objects in memory, as far as reading goes."""
+class Shelf(MemoryObjects):
+    """Objects in memory, one of which is not to be had now."""
 
     def __init__(self, **held: bytes) -> None:
-        self.held = {f"s3://bucket/{name}": data for name, data in held.items()}
-
-    async def put(self, uri: str, body: bytes, content_type: str) -> None:
-        raise NotImplementedError
+        super().__init__()
+        self.bodies = {f"s3://bucket/{name}": data for name, data in held.items()}
 
     async def get(self, uri: str, limit: int | None = None) -> bytes | None:
         if uri == "s3://bucket/down":
             raise Unavailable("the store did not answer")
-        data = self.held.get(uri)
-        if data is not None and limit is not None and len(data) > limit:
-            raise ValueError(uri)
-        return data
-
-    async def list(self, uri: str) -> Sequence[str]:
-        raise NotImplementedError
-
-    async def delete(self, uri: str) -> None:
-        raise NotImplementedError
+        return await super().get(uri, limit)
 
 
 @asynccontextmanager
@@ -68,7 +57,7 @@ async def opened(
     *,
     allow: Sequence[str] = ("site.test", "other.test"),
     names: Names | None = None,
-    objects: Objects | None = None,
+    objects: MemoryObjects | None = None,
     tls: ssl.SSLContext | None = None,
     **limits: Any,
 ) -> AsyncIterator[Inputs]:

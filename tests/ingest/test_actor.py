@@ -1,5 +1,4 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -16,7 +15,7 @@ class Broken(MemoryQueue):
 
 async def test_a_dead_worker_makes_the_actor_unhealthy() -> None:
     world = World(Tasks())
-    world.worker.line = replace(world.worker.line, queue=Broken())
+    world.worker.queue = Broken()
     actor = Actor({"sdruntime": world.worker})
     actor.check_health()
     await asyncio.sleep(0.05)

@@ -103,6 +103,42 @@ async def test_too_large_an_object_is_not_read(
         await clients.aclose()
 
 
+@pytest.mark.parametrize(
+    ("region", "endpoint", "start"),
+    [
+        ("us-east-1", None, "https://bucket.s3.amazonaws.com/a%20b.png?"),
+        ("eu-central-1", None, "https://bucket.s3.eu-central-1.amazonaws.com/a%20b.png?"),
+        ("cn-north-1", None, "https://bucket.s3.cn-north-1.amazonaws.com.cn/a%20b.png?"),
+        ("us-east-1", "http://localhost:4566", "http://localhost:4566/bucket/a%20b.png?"),
+    ],
+)
+async def test_a_link_leads_to_the_region_or_the_endpoint(
+    region: str, endpoint: str | None, start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    async with Clients(region) as clients:
+        link = await S3Objects(clients).link("s3://bucket/a b.png", 90)
+
+    assert link.startswith(start)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
+    assert "X-Amz-Expires=90" in link
+    assert "secret-key" not in link
+
+
+async def test_a_link_that_nobody_can_sign_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nothing")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    async with Clients("us-east-1") as clients:
+        with pytest.raises(Unavailable, match="S3 link: NoCredentialsError"):
+            await S3Objects(clients).link("s3://bucket/a", 90)
+
+
 async def test_one_client_is_made_for_all_who_ask(clients: Clients) -> None:
     made = await asyncio.gather(*(clients.sqs() for _ in range(5)))
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
-from ingest.aws.row import report_of, values
+from ingest.aws.row import call_value, report_of, values
+from models.callback import Call, Callback
 from models.errors import TaskFailed, Unavailable
+from models.ports import Search
 from models.report import Report, Status
 from models.task import Task
 from tests.contracts.ports import aws_world, fresh_settings
@@ -73,6 +76,12 @@ async def test_a_missing_table_is_unavailable(embedded_clients: Clients) -> None
         await ledger.find("id-1", "s-1")
     with pytest.raises(Unavailable, match="DynamoDB Query"):
         await ledger.find("id-1")
+    with pytest.raises(Unavailable, match="DynamoDB Query"):
+        await ledger.search(Search(runtimes=("painter",)), 10)
+    with pytest.raises(Unavailable, match="DynamoDB Query"):
+        await ledger.waiting("painter", 10)
+    with pytest.raises(Unavailable, match="DynamoDB DeleteItem"):
+        await ledger.withdraw(TASK)
 
 
 async def test_racing_transitions_never_lose_an_end(world: Ledger) -> None:
@@ -87,12 +96,60 @@ async def test_racing_transitions_never_lose_an_end(world: Ledger) -> None:
     assert reports[5].status is Status.CANCELLED
 
 
+async def test_a_row_that_is_no_report_is_not_found(world: Ledger) -> None:
+    dynamodb = await world.clients.dynamodb()
+    row: dict[str, Any] = {
+        "id": {"S": TASK.id},
+        "submission": {"S": TASK.submission},
+        "settled": {"BOOL": True},
+    }
+    await dynamodb.put_item(TableName=world.ledger.table, Item=row)
+    await world.ledger.tell(Report.of(TASK, Status.COMPLETED))
+
+    assert await world.ledger.find(TASK.id) is None
+    assert await world.ledger.find(TASK.id, TASK.submission) is None
+    assert await world.row() == row
+
+
+async def test_a_claim_is_a_row_that_expires(world: Ledger) -> None:
+    clock = lambda: world.now  # noqa: E731
+    claims = DynamoClaims(clients=world.clients, table=world.ledger.table, clock=clock)
+    await claims.claim("secret/key", "x")
+    dynamodb = await world.clients.dynamodb()
+    (row,) = (await dynamodb.scan(TableName=world.ledger.table))["Items"]
+
+    assert row["expires"] == {"N": str(1_000_000 + DAY)}
+    assert "secret" not in str(row)
+
+
+async def test_a_claim_without_its_table_is_unavailable(embedded_clients: Clients) -> None:
+    claims = DynamoClaims(clients=embedded_clients, table="nothing")
+
+    with pytest.raises(Unavailable, match="DynamoDB PutItem: ResourceNotFoundException"):
+        await claims.claim("key", "value")
+    with pytest.raises(Unavailable, match="DynamoDB UpdateItem: ResourceNotFoundException"):
+        await claims.settle("key")
+    with pytest.raises(Unavailable, match="DynamoDB DeleteItem: ResourceNotFoundException"):
+        await claims.release("key")
+
+
 @pytest.mark.parametrize("reason", [None, "text", {"a": ["é", 1.5, None]}, [True]])
 def test_a_report_survives_its_row(reason: Any) -> None:
-    report = Report.of(TASK, Status.RUNNING, attempt=2).failed(TaskFailed("no", reason=reason))
-    row = {**values(report), "id": {"S": "id-1"}, "submission": {"S": "s-1"}}
+    task = replace(
+        TASK, context={"\ud800": "é"}, callback=Callback(url="\ud800", events=("a", "b"))
+    )
+    running = replace(Report.of(task, Status.RUNNING, attempt=2), key="é", checkpoint="c")
+    report = running.failed(TaskFailed("no", reason=reason))
+    times = {"created": {"N": "1.5"}, "updated": {"N": "2.5"}}
+    row = {**values(report), **times, "id": {"S": "id-1"}, "submission": {"S": "s-1"}}
 
     assert report_of(row) == report
+
+
+def test_the_words_of_a_stranger_are_cut() -> None:
+    call = call_value(Call(event="completed", at=1.0, error="\x00" * 10**6))
+
+    assert len(call["S"]) < 5_000
 
 
 def test_a_huge_failure_fits_into_a_row() -> None:

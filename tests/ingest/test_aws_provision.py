@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ingest.aws.client import Clients
-from ingest.aws.provision import provision
+from ingest.aws.index import INDEX
+from ingest.aws.provision import calls_dead_letters, provision
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue
 from models.errors import SettingsError, Unavailable
@@ -56,6 +57,20 @@ async def test_a_queue_has_dead_letters_and_the_lease(clients: Clients, settings
     assert json.loads(queue["RedrivePolicy"]) == {
         "deadLetterTargetArn": settings.arn("sqs", settings.dead_letters("painter")),
         "maxReceiveCount": 100,
+    }
+    assert dead_letters["MessageRetentionPeriod"] == str(14 * DAY)
+
+
+async def test_calls_have_a_queue_and_dead_letters(clients: Clients, settings: Settings) -> None:
+    await provision(settings, clients)
+    queue = await attributes(clients, settings.callback_calls)
+    dead_letters = await attributes(clients, calls_dead_letters(settings))
+
+    assert queue["VisibilityTimeout"] == "60"
+    assert queue["MessageRetentionPeriod"] == str(14 * DAY)
+    assert json.loads(queue["RedrivePolicy"]) == {
+        "deadLetterTargetArn": settings.arn("sqs", calls_dead_letters(settings)),
+        "maxReceiveCount": 50,
     }
     assert dead_letters["MessageRetentionPeriod"] == str(14 * DAY)
 
@@ -122,6 +137,9 @@ async def test_the_ledger_expires_rows(clients: Clients, settings: Settings) -> 
     table = (await dynamodb.describe_table(TableName=settings.ledger))["Table"]
     expiry = await dynamodb.describe_time_to_live(TableName=settings.ledger)
 
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == INDEX
+    assert index["Projection"] == {"ProjectionType": "ALL"}
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert expiry["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
     assert expiry["TimeToLiveDescription"]["AttributeName"] == "expires"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ingest.aws.client import Clients
-from ingest.aws.sqs import SqsQueue
+from ingest.aws.sqs import SqsQueue, SqsSender
 from models.errors import Unavailable
 from models.ports import Delivery
 from tests.contracts.ports import World, aws_world, fresh_settings
+
+MISSING = r"SQS GetQueueUrl: .*NonExistentQueue|QueueDoesNotExist"
 
 
 @pytest.fixture
@@ -47,10 +49,10 @@ async def test_25_acknowledgements_are_three_calls(world: World, calls: Sequence
 async def test_a_queue_is_looked_up_once(world: World, calls: list[str]) -> None:
     calls.clear()
     for _ in range(2):
-        await world.send("x", {})
-        await world.queue.receive(1)
+        await world.callbacks.publish("x", {})
+        await world.calls.receive(1)
 
-    assert calls.count("GetQueueUrl") == 2 + 1  # two of them are the test's own
+    assert calls.count("GetQueueUrl") == 2  # the sender's and the receiver's
 
 
 async def test_an_old_receipt_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,5 +98,9 @@ async def test_a_reason_is_cut_and_has_no_control_characters(world: World) -> No
 async def test_a_missing_queue_is_unavailable(embedded_clients: Clients) -> None:
     queue = SqsQueue(embedded_clients, name="nothing", dead_letters="nothing")
 
-    with pytest.raises(Unavailable, match=r"SQS GetQueueUrl: .*NonExistentQueue|QueueDoesNotExist"):
+    with pytest.raises(Unavailable, match=MISSING):
         await queue.receive(1)
+    with pytest.raises(Unavailable, match=MISSING):
+        await queue.backlog()
+    with pytest.raises(Unavailable, match=MISSING):
+        await SqsSender(embedded_clients, "nothing").publish("x", {})

@@ -30,11 +30,16 @@ async def test_the_ports_are_those_of_the_settings(embedded_clients: Clients) ->
     await ports.ledger.queue(task)
     await ports.tasks.publish("task", {"runtime": "painter"})
     await ports.results.publish("result", {})
+    await ports.callbacks.publish("call", {})
+    claim = await ports.claims.claim("key", "value")
+    (call,) = await ports.calls.receive(1)
     (delivery,) = await ports.queue("painter").receive(1)
     found = await ports.ledger.find("id-1")
     await ports.close()
 
     assert json.loads(delivery.body)["Message"] == "task"
+    assert call.body == "call"
+    assert claim.new
     assert found is not None
     assert found.status is Status.QUEUED
 

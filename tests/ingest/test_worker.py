@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
+from ingest.tell import Tell
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Delivery
 from models.report import Report, Status
 from models.settings import Tasks
 from models.task import Task
 from models.wire import pointer_to
+from tests.ingest.test_board import following, told
 from tests.ingest.world import OUTPUT, Mute, World, message, until
 
 
@@ -87,6 +89,38 @@ async def test_a_vanished_runtime_gets_another_try_at_once(world: World) -> None
 
     assert told["status"] == "completed"
     assert world.runtime.runs == 2
+
+
+async def test_a_task_that_lost_its_runtime_is_queued_again_for_all_to_see(world: World) -> None:
+    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image")
+    world.runtime.acts = [RuntimeUnavailable("node gone")]
+    world.worker.line = replace(world.worker.line, rules=Tasks(maxAttempts=2))
+    (delivery,) = [
+        Delivery(id="m", receipt="r", body=json.dumps(message()), attributes={"submission": "s1"})
+    ]
+    async with following(world.board) as events:
+        await world.board.watch("front", "s1")
+        with pytest.raises(RuntimeUnavailable):
+            await world.worker.handle(delivery)
+        said = await told(events, 3)
+
+    waiting = await world.ledger.find(task.id)
+    assert [each.status for each in said if isinstance(each, Report)] == ["running", "queued"]
+    assert waiting is not None
+    assert (waiting.status, waiting.attempt) == (Status.QUEUED, 1)
+
+
+async def test_a_start_is_told_to_the_callback_that_asks_for_it(world: World) -> None:
+    await world.publish(callback={"url": "https://x.test/", "events": ["running", "failed"]})
+
+    async with world.working():
+        await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    (call,) = [json.loads(published.message) for published in world.calls.published]
+    assert (call["id"], call["submission"], call["event"]) == ("a", "s1", "running")
+    assert call["url"] == "https://x.test/"
+    assert json.loads(call["notification"])["context"] == {"order": 42}
 
 
 async def test_a_runtime_that_keeps_vanishing_ends_as_failed(world: World) -> None:
@@ -273,7 +307,9 @@ async def test_a_report_that_could_not_be_told_is_told_later_without_a_second_ru
 ) -> None:
     results = Deaf()
     world.results = results
-    world.worker.line = replace(world.worker.line, results=results)
+    world.worker.line = replace(
+        world.worker.line, tell=Tell(results=results, callbacks=world.calls)
+    )
     await world.publish()
 
     async with world.working():
@@ -391,7 +427,9 @@ async def test_a_start_that_cannot_be_told_stops_nothing() -> None:
     world = World(Tasks(leaseSeconds=3, notifyRunning=True))
     results = Deaf()
     world.results = results
-    world.worker.line = replace(world.worker.line, results=results)
+    world.worker.line = replace(
+        world.worker.line, tell=Tell(results=results, callbacks=world.calls)
+    )
     await world.publish()
 
     async with world.working():
@@ -442,7 +480,7 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
     world = World(Tasks(leaseSeconds=3))
     queue = Unreachable(visibility=3)
     world.tasks.subscribe(queue)
-    world.worker.line = replace(world.worker.line, queue=queue)
+    world.worker.queue = queue
     world.runtime.acts = [RuntimeUnavailable("gone"), 1.2]  # not handed back, and not renewed
     await world.publish()
 

@@ -6,8 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ingest.board import Board
+from ingest.cancel import Cancel
 from ingest.envelope import Envelope
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
+from ingest.tell import Tell
 from ingest.worker import Line, Worker
 from models.ports import Runner
 from models.progress import Progress
@@ -28,6 +31,7 @@ class Runtime(Runner):
     def __init__(self) -> None:
         self.acts: list[Exception | float] = [0.0]
         self.started: list[Task] = []
+        self.stopped = 0
 
     @property
     def runs(self) -> int:
@@ -41,7 +45,11 @@ class Runtime(Runner):
             return
         if isinstance(act, Exception):
             raise act
-        await asyncio.sleep(act)
+        try:
+            await asyncio.sleep(act)
+        except asyncio.CancelledError:
+            self.stopped += 1
+            raise
         report = Report.of(task, Status.RUNNING, attempt)
         uri = f"{OUTPUT}/{task.stem}"
         yield report.completed((f"{uri}-1.png",), f"{uri}.out", {"run": act})
@@ -57,20 +65,24 @@ class World:
         self.tasks.subscribe(self.queue)
         self.ledger = MemoryLedger()
         self.objects = MemoryObjects()
+        self.calls = MemoryTopic()
+        self.board = Board()
+        self.tell = Tell(results=self.results, callbacks=self.calls)
+        self.cancel = Cancel(ledger=self.ledger, tell=self.tell, live=self.board)
         self.runtime = Runtime()
         envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)
         line = Line(
-            queue=self.queue,
             envelope=envelope,
             ledger=self.ledger,
             objects=self.objects,
-            results=self.results,
+            tell=self.tell,
+            board=self.board,
             runner=self.runtime,
             kinds=frozenset({Kind.TEXT_TO_IMAGE}),
             output=OUTPUT,
             rules=rules,
         )
-        self.worker = Worker(line, capacity)
+        self.worker = Worker(self.queue, line, capacity)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[asyncio.Task[None]]:

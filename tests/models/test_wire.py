@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
 from models.task import Task, clean_prefix
 from models.wire import Message, pointed_uri, pointer_to, task_of
@@ -15,6 +16,10 @@ from models.wire import Message, pointed_uri, pointer_to, task_of
 def message(**metadata: Any) -> dict[str, Any]:
     whole = {"id": "owl", "tasktype": "text-to-image", "prefix": "birds", "context": {"n": 1}}
     return {"metadata": whole | metadata, "content": {"prompt": "an owl"}}
+
+
+def called(**wanted: Any) -> dict[str, Any]:
+    return message(callback={"url": "https://a.test/"} | wanted)
 
 
 def without(key: str) -> dict[str, Any]:
@@ -68,6 +73,19 @@ def test_a_message_is_a_task_of_the_runtime_that_consumes_it() -> None:
         (message(prefix="\udfff"), "not Unicode"),
         (message(id="o" * 500), "too long"),
         (message(prefix="b" * 1000), "too long"),
+        (message(callback=""), "callback.url is not an http or https URL"),
+        (message(callback="ftp://a.test/"), "callback.url is not an http or https URL"),
+        (message(callback="https://a.test/" + "a" * 2048), "callback.url is not an http"),
+        (message(callback="https://a.test/\ud800"), "callback.url is not Unicode"),
+        (message(callback=7), "callback is neither a URL nor an object"),
+        (message(callback=["https://a.test/"]), "callback is neither a URL nor an object"),
+        (message(callback={}), "callback is neither a URL nor an object"),
+        (message(callback={"url": None}), "callback is neither a URL nor an object"),
+        (called(events=None), "callback.events must be some of running, completed, failed"),
+        (called(events=[]), "callback.events must be some of"),
+        (called(events="completed"), "callback.events must be some of"),
+        (called(events=["queued"]), "callback.events must be some of"),
+        (called(events=[["failed"]]), "callback.events must be some of"),
         (pointer_to("s3://outputs/payloads/1.json"), "the message is not an object"),
     ],
 )
@@ -116,6 +134,22 @@ def test_content_may_be_null() -> None:
     assert read({"metadata": {"id": "owl"}, "content": None}).content is None
 
 
+@pytest.mark.parametrize("body", [message(), message(callback=None)])
+def test_a_callback_may_be_left_out(body: Any) -> None:
+    assert read(body).callback is None
+
+
+@pytest.mark.parametrize("body", [message(callback="https://a.test/"), called()])
+def test_a_callback_is_told_each_end_where_no_events_are_named(body: Any) -> None:
+    assert read(body).callback == Callback(url="https://a.test/", events=ENDS)
+
+
+def test_a_callback_is_told_the_events_it_names_each_once() -> None:
+    callback = read(called(events=["failed", "running", "failed"], later="ignored")).callback
+
+    assert callback == Callback(url="https://a.test/", events=("failed", "running"))
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -124,6 +158,30 @@ json_values = st.recursive(
 metadata = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("id", "prefix", "tasktype", "context"), json_values)
 )
+
+
+callbacks = st.builds(
+    lambda url, rest: {"url": url} | rest,
+    st.builds("http://{}".format, st.text(st.characters())) | json_values,
+    st.fixed_dictionaries(
+        {}, optional={"events": st.lists(st.sampled_from(EVENTS) | json_values) | json_values}
+    ),
+)
+
+
+@given(callbacks | callbacks.map(lambda callback: callback["url"]) | json_values)
+def test_any_json_is_a_callback_or_told_to_be_none(given_callback: Any) -> None:
+    try:
+        callback = read(message(callback=given_callback)).callback
+    except InvalidTask:
+        return
+
+    if callback is None:
+        assert given_callback is None
+        return
+    assert callback.url.encode().startswith((b"http://", b"https://"))
+    assert set(callback.events) <= set(EVENTS)
+    assert len(callback.events) == len(set(callback.events)) > 0
 
 
 @given(json_values | st.builds(lambda m: {"metadata": m, "content": 1}, metadata))

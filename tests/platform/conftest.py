@@ -28,7 +28,16 @@ SETTINGS: Mapping[str, Any] = {
         },
         {"name": "dynruntime", "type": "fake", "gpus": 0, "cpus": 0.2},
         {"name": "comfy", "type": "fake", "gpus": 0, "cpus": 0.2, "options": {"gpuMs": 2000}},
+        {
+            "name": "slow",
+            "type": "fake",
+            "gpus": 0,
+            "cpus": 0.2,
+            "options": {"gpuMs": 60_000, "steps": 600, "previewEvery": 5},
+        },
     ],
+    "ingress": {"replicas": 2},
+    "inputs": {"allowHosts": ["127.0.0.1"]},
 }
 
 

@@ -123,7 +123,7 @@ def test_the_dashboard_shows_the_application_to_those_with_the_token(up: Watched
 
     assert refused.status_code == 401
     deployments = shown["applications"]["atelier"]["deployments"]
-    assert set(deployments) == {"Ingress", "Ingest", "sdruntime", "dynruntime", "comfy"}
+    assert set(deployments) == {"Ingress", "Ingest", "sdruntime", "dynruntime", "comfy", "slow"}
     assert {one["status"] for one in deployments.values()} == {"HEALTHY"}
 
 
@@ -131,7 +131,7 @@ def test_a_killed_runtime_loses_no_task(up: Watched) -> None:
     up.submit(message("survivor", runtime="comfy"))
     until(lambda: _busy(up, "comfy"))
 
-    os.kill(_replica(up, "comfy"), signal.SIGKILL)
+    os.kill(replica(up, "comfy"), signal.SIGKILL)
 
     assert up.wait("survivor")["status"] == "completed"
 
@@ -140,7 +140,7 @@ def test_a_killed_ingest_is_replaced_and_loses_no_task(up: Watched) -> None:
     up.submit(message("orphan", runtime="comfy"))
     until(lambda: _busy(up, "comfy"))
 
-    os.kill(_replica(up, "Ingest"), signal.SIGKILL)
+    os.kill(replica(up, "Ingest"), signal.SIGKILL)
 
     assert up.wait("orphan", seconds=90)["status"] == "completed"
 
@@ -160,7 +160,7 @@ def _busy(up: Watched, runtime: str) -> bool:
     return int(got["Attributes"][name]) > 0
 
 
-def _replica(up: Watched, deployment: str) -> int:
+def replica(up: Watched, deployment: str) -> int:
     """The process of a deployment's one replica."""
     name = f"ServeReplica:atelier:{deployment}"
     found = (p for p in psutil.Process(up.pid).children(recursive=True) if name in _title(p))

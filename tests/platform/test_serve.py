@@ -70,6 +70,8 @@ def served(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Served]:
         "results_topic": settings.arn("sns", settings.results_topic),
         "output_bucket": settings.output_bucket,
     }
+    # A shell that starts us in the background lets us, and those whom we start, ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     said = tmp_path / "said"
     command = [SERVE, "run", str(config(tmp_path, port))]
     with (
@@ -78,9 +80,12 @@ def served(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Served]:
             command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
         ) as process,
     ):
-        yield Served(Local(address), said, environment)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        try:
+            yield Served(Local(address), said, environment)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.ray

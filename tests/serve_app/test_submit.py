@@ -34,7 +34,7 @@ class ClosedObjects(MemoryObjects):
 
 class ClosedLedger(MemoryLedger):
     @override
-    async def queue(self, task: Task) -> None:
+    async def queue(self, task: Task, key: str | None = None) -> None:
         raise Unavailable
 
     @override

@@ -1,0 +1,61 @@
+"""The client of the platform: `Client`, and `AsyncClient` for an event loop."""
+
+from atelier.blocking import Client
+from atelier.client import LOCAL, AsyncClient, TaskRef
+from atelier.errors import (
+    AtelierError,
+    Misaddressed,
+    Misused,
+    NotFound,
+    Refused,
+    TimedOut,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
+from atelier.events import Event
+from atelier.files import picture
+from models.native import (
+    ArtifactView,
+    CallbackRequest,
+    CheckpointView,
+    PreviewEvent,
+    ProblemView,
+    ProgressView,
+    RuntimeView,
+    StatusEvent,
+    TaskRequest,
+    TaskView,
+)
+from models.report import Status
+from models.task import Kind
+
+__all__ = [
+    "LOCAL",
+    "ArtifactView",
+    "AsyncClient",
+    "AtelierError",
+    "CallbackRequest",
+    "CheckpointView",
+    "Client",
+    "Event",
+    "Kind",
+    "Misaddressed",
+    "Misused",
+    "NotFound",
+    "PreviewEvent",
+    "ProblemView",
+    "ProgressView",
+    "Refused",
+    "RuntimeView",
+    "Status",
+    "StatusEvent",
+    "TaskRef",
+    "TaskRequest",
+    "TaskView",
+    "TimedOut",
+    "Unauthorized",
+    "Unavailable",
+    "Unreachable",
+    "picture",
+]

@@ -1,0 +1,111 @@
+"""Calls one platform: where it is, with which key, and how often it is tried."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from atelier.channel import Channel
+from atelier.errors import AtelierError, Misused, Unreachable, error_of, link_error, parsed
+from atelier.tries import Tries
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MOST = 5  # tries
+_RIGHT = frozenset({200, 202, 204})
+_FOUND = frozenset({200})
+
+
+class Caller:
+    """Every call has an end, and is tried again where that may help: here, and nowhere else."""
+
+    def __init__(
+        self, url: str, api_key: str, *, channel: Channel, timeout: float, patience: float
+    ) -> None:
+        self.url = _checked(url)
+        self.channel = channel
+        self.timeout = timeout
+        """Seconds that one try waits for the next byte."""
+        self.patience = patience
+        """Seconds that all tries of one call have."""
+        self._key = _header(api_key)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Request:
+        """What is None among the parameters is left out."""
+        named = {name.encode(): value.encode() for name, value in (headers or {}).items()}
+        return httpx.Request(
+            method,
+            f"{self.url}{path}",
+            params={name: value for name, value in (params or {}).items() if value is not None},
+            content=content,
+            headers={b"x-api-key": self._key, b"user-agent": b"atelier", **named},
+        )
+
+    def tries(self, until: float | None = None, *, most: int = _MOST) -> Tries:
+        """The tries of one call, or of what of a longer one is to end by a time."""
+        end = time.monotonic() + self.patience
+        return Tries(self.channel, most, end if until is None else min(end, until))
+
+    async def call(
+        self, model: type[Model], method: str, path: str, params: Mapping[str, Any] | None = None
+    ) -> Model:
+        """What is answered, in its words."""
+        return parsed(model, await self.ask(self.request(method, path, params=params)))
+
+    async def ask(
+        self,
+        request: httpx.Request,
+        *,
+        right: frozenset[int] = _RIGHT,
+        error: Callable[[httpx.Response], AtelierError] = error_of,
+        stream: bool = False,
+        tries: Tries | None = None,
+    ) -> httpx.Response:
+        """An answer with one of the right statuses.
+
+        Raises:
+            AtelierError: what another means, after as many tries as there are.
+        """
+        tries = tries or self.tries()
+        while True:
+            seconds = max(0.001, min(self.timeout, tries.left))
+            request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
+            try:
+                response = await self.channel.send(request, stream=stream)
+                if response.status_code in right:
+                    return response
+                raise error(response)
+            except Unreachable as exc:
+                await tries.again(exc)
+
+    async def fetch(self, link: httpx.URL) -> bytes:
+        """What lies behind a link to somewhere else, which is not shown the key."""
+        answer = await self.ask(httpx.Request("GET", link), right=_FOUND, error=link_error)
+        return answer.content
+
+
+def _checked(url: str) -> str:
+    """Without slashes at its end; the path of a gateway's stage may be there."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as exc:
+        raise Misused(f"the URL is none: {exc}") from None
+    if parts.scheme not in ("http", "https") or not parts.host or parts.query or parts.userinfo:
+        raise Misused("the URL must be like http://127.0.0.1:8000 or https://host/stage")
+    return url.rstrip("/")
+
+
+def _header(api_key: str) -> bytes:
+    if not api_key.isprintable() or api_key != api_key.strip() or not api_key:
+        raise Misused("the API key is empty, or has blanks or control characters in it")
+    return api_key.encode()

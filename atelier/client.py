@@ -1,0 +1,259 @@
+"""What can be asked of the platform, in an event loop; `atelier.blocking` asks it without one."""
+
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from atelier.caller import Caller
+from atelier.channel import AsyncChannel, Channel
+from atelier.errors import Misused, parsed
+from atelier.events import Event
+from atelier.files import Picture, picture, place, write
+from atelier.watch import Watch
+from models.native import (
+    CallbackRequest,
+    CheckpointList,
+    CheckpointView,
+    RuntimeList,
+    RuntimeView,
+    TaskList,
+    TaskRequest,
+    TaskView,
+)
+from models.report import Status
+from models.task import Kind
+
+LOCAL = "http://127.0.0.1:8000"
+"""Where `atelier up` is."""
+
+TaskRef = str | TaskView
+"""A task by its id, then its newest submission is meant; or as it was told, then that one."""
+
+_PAGE = 100
+_KEY = re.compile("[!-~]{1,255}")
+_LINKED = frozenset({307})
+
+
+class AsyncClient:
+    """A client of one platform.
+
+    ``timeout`` is what one try waits for the next byte, ``patience`` what all tries of one call
+    have, in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str = LOCAL,
+        api_key: str = "local",
+        *,
+        timeout: float = 30,
+        patience: float = 60,
+        channel: Channel | None = None,
+    ) -> None:
+        self._channel = channel or AsyncChannel()
+        self._caller = Caller(
+            url, api_key, channel=self._channel, timeout=timeout, patience=patience
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._channel.close()
+
+    async def submit(
+        self,
+        *,
+        kind: Kind | str,
+        content: Any,
+        runtime: str | None = None,
+        id: str | None = None,  # noqa: A002
+        prefix: str | None = None,
+        context: Any = None,
+        callback: CallbackRequest | str | None = None,
+        idempotency_key: str | None = None,
+    ) -> TaskView:
+        """Send a task; however often that has to be tried, it is sent once.
+
+        With an ``idempotency_key`` of your own this holds for later calls with it, too.
+        """
+        told = {"url": callback} if isinstance(callback, str) else callback
+        given = {"runtime": runtime, "id": id, "prefix": prefix, "context": context}
+        given |= {"kind": kind, "content": content, "callback": told}
+        task = _task({name: value for name, value in given.items() if value is not None})
+        return await self.send(task, idempotency_key=idempotency_key)
+
+    async def send(self, task: TaskRequest, *, idempotency_key: str | None = None) -> TaskView:
+        """Submit a task that is made already."""
+        key = uuid4().hex if idempotency_key is None else idempotency_key
+        if not _KEY.fullmatch(key):
+            raise Misused("idempotency_key: must be 1 to 255 characters of visible ASCII")
+        headers = {"content-type": "application/json", "idempotency-key": key}
+        request = self._caller.request("POST", "/v1/tasks", content=_json(task), headers=headers)
+        return parsed(TaskView, await self._caller.ask(request))
+
+    async def text_to_image(
+        self, prompt: str, /, *, runtime: str | None = None, **fields: Any
+    ) -> TaskView:
+        """Submit a prompt, with fields of the SD Web UI such as ``steps`` and ``seed``."""
+        content = {"prompt": prompt, **fields}
+        return await self.submit(kind=Kind.TEXT_TO_IMAGE, content=content, runtime=runtime)
+
+    async def image_to_image(
+        self,
+        prompt: str,
+        image: Picture,
+        /,
+        *,
+        runtime: str | None = None,
+        **fields: Any,
+    ) -> TaskView:
+        """Submit a prompt and a picture: a local file, its bytes, or a link."""
+        images = [await self._channel.call(picture, image)]
+        content = {"prompt": prompt, "init_images": images, **fields}
+        return await self.submit(kind=Kind.IMAGE_TO_IMAGE, content=content, runtime=runtime)
+
+    async def upscale(
+        self,
+        image: Picture,
+        /,
+        *,
+        factor: float,
+        upscaler: str,
+        runtime: str | None = None,
+    ) -> TaskView:
+        """Submit a picture to be enlarged."""
+        image = await self._channel.call(picture, image)
+        content = {"image": image, "upscaling_resize": factor, "upscaler_1": upscaler}
+        return await self.submit(kind=Kind.EXTRA_SINGLE_IMAGE, content=content, runtime=runtime)
+
+    async def get(self, task: TaskRef, *, submission: str | None = None) -> TaskView:
+        """What is known of it now."""
+        return await self._caller.call(TaskView, "GET", *_path(task, submission))
+
+    async def list(
+        self,
+        *,
+        status: Status | str | Sequence[Status | str] = (),
+        runtime: str | Sequence[str] = (),
+        key: str | None = None,
+        since: datetime | float | None = None,
+        until: datetime | float | None = None,
+        limit: int | None = None,
+    ) -> AsyncGenerator[TaskView, None]:
+        """Tasks, the newest first, ``limit`` at most; ``key`` is the name of an API key."""
+        asked: dict[str, Any] = {"status": status, "runtime": runtime, "key": key}
+        asked |= {"since": _seconds(since), "until": _seconds(until)}
+        asked["limit"] = min(_PAGE, _PAGE if limit is None else max(1, limit))
+        found = 0
+        while True:
+            page = await self._caller.call(TaskList, "GET", "/v1/tasks", asked)
+            for task in page.tasks:
+                if found == limit:
+                    return
+                found += 1
+                yield task
+            if page.next is None or found == limit:
+                return
+            asked["cursor"] = page.next
+
+    async def cancel(self, task: TaskRef, *, submission: str | None = None) -> TaskView:
+        """End it; what is told is how it ended, which may have happened before."""
+        return await self._caller.call(TaskView, "DELETE", *_path(task, submission))
+
+    def events(
+        self, task: TaskRef, *, submission: str | None = None, timeout: float = 3600
+    ) -> AsyncGenerator[Event, None]:
+        """What happens to it, until it has ended; the last event is its `TaskView`.
+
+        A connection that breaks is taken up again where it was.
+
+        Raises:
+            TimedOut: it has not ended after so many seconds.
+        """
+        until = time.monotonic() + timeout
+        return Watch(self._caller, *_path(task, submission), until).events()
+
+    async def wait(
+        self,
+        task: TaskRef,
+        timeout: float = 3600,  # noqa: ASYNC109 - the events have it
+        *,
+        submission: str | None = None,
+    ) -> TaskView:
+        """The task when it has ended, however it did.
+
+        Raises:
+            TimedOut: it has not ended after so many seconds.
+        """
+        async with aclosing(self.events(task, submission=submission, timeout=timeout)) as events:
+            return [event async for event in events if isinstance(event, TaskView)][-1]
+
+    async def download(self, task: TaskRef, n: int = 1, *, submission: str | None = None) -> bytes:
+        """An artifact by its place, from 1; 0 is the runtime's whole answer as JSON."""
+        path, params = _path(task, submission)
+        asked = self._caller.request("GET", f"{path}/artifacts/{n}", params=params)
+        answer = await self._caller.ask(asked, right=_LINKED)
+        return await self._caller.fetch(answer.url.join(answer.headers.get("location", "")))
+
+    async def save(
+        self, task: TaskRef, folder: Path | str = ".", *, submission: str | None = None
+    ) -> Sequence[Path]:
+        """Its artifacts as files right in this folder, under their own names."""
+        view = await self.get(task, submission=submission)
+        paths = [place(Path(folder), artifact.uri) for artifact in view.artifacts]
+        for artifact, path in zip(view.artifacts, paths, strict=True):
+            await self._channel.call(write, path, await self.download(view, artifact.n))
+        return paths
+
+    async def runtimes(self) -> Sequence[RuntimeView]:
+        """The configured runtimes, and how they are doing."""
+        return (await self._caller.call(RuntimeList, "GET", "/v1/runtimes")).runtimes
+
+    async def checkpoints(self) -> Sequence[CheckpointView]:
+        """The weights that there are, and which runtimes can load them."""
+        return (await self._caller.call(CheckpointList, "GET", "/v1/checkpoints")).checkpoints
+
+
+def _path(task: TaskRef, submission: str | None) -> tuple[str, Mapping[str, str | None]]:
+    """Where it is, and the parameters that say which submission."""
+    if isinstance(task, TaskView):
+        return _path(task.id, task.submission)
+    return f"/v1/tasks/{quote(task, safe='')}", {"submission": submission}
+
+
+def _task(given: Mapping[str, Any]) -> TaskRequest:
+    try:
+        return TaskRequest.model_validate(given)
+    except ValidationError as exc:
+        raise Misused.of(exc) from None
+
+
+def _json(task: TaskRequest) -> bytes:
+    try:
+        return json.dumps(task.model_dump(exclude_unset=True), allow_nan=False).encode()
+    except (TypeError, ValueError) as exc:
+        raise Misused(f"content, context: {exc}") from None
+
+
+def _seconds(time: datetime | float | None) -> float | None:
+    return time.timestamp() if isinstance(time, datetime) else time

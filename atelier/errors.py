@@ -1,0 +1,169 @@
+"""Every error of the client; the text of each says what to do.
+
+AtelierError
+├── Misused          what was given cannot be sent; nothing was
+├── Refused          the platform said no, and why
+│   ├── Unauthorized
+│   └── NotFound
+├── Unreachable      nothing answered, however often it was tried
+│   └── Unavailable  something answered, but not for now
+├── TimedOut         the deadline passed first
+└── Misaddressed     what answered is not the platform's API
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from models.native import ProblemView
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_IN_PROGRESS = "urn:atelier:idempotency-in-progress"
+_FOREIGN = "about:blank"
+_SERVER = 500
+_TOO_LARGE = 413
+_PASSING = frozenset({429, 502, 503, 504})
+_LONGEST = 300  # characters quoted of what is not ours
+
+
+class AtelierError(Exception):
+    """Something went wrong between here and the platform."""
+
+
+class Misused(AtelierError):
+    """What was given cannot be sent."""
+
+    @classmethod
+    def of(cls, error: ValidationError) -> "Misused":
+        """One line for each wrong field; it does not quote what was given."""
+        wrong = error.errors(include_url=False, include_input=False)
+        return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong))
+
+
+class Refused(AtelierError):
+    """The platform said no."""
+
+    def __init__(self, problem: ProblemView) -> None:
+        wrong = (f"{error.field}: {error.message}" for error in problem.errors)
+        super().__init__("\n".join(wrong) or problem.detail or problem.title)
+        self.problem = problem
+
+
+class Unauthorized(Refused):
+    """The API key is not known there."""
+
+
+class NotFound(Refused):
+    """There is no such task or artifact."""
+
+
+class Unreachable(AtelierError):
+    """Nothing answered."""
+
+    passing = True
+    """Whether another try may find it."""
+    retry_after = 0.0
+    """Seconds that it asked to be left alone."""
+
+    @classmethod
+    def at(cls, url: httpx.URL, why: object) -> "Unreachable":
+        return cls(
+            f"no answer from {shown(url)} ({why});"
+            " is it the right URL, and is the platform up (`atelier up`)?"
+        )
+
+
+class Unavailable(Unreachable):
+    """It answered that it could not answer now."""
+
+    def __init__(self, problem: ProblemView, where: str, retry_after: float = 0) -> None:
+        later = f"; try again in {retry_after:.0f} s" if retry_after else ""
+        super().__init__(f"{where} answers {problem.status}: {problem.detail}{later}")
+        self.problem = problem
+        self.retry_after = retry_after
+        self.passing = problem.status in _PASSING or problem.type == _IN_PROGRESS
+
+
+class TimedOut(AtelierError):
+    """The deadline passed first."""
+
+    def __init__(self) -> None:
+        super().__init__("the task has not ended in time; it goes on, and can be watched again")
+
+
+class Misaddressed(AtelierError):
+    """What answered is not the platform's API."""
+
+    @classmethod
+    def at(cls, url: httpx.URL, why: object) -> "Misaddressed":
+        return cls(f"what answers at {shown(url)} is no atelier with /v1 ({why}); check the URL")
+
+
+def error_of(response: httpx.Response) -> AtelierError:
+    """What an answer that is no success means."""
+    where, problem = shown(response.request.url), _problem_of(response)
+    match problem.status:
+        case 401 | 403:
+            return Unauthorized(_saying(problem, f"the API key is not known at {where}"))
+        case status if status in _PASSING or status >= _SERVER or problem.type == _IN_PROGRESS:
+            return Unavailable(problem, where, _seconds(response))
+        case status if problem.type == _FOREIGN and status != _TOO_LARGE:
+            return Misaddressed.at(response.request.url, f"status {status}")
+        case 404:
+            return NotFound(problem)
+        case _:
+            return Refused(problem)
+
+
+def link_error(response: httpx.Response) -> AtelierError:
+    """What it means where the platform led to: a store that says no has lost it, or its link."""
+    problem, where = _problem_of(response), shown(response.request.url)
+    if problem.status in _PASSING or problem.status >= _SERVER:
+        return Unavailable(problem, where, _seconds(response))
+    gone = f"{where} answers {problem.status}: the artifact is not there any more"
+    return NotFound(_saying(problem, gone))
+
+
+def parsed(model: type[Model], response: httpx.Response) -> Model:
+    """The words in an answer.
+
+    Raises:
+        Misaddressed: they are others.
+    """
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError:
+        raise Misaddressed.at(response.request.url, f"no {model.__name__}") from None
+
+
+def shown(url: httpx.URL) -> str:
+    """Without a password, and without the signature that a presigned one has behind it."""
+    return f"{url.scheme}://{url.netloc.decode()}{url.path}"
+
+
+def _problem_of(response: httpx.Response) -> ProblemView:
+    """In the platform's words, or of a gateway or proxy that has others."""
+    with suppress(ValidationError):
+        return ProblemView.model_validate_json(response.content)
+    status, title = response.status_code, response.reason_phrase
+    detail = response.text.strip()[:_LONGEST] or title
+    return ProblemView(type=_FOREIGN, title=title, status=status, detail=detail)
+
+
+def _saying(problem: ProblemView, detail: str) -> ProblemView:
+    return problem.model_copy(update={"detail": detail})
+
+
+def _seconds(response: httpx.Response) -> float:
+    """What ``Retry-After`` says, in seconds or as a date; 0 where it says nothing."""
+    text = response.headers.get("retry-after", "")
+    with suppress(ValueError):
+        return max(0.0, float(text))
+    with suppress(ValueError):
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    return 0.0

@@ -1,0 +1,41 @@
+"""What happens to a task, as its watcher is told: the words of `models.native`."""
+
+from collections.abc import Mapping
+
+from httpx_sse import ServerSentEvent
+from pydantic import ValidationError
+
+from atelier.errors import Misaddressed
+from models.native import ArtifactView, PreviewEvent, ProgressView, StatusEvent, TaskView
+
+Event = StatusEvent | ProgressView | PreviewEvent | ArtifactView | TaskView
+"""The last one is the ended task's `TaskView`."""
+
+_MODELS: Mapping[str, type[Event]] = {
+    "status": StatusEvent,
+    "progress": ProgressView,
+    "preview": PreviewEvent,
+    "artifact": ArtifactView,
+    "end": TaskView,
+}
+_NAMES = {model: name for name, model in _MODELS.items()}
+
+
+def name_of(event: Event) -> str:
+    """Its name on the wire, such as ``progress``."""
+    return _NAMES[type(event)]
+
+
+def event_of(sent: ServerSentEvent) -> Event | None:
+    """The event in its words; None for one that only a newer platform knows.
+
+    Raises:
+        Misaddressed: its data is something else.
+    """
+    model = _MODELS.get(sent.event)
+    if model is None:
+        return None
+    try:
+        return model.model_validate_json(sent.data)
+    except ValidationError:
+        raise Misaddressed(f"the data of an event {sent.event!r} is no {model.__name__}") from None

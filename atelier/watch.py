@@ -1,0 +1,72 @@
+"""The events of one task, over as many connections as it takes."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from atelier.caller import Caller
+from atelier.errors import TimedOut, Unreachable
+from atelier.events import Event, event_of
+from atelier.tries import Tries
+from models.native import TaskView
+
+_UNCOUNTED = 1_000_000  # tries: what went well before is given up by time alone
+
+
+@dataclass
+class Watch:
+    """Takes up a broken connection where it was."""
+
+    caller: Caller
+    path: str
+    params: Mapping[str, str | None]
+    until: float
+    """By `time.monotonic`."""
+    last: str = field(default="", init=False)
+    """Id of the event that came last."""
+    well: bool = field(default=False, init=False)
+    """Whether the last connection brought something, or stayed for long."""
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """The last one is the ended task."""
+        tries = self.caller.tries(self.until)
+        while True:
+            try:
+                async with aclosing(self._stream(tries)) as stream:
+                    async for event in stream:
+                        yield event
+                        if isinstance(event, TaskView):
+                            return
+                why = Unreachable("the stream of events ends before the task does")
+            except Unreachable as exc:
+                why = exc
+            if time.monotonic() >= self.until:
+                raise TimedOut from why
+            if self.well:
+                self.well = False
+                tries = self.caller.tries(self.until, most=_UNCOUNTED)
+            await tries.again(why)
+
+    async def _stream(self, tries: Tries) -> AsyncGenerator[Event, None]:
+        """What one connection brings."""
+        headers = {"accept": "text/event-stream"}
+        if self.last:
+            headers["last-event-id"] = self.last
+        asked = self.caller.request(
+            "GET", f"{self.path}/events", params=self.params, headers=headers
+        )
+        response = await self.caller.ask(asked, stream=True, tries=tries)
+        if response.status_code == HTTPStatus.NO_CONTENT:  # its end was told
+            yield await self.caller.call(TaskView, "GET", self.path, self.params)
+            return
+        began = time.monotonic()
+        try:
+            async with aclosing(self.caller.channel.events(response, self.until)) as sent:
+                async for one in sent:
+                    self.last, self.well = one.id or self.last, True
+                    if event := event_of(one):
+                        yield event
+        finally:
+            self.well |= time.monotonic() - began > self.caller.timeout

@@ -1,0 +1,51 @@
+"""A function as a command: its options, and how its errors end it.
+
+A parameter whose type is a dataclass stands for an option for each of its fields: so commands share
+options. The first of each command is `Here`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, Concatenate, get_type_hints
+
+import typer
+
+from atelier import AtelierError
+from cli.here import Here
+
+Command = Callable[Concatenate[Here, ...], None]
+
+
+def command(function: Command) -> Callable[..., None]:
+    """The same, as Typer reads it."""
+    hints = get_type_hints(function)
+    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    own = [p for p in signature(function).parameters.values() if p.name not in groups]
+    shared = [option for group in groups.values() for option in _options(group)]
+
+    @wraps(function)
+    def run(**given: Any) -> None:
+        here, *others = [_made(group, given) for group in groups.values()]
+        try:
+            function(here, *others, **given)
+        except BrokenPipeError:  # who read it has enough
+            raise
+        except (AtelierError, OSError) as exc:
+            raise typer.Exit(here.complain(exc)) from None
+
+    run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
+    return run
+
+
+def _options(group: Any) -> Iterator[Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        annotation, default = hints[field.name], field.default
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _made(group: Any, given: dict[str, Any]) -> Any:
+    """The group, of what was given for its options; that is taken out."""
+    return group(**{field.name: given.pop(field.name) for field in fields(group)})

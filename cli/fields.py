@@ -1,0 +1,115 @@
+"""The options of `submit` that say what picture is wanted, by the names of the Web UI's fields."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from atelier import Kind, Misused, TaskRequest, picture
+
+_PLAIN = (
+    "negative_prompt",
+    "steps",
+    "width",
+    "height",
+    "cfg_scale",
+    "sampler_name",
+    "scheduler",
+    "seed",
+    "batch_size",
+    "denoising_strength",
+)
+
+
+def _option(help_: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=help_, metavar=metavar, rich_help_panel="Picture")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fields:
+    """None is what was not given."""
+
+    negative_prompt: Annotated[str | None, _option("What is not to be seen.")] = None
+    steps: Annotated[int | None, _option("Sampling steps.")] = None
+    width: Annotated[int | None, _option("Pixels; else what suits the checkpoint.")] = None
+    height: Annotated[int | None, _option("Pixels.")] = None
+    cfg_scale: Annotated[float | None, _option("How closely the prompt is followed.")] = None
+    sampler_name: Annotated[str | None, _option("Such as 'DPM++ 2M Karras'.")] = None
+    scheduler: Annotated[str | None, _option("The schedule of the noise.")] = None
+    seed: Annotated[int | None, _option("The same seed gives the same picture.")] = None
+    batch_size: Annotated[int | None, _option("Pictures of one task.")] = None
+    denoising_strength: Annotated[
+        float | None, _option("How much of --image is painted anew, 0 to 1.")
+    ] = None
+    checkpoint: Annotated[str | None, _option("The weights; `atelier checkpoints` names them.")] = (
+        None
+    )
+    image: Annotated[
+        str | None, _option("Start from this picture: image-to-image.", metavar="FILE|URL")
+    ] = None
+    mask: Annotated[
+        str | None, _option("Of --image, white is painted anew.", metavar="FILE|URL")
+    ] = None
+    upscale: Annotated[
+        float | None, _option("Enlarge --image instead, so many times.", metavar="FACTOR")
+    ] = None
+    upscaler: Annotated[str | None, _option("Enlarge with this, such as 4x-shapes.")] = None
+    option: Annotated[
+        list[str] | None,
+        _option("Any other field, as JSON if it is some. Repeatable.", metavar="KEY=VALUE"),
+    ] = None
+
+    def onto(self, task: TaskRequest, prompt: str | None) -> TaskRequest:
+        """The task, with these fields set.
+
+        Raises:
+            Misused: they do not go with this task.
+        """
+        kind = self._kind(task.kind)
+        given = {**self._plain(prompt), **self._pictures(kind)}
+        if not (given or self.checkpoint):
+            return task
+        if kind is Kind.PIPELINE or not isinstance(task.content, dict):
+            raise Misused("a ComfyUI graph has no such fields: change them in the graph")
+        content = {**task.content, **given}
+        if self.checkpoint:
+            settings = content.get("override_settings")
+            own = settings if isinstance(settings, dict) else {}
+            content["override_settings"] = {**own, "sd_model_checkpoint": self.checkpoint}
+        return task.model_copy(update={"kind": kind, "content": content})
+
+    def _kind(self, kind: Kind) -> Kind:
+        if kind is not Kind.TEXT_TO_IMAGE:
+            return kind
+        if self.upscale is not None:
+            return Kind.EXTRA_SINGLE_IMAGE
+        return Kind.IMAGE_TO_IMAGE if self.image else kind
+
+    def _plain(self, prompt: str | None) -> dict[str, Any]:
+        named = {name: getattr(self, name) for name in _PLAIN}
+        named |= {"prompt": prompt, "upscaling_resize": self.upscale, "upscaler_1": self.upscaler}
+        known = {name: value for name, value in named.items() if value is not None}
+        return {**dict(map(_assigned, self.option or ())), **known}
+
+    def _pictures(self, kind: Kind) -> dict[str, Any]:
+        given: dict[str, Any] = {"mask": picture(self.mask)} if self.mask else {}
+        if self.image and kind is Kind.EXTRA_SINGLE_IMAGE:
+            given["image"] = picture(self.image)
+        elif self.image:
+            given["init_images"] = [picture(self.image)]
+        return given
+
+
+def _assigned(option: str) -> tuple[str, Any]:
+    name, is_one, value = option.partition("=")
+    if not is_one or not name:
+        raise Misused(f"--option {option}: must be KEY=VALUE")
+    return name, json_or_text(value)
+
+
+def json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,95 @@
+"""What every command that asks a platform is called with: where that is, and how to answer."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated
+
+import typer
+
+from atelier import LOCAL, Client, Misused, Unauthorized
+from cli import profiles
+from cli.exits import code_of
+from cli.out import Out
+
+_PANEL = "Connection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """A platform, and the key to it."""
+
+    url: str
+    api_key: str = field(repr=False)
+    source: str
+    """Where the key is from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """The options of all commands."""
+
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ATELIER_URL",
+            help=f"The platform; else the profile's, else {LOCAL}.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ATELIER_API_KEY",
+            help="Your key; else that of the profile, else 'local'.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = field(default=None, repr=False)
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ATELIER_PROFILE",
+            help="A table of profiles.toml; else 'default', where there is one.",
+            rich_help_panel=_PANEL,
+            autocompletion=profiles.names,
+        ),
+    ] = None
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Answer in JSON, a line for each thing.", rich_help_panel=_PANEL
+        ),
+    ] = False
+
+    @cached_property
+    def out(self) -> Out:
+        return Out(as_json=self.as_json)
+
+    @cached_property
+    def there(self) -> There:
+        """The platform that is meant.
+
+        Raises:
+            Misused: there is no such profile.
+        """
+        known = profiles.read()
+        profile = known.get(self.profile or profiles.DEFAULT)
+        if profile is None and self.profile:
+            there = ", ".join(known) or "none"
+            raise Misused(f"no profile {self.profile!r} in {profiles.path()}; there is: {there}")
+        url = self.url or (profile.url if profile else LOCAL)
+        if self.api_key:
+            return There(url=url, api_key=self.api_key, source="--api-key or ATELIER_API_KEY")
+        # A profile's key is for the profile's URL, and shown to no other.
+        if profile and profile.api_key and url == profile.url:
+            key = profile.api_key.get_secret_value()
+            return There(url=url, api_key=key, source=f"a profile in {profiles.path()}")
+        return There(url=url, api_key="local", source="the default, 'local'")
+
+    def client(self) -> Client:
+        return Client(self.there.url, self.there.api_key)
+
+    def complain(self, error: Exception, of: str = "") -> int:
+        """Say what is wrong, and with which task; the exit code."""
+        hint = f"; the key is from {self.there.source}" if isinstance(error, Unauthorized) else ""
+        self.out.complain(f"{of}{': ' if of else ''}{error}{hint}")
+        return code_of(error)

@@ -1,0 +1,70 @@
+"""How watching looks: to a program, and to a person without a terminal."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from atelier import Event, Status, StatusEvent, TaskView
+from atelier.events import name_of
+from cli.out import Out
+
+
+class Show(ABC):
+    """Told what happens to each of the rows, which are tasks."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    @abstractmethod
+    def take(self, row: int, event: Event) -> None: ...
+
+
+class Nothing(Show):
+    """For those who only wait."""
+
+    def take(self, row: int, event: Event) -> None:
+        pass
+
+
+class Json(Show):
+    """A line of JSON for each event."""
+
+    def __init__(self, out: Out, names: Sequence[str]) -> None:
+        self.out = out
+        self.names = names
+
+    def take(self, row: int, event: Event) -> None:
+        data = event.model_dump(mode="json")
+        self.out.json({"id": self.names[row], "event": name_of(event), "data": data})
+
+
+class Lines(Show):
+    """A line of text for each status."""
+
+    def __init__(self, out: Out, names: Sequence[str]) -> None:
+        self.out = out
+        self.names = names
+
+    def take(self, row: int, event: Event) -> None:
+        if isinstance(event, StatusEvent | TaskView):
+            self.out.note(f"{self.names[row]}: {state(event)}")
+
+
+def state(event: StatusEvent | TaskView) -> str:
+    """In a few words."""
+    match event:
+        case TaskView(status=Status.COMPLETED):
+            return f"completed in {sum(event.seconds.values()):.1f} s"
+        case StatusEvent(status=Status.QUEUED, position=int(position)):
+            return f"queued behind {position}"
+        case _:
+            return event.status.value

@@ -1,0 +1,181 @@
+"""`atelier submit`: tasks from options, from a file, or from both."""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from atelier import Client, Kind, Misused, TaskRequest, TaskView
+from cli.fields import Fields, json_or_text
+from cli.follow import Follow
+from cli.here import Here
+from cli.out import Out
+from cli.payload import Payload, payload
+
+
+def _option(help_: str, *names: str, panel: str = "Task", **more: Any) -> Any:
+    return typer.Option(*names, help=help_, rich_help_panel=panel, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """The options that say whose task it is and where it goes; they win over a file."""
+
+    runtime: Annotated[str | None, _option("Else the first that can do it.")] = None
+    id: Annotated[str | None, _option("Your name for it; else one is made.")] = None
+    prefix: Annotated[str | None, _option("Folder in the output bucket.")] = None
+    callback: Annotated[str | None, _option("Is told the end by a signed POST.", metavar="URL")] = (
+        None
+    )
+    context: Annotated[
+        str | None, _option("Is echoed in the notification.", metavar="JSON|TEXT")
+    ] = None
+    count: Annotated[int, _option("So many tasks; a seed counts up.", min=1)] = 1
+
+    def onto(self, task: TaskRequest) -> TaskRequest:
+        """The task, sent like this."""
+        given: dict[str, Any] = {"runtime": self.runtime, "id": self.id, "prefix": self.prefix}
+        given |= {
+            "callback": {"url": self.callback} if self.callback else None,
+            "context": None if self.context is None else json_or_text(self.context),
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        try:
+            return TaskRequest.model_validate({**task.model_dump(exclude_unset=True), **known})
+        except ValidationError as exc:
+            raise Misused.of(exc) from None
+
+    def copies(self, task: TaskRequest) -> Iterator[TaskRequest]:
+        """As many as are wanted, told apart by their ids and seeds."""
+        if self.count == 1:
+            yield task
+            return
+        for n in range(self.count):
+            yield _nth(task, n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class After:
+    """The options of what comes then."""
+
+    wait: Annotated[bool, _option("Until all have ended.", "--wait", panel="Afterwards")] = False
+    watch: Annotated[
+        bool,
+        _option(
+            "Wait, show progress and previews, save the pictures.", "--watch", panel="Afterwards"
+        ),
+    ] = False
+    save: Annotated[
+        Path | None,
+        _option(
+            "Wait, save the pictures there; else --watch saves them here.",
+            metavar="DIR",
+            panel="Afterwards",
+        ),
+    ] = None
+    timeout: Annotated[float, _option("The longest wait, in seconds.", panel="Afterwards")] = 3600
+
+    def follow(self, here: Here) -> Follow | None:
+        """How the tasks are seen to their ends, if they are."""
+        if not (self.wait or self.watch or self.save):
+            return None
+        # A program that reads the events is left no files that it did not ask for.
+        folder = Path() if self.watch and not here.as_json else None
+        return Follow(here=here, watch=self.watch, save=self.save or folder, timeout=self.timeout)
+
+
+def submit(
+    here: Here,
+    fields: Fields,
+    address: Address,
+    after: After,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT|FILE.json", help="What is to be seen.")
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A payload of any dialect; '-' is standard input.", allow_dash=True),
+    ] = None,
+) -> None:
+    """Submit a task, and print its id.
+
+    atelier submit "a red circle on a blue background" --steps 12 --watch --save pictures
+
+    atelier submit "a yellow star" --image circle.png --denoising-strength 0.9 --wait
+
+    atelier submit --image circle.png --upscale 4 --upscaler 4x-shapes --save .
+
+    atelier submit workflow_api.json --runtime comfy --count 3
+    """
+    if prompt and prompt.lower().endswith(".json") and file is None:
+        file, prompt = Path(prompt), None
+    given = _read(file) if file else Payload(task=_bare(fields, prompt))
+    task = address.onto(fields.onto(given.task, prompt))
+    follow = after.follow(here)
+    sent: list[TaskView] = []
+    with here.client() as client:
+        task = _routed(task, given.checkpoint, client)
+        for copy in address.copies(task):
+            sent.append(client.send(copy))
+            _tell(here.out, sent[-1], followed=bool(follow))
+    if follow:
+        follow(sent)
+
+
+def _bare(fields: Fields, prompt: str | None) -> TaskRequest:
+    """The task that the options are put onto where there is no file.
+
+    Raises:
+        Misused: they ask for no picture.
+    """
+    if fields.upscale is not None and not fields.image:
+        raise Misused("--upscale needs --image")
+    if fields.upscale is None and prompt is None:
+        raise Misused("give a PROMPT, a FILE.json, or --image with --upscale")
+    return TaskRequest(kind=Kind.TEXT_TO_IMAGE, content={})
+
+
+def _read(file: Path) -> Payload:
+    try:
+        return payload(sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig"))
+    except (OSError, ValueError) as exc:
+        raise Misused(f"{file}: {getattr(exc, 'strerror', None) or exc}") from None
+    except Misused as exc:
+        raise Misused(f"{file}: {exc}") from None
+
+
+def _routed(task: TaskRequest, checkpoint: str | None, client: Client) -> TaskRequest:
+    """Sent to the runtime of its checkpoint, as ``/v1alpha1`` does it."""
+    if checkpoint is None or task.runtime:
+        return task
+    name = re.sub(r" \[[0-9a-fA-F]+\]$", "", checkpoint)  # a title has the file's hash behind it
+    able = [r for r in client.runtimes() if r.dynamic or r.checkpoint == name]
+    if not able:
+        raise Misused(f"no runtime has the checkpoint {checkpoint!r}: name one with --runtime")
+    chosen = min(able, key=lambda runtime: runtime.checkpoint != name)  # its own before any other
+    return task.model_copy(update={"runtime": chosen.name})
+
+
+def _nth(task: TaskRequest, n: int) -> TaskRequest:
+    """One of several, told apart by id and seed."""
+    update: dict[str, Any] = {"id": f"{task.id}-{n + 1}"} if task.id else {}
+    match task.content:
+        case {"seed": int(seed)} if seed >= 0:  # -1 asks for another each time
+            update["content"] = {**task.content, "seed": seed + n}
+    return task.model_copy(update=update)
+
+
+def _tell(out: Out, task: TaskView, *, followed: bool) -> None:
+    if followed:
+        out.note(f"{task.id}: sent to {task.runtime}")
+    elif out.as_json:
+        out.json(task)
+    else:
+        out.line(task.id)
+        out.note(f"sent to {task.runtime}; see it with: atelier watch {task.id}")

@@ -1,0 +1,169 @@
+"""`atelier get`, `list`, `cancel`, `watch`, `save`: tasks that were sent."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atelier import AtelierError, Client, Misused, Status, TaskView
+from cli.exits import OK
+from cli.follow import Follow
+from cli.here import Here
+from cli.when import age, moment
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Its id.", show_default=False)]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Their ids.", show_default=False)]
+Submission = Annotated[str | None, typer.Option(help="Which sending of that id; else the newest.")]
+
+
+def get(here: Here, id: Id, submission: Submission = None) -> None:  # noqa: A002
+    """Say what is known of a task.
+
+    atelier get robot
+
+    atelier get robot --json | jq -r .status
+    """
+    with here.client() as client:
+        task = client.get(id, submission=submission)
+    if here.out.as_json:
+        here.out.json(task)
+    else:
+        here.out.pairs(_known(task))
+
+
+def list_(
+    here: Here,
+    *,
+    status: Annotated[list[Status] | None, typer.Option(help="Repeatable.")] = None,
+    runtime: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
+    key: Annotated[str | None, typer.Option(help="Sent with the API key of this name.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Made after: 90m, 2h, 7d ago, or an ISO date.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Made before.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+) -> None:
+    """List tasks, the newest first.
+
+    atelier list --status failed --since 2h
+
+    atelier list --runtime sdruntime --limit 1000 --json | jq -r .id
+    """
+    now = time.time()
+    with here.client() as client:
+        found = client.list(
+            status=status or (),
+            runtime=runtime or (),
+            key=key,
+            since=moment(since, now),
+            until=moment(until, now),
+            limit=limit,
+        )
+        if here.out.as_json:
+            for task in found:
+                here.out.json(task)
+        else:
+            here.out.table(_HEADS, (_row(task, now) for task in found))
+
+
+def cancel(here: Here, ids: Ids, submission: Submission = None) -> None:
+    """End tasks; what has ended before stays as it is.
+
+    atelier cancel robot
+    """
+    _one_of_several(ids, submission)
+    with here.client() as client:
+        raise typer.Exit(max(_cancelled(here, client, id_, submission) for id_ in ids))
+
+
+def watch(
+    here: Here,
+    ids: Ids,
+    submission: Submission = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Then save their pictures there.", metavar="DIR")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="The longest wait, in seconds.")] = 3600,
+) -> None:
+    """Show progress and previews until tasks have ended.
+
+    atelier watch robot
+
+    atelier watch robot --json | jq 'select(.event == "progress") | .data'
+    """
+    _one_of_several(ids, submission)
+    Follow(here=here, watch=True, save=save, timeout=timeout, submission=submission)(ids)
+
+
+def save(
+    here: Here,
+    id: Id,  # noqa: A002
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Made if need be.")] = Path(),
+    submission: Submission = None,
+) -> None:
+    """Save a task's pictures.
+
+    atelier save robot pictures
+    """
+    with here.client() as client:
+        files = client.save(id, folder, submission=submission)
+    if here.out.as_json:
+        here.out.json({"id": id, "files": [str(file) for file in files]})
+        return
+    for file in files:
+        here.out.line(str(file))
+    if not files:
+        here.out.note(f"{id} has made nothing yet")
+
+
+def _cancelled(here: Here, client: Client, id_: str, submission: str | None) -> int:
+    """The exit code."""
+    try:
+        task = client.cancel(id_, submission=submission)
+    except AtelierError as exc:
+        return here.complain(exc, id_)
+    if here.out.as_json:
+        here.out.json(task)
+    else:
+        here.out.line(f"{task.id}: {task.status.value}")
+    return OK
+
+
+_HEADS = ("id", "status", "kind", "runtime", "age")
+
+
+def _row(task: TaskView, now: float) -> tuple[str, ...]:
+    return task.id, task.status.value, task.kind, task.runtime, age(now - task.created)
+
+
+def _known(task: TaskView) -> Mapping[str, object]:
+    """What is worth a line, if it is known."""
+    progress, error = task.progress, task.error
+    return {
+        "id": task.id,
+        "submission": task.submission,
+        "status": task.status.value,
+        "runtime": task.runtime,
+        "kind": task.kind,
+        "attempt": task.attempt or None,
+        "queued behind": task.position,
+        "ends in about": None if task.eta_seconds is None else f"{task.eta_seconds:.0f} s",
+        "progress": f"step {progress.step} of {progress.of}" if progress else None,
+        "took": ", ".join(f"{name} {took:.2f} s" for name, took in task.seconds.items()),
+        "checkpoint": task.checkpoint,
+        "pictures": "\n".join(artifact.uri for artifact in task.artifacts),
+        "answer": task.output.uri if task.output else None,
+        "error": f"{error.kind}: {error.message}" if error else None,
+        "context": json.dumps(task.context) if task.context else None,
+        "made": datetime.fromtimestamp(task.created, UTC).isoformat(" ", "seconds"),
+        "changed": datetime.fromtimestamp(task.updated, UTC).isoformat(" ", "seconds"),
+    }
+
+
+def _one_of_several(ids: Sequence[str], submission: str | None) -> None:
+    if submission and len(ids) > 1:
+        raise Misused("--submission is of one id; give one")

@@ -1,0 +1,78 @@
+"""Claims in DynamoDB: rows of the ledger's table that are no submissions."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from ingest.aws.client import Clients, translated
+from ingest.aws.row import REFUSED, Row, Values, key_of, number, standing
+from models.ports import Claim, Claims
+
+_DAY = 86_400
+_FREE = "attribute_not_exists(#id) OR #expires <= :now"  # an expired row is removed some time later
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamoClaims(Claims):
+    """Each is a row of its own; they have no status, and so no ledger takes one for a report."""
+
+    clients: Clients
+    table: str
+    clock: Callable[[], float] = time.time
+
+    async def claim(self, key: str, value: str) -> Claim:
+        now = self.clock()
+        row: Values = {
+            **_key(key),
+            "value": {"S": value},
+            "at": number(now),
+            "settled": {"BOOL": False},
+            "expires": number(int(now) + _DAY),
+        }
+        dynamodb = await self.clients.dynamodb()
+        with translated("DynamoDB PutItem"):
+            try:
+                await dynamodb.put_item(
+                    TableName=self.table,
+                    Item=row,
+                    ConditionExpression=_FREE,
+                    ExpressionAttributeNames={"#id": "id", "#expires": "expires"},
+                    ExpressionAttributeValues={":now": number(now)},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as exc:
+                return _claim(standing(exc), new=False)
+        return _claim(row, new=True)
+
+    async def settle(self, key: str) -> None:
+        dynamodb = await self.clients.dynamodb()
+        with translated("DynamoDB UpdateItem", REFUSED):
+            await dynamodb.update_item(
+                TableName=self.table,
+                Key=_key(key),
+                UpdateExpression="SET #settled = :settled",
+                ConditionExpression="attribute_exists(#id)",
+                ExpressionAttributeNames={"#id": "id", "#settled": "settled"},
+                ExpressionAttributeValues={":settled": {"BOOL": True}},
+            )
+
+    async def release(self, key: str) -> None:
+        dynamodb = await self.clients.dynamodb()
+        with translated("DynamoDB DeleteItem"):
+            await dynamodb.delete_item(TableName=self.table, Key=_key(key))
+
+
+def _key(key: str) -> Values:
+    return key_of(f"claim/{hashlib.sha256(key.encode()).hexdigest()}", "claim")
+
+
+def _claim(row: Row, *, new: bool) -> Claim:
+    return Claim(
+        value=row["value"]["S"],
+        at=float(row["at"]["N"]),
+        settled=row["settled"]["BOOL"],
+        new=new,
+    )

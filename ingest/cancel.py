@@ -1,0 +1,49 @@
+"""Ends a task that nobody wants any more, wherever it is."""
+
+import json
+import logging
+from dataclasses import dataclass
+
+from ingest.tell import Tell
+from models.errors import Unavailable
+from models.ports import Ledger, Live
+from models.report import Report, Status
+
+log = logging.getLogger("ray.serve.atelier.ingest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """The ledger decides; then what runs is stopped, and it is told by whoever can do it first."""
+
+    ledger: Ledger
+    tell: Tell
+    live: Live
+
+    async def __call__(self, id: str, submission: str) -> Report:  # noqa: A002
+        """The report that stands: cancelled, or how it had ended before.
+
+        Raises:
+            Unavailable: it is not cancelled.
+        """
+        report = await self.ledger.cancel(id, submission)
+        held = await self._stop(report)
+        if report.status is Status.CANCELLED and not (report.told or held):
+            await self._tell(report)
+        return report
+
+    async def _stop(self, report: Report) -> bool:
+        try:
+            return await self.live.stop(report)
+        except Unavailable as exc:  # a worker that has it finds out at its next look at the ledger
+            log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
+            return report.attempt > 0
+
+    async def _tell(self, report: Report) -> None:
+        if report.context is None:
+            return  # who receives it has its context, and tells
+        try:
+            await self.tell(report, json.loads(report.context))
+            await self.ledger.tell(report)
+        except Unavailable as exc:
+            log.warning("cancel_not_told", extra={**report.log_context(), "why": str(exc)})

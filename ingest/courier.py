@@ -1,0 +1,201 @@
+"""Calls to tasks' callbacks: signed, made, noted on the task, and made again after a pause.
+
+The form of a call is that of https://www.standardwebhooks.com. Knows no network: a `Post` does.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+from standardwebhooks import Webhook
+
+from ingest.intake import Intake
+from ingest.lease import lease
+from models.callback import Call
+from models.errors import AtelierError, Unavailable
+from models.ports import Delivery, Ledger, Queue
+from models.settings import Callbacks
+
+log = logging.getLogger("ray.serve.atelier.ingest")
+
+_AT_ONCE = 100
+_EACH = 10  # calls at once to one receiver, so that some that hang leave room for others
+_LONGEST_TURN = 9  # as a power of two, in seconds
+_LONGEST_ERROR = 300
+
+
+class Refused(AtelierError):
+    """The call may not be made; another try would end the same way."""
+
+
+class Post(ABC):
+    """The way to strangers' servers."""
+
+    @abstractmethod
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status that came back. What an error says may be shown to the task's sender.
+
+        Raises:
+            Refused: the URL may not be called.
+            Unavailable: no status came back.
+        """
+
+
+class Wanted(BaseModel):
+    """A call that `ingest.tell` asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    submission: str
+    event: str
+    url: str
+    key: str | None
+    """Name of the API key that the task was sent with."""
+    notification: Mapping[str, Any]
+
+    @property
+    def receiver(self) -> str:
+        """The part of the URL that names a server."""
+        return "/".join(self.url.split("/", 3)[:3])
+
+    @property
+    def name(self) -> str:
+        """The same in every try, and in every copy of the message."""
+        parts = json.dumps([self.id, self.submission, self.event])
+        return f"msg_{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
+
+    def payload(self, at: float) -> str:
+        when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+        told = {"type": f"task.{self.event}", "timestamp": when, "data": self.notification}
+        return json.dumps(told)
+
+    def log_context(self) -> Mapping[str, str]:
+        return {"task": self.id, "submission": self.submission, "event": self.event}
+
+
+class Courier(Intake):
+    """Makes the calls that wait in a queue; how often each was made, the ledger counts."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        ledger: Ledger,
+        post: Post,
+        secret: Callable[[str | None], SecretStr | None],
+        rules: Callbacks,
+        lease_seconds: int = 30,
+        capacity: int = _AT_ONCE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(queue, capacity)
+        self.ledger = ledger
+        self.post = post
+        self.secret = secret
+        """What signs for the API key of this name."""
+        self.rules = rules
+        self.lease_seconds = lease_seconds
+        self.clock = clock
+        self._calling: Counter[str] = Counter()
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Make a call: it is done, given up, or left in the queue to be made again.
+
+        A crash on the way makes it again too, under the same name.
+        """
+        try:
+            wanted = Wanted.model_validate_json(delivery.body)
+            payload = wanted.payload(delivery.sent or self.clock())
+        except ValueError:
+            await self.queue.reject(delivery, reason="the message asks for no call")
+            return
+        if self._calling[wanted.receiver] >= _EACH:
+            await self.queue.extend(delivery, _turn(delivery))
+            return
+        calls, is_final = await self._try(delivery, wanted, payload)
+        await self._settle(delivery, wanted, calls, is_final=is_final)
+
+    async def _try(
+        self, delivery: Delivery, wanted: Wanted, payload: str
+    ) -> tuple[Sequence[Call], bool]:
+        """All calls so far, this one last, and whether it was to be the last."""
+        self._calling[wanted.receiver] += 1
+        try:
+            async with lease(self.queue, delivery, self.lease_seconds):
+                call, is_final = await self._call(wanted, payload)
+                return await self.ledger.note(wanted.id, wanted.submission, call), is_final
+        finally:
+            self._calling -= Counter([wanted.receiver])  # forgets a receiver at zero
+
+    async def _call(self, wanted: Wanted, payload: str) -> tuple[Call, bool]:
+        """The call that was made, and whether it is to be the last."""
+        call = Call(event=wanted.event, at=self.clock())
+        limit = self.rules.timeout_seconds
+        try:
+            headers = self._headers(wanted, payload)
+            async with asyncio.timeout(limit):
+                status = await self.post.post(wanted.url, headers, payload.encode())
+        except TimeoutError:
+            return replace(call, error=f"it took over {limit:g} s"), False
+        except Unavailable as exc:
+            return replace(call, error=str(exc)[:_LONGEST_ERROR]), False
+        except Refused as exc:
+            return replace(call, error=f"refused: {exc}"[:_LONGEST_ERROR]), True
+        return replace(call, status=status, error=_error(status)), status == HTTPStatus.GONE
+
+    def _headers(self, wanted: Wanted, payload: str) -> Mapping[str, str]:
+        secret = self.secret(wanted.key)
+        if secret is None:
+            raise Refused("there is no secret to sign it with; set callbacks.secret")
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        signer = Webhook(secret.get_secret_value())
+        return {
+            "content-type": "application/json",
+            "user-agent": "atelier",
+            "webhook-id": wanted.name,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signer.sign(wanted.name, now, payload),
+        }
+
+    async def _settle(
+        self, delivery: Delivery, wanted: Wanted, calls: Sequence[Call], *, is_final: bool
+    ) -> None:
+        """Acknowledge it, give it up, or leave it for the next try."""
+        made = [call for call in calls if call.event == wanted.event]
+        last, tries = made[-1], len(made)
+        fields = {**wanted.log_context(), "call": tries, "status": last.status}
+        if any(call.error is None for call in made):  # this one, or that of a copy of the message
+            log.info("callback_called", extra=fields)
+            await self.queue.ack(delivery)
+        elif is_final or tries > len(self.rules.retry_seconds):
+            log.warning("callback_given_up", extra={**fields, "why": last.error})
+            await self.queue.reject(delivery, reason=last.error or "")
+        else:
+            log.warning("callback_failed", extra={**fields, "why": last.error})
+            await self.queue.extend(delivery, self.rules.retry_seconds[tries - 1])
+
+
+def _turn(delivery: Delivery) -> int:
+    """Seconds until it asks again for its turn; twice as long each time."""
+    return 1 << min(delivery.attempt, _LONGEST_TURN)
+
+
+def _error(status: int) -> str | None:
+    match status // 100:
+        case 2:
+            return None
+        case 3:
+            return f"it answered {status}; redirects are not followed"
+        case _:
+            return f"it answered {status}"

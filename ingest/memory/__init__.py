@@ -1,0 +1,20 @@
+"""The ports in memory: one process, nothing kept; tests and the edge stand on them.
+
+They behave as the ports on AWS do (the same contract tests run over both), but know no network.
+"""
+
+from ingest.memory.claims import MemoryClaims
+from ingest.memory.ledger import MemoryLedger
+from ingest.memory.objects import MemoryObjects
+from ingest.memory.queue import DeadLetter, MemoryQueue
+from ingest.memory.topic import MemoryTopic, Published
+
+__all__ = [
+    "DeadLetter",
+    "MemoryClaims",
+    "MemoryLedger",
+    "MemoryObjects",
+    "MemoryQueue",
+    "MemoryTopic",
+    "Published",
+]

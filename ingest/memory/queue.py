@@ -1,0 +1,124 @@
+"""A queue in memory, and its dead letters."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+from models.ports import Delivery, Queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """A rejected message."""
+
+    body: str
+    attributes: Mapping[str, str]
+    reason: str
+
+
+class MemoryQueue(Queue):
+    """A queue whose messages come back when their lease has ended."""
+
+    def __init__(
+        self,
+        *,
+        visibility: float = 30,
+        wait: float = 0.05,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.visibility = visibility
+        self.wait = wait
+        self.clock = clock
+        self.dead_letters: list[DeadLetter] = []
+        self._messages: dict[str, _Message] = {}
+        self._changed = asyncio.Condition()
+
+    @property
+    def depth(self) -> int:
+        """Messages that were neither acknowledged nor rejected."""
+        return len(self._messages)
+
+    async def send(self, body: str, attributes: Mapping[str, str] | None = None) -> None:
+        message = _Message(body=body, attributes=dict(attributes or {}))
+        self._messages[message.id] = message
+        await self._tell_receivers()
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.wait), self._changed:
+                while not (visible := self._visible(most)):
+                    await self._until_one_comes_back()
+                return [self._lease(message) for message in visible]
+        return []
+
+    async def extend(self, delivery: Delivery, seconds: int) -> None:
+        if message := self._held(delivery):
+            self._messages[message.id] = replace(message, visible_at=self.clock() + seconds)
+            await self._tell_receivers()
+
+    async def ack(self, delivery: Delivery) -> None:
+        if self._held(delivery):
+            del self._messages[delivery.id]
+
+    async def reject(self, delivery: Delivery, reason: str) -> None:
+        letter = DeadLetter(body=delivery.body, attributes=delivery.attributes, reason=reason)
+        self.dead_letters.append(letter)
+        await self.ack(delivery)
+
+    async def backlog(self) -> int:
+        return len(self._visible(len(self._messages)))
+
+    def _visible(self, most: int) -> "Sequence[_Message]":
+        now = self.clock()
+        return [m for m in self._messages.values() if m.visible_at <= now][:most]
+
+    def _lease(self, message: "_Message") -> Delivery:
+        leased = replace(
+            message,
+            receipt=str(uuid4()),
+            receives=message.receives + 1,
+            visible_at=self.clock() + self.visibility,
+        )
+        self._messages[message.id] = leased
+        return leased.delivery()
+
+    def _held(self, delivery: Delivery) -> "_Message | None":
+        """Its message, unless another receiver holds that now: an old receipt has no effect."""
+        message = self._messages.get(delivery.id)
+        return message if message and message.receipt == delivery.receipt else None
+
+    async def _until_one_comes_back(self) -> None:
+        """Wait for news, or for the first lease to end."""
+        first = min((m.visible_at for m in self._messages.values()), default=None)
+        pause = None if first is None else max(0, first - self.clock())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._changed.wait()
+
+    async def _tell_receivers(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Message:
+    id: str = field(default_factory=lambda: str(uuid4()))
+    body: str
+    attributes: Mapping[str, str]
+    receipt: str = ""
+    receives: int = 0
+    visible_at: float = 0
+    sent: float = field(default_factory=time.time)
+
+    def delivery(self) -> Delivery:
+        return Delivery(
+            id=self.id,
+            receipt=self.receipt,
+            body=self.body,
+            attributes=self.attributes,
+            attempt=self.receives,
+            sent=self.sent,
+        )

@@ -1,0 +1,35 @@
+"""Tells what a task came to: on the results topic, and to its callback's queue."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from models.notification import notification
+from models.ports import Topic
+from models.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tell:
+    """Publishes notifications; who tells twice tells the same."""
+
+    results: Topic
+    callbacks: Topic
+    """Leads to the queue of calls that `ingest.courier` makes."""
+
+    async def __call__(self, report: Report, context: Any) -> None:
+        """Tell everybody.
+
+        Raises:
+            Unavailable: not everybody was told.
+        """
+        await self.results.publish(notification(report, context), {})
+        await self.call(report, context)
+
+    async def call(self, report: Report, context: Any) -> None:
+        """Have the callback alone called, if it wants to know."""
+        if report.callback and report.status in report.callback.events:
+            named = {"id": report.id, "submission": report.submission, "event": report.status}
+            told = json.loads(notification(report, context))
+            call = {"url": report.callback.url, "key": report.key, "notification": told}
+            await self.callbacks.publish(json.dumps(named | call), {})

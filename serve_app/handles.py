@@ -1,0 +1,90 @@
+"""Ingest and the runtimes as others see them, behind Serve's handles: our ports, our errors."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from models.errors import RuntimeUnavailable, TaskError, Unavailable
+from models.event import Event
+from models.ports import Live, Pace, Runner
+from models.progress import Progress
+from models.report import Report
+from models.task import Task
+
+_ANSWER_SECONDS = 5
+
+
+class Replicas(Runner):
+    """A runtime's replicas."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._run = handle.options(method_name="run", stream=True)
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        stream = self._run.remote(task, attempt)
+        try:
+            async for said in stream:
+                yield said
+        except (RayError, RayServeException) as exc:
+            raise RuntimeUnavailable(_why(exc)) from exc
+        finally:
+            stream.cancel()
+
+
+class Ingests(Live):
+    """The one replica of ingest."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+        self._follow = handle.options(method_name="follow", stream=True)
+
+    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        stream = self._follow.remote(follower)
+        try:
+            with _translated():
+                async for events in stream:
+                    yield events
+        finally:
+            stream.cancel()
+
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        found: Sequence[Event] | None = await _answer(
+            self._handle.watch.remote(follower, submission)
+        )
+        return found
+
+    async def unwatch(self, follower: str, submission: str) -> None:
+        await _answer(self._handle.unwatch.remote(follower, submission))
+
+    async def stop(self, report: Report) -> bool:
+        held: bool = await _answer(self._handle.stop.remote(report))
+        return held
+
+    async def paces(self) -> Mapping[str, Pace]:
+        paces: Mapping[str, Pace] = await _answer(self._handle.paces.remote())
+        return paces
+
+
+async def _answer(response: Awaitable[Any]) -> Any:
+    with _translated():
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await response
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (RayError, RayServeException, TimeoutError) as exc:
+        raise Unavailable(f"ingest did not answer: {_why(exc)}") from exc
+
+
+def _why(exc: Exception) -> str:
+    """What failed, without Ray's own text: that carries a traceback with an address."""
+    cause = exc.cause if isinstance(exc, RayTaskError) else exc
+    return str(cause) if isinstance(cause, TaskError) else type(cause).__name__

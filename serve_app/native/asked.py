@@ -1,0 +1,116 @@
+"""The parameters of the native API's operations."""
+
+from datetime import datetime
+from math import isfinite
+from typing import Annotated
+
+from fastapi import Header, Path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from starlette.convertors import Convertor, register_url_convertor
+from typing_extensions import override
+
+from models.native import RuntimeName
+from models.report import Status
+
+MANY = frozenset({"status", "runtime"})
+"""Parameters that may be repeated."""
+
+_LONGEST_ID = 512
+_MOST_RUNTIMES = 20
+_SUBMISSION = r"^[A-Za-z0-9_-]{1,128}$"
+_MOMENT = "must be seconds since 1970, or as 2026-01-31T12:00:00Z (a '+' in it is sent as %2B)"
+_MOMENT_SCHEMA = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "format": "date-time"}]
+}
+
+
+class TaskIdConvertor(Convertor[str]):
+    """A task's id in a path: it may have slashes, but not the ends that mean something there."""
+
+    regex = r"(?:(?!/events$|/artifacts/[^/]*$).)+"
+
+    @override
+    def convert(self, value: str) -> str:
+        return value
+
+    @override
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("task", TaskIdConvertor())
+
+
+def _seconds(given: object) -> float:
+    text = str(given)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _timestamp(text)
+    if not isfinite(seconds) or seconds < 0:
+        raise ValueError(_MOMENT)
+    return seconds
+
+
+def _timestamp(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_MOMENT) from None
+    if moment.tzinfo is None:
+        raise ValueError(_MOMENT)
+    return moment.timestamp()
+
+
+Moment = Annotated[float, BeforeValidator(_seconds), WithJsonSchema(_MOMENT_SCHEMA)]
+TaskId = Annotated[str, Path(max_length=_LONGEST_ID, description="The task's id.")]
+Number = Annotated[int, Path(ge=0, description="Its place, from 1; 0 is the whole answer.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[!-~]{1,255}$",
+        description="Any text of yours; the same request with the same key is done once in a day.",
+    ),
+]
+LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID", description="Id of the last event that was read, to go on there."
+    ),
+]
+
+
+class _Query(BaseModel):
+    # A misspelt parameter is told: without its ?submission= another task might be cancelled.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Nothing(_Query):
+    """No parameters."""
+
+
+class Which(_Query):
+    submission: Annotated[str, Field(pattern=_SUBMISSION)] | None = None
+    """Which sending of this id; the newest if left out."""
+
+
+class Patience(_Query):
+    wait: Annotated[float, Field(ge=0, le=60)] = 0
+    """Seconds to wait for its end before answering."""
+
+
+class Wanted(_Query):
+    status: tuple[Status, ...] = ()
+    """May be repeated."""
+    runtime: Annotated[tuple[RuntimeName, ...], Field(max_length=_MOST_RUNTIMES)] = ()
+    """May be repeated."""
+    key: str | None = None
+    """Name of the API key they were sent with."""
+    since: Moment = 0
+    """Created at or after."""
+    until: Moment | None = None
+    """Created before."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(max_length=4096)] | None = None
+    """``next`` of the page before; the other parameters stay as they were."""

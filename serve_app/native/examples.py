@@ -1,0 +1,113 @@
+"""One task in the words of the native API, for OpenAPI and the documentation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.callback import ENDS
+from models.native import (
+    ArtifactView,
+    CallbackView,
+    CallView,
+    CheckpointList,
+    CheckpointView,
+    RuntimeList,
+    RuntimeView,
+    TaskList,
+    TaskView,
+)
+from models.report import Status
+from models.task import Kind
+
+_SUBMISSION = "6f1c9c0d7d5e4f0bb0d9a3f2c1e8a7b4"
+_URL = "https://atelier.example/v1/tasks/harbour-1"
+_WHICH = f"?submission={_SUBMISSION}"
+_URI = "s3://atelier-outputs/postcards/harbour-1/harbour-1-0dea"
+_LINK = "https://atelier-outputs.s3.amazonaws.com/postcards/harbour-1/harbour-1-0dea"
+
+REQUESTS: Mapping[str, Any] = {
+    "text-to-image": {
+        "value": {
+            "kind": "text-to-image",
+            "content": {"prompt": "a harbour in fog", "steps": 20, "width": 512},
+            "id": "harbour-1",
+            "prefix": "postcards",
+            "context": {"order": 7},
+        }
+    },
+    "called back": {
+        "value": {
+            "kind": "text-to-image",
+            "runtime": "sdruntime",
+            "content": {"prompt": "a harbour in fog"},
+            "callback": {"url": "https://shop.example/told", "events": ["completed", "failed"]},
+        }
+    },
+}
+
+QUEUED = TaskView(
+    id="harbour-1",
+    submission=_SUBMISSION,
+    runtime="sdruntime",
+    kind="text-to-image",
+    status=Status.QUEUED,
+    attempt=0,
+    position=3,
+    eta_seconds=14.0,
+    key="shop",
+    context={"order": 7},
+    created=1795320000.0,
+    updated=1795320000.0,
+    status_url=f"{_URL}{_WHICH}",
+    events_url=f"{_URL}/events{_WHICH}",
+)
+
+COMPLETED = QUEUED.model_copy(
+    update={
+        "status": Status.COMPLETED,
+        "attempt": 1,
+        "position": None,
+        "eta_seconds": None,
+        "seconds": {"inputs": 0.1, "wait": 0.0, "load": 0.0, "run": 3.2, "store": 0.2},
+        "checkpoint": "shapes",
+        "artifacts": (ArtifactView(n=1, uri=f"{_URI}-1.png", url=f"{_LINK}-1.png?X-Amz-…"),),
+        "output": ArtifactView(n=0, uri=f"{_URI}.out", url=f"{_LINK}.out?X-Amz-…"),
+        "callback": CallbackView(
+            url="https://shop.example/told",
+            events=ENDS,
+            calls=(CallView(event="completed", at=1795320006.5, status=204, error=None),),
+        ),
+        "updated": 1795320006.0,
+    }
+)
+
+CANCELLED = QUEUED.model_copy(
+    update={"status": Status.CANCELLED, "position": None, "eta_seconds": None}
+)
+
+LIST = TaskList(tasks=(COMPLETED,), next="WzE3OTUzMjAwMDAuMCwgImhhcmJvdXItMSJd")
+
+RUNTIMES = RuntimeList(
+    runtimes=(
+        RuntimeView(
+            name="sdruntime",
+            type="diffusers",
+            kinds=(Kind.IMAGE_TO_IMAGE, Kind.TEXT_TO_IMAGE),
+            checkpoint="shapes",
+            dynamic=True,
+            loaded=("shapes",),
+            replicas=1,
+            backlog=3,
+            leased=6,
+            running=4,
+            seconds_per_task=3.4,
+        ),
+    )
+)
+
+CHECKPOINTS = CheckpointList(checkpoints=(CheckpointView(name="shapes", runtimes=("sdruntime",)),))
+
+EVENTS = (
+    'event: status\ndata: {"status":"running","attempt":1,"position":null,"eta_seconds":null}\n'
+    "id: 5f0c1a2b.17.1\nretry: 2000\n\n"
+    'event: progress\ndata: {"step":4,"of":20}\nid: 5f0c1a2b.21.1\nretry: 2000\n\n'
+)

@@ -1,0 +1,80 @@
+# No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
+"""What there is: runtimes, checkpoints; and whether the front can do its work."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from models.errors import Unavailable
+from models.native import CheckpointList, CheckpointView, RuntimeList, RuntimeView
+from models.settings import Runtime
+from serve_app.native import Native
+from serve_app.native.asked import Nothing
+from serve_app.native.outlook import Outlook
+
+_DEADLINE = 2.0
+_EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
+
+
+class Offer:
+    """Says what can be asked for, and how it is doing."""
+
+    def __init__(self, native: Native, outlook: Outlook) -> None:
+        self.native = native
+        self.outlook = outlook
+
+    async def runtimes(self, _: Annotated[Nothing, Query()]) -> RuntimeList:
+        """The configured runtimes; what does not answer in time is null."""
+        configured = self.native.settings.models_runtime
+        return RuntimeList(runtimes=tuple(await asyncio.gather(*map(self._runtime, configured))))
+
+    async def checkpoints(self, _: Annotated[Nothing, Query()]) -> CheckpointList:
+        """The checkpoints there are, and the runtimes that can load each."""
+        configured = self.native.settings.models_runtime
+        views = [
+            CheckpointView(name=name, runtimes=tuple(r.name for r in configured if _loads(r, name)))
+            for name in sorted(await self.native.checkpoints())
+        ]
+        return CheckpointList(checkpoints=tuple(views))
+
+    async def ready(self, response: Response) -> dict[str, object]:
+        """Whether tasks can be followed here."""
+        answers = {"ledger": self._ledger_answers(), "ingest": self.native.feed.ready()}
+        found = dict(zip(answers, await asyncio.gather(*answers.values()), strict=True))
+        missing = [name for name, there in found.items() if not there]
+        if missing:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return {"status": "unready", "missing": missing} if missing else {"status": "ready"}
+
+    async def _runtime(self, runtime: Runtime) -> RuntimeView:
+        name = runtime.name
+        pace, backlog = await asyncio.gather(self.outlook.pace(name), self.outlook.backlog(name))
+        return RuntimeView(
+            name=name,
+            type=runtime.type,
+            kinds=tuple(sorted(self.native.kinds(name))),
+            checkpoint=runtime.model_filename,
+            dynamic=runtime.dynamic_model,
+            loaded=pace.checkpoints if pace else (),
+            replicas=runtime.replicas,
+            backlog=backlog,
+            leased=pace.leased if pace else None,
+            running=pace.running if pace else None,
+            seconds_per_task=pace.seconds if pace else None,
+        )
+
+    async def _ledger_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                await self.native.ledger.find("ready", "ready")
+        except (Unavailable, TimeoutError):
+            return False
+        return True
+
+
+def _loads(runtime: Runtime, checkpoint: str) -> bool:
+    own = runtime.model_filename or ""
+    same = own.removesuffix(_EXTENSION) == checkpoint.removesuffix(_EXTENSION)
+    return runtime.dynamic_model or same

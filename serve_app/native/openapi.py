@@ -1,0 +1,113 @@
+"""What OpenAPI says of the native API beyond what FastAPI finds in its operations."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from models.native import (
+    ArtifactView,
+    PreviewEvent,
+    ProblemView,
+    ProgressView,
+    StatusEvent,
+    TaskRequest,
+    TaskView,
+)
+from serve_app.native.examples import EVENTS, REQUESTS
+from serve_app.native.problems import MEDIA_TYPE, Sort
+
+Answers = dict[int | str, dict[str, Any]]
+
+_SCHEMAS = "#/components/schemas/"
+_ALWAYS = (Sort.UNAUTHORIZED, Sort.INVALID, Sort.TOO_MANY, Sort.UNEXPECTED, Sort.UNAVAILABLE)
+_RETRIED = frozenset({Sort.IN_PROGRESS, Sort.TOO_MANY, Sort.UNAVAILABLE})
+_TOLD: Mapping[str, type[BaseModel]] = {
+    "status": StatusEvent,
+    "progress": ProgressView,
+    "preview": PreviewEvent,
+    "artifact": ArtifactView,
+    "end": TaskView,
+}
+
+
+def schemas() -> Mapping[str, Any]:
+    """The schemas that no operation's signature names."""
+    told: list[tuple[type[BaseModel], JsonSchemaMode]] = [(TaskRequest, "validation")]
+    told += [(model, "serialization") for model in _TOLD.values()]
+    told += [(ProblemView, "serialization")]
+    _, found = models_json_schema(told, ref_template=f"{_SCHEMAS}{{model}}")
+    return dict(found["$defs"])
+
+
+def body() -> dict[str, Any]:
+    """The body of a submission, which is read after its key was checked."""
+    content = {"schema": _ref(TaskRequest), "examples": REQUESTS}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def answer(
+    description: str, example: BaseModel, headers: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """An answer in JSON, with an example."""
+    return {
+        "model": type(example),
+        "description": description,
+        "content": {"application/json": {"example": example.model_dump(mode="json")}},
+        "headers": dict(headers or {}),
+    }
+
+
+def header(text: str) -> dict[str, Any]:
+    return {"description": text, "schema": {"type": "string"}}
+
+
+def stream() -> dict[str, Any]:
+    """Server-sent events."""
+    events = [_event(name, model) for name, model in _TOLD.items()]
+    return {
+        "description": "Server-sent events; the stream is closed after `end`.",
+        "content": {"text/event-stream": {"itemSchema": {"oneOf": events}, "example": EVENTS}},
+    }
+
+
+def problems(*sorts: Sort) -> Answers:
+    """The problems that an operation has, with those that all have."""
+    by_status = defaultdict(list)
+    for sort in dict.fromkeys((*sorts, *_ALWAYS)):
+        by_status[int(sort.status)].append(sort)
+    return {status: _problem(found) for status, found in sorted(by_status.items())}
+
+
+def _problem(sorts: Sequence[Sort]) -> dict[str, Any]:
+    examples = {
+        sort.name.lower(): {"value": sort.view("What is wrong, in words.").model_dump(mode="json")}
+        for sort in sorts
+    }
+    told: dict[str, Any] = {
+        "description": "; ".join(sort.title for sort in sorts),
+        "content": {MEDIA_TYPE: {"schema": _ref(ProblemView), "examples": examples}},
+    }
+    if _RETRIED & set(sorts):
+        told["headers"] = {"Retry-After": header("Seconds to wait before trying again.")}
+    return told
+
+
+def _event(name: str, data: type[BaseModel]) -> dict[str, Any]:
+    inside = {"contentMediaType": "application/json", "contentSchema": _ref(data)}
+    return {
+        "type": "object",
+        "required": ["event", "data", "id"],
+        "properties": {
+            "event": {"const": name},
+            "data": {"type": "string", **inside},
+            "id": {"type": "string"},
+            "retry": {"type": "integer"},
+        },
+    }
+
+
+def _ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"{_SCHEMAS}{model.__name__}"}

@@ -1,0 +1,77 @@
+"""How long what is queued has to wait, and how the runtimes are doing; as far as that is known."""
+
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from models.ports import Ledger, Pace
+from models.report import Report, Status
+from models.settings import Settings
+from serve_app.native.feed import Feed
+from serve_app.native.fresh import Fresh
+
+_FARTHEST = 1_000  # what is queued behind so many has no known position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """What is known of a task's place in its queue."""
+
+    position: int | None = None
+    """Tasks before it."""
+    eta_seconds: float | None = None
+    """About how long until it ends."""
+
+
+class Outlook:
+    """Asks the ledger, the queues and ingest every few seconds at most, however many want to know.
+
+    What is not answered in time counts as not known.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        feed: Feed,
+        backlog: Callable[[str], Awaitable[int]],
+    ) -> None:
+        names = [runtime.name for runtime in settings.models_runtime]
+        self._settings = settings
+        self._feed = feed
+        fresh = feed.rhythm.fresh
+        self._paces: Fresh[Mapping[str, Pace]] = Fresh(feed.live.paces, fresh)
+        self._waiting: Mapping[str, Fresh[Sequence[float]]] = {
+            name: Fresh(partial(ledger.waiting, name, _FARTHEST), fresh) for name in names
+        }
+        self._backlogs = {name: Fresh(partial(backlog, name), fresh) for name in names}
+
+    async def wait(self, report: Report) -> Wait:
+        """How long this one has to wait, if it is queued."""
+        waiting = self._waiting.get(report.runtime)
+        if waiting is None or report.status is not Status.QUEUED:
+            return Wait()
+        before = await waiting()
+        if before is None:
+            return Wait()
+        position = bisect_left(before, report.created)
+        if position >= _FARTHEST:
+            return Wait()
+        return Wait(position=position, eta_seconds=await self._eta(report.runtime, position))
+
+    async def pace(self, runtime: str) -> Pace | None:
+        paces = await self._paces()
+        return paces.get(runtime) if paces else None
+
+    async def backlog(self, runtime: str) -> int | None:
+        return await self._backlogs[runtime]()
+
+    async def _eta(self, name: str, position: int) -> float | None:
+        self._feed.start()
+        runtime = self._settings.runtime(name)
+        # Where ingest is not heard, it is not waited for with every task that is asked about.
+        pace = await self.pace(name) if self._feed.connected else None
+        if runtime is None or pace is None or pace.seconds is None:
+            return None
+        return round((position + 1) * pace.seconds / runtime.replicas, 1)

@@ -1,0 +1,103 @@
+"""The problems of the native API, in the form of RFC 9457."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from models.native import FieldError, ProblemView
+from models.part import allowed, path_of
+from serve_app.problems import Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+_CORRECT = "Correct what `errors` names."
+
+
+class Sort(Enum):
+    """A sort of problem: its word, its HTTP status, its title; all are stable."""
+
+    MALFORMED = "malformed-body", 400, "The body is not proper JSON"
+    UNAUTHORIZED = "unauthorized", 401, "A valid API key is needed"
+    NOT_FOUND = "not-found", 404, "There is no such thing"
+    NOT_ALLOWED = "method-not-allowed", 405, "That cannot be done with this"
+    IN_PROGRESS = "idempotency-in-progress", 409, "A request with this key is under way"
+    TOO_LARGE = "too-large", 413, "The task is too large"
+    INVALID = "invalid-request", 422, "The request is not valid"
+    UNKNOWN_RUNTIME = "unknown-runtime", 422, "There is no such runtime"
+    UNSUPPORTED_KIND = "unsupported-kind", 422, "The runtime cannot do this kind of task"
+    UNSIGNED_CALLBACK = "unsigned-callback", 422, "No callback can be signed"
+    KEY_REUSED = "idempotency-key-reused", 422, "The idempotency key was used for another task"
+    TOO_MANY = "too-many-requests", 429, "Too many requests with this API key"
+    UNEXPECTED = "internal-error", 500, "Something went wrong here"
+    UNAVAILABLE = "unavailable", 503, "Not now; try again"
+
+    def __init__(self, word: str, status: int, title: str) -> None:
+        self.type = f"urn:atelier:{word}"
+        self.status = HTTPStatus(status)
+        self.title = title
+
+    def problem(
+        self,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        *,
+        retry_after: float | None = None,
+    ) -> Problem:
+        """The problem, as it is raised and answered."""
+        view = self.view(detail, errors)
+        headers = {} if retry_after is None else {"Retry-After": str(max(1, ceil(retry_after)))}
+        return Problem(self.status, self.type, view.model_dump_json(), MEDIA_TYPE, headers)
+
+    def at(self, field: str, message: str) -> Problem:
+        """The problem with one field of the request."""
+        return self.problem(_CORRECT, [FieldError(field=field, message=message)])
+
+    def view(self, detail: str, errors: Sequence[FieldError] = ()) -> ProblemView:
+        return ProblemView(
+            type=self.type,
+            title=self.title,
+            status=self.status,
+            detail=detail,
+            errors=tuple(errors),
+        )
+
+
+def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None = None) -> Problem:
+    """What pydantic found; ``model`` says which keys are known."""
+    fields = [FieldError(field=path_of(e["loc"]), message=_message(e, model)) for e in errors]
+    return Sort.INVALID.problem(_CORRECT, fields)
+
+
+def routed(exc: HTTPException, methods: Iterable[str]) -> Problem:
+    """The router's own answers (404, 405)."""
+    if exc.status_code == HTTPStatus.NOT_FOUND:
+        return Sort.NOT_FOUND.problem("There is nothing at this path; /openapi.json has them all.")
+    can = ", ".join(sorted(methods))
+    problem = Sort.NOT_ALLOWED.problem(f"This path knows {can}.")
+    problem.headers = {"Allow": can}
+    return problem
+
+
+def unavailable() -> Problem:
+    detail = "A part of the platform does not answer; it may soon."
+    return Sort.UNAVAILABLE.problem(detail, retry_after=2)
+
+
+def unexpected() -> Problem:
+    return Sort.UNEXPECTED.problem("It was logged; trying again may help.")
+
+
+def _message(error: Mapping[str, Any], model: type[BaseModel] | None) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            known = f"; {allowed(error['loc'], model)}" if model else ""
+            return f"unknown key{known}"
+        case "missing":
+            return "is missing"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")

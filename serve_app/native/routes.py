@@ -1,0 +1,114 @@
+"""The native API's operations at their paths, with what OpenAPI says of each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Security
+from starlette.responses import Response
+
+from serve_app.native import Native, examples
+from serve_app.native.gate import Gate
+from serve_app.native.offer import Offer
+from serve_app.native.openapi import answer, body, header, problems, stream
+from serve_app.native.outlook import Outlook
+from serve_app.native.problems import Sort
+from serve_app.native.tasks import Tasks
+
+_REFUSALS = (
+    Sort.MALFORMED,
+    Sort.IN_PROGRESS,
+    Sort.TOO_LARGE,
+    Sort.UNKNOWN_RUNTIME,
+    Sort.UNSUPPORTED_KIND,
+    Sort.UNSIGNED_CALLBACK,
+    Sort.KEY_REUSED,
+)
+_SENT = {
+    "Location": header("The task's URL."),
+    "Idempotency-Replayed": header("`true`: an earlier request with this key has published it."),
+}
+_THERE = {
+    "description": "It is there.",
+    "headers": {"Location": header("Where anyone can get it, for an hour.")},
+}
+
+
+def add_routes(app: FastAPI, native: Native) -> None:
+    """Add the native API to an application.
+
+    The paths behind a task's own come before it: an id may have slashes.
+    """
+    outlook = Outlook(native.settings, native.ledger, native.feed, native.backlog)
+    tasks, offer = Tasks(native, outlook), Offer(native, outlook)
+    gate = Security(Gate(native.keys))
+
+    def add(path: str, does: Callable[..., Any], method: str = "GET", **told: Any) -> None:
+        tag = path.split("/")[1]
+        app.add_api_route(
+            f"/v1{path}", does, methods=[method], tags=[tag], dependencies=[gate], **told
+        )
+
+    add(
+        "/tasks",
+        tasks.submit,
+        "POST",
+        operation_id="submitTask",
+        status_code=202,
+        openapi_extra=body(),
+        responses={
+            200: answer("It has ended within `wait`.", examples.COMPLETED, _SENT),
+            202: answer("It was published.", examples.QUEUED, _SENT),
+            **problems(*_REFUSALS),
+        },
+    )
+    add(
+        "/tasks",
+        tasks.search,
+        operation_id="listTasks",
+        responses={200: answer("A page of them.", examples.LIST), **problems()},
+    )
+    add(
+        "/tasks/{id:task}/events",
+        tasks.events,
+        operation_id="watchTask",
+        response_class=Response,
+        responses={
+            200: stream(),
+            204: {"description": "The client was told all of it."},
+            **problems(Sort.NOT_FOUND),
+        },
+    )
+    add(
+        "/tasks/{id:task}/artifacts/{n}",
+        tasks.artifact,
+        operation_id="getArtifact",
+        response_class=Response,
+        status_code=307,
+        responses={307: _THERE, **problems(Sort.NOT_FOUND)},
+    )
+    add(
+        "/tasks/{id:task}",
+        tasks.find,
+        operation_id="getTask",
+        responses={200: answer("It.", examples.COMPLETED), **problems(Sort.NOT_FOUND)},
+    )
+    add(
+        "/tasks/{id:task}",
+        tasks.cancel,
+        "DELETE",
+        operation_id="cancelTask",
+        responses={200: answer("How it ended.", examples.CANCELLED), **problems(Sort.NOT_FOUND)},
+    )
+    add(
+        "/runtimes",
+        offer.runtimes,
+        operation_id="listRuntimes",
+        responses={200: answer("All of them.", examples.RUNTIMES), **problems()},
+    )
+    add(
+        "/checkpoints",
+        offer.checkpoints,
+        operation_id="listCheckpoints",
+        responses={200: answer("All of them.", examples.CHECKPOINTS), **problems()},
+    )
+    app.add_api_route("/readyz", offer.ready, include_in_schema=False)

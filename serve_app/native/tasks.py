@@ -1,0 +1,195 @@
+# No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
+"""The operations on tasks."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.sse import EventSourceResponse
+from starlette.types import Send
+from typing_extensions import override
+
+from models.errors import Unavailable
+from models.native import TaskList, TaskRequest, TaskView
+from models.ports import Search
+from models.report import Report, Status
+from models.task import Task
+from serve_app.native import Native
+from serve_app.native.asked import (
+    IdempotencyKey,
+    LastEventId,
+    Number,
+    Patience,
+    TaskId,
+    Wanted,
+    Which,
+)
+from serve_app.native.gate import task_request
+from serve_app.native.happenings import end_of, progress_of
+from serve_app.native.once import Once
+from serve_app.native.order import Order, ordered
+from serve_app.native.outlook import Outlook
+from serve_app.native.problems import Sort
+from serve_app.native.telling import Place, Telling
+from serve_app.native.views import Views
+
+log = logging.getLogger("ray.serve.atelier.api")
+
+_UNKNOWN = "No such task is known."
+_NOT_YET = (
+    f"{_UNKNOWN} One that was published by SNS is known once it was received;"
+    " ?submission=<its MessageId> cancels it before that."
+)
+
+
+class Events(EventSourceResponse):
+    """Server-sent events, passed on as they come."""
+
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers)
+        self._events = events
+
+    @override
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(self._events):  # a client that leaves watches no more
+            await super().stream_response(send)
+
+
+class Tasks:
+    """Submits, finds, lists, watches and cancels."""
+
+    def __init__(self, native: Native, outlook: Outlook) -> None:
+        self.native = native
+        self.outlook = outlook
+        self.once = Once(submit=native.submit, claims=native.claims, clock=native.clock)
+
+    async def submit(
+        self,
+        request: Request,
+        response: Response,
+        asked: Annotated[TaskRequest, Depends(task_request)],
+        patience: Annotated[Patience, Query()],
+        key: IdempotencyKey = None,
+    ) -> TaskView:
+        """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
+        native = self.native
+        order = ordered(asked, request.state.holder, native.settings, native.kinds)
+        task, replayed = await self.once(order, key)
+        _note("submission_repeated" if replayed else "submission_accepted", request, task)
+        report = await self._noted(task, order)
+        if patience.wait and (ended := await end_of(native.feed, report, patience.wait)):
+            report, response.status_code = ended, HTTPStatus.OK
+        view = await self._view(request, report)
+        response.headers["Location"] = view.status_url
+        if replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return view
+
+    async def find(
+        self,
+        id: TaskId,  # noqa: A002
+        request: Request,
+        which: Annotated[Which, Query()],
+    ) -> TaskView:
+        """What is known of a task now."""
+        return await self._view(request, await self._report(id, which.submission))
+
+    async def search(self, request: Request, wanted: Annotated[Wanted, Query()]) -> TaskList:
+        """Tasks, the newest first; without their positions and progress."""
+        configured = tuple(runtime.name for runtime in self.native.settings.models_runtime)
+        search = Search(
+            runtimes=tuple(dict.fromkeys(map(str.lower, wanted.runtime))) or configured,
+            statuses=tuple(dict.fromkeys(wanted.status)) or tuple(Status),
+            key=wanted.key,
+            since=wanted.since,
+            until=wanted.until,
+        )
+        try:
+            page = await self.native.ledger.search(search, wanted.limit, wanted.cursor)
+        except ValueError:
+            raise Sort.INVALID.at("cursor", "must be the `next` of the page before") from None
+        views = self._views(request)
+        return TaskList(tasks=tuple([await views.task(r) for r in page.reports]), next=page.next)
+
+    async def cancel(
+        self,
+        id: TaskId,  # noqa: A002
+        request: Request,
+        which: Annotated[Which, Query()],
+    ) -> TaskView:
+        """End a task; what is told is how it ended, which may have happened before."""
+        submission = which.submission or (await self._report(id, None, _NOT_YET)).submission
+        report = await self.native.cancel(id, submission)
+        _note("cancel_asked", request, report)
+        return await self._view(request, report)
+
+    async def events(
+        self,
+        id: TaskId,  # noqa: A002
+        request: Request,
+        which: Annotated[Which, Query()],
+        last: LastEventId = None,
+    ) -> Response:
+        """What happens to a task, first what is known; its end is the last event."""
+        report = await self._report(id, which.submission)
+        place = Place.after(last)
+        if place.is_end_of(report):
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        telling = Telling(report, place, self._views(request), self.outlook)
+        return Events(telling.events(self.native.feed))
+
+    async def artifact(
+        self,
+        id: TaskId,  # noqa: A002
+        n: Number,
+        request: Request,
+        which: Annotated[Which, Query()],
+    ) -> Response:
+        """Where an artifact can be had, for an hour; 0 is the runtime's whole answer."""
+        report = await self._report(id, which.submission)
+        artifact = await self._views(request).artifact(report, n)
+        if artifact is None:
+            raise Sort.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
+        return RedirectResponse(artifact.url)
+
+    async def _report(
+        self,
+        id: str,  # noqa: A002
+        submission: str | None,
+        unknown: str = _UNKNOWN,
+    ) -> Report:
+        report = await self.native.ledger.find(id, submission)
+        if report is None:
+            raise Sort.NOT_FOUND.problem(unknown)
+        return report
+
+    async def _noted(self, task: Task, order: Order) -> Report:
+        """What the ledger says of a task that was just published."""
+        with suppress(Unavailable):  # it is published; what comes of it is noted later
+            if report := await self.native.ledger.find(task.id, task.submission):
+                return report
+        now = self.native.clock()
+        report = Report.of(task, Status.QUEUED)
+        return replace(report, key=order.holder, created=now, updated=now)
+
+    async def _view(self, request: Request, report: Report) -> TaskView:
+        running = report.status is Status.RUNNING
+        return await self._views(request).task(
+            report,
+            await self.outlook.wait(report),
+            await progress_of(self.native.feed, report.submission) if running else None,
+        )
+
+    def _views(self, request: Request) -> Views:
+        return Views(objects=self.native.objects, base=str(request.base_url))
+
+
+def _note(event: str, request: Request, of: Task | Report) -> None:
+    context = {"api": "v1", "holder": request.state.holder, **of.log_context()}
+    log.info(event, extra=context)

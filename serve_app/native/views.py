@@ -1,0 +1,88 @@
+"""Reports in the words of the native API."""
+
+import json
+from dataclasses import asdict, dataclass
+from urllib.parse import quote
+
+from models.native import (
+    ArtifactView,
+    CallbackView,
+    CallView,
+    ErrorView,
+    ProgressView,
+    TaskView,
+)
+from models.ports import Objects
+from models.progress import Progress
+from models.report import Failure, Report
+from serve_app.native.outlook import Wait
+
+_LINK_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Makes views for one client."""
+
+    objects: Objects
+    base: str
+    """Where the client reaches the API; ends with a slash."""
+
+    async def task(
+        self, report: Report, wait: Wait | None = None, progress: Progress | None = None
+    ) -> TaskView:
+        wait = wait or Wait()
+        url = f"{self.base}v1/tasks/{quote(report.id)}"
+        query = f"?submission={quote(report.submission, safe='')}"
+        return TaskView(
+            id=report.id,
+            submission=report.submission,
+            runtime=report.runtime,
+            kind=report.kind,
+            status=report.status,
+            attempt=report.attempt,
+            position=wait.position,
+            eta_seconds=wait.eta_seconds,
+            progress=progress_view(progress) if progress else None,
+            seconds=dict(report.seconds),
+            checkpoint=report.checkpoint,
+            artifacts=await self.artifacts(report),
+            output=await self.artifact(report, 0),
+            error=_error(report.failure) if report.failure else None,
+            key=report.key,
+            context=None if report.context is None else json.loads(report.context),
+            callback=_callback(report),
+            created=report.created,
+            updated=report.updated,
+            status_url=f"{url}{query}",
+            events_url=f"{url}/events{query}",
+        )
+
+    async def artifacts(self, report: Report) -> tuple[ArtifactView, ...]:
+        numbered = enumerate(report.artifacts, 1)
+        return tuple([await self._artifact(n, uri) for n, uri in numbered])
+
+    async def artifact(self, report: Report, n: int) -> ArtifactView | None:
+        """The one of this number; 0 is its output."""
+        if n == 0:
+            return await self._artifact(0, report.output) if report.output else None
+        made = report.artifacts
+        return await self._artifact(n, made[n - 1]) if n <= len(made) else None
+
+    async def _artifact(self, n: int, uri: str) -> ArtifactView:
+        return ArtifactView(n=n, uri=uri, url=await self.objects.link(uri, _LINK_SECONDS))
+
+
+def progress_view(progress: Progress) -> ProgressView:
+    return ProgressView(step=progress.step, of=progress.of)
+
+
+def _error(failure: Failure) -> ErrorView:
+    return ErrorView(kind=failure.kind, message=failure.message, reason=failure.reason)
+
+
+def _callback(report: Report) -> CallbackView | None:
+    if report.callback is None:
+        return None
+    calls = tuple(CallView(**asdict(call)) for call in report.calls)
+    return CallbackView(url=report.callback.url, events=report.callback.events, calls=calls)

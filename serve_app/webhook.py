@@ -1,0 +1,65 @@
+"""Calls to strangers' servers, over the guarded network."""
+
+import ssl
+from collections.abc import Iterable, Mapping
+
+import httpcore
+import httpx
+
+from deployments.guard import Guard, GuardedNetwork, HostNotFound, Resolve, resolve, web_url
+from ingest.courier import Post, Refused
+from models.errors import InputRefused, Unavailable
+
+_AT_ONCE = 100
+_CONNECT_SECONDS = 5  # for one address: the next gets its turn before the call's own deadline
+
+
+class WebPost(Post):
+    """Posts to public addresses only, but for the hosts that are allowed by name."""
+
+    def __init__(
+        self,
+        allow_hosts: Iterable[str] = (),
+        *,
+        resolve: Resolve = resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        # httpcore by itself: no proxy of the environment, no redirects, and no log of whole URLs.
+        # No connection is used again: its server may be closing it while the next call is sent.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls or httpx.create_ssl_context(),
+            max_connections=_AT_ONCE,
+            max_keepalive_connections=0,
+            network_backend=GuardedNetwork(Guard(allow_hosts, resolve)),
+        )
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        try:
+            return await self._status(web_url(url), headers, body)
+        except HostNotFound as exc:
+            raise Unavailable(str(exc)) from exc
+        except InputRefused as exc:
+            raise Refused(str(exc)) from exc
+        except httpcore.ConnectError as exc:  # the system's or OpenSSL's words
+            raise Unavailable(f"it could not be connected to ({exc})") from exc
+        except (
+            httpcore.NetworkError,
+            httpcore.ProtocolError,  # its words may be the answer's
+            httpcore.TimeoutException,
+        ) as exc:
+            raise Unavailable(f"it did not answer properly ({type(exc).__name__})") from exc
+
+    async def _status(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
+        """The status alone: what a stranger adds to it is not read."""
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        named = [(name.encode(), value.encode()) for name, value in headers.items()]
+        async with self._pool.stream(
+            "POST",
+            target,
+            headers=[(b"Host", url.netloc), (b"Connection", b"close"), *named],
+            content=body,
+            extensions={"timeout": {"connect": _CONNECT_SECONDS}},
+        ) as answer:
+            return answer.status

@@ -1,0 +1,281 @@
+"""What goes wrong on the way is tried again, and nothing is done twice."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from atelier import (
+    ArtifactView,
+    AsyncClient,
+    Client,
+    Misaddressed,
+    Misused,
+    Refused,
+    TaskView,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
+from atelier.caller import Caller
+from atelier.channel import AsyncChannel
+from atelier.watch import Watch
+from models.native import ProblemView
+from tests.atelier.conftest import Impatient
+from tests.atelier.there import KEY, Fault, There
+
+ROBOT = {"prompt": "a tin robot"}
+
+
+@pytest.mark.parametrize("status", [0, 429, 502, 503, 504])
+async def test_a_lost_answer_submits_nothing_twice(
+    there: There, hasty: AsyncClient, channel: Impatient, status: int
+) -> None:
+    there.way.faults.append(Fault("/v1/tasks", "POST", times=3, status=status))
+
+    sent = await hasty.submit(kind="text-to-image", content=ROBOT)
+
+    assert there.published == 1
+    assert (await hasty.get(sent.id)).submission == sent.submission
+    assert len({request.headers["idempotency-key"] for request in there.way.asked[:4]}) == 1
+    assert len(channel.slept) == 3
+    assert channel.slept[0] < channel.slept[2] < 8
+
+
+def test_without_an_event_loop_a_lost_answer_submits_nothing_twice(there: There) -> None:
+    there.way.faults.append(Fault("/v1/tasks", "POST"))
+    with Client(there.url, KEY) as client:
+        client.submit(kind="text-to-image", content=ROBOT)
+
+    assert there.published == 1
+
+
+async def test_each_call_is_a_submission_unless_its_key_says_otherwise(
+    there: There, hasty: AsyncClient
+) -> None:
+    for _ in range(2):
+        await hasty.submit(kind="text-to-image", content=ROBOT)
+    first = await hasty.submit(kind="text-to-image", content=ROBOT, idempotency_key="one")
+    again = await hasty.submit(kind="text-to-image", content=ROBOT, idempotency_key="one")
+
+    assert there.published == 3
+    assert first.submission == again.submission
+    with pytest.raises(Refused, match="take a new one") as refused:
+        await hasty.submit(kind="text-to-image", content={}, idempotency_key="one")
+    assert refused.value.problem.type == "urn:atelier:idempotency-key-reused"
+
+
+async def test_a_submission_under_way_is_waited_for(
+    there: There, hasty: AsyncClient, channel: Impatient
+) -> None:
+    problem = ProblemView(
+        type="urn:atelier:idempotency-in-progress", title="", status=409, detail=""
+    )
+    body, headers = problem.model_dump_json(), {"Retry-After": "1"}
+    there.way.faults.append(Fault("/v1/tasks", "POST", status=409, headers=headers, body=body))
+
+    await hasty.submit(kind="text-to-image", content=ROBOT)
+
+    assert 1 < channel.slept[0] < 2
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+async def test_it_comes_back_no_earlier_than_it_was_told(
+    there: There, hasty: AsyncClient, channel: Impatient, *, as_date: bool
+) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    busy = {"Retry-After": date if as_date else "20"}
+    there.way.faults.append(Fault("/v1/runtimes", status=429, headers=busy))
+
+    assert await hasty.runtimes()
+    assert 10 < channel.slept[0] < 22
+
+
+async def test_it_does_not_wait_longer_than_it_has_patience(
+    there: There, hasty: AsyncClient, channel: Impatient
+) -> None:
+    busy = {"Retry-After": "3600"}
+    there.way.faults.append(Fault("/v1/runtimes", status=503, headers=busy))
+
+    with pytest.raises(Unavailable, match=r"answers 503: .*; try again in 3600 s") as busy_:
+        await hasty.runtimes()
+
+    assert busy_.value.retry_after == 3600
+    assert channel.slept == []
+
+
+async def test_tries_are_counted(there: There, hasty: AsyncClient) -> None:
+    there.way.faults.append(Fault("/v1/runtimes", times=100, status=503))
+
+    with pytest.raises(Unavailable, match="answers 503"):
+        await hasty.runtimes()
+
+    assert len(there.way.asked) == 5
+
+
+@pytest.mark.parametrize("status", [500, 501])
+async def test_what_is_broken_is_not_tried_again(
+    there: There, hasty: AsyncClient, status: int
+) -> None:
+    there.way.faults.append(Fault("/v1/runtimes", times=100, status=status))
+
+    with pytest.raises(Unavailable, match=f"answers {status}"):
+        await hasty.runtimes()
+
+    assert len(there.way.asked) == 1
+
+
+async def test_where_nothing_listens_it_is_unreachable(there: There, channel: Impatient) -> None:
+    async with AsyncClient("http://127.0.0.1:1", KEY, channel=channel) as client:
+        with pytest.raises(
+            Unreachable, match=r"no answer from http://127\.0\.0\.1:1/v1.*atelier up"
+        ):
+            await client.runtimes()
+
+    assert len(channel.slept) == 4
+
+
+async def test_a_wrong_key_is_said_at_once(there: There) -> None:
+    async with AsyncClient(there.url, "a key of nobody") as client:
+        with pytest.raises(Unauthorized, match="key is not known") as refused:
+            await client.runtimes()
+
+    assert "nobody" not in str(refused.value)
+    assert len(there.way.asked) == 1
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v1"])
+async def test_another_server_is_told_from_a_missing_task(there: There, path: str) -> None:
+    async with AsyncClient(f"{there.store.url}{path}", KEY) as client:
+        with pytest.raises(Misaddressed, match=r"no atelier with /v1 \(status 404"):
+            await client.get("robot")
+
+
+async def test_a_server_that_answers_all_with_a_page_is_not_believed(
+    there: There, hasty: AsyncClient
+) -> None:
+    there.way.faults.append(Fault("/v1/runtimes", status=200, body="<html>Welcome!</html>"))
+    there.way.faults.append(Fault("/v1/tasks/robot/events", status=200, body="<html>"))
+
+    with pytest.raises(Misaddressed, match="no RuntimeList"):
+        await hasty.runtimes()
+    with pytest.raises(Misaddressed, match="text/event-stream"):
+        await hasty.wait("robot")
+
+
+async def test_an_event_that_only_a_newer_platform_knows_is_left_out(
+    there: There, hasty: AsyncClient
+) -> None:
+    sse = {"content-type": "text/event-stream"}
+    sparkle, wrong = "event: sparkle\ndata: 1\n\n", 'event: progress\ndata: {"step": "far"}\n\n'
+    there.way.faults.append(Fault(".*/events", status=200, headers=sse, body=sparkle + wrong))
+
+    with pytest.raises(Misaddressed, match="data of an event 'progress' is no ProgressView"):
+        await hasty.wait("robot")
+
+
+async def test_the_key_does_not_follow_a_redirect(there: There, hasty: AsyncClient) -> None:
+    away = {"Location": f"{there.store.url}/v1/runtimes"}
+    there.way.faults.append(Fault("/v1/runtimes", status=307, headers=away))
+
+    with pytest.raises(Misaddressed, match="status 307"):
+        await hasty.runtimes()
+
+    assert there.store.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:8000",
+        "ftp://host",
+        "http://",
+        "http://ana:secret@host",
+        "http://h?a=b",
+        "http://host:port",
+    ],
+)
+def test_a_url_must_be_one(url: str) -> None:
+    with pytest.raises(Misused, match="URL") as misused:
+        Client(url, KEY)
+
+    assert "secret" not in str(misused.value)
+
+
+@pytest.mark.parametrize("key", ["", " ", "zebra\n", "zeb\x00ra"])
+def test_a_key_must_be_one(key: str) -> None:
+    with pytest.raises(Misused, match="API key") as misused:
+        Client(api_key=key)
+
+    assert "zeb" not in str(misused.value)
+
+
+async def test_a_key_may_be_in_any_script(there: There) -> None:
+    async with AsyncClient(there.url, "schlüssel") as client:
+        with pytest.raises(Unauthorized):
+            await client.runtimes()
+
+
+async def test_a_stage_may_be_in_the_url(there: There) -> None:
+    async with AsyncClient(f"{there.url}/dev/", KEY) as client:
+        with pytest.raises(Misaddressed):
+            await client.runtimes()
+
+    assert there.way.asked[0].url.path == "/dev/v1/runtimes"
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+async def test_a_stream_that_breaks_is_taken_up_where_it_was(
+    there: There, hasty: AsyncClient, after: int
+) -> None:
+    there.hold()
+    sent = await hasty.submit(kind="text-to-image", content=ROBOT)
+    there.way.faults.append(Fault(".*/events", after=after, times=3))
+    there.go()
+
+    told = [event async for event in hasty.events(sent, timeout=20)]
+
+    made = [event.uri for event in told if isinstance(event, ArtifactView)]
+    ended = [event for event in told if isinstance(event, TaskView)]
+    assert made == [artifact.uri for artifact in (await hasty.get(sent)).artifacts]
+    assert ended == told[-1:]
+    assert len(told) == len({event.model_dump_json() for event in told})
+
+
+async def test_who_watches_outlasts_a_restart(
+    there: There, hasty: AsyncClient, channel: Impatient
+) -> None:
+    there.hold()
+    sent = await hasty.submit(kind="text-to-image", content=ROBOT)
+    there.way.faults.append(Fault(".*/events", after=1))
+    there.way.faults.append(Fault(".*/events", status=503, times=9))
+    there.go()
+
+    assert (await hasty.wait(sent, timeout=20)).status == "completed"
+    assert len(channel.slept) == 10
+
+
+async def test_who_was_told_the_end_is_told_it_again(there: There, hasty: AsyncClient) -> None:
+    sent = await hasty.submit(kind="text-to-image", content=ROBOT)
+    place = f"/v1/tasks/{sent.id}", {"submission": sent.submission}
+    caller = Caller(there.url, KEY, channel=AsyncChannel(), timeout=20, patience=20)
+    first, again = (Watch(caller, *place, time.monotonic() + 20) for _ in range(2))
+    told = [event async for event in first.events()]
+    again.last = first.last
+
+    assert [event async for event in again.events()] == told[-1:]
+    await caller.channel.close()
+
+
+async def test_a_stream_that_stays_away_ends_the_watching(
+    there: There, hasty: AsyncClient, channel: Impatient
+) -> None:
+    there.hold()
+    sent = await hasty.submit(kind="text-to-image", content=ROBOT)
+    there.way.faults.append(Fault(".*/events", status=503, times=1000))
+
+    with pytest.raises(Unavailable):
+        await hasty.wait(sent)
+    there.go()

@@ -1,0 +1,275 @@
+"""The real HTTP API over memory ports, on loopback in a thread; and what goes wrong on the way."""
+
+import asyncio
+import io
+import re
+import threading
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import uvicorn
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import override
+
+from ingest.memory import MemoryClaims, MemoryObjects
+from ingest.worker import Worker
+from models.errors import TaskFailed
+from models.ports import Runner
+from models.progress import Progress
+from models.report import Report, Status
+from models.settings import Settings, Tasks
+from models.task import Kind, Task
+from serve_app.api import api
+from serve_app.auth import Keys
+from serve_app.native import Native
+from serve_app.native.feed import Feed, Rhythm
+from serve_app.submit import Submit
+from tests.ingest.world import OUTPUT, World
+
+KEY = "ana's own key"
+SETTINGS: Mapping[str, Any] = {
+    "stackName": "atelier",
+    "checkpoints": ".",
+    "outputBucketName": "outputs",
+    "modelsRuntime": [
+        {"name": "sdruntime", "type": "fake", "modelFilename": "shapes"},
+        {"name": "anyruntime", "type": "fake", "dynamicModel": True},
+    ],
+    "APIGW": {"throttle": {"rateLimit": 1000, "burstLimit": 1000}},
+    "apiKeys": [{"name": "ana", "key": KEY}, {"name": "bo", "key": "bo's key"}],
+    "callbacks": {"secret": "whsec_" + b64encode(b"s" * 24).decode()},
+}
+
+
+def png(colour: str = "red") -> bytes:
+    body = io.BytesIO()
+    Image.new("RGB", (16, 16), colour).save(body, "PNG")
+    return body.getvalue()
+
+
+class Painter(Runner):
+    """Two steps and as many pictures as ``batch_size``; ``content`` may ask for something else."""
+
+    def __init__(self, objects: MemoryObjects) -> None:
+        self.objects = objects
+        self.started: list[Task] = []
+        self.going = asyncio.Event()
+        self.going.set()
+        """Cleared, a task stays at its first step."""
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        self.started.append(task)
+        yield Progress(step=1, of=2, preview=png("blue"))
+        await self.going.wait()
+        if isinstance(task.content, dict) and "fail" in task.content:
+            raise TaskFailed(task.content["fail"])
+        yield Progress(step=2, of=2)
+        report = Report.of(task, Status.RUNNING, attempt)
+        uris = [f"{OUTPUT}/{task.stem}-{n}.png" for n in range(1, _pictures(task) + 1)]
+        for uri in uris:
+            await self.objects.put(uri, png(), "image/png")
+        await self.objects.put(f"{OUTPUT}/{task.stem}.out", b'{"images": []}', "application/json")
+        yield report.completed(tuple(uris), f"{OUTPUT}/{task.stem}.out", {"run": 0.5})
+
+
+def _pictures(task: Task) -> int:
+    return int(task.content.get("batch_size", 1)) if isinstance(task.content, dict) else 1
+
+
+class Store(MemoryObjects):
+    """Objects that anyone can get over HTTP by a signed link, from a host of its own."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Request] = []
+        self.busy = 0
+        """So many requests are put off."""
+
+    @override
+    async def link(self, uri: str, seconds: int) -> str:
+        return f"{self.url}/{uri.removeprefix('s3://')}?signature=secret"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        self.asked.append(request)
+        body = await self.get(f"s3:/{request.url.path}")
+        answer = Response(status_code=404) if body is None else Response(body)
+        if self.busy:
+            self.busy, answer = self.busy - 1, Response(status_code=503)
+        await answer(scope, receive, send)
+
+
+@dataclass
+class Fault:
+    """What befalls the next requests of a sort; the platform has done what they asked for."""
+
+    path: str = ".*"
+    method: str = "GET"
+    times: int = 1
+    status: int = 0
+    """Answered instead; 0: the connection breaks."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    after: int = 0
+    """So many parts of a stream come through before it breaks off."""
+
+    def answer(self) -> Response:
+        if self.status:
+            return Response(self.body, self.status, self.headers)
+        # More is announced than comes: the server can only close it then.
+        return Response(headers={"content-length": "1", "content-type": "text/event-stream"})
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether it befalls this one."""
+        path, method = scope["path"], scope["method"]
+        if not self.times or not re.fullmatch(self.path, path) or method != self.method:
+            return False
+        self.times -= 1
+        return True
+
+
+class Way:
+    """Between the client and the platform."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.faults: list[Fault] = []
+        self.asked: list[Request] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.append(Request(scope))
+        match next((each for each in self.faults if each.takes(scope)), None):
+            case None:
+                await self.app(scope, receive, send)
+            case Fault(after=0) as fault:
+                if fault.method != "GET":
+                    await self.app(scope, receive, _lost)
+                await fault.answer()(scope, receive, send)
+            case Fault(after=after):
+                with suppress(Exception):
+                    await self.app(scope, receive, _Some(send, after))
+
+
+async def _lost(message: Message) -> None:
+    pass
+
+
+class _Some:
+    """Sends the beginning of a stream."""
+
+    def __init__(self, send: Send, parts: int) -> None:
+        self.send = send
+        self.parts = parts
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            self.parts -= 1
+        if self.parts < 0:
+            raise OSError("cut")
+        await self.send(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """A platform that answers."""
+
+    url: str
+    way: Way
+    world: World
+    painter: Painter
+    store: Store
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def published(self) -> int:
+        """Tasks that were published, ever."""
+        return len(self.world.tasks.published)
+
+    def hold(self) -> None:
+        """Let tasks stay at their first step."""
+        self.loop.call_soon_threadsafe(self.painter.going.clear)
+
+    def go(self) -> None:
+        self.loop.call_soon_threadsafe(self.painter.going.set)
+
+
+@contextmanager
+def running() -> Iterator[There]:
+    """The platform, in a thread of its own."""
+    started: Future[There] = Future()
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_run(started, stop)))
+    thread.start()
+    try:
+        there = started.result(timeout=20)
+        yield there
+        there.go()
+    finally:
+        stop.set()
+        thread.join(timeout=20)
+
+
+async def _run(started: "Future[There]", stop: threading.Event) -> None:
+    store = Store()
+    painter = Painter(store)
+    world = World(Tasks())
+    line = replace(world.worker.line, runner=painter, kinds=frozenset(Kind), objects=store)
+    world.worker = Worker(world.queue, line, capacity=8)
+    native = _native(world, store)
+    way = Way(api(native))
+    async with _served(store) as store.url, _served(way) as url, world.working():
+        loop = asyncio.get_running_loop()
+        started.set_result(
+            There(url=url, way=way, world=world, painter=painter, store=store, loop=loop)
+        )
+        while not stop.is_set():
+            await asyncio.sleep(0.01)
+        await native.feed.close()
+
+
+def _native(world: World, store: Store) -> Native:
+    settings = Settings.read(args=SETTINGS)
+    return Native(
+        settings=settings,
+        submit=Submit(topic=world.tasks, objects=store, ledger=world.ledger, bucket="outputs"),
+        keys=Keys.of(settings),
+        kinds=lambda _: frozenset(Kind),
+        ledger=world.ledger,
+        objects=store,
+        claims=MemoryClaims(),
+        cancel=world.cancel,
+        feed=Feed(world.board, world.ledger, Rhythm(heartbeat=0.05, tick=0.05)),
+        backlog=lambda _: world.queue.backlog(),
+        checkpoints=_checkpoints,
+    )
+
+
+async def _checkpoints() -> list[str]:
+    return ["shapes"]
+
+
+@asynccontextmanager
+async def _served(app: ASGIApp) -> AsyncIterator[str]:
+    """An application on a port of its own; where that is."""
+    config = uvicorn.Config(
+        app, port=0, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        await serving

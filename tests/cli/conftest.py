@@ -1,0 +1,42 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from tests.atelier.there import KEY, There, running
+
+
+class Atelier(Protocol):
+    """The command, as a shell calls it."""
+
+    def __call__(self, *args: str | Path, stdin: str | None = None) -> Result: ...
+
+
+@pytest.fixture
+def there() -> Iterator[There]:
+    with running() as there:
+        yield there
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Atelier:
+    """The command, by a person who has set nothing up."""
+    for name in ("URL", "API_KEY", "PROFILE"):
+        monkeypatch.delenv(f"ATELIER_{name}", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def call(*args: str | Path, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, list(map(str, args)), input=stdin)
+
+    return call
+
+
+@pytest.fixture
+def atelier(bare: Atelier, there: There, monkeypatch: pytest.MonkeyPatch) -> Atelier:
+    """The command, by a person who uses a platform."""
+    monkeypatch.setenv("ATELIER_URL", there.url)
+    monkeypatch.setenv("ATELIER_API_KEY", KEY)
+    return bare

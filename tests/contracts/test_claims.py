@@ -1,0 +1,82 @@
+"""What all claims do, in memory, on the embedded AWS and on moto."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from models.ports import Claim, Claims
+from tests.contracts.ports import Clock, World, skip_on_moto
+
+DAY = 86_400
+MOTO_IS_NOT_ATOMIC = "moto's conditional writes are not atomic between its threads"
+
+
+@pytest.fixture
+def claims(kept: World, clock: Clock) -> Claims:
+    return kept.claims_at(clock)
+
+
+@pytest.fixture
+def key() -> str:
+    """As a client may write it."""
+    return f"{uuid4()}/дом 🏠" + "k" * 3_000
+
+
+async def test_a_key_is_taken_once(claims: Claims, clock: Clock, key: str) -> None:
+    then = clock.now
+    first = await claims.claim(key, "one")
+    clock.now += 5
+    second = await claims.claim(key, "two")
+
+    assert first == Claim(value="one", at=then, settled=False, new=True)
+    assert second == Claim(value="one", at=then, settled=False, new=False)
+
+
+async def test_keys_are_told_apart(claims: Claims, key: str) -> None:
+    await claims.claim(key, "one")
+
+    assert (await claims.claim(f"{key}.", "two")).new
+
+
+async def test_of_racing_claims_exactly_one_is_new(kept: World, claims: Claims, key: str) -> None:
+    skip_on_moto(kept, MOTO_IS_NOT_ATOMIC)
+    got = await asyncio.gather(*(claims.claim(key, str(n)) for n in range(10)))
+
+    assert sum(claim.new for claim in got) == 1
+    assert len({claim.value for claim in got}) == 1
+
+
+async def test_a_settled_claim_says_so(claims: Claims, key: str) -> None:
+    await claims.claim(key, "one")
+    await claims.settle(key)
+    again = await claims.claim(key, "two")
+
+    assert (again.value, again.settled, again.new) == ("one", True, False)
+
+
+async def test_a_released_key_can_be_taken_again(claims: Claims, key: str) -> None:
+    await claims.claim(key, "one")
+    await claims.release(key)
+    await claims.release(key)
+    again = await claims.claim(key, "two")
+
+    assert (again.value, again.settled, again.new) == ("two", False, True)
+
+
+async def test_settling_takes_nothing(claims: Claims, key: str) -> None:
+    await claims.settle(key)
+
+    assert (await claims.claim(key, "one")).new
+
+
+async def test_a_claim_is_gone_after_a_day(claims: Claims, clock: Clock, key: str) -> None:
+    await claims.claim(key, "one")
+    await claims.settle(key)
+    clock.now += DAY - 2
+    old = await claims.claim(key, "two")
+    clock.now += 2
+    new = await claims.claim(key, "three")
+
+    assert (old.value, old.new) == ("one", False)
+    assert (new.value, new.at, new.settled, new.new) == ("three", clock.now, False, True)

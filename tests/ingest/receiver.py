@@ -1,0 +1,85 @@
+"""A receiver of callbacks: a real server on loopback that verifies what it is told."""
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from standardwebhooks import Webhook
+
+from tests.ingest.world import until
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
+LEAK = "what-the-receiver-said"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came in, its signature verified."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    payload: Any
+
+    @property
+    def name(self) -> str:
+        return self.headers["webhook-id"]
+
+
+class Receiver:
+    """Plays its answers one a call, the last again and again: a status, or an event to wait for."""
+
+    def __init__(self, *answers: int | asyncio.Event, secret: str = SECRET) -> None:
+        self.answers = list(answers or [200])
+        self.secret = secret
+        self.told: list[Told] = []
+        self.port = 0
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}/hook"
+
+    async def hear(self, request: Request) -> Response:
+        body = await request.body()
+        payload = Webhook(self.secret).verify(body, dict(request.headers))
+        self.told.append(Told(request.url.path, request.headers, body, payload))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            answer = 200
+        return Response(LEAK, answer, headers={"location": f"http://{self.host}/moved"})
+
+
+@asynccontextmanager
+async def serving(*answers: int | asyncio.Event, secret: str = SECRET) -> AsyncIterator[Receiver]:
+    receiver = Receiver(*answers, secret=secret)
+    app = FastAPI()
+    app.add_api_route("/{path:path}", receiver.hear, methods=["GET", "POST"])
+    async with listening(app) as receiver.port:
+        yield receiver
+
+
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncIterator[int]:
+    """A port of loopback where the app answers."""
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        serves = asyncio.create_task(server.serve(sockets=[listening]))
+        await until(lambda: server.started)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serves

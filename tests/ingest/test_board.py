@@ -1,0 +1,185 @@
+"""What is said of a submission reaches those who watch it, and little of it is kept."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from ingest.board import Board
+from models.event import Event
+from models.progress import Progress
+from models.report import Report, Status
+from models.task import Task
+
+TASK = Task(submission="s1", id="a", runtime="painter", kind="text-to-image")
+RUNNING = Report.of(TASK, Status.RUNNING, 1)
+DONE = RUNNING.completed((), "s3://o/a.out", {"load": 1.0, "run": 3.0})
+
+
+@asynccontextmanager
+async def following(board: Board, name: str = "front") -> AsyncIterator[list[Event]]:
+    """A front that follows; the events it was told so far."""
+    told: list[Event] = []
+    started = asyncio.Event()
+
+    async def follow() -> None:
+        async for events in board.follow(name):
+            told.extend(events)
+            started.set()
+
+    task = asyncio.create_task(follow())
+    await started.wait()
+    try:
+        yield told
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def told(events: list[Event], count: int) -> list[Report | Progress]:
+    async with asyncio.timeout(5):
+        while len(events) < count:
+            await asyncio.sleep(0)
+    return _said(events)
+
+
+def _said(events: Sequence[Event]) -> list[Report | Progress]:
+    return [event.said for event in events]
+
+
+async def test_a_follower_is_told_what_it_watches_and_nothing_else() -> None:
+    board = Board()
+    async with following(board) as events:
+        await board.watch("front", "s1")
+        board.say("s2", RUNNING)
+        board.say("s1", RUNNING)
+        await told(events, 1)
+        await board.unwatch("front", "s1")
+        board.say("s1", DONE)
+        await asyncio.sleep(0)
+
+    assert _said(events) == [RUNNING]
+
+
+async def test_who_comes_late_is_told_what_was_said_with_the_newest_progress_only() -> None:
+    board = Board()
+    with board.holding("painter", "s1"):
+        board.say("s1", RUNNING)
+        for step in range(1, 6):
+            preview = b"picture" if step == 2 else None
+            board.say("s1", Progress(step=step, of=6, preview=preview))
+        async with following(board):
+            known = await board.watch("front", "s1")
+
+    assert known is not None
+    assert _said(known) == [
+        RUNNING,
+        Progress(step=2, of=6, preview=b"picture"),
+        Progress(step=5, of=6),
+    ]
+    assert [event.number for event in known] == [1, 3, 6]
+    assert {event.boot for event in known} == {board.boot}
+
+
+async def test_a_slow_follower_is_told_the_newest_progress() -> None:
+    board = Board()
+    async with following(board) as events:
+        await board.watch("front", "s1")
+        for step in range(1, 100):
+            board.say("s1", Progress(step=step, of=100))
+        said = await told(events, 1)
+
+    assert said == [Progress(step=99, of=100)]
+
+
+async def test_who_does_not_follow_cannot_watch() -> None:
+    board = Board()
+
+    assert await board.watch("front", "s1") is None
+
+
+async def test_a_follower_that_left_is_forgotten_but_not_one_that_came_back() -> None:
+    board = Board()
+    async with following(board), following(board) as again:
+        pass
+    async with following(board) as again:
+        await board.watch("front", "s1")
+        board.say("s1", RUNNING)
+        await told(again, 1)
+
+    assert await board.watch("front", "s1") is None
+
+
+async def test_what_ended_is_kept_for_a_while_without_its_preview_and_then_forgotten() -> None:
+    board = Board()
+    with board.holding("painter", "s1"):
+        board.say("s1", Progress(step=1, of=2, preview=b"picture"))
+        board.say("s1", DONE)
+    async with following(board):
+        kept = await board.watch("front", "s1")
+        for number in range(1_000):
+            board.say(f"other-{number}", DONE)
+        forgotten = await board.watch("front", "s1")
+
+    assert kept is not None
+    assert DONE in _said(kept)
+    assert forgotten == []
+
+
+async def test_what_was_handed_back_is_not_kept() -> None:
+    board = Board()
+    with board.holding("painter", "s1"):
+        board.say("s1", RUNNING)
+    async with following(board):
+        assert await board.watch("front", "s1") == []
+
+
+async def test_a_stop_ends_what_runs_and_what_will() -> None:
+    board, stopped = Board(), []
+    with board.holding("painter", "s1"):
+        with board.running("painter", "s1", lambda: stopped.append(1)):
+            held = await board.stop(RUNNING.cancelled())
+        with board.running("painter", "s1", lambda: stopped.append(2)):
+            pass
+
+    assert held
+    assert stopped == [1, 2]
+    assert not board.is_told_by_stopper("s1")
+
+
+async def test_a_stop_of_what_nobody_holds_is_told_to_those_who_watch() -> None:
+    board = Board()
+    async with following(board) as events:
+        await board.watch("front", "s1")
+        held = await board.stop(RUNNING.cancelled())
+        said = await told(events, 1)
+
+    assert not held
+    assert said == [RUNNING.cancelled()]
+    assert board.is_stopped("s1")
+
+
+async def test_who_stopped_it_has_some_seconds_to_tell() -> None:
+    now = 100.0
+    board = Board(lambda: now)
+    await board.stop(RUNNING.cancelled())
+    at_first = board.is_told_by_stopper("s1")
+    now += 11
+
+    assert at_first
+    assert not board.is_told_by_stopper("s1")
+
+
+async def test_the_pace_follows_what_was_completed() -> None:
+    board = Board()
+    with (
+        board.holding("painter", "s1"),
+        board.holding("painter", "s2"),
+        board.running("painter", "s1", lambda: None),
+    ):
+        pace = (await board.paces())["painter"]
+    board.ran(DONE)
+    board.ran(RUNNING.cancelled())
+    after = (await board.paces())["painter"]
+
+    assert (pace.leased, pace.running, pace.seconds) == (2, 1, None)
+    assert (after.leased, after.running, after.seconds) == (0, 0, 4.0)

@@ -1,0 +1,191 @@
+"""A task that nobody wants any more ends as cancelled, wherever it was; and is told so once."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from ingest.board import Board
+from ingest.cancel import Cancel
+from ingest.memory import MemoryTopic
+from ingest.tell import Tell
+from models.errors import RuntimeUnavailable, Unavailable
+from models.report import Report, Status
+from models.settings import Tasks
+from models.task import Task
+from tests.ingest.world import World, until
+
+TASK = Task(
+    submission="s1",
+    id="a",
+    runtime="sdruntime",
+    kind="text-to-image",
+    prefix="p",
+    context={"order": 42},
+)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(Tasks(leaseSeconds=3))
+
+
+def told(world: World) -> list[Mapping[str, Any]]:
+    return [json.loads(published.message) for published in world.results.published]
+
+
+async def test_a_running_task_is_stopped_and_told(world: World) -> None:
+    world.runtime.acts = [60.0]
+    await world.publish()
+
+    async with world.working():
+        await until(lambda: world.runtime.runs == 1)
+        standing = await world.cancel("a", "s1")
+        (said,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    assert standing.status is Status.CANCELLED
+    assert said == {
+        "runtime": "sdruntime",
+        "id": "a",
+        "status": "cancelled",
+        "result": False,
+        "image_url": [],
+        "output_url": None,
+        "context": {"order": 42},
+        "submission": "s1",
+    }
+    assert world.runtime.stopped == 1
+
+
+async def test_a_queued_task_never_starts_and_is_told_at_once(world: World) -> None:
+    await world.ledger.queue(TASK)
+    await world.publish()
+
+    await world.cancel("a", "s1")
+    (said,) = told(world)
+    world.board.clock = lambda: 1e12  # what it remembers of the moment is long gone
+    async with world.working():
+        await until(lambda: world.queue.depth == 0)
+
+    assert (said["status"], said["result"], said["context"]) == ("cancelled", False, {"order": 42})
+    assert world.runtime.runs == 0
+    assert len(told(world)) == 1
+
+
+async def test_a_task_that_came_by_sns_and_waits_can_be_cancelled(world: World) -> None:
+    await world.publish(callback="https://x.test/told")
+    await world.cancel("a", "s1")
+
+    world.board.clock = lambda: 1e12
+    async with world.working():
+        (said,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    (call,) = [json.loads(published.message) for published in world.calls.published]
+    assert (call["event"], call["url"]) == ("cancelled", "https://x.test/told")
+    assert (said["status"], said["runtime"]) == ("cancelled", "sdruntime")
+    assert said["context"] == {"order": 42}
+    assert world.runtime.runs == 0
+
+
+async def test_cancelling_again_changes_nothing(world: World) -> None:
+    await world.ledger.queue(TASK)
+    first = await world.cancel("a", "s1")
+    again = await world.cancel("a", "s1")
+
+    assert again == replace(first, told=True)
+    assert len(told(world)) == 1
+
+
+async def test_what_has_ended_stays_as_it_ended(world: World) -> None:
+    await world.publish()
+    async with world.working():
+        await world.notifications(1)
+    standing = await world.cancel("a", "s1")
+
+    assert standing.status is Status.COMPLETED
+    assert [said["status"] for said in told(world)] == ["completed"]
+
+
+async def test_a_report_that_comes_after_the_cancel_does_not_stand(world: World) -> None:
+    running = await world.ledger.start(TASK)
+    await world.cancel("a", "s1")
+    late = await world.ledger.finish(running.completed((), "s3://outputs/a.out", {}))
+
+    assert late.status is Status.CANCELLED
+
+
+async def test_a_cancelled_task_is_not_started_by_a_delivery_that_is_on_its_way(
+    world: World,
+) -> None:
+    """Cancelled in the moment between its receipt and its start."""
+    world.runtime.acts = [RuntimeUnavailable("node gone"), 60.0]
+    await world.publish()
+    async with world.working():
+        await until(lambda: world.runtime.runs >= 1)
+        await world.cancel("a", "s1")
+        (said,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    assert said["status"] == "cancelled"
+    assert len(told(world)) == 1
+
+
+class AwayBoard(Board):
+    """Ingest that cannot be asked."""
+
+    @override
+    async def stop(self, report: Report) -> bool:
+        raise Unavailable("ingest is away")
+
+
+async def test_a_worker_that_was_not_asked_to_stop_finds_out_in_the_ledger(world: World) -> None:
+    cancel = Cancel(ledger=world.ledger, tell=world.tell, live=AwayBoard())
+    world.runtime.acts = [60.0]
+    await world.publish()
+
+    async with world.working():
+        await until(lambda: world.runtime.runs == 1)
+        await cancel("a", "s1")
+        (said,) = await world.notifications(1)
+
+    assert said["status"] == "cancelled"
+    assert world.runtime.stopped == 1
+    assert len(told(world)) == 1
+
+
+async def test_a_cancel_that_could_not_be_told_is_told_by_the_delivery(world: World) -> None:
+
+    class Closed(MemoryTopic):
+        @override
+        async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+            raise Unavailable("the topic is down")
+
+    tell = Tell(results=Closed(), callbacks=world.calls)
+    cancel = Cancel(ledger=world.ledger, tell=tell, live=world.board)
+    await world.ledger.queue(TASK)
+    await world.publish()
+    await cancel("a", "s1")
+    world.board.clock = lambda: 1e12
+
+    async with world.working():
+        (said,) = await world.notifications(1)
+
+    assert said["status"] == "cancelled"
+
+
+async def test_while_who_cancelled_tells_a_delivery_waits(world: World) -> None:
+    """Both would tell it; the delivery comes back and finds it told."""
+    await world.publish()
+    await world.board.stop(await world.ledger.cancel("a", "s1"))
+
+    async with world.working():
+        await asyncio.sleep(0.3)
+
+    assert world.results.published == []
+    assert world.queue.depth == 1

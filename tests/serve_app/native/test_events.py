@@ -1,0 +1,326 @@
+"""What happens to a task is told as it happens, and told again from where a client was."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from httpx_sse import ServerSentEvent, aconnect_sse
+
+from models.native import TaskView
+from models.progress import Progress
+from models.report import Report, Status
+from serve_app.native.feed import Rhythm
+from tests.serve_app.native.test_submit import problem
+from tests.serve_app.world import QUICK, World, serving, task
+
+PNG = b"\x89PNG\r\n\x1a\n rather small"
+OWL = task()
+
+
+@pytest.fixture
+async def served(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(world) as client:
+        yield client
+
+
+class Watch:
+    """A client's stream of one task's events."""
+
+    def __init__(self, response: httpx.Response, events: AsyncIterator[ServerSentEvent]) -> None:
+        self.response = response
+        self.events = events
+
+    async def next(self) -> tuple[str, Any]:
+        """The next event's name and data."""
+        event = await self.event()
+        return event.event, json.loads(event.data)
+
+    async def event(self) -> ServerSentEvent:
+        async with asyncio.timeout(10):
+            return await anext(self.events)
+
+    async def rest(self) -> list[ServerSentEvent]:
+        """All to the end of the stream."""
+        async with asyncio.timeout(10):
+            return [event async for event in self.events]
+
+
+@asynccontextmanager
+async def watching(
+    client: httpx.AsyncClient, last: str | None = None, path: str = "owl"
+) -> AsyncIterator[Watch]:
+    headers = {"Last-Event-ID": last} if last else {}
+    url = f"/v1/tasks/{path}/events"
+    async with aconnect_sse(client, "GET", url, headers=headers) as source:
+        yield Watch(source.response, aiter(source.aiter_sse()))
+
+
+def names(events: list[ServerSentEvent]) -> list[str]:
+    return [event.event for event in events]
+
+
+async def test_a_task_is_watched_from_its_queue_to_its_end(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.ledger.queue(OWL, "ana")
+    async with watching(served) as watch:
+        queued = await watch.next()
+        await world.run(OWL)
+        running = await watch.next()
+        world.board.say("s1", Progress(step=1, of=4))
+        progress = await watch.next()
+        world.board.say("s1", Progress(step=2, of=4, preview=PNG))
+        both = [await watch.next(), await watch.next()]
+        report = await world.complete(OWL)
+        rest = await watch.rest()
+
+    waits = {"position": 0, "eta_seconds": None}
+    assert queued == ("status", {"status": "queued", "attempt": 0, **waits})
+    assert running[1] == {"status": "running", "attempt": 1, **dict.fromkeys(waits)}
+    assert progress == ("progress", {"step": 1, "of": 4})
+    picture = {"content_type": "image/png", "data": base64.b64encode(PNG).decode()}
+    assert both == [("progress", {"step": 2, "of": 4}), ("preview", picture)]
+    assert names(rest) == ["artifact", "artifact", "end"]
+    assert [json.loads(e.data)["uri"] for e in rest[:2]] == list(report.artifacts)
+    assert TaskView.model_validate_json(rest[-1].data).status == "completed"
+    assert (await served.get("/v1/tasks/owl")).json() == json.loads(rest[-1].data)
+
+
+async def test_the_stream_is_for_browsers_and_proxies(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.ledger.queue(OWL)
+    async with watching(served) as watch:
+        first = await watch.event()
+
+    headers = watch.response.headers
+    assert headers["content-type"].startswith("text/event-stream")
+    assert headers["cache-control"] == "no-cache, no-transform"
+    assert headers["x-accel-buffering"] == "no"
+    assert first.retry == 2000
+
+
+async def test_who_comes_later_is_told_what_is_known(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.run(OWL)
+    for step in range(1, 4):
+        world.board.say("s1", Progress(step=step, of=9, preview=PNG if step < 3 else None))
+    async with watching(served) as watch:
+        told = [await watch.next() for _ in range(4)]
+
+    assert [name for name, _ in told] == ["status", "progress", "preview", "progress"]
+    assert told[0][1]["status"] == "running"
+    assert [told[1][1]["step"], told[3][1]["step"]] == [2, 3]
+
+
+async def test_a_client_goes_on_where_it_was(world: World, served: httpx.AsyncClient) -> None:
+    await world.run(OWL)
+    world.board.say("s1", Progress(step=1, of=9, preview=PNG))
+    async with watching(served) as watch:
+        told = [await watch.event() for _ in range(3)]
+    world.board.say("s1", Progress(step=2, of=9))
+    async with watching(served, last=told[1].id) as within:
+        rest = [await within.event() for _ in range(2)]
+    async with watching(served, last=told[2].id) as behind:
+        last = await behind.event()
+
+    assert names(told) == ["status", "progress", "preview"]
+    assert [event.id.split(".")[0] for event in told] == [world.board.boot] * 3
+    assert names(rest) == ["preview", "progress"]
+    assert json.loads(last.data) == {"step": 2, "of": 9}
+
+
+@pytest.mark.parametrize("last", ["0a0b0c0d.99.1", "ledger.0.1", "nonsense", "a.b.c", "1.2"])
+async def test_after_another_life_of_the_board_all_is_told(
+    world: World, served: httpx.AsyncClient, last: str
+) -> None:
+    await world.run(OWL)
+    world.board.say("s1", Progress(step=1, of=9))
+    async with watching(served, last=last) as watch:
+        told = [await watch.event() for _ in range(2)]
+
+    assert names(told) == ["status", "progress"]
+
+
+async def test_a_retried_task_is_told_by_its_attempts(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    first = await world.run(OWL)
+    async with watching(served) as watch:
+        told = [await watch.next()]
+        world.board.say("s1", Report.of(OWL, Status.QUEUED, 1))
+        await world.ledger.requeue(first)
+        told.append(await watch.next())
+        await world.run(OWL)
+        while told[-1][1]["status"] != "running":
+            told.append(await watch.next())
+
+    states = [(data["status"], data["attempt"]) for _, data in told]
+    assert (states[0], states[1], states[-1]) == (("running", 1), ("queued", 1), ("running", 2))
+
+
+async def test_an_old_task_has_ids_that_stay(world: World, served: httpx.AsyncClient) -> None:
+    await world.complete(OWL)
+    world.ingest.go()
+    async with watching(served) as watch:
+        told = await watch.rest()
+    async with watching(served, last=told[0].id) as watch:
+        rest = await watch.rest()
+
+    assert names(told) == ["artifact", "artifact", "end"]
+    assert [event.id for event in rest] == [event.id for event in told[1:]]
+
+
+async def test_a_watched_end_has_the_ids_of_an_old_one(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.run(OWL)
+    async with watching(served) as watch:
+        await watch.next()
+        await world.complete(OWL)
+        live = await watch.rest()
+    async with watching(served) as watch:
+        old = await watch.rest()
+
+    assert [(e.id, e.event, e.data) for e in live] == [(e.id, e.event, e.data) for e in old]
+
+
+async def test_after_the_end_nothing_is_told(world: World, served: httpx.AsyncClient) -> None:
+    await world.complete(OWL)
+    async with watching(served) as watch:
+        last = (await watch.rest())[-1].id
+    answer = await served.get("/v1/tasks/owl/events", headers={"Last-Event-ID": last})
+
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_a_failure_and_a_cancellation_are_ends(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.ledger.queue(OWL)
+    async with watching(served) as watch:
+        await watch.next()
+        await served.delete("/v1/tasks/owl")
+        name, end = await watch.next()
+
+    assert (name, end["status"]) == ("end", "cancelled")
+
+
+async def test_silence_is_broken() -> None:
+    quiet = World(rhythm=Rhythm(tick=0.01, heartbeat=0.02))
+    await quiet.ledger.start(OWL)
+    async with serving(quiet) as client, client.stream("GET", "/v1/tasks/owl/events") as response:
+        lines = response.aiter_lines()
+        async with asyncio.timeout(10):
+            while (await anext(lines)) != ": still here":
+                pass
+            assert await anext(lines) == ": still here"  # an empty line would be an empty event
+
+
+async def test_a_changed_position_is_told(world: World) -> None:
+    world = World(rhythm=QUICK)
+    before = task("s0", id="earlier")
+    await world.ledger.queue(before)
+    await world.ledger.queue(OWL)
+    async with serving(world) as client, watching(client) as watch:
+        first = await watch.event()
+        await world.ledger.start(before)
+        second = await watch.event()
+
+    assert [json.loads(event.data)["position"] for event in (first, second)] == [1, 0]
+    assert first.id == second.id == "ledger.0.1"
+
+
+async def test_a_task_that_came_by_sns_is_watched(world: World, served: httpx.AsyncClient) -> None:
+    foreign = task("0b0c-message-id", id="by/topic")
+    await world.run(foreign)
+    async with watching(served, path="by/topic") as watch:
+        name, _ = await watch.next()
+        await world.complete(foreign)
+        rest = await watch.rest()
+
+    assert name == "status"
+    assert names(rest)[-1] == "end"
+
+
+async def test_one_sending_is_watched_of_several(world: World, served: httpx.AsyncClient) -> None:
+    await world.complete(task("old"))
+    await world.ledger.queue(task("new"))
+    async with watching(served, path="owl") as watch:
+        newest = await watch.next()
+    url = "/v1/tasks/owl/events?submission=old"
+    async with aconnect_sse(served, "GET", url) as source:
+        older = [event async for event in source.aiter_sse()]
+
+    assert newest[1]["status"] == "queued"
+    assert json.loads(older[-1].data)["submission"] == "old"
+
+
+async def test_an_unknown_task_is_no_stream(world: World, served: httpx.AsyncClient) -> None:
+    await world.ledger.queue(OWL)
+    answers = [
+        await served.get("/v1/tasks/nobody/events"),
+        await served.get("/v1/tasks/owl/events?submission=other"),
+    ]
+
+    assert [problem(answer)[:2] for answer in answers] == [(404, "not-found")] * 2
+
+
+async def test_a_client_that_leaves_is_watched_for_no_more(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.run(OWL)
+    async with watching(served) as watch:
+        await watch.next()
+    async with asyncio.timeout(10):
+        while not world.ingest.unwatches:
+            world.board.say("s1", Progress(step=1, of=9))  # a server notices when it sends
+            await asyncio.sleep(0.01)
+
+    assert world.ingest.watches == 1
+
+
+async def test_an_end_that_ingest_did_not_say_is_told(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.run(OWL)
+    async with watching(served) as watch:
+        await watch.next()
+        await world.ledger.cancel("owl", "s1")
+        name, end = await watch.next()
+
+    assert (name, end["status"]) == ("end", "cancelled")
+
+
+async def test_an_end_is_told_while_ingest_is_away(world: World, served: httpx.AsyncClient) -> None:
+    await world.run(OWL)
+    async with watching(served) as watch:
+        await watch.next()
+        world.ingest.go()
+        await world.complete(OWL)
+        rest = await watch.rest()
+
+    assert names(rest) == ["artifact", "artifact", "end"]
+
+
+async def test_another_life_of_ingest_goes_on_telling(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.run(OWL)
+    async with watching(served) as watch:
+        told = [await watch.event()]
+        world.ingest.come_back()
+        await world.run(OWL)
+        world.board.say("s1", Progress(step=1, of=9))
+        told += [await watch.event() for _ in range(2)]
+
+    boots = [event.id.split(".")[0] for event in told]
+    assert names(told) == ["status", "status", "progress"]
+    assert json.loads(told[1].data)["attempt"] == 2
+    assert boots[0] != boots[1] == boots[2] == world.board.boot

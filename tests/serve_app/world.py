@@ -1,0 +1,260 @@
+"""The front and all that it stands on, in memory; the board is a real one."""
+
+import asyncio
+import socket
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+from typing_extensions import override
+
+from ingest.board import Board
+from ingest.cancel import Cancel
+from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryTopic
+from ingest.tell import Tell
+from models.errors import Unavailable
+from models.event import Event
+from models.ports import Live, Pace
+from models.report import Report, Status
+from models.settings import Settings
+from models.task import Kind, Task
+from serve_app.api import api
+from serve_app.auth import Keys
+from serve_app.native import Native
+from serve_app.native.feed import Feed, Rhythm
+from serve_app.submit import Submit
+
+KEY = "ana's own key"
+OTHER_KEY = "bo's key"
+SECRET = "whsec_" + b64encode(b"known to nobody but tests").decode()
+
+QUICK = Rhythm(
+    tick=0.02,
+    fresh=0.02,
+    look=0.05,
+    look_alone=0.02,
+    linger=0,
+    first_pause=0.01,
+    longest_pause=0.05,
+)
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class ClosedTopic(MemoryTopic):
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        raise Unavailable
+
+
+class BrokenTopic(MemoryTopic):
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        raise KeyError(message)
+
+
+class Ingest(Live):
+    """Ingest as the front sees it: a board that can go away, and another that can come."""
+
+    def __init__(self) -> None:
+        self.board: Board | None = Board()
+        self.follows = 0
+        self.watches = 0
+        self.unwatches = 0
+        self.paced = 0
+        self._gone = asyncio.Event()
+        self._held = asyncio.Event()
+        self._held.set()
+
+    @property
+    def there(self) -> Board:
+        if self.board is None:
+            raise Unavailable("ingest is away")
+        return self.board
+
+    def go(self) -> None:
+        """Die with all that the board knew."""
+        self.board = None
+        self.cut()
+
+    def come_back(self) -> None:
+        """Live again, and know nothing."""
+        self.board = Board()
+        self.cut()
+
+    def hold(self) -> asyncio.Event:
+        """Let no answer to `watch` and `unwatch` come until this is set."""
+        self._held = asyncio.Event()
+        return self._held
+
+    def cut(self) -> None:
+        """End the streams."""
+        gone, self._gone = self._gone, asyncio.Event()
+        gone.set()
+
+    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        self.follows += 1
+        gone = asyncio.create_task(self._gone.wait())
+        async with aclosing(self.there.follow(follower)) as stream:
+            while not gone.done():
+                news = asyncio.create_task(anext(stream))
+                try:
+                    await asyncio.wait([news, gone], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not news.done():
+                        news.cancel()
+                        await asyncio.wait([news])
+                if not news.cancelled():
+                    yield news.result()
+
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        self.watches += 1
+        answer = await self.there.watch(follower, submission)
+        await self._held.wait()
+        return answer
+
+    async def unwatch(self, follower: str, submission: str) -> None:
+        self.unwatches += 1
+        await self._held.wait()
+        await self.there.unwatch(follower, submission)
+
+    async def stop(self, report: Report) -> bool:
+        return await self.there.stop(report)
+
+    async def paces(self) -> Mapping[str, Pace]:
+        self.paced += 1
+        return await self.there.paces()
+
+
+def settings(burst: int = 10_000, **more: Any) -> Settings:
+    given = {
+        "stackName": "atelier",
+        "checkpoints": ".",
+        "outputBucketName": "outputs",
+        "modelsRuntime": [
+            {"name": "sdruntime", "type": "fake", "modelFilename": "shapes.safetensors"},
+            {"name": "comfy", "type": "fake", "dynamicModel": True},
+        ],
+        "APIGW": {"throttle": {"rateLimit": 1, "burstLimit": burst}},
+        "apiKeys": [{"name": "ana", "key": KEY}, {"name": "bo", "key": OTHER_KEY}],
+    }
+    return Settings.read(args=given | more)
+
+
+class World:
+    """The front's application, and what stands behind it."""
+
+    def __init__(
+        self,
+        *,
+        topic: MemoryTopic | None = None,
+        ledger: MemoryLedger | None = None,
+        claims: MemoryClaims | None = None,
+        rhythm: Rhythm = QUICK,
+        configured: Settings | None = None,
+    ) -> None:
+        self.topic = topic or MemoryTopic()
+        self.ledger = ledger or MemoryLedger()
+        self.objects = MemoryObjects()
+        self.results = MemoryTopic()
+        self.wall = Clock()
+        self.claims = claims or MemoryClaims()
+        self.claims.clock = self.wall
+        self.ingest = Ingest()
+        self.clock = Clock()
+        self.backlogs: dict[str, int] = {"sdruntime": 3}
+        self.names = ["shapes.safetensors", "other.safetensors"]
+        self.kinds = {"sdruntime": frozenset(Kind) - {Kind.PIPELINE}, "comfy": frozenset(Kind)}
+        self.settings = configured or settings()
+        self.feed = Feed(self.ingest, self.ledger, rhythm)
+        self.native = self._native()
+        self.app = api(self.native)
+
+    @property
+    def board(self) -> Board:
+        return self.ingest.there
+
+    def client(self, **more: Any) -> httpx.AsyncClient:
+        """In this process; it sees an answer when that is whole."""
+        transport = httpx.ASGITransport(self.app)
+        headers = {"x-api-key": KEY}
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://front", headers=headers, **more
+        )
+
+    async def run(self, task: Task) -> Report:
+        """Begin it, as ingest does."""
+        report = await self.ledger.start(task)
+        self.board.say(task.submission, report)
+        return report
+
+    async def complete(self, task: Task, pictures: int = 2) -> Report:
+        """End it, as ingest does."""
+        uri = f"s3://outputs/{task.stem}"
+        made = tuple(f"{uri}-{n}.png" for n in range(1, pictures + 1))
+        ran = Report.of(task, Status.RUNNING, 1).completed(made, f"{uri}.out", {"run": 2.5})
+        report = await self.ledger.finish(ran)
+        if self.ingest.board:
+            self.board.say(task.submission, report)
+        return report
+
+    def _native(self) -> Native:
+        return Native(
+            settings=self.settings,
+            submit=Submit(
+                topic=self.topic,
+                objects=self.objects,
+                ledger=self.ledger,
+                bucket=self.settings.output_bucket,
+            ),
+            keys=Keys.of(self.settings, self.clock),
+            kinds=lambda name: self.kinds.get(name, frozenset()),
+            ledger=self.ledger,
+            objects=self.objects,
+            claims=self.claims,
+            cancel=Cancel(
+                ledger=self.ledger,
+                tell=Tell(results=self.results, callbacks=MemoryTopic()),
+                live=self.ingest,
+            ),
+            feed=self.feed,
+            backlog=self._backlog,
+            checkpoints=self._checkpoints,
+            clock=self.wall,
+        )
+
+    async def _backlog(self, runtime: str) -> int:
+        if runtime not in self.backlogs:
+            raise Unavailable
+        return self.backlogs[runtime]
+
+    async def _checkpoints(self) -> Sequence[str]:
+        return self.names
+
+
+def task(submission: str = "s1", **more: Any) -> Task:
+    given = {"id": "owl", "runtime": "sdruntime", "kind": "text-to-image", "prefix": "birds"}
+    return Task(submission=submission, **given | more)
+
+
+@asynccontextmanager
+async def serving(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the front on a real server, so that events come when they are told."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(world.app, log_level="warning", lifespan="off"))
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, headers={"x-api-key": KEY}) as client:
+            yield client
+        server.should_exit = server.force_exit = True
+        await running
+        await world.feed.close()
