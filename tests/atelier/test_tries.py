@@ -1,5 +1,6 @@
 """What goes wrong on the way is tried again, and nothing is done twice."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -24,6 +25,7 @@ from atelier.watch import Watch
 from models.native import ProblemView
 from tests.atelier.conftest import Impatient
 from tests.atelier.there import KEY, Fault, There
+from tests.ingest.world import until
 
 ROBOT = {"prompt": "a tin robot"}
 
@@ -249,11 +251,13 @@ async def test_who_watches_outlasts_a_restart(
 ) -> None:
     there.hold()
     sent = await hasty.submit(kind="text-to-image", content=ROBOT)
-    there.way.faults.append(Fault(".*/events", after=1))
-    there.way.faults.append(Fault(".*/events", status=503, times=9))
+    restart = Fault(".*/events", status=503, times=9)
+    there.way.faults += [Fault(".*/events", after=1), restart]
+    watching = asyncio.create_task(hasty.wait(sent, timeout=20))
+    await until(lambda: not restart.times, seconds=20)
     there.go()
 
-    assert (await hasty.wait(sent, timeout=20)).status == "completed"
+    assert (await watching).status == "completed"
     assert len(channel.slept) == 10
 
 

@@ -70,7 +70,7 @@ async def test_calls_have_a_queue_and_dead_letters(clients: Clients, settings: S
     assert queue["MessageRetentionPeriod"] == str(14 * DAY)
     assert json.loads(queue["RedrivePolicy"]) == {
         "deadLetterTargetArn": settings.arn("sqs", calls_dead_letters(settings)),
-        "maxReceiveCount": 50,
+        "maxReceiveCount": 1_000,
     }
     assert dead_letters["MessageRetentionPeriod"] == str(14 * DAY)
 

@@ -120,7 +120,7 @@ async def test_a_start_is_told_to_the_callback_that_asks_for_it(world: World) ->
     (call,) = [json.loads(published.message) for published in world.calls.published]
     assert (call["id"], call["submission"], call["event"]) == ("a", "s1", "running")
     assert call["url"] == "https://x.test/"
-    assert json.loads(call["notification"])["context"] == {"order": 42}
+    assert call["notification"]["context"] == {"order": 42}
 
 
 async def test_a_runtime_that_keeps_vanishing_ends_as_failed(world: World) -> None:
