@@ -261,7 +261,7 @@ async def _checkpoints() -> list[str]:
 async def _served(app: ASGIApp) -> AsyncIterator[str]:
     """An application on a port of its own; where that is."""
     config = uvicorn.Config(
-        app, port=0, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
+        app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
