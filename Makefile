@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint bench clean
+.PHONY: help setup demo up test test-comfyui check lint bench compare clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml constraints.txt constraints-ministack.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,11 @@ up: $(READY)  ## start the platform and keep it
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest
 
+test-comfyui: $(READY)  ## the comfyui runtime on a real one: COMFYUI=its folder
+	@test -f "$(COMFYUI)/main.py" || { echo 'COMFYUI=path must name the folder of a ComfyUI'; exit 2; }
+	COMFYUI="$(abspath $(COMFYUI))" $(BIN)/python -m pytest -k comfyui \
+		tests/contracts/test_runtimes.py tests/runtimes/comfyui/test_process.py
+
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,6 +49,11 @@ bench: $(READY)  ## measure the line, the HTTP front and the previews; figures g
 	$(BIN)/python -m bench.overlap
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews
+
+compare: $(READY)  ## ours beside a yardstick: HARNESS=the folder of its bench.py
+	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }
+	for kind in webui comfy; do for gpu in 200 50; do \
+		$(BIN)/python -m bench.compare "$(HARNESS)" --kind $$kind --gpu-ms $$gpu || exit 1; done; done
 
 clean:  ## remove what setup and the runs made
 	rm -rf $(VENV) demo-output bench/out

@@ -48,7 +48,9 @@ class RuntimeSpec:
 
 
 class Adapter(ABC):
-    """Speaks one backend's API. Made once in a replica; `ready` is awaited before any task.
+    """Speaks one backend's API. Made in a replica; `ready` is awaited before any task.
+
+    Where its backend is bloated, it is closed between two tasks and made again.
 
     Errors: `TaskFailed` when the backend refuses the task (nothing would change in another
     try), `RuntimeUnavailable` when the backend is gone or out of memory.
@@ -98,7 +100,14 @@ class Adapter(ABC):
         """Stop what runs, within a step."""
 
     async def check(self) -> None:
-        """Raise where no further task can be run: the replica is replaced."""
+        """Raise `RuntimeUnavailable` where no further task can be run: the replica is replaced.
+
+        Asked every few seconds, and when a task found the runtime unavailable.
+        """
+
+    def is_bloated(self) -> bool:
+        """Whether its backend holds more memory than it may; asked in a thread."""
+        return False
 
     async def close(self) -> None:
         """Let go of everything."""

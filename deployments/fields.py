@@ -1,10 +1,21 @@
-"""Where links to pictures may stand in a request of the Web UI's shape (contract 1.6)."""
+"""A request of the Web UI's shape: its links to pictures, its settings, its routing keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from models.errors import TaskFailed
+
 SCHEMES = ("http://", "https://", "s3://")
-_FIELDS = frozenset({"init_images", "mask", "image", "imageList", "firstphase_image"})
+ROUTING = frozenset(
+    {
+        *("task", "id_task", "uid", "sd_model_checkpoint", "image_link", "save_dir", "sd_vae"),
+        "override_settings",
+    }
+)
+"""Keys of ``alwayson_scripts`` that are no extension: the guide's clients put them there."""
+_FIELDS = frozenset(
+    {"init_images", "mask", "image", "imageList", "firstphase_image", "firstpass_image"}
+)
 
 
 def is_link(value: Any) -> bool:
@@ -25,6 +36,46 @@ def with_inputs(content: Any, inputs: Mapping[str, str]) -> Any:
         return content
     swapped = {key: _swap(value, inputs) for key, value in _fields(content).items()}
     return content | swapped
+
+
+def asked_checkpoint(content: Any) -> str | None:
+    """The checkpoint that a task asks for, wherever the Web UI or the guide lets it stand."""
+    match content:
+        case {"alwayson_scripts": {"override_settings": {"sd_model_checkpoint": str(name)}}}:
+            return name or None
+        case {"override_settings": {"sd_model_checkpoint": str(name)}}:
+            return name or None
+        case {"alwayson_scripts": {"sd_model_checkpoint": str(name)}}:
+            return name or None
+    return None
+
+
+def scripts_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All that ``alwayson_scripts`` holds.
+
+    Raises:
+        TaskFailed: it is no object.
+    """
+    return _object(content, "alwayson_scripts")
+
+
+def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's ``override_settings``; those in ``alwayson_scripts`` win.
+
+    Raises:
+        TaskFailed: one of them is no object.
+    """
+    inner = _object(scripts_of(content), "override_settings")
+    return {**_object(content, "override_settings"), **inner}
+
+
+def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = content.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TaskFailed(f"{key}: must be an object")
+    return value
 
 
 def _fields(content: Any) -> dict[str, Any]:

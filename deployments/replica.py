@@ -76,6 +76,20 @@ class Replica:
         except Unavailable as exc:
             raise RuntimeUnavailable(str(exc)) from exc
 
+    async def renew(self) -> None:
+        """Between two tasks, put a fresh adapter in the place of the one there is.
+
+        Tasks before it in line are run first; those after it wait for the fresh one, for good
+        where that does not get ready: then the replica is to be replaced.
+        """
+        for _ in range(self.adapter.slots):
+            await self.gpu.acquire()
+        await self.adapter.close()
+        self.adapter = type(self.adapter)(self.adapter.spec)
+        await self.adapter.ready()
+        for _ in range(self.adapter.slots):
+            self.gpu.release()
+
     async def close(self) -> None:
         await self.adapter.close()
         await self.inputs.close()

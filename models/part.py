@@ -57,7 +57,7 @@ def path_of(loc: Loc) -> str:
 
 
 def _secret(loc: Loc) -> bool:
-    return "apiKeys" in loc or "secret" in loc
+    return not {"apiKeys", "secret", "environment"}.isdisjoint(loc)
 
 
 def _short(value: Any) -> str:

@@ -117,7 +117,7 @@ async def test_a_task_that_it_cannot_do_fails_and_the_next_one_works(case: Case)
 
 async def test_a_missing_checkpoint_is_told_with_those_that_there_are(case: Case) -> None:
     with pytest.raises(TaskFailed) as failed:
-        await case.adapter.load(case.missing)
+        await run(case, case.missing)
 
     assert all(name in str(failed.value) for name in case.checkpoints)
     assert await works(case)

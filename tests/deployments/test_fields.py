@@ -1,12 +1,20 @@
-"""Links are whole values of fields that can hold a picture; prose is never touched."""
+"""Links are whole values of fields that can hold a picture; settings stand in several places."""
 
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.fields import image_links, is_link, with_inputs
+from deployments.fields import (
+    asked_checkpoint,
+    image_links,
+    is_link,
+    scripts_of,
+    settings_of,
+    with_inputs,
+)
+from models.errors import TaskFailed
 
 A, B, C = "https://example.com/a.png", "http://example.com/b.png", "s3://bucket/c.png"
 
@@ -34,7 +42,7 @@ def test_nothing_else_is(value: Any) -> None:
     [
         ({"init_images": [A, B]}, [A, B]),
         ({"init_images": [A, A], "mask": A}, [A]),
-        ({"mask": B, "image": A, "firstphase_image": C}, [B, A, C]),
+        ({"mask": B, "image": A, "firstpass_image": C}, [B, A, C]),
         ({"imageList": [{"data": A, "name": "a"}, {"data": "AA=="}]}, [A]),
         ({"alwayson_scripts": {"ControlNet": {"args": [{"input_image": C}]}}}, [C]),
         ({"prompt": A, "negative_prompt": B, "styles": [C]}, []),
@@ -59,6 +67,7 @@ def test_each_link_is_swapped_and_prose_is_left() -> None:
     assert content["init_images"] == [A, "aGVsbG8="]
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.dictionaries(st.sampled_from(["prompt", "mask", "image", "alwayson_scripts"]), JSON))
 def test_a_link_left_over_is_in_no_field_of_a_picture(content: dict[str, Any]) -> None:
     links = image_links(content)
@@ -67,3 +76,45 @@ def test_a_link_left_over_is_in_no_field_of_a_picture(content: dict[str, Any]) -
     assert image_links(swapped) == []
     assert swapped.get("prompt") == content.get("prompt")
     assert with_inputs(content, {}) == content
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({}, None),
+        ([], None),
+        ({"override_settings": {"sd_model_checkpoint": "a"}}, "a"),
+        ({"override_settings": {"sd_model_checkpoint": ""}}, None),
+        ({"alwayson_scripts": {"sd_model_checkpoint": "b"}}, "b"),
+        (
+            {
+                "override_settings": {"sd_model_checkpoint": "a"},
+                "alwayson_scripts": {"override_settings": {"sd_model_checkpoint": "c"}},
+            },
+            "c",
+        ),
+    ],
+)
+def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> None:
+    assert asked_checkpoint(content) == name
+
+
+def test_settings_in_alwayson_scripts_win() -> None:
+    inner = {"override_settings": {"b": 2, "c": 3}}
+
+    assert settings_of({"override_settings": {"a": 1, "b": 1}, "alwayson_scripts": inner}) == {
+        "a": 1,
+        "b": 2,
+        "c": 3,
+    }
+    assert settings_of({"override_settings": None}) == {}
+
+
+@pytest.mark.parametrize("key", ["alwayson_scripts", "override_settings"])
+def test_what_must_be_an_object_is_told(key: str) -> None:
+    with pytest.raises(TaskFailed, match=f"{key}: must be an object"):
+        settings_of({key: ["x"]})
+
+
+def test_without_scripts_there_are_none() -> None:
+    assert scripts_of({"alwayson_scripts": None}) == scripts_of({}) == {}

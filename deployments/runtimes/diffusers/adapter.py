@@ -7,10 +7,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, ClassVar
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
-from deployments.fields import image_links
+from deployments.fields import asked_checkpoint, image_links
 from deployments.runtimes.diffusers.lane import Lane
 from deployments.runtimes.diffusers.options import Options
-from deployments.runtimes.diffusers.scripts import asked_checkpoint
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
 from models.task import Kind, Task

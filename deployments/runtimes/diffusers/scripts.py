@@ -5,14 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.fields import ROUTING, scripts_of, settings_of
 from models.errors import TaskFailed
 
-_ROUTING = frozenset(
-    {
-        *("task", "id_task", "uid", "sd_model_checkpoint", "image_link", "save_dir", "sd_vae"),
-        "override_settings",
-    }
-)
 _LONGEST = 60
 
 
@@ -26,23 +21,9 @@ class Overrides(BaseModel):
     sd_vae: str = "Automatic"
 
 
-def asked_checkpoint(content: Any) -> str | None:
-    """The checkpoint that a task asks for, wherever the Web UI or the guide lets it stand."""
-    match content:
-        case {"alwayson_scripts": {"override_settings": {"sd_model_checkpoint": str(name)}}}:
-            return name or None
-        case {"override_settings": {"sd_model_checkpoint": str(name)}}:
-            return name or None
-        case {"alwayson_scripts": {"sd_model_checkpoint": str(name)}}:
-            return name or None
-    return None
-
-
 def gathered(given: Mapping[str, Any]) -> dict[str, Any]:
     """The request with what ``alwayson_scripts`` carries put where the Web UI has it."""
-    scripts = given.get("alwayson_scripts", {})
-    if not isinstance(scripts, dict):
-        raise TaskFailed("alwayson_scripts: must be an object")
+    scripts = scripts_of(given)
     _refuse_extensions(scripts)
     settings = _settings(given, scripts)
     link = scripts.get("image_link")
@@ -52,12 +33,7 @@ def gathered(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _settings(given: Mapping[str, Any], scripts: Mapping[str, Any]) -> dict[str, Any]:
     known = {key: scripts[key] for key in ("sd_model_checkpoint", "sd_vae") if scripts.get(key)}
-    for settings in (given.get("override_settings"), scripts.get("override_settings")):
-        if settings is None:
-            continue
-        if not isinstance(settings, dict):
-            raise TaskFailed("override_settings: must be an object")
-        known |= {key: value for key, value in settings.items() if value is not None}
+    known |= {key: value for key, value in settings_of(given).items() if value is not None}
     if known.get("sd_vae", "Automatic") not in ("Automatic", "None", ""):
         raise TaskFailed(
             f"sd_vae: {short(known['sd_vae'])} is not supported by this runtime, which takes "
@@ -68,7 +44,7 @@ def _settings(given: Mapping[str, Any], scripts: Mapping[str, Any]) -> dict[str,
 
 def _refuse_extensions(scripts: Mapping[str, Any]) -> None:
     for name, script in scripts.items():
-        if name not in _ROUTING and _does_something(script):
+        if name not in ROUTING and _does_something(script):
             raise TaskFailed(
                 f"alwayson_scripts: the extension {name!r} is not supported by this runtime"
             )

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from deployments.runtimes.diffusers.scripts import asked_checkpoint
 from deployments.runtimes.diffusers.webui import (
     ExtraBatch,
     ExtraSingle,
@@ -103,27 +102,6 @@ def test_image_link_takes_the_place_of_init_images() -> None:
     request = ImageToImage.read({"init_images": ["x"], "alwayson_scripts": {"image_link": link}})
 
     assert request.init_images == (link,)
-
-
-@pytest.mark.parametrize(
-    ("content", "name"),
-    [
-        ({}, None),
-        ([], None),
-        ({"override_settings": {"sd_model_checkpoint": "a"}}, "a"),
-        ({"override_settings": {"sd_model_checkpoint": ""}}, None),
-        ({"alwayson_scripts": {"sd_model_checkpoint": "b"}}, "b"),
-        (
-            {
-                "override_settings": {"sd_model_checkpoint": "a"},
-                "alwayson_scripts": {"override_settings": {"sd_model_checkpoint": "c"}},
-            },
-            "c",
-        ),
-    ],
-)
-def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> None:
-    assert asked_checkpoint(content) == name
 
 
 def test_pictures_are_never_echoed() -> None:

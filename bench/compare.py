@@ -1,0 +1,174 @@
+"""Ours beside a yardstick, in interleaved rounds, over a harness of stand-ins: `make compare`.
+
+The harness (its folder is an argument) has the simulated GPU behind the Web UI's and ComfyUI's own
+APIs, a light AWS, a proxy that delays and counts every call, and the yardstick: the smallest
+pipelined consumer. It has no DynamoDB: our ledger runs on the embedded AWS behind the same proxy,
+and its calls are counted too.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from models.settings import Settings
+from serve_app.embedded import EmbeddedAws, free_port, provisioned
+
+OUT = Path("bench/out")
+HERE = Path(__file__).resolve().parents[1]
+MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25", "comfy": "comfy:1"}
+REGION = "us-west-2"  # the harness's
+YARDSTICK, OURS = "ref", "ours"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One comparison."""
+
+    harness: Path
+    kind: str
+    gpu_ms: float
+    delay_ms: float
+    tasks: int
+    rounds: int
+
+    @property
+    def arguments(self) -> list[str]:
+        given = {
+            "--kind": self.kind,
+            "--mix": MIX[self.kind],
+            "--gpu-ms": self.gpu_ms,
+            "--delay-ms": self.delay_ms,
+            "--n": self.tasks,
+        }
+        return [str(part) for pair in given.items() for part in pair]
+
+
+@contextmanager
+def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
+    """A ledger behind the harness's own proxy; the environment that leads to it."""
+    settings = Settings.read(
+        args={
+            "stackName": "bench",
+            "checkpoints": folder,
+            "modelsRuntime": [{"name": "bench", "type": "fake"}],
+            "aws": {"region": REGION},
+        }
+    )
+    stats = folder / "ledger.json"
+    with EmbeddedAws(region=REGION) as aws:
+        os.environ.update(aws.environment)
+        provisioned(settings)
+        port, behind = free_port(0, "proxy"), aws.environment["AWS_ENDPOINT_URL"].rpartition(":")[2]
+        route = f"dynamodb:{port}:127.0.0.1:{behind}:{setup.delay_ms}"
+        command = [sys.executable, str(setup.harness / "delay_proxy.py")]
+        with subprocess.Popen([*command, "--map", route, "--stats", str(stats)]) as proxy:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                yield {"AWS_ENDPOINT_URL_DYNAMODB": url, "LEDGER_TABLE": settings.ledger}
+            finally:
+                proxy.terminate()
+
+
+def run(setup: Setup, what: str, system: str, systems: Path, folder: Path) -> Row:
+    """One round of one system."""
+    out = folder / f"{system}.json"
+    command = [sys.executable, str(setup.harness / "bench.py"), what, *setup.arguments]
+    command += ["--system", system, "--systems", str(systems), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr}")
+    row: Row = json.loads(out.read_text())
+    if row["completed"] < setup.tasks or row["failed"]:
+        sys.exit(f"{system}: {row['completed']} of {setup.tasks} completed, {row['failed']} failed")
+    return row
+
+
+def compare(setup: Setup) -> dict[str, Any]:
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        with ledger(setup, folder) as environment:
+            systems = _systems(setup, environment, folder)
+            rows: dict[str, dict[str, list[Row]]] = {}
+            rounds = [(what, s) for what in _FIGURES for s in (YARDSTICK, OURS) * setup.rounds]
+            for what, system in track(rounds, f"{setup.kind}, T = {setup.gpu_ms:g} ms"):
+                row = run(setup, what, system, systems, folder)
+                rows.setdefault(what, {}).setdefault(system, []).append(row)
+            time.sleep(1)  # the proxy writes its counts now and then
+            calls = json.loads((folder / "ledger.json").read_text())["calls"]
+    figures = [_figures(what, rows[what]) for what in rows]
+    tasks = (setup.tasks * 2 + 1) * setup.rounds
+    counted = {name: round(count / tasks, 2) for name, count in calls.items()}
+    return {"figures": figures[0] | figures[1], "ledger_calls_per_task": counted}
+
+
+def _systems(setup: Setup, environment: Mapping[str, str], folder: Path) -> Path:
+    path = folder / "systems.json"
+    reference = [sys.executable, "-u", str(setup.harness / "ref_consumer.py")]
+    ours = {"cmd": [sys.executable, "-u", "-m", "bench.consumer"], "cwd": str(HERE)}
+    systems = {YARDSTICK: {"cmd": reference}, OURS: ours | {"env": dict(environment)}}
+    path.write_text(json.dumps(systems))
+    return path
+
+
+_FIGURES = {
+    "throughput": {
+        "GPU busy": lambda row: row["gpu_busy_frac"],
+        "mean gap, ms": lambda row: row["idle_gap_ms"]["mean"],
+        "CPU a task, ms": lambda row: row["cpu_ms_per_task"],
+        "memory (PSS), MiB": lambda row: row["pss_mib_peak"],
+        "SQS, SNS and S3 calls a task": lambda row: sum(row["aws_calls"].values()) / row["n"],
+    },
+    "latency": {"added to one task, ms": lambda row: row["overhead_ms"]["p50"]},
+}
+
+
+def _figures(what: str, rows: Mapping[str, list[Row]]) -> dict[str, dict[str, float]]:
+    """The median of each figure, and ours over the yardstick's."""
+    figures = {}
+    for name, read in _FIGURES[what].items():
+        ours, theirs = (statistics.median(map(read, rows[s])) for s in (OURS, YARDSTICK))
+        ratio = round(ours / theirs, 3) if theirs else 0.0
+        figures[name] = {OURS: round(ours, 4), YARDSTICK: round(theirs, 4), "ratio": ratio}
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("harness", type=Path, help="folder with bench.py")
+    parser.add_argument("--kind", choices=MIX, default="webui")
+    parser.add_argument("--gpu-ms", type=float, default=200)
+    parser.add_argument("--delay-ms", type=float, default=20)
+    parser.add_argument("--tasks", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    setup = Setup(
+        args.harness.resolve(), args.kind, args.gpu_ms, args.delay_ms, args.tasks, args.rounds
+    )
+    found = compare(setup)
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"compare-{setup.kind}-{setup.gpu_ms:g}.json"
+    path.write_text(json.dumps(found, indent=2))
+    table = Table("figure", OURS, "yardstick", "ratio", title=str(vars(args)))
+    for name, figure in found["figures"].items():
+        table.add_row(name, *(str(figure[key]) for key in (OURS, YARDSTICK, "ratio")))
+    Console().print(table, f"ledger: {found['ledger_calls_per_task']}", f"kept in {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Our ingest and one replica in one process, without Ray: the system that `bench.compare` measures.
+
+Told by the environment where everything is, as the harness of that comparison tells it.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator
+from urllib.parse import urlsplit
+
+from deployments.adapter import RuntimeSpec
+from deployments.inputs import Inputs
+from deployments.replica import Replica
+from deployments.runtimes import adapter_class
+from ingest.actor import Actor
+from ingest.aws.client import Clients
+from ingest.aws.dynamodb import DynamoLedger
+from ingest.aws.s3 import S3Objects
+from ingest.aws.sns import SnsTopic
+from ingest.aws.sqs import SqsQueue
+from ingest.board import Board
+from ingest.envelope import Envelope
+from ingest.tell import Tell
+from ingest.worker import Line, Worker
+from models.ports import Runner
+from models.progress import Progress
+from models.report import Report
+from models.settings import Inputs as InputSettings
+from models.settings import Runtime, Tasks
+from models.task import Task
+
+_DRAIN_SECONDS = 10
+
+
+class InProcess(Runner):
+    """The one replica, called without a handle."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+
+    def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        return self.replica.run(task, attempt)
+
+
+async def main() -> None:
+    where = os.environ
+    clients = Clients(where["AWS_DEFAULT_REGION"])
+    objects, output = S3Objects(clients), f"s3://{where['S3_BUCKET']}"
+    server = urlsplit(f"http://{where['API_BASE_URL'].removeprefix('http://')}")
+    runtime = Runtime(
+        name=where["RUNTIME_NAME"],
+        type=where["RUNTIME_TYPE"],
+        options={"backend": {"url": f"http://{server.netloc}"}},
+    )
+    spec = RuntimeSpec(name=runtime.name, options=runtime.options)
+    adapter = adapter_class(runtime.type)(spec)
+    await adapter.ready()
+    inputs = InputSettings(allowHosts=(server.netloc,))
+    replica = Replica(
+        adapter=adapter,
+        inputs=Inputs(inputs, objects, frozenset({where["S3_BUCKET"]})),
+        objects=objects,
+        output=output,
+        deadline=Tasks().deadline_seconds,
+    )
+    results = SnsTopic(clients, where["SNS_TOPIC_ARN"])
+    line = Line(
+        envelope=Envelope(runtime.name, objects, f"{output}/payloads/", 2**20),
+        ledger=DynamoLedger(clients=clients, table=where["LEDGER_TABLE"], days=1),
+        objects=objects,
+        tell=Tell(results=results, callbacks=results),
+        board=Board(),
+        runner=InProcess(replica),
+        kinds=frozenset(adapter.kinds),
+        output=output,
+        rules=Tasks(),
+    )
+    name = where["SQS_QUEUE_URL"].rpartition("/")[2]
+    queue = SqsQueue(clients, name=name, dead_letters="dlq")
+    await _work(Actor({runtime.name: Worker(queue, line, runtime.capacity)}))
+    await replica.close()
+    await clients.aclose()
+
+
+async def _work(actor: Actor) -> None:
+    """Until it is told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        actor.check_health()
+        await asyncio.wait([asyncio.create_task(stop.wait())], timeout=1)
+    await actor.drain(_DRAIN_SECONDS)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

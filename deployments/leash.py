@@ -1,0 +1,128 @@
+"""Holds a backend's process: when the replica is gone, the backend is, with all that it started.
+
+A program of its own, on the standard library alone; its arguments are the command. Its standard
+input is a pipe whose other end the replica has: however the replica ends, SIGKILL too, the pipe
+does. A signal of the kernel at a parent's death is not enough, for it goes by the thread that
+started the child, and a grandchild does not get it.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
+_NOT_STARTED = 127  # as a shell says it
+_POLL_SECONDS = 1.0
+_KILL_SECONDS = 0.01  # a process with much memory takes a while to go
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def main(command: list[str]) -> int:
+    """Run the command to its end, or to ours; its exit status, or 128 and the signal."""
+    wake = _heed_children()
+    _prctl(_ADOPT_ORPHANS, 1)  # a grandchild that left its group is still found
+    die_with_us = partial(_prctl, _DIE_WITH_PARENT, signal.SIGKILL)  # should we be killed
+    try:
+        backend = subprocess.Popen(  # noqa: S603 - what the configuration says
+            command,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=die_with_us,  # noqa: PLW1509 - there is one thread
+        )
+    except OSError as exc:
+        print(f"cannot start {command[0]}: {exc.strerror}", file=sys.stderr)  # noqa: T201
+        return _NOT_STARTED
+    for number in _PASSED_ON:
+        signal.signal(number, lambda number, _: _signal(-backend.pid, number))
+    status = _watch(backend.pid, wake)
+    _end(backend.pid)
+    return 128 - status if status < 0 else status
+
+
+def _heed_children() -> int:
+    """What can be read once a child has ended; the replica's own settings of signals undone."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    wake, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    return wake
+
+
+def _watch(backend: int, wake: int) -> int:
+    """Wait until the backend has ended or the replica is gone; the backend's exit code."""
+    replica, held = os.getppid(), sys.stdin.fileno()
+    while os.getppid() == replica:  # a fork of the replica may keep the pipe open
+        ready, _, _ = select.select([held, wake], [], [], _POLL_SECONDS)
+        if wake in ready:
+            os.read(wake, 4096)
+            ended = dict(_reap())
+            if backend in ended:
+                return ended[backend]
+        if held in ready and not os.read(held, 4096):
+            break
+    return -signal.SIGKILL
+
+
+def _reap() -> Iterator[tuple[int, int]]:
+    """Each child that has ended, adopted ones too, with its exit code."""
+    while True:
+        try:
+            child, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not child:
+            return
+        yield child, os.waitstatus_to_exitcode(status)
+
+
+def _end(backend: int) -> None:
+    """Kill the backend's group, then whoever left it, until nobody is there."""
+    _signal(-backend, signal.SIGKILL)
+    while left := _descendants():
+        for one in left:
+            _signal(one, signal.SIGKILL)
+        time.sleep(_KILL_SECONDS)
+        list(_reap())
+
+
+def _descendants() -> set[int]:
+    parents = dict(_parents())
+    found = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {os.getpid()}
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Each process and its parent; none where the system does not say."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_bytes().rpartition(b")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        yield int(stat.parent.name), int(fields[1])
+
+
+def _signal(process: int, number: int) -> None:
+    """To a process, or to a group if negative; it may have ended."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(process, number)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

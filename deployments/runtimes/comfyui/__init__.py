@@ -1,0 +1,8 @@
+"""A ComfyUI server of the replica's own, or one that already runs, by its HTTP API.
+
+Importing this starts nothing and loads nothing heavy: the HTTP front reads ``kinds``.
+"""
+
+from deployments.runtimes.comfyui.adapter import ComfyUiAdapter
+
+__all__ = ["ComfyUiAdapter"]

@@ -1,0 +1,137 @@
+"""A task's graph in ComfyUI's API format; knows its shape, never what a node does."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from deployments.fields import is_link
+from models.errors import TaskFailed
+
+_EXPORT = (
+    "this is the format of ComfyUI's editor; export the workflow with Workflow > Export (API)"
+    ' (in older versions "Save (API Format)" of the dev mode), and send that'
+)
+_FILE_FIELDS = frozenset(
+    {"image", "images", "mask", "video", "audio", "file", "model_file", "upload"}
+)
+_MEDIA = ("image", "mask", "video", "audio", "3d")
+_STEPS = 20  # of a sampler that takes them from a node which does not say
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes by their id, in the order in which the client wrote them."""
+
+    nodes: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, content: Any) -> Self:
+        """Take a task's content as a graph.
+
+        Raises:
+            TaskFailed: it is none, and why.
+        """
+        if not isinstance(content, dict) or not content:
+            raise TaskFailed("the content must be a graph: an object of nodes by their id")
+        if isinstance(content.get("nodes"), list):
+            raise TaskFailed(_EXPORT)
+        for name, node in content.items():
+            _check_node(name, node)
+        return cls(content)
+
+    def check_allowed(self, allowed: Collection[str] | None) -> None:
+        """Refuse a graph with a node class that is not among these.
+
+        Raises:
+            TaskFailed: naming the node and its class.
+        """
+        for name in self.nodes:
+            if allowed is not None and self.kind(name) not in allowed:
+                raise TaskFailed(f"{self.title(name)} is of a class that options.allowNodes lacks")
+
+    @property
+    def links(self) -> list[str]:
+        """Every link that stands where a node takes the name of a file, each once."""
+        return list(dict.fromkeys(value for _, _, value in self._files()))
+
+    def with_files(self, names: Mapping[str, str]) -> "Graph":
+        """The graph with a file's name in the place of each link."""
+        nodes = {name: {**node, "inputs": {**node["inputs"]}} for name, node in self.nodes.items()}
+        for name, field, value in self._files():
+            nodes[name]["inputs"][field] = names[value]
+        return Graph(nodes)
+
+    def kind(self, name: str) -> str:
+        """The class of a node; empty where the graph has no such node."""
+        return str(self.nodes[name]["class_type"]) if name in self.nodes else ""
+
+    def title(self, name: str) -> str:
+        """The node as a message names it."""
+        kind = self.kind(name)
+        return f"node {name} ({kind})" if kind else f"node {name}"
+
+    def place(self, name: str) -> int:
+        """Where it stands among the nodes; what is not in the graph comes last."""
+        return list(self.nodes).index(name) if name in self.nodes else len(self.nodes)
+
+    def sends(self, name: str) -> bool:
+        """Whether the node sends its pictures over the socket (``SaveImageWebsocket``)."""
+        return "websocket" in self.kind(name).lower()
+
+    @property
+    def senders(self) -> set[str]:
+        """Nodes that send their pictures over the socket."""
+        return set(filter(self.sends, self.nodes))
+
+    @property
+    def ends(self) -> set[str]:
+        """Nodes that no other takes anything from."""
+        taken = {str(value[0]) for _, _, value in self._inputs() if _is_connection(value)}
+        return set(self.nodes) - taken
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """What each node counts in the progress: a sampler its steps, any other one."""
+        told = [value for _, field, value in self._inputs() if field == "steps" and _counts(value)]
+        steps = max(told, default=_STEPS)
+        return {name: _weight(node["inputs"], steps) for name, node in self.nodes.items()}
+
+    def _inputs(self) -> Iterator[tuple[str, str, Any]]:
+        for name, node in self.nodes.items():
+            for field, value in node["inputs"].items():
+                yield name, field, value
+
+    def _files(self) -> Iterator[tuple[str, str, str]]:
+        for name, field, value in self._inputs():
+            if is_link(value) and _takes_file(self.kind(name).lower(), field.lower()):
+                yield name, field, value
+
+
+def _check_node(name: str, node: Any) -> None:
+    if not isinstance(node, dict) or not isinstance(node.get("class_type"), str):
+        raise TaskFailed(f"node {name} of the graph has no class_type: is it in the API format?")
+    if not isinstance(node.get("inputs"), dict):
+        raise TaskFailed(f"node {name} ({node['class_type']}) of the graph has no inputs")
+
+
+def _takes_file(kind: str, field: str) -> bool:
+    # A node that fetches by itself (LoadImageFromUrl) keeps its link.
+    if "url" in kind or "url" in field:
+        return False
+    loads = "load" in kind and any(word in kind for word in _MEDIA)
+    return loads or field in _FILE_FIELDS
+
+
+def _is_connection(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2  # noqa: PLR2004 - node and slot
+
+
+def _counts(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _weight(inputs: Mapping[str, Any], steps: int) -> int:
+    if "latent_image" not in inputs:  # what every sampler takes
+        return 1
+    own = inputs.get("steps", 0)
+    return int(own) if _counts(own) else steps

@@ -1,0 +1,38 @@
+"""The runtime's own settings, ``modelsRuntime[].options``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from deployments.served import ServedOptions
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Options(ServedOptions):
+    """What can be set for a ComfyUI runtime."""
+
+    allow_nodes: frozenset[str] | None = None
+    """Node classes that a graph may have; None: any."""
+    allow_partial: bool = False
+    """Whether a graph runs of which ComfyUI accepts some outputs only."""
+    previews: bool = True
+    """Whether progress carries the pictures that ComfyUI sends while it samples."""
+    custom_nodes: tuple[Path, ...] = ()
+    """Folders of node packs, besides ComfyUI's own."""
+    model_paths: Mapping[str, tuple[Path, ...]] = {}
+    """Further folders of weights, by ComfyUI's names: ``checkpoints``, ``loras``, ``vae`` …"""
+    silence_seconds: Seconds = 30
+    """Without a word for so long, a prompt is looked for in ComfyUI's queue."""
+    obey_seconds: Seconds = 30
+    """In which ComfyUI ends a prompt that it is told to stop; else it is replaced."""
+    keep_mib: Annotated[int, Field(ge=1)] = 8192
+    """Files that ComfyUI wrote, past which it is replaced between tasks."""
+
+    @model_validator(mode="after")
+    def _ours_to_start(self) -> Self:
+        if self.backend.url and (self.custom_nodes or self.model_paths):
+            raise ValueError("customNodes and modelPaths need backend.command: nothing is started")
+        return self

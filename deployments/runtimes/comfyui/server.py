@@ -1,0 +1,76 @@
+"""A ComfyUI at work: its process, its folders, and the ways to speak to it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from deployments.adapter import RuntimeSpec
+from deployments.backend import Backend
+from deployments.runtimes.comfyui.client import Client
+from deployments.runtimes.comfyui.events import Events
+from deployments.runtimes.comfyui.options import Options
+from deployments.runtimes.comfyui.prompts import Prompts
+from deployments.runtimes.comfyui.workspace import Workspace, bucket_paths, merged
+from models.errors import RuntimeUnavailable
+
+log = logging.getLogger("ray.serve.atelier.comfyui")
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that answers."""
+
+    backend: Backend
+    client: Client
+    events: Events
+    prompts: Prompts
+    workspace: Workspace | None
+    """None where somebody else started it."""
+    keep_mib: int
+
+    def check(self) -> None:
+        """Raise where it is not to be used any more."""
+        self.backend.check()
+        self.events.check()
+        if self.prompts.broken:
+            raise RuntimeUnavailable(self.prompts.broken)
+
+    def is_bloated(self) -> bool:
+        """Whether it holds too much memory, or wrote too much."""
+        full = self.workspace is not None and self.workspace.mib() > self.keep_mib
+        return full or self.backend.is_bloated()
+
+    def clear(self, folder: str) -> None:
+        """Remove the inputs of one task; ComfyUI itself has no request for that."""
+        if self.workspace is not None:
+            self.workspace.clear(folder)
+
+
+@asynccontextmanager
+async def serving(spec: RuntimeSpec, options: Options) -> AsyncIterator[Server]:
+    """Start it, or find the one that runs; it is ended, with what it wrote, if we started it.
+
+    Raises:
+        RuntimeUnavailable: it did not get ready.
+    """
+    async with AsyncExitStack() as stack:
+        workspace, process = None, options.backend
+        if process.command:
+            workspace = Workspace.made()
+            stack.push_async_callback(asyncio.to_thread, workspace.remove)
+            given = {**options.model_paths, "custom_nodes": options.custom_nodes}
+            paths = merged(given, bucket_paths(spec.checkpoints))
+            process = workspace.started_here(process, paths, previews=options.previews)
+        backend = Backend(process, name=spec.name)
+        stack.push_async_callback(backend.close)
+        await backend.start()
+        client, events = Client(backend.url), Events(backend.url)
+        stack.push_async_callback(client.close)
+        await backend.ready(client.is_up)
+        stack.push_async_callback(events.close)
+        await events.open()
+        log.info("comfyui_ready", extra={"version": await client.version()})
+        prompts = Prompts(client, events, backend, options)
+        yield Server(backend, client, events, prompts, workspace, options.keep_mib)

@@ -1,0 +1,160 @@
+"""The seam: tasks in, progress and pictures out, over the HTTP of one server and its process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import ClassVar
+
+from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.backend import Backend
+from deployments.fields import asked_checkpoint, image_links
+from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
+from deployments.runtimes.sdwebui.checkpoints import Checkpoint
+from deployments.runtimes.sdwebui.faults import DeviceFailed
+from deployments.runtimes.sdwebui.generation import Generation, outlast
+from deployments.runtimes.sdwebui.options import Options
+from deployments.runtimes.sdwebui.progress import WHOLE, Watch
+from deployments.runtimes.sdwebui.request import DRAWN, PATHS, bare
+from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, written
+from deployments.runtimes.sdwebui.session import Session
+from deployments.served import warm_up
+from models.errors import RuntimeUnavailable
+from models.progress import Progress
+from models.task import Kind, Task
+
+_LAST_WORDS_SECONDS = 1.0
+
+
+class SdWebUiAdapter(Adapter):
+    """Drives an AUTOMATIC1111-compatible server: A1111, Forge, SD.Next.
+
+    A run that is left ends its own generation before it returns, so `interrupt` has nothing to
+    do: what runs then may be the next task's.
+    """
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset(PATHS)
+    slots = 2
+    """One is drawn; the other gets ready, or its pictures are read."""
+
+    def __init__(self, spec: RuntimeSpec) -> None:
+        super().__init__(spec)
+        self._options = self.read_options(Options)
+        self._login = login(self._options.auth)
+        self._backend = Backend(self._options.process, name=spec.name)
+        self._server: Server | None = None
+        self._session: Session | None = None
+        self._broken: str | None = None
+        """Why no further task can be run."""
+
+    async def ready(self) -> None:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.close)
+            await self._open()
+            stack.pop_all()
+
+    async def load(self, task: Task) -> None:
+        """Find the checkpoint, and wait for the turn, so that the deadline begins with it.
+
+        It becomes current in `run`: until then the server may be drawing with another.
+        """
+        async with self._heeding():
+            wanted = await self._wanted(task)
+        await self._ready.turn.comes()
+        loaded = wanted or self._ready.checkpoints.current
+        name = asked_checkpoint(task.content) or self.spec.checkpoint
+        self.checkpoint = name or (loaded.title if loaded else None)
+
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        session = self._ready
+        async with self._heeding():
+            request = await session.request(task, inputs)
+            wanted, content = await self._wanted(task), written(request.body)
+            async with session.turn:
+                await self.check()
+                if wanted:
+                    await session.checkpoints.use(wanted)
+                work = session.generate(request.path, content)
+                watch = session.watch(request, self._options.preview_every)
+                async with self._generating(Generation(session.server, work)) as generation:
+                    async with aclosing(self._progress(generation, watch)) as steps:
+                        async for step in steps:
+                            yield step
+                    answered = await generation.answer()
+        answer = answer_in(answered)
+        session.refuse_other(request, wanted, info_of(answer))
+        yield Progress(step=WHOLE, of=WHOLE)
+        for made in told(task.id, answer):
+            yield made
+
+    def links(self, task: Task) -> Iterable[str]:
+        return image_links(bare(task))
+
+    async def check(self) -> None:
+        self._backend.check()
+        if self._broken:
+            raise RuntimeUnavailable(self._broken)
+
+    def is_bloated(self) -> bool:
+        return self._backend.is_bloated()
+
+    async def close(self) -> None:
+        if self._server:
+            await self._server.close()
+        await self._backend.close()
+
+    async def _open(self) -> None:
+        await self._backend.start()
+        self._server = Server(self._backend.url, self._login)
+        await self._backend.ready(self._server.answers)
+        seconds = self._options.backend.ready_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                self._session = await Session.opened(self.spec, self._server)
+                await warm_up(self, Kind.TEXT_TO_IMAGE, self._options.warm_up)
+        except TimeoutError:
+            raise RuntimeUnavailable(f"no checkpoint after {seconds:g} s") from None
+
+    @property
+    def _ready(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("ready() comes first")
+        return self._session
+
+    async def _wanted(self, task: Task) -> Checkpoint | None:
+        asked = asked_checkpoint(task.content)
+        return await self._ready.wanted(asked) if asked or task.kind in DRAWN else None
+
+    def _progress(self, generation: Generation, watch: Watch) -> AsyncGenerator[Progress, None]:
+        return generation.progress(watch, self._options.progress_every)
+
+    @asynccontextmanager
+    async def _generating(self, generation: Generation) -> AsyncIterator[Generation]:
+        """A generation that has ended when this is left, however it is left."""
+        try:
+            yield generation
+        finally:
+            await outlast(self._stop(generation))
+
+    async def _stop(self, generation: Generation) -> None:
+        seconds = self._options.interrupt_seconds
+        if not await generation.stop(seconds):
+            self._broken = f"the server did not stop within {seconds:g} s of an interrupt"
+
+    @asynccontextmanager
+    async def _heeding(self) -> AsyncIterator[None]:
+        """Where the server is lost, no further task is run, and its process says why."""
+        try:
+            yield
+        except (BrokeOff, DeviceFailed) as exc:
+            self._broken = str(exc)
+            await self._last_words()
+            raise
+
+    async def _last_words(self) -> None:
+        """A process that has just died takes a moment to be seen dead; then it says why."""
+        until = asyncio.get_running_loop().time() + _LAST_WORDS_SECONDS
+        while self._options.backend.command and asyncio.get_running_loop().time() < until:
+            self._backend.check()
+            await asyncio.sleep(_LAST_WORDS_SECONDS / 10)

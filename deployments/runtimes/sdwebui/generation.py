@@ -1,0 +1,82 @@
+"""One generation under way: told how far it is, ended on demand and then waited for."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any
+
+from deployments.runtimes.sdwebui.progress import Watch
+from deployments.runtimes.sdwebui.server import API, Server
+from models.errors import TaskError
+from models.progress import Progress
+
+_AGAIN_SECONDS = 1  # the server forgets an interrupt that comes before the generation has begun
+
+
+class Generation:
+    """A request that is being answered; the server has no name for it to end it by."""
+
+    def __init__(self, server: Server, request: Coroutine[Any, Any, bytes]) -> None:
+        self._server = server
+        self._request = asyncio.create_task(request)
+        self._request.add_done_callback(_heed)
+
+    async def progress(self, watch: Watch, every: float) -> AsyncGenerator[Progress, None]:
+        """Each step forward, until it is answered."""
+        while not await self._ends_within(every):
+            look = asyncio.create_task(watch.look())
+            try:
+                await asyncio.wait({look, self._request}, return_when=asyncio.FIRST_COMPLETED)
+                told = look.result() if look.done() else None
+            finally:
+                look.cancel()
+                await asyncio.wait({look})
+            if told:
+                yield told
+
+    async def answer(self) -> bytes:
+        """The server's answer.
+
+        Raises:
+            TaskFailed, RuntimeUnavailable: the server refused, or broke off.
+        """
+        return await self._request
+
+    async def stop(self, seconds: float) -> bool:
+        """Interrupt it until it is answered, by a partial picture which nobody sees.
+
+        False where the server does not obey.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._request.done():
+                    with contextlib.suppress(TaskError):
+                        await self._server.post(f"{API}/interrupt", quick=True)
+                    await self._ends_within(_AGAIN_SECONDS)
+        obeyed = self._request.done()
+        self._request.cancel()
+        await asyncio.wait({self._request})
+        return obeyed
+
+    async def _ends_within(self, seconds: float) -> bool:
+        ended, _ = await asyncio.wait({self._request}, timeout=seconds)
+        return bool(ended)
+
+
+def _heed(ended: asyncio.Task[bytes]) -> None:
+    """Nobody may ask for the error of a generation that was left; it is not lost, but unwanted."""
+    if not ended.cancelled():
+        ended.exception()
+
+
+async def outlast(work: Coroutine[Any, Any, None]) -> None:
+    """Let work that must be done end, even when cancelled; then let the cancellation through."""
+    doing, cancelled = asyncio.create_task(work), False
+    while not doing.done():
+        try:
+            await asyncio.wait({doing})
+        except asyncio.CancelledError:
+            cancelled = True
+    doing.result()
+    if cancelled:
+        raise asyncio.CancelledError

@@ -1,0 +1,52 @@
+"""The runtime's own settings, ``modelsRuntime[].options``."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from deployments.backend import Process
+from deployments.served import ServedOptions
+
+_FLAGS = {"--server-name": "127.0.0.1", "--port": "{port}"}
+_LOOPBACK = re.compile(r"--server-name[ =](127\.0\.0\.1|localhost)\b")
+_OPENING = ("--listen", "--share", "--ngrok")
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Options(ServedOptions):
+    """What can be set for a Web UI server."""
+
+    auth: SecretStr | None = None
+    """``user:password`` of the server's ``--api-auth``."""
+    progress_every: Seconds = 1
+    """Seconds between two looks at how far a generation is."""
+    preview_every: Annotated[float, Field(ge=0)] = 2
+    """Seconds between two previews, which cost the server time; 0: none."""
+    interrupt_seconds: Seconds = 60
+    """How long a generation may take to stop when asked; a server past it is replaced."""
+
+    @model_validator(mode="after")
+    def _on_loopback(self) -> Self:
+        command = " ".join(self.backend.command)
+        if found := [word for word in self.backend.command if word.startswith(_OPENING)]:
+            raise ValueError(
+                f"backend.command: {found[0]} opens the server to others; leave it out"
+            )
+        if "--server-name" in command and not _LOOPBACK.search(command):
+            raise ValueError("backend.command: --server-name must be 127.0.0.1")
+        return self
+
+    @property
+    def process(self) -> Process:
+        """The backend's process, told where to listen.
+
+        Without ``--server-name`` a server without its page (``--nowebui``) binds every interface.
+        """
+        command = self.backend.command
+        if not command:
+            return self.backend
+        lacking = (pair for pair in _FLAGS.items() if not any(pair[0] in word for word in command))
+        flags = (word for pair in lacking for word in pair)
+        return self.backend.model_copy(update={"command": (*command, *flags)})

@@ -1,0 +1,18 @@
+# syntax=docker/dockerfile:1
+# The head of the cluster, with the HTTP front and ingest: atelier on Ray's own image.
+FROM rayproject/ray:2.60.0-py311
+
+# As the image's own user, `ray`; a build writes beside what it builds.
+RUN --mount=type=bind,target=/source \
+    cp -R /source /tmp/source \
+    && pip install --no-cache-dir --constraint /tmp/source/constraints.txt /tmp/source \
+    && rm -rf /tmp/source
+
+# Ray wants one and the same patch version of Python everywhere, unless it is told otherwise.
+ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
+    RAY_USAGE_STATS_ENABLED=0
+
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["wget", "-q", "-T", "4", "-O", "/dev/null", "http://127.0.0.1:52365/api/healthz"]
+USER 1000
+CMD ["ray", "start", "--head", "--block"]

@@ -1,0 +1,37 @@
+"""How a ComfyUI is started for tests: a real one, where ``COMFYUI`` names its folder, or a double.
+
+``COMFYUI_PYTHON`` is the Python that has what it needs, ``COMFYUI_FLAGS`` what else it is told.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+PACK = Path(__file__).with_name("pack")
+COMFYUI = os.environ.get("COMFYUI")
+CHECKPOINT = "tiny.safetensors"
+
+
+def options(folder: Path, **more: Any) -> dict[str, Any]:
+    """An adapter's options; the folder gets a checkpoint by its name alone."""
+    checkpoints = folder / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    (checkpoints / CHECKPOINT).touch()
+    paths = {"checkpoints": [checkpoints]}
+    return {"backend": _process(), "modelPaths": paths, "customNodes": [PACK]} | more
+
+
+def _process() -> dict[str, Any]:
+    if not COMFYUI:
+        return {"command": [sys.executable, "-m", "tests.runtimes.comfyui.double"], "folder": ROOT}
+    flags = os.environ.get("COMFYUI_FLAGS", "--cpu").split()
+    own = ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:"]
+    command = [_python(Path(COMFYUI)), "main.py", *own, *flags]
+    return {"command": command, "folder": COMFYUI, "threads": 1}
+
+
+def _python(comfyui: Path) -> str:
+    found = [path for venv in ("venv", ".venv") if (path := comfyui / venv / "bin/python").exists()]
+    return os.environ.get("COMFYUI_PYTHON") or str(next(iter(found), "python3"))

@@ -1,0 +1,96 @@
+"""The folders of a ComfyUI that we start, and the arguments that it gets for them."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployments.backend import Process
+from deployments.runtimes.comfyui.workspace import Workspace, bucket_paths, merged
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Workspace.made()
+
+
+def arguments(process: Process) -> dict[str, str]:
+    words = process.command[2:]
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_what_the_command_lacks_is_added(workspace: Workspace) -> None:
+    process = Process(command=("python", "main.py", "--output-directory", "/mine"))
+    given = arguments(workspace.started_here(process, {}, previews=True))
+
+    assert given == {
+        "--listen": "127.0.0.1",
+        "--port": "{port}",
+        "--input-directory": str(workspace.folder / "input"),
+        "--output-directory": "/mine",
+        "--temp-directory": str(workspace.folder / "temp"),
+        "--preview-method": "latent2rgb",
+    }
+
+
+def test_what_the_command_has_stays_as_it_is(workspace: Workspace) -> None:
+    process = Process(command=("python", "main.py", "--port=81", "--preview-method=taesd"))
+    command = workspace.started_here(process, {}, previews=False).command
+
+    assert "--port" not in command
+    assert "--preview-method" not in command
+
+
+def test_folders_of_weights_and_nodes_are_told_in_a_file(workspace: Workspace) -> None:
+    paths = {"checkpoints": (Path("/a"), Path("/b")), "custom_nodes": (Path("/nodes"),)}
+    process = workspace.started_here(Process(command=("c", "m")), paths, previews=True)
+    file = Path(arguments(process)["--extra-model-paths-config"])
+
+    assert yaml.safe_load(file.read_text()) == {
+        "atelier": {"checkpoints": "/a\n/b", "custom_nodes": "/nodes"}
+    }
+
+
+def test_the_model_buckets_folders_have_comfyuis_names(tmp_path: Path) -> None:
+    for name in ("Stable-diffusion", "ESRGAN", "SwinIR", "Codeformer"):
+        (tmp_path / name).mkdir()
+    found = merged({"checkpoints": [Path("/own")], "loras": []}, bucket_paths(tmp_path))
+
+    assert found == {
+        "checkpoints": [Path("/own"), tmp_path / "Stable-diffusion"],
+        "upscale_models": [tmp_path / "ESRGAN", tmp_path / "SwinIR"],
+    }
+    assert merged(bucket_paths(None)) == {}
+
+
+def test_inputs_go_with_their_task_and_the_rest_with_the_server(workspace: Workspace) -> None:
+    (workspace.inputs / "s1").mkdir()
+    (workspace.inputs / "s1" / "1.png").write_bytes(bytes(3 * 2**20))
+
+    assert workspace.mib() == 3
+    workspace.clear("s1")
+    workspace.clear("never there")
+    assert list(workspace.inputs.iterdir()) == []
+    workspace.remove()
+    assert not workspace.folder.exists()
+
+
+def test_folders_of_replicas_that_were_killed_are_removed(tmp_path: Path) -> None:
+    script = (
+        "import tempfile, sys; tempfile.tempdir = sys.argv[1];"
+        "from deployments.runtimes.comfyui.workspace import Workspace;"
+        "print(Workspace.made().folder)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    left = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert Path(left).is_dir()
+
+    mine = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert not Path(left).exists()
+    assert Path(mine).is_dir()
+    assert str(os.getpid()) not in mine
