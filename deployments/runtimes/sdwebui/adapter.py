@@ -68,7 +68,7 @@ class SdWebUiAdapter(Adapter):
         self, task: Task, inputs: Mapping[str, bytes]
     ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
         session = self._ready
-        async with self._heeding():
+        async with self._heeding(), AsyncExitStack() as opened:
             request = await session.request(task, inputs)
             wanted, content = await self._wanted(task), written(request.body)
             async with session.turn:
@@ -81,8 +81,9 @@ class SdWebUiAdapter(Adapter):
                     async with aclosing(self._progress(generation, watch)) as steps:
                         async for step in steps:
                             yield step
-                    answered = await generation.answer()
-        answer = answer_in(answered)
+                    begun = await generation.answer()
+                    opened.push_async_callback(begun.aclose)
+            answer = answer_in(await session.server.rest(begun))  # the next one is drawn meanwhile
         session.refuse_other(request, wanted, info_of(answer))
         yield Progress(step=WHOLE, of=WHOLE)
         for made in told(task.id, answer):

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
+import httpx
+
 from deployments.runtimes.sdwebui.progress import Watch
 from deployments.runtimes.sdwebui.server import API, Server
 from models.errors import TaskError
@@ -16,8 +18,9 @@ _AGAIN_SECONDS = 1  # the server forgets an interrupt that comes before the gene
 class Generation:
     """A request that is being answered; the server has no name for it to end it by."""
 
-    def __init__(self, server: Server, request: Coroutine[Any, Any, bytes]) -> None:
+    def __init__(self, server: Server, request: Coroutine[Any, Any, httpx.Response]) -> None:
         self._server = server
+        self._taken = False
         self._request = asyncio.create_task(request)
         self._request.add_done_callback(_heed)
 
@@ -34,13 +37,15 @@ class Generation:
             if told:
                 yield told
 
-    async def answer(self) -> bytes:
-        """The server's answer.
+    async def answer(self) -> httpx.Response:
+        """The server's answer, begun; who takes it closes it.
 
         Raises:
             TaskFailed, RuntimeUnavailable: the server refused, or broke off.
         """
-        return await self._request
+        answer = await self._request
+        self._taken = True
+        return answer
 
     async def stop(self, seconds: float) -> bool:
         """Interrupt it until it is answered, by a partial picture which nobody sees.
@@ -56,14 +61,20 @@ class Generation:
         obeyed = self._request.done()
         self._request.cancel()
         await asyncio.wait({self._request})
+        await self._leave_unread()
         return obeyed
+
+    async def _leave_unread(self) -> None:
+        ended = self._request
+        if not (self._taken or ended.cancelled() or ended.exception()):
+            await ended.result().aclose()
 
     async def _ends_within(self, seconds: float) -> bool:
         ended, _ = await asyncio.wait({self._request}, timeout=seconds)
         return bool(ended)
 
 
-def _heed(ended: asyncio.Task[bytes]) -> None:
+def _heed(ended: asyncio.Task[httpx.Response]) -> None:
     """Nobody may ask for the error of a generation that was left; it is not lost, but unwanted."""
     if not ended.cancelled():
         ended.exception()

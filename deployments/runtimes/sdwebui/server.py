@@ -1,5 +1,7 @@
 """The HTTP of one Web UI server; its errors are ours. Knows paths, never what a request means."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -48,9 +50,27 @@ class Server:
         timeout = _QUICK if quick else _PATIENT
         return read(await self._send("POST", path, content=written(body or {}), timeout=timeout))
 
-    async def generate(self, path: str, content: bytes) -> bytes:
-        """The same for what is large, to be written before and read afterwards."""
-        return await self._send("POST", path, content=content, timeout=_PATIENT)
+    async def generate(self, path: str, content: bytes) -> httpx.Response:
+        """The same for what is large, written before: an answer that has begun, so it is drawn.
+
+        It is to be closed, or read to its end by `rest`.
+        """
+        request = self._client.build_request("POST", path, content=content, timeout=_PATIENT)
+        with _unbroken():
+            answer = await self._client.send(request, stream=True)
+            if answer.is_error:
+                await answer.aread()
+                raise refusal(answer)
+        return answer
+
+    async def rest(self, answer: httpx.Response) -> bytes:
+        """What an answer says that has begun.
+
+        Raises:
+            RuntimeUnavailable: the server broke off.
+        """
+        with _unbroken():
+            return await answer.aread()
 
     async def find(self, path: str) -> Any | None:
         """What there is at a path; None where this server does not tell it."""
@@ -83,11 +103,17 @@ class Server:
         return answer.content
 
     async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
+        with _unbroken():
             return await self._client.request(method, path, **request)
-        except httpx.TransportError as exc:
-            why = f"{type(exc).__name__}: {exc}".removesuffix(": ")
-            raise BrokeOff(f"the server broke off ({why})") from exc
+
+
+@contextmanager
+def _unbroken() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as exc:
+        why = f"{type(exc).__name__}: {exc}".removesuffix(": ")
+        raise BrokeOff(f"the server broke off ({why})") from exc
 
 
 def written(body: Any) -> bytes:

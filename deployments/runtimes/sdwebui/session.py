@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint, Checkpoints
 from deployments.runtimes.sdwebui.faults import OutOfMemory
@@ -80,8 +82,8 @@ class Session:
         name = request.body[_NAME] if self._knows(request) else None
         return Watch(self.server, name, preview_every)
 
-    async def generate(self, path: str, content: bytes) -> bytes:
-        """The answer; where memory is short, of a second try with more room.
+    async def generate(self, path: str, content: bytes) -> httpx.Response:
+        """The answer, begun; where memory is short, of a second try with more room.
 
         Raises:
             TaskFailed, RuntimeUnavailable: the server refused, or broke off.
