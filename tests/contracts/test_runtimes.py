@@ -6,16 +6,19 @@ A type is found under ``deployments/runtimes`` by itself; its tasks are in
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.artifacts import sniff
+from deployments.replica import Replica
 from deployments.runtimes import adapter_class, runtime_types
+from ingest.memory import MemoryObjects
 from models.errors import SettingsError, TaskFailed
 from models.progress import Progress
+from models.report import Report, Status
 from models.task import Kind, Task
 from tests.runtimes.cases import Case, open_case
 
@@ -143,6 +146,39 @@ async def test_a_run_that_is_cancelled_stops_soon_and_the_next_one_works(case: C
     assert ended
     assert running.cancelled()
     assert await works(case)
+
+
+async def test_a_run_past_its_deadline_fails_with_the_reason_and_the_next_one_works(
+    case: Case,
+) -> None:
+    replica = Replica(
+        adapter=case.adapter,
+        inputs=Given(case.inputs),
+        objects=MemoryObjects(),
+        output="s3://outputs",
+        deadline=0.1,
+    )
+    said = [said async for said in replica.run(case.long, 1)]
+    report = said[-1]
+
+    assert isinstance(report, Report)
+    assert report.failure is not None
+    assert (report.status, report.failure.kind) == (Status.FAILED, "TaskFailed")
+    assert "tasks.deadlineSeconds" in report.failure.message
+    assert await works(case)
+
+
+class Given:
+    """What is behind a case's links."""
+
+    def __init__(self, inputs: Mapping[str, bytes]) -> None:
+        self.inputs = inputs
+
+    async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]:
+        return {link: self.inputs[link] for link in links}
+
+    async def close(self) -> None:
+        """Hold nothing."""
 
 
 async def test_an_interrupt_when_nothing_runs_does_no_harm(case: Case) -> None:
