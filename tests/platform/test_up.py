@@ -57,7 +57,9 @@ def test_a_wrong_type_or_option_of_a_runtime_is_named() -> None:
         given = [{"name": "a", **runtime}]
         return Settings.read(args={"stackName": "a", "checkpoints": ".", "modelsRuntime": given})
 
-    with pytest.raises(SettingsError, match=r"'nope' not found; there are: diffusers, fake"):
+    with pytest.raises(
+        SettingsError, match=r"'nope' not found; there are: comfyui, diffusers, fake"
+    ):
         assemble(settings(type="nope"))
     with pytest.raises(SettingsError, match=r"gpuMz"):
         assemble(settings(type="fake", options={"gpuMz": 1}))
