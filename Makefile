@@ -52,8 +52,8 @@ bench: $(READY)  ## measure the line, the HTTP front and the previews; figures g
 
 compare: $(READY)  ## ours beside a yardstick: HARNESS=the folder of its bench.py
 	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }
-	for kind in webui comfy; do for gpu in 200 50; do \
-		$(BIN)/python -m bench.compare "$(HARNESS)" --kind $$kind --gpu-ms $$gpu || exit 1; done; done
+	$(BIN)/python -m bench.compare "$(HARNESS)" --gpu-ms 200
+	$(BIN)/python -m bench.compare "$(HARNESS)" --gpu-ms 50
 
 clean:  ## remove what setup and the runs made
 	rm -rf $(VENV) demo-output bench/out

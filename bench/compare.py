@@ -1,9 +1,9 @@
 """Ours beside a yardstick, in interleaved rounds, over a harness of stand-ins: `make compare`.
 
-The harness (its folder is an argument) has the simulated GPU behind the Web UI's and ComfyUI's own
-APIs, a light AWS, a proxy that delays and counts every call, and the yardstick: the smallest
-pipelined consumer. It has no DynamoDB: our ledger runs on the embedded AWS behind the same proxy,
-and its calls are counted too.
+The harness (its folder is an argument) has the simulated GPU behind the Web UI's own API, a light
+AWS, a proxy that delays and counts every call, and the yardstick: the smallest pipelined consumer.
+It has no DynamoDB: our ledger runs on the embedded AWS behind the same proxy, and its calls are
+counted too.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from serve_app.embedded import EmbeddedAws, free_port, provisioned
 
 OUT = Path("bench/out")
 HERE = Path(__file__).resolve().parents[1]
-MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25", "comfy": "comfy:1"}
+MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25"}  # the yardstick speaks no other API
 REGION = "us-west-2"  # the harness's
 YARDSTICK, OURS = "ref", "ours"
 

@@ -171,17 +171,21 @@ async def watchers(client: httpx.AsyncClient, there: Local, count: int) -> dict[
     (view,) = await _submitted(client, [v1("shown", SHOWN)])
     shown = [Watcher(view["submission"], view["id"]) for _ in range(count)]
     async with watching(client, shown) as tasks:
-        cpu = sum(front.cpu_times()[:2])
+        cpu, since = sum(front.cpu_times()[:2]), time.perf_counter()
         await asyncio.wait(tasks, timeout=_LATE)
         used = sum(front.cpu_times()[:2]) - cpu
     if not all("end" in watcher.kinds for watcher in shown):
         sys.exit("not all watchers were told the end")
-    return {f"{count} watch a task each": idle, f"{count} watch one task": _spread(shown, used)}
+    return {
+        f"{count} watch a task each": idle,
+        f"{count} watch one task": _spread(shown, used, since),
+    }
 
 
-def _spread(shown: Sequence[Watcher], used: float) -> Figures:
-    """How far apart the first and the last were told of one event."""
-    ids = set.intersection(*(set(watcher.came) for watcher in shown))
+def _spread(shown: Sequence[Watcher], used: float, since: float) -> Figures:
+    """How far apart the first and the last were told of one event, once all were there."""
+    common = set.intersection(*(set(watcher.came) for watcher in shown))
+    ids = [i for i in common if min(watcher.came[i] for watcher in shown) > since]
     spreads = [_between([watcher.came[i] for watcher in shown]) * 1000 for i in ids]
     return {
         "events_told_to_all": len(ids),
