@@ -16,9 +16,9 @@ from deployments.replica import Replica
 from deployments.turns import MemoryTurns, Turns
 from deployments.upkeep import Upkeep
 from models.errors import RuntimeUnavailable
+from models.parts import Runtime
 from models.progress import Progress
 from models.report import Report
-from models.settings import Runtime
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
@@ -139,6 +139,7 @@ def deploy(runtime: Runtime, make: MakeReplica, *, drain_seconds: float) -> Appl
         ray_actor_options={
             "num_cpus": runtime.cpus,
             "num_gpus": runtime.gpus,
+            "resources": dict(runtime.resources),
             "runtime_env": {"env_vars": {"OMP_NUM_THREADS": threads}},
         },
         health_check_period_s=5,

@@ -18,8 +18,8 @@ from PIL import Image
 from deployments.artifacts import sniff
 from deployments.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
 from models.errors import InputRefused
+from models.parts import Inputs as Limits
 from models.ports import Objects
-from models.settings import Inputs as Limits
 
 _AT_ONCE = 16
 _CONNECT_SECONDS = 5

@@ -23,8 +23,8 @@ from ingest.intake import Intake
 from ingest.lease import lease
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
+from models.parts import Callbacks
 from models.ports import Delivery, Ledger, Queue
-from models.settings import Callbacks
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 

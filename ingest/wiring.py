@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
-from ingest.aws.provision import calls_dead_letters
 from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue, SqsSender
@@ -53,6 +52,6 @@ def wire(settings: Settings) -> Ports:
         queue=lambda runtime: queue(settings.queue(runtime), settings.dead_letters(runtime)),
         claims=DynamoClaims(clients=clients, table=settings.ledger),
         callbacks=SqsSender(clients, settings.callback_calls),
-        calls=queue(settings.callback_calls, calls_dead_letters(settings)),
+        calls=queue(settings.callback_calls, settings.callback_calls_dead_letters),
         close=clients.aclose,
     )

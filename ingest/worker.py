@@ -13,9 +13,9 @@ from ingest.lease import lease
 from ingest.tell import Tell
 from models.errors import InvalidTask, RuntimeUnavailable, TaskFailed, Unavailable
 from models.notification import failure_output
+from models.parts import Tasks
 from models.ports import Delivery, Ledger, Objects, Queue, Runner
 from models.report import Report, Status
-from models.settings import Tasks
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.ingest")

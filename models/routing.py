@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.settings import Runtime, Settings
+from models.parts import Runtime
+from models.settings import Settings
 
 Policy = Mapping[str, Any]
 

@@ -27,9 +27,10 @@ from ingest.tell import Tell
 from ingest.wiring import Ports, wire
 from ingest.worker import Line, Worker
 from models.event import Event
+from models.parts import Runtime
 from models.ports import Live, Pace, Queue
 from models.report import Report
-from models.settings import Runtime, Settings
+from models.settings import Settings
 from models.task import Kind
 from serve_app.api import api
 from serve_app.auth import Keys
@@ -72,7 +73,10 @@ def assemble(settings: Settings) -> Application:
         runtime.name: deploy(runtime, partial(_replica, settings, runtime), drain_seconds=drain)
         for runtime in settings.models_runtime
     }
-    options = {"ray_actor_options": {"num_cpus": 0.1}, "health_check_period_s": 5}
+    options = {
+        "ray_actor_options": {"num_cpus": 0.1, "resources": dict(settings.ingress.resources)},
+        "health_check_period_s": 5,
+    }
     ingest = serve.deployment(
         Ingest,
         name="Ingest",

@@ -13,10 +13,7 @@ from ingest.aws.row import number, report_of
 from ingest.paging import Age, age
 from models.ports import Search
 from models.report import Report, Status
-
-INDEX = "by-runtime-and-status"
-PARTITION = ("runtime", "status")
-ORDER = ("created", "id", "submission")
+from models.table import INDEX, INDEX_PARTITION
 
 _CHUNK = 50
 _EVER = 1e11  # seconds; an expression takes no infinity
@@ -85,7 +82,9 @@ class Index:
             "TableName": self.table,
             "IndexName": INDEX,
             "KeyConditionExpression": _IN_TIME,
-            "ExpressionAttributeNames": {f"#{name}": name for name in (*PARTITION, "created")},
+            "ExpressionAttributeNames": {
+                f"#{name}": name for name in (*INDEX_PARTITION, "created")
+            },
             "ExpressionAttributeValues": {
                 ":runtime": {"S": runtime},
                 ":status": {"S": status.value},

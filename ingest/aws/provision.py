@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.aws.client import Clients, translated
-from ingest.aws.index import INDEX, ORDER, PARTITION
-from models import routing
+from models import routing, table
 from models.errors import SettingsError
+from models.queues import QueuePlan, queues
 from models.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs.literals import QueueAttributeNameType
 
 _DAY = 86_400
-_LONGEST_RETENTION = 14 * _DAY
-_CALL_SECONDS = 60
-_CALL_RECEIVES = 1_000  # a call that waits for its turn is received again and again
 
 
 async def provision(settings: Settings, clients: Clients, *, raw: bool = False) -> None:
@@ -35,19 +32,12 @@ async def provision(settings: Settings, clients: Clients, *, raw: bool = False) 
     """
     making = _Provision(settings, clients)
     await making.topics()
-    for runtime in settings.models_runtime:
-        await making.queue_of(runtime.name)
-        await making.subscription(settings.queue(runtime.name), routing.of_runtime(runtime), raw)
-    await making.queue(settings.unrouted, {"MessageRetentionPeriod": str(_LONGEST_RETENTION)})
-    await making.subscription(settings.unrouted, routing.of_unrouted(settings), raw)
-    await making.calls()
+    for plan in queues(settings):
+        await making.queue_of(plan)
+        if plan.policy is not None:
+            await making.subscription(plan.name, plan.policy, raw)
     await making.buckets()
     await making.ledger()
-
-
-def calls_dead_letters(settings: Settings) -> str:
-    """The queue of calls to callbacks that were given up."""
-    return f"{settings.callback_calls}-dead-letters"
 
 
 class _Provision:
@@ -62,24 +52,17 @@ class _Provision:
                 made = await sns.create_topic(Name=name)
             self._check(name, made["TopicArn"])
 
-    async def queue_of(self, runtime: str) -> None:
-        tasks = self.settings.tasks
-        dead_letters = self.settings.dead_letters(runtime)
+    async def queue_of(self, plan: QueuePlan) -> None:
         attributes: dict[QueueAttributeNameType, str] = {
-            "VisibilityTimeout": str(tasks.lease_seconds),
-            "MessageRetentionPeriod": str(tasks.queue_days * _DAY),
-            "RedrivePolicy": await self._redrive(dead_letters, tasks.max_receives),
+            "VisibilityTimeout": str(plan.visibility_seconds),
+            "MessageRetentionPeriod": str(plan.days * _DAY),
         }
-        await self.queue(self.settings.queue(runtime), attributes)
-
-    async def calls(self) -> None:
-        dead_letters = calls_dead_letters(self.settings)
-        attributes: dict[QueueAttributeNameType, str] = {
-            "VisibilityTimeout": str(_CALL_SECONDS),
-            "MessageRetentionPeriod": str(_LONGEST_RETENTION),
-            "RedrivePolicy": await self._redrive(dead_letters, _CALL_RECEIVES),
-        }
-        await self.queue(self.settings.callback_calls, attributes)
+        if plan.dead_letters is not None:
+            arn = self.settings.arn("sqs", plan.dead_letters)
+            attributes["RedrivePolicy"] = json.dumps(
+                {"deadLetterTargetArn": arn, "maxReceiveCount": plan.max_receives}
+            )
+        await self.queue(plan.name, attributes)
 
     async def queue(self, name: str, attributes: "Mapping[QueueAttributeNameType, str]") -> None:
         """Attributes are set afterwards: creating it again with others would be refused."""
@@ -88,12 +71,6 @@ class _Provision:
             url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
         with translated("SQS SetQueueAttributes"):
             await sqs.set_queue_attributes(QueueUrl=url, Attributes=dict(attributes))
-
-    async def _redrive(self, dead_letters: str, receives: int) -> str:
-        """The policy that leads to this queue, which is made."""
-        await self.queue(dead_letters, {"MessageRetentionPeriod": str(_LONGEST_RETENTION)})
-        arn = self.settings.arn("sqs", dead_letters)
-        return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": receives})
 
     async def subscription(self, queue: str, policy: routing.Policy, raw: bool) -> None:
         """Let the tasks topic, and it alone, send the messages of this policy to the queue."""
@@ -170,38 +147,38 @@ class _Provision:
 
     async def ledger(self) -> None:
         dynamodb = await self.clients.dynamodb()
-        table = self.settings.ledger
+        name = self.settings.ledger
         with translated("DynamoDB CreateTable", "ResourceInUseException"):
             await dynamodb.create_table(
-                TableName=table,
+                TableName=name,
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[
-                    {"AttributeName": name, "AttributeType": "N" if name == "created" else "S"}
-                    for name in (*PARTITION, *ORDER)
+                    {"AttributeName": each, "AttributeType": "N" if each in table.NUMBERS else "S"}
+                    for each in (*table.INDEX_PARTITION, *table.INDEX_ORDER)
                 ],
-                KeySchema=_schema(["id"], ["submission"]),
+                KeySchema=_schema(table.KEY[:1], table.KEY[1:]),
                 GlobalSecondaryIndexes=[
                     {
-                        "IndexName": INDEX,
-                        "KeySchema": _schema(PARTITION, ORDER),
+                        "IndexName": table.INDEX,
+                        "KeySchema": _schema(table.INDEX_PARTITION, table.INDEX_ORDER),
                         "Projection": {"ProjectionType": "ALL"},
                     }
                 ],
             )
         with translated("DynamoDB DescribeTable"):
-            await dynamodb.get_waiter("table_exists").wait(TableName=table)
-        await self._let_rows_expire(table)
+            await dynamodb.get_waiter("table_exists").wait(TableName=name)
+        await self._let_rows_expire(name)
 
-    async def _let_rows_expire(self, table: str) -> None:
+    async def _let_rows_expire(self, name: str) -> None:
         dynamodb = await self.clients.dynamodb()
         with translated("DynamoDB DescribeTimeToLive"):
-            now = (await dynamodb.describe_time_to_live(TableName=table))["TimeToLiveDescription"]
+            now = (await dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
         if now.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
             return
         with translated("DynamoDB UpdateTimeToLive"):
             await dynamodb.update_time_to_live(
-                TableName=table,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+                TableName=name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": table.EXPIRES},
             )
 
     def _check(self, name: str, made: str) -> None:

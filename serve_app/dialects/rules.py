@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import InvalidTask
-from models.settings import Runtime
+from models.parts import Runtime
 from models.task import Kind, Task
 from models.wire import Message, task_of
 

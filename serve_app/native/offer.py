@@ -9,7 +9,7 @@ from fastapi import Query, Response
 
 from models.errors import Unavailable
 from models.native import CheckpointList, CheckpointView, RuntimeList, RuntimeView
-from models.settings import Runtime
+from models.parts import Runtime
 from serve_app.native import Native
 from serve_app.native.asked import Nothing
 from serve_app.native.outlook import Outlook

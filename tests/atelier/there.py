@@ -21,10 +21,11 @@ from typing_extensions import override
 from ingest.memory import MemoryClaims, MemoryObjects
 from ingest.worker import Worker
 from models.errors import TaskFailed
+from models.parts import Tasks
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report, Status
-from models.settings import Settings, Tasks
+from models.settings import Settings
 from models.task import Kind, Task
 from serve_app.api import api
 from serve_app.auth import Keys

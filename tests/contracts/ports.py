@@ -10,7 +10,7 @@ import pytest
 from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
-from ingest.aws.provision import calls_dead_letters, provision
+from ingest.aws.provision import provision
 from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue, SqsSender
@@ -122,7 +122,7 @@ async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: boo
         ledger_at=lambda now: DynamoLedger(clients=clients, table=table, days=30, clock=now),
         claims_at=lambda now: DynamoClaims(clients=clients, table=table, clock=now),
         callbacks=SqsSender(clients, settings.callback_calls),
-        calls=_queue(clients, settings.callback_calls, calls_dead_letters(settings)),
+        calls=_queue(clients, settings.callback_calls, settings.callback_calls_dead_letters),
         queues={
             "painter": painter,
             "sketcher": _queue(clients, settings.queue("sketcher"), "none"),

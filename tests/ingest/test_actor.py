@@ -4,7 +4,7 @@ import pytest
 
 from ingest.actor import Actor
 from ingest.memory import MemoryQueue
-from models.settings import Tasks
+from models.parts import Tasks
 from tests.ingest.world import World, until
 
 

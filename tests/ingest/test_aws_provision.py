@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from ingest.aws.client import Clients
-from ingest.aws.index import INDEX
-from ingest.aws.provision import calls_dead_letters, provision
+from ingest.aws.provision import provision
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
+from models.table import INDEX
 from serve_app.embedded import EmbeddedAws
 from tests.contracts.ports import fresh_settings
 
@@ -64,12 +64,12 @@ async def test_a_queue_has_dead_letters_and_the_lease(clients: Clients, settings
 async def test_calls_have_a_queue_and_dead_letters(clients: Clients, settings: Settings) -> None:
     await provision(settings, clients)
     queue = await attributes(clients, settings.callback_calls)
-    dead_letters = await attributes(clients, calls_dead_letters(settings))
+    dead_letters = await attributes(clients, settings.callback_calls_dead_letters)
 
     assert queue["VisibilityTimeout"] == "60"
     assert queue["MessageRetentionPeriod"] == str(14 * DAY)
     assert json.loads(queue["RedrivePolicy"]) == {
-        "deadLetterTargetArn": settings.arn("sqs", calls_dead_letters(settings)),
+        "deadLetterTargetArn": settings.arn("sqs", settings.callback_calls_dead_letters),
         "maxReceiveCount": 1_000,
     }
     assert dead_letters["MessageRetentionPeriod"] == str(14 * DAY)

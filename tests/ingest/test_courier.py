@@ -18,9 +18,9 @@ from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.tell import Tell
 from models.callback import ENDS, Call, Callback
 from models.errors import Unavailable
+from models.parts import Callbacks
 from models.ports import Delivery
 from models.report import Report, Status
-from models.settings import Callbacks
 from models.task import Task
 from serve_app.webhook import WebPost
 from tests.ingest.receiver import LEAK, SECRET, Receiver, listening, serving

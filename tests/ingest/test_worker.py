@@ -8,9 +8,9 @@ import pytest
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.tell import Tell
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
+from models.parts import Tasks
 from models.ports import Delivery
 from models.report import Report, Status
-from models.settings import Tasks
 from models.task import Task
 from models.wire import pointer_to
 from tests.ingest.test_board import following, told

@@ -1,0 +1,245 @@
+"""The groups of settings that only infrastructure reads: what is made on AWS, and how big it is."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from models.part import Part
+
+Positive = Annotated[int, Field(ge=1)]
+Duration = Annotated[str, Field(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
+"""As Karpenter takes it: ``300s``, ``1h30m``, ``Never``."""
+Arn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:[a-z0-9-]+:.+")]
+Cidr = IPv4Network
+Capacity = Literal["spot", "on-demand"]
+ImageCache = Literal["soci", "ebs-snapshot", "none"]
+
+
+class Vpc(Part):
+    """The network: a new one, or with ``id`` one that there is."""
+
+    id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
+    cidr: Cidr = IPv4Network("10.0.0.0/16")
+    zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]$")], ...], Field(min_length=2)] = (
+        "a",
+        "b",
+        "c",
+    )
+    """Letters of the availability zones of the region."""
+    nat_gateways: Positive = 1
+    """One is the cheapest; one in each zone outlives the loss of a zone."""
+    private_subnets: tuple[str, ...] = ()
+    """Of an existing network, one for each zone, in the order of ``zones``."""
+    public_subnets: tuple[str, ...] = ()
+    """Of an existing network; none, if it has none."""
+
+    @model_validator(mode="after")
+    def _known_if_existing(self) -> Self:
+        if self.id is None and (self.private_subnets or self.public_subnets):
+            raise ValueError("subnets are of an existing network: id must name it")
+        if self.id is not None and len(self.private_subnets) != len(self.zones):
+            raise ValueError("an existing network needs one of privateSubnets for each of zones")
+        if self.nat_gateways > len(self.zones):
+            raise ValueError("natGateways: at most one for each of zones")
+        return self
+
+
+class Cluster(Part):
+    """The Kubernetes cluster."""
+
+    version: Annotated[str, Field(pattern=r"^1\.\d\d$")] = "1.36"
+    bottlerocket: Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+$")] = "v1.68.0"
+    """The GPU nodes' system; pinned, for each change of it replaces them all."""
+    admins: tuple[Arn, ...] = ()
+    """Roles or users that administer the cluster, besides what deploys it."""
+    public_access_cidrs: tuple[Cidr, ...] = (IPv4Network("0.0.0.0/0"),)
+    """From where the cluster's API may be called; none: from inside the network only."""
+
+
+class Volume(Part):
+    """An EBS volume, gp3."""
+
+    size: Positive
+    """GiB."""
+    iops: Annotated[int, Field(ge=3_000, le=16_000)] = 3_000
+    throughput: Annotated[int, Field(ge=125, le=1_000)] = 125
+    """MiB/s."""
+
+
+class Taint(Part):
+    key: str
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+
+
+class Requirement(Part):
+    """What a node must have, as Karpenter says it."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = "In"
+    values: tuple[str, ...] = ()
+
+
+class Nodes(Part):
+    """The GPU nodes of a runtime."""
+
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("g6.2xlarge", "g5.2xlarge")
+    capacity: Annotated[tuple[Capacity, ...], Field(min_length=1, max_length=2)] = (
+        "spot",
+        "on-demand",
+    )
+    """Both: Spot first, on demand where there is none."""
+    max_gpus: Positive = 5
+    """The most GPUs at once, of each kind of capacity: what bounds the bill."""
+    idle_seconds: Positive = 300
+    """How long a pod does nothing before it goes; its node goes ``consolidateAfter`` later."""
+    consolidate: bool = False
+    """Whether nodes that are half empty are emptied, too, and not only those without a task."""
+    consolidate_after: Duration = "60s"
+    expire_after: Duration = "168h"
+    """The age at which a node is replaced, for what was mended in its system since."""
+    image_cache: ImageCache = "soci"
+    """``soci``: images are pulled in parallel onto the node's own NVMe; ``ebs-snapshot``: they are
+    on the volume already, see `atelier aws snapshot`; ``none``: they are pulled onto the volume."""
+    snapshot: Annotated[str, Field(pattern=r"^snap-[0-9a-f]+$")] | None = None
+    os_volume: Volume = Volume(size=10)
+    data_volume: Volume = Volume(size=100)
+    """Holds the images; unless ``imageCache: soci``, which uses the node's NVMe."""
+    taints: tuple[Taint, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    tags: Mapping[str, str] = Field(default_factory=dict)
+    user_data: str = ""
+    """More Bottlerocket settings, in TOML."""
+
+    @model_validator(mode="after")
+    def _cached_in_one_way(self) -> Self:
+        if (self.image_cache == "ebs-snapshot") != (self.snapshot is not None):
+            raise ValueError("imageCache: ebs-snapshot and snapshot go together")
+        return self
+
+
+class Pod(Part):
+    """What a runtime's replica gets of its node, and what it is started from."""
+
+    image: str | None = None
+    """None: that of the runtime's type in ``images.repository``."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    cpu: Positive = 6
+    """Cores; with the node's own a `2xlarge`'s eight."""
+    memory: Positive = 24
+    """GiB."""
+    env: Mapping[str, str] = Field(default_factory=dict)
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    existing_claim: str | None = None
+    """A volume claim with the weights; None: the model bucket, mounted."""
+
+
+class Images(Part):
+    """Where the containers' images are."""
+
+    repository: str | None = None
+    """What stands before ``/atelier-<type>:<tag>``; None: the account's own registry."""
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")] = "0.1.0"
+    keep: Positive = 10
+    """Images that the registry keeps of each."""
+
+
+class Storage(Part):
+    """The buckets."""
+
+    create_model_bucket: bool = False
+    """Whether ``modelBucketArn`` is made, or there already."""
+    output_days: Positive | None = None
+    """After which pictures are deleted; None: never."""
+    infrequent_days: Annotated[int, Field(ge=30)] | None = None
+    """After which pictures move to the class for what is seldom read."""
+
+
+class Edge(Part):
+    """The Lambda function behind API Gateway; where there is none (China), publish to SNS."""
+
+    enabled: bool = True
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    memory: Annotated[int, Field(ge=128, le=10_240)] = 512
+    """MiB."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
+    """API Gateway itself waits for 29."""
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    """The most at once, reserved; None: as many as the account has."""
+    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 30
+
+
+class Oidc(Part):
+    """Who signs in those that open the front ends."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    user_info_endpoint: str
+    client_id: str
+    client_secret_arn: Arn
+    """A secret of Secrets Manager."""
+
+
+class Front(Part):
+    """The way in for people: CloudFront to an internal load balancer to the Serve ingress."""
+
+    enabled: bool = False
+    domain: str | None = None
+    certificate_arn: Arn | None = None
+    """Of ``domain``, in us-east-1."""
+    listener_certificate_arn: Arn | None = None
+    """Of the load balancer, in the region; a sign-in needs it."""
+    sign_in: Literal["none", "cognito", "oidc"] = "none"
+    oidc: Oidc | None = None
+    waf: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.domain is None) != (self.certificate_arn is None):
+            raise ValueError("domain and certificateArn go together")
+        if (self.sign_in == "oidc") != (self.oidc is not None):
+            raise ValueError("signIn: oidc and oidc go together")
+        if self.sign_in != "none" and (self.domain is None or not self.listener_certificate_arn):
+            raise ValueError(
+                "signIn needs domain, certificateArn and listenerCertificateArn: "
+                "a load balancer signs people in over HTTPS only"
+            )
+        return self
+
+
+class Alarms(Part):
+    """When somebody is to be told."""
+
+    emails: tuple[str, ...] = ()
+    oldest_seconds: Positive = 900
+    """A task has waited for so long."""
+    failed_ratio: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Of the tasks that ended within a quarter of an hour."""
+    starved_minutes: Positive = 20
+    """Tasks wait, and for so long no replica has run one."""
+
+
+class RayCluster(Part):
+    """The Ray cluster: its head, and the workers of ingest."""
+
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] = (
+        "atelier"
+    )
+    head_cpu: Positive = 1
+    head_memory: Positive = 4
+    """GiB."""
+    ingest_cpu: Positive = 1
+    ingest_memory: Positive = 2
+    """GiB."""
+    ingest_workers: Positive = 1
+    redis_address: str | None = None
+    """What keeps the head's state; None: a Valkey in the cluster."""
+    ready_minutes: Positive = 30
+    """How long a new cluster may take to serve."""
+    upgrade: Literal["NewCluster", "None"] = "NewCluster"
+    """``NewCluster`` needs the GPUs twice for a while; ``None`` leaves a gap instead."""

@@ -1,0 +1,170 @@
+"""The groups of settings that the line needs, on a laptop as on AWS."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from models.cloud import Nodes, Pod, Positive
+from models.part import Part
+
+_RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+
+
+def _signing(given: SecretStr) -> SecretStr:
+    """Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64."""
+    kind, _, text = given.get_secret_value().partition("_")
+    try:
+        size = len(b64decode(text, validate=True))
+    except ValueError:
+        size = 0
+    if kind != "whsec" or not 24 <= size <= 64:  # noqa: PLR2004 - the standard's own numbers
+        raise ValueError("must be whsec_ and 24 to 64 random bytes in base64")
+    return given
+
+
+RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
+"""SQS keeps a message invisible for 12 hours, counted from its receipt."""
+CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
+RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
+
+
+class Throttle(Part):
+    """A token bucket for each API key."""
+
+    rate_limit: Annotated[float, Field(gt=0)] = 30
+    """Requests a second that fill the bucket."""
+    burst_limit: Positive = 50
+    """Requests that the bucket holds."""
+
+
+class Gateway(Part):
+    stage_name: str = "dev"
+    throttle: Throttle = Throttle()
+
+
+class Ingress(Part):
+    """The HTTP front."""
+
+    resources: Mapping[str, float] = Field(default_factory=dict)
+    """Ray's own resources that the front and ingest ask for: so that no GPU is kept up by them."""
+    replicas: Positive = 1
+    """Each counts its own requests: a key has the throttle in each of them."""
+
+
+class ClusterComponents(Part):
+    instance_type: str = "m7g.large"
+    desired_count: Positive = 2
+
+
+class ApiKey(Part):
+    name: str
+    """Who uses it; may stand in a log."""
+    key: Annotated[SecretStr, Field(min_length=1)]
+    callback_secret: CallbackSecret | None = None
+    """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
+
+
+class Callbacks(Part):
+    """How the URLs are called that tasks name (https://www.standardwebhooks.com)."""
+
+    secret: CallbackSecret | None = None
+    """Signs the calls; without one a task with a callback is refused."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 15
+    retry_seconds: Annotated[tuple[RetrySeconds, ...], Field(max_length=20)] = (
+        5,
+        30,
+        120,
+        600,
+        3_600,
+        10_800,
+    )
+    """Pauses between the calls of one event; after the last it is given up."""
+
+
+class Inputs(Part):
+    """What a link in a task may lead to."""
+
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts (``name`` or ``name:port``) that may be fetched although their address is private."""
+    allow_buckets: tuple[str, ...] = ()
+    """S3 buckets that may be read, besides the output and the model bucket."""
+    max_bytes: Positive = 20 * 2**20
+    max_pixels: Positive = 64_000_000
+    max_links: Positive = 32
+    """In one task."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 20
+    """For one link, its redirects included."""
+    max_redirects: Annotated[int, Field(ge=0, le=10)] = 3
+
+
+class Tasks(Part):
+    """How a task is carried from the queue to its end."""
+
+    max_attempts: Positive = 3
+    """Starts before a task whose runtime keeps vanishing is reported as failed."""
+    lease_seconds: Annotated[int, Field(ge=3, le=43_200)] = 30
+    """A message of a dead worker comes back after so long; renewed at a third of it."""
+    poll_seconds: Annotated[int, Field(ge=0, le=20)] = 20
+    """How long a receive waits for a message; a drain waits for it too."""
+    deadline_seconds: Positive = 600
+    """The longest run of one task in a runtime."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 110
+    """What a replica that goes away has for the tasks it runs; then they are handed back."""
+    max_payload_bytes: Positive = 2**20
+    notify_running: bool = False
+    """Whether a notification says that a task was started."""
+    ledger_days: Positive = 30
+    queue_days: Annotated[int, Field(ge=1, le=14)] = 4
+    max_receives: Annotated[int, Field(ge=2, le=1000)] = 100
+    """Receives after which SQS itself moves a message to the dead letters; a last resort."""
+
+
+class Runtime(Part):
+    """A configured, named service of pictures."""
+
+    name: RuntimeName
+    """Any case is accepted; kept in lower case."""
+    namespace: str = "default"
+    type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """Module name of its adapter under ``deployments/runtimes``."""
+    model_filename: str | None = None
+    """The checkpoint that is loaded first; v1alpha1 finds the runtime by it."""
+    dynamic_model: bool = False
+    """Whether a task may ask for another checkpoint."""
+    chart_repository: str | None = None
+    chart_version: str | None = None
+    extra_values: Mapping[str, Any] = Field(default_factory=dict)
+    replicas: Positive = 1
+    gpus: Annotated[float, Field(ge=0)] = 1
+    """GPUs of a replica; 0 for one that computes on the CPU."""
+    cpus: Annotated[float, Field(gt=0)] = 1
+    admit: Positive = 4
+    """Tasks in a replica at once: one runs, the others fetch inputs and store artifacts."""
+    lookahead: Annotated[int, Field(ge=0)] = 2
+    """Tasks leased beyond those that the replicas admit."""
+    resources: Mapping[str, float] = Field(default_factory=dict)
+    """Ray's own resources that a replica asks for: so that it runs on nodes with its image."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """The adapter's own settings."""
+    nodes: Nodes = Nodes()
+    pod: Pod = Pod()
+
+    @property
+    def capacity(self) -> int:
+        """Tasks that may be leased at once."""
+        return self.replicas * self.admit + self.lookahead
+
+
+class Aws(Part):
+    """Where the resources are; an endpoint other than AWS's comes from ``AWS_ENDPOINT_URL``."""
+
+    region: str = "us-east-1"
+    account: Annotated[str, Field(pattern=r"^\d{12}$")] = "000000000000"
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is an emulator's account."""
+        return not int(self.account)

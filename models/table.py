@@ -1,0 +1,11 @@
+"""The ledger's table: its keys and its index, made by infrastructure and read by the ledger."""
+
+KEY = ("id", "submission")
+"""Partition and sort key."""
+INDEX = "by-runtime-and-status"
+INDEX_PARTITION = ("runtime", "status")
+INDEX_ORDER = ("created", "id", "submission")
+NUMBERS = frozenset({"created"})
+"""Attributes of the keys that are numbers; the others are strings."""
+EXPIRES = "expires"
+"""The attribute that tells when a row may go, in seconds since 1970."""
