@@ -31,7 +31,7 @@ up: $(READY)  ## start the platform and keep it
 	$(BIN)/atelier up
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
 test-comfyui: $(READY)  ## the comfyui runtime on a real one: COMFYUI=its folder
 	@test -f "$(COMFYUI)/main.py" || { echo 'COMFYUI=path must name the folder of a ComfyUI'; exit 2; }

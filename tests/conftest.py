@@ -6,21 +6,37 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 import pytest
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from ingest.aws.client import Clients
 from serve_app.embedded import EmbeddedAws
+
+PLATFORM = "tests/platform/"
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads it
+class OneRay(LoadScopeScheduling):  # type: ignore[misc] # untyped
+    """A file's tests go to one worker; and so do all over a real Ray: each comes up slowly."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, _ = nodeid.partition("::")
+        return PLATFORM if path.startswith(PLATFORM) else path
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker takes all tests over a real Ray: they share one, and each comes up slowly."""
-    for item in items:
-        if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("ray"))
+    """What takes longest comes first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(PLATFORM))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
+    return OneRay(config, log)
 
 
 @pytest.fixture(scope="session")
