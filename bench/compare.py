@@ -1,7 +1,8 @@
 """Ours beside a yardstick, in interleaved rounds, over a harness of stand-ins: `make compare`.
 
-The harness (its folder is an argument) has the simulated GPU behind the Web UI's own API, a light
-AWS, a proxy that delays and counts every call, and the yardstick: the smallest pipelined consumer.
+The harness (its folder is an argument) has the simulated GPU behind the APIs of the Web UI and of
+ComfyUI, a light AWS, a proxy that delays and counts every call, and the yardstick: the smallest
+pipelined consumer, which does not speak to ComfyUI.
 It has no DynamoDB: our ledger runs on the embedded AWS behind the same proxy, and its calls are
 counted too.
 """
@@ -15,25 +16,26 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from bench.report import report
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, free_port, provisioned
 
-OUT = Path("bench/out")
 HERE = Path(__file__).resolve().parents[1]
-MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25"}  # the yardstick speaks no other API
+MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25", "comfy": "comfy:1"}
 REGION = "us-west-2"  # the harness's
-YARDSTICK, OURS = "ref", "ours"
+YARDSTICK, OURS = "yardstick", "ours"
+COLUMNS = (OURS, YARDSTICK, "ratio")
 
 Row = Mapping[str, Any]
+Figure = dict[str, float]
+"""By system; and the ratio of the two."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Setup:
     delay_ms: float
     tasks: int
     rounds: int
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """Those that speak this API, in the order of a round."""
+        return (YARDSTICK, OURS) if self.kind == "webui" else (OURS,)
 
     @property
     def arguments(self) -> list[str]:
@@ -99,22 +106,22 @@ def run(setup: Setup, what: str, system: str, systems: Path, folder: Path) -> Ro
     return row
 
 
-def compare(setup: Setup) -> dict[str, Any]:
+def compare(setup: Setup) -> dict[str, Figure]:
     with TemporaryDirectory() as made:
         folder = Path(made)
         with ledger(setup, folder) as environment:
             systems = _systems(setup, environment, folder)
             rows: dict[str, dict[str, list[Row]]] = {}
-            rounds = [(what, s) for what in _FIGURES for s in (YARDSTICK, OURS) * setup.rounds]
+            rounds = [(what, s) for what in _FIGURES for s in setup.systems * setup.rounds]
             for what, system in track(rounds, f"{setup.kind}, T = {setup.gpu_ms:g} ms"):
                 row = run(setup, what, system, systems, folder)
                 rows.setdefault(what, {}).setdefault(system, []).append(row)
             time.sleep(1)  # the proxy writes its counts now and then
             calls = json.loads((folder / "ledger.json").read_text())["calls"]
-    figures = [_figures(what, rows[what]) for what in rows]
+    figures = {name: figure for what in rows for name, figure in _figures(what, rows[what])}
     tasks = (setup.tasks * 2 + 1) * setup.rounds
-    counted = {name: round(count / tasks, 2) for name, count in calls.items()}
-    return {"figures": figures[0] | figures[1], "ledger_calls_per_task": counted}
+    counted = {f"{name} a task": {OURS: round(count / tasks, 2)} for name, count in calls.items()}
+    return figures | counted
 
 
 def _systems(setup: Setup, environment: Mapping[str, str], folder: Path) -> Path:
@@ -138,14 +145,13 @@ _FIGURES = {
 }
 
 
-def _figures(what: str, rows: Mapping[str, list[Row]]) -> dict[str, dict[str, float]]:
+def _figures(what: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[str, Figure]]:
     """The median of each figure, and ours over the yardstick's."""
-    figures = {}
     for name, read in _FIGURES[what].items():
-        ours, theirs = (statistics.median(map(read, rows[s])) for s in (OURS, YARDSTICK))
-        ratio = round(ours / theirs, 3) if theirs else 0.0
-        figures[name] = {OURS: round(ours, 4), YARDSTICK: round(theirs, 4), "ratio": ratio}
-    return figures
+        figure = {system: round(statistics.median(map(read, rows[system])), 4) for system in rows}
+        if theirs := figure.get(YARDSTICK):
+            figure["ratio"] = round(figure[OURS] / theirs, 3)
+        yield name, figure
 
 
 def main() -> None:
@@ -156,18 +162,12 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=20)
     parser.add_argument("--tasks", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    setup = Setup(
-        args.harness.resolve(), args.kind, args.gpu_ms, args.delay_ms, args.tasks, args.rounds
-    )
+    args = vars(parser.parse_args())
+    setup = Setup(**args | {"harness": args["harness"].resolve()})
     found = compare(setup)
-    OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"compare-{setup.kind}-{setup.gpu_ms:g}.json"
-    path.write_text(json.dumps(found, indent=2))
-    table = Table("figure", OURS, "yardstick", "ratio", title=str(vars(args)))
-    for name, figure in found["figures"].items():
-        table.add_row(name, *(str(figure[key]) for key in (OURS, YARDSTICK, "ratio")))
-    Console().print(table, f"ledger: {found['ledger_calls_per_task']}", f"kept in {path}")
+    rows = [(name, *(one.get(key, "") for key in COLUMNS)) for name, one in found.items()]
+    name = f"compare-{setup.kind}-{setup.gpu_ms:g}"
+    report(name, asdict(setup), found, ("figure", *COLUMNS), rows)
 
 
 if __name__ == "__main__":

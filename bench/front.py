@@ -8,7 +8,6 @@ far apart they are told of one event. The one runtime is held, so the GPU's side
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import time
@@ -23,13 +22,11 @@ import httpx
 import psutil
 import yaml
 from httpx_sse import aconnect_sse
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from bench.report import report
 from samples.local import Local, running
 
-OUT = Path("bench/out")
 HELD, SHOWN = "held", "shown"
 WARM = 50
 STEPS = 40
@@ -248,14 +245,8 @@ def main() -> None:
     parser.add_argument("--watchers", type=int, default=500)
     args = parser.parse_args()
     figures = asyncio.run(measure(args.count, args.at_once, args.watchers))
-    OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / "front.json"
-    path.write_text(json.dumps({"setup": vars(args), "figures": figures}, indent=2))
-    table = Table("what", "figure", "value", title=f"{vars(args)}")
-    for what, values in figures.items():
-        for name, value in values.items():
-            table.add_row(what, name, str(value))
-    Console().print(table, f"kept in {path}")
+    rows = [(what, name, value) for what, of in figures.items() for name, value in of.items()]
+    report("front", vars(args), figures, ("what", "figure", "value"), rows)
 
 
 if __name__ == "__main__":

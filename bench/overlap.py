@@ -26,14 +26,12 @@ from urllib.parse import urlsplit
 
 import psutil
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from bench.delay import delayed
+from bench.report import report
 from samples.local import Local, running
 from serve_app.embedded import EmbeddedAws
 
-OUT = Path("bench/out")
 RUNTIME = "bench"
 PICTURE_BYTES = 430_000
 WARM = 5
@@ -212,13 +210,8 @@ def main() -> None:
     args = parser.parse_args()
     setup = Setup(args.gpu_ms, args.delay_ms, args.backlog, args.singles)
     figures = measure(setup)
-    OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
-    path.write_text(json.dumps({"setup": asdict(setup), "figures": figures}, indent=2))
-    table = Table("figure", "value", title=f"{setup}")
-    for key, value in figures.items():
-        table.add_row(key, str(value))
-    Console().print(table, f"kept in {path}")
+    name = f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}"
+    report(name, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 if __name__ == "__main__":

@@ -5,23 +5,19 @@ without. Times are CPU time of this process on one thread, for the machine may b
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
-
+from bench.report import report
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.studio import Studio
 from models.progress import Progress
 from models.task import Kind, Task
 
-OUT = Path("bench/out")
 MODELS = Path("samples/models")
 
 
@@ -101,13 +97,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     setup = Setup(**vars(parser.parse_args()))
     figures = measure(setup)
-    OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"previews-{setup.every}-{setup.side}.json"
-    path.write_text(json.dumps({"setup": asdict(setup), "figures": figures}, indent=2))
-    table = Table("figure", "value", title=f"{setup}")
-    for key, value in figures.items():
-        table.add_row(key, str(value))
-    Console().print(table, f"kept in {path}")
+    name = f"previews-{setup.every}-{setup.side}"
+    report(name, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ class Artifact:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Begun:
+    """From here the task has the GPU; before, it got ready and waited for another to end."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """The runtime's whole answer, for the task's ``.out``.
@@ -60,7 +65,7 @@ class Adapter(ABC):
     """What it can do."""
 
     slots: int = 1
-    """How many tasks it can run at once."""
+    """How many tasks it can run at once; with more than one, `run` says `Begun`."""
     checkpoint: str | None = None
     """The one that is loaded now, by the name a task asks for it; None where that is not known."""
 
@@ -78,11 +83,12 @@ class Adapter(ABC):
     @abstractmethod
     def run(
         self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
         """Run the task: its progress, its artifacts in order of generation, last the answer.
 
-        ``inputs`` holds the bytes of every link that `links` found. Cancelling the iteration
-        stops the work within a step.
+        The deadline begins with it; with more than one slot, with the first `Begun`. ``inputs``
+        holds the bytes of every link that `links` found. Cancelling the iteration stops the work
+        within a step.
         """
 
     def links(self, task: Task) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -33,9 +33,11 @@ MakeReplica = Callable[[], Awaitable[Replica]]
 class ServedReplica:
     """A replica under Serve: constructed means ready to run a task."""
 
-    async def __init__(self, make: MakeReplica) -> None:  # type: ignore[misc] # Serve awaits it
+    async def __init__(  # type: ignore[misc] # Serve awaits it
+        self, make: MakeReplica, beside: Mapping[str, float]
+    ) -> None:
         keep_to_loopback()
-        name, self.turns = _place()
+        name, self.turns = _place(beside)
         self.leaving = False
         await asyncio.sleep(await self.turns.pause())  # Serve tries again at once, and for ever
         try:
@@ -89,8 +91,9 @@ class SharedTurns(Turns):
     Without it (its node may just be gone) nobody has a turn, and nothing waits.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, resources: Mapping[str, float]) -> None:
         self.name = f"atelier-turns-{name}"
+        self.resources = dict(resources)
 
     async def take(self, replica: str) -> bool:
         return await self._ask("take", replica) is True
@@ -118,7 +121,9 @@ class SharedTurns(Turns):
     def _made(self) -> Any:
         # Detached: else it ends with the replica that made it, often the one that just failed.
         options = {"lifetime": "detached", "get_if_exists": True, "num_cpus": 0}
-        actor = ray.remote(MemoryTurns).options(name=self.name, namespace="atelier", **options)
+        actor = ray.remote(MemoryTurns).options(
+            name=self.name, namespace="atelier", resources=self.resources, **options
+        )
         return actor.remote()
 
     def _found(self) -> Any:
@@ -128,8 +133,18 @@ class SharedTurns(Turns):
             return None
 
 
-def deploy(runtime: Runtime, make: MakeReplica, *, drain_seconds: float) -> Application:
-    """The Serve application of one runtime's replicas."""
+def deploy(
+    runtime: Runtime,
+    make: MakeReplica,
+    *,
+    drain_seconds: float,
+    beside: Mapping[str, float] | None = None,
+) -> Application:
+    """The Serve application of one runtime's replicas.
+
+    ``beside``: Ray's own resources of nodes that may have what the replicas share. Without any, it
+    may be on a GPU node, which is then never idle.
+    """
     threads = str(max(1, int(runtime.cpus)))  # more threads than cores make torch many times slower
     deployment = serve.deployment(
         ServedReplica,
@@ -146,7 +161,7 @@ def deploy(runtime: Runtime, make: MakeReplica, *, drain_seconds: float) -> Appl
         graceful_shutdown_timeout_s=drain_seconds,
         graceful_shutdown_wait_loop_s=0.2,
     )
-    return deployment.bind(make)
+    return deployment.bind(make, beside or {})
 
 
 def keep_to_loopback() -> None:
@@ -165,12 +180,13 @@ def keep_to_loopback() -> None:
     serving.add_port_to_grpc_server = bind_here
 
 
-def _place() -> tuple[str, Turns]:
+def _place(beside: Mapping[str, float]) -> tuple[str, Turns]:
     """The name of this replica, and the turns that it shares with others of its deployment."""
     if not ray.is_initialized():  # Serve's local testing: there is but this one
         return "local", MemoryTurns()
     context = serve.get_replica_context()
-    return context.replica_id.unique_id, SharedTurns(f"{context.app_name}-{context.deployment}")
+    turns = SharedTurns(f"{context.app_name}-{context.deployment}", beside)
+    return context.replica_id.unique_id, turns
 
 
 def _leave() -> None:

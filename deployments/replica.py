@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from deployments.adapter import Adapter, Answer, Artifact
+from deployments.adapter import Adapter, Answer, Artifact, Begun
 from deployments.artifacts import sniff
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Objects
@@ -63,10 +63,14 @@ class Replica:
                 report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
                 async with aclosing(self._steps(task, inputs)) as steps:
                     async for step in steps:
-                        if isinstance(step, Progress):
-                            yield step
-                        else:
-                            made.keep(step)
+                        match step:
+                            case Progress():
+                                yield step
+                            case Begun():
+                                made.took("wait")
+                                report = replace(report, checkpoint=self.adapter.checkpoint)
+                            case _:
+                                made.keep(step)
                 made.took("run")
             uris = await self._store(made)
             made.took("store")
@@ -103,9 +107,10 @@ class Replica:
 
     async def _steps(
         self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
         """The adapter's steps, none after the deadline."""
-        end = asyncio.get_running_loop().time() + self.deadline
+        # Who waits for another of this replica's tasks waits no longer than that one's deadline.
+        end = self._end() if self.adapter.slots == 1 else None
         async with aclosing(self.adapter.run(task, inputs)) as steps:
             while True:
                 try:
@@ -117,9 +122,15 @@ class Replica:
                         f"stopped after {self.deadline:g} s, the most that a task may run"
                         " (tasks.deadlineSeconds)"
                     ) from None
-                if step is None:
-                    return
+                match step:
+                    case None:
+                        return
+                    case Begun():
+                        end = self._end()
                 yield step
+
+    def _end(self) -> float:
+        return asyncio.get_running_loop().time() + self.deadline
 
     async def _store(self, made: "_Made") -> tuple[str, ...]:
         """Store the artifacts and the answer, all at once; the URIs of the artifacts."""
@@ -154,7 +165,7 @@ class _Made:
 
     def took(self, stage: str) -> None:
         now = time.monotonic()
-        self.seconds[stage] = round(now - self._since, 4)
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._since, 4)
         self._since = now
 
 

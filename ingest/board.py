@@ -188,6 +188,7 @@ class _Counts:
     leased: int = 0
     running: int = 0
     seconds: float | None = None
+    """For which a task lately held the GPU."""
     checkpoints: dict[str, str] = field(default_factory=dict)
     """What each replica ran with last."""
 

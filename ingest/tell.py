@@ -23,13 +23,13 @@ class Tell:
         Raises:
             Unavailable: not everybody was told.
         """
-        await self.results.publish(notification(report, context), {})
+        await self.results.publish(json.dumps(notification(report, context)), {})
         await self.call(report, context)
 
     async def call(self, report: Report, context: Any) -> None:
         """Have the callback alone called, if it wants to know."""
         if report.callback and report.status in report.callback.events:
             named = {"id": report.id, "submission": report.submission, "event": report.status}
-            told = json.loads(notification(report, context))
+            told = notification(report, context)
             call = {"url": report.callback.url, "key": report.key, "notification": told}
             await self.callbacks.publish(json.dumps(named | call), {})

@@ -1,24 +1,23 @@
 """The wire form of a report on the results topic, and the ``.out`` of a failed task."""
 
-import json
 from typing import Any
 
 from models.report import Report, Status
 from models.task import Task
 
 
-def notification(report: Report, context: Any) -> str:
-    """The JSON text that subscribers of the results topic receive (contract 1.9)."""
+def notification(report: Report, context: Any) -> dict[str, Any]:
+    """The JSON object that subscribers of the results topic receive (contract 1.9)."""
     known = {"runtime": report.runtime, "id": report.id, "status": report.status.value}
     last = {"context": context, "submission": report.submission}
     if not report.ended:  # the optional start event has no result yet
-        return json.dumps(known | last)
+        return known | last
     told = {
         "result": report.status is Status.COMPLETED,
         "image_url": list(report.artifacts),
         "output_url": report.output,
     }
-    return json.dumps(known | told | last)
+    return known | told | last
 
 
 def failure_output(task: Task, report: Report) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class FakeAdapter(Adapter):
     """Holds a simulated GPU for as long as it is told to, then answers like a real runtime.
 
     A task's content may ask for an end: ``{"fail": "why"}`` is refused, ``{"vanish": true}``
-    finds the runtime gone.
+    finds the runtime gone after its first step.
     """
 
     kinds = frozenset(Kind)
@@ -118,6 +118,8 @@ class FakeAdapter(Adapter):
             for step, due in enumerate(self._deadlines(), start=1):
                 await _until(due)
                 yield self._progress(step, pictures[0])
+                if content.get("vanish"):
+                    raise RuntimeUnavailable("the simulated runtime vanished")
         artifacts = [Artifact(data=self._padded(self._draw(one))) for one in pictures]
         for artifact in artifacts:
             yield artifact
@@ -128,8 +130,6 @@ class FakeAdapter(Adapter):
             raise TaskFailed(f"{len(missing)} of the task's links have no input")
         if why := task.content.get("fail"):
             raise TaskFailed(str(why), reason={"error": str(why)})
-        if task.content.get("vanish"):
-            raise RuntimeUnavailable("the simulated runtime vanished")
 
     def _deadlines(self) -> list[float]:
         """When each step ends, fixed at the start, so that delays do not add up."""

@@ -6,26 +6,30 @@ A type is found under ``deployments/runtimes`` by itself; its tasks are in
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.artifacts import sniff
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class, runtime_types
 from ingest.memory import MemoryObjects
-from models.errors import SettingsError, TaskFailed
+from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from models.progress import Progress
 from models.report import Report, Status
 from models.task import Kind, Task
 from tests.runtimes.cases import Case, open_case
+from tests.runtimes.world import Step, children, progress
 
 SOON = 5
 """Seconds within which work that nobody wants has stopped."""
-
-Step = Progress | Artifact | Answer
+A_WHILE = 0.2
+UNHURRIED = 600.0
 
 
 @pytest.fixture(scope="module", params=runtime_types())
@@ -37,13 +41,13 @@ async def case(
         yield opened
 
 
-def started(case: Case, task: Task) -> AsyncGenerator[Step, None]:
+async def begin(case: Case, task: Task) -> AsyncGenerator[Step, None]:
+    await case.adapter.load(task)
     return case.adapter.run(task, case.inputs)
 
 
 async def run(case: Case, task: Task) -> list[Step]:
-    await case.adapter.load(task)
-    return [step async for step in started(case, task)]
+    return [step async for step in await begin(case, task)]
 
 
 def artifacts(steps: list[Step]) -> list[Artifact]:
@@ -112,8 +116,9 @@ async def test_progress_rises_to_its_end(case: Case) -> None:
 
 
 async def test_a_task_that_it_cannot_do_fails_and_the_next_one_works(case: Case) -> None:
-    with pytest.raises(TaskFailed):
-        await run(case, case.refused)
+    for refused in case.refused:
+        with pytest.raises(TaskFailed):
+            await run(case, refused)
 
     assert await works(case)
 
@@ -127,13 +132,11 @@ async def test_a_missing_checkpoint_is_told_with_those_that_there_are(case: Case
 
 
 async def test_a_run_that_is_closed_stops_soon_and_the_next_one_works(case: Case) -> None:
-    await case.adapter.load(case.long)
-    steps = started(case, case.long)
-    first = await anext(steps)
+    steps = await begin(case, case.long)
+    await progress(steps)
     async with asyncio.timeout(SOON):
         await steps.aclose()
 
-    assert isinstance(first, Progress)
     assert await works(case)
 
 
@@ -151,17 +154,8 @@ async def test_a_run_that_is_cancelled_stops_soon_and_the_next_one_works(case: C
 async def test_a_run_past_its_deadline_fails_with_the_reason_and_the_next_one_works(
     case: Case,
 ) -> None:
-    replica = Replica(
-        adapter=case.adapter,
-        inputs=Given(case.inputs),
-        objects=MemoryObjects(),
-        output="s3://outputs",
-        deadline=0.1,
-    )
-    said = [said async for said in replica.run(case.long, 1)]
-    report = said[-1]
+    report = await report_of(replica(case, deadline=0.1), case.long)
 
-    assert isinstance(report, Report)
     assert report.failure is not None
     assert (report.status, report.failure.kind) == (Status.FAILED, "TaskFailed")
     assert "tasks.deadlineSeconds" in report.failure.message
@@ -179,6 +173,100 @@ class Given:
 
     async def close(self) -> None:
         """Hold nothing."""
+
+
+def replica(
+    case: Case, objects: MemoryObjects | None = None, deadline: float = UNHURRIED
+) -> Replica:
+    return Replica(
+        adapter=case.adapter,
+        inputs=Given(case.inputs),
+        objects=objects or MemoryObjects(),
+        output="s3://outputs",
+        deadline=deadline,
+    )
+
+
+async def report_of(made: Replica, task: Task) -> Report:
+    *_, report = [said async for said in made.run(task, 1)]
+    assert isinstance(report, Report)
+    return report
+
+
+async def test_a_task_that_waits_for_another_is_told_as_waiting(case: Case) -> None:
+    """Whoever counts how long the GPU is held by a task counts ``load`` and ``run``."""
+    made = replica(case)
+    async with aclosing(made.run(case.long, 1)) as steps:
+        await anext(steps)
+        waiting = asyncio.create_task(report_of(made, case.picture))
+        await asyncio.sleep(2 * A_WHILE)
+    report = await waiting
+
+    assert report.status is Status.COMPLETED
+    assert report.seconds["wait"] > A_WHILE
+
+
+async def test_a_task_that_is_cancelled_while_it_waits_disturbs_nobody(case: Case) -> None:
+    made = replica(case)
+    async with aclosing(made.run(case.long, 1)) as steps:
+        await anext(steps)
+        waiting = asyncio.create_task(report_of(made, case.picture))
+        await asyncio.sleep(A_WHILE)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        further = await anext(steps)
+
+    assert waiting.cancelled()
+    assert isinstance(further, Progress)
+    assert further.step < further.of
+    assert await works(case)
+
+
+async def test_a_run_says_when_it_has_the_gpu_where_it_may_wait_for_it(case: Case) -> None:
+    steps = await run(case, case.picture)
+    begun = [step for step in steps if isinstance(step, Begun)]
+
+    assert len(begun) == (1 if case.adapter.slots > 1 else 0)
+    assert steps[: len(begun)] == begun
+
+
+async def test_a_huge_output_is_stored_whole_and_only_named_in_the_answer(case: Case) -> None:
+    objects = MemoryObjects()
+    report = await report_of(replica(case, objects), case.huge)
+    stored = [objects.bodies[uri] for uri in report.artifacts]
+
+    assert report.status is Status.COMPLETED
+    assert sum(map(len, stored)) >= case.huge_bytes
+    assert len(objects.bodies[report.output or ""]) < case.huge_bytes / 10
+
+
+@pytest.mark.parametrize("type_", runtime_types())
+async def test_a_backend_that_is_killed_leaves_the_task_to_another_try_and_nothing_behind(
+    type_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica that says it can go on can; one that cannot is replaced."""
+    given, scratch, before = tmp_path / "given", tmp_path / "scratch", children()
+    given.mkdir()
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    async with open_case(type_)(given) as case:
+        steps = await begin(case, case.doomed)
+        await progress(steps)
+        case.kill()
+        with pytest.raises(RuntimeUnavailable, match=case.last_words):
+            [step async for step in steps]
+
+        assert await is_given_up(case.adapter) or await works(case)
+    assert children() <= before
+    assert list(scratch.iterdir()) == []
+
+
+async def is_given_up(adapter: Adapter) -> bool:
+    try:
+        await adapter.check()
+    except RuntimeUnavailable:
+        return True
+    return False
 
 
 async def test_an_interrupt_when_nothing_runs_does_no_harm(case: Case) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.replica import Replica
 from deployments.runtimes.fake import FakeAdapter
 from ingest.memory import MemoryObjects
@@ -139,6 +139,52 @@ async def test_one_slot_runs_one_task_at_a_time() -> None:
     await asyncio.gather(*(report_of(made, task(f"s{n}")) for n in range(4)))
 
     assert most == 1
+
+
+class Waiting(Adapter):
+    """Two slots and one GPU; a task's content says how long it waits and runs."""
+
+    kinds = frozenset(Kind)
+    slots = 2
+
+    async def ready(self) -> None: ...
+
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+        del inputs
+        await asyncio.sleep(task.content["waits"])
+        self.checkpoint = f"of {task.submission}"
+        yield Begun()
+        await asyncio.sleep(task.content["runs"])
+        yield Answer(body={})
+
+
+@pytest.fixture
+def waiting() -> Replica:
+    return replica(Waiting(RuntimeSpec(name="r")), deadline=0.3)
+
+
+async def test_what_a_task_waits_before_it_begins_is_told_as_waiting(waiting: Replica) -> None:
+    report = await report_of(waiting, task(waits=0.2, runs=0))
+
+    assert report.seconds["wait"] >= 0.2
+    assert list(report.seconds) == ["inputs", "wait", "load", "run", "store"]
+
+
+async def test_the_deadline_begins_when_a_task_does(waiting: Replica) -> None:
+    long_waiting = await report_of(waiting, task(waits=0.4, runs=0))
+    long_running = await report_of(waiting, task(waits=0.4, runs=60))
+
+    assert [one.status for one in (long_waiting, long_running)] == ["completed", "failed"]
+
+
+async def test_a_report_names_the_checkpoint_that_its_own_task_had(waiting: Replica) -> None:
+    first = report_of(waiting, task("s1", waits=0, runs=0.1))
+    second = report_of(waiting, task("s2", waits=0.05, runs=0))
+    reports = await asyncio.gather(first, second)
+
+    assert [report.checkpoint for report in reports] == ["of s1", "of s2"]
 
 
 class Stuck(FakeAdapter):

@@ -15,7 +15,7 @@ from PIL import Image
 from deployments.adapter import Answer, Artifact, RuntimeSpec
 from deployments.runtimes import adapter_class, runtime_types
 from deployments.runtimes.fake import FakeAdapter
-from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
+from models.errors import SettingsError, TaskFailed
 from models.progress import Progress
 from models.task import Kind, Task
 
@@ -206,11 +206,6 @@ async def test_a_missing_checkpoint_is_told_with_those_that_there_are() -> None:
 async def test_what_it_cannot_do_is_a_failure_of_the_task(content: Any, message: str) -> None:
     with pytest.raises(TaskFailed, match=message):
         await run(adapter(gpuMs=0), task(content))
-
-
-async def test_it_can_vanish() -> None:
-    with pytest.raises(RuntimeUnavailable):
-        await run(adapter(), task({"vanish": True}))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, ClassVar
 
-from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.artifacts import sniff
 from deployments.runtimes.comfyui.course import Course
 from deployments.runtimes.comfyui.faults import Again
@@ -49,15 +49,9 @@ class ComfyUiAdapter(Adapter):
             await warm_up(self, Kind.PIPELINE, self._options.warm_up)
             self._opened = stack.pop_all()
 
-    async def load(self, task: Task) -> None:
-        """Wait for the GPU, so that a task's deadline begins with it; a graph loads by itself."""
-        del task
-        await self._at_work.prompts.turn()
-
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
-        self._at_work.check()
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
         graph, folder = self._graph(task), _folder(task.submission)
         try:
             names = await self._uploaded(graph, folder, inputs)
@@ -105,18 +99,22 @@ class ComfyUiAdapter(Adapter):
             names[link] = await self._at_work.client.upload(name, folder, inputs[link])
         return names
 
-    async def _tried(self, graph: Graph) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+    async def _tried(
+        self, graph: Graph
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
         """Run the graph; once more with memory and caches dropped where that may end better."""
         course = Course(graph.weights)
         for again in (False, True):
             watch = Watch(graph, course)
             async with aclosing(self._at_work.prompts.run(watch, fresh=again)) as steps:
-                async for progress in steps:
-                    yield progress
+                async for step in steps:
+                    if isinstance(step, Begun):
+                        self._at_work.check()
+                    yield step
             answer = await self._answer(watch, last=again)
             if answer is not None:
-                for step in _told(answer, watch):
-                    yield step
+                for told in _told(answer, watch):
+                    yield told
                 return
 
     async def _answer(self, watch: Watch, *, last: bool) -> Mapping[str, Any] | None:

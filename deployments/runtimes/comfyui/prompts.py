@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any
 
+from deployments.adapter import Begun
 from deployments.backend import Backend
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.events import Events
@@ -14,6 +14,7 @@ from deployments.runtimes.comfyui.options import Options
 from deployments.runtimes.comfyui.record import Record
 from deployments.runtimes.comfyui.refusal import Problem, problems, refused
 from deployments.runtimes.comfyui.watch import Watch
+from deployments.served import outlast
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 
@@ -36,15 +37,10 @@ class Prompts:
         self._options = options
         self._gpu = asyncio.Lock()
 
-    async def turn(self) -> None:
-        """Return when no prompt is on the GPU."""
-        async with self._gpu:
-            return
-
-    async def run(self, watch: Watch, *, fresh: bool) -> AsyncGenerator[Progress, None]:
+    async def run(self, watch: Watch, *, fresh: bool) -> AsyncGenerator[Begun | Progress, None]:
         """Run the prompt, telling how far it is; closed before its end, it is stopped.
 
-        ``fresh`` has ComfyUI drop its models and caches first.
+        ``fresh``, for a second try of what has begun, has ComfyUI drop its models and caches first.
 
         Raises:
             TaskFailed: ComfyUI refused the graph.
@@ -54,6 +50,8 @@ class Prompts:
             if fresh:
                 await self._client.free()
                 await asyncio.sleep(_SETTLE_SECONDS)
+            else:
+                yield Begun()
             if watch.graph.senders:
                 await self._events.connected()
             with self._events.following(watch):
@@ -67,7 +65,7 @@ class Prompts:
                             yield progress
                 finally:
                     if not watch.is_over:
-                        await _outlast(self._withdraw(watch, sending))
+                        await outlast(self._withdraw(watch, sending))
 
     async def record(self, watch: Watch) -> Record:
         """How it ended; history has it a moment after the socket says so.
@@ -169,16 +167,3 @@ class Prompts:
             self.give_up(f"ComfyUI went on for {seconds:g} s with a prompt that it was to stop")
         except RuntimeUnavailable as exc:
             self.give_up(str(exc))
-
-
-async def _outlast(work: Coroutine[Any, Any, None]) -> None:
-    """Let work that must be done end, also when it is cancelled once more."""
-    doing, cancelled = asyncio.create_task(work), False
-    while not doing.done():
-        try:
-            await asyncio.wait([doing])
-        except asyncio.CancelledError:
-            cancelled = True
-    doing.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -5,19 +5,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import ClassVar
 
-from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.backend import Backend
 from deployments.fields import asked_checkpoint, image_links
+from deployments.runtimes.sdwebui.ahead import Ahead
 from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
 from deployments.runtimes.sdwebui.faults import DeviceFailed
-from deployments.runtimes.sdwebui.generation import Generation, outlast
+from deployments.runtimes.sdwebui.generation import Generation
 from deployments.runtimes.sdwebui.options import Options
 from deployments.runtimes.sdwebui.progress import WHOLE, Watch
 from deployments.runtimes.sdwebui.request import DRAWN, PATHS, bare
 from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, written
 from deployments.runtimes.sdwebui.session import Session
-from deployments.served import warm_up
+from deployments.served import outlast, warm_up
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 from models.task import Kind, Task
@@ -52,30 +53,23 @@ class SdWebUiAdapter(Adapter):
             await self._open()
             stack.pop_all()
 
-    async def load(self, task: Task) -> None:
-        """Find the checkpoint, and wait for the turn, so that the deadline begins with it.
-
-        It becomes current in `run`: until then the server may be drawing with another.
-        """
-        async with self._heeding():
-            wanted = await self._wanted(task)
-        await self._ready.turn.comes()
-        loaded = wanted or self._ready.checkpoints.current
-        name = asked_checkpoint(task.content) or self.spec.checkpoint
-        self.checkpoint = name or (loaded.title if loaded else None)
-
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
         session = self._ready
         async with self._heeding(), AsyncExitStack() as opened:
             request = await session.request(task, inputs)
             wanted, content = await self._wanted(task), written(request.body)
-            async with session.turn:
+            async with (
+                aclosing(Ahead(session.server, request.path, content)) as ahead,
+                session.turn,
+            ):
+                self.checkpoint = self._name(task, wanted)
+                yield Begun()
                 await self.check()
                 if wanted:
                     await session.checkpoints.use(wanted)
-                work = session.generate(request.path, content)
+                work = session.generate(ahead)
                 watch = session.watch(request, self._options.preview_every)
                 async with self._generating(Generation(session.server, work)) as generation:
                     async with aclosing(self._progress(generation, watch)) as steps:
@@ -126,6 +120,12 @@ class SdWebUiAdapter(Adapter):
     async def _wanted(self, task: Task) -> Checkpoint | None:
         asked = asked_checkpoint(task.content)
         return await self._ready.wanted(asked) if asked or task.kind in DRAWN else None
+
+    def _name(self, task: Task, wanted: Checkpoint | None) -> str | None:
+        """What the checkpoint is called that the task is drawn with."""
+        there = wanted or self._ready.checkpoints.current
+        name = asked_checkpoint(task.content) or self.spec.checkpoint
+        return name or (there.title if there else None)
 
     def _progress(self, generation: Generation, watch: Watch) -> AsyncGenerator[Progress, None]:
         return generation.progress(watch, self._options.progress_every)

@@ -78,16 +78,3 @@ def _heed(ended: asyncio.Task[httpx.Response]) -> None:
     """Nobody may ask for the error of a generation that was left; it is not lost, but unwanted."""
     if not ended.cancelled():
         ended.exception()
-
-
-async def outlast(work: Coroutine[Any, Any, None]) -> None:
-    """Let work that must be done end, even when cancelled; then let the cancellation through."""
-    doing, cancelled = asyncio.create_task(work), False
-    while not doing.done():
-        try:
-            await asyncio.wait({doing})
-        except asyncio.CancelledError:
-            cancelled = True
-    doing.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -1,6 +1,6 @@
 """The HTTP of one Web UI server; its errors are ours. Knows paths, never what a request means."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,12 +50,16 @@ class Server:
         timeout = _QUICK if quick else _PATIENT
         return read(await self._send("POST", path, content=written(body or {}), timeout=timeout))
 
-    async def generate(self, path: str, content: bytes) -> httpx.Response:
+    async def generate(
+        self, path: str, content: bytes | AsyncGenerator[bytes], size: int
+    ) -> httpx.Response:
         """The same for what is large, written before: an answer that has begun, so it is drawn.
 
         It is to be closed, or read to its end by `rest`.
         """
-        request = self._client.build_request("POST", path, content=content, timeout=_PATIENT)
+        request = self._client.build_request(
+            "POST", path, content=content, headers={"Content-Length": f"{size}"}, timeout=_PATIENT
+        )
         with _unbroken():
             answer = await self._client.send(request, stream=True)
             if answer.is_error:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from deployments.adapter import RuntimeSpec
+from deployments.runtimes.sdwebui.ahead import Ahead
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint, Checkpoints
 from deployments.runtimes.sdwebui.faults import OutOfMemory
 from deployments.runtimes.sdwebui.names import Names
@@ -82,20 +83,20 @@ class Session:
         name = request.body[_NAME] if self._knows(request) else None
         return Watch(self.server, name, preview_every)
 
-    async def generate(self, path: str, content: bytes) -> httpx.Response:
+    async def generate(self, ahead: Ahead) -> httpx.Response:
         """The answer, begun; where memory is short, of a second try with more room.
 
         Raises:
             TaskFailed, RuntimeUnavailable: the server refused, or broke off.
         """
         try:
-            return await self.server.generate(path, content)
+            return await ahead.answer()
         except OutOfMemory as exc:
             log.warning("out_of_memory", extra={"runtime": self.spec.name, "why": str(exc)})
         with contextlib.suppress(TaskError):
             await self.server.post(f"{API}/unload-checkpoint")
             await self.server.post(f"{API}/reload-checkpoint")
-        return await self.server.generate(path, content)
+        return await ahead.again()
 
     def refuse_other(
         self, request: Request, wanted: Checkpoint | None, info: Mapping[str, Any]

@@ -12,17 +12,12 @@ class Turn:
         self._lock = asyncio.Lock()
         self._waiting = 0
 
-    async def comes(self) -> None:
-        """Return when it is free."""
+    async def __aenter__(self) -> None:
         self._waiting += 1
         try:
             await self._lock.acquire()
         finally:
             self._waiting -= 1
-        self._lock.release()
-
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()

@@ -25,14 +25,24 @@ class Case:
     """For several."""
     count: int
     """How many ``pictures`` are."""
-    refused: Task
-    """Something that the runtime cannot do."""
+    refused: tuple[Task, ...]
+    """What the runtime cannot do; also more than its options allow, where they set a limit."""
     missing: Task
     """For a checkpoint that there is not."""
     checkpoints: tuple[str, ...]
     """Those that there are."""
     long: Task
     """Goes on for much longer than it takes to stop it."""
+    huge: Task
+    """For artifacts of many MiB, and many of them where a task may have many."""
+    huge_bytes: int
+    """Those of its artifacts together, at least."""
+    doomed: Task
+    """One in the midst of which the backend is lost."""
+    kill: Callable[[], None]
+    """Kill the backend; in this process, have its device fail."""
+    last_words: str
+    """What is said of such an end."""
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     """What is behind the links of these tasks."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter
 from tests.runtimes.cases import Case
 from tests.runtimes.comfyui.real import CHECKPOINT, options
-from tests.runtimes.comfyui.world import empty, node, picture, sampled, task
+from tests.runtimes.comfyui.world import empty, node, picture, sampled, saved, task
+from tests.runtimes.world import at_work, children, kill
+
+PNG = b"\x89PNG\r\n\x1a\n"
+LARGE = 64 * 2**20
 
 
 def pictures(*colours: int) -> dict[str, Any]:
@@ -24,18 +29,24 @@ def pictures(*colours: int) -> dict[str, Any]:
 
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
-    adapter = ComfyUiAdapter(RuntimeSpec(name="comfy", options=options(folder)))
-    await adapter.ready()
+    before = children()
     wrong = node("EmptyImage", width=0, height=16, batch_size=1, color=0)
     loader = node("CheckpointLoaderSimple", ckpt_name="absent.safetensors")
-    yield Case(
-        adapter=adapter,
-        picture=task(picture()),
-        pictures=task(pictures(0xFF0000, 0x00FF00, 0x0000FF, 0xFFFFFF)),
-        count=4,
-        refused=task({"1": wrong, "2": node("SaveImage", images=["1", 0], filename_prefix="x")}),
-        missing=task({"1": loader, "2": node("PreviewAny", source=["1", 0])}),
-        checkpoints=(CHECKPOINT,),
-        long=task(sampled(2_000)),
-    )
-    await adapter.close()
+    large = {"large": saved("images", "large.png", PNG, LARGE)}
+    spec = RuntimeSpec(name="comfy", options=options(folder))
+    async with at_work(ComfyUiAdapter(spec)) as adapter:
+        yield Case(
+            adapter=adapter,
+            picture=task(picture()),
+            pictures=task(pictures(0xFF0000, 0x00FF00, 0x0000FF, 0xFFFFFF)),
+            count=4,
+            refused=(task(picture() | {"1": wrong}),),
+            missing=task({"1": loader, "2": node("PreviewAny", source=["1", 0])}),
+            checkpoints=(CHECKPOINT,),
+            long=task(sampled(2_000)),
+            huge=task(picture(batch=100) | large),
+            huge_bytes=LARGE,
+            doomed=task(sampled(2_000)),
+            kill=partial(kill, before),
+            last_words="SIGKILL",
+        )

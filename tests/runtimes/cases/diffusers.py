@@ -1,7 +1,8 @@
 """The contract test's case of the type ``diffusers``: a random checkpoint, as small as can be."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.families.vocabulary import write_tokenizer
 from models.task import Kind, Task
 from tests.runtimes.cases import Case
+from tests.runtimes.noise import ENLARGED, ENLARGED_BYTES, NOISE, noise
+from tests.runtimes.world import at_work
 
+torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")
 
@@ -85,21 +89,35 @@ def task(**content: Any) -> Task:
     )
 
 
+def fail(*_: Any) -> None:
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
     save_checkpoint(folder / "Stable-diffusion" / "tiny")
     options = {"device": "cpu", "threads": 1}
     spec = RuntimeSpec(name="tiny", dynamic=True, checkpoints=folder, options=options)
-    adapter = DiffusersAdapter(spec)
-    await adapter.ready()
-    yield Case(
-        adapter=adapter,
-        picture=task(),
-        pictures=task(batch_size=2, n_iter=2),
-        count=4,
-        refused=task(sampler_name="no such sampler"),
-        missing=task(override_settings={"sd_model_checkpoint": "absent.safetensors"}),
-        checkpoints=("tiny",),
-        long=task(steps=150, width=128, height=128),
-    )
-    await adapter.close()
+    with ExitStack() as hooks:
+
+        def kill() -> None:
+            made = torch.nn.modules.module.register_module_forward_pre_hook(fail)
+            hooks.callback(made.remove)
+
+        async with at_work(DiffusersAdapter(spec)) as adapter:
+            yield Case(
+                adapter=adapter,
+                picture=task(),
+                pictures=task(batch_size=2, n_iter=2),
+                count=4,
+                refused=(task(sampler_name="no such sampler"), task(batch_size=17)),
+                missing=task(override_settings={"sd_model_checkpoint": "absent.safetensors"}),
+                checkpoints=("tiny",),
+                long=task(steps=150, width=128, height=128),
+                huge=replace(task(), kind=Kind.EXTRA_SINGLE_IMAGE, content=ENLARGED),
+                huge_bytes=ENLARGED_BYTES,
+                doomed=task(steps=150, width=128, height=128),
+                kill=kill,
+                last_words="the device failed",
+                inputs={NOISE: noise()},
+            )

@@ -9,8 +9,10 @@ from deployments.adapter import RuntimeSpec
 from deployments.runtimes.fake import FakeAdapter
 from models.task import Kind, Task
 from tests.runtimes.cases import Case
+from tests.runtimes.world import at_work
 
 CHECKPOINTS = ("first.safetensors", "second.safetensors")
+LARGE = 2**18
 
 
 def task(**content: Any) -> Task:
@@ -20,17 +22,22 @@ def task(**content: Any) -> Task:
 
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
-    options = {"gpuMs": 400, "steps": 20, "log": folder / "gpu.jsonl", "checkpoints": CHECKPOINTS}
-    adapter = FakeAdapter(RuntimeSpec(name="faked", dynamic=True, options=options))
-    await adapter.ready()
-    yield Case(
-        adapter=adapter,
-        picture=task(prompt="a tram"),
-        pictures=task(prompt="a tram", batch_size=2, n_iter=2),
-        count=4,
-        refused=task(batch_size="two"),
-        missing=task(override_settings={"sd_model_checkpoint": "third.safetensors"}),
-        checkpoints=CHECKPOINTS,
-        long=task(prompt="a tram"),
-    )
-    await adapter.close()
+    gpu = {"gpuMs": 400, "steps": 20, "log": folder / "gpu.jsonl", "payloadBytes": LARGE}
+    options = gpu | {"checkpoints": CHECKPOINTS}
+    spec = RuntimeSpec(name="faked", dynamic=True, options=options)
+    async with at_work(FakeAdapter(spec)) as adapter:
+        yield Case(
+            adapter=adapter,
+            picture=task(prompt="a tram"),
+            pictures=task(prompt="a tram", batch_size=2, n_iter=2),
+            count=4,
+            refused=(task(batch_size="two"), task(batch_size=101)),
+            missing=task(override_settings={"sd_model_checkpoint": "third.safetensors"}),
+            checkpoints=CHECKPOINTS,
+            long=task(prompt="a tram"),
+            huge=task(prompt="a tram", batch_size=100),
+            huge_bytes=100 * LARGE,
+            doomed=task(vanish=True),
+            kill=lambda: None,  # it ends by itself
+            last_words="vanished",
+        )

@@ -1,11 +1,9 @@
-"""The contract test's case of the type ``sdwebui``: over a double, or the server ``SDWEBUI`` names.
+"""The contract test's case of the type ``sdwebui``: a double, or what ``SDWEBUI`` names."""
 
-``SDWEBUI=http://127.0.0.1:7860 pytest tests/contracts/test_runtimes.py -k sdwebui``
-"""
-
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ import httpx
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.sdwebui import SdWebUiAdapter
 from models.task import Kind, Task
+from serve_app.embedded import free_port
 from tests.runtimes.cases import Case
-from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.serving import serving
-
-REAL = os.environ.get("SDWEBUI")
+from tests.runtimes.noise import ENLARGED, ENLARGED_BYTES, NOISE, noise
+from tests.runtimes.sdwebui.real import options
+from tests.runtimes.world import at_work, children, kill
 
 
 def task(**content: Any) -> Task:
@@ -32,26 +30,31 @@ def task(**content: Any) -> Task:
     )
 
 
-async def checkpoints(url: str) -> tuple[str, ...]:
-    async with httpx.AsyncClient(base_url=url) as client:
-        found = (await client.get("/sdapi/v1/sd-models")).json()
+async def checkpoints(port: int) -> tuple[str, ...]:
+    async with httpx.AsyncClient() as client:
+        found = (await client.get(f"http://127.0.0.1:{port}/sdapi/v1/sd-models")).json()
     return tuple(one["title"] for one in found)
 
 
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
-    async with nullcontext(REAL) if REAL else serving(WebUi().app) as url:
-        options = {"backend": {"url": url}, "progressEvery": 0.05}
-        adapter = SdWebUiAdapter(RuntimeSpec(name="web", dynamic=True, options=options))
-        await adapter.ready()
+    del folder
+    before, port = children(), free_port(0, "server")
+    spec = RuntimeSpec(name="web", dynamic=True, options=options(port=port))
+    async with at_work(SdWebUiAdapter(spec)) as adapter:
         yield Case(
             adapter=adapter,
             picture=task(),
             pictures=task(batch_size=2, n_iter=2),
             count=4,
-            refused=task(sampler_name="no such sampler"),
+            refused=(task(sampler_name="no such sampler"),),
             missing=task(override_settings={"sd_model_checkpoint": "absent.safetensors"}),
-            checkpoints=await checkpoints(url),
+            checkpoints=await checkpoints(port),
             long=task(steps=150, n_iter=20),
+            huge=replace(task(), kind=Kind.EXTRA_SINGLE_IMAGE, content=ENLARGED),
+            huge_bytes=ENLARGED_BYTES,
+            doomed=task(steps=150, n_iter=20),
+            kill=partial(kill, before),
+            last_words="SIGKILL",
+            inputs={NOISE: noise()},
         )
-        await adapter.close()

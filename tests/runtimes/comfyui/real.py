@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.runtimes.world import python_of
+
 ROOT = Path(__file__).parents[3]
 PACK = Path(__file__).with_name("pack")
 COMFYUI = os.environ.get("COMFYUI")
@@ -28,10 +30,5 @@ def _process() -> dict[str, Any]:
         return {"command": [sys.executable, "-m", "tests.runtimes.comfyui.double"], "folder": ROOT}
     flags = os.environ.get("COMFYUI_FLAGS", "--cpu").split()
     own = ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:"]
-    command = [_python(Path(COMFYUI)), "main.py", *own, *flags]
+    command = [python_of(Path(COMFYUI), "COMFYUI_PYTHON"), "main.py", *own, *flags]
     return {"command": command, "folder": COMFYUI, "threads": 1}
-
-
-def _python(comfyui: Path) -> str:
-    found = [path for venv in ("venv", ".venv") if (path := comfyui / venv / "bin/python").exists()]
-    return os.environ.get("COMFYUI_PYTHON") or str(next(iter(found), "python3"))

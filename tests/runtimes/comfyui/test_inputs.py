@@ -4,7 +4,8 @@ import pytest
 
 from models.errors import TaskFailed
 from tests.runtimes.comfyui.double import ComfyUi
-from tests.runtimes.comfyui.world import driving, empty, node, picture, run, task
+from tests.runtimes.comfyui.world import driving, empty, node, picture, task
+from tests.runtimes.world import run
 
 LINK, OTHER = "https://example.com/a?b=c", "s3://bucket/b"
 PNG, WAV = b"\x89PNG\r\n\x1a\n", b"RIFF\x24\x00\x00\x00WAVEfmt "

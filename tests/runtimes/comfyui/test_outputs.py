@@ -8,16 +8,15 @@ from tests.runtimes.comfyui.state import Faults
 from tests.runtimes.comfyui.world import (
     GREEN,
     RED,
-    colour,
     driving,
     empty,
     node,
     picture,
-    run,
     sampled,
     saved,
     task,
 )
+from tests.runtimes.world import colour, run
 
 GIF, WAV, GLB, PNG = b"GIF89a....", b"RIFF....WAVE", b"glTF....", b"\x89PNG\r\n\x1a\n"
 
@@ -81,14 +80,6 @@ async def test_pictures_sent_over_the_socket_are_outputs_and_previews_are_not(
     assert [colour(one.data) for one in sent] == [(255, 0, 0), (255, 0, 1)]
     assert len(done.pictures) == 4
     assert again.colours == done.colours
-
-
-async def test_a_large_output_comes_whole() -> None:
-    more = 64 * 2**20
-    async with driving(ComfyUi()) as adapter:
-        done = await run(adapter, task({"1": saved("images", "large.png", PNG, more)}))
-
-    assert done.pictures == [PNG + bytes(more)]
 
 
 async def test_what_is_cached_gives_the_same_pictures_without_running() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -10,50 +9,26 @@ import pytest
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter
-from models.errors import RuntimeUnavailable, TaskFailed
-from models.progress import Progress
+from models.errors import TaskFailed
 from tests.runtimes.comfyui.real import CHECKPOINT, options
-from tests.runtimes.comfyui.world import (
-    colour,
-    empty,
-    node,
-    picture,
-    run,
-    sampled,
-    saved,
-    task,
-)
+from tests.runtimes.comfyui.world import empty, node, picture, sampled, saved, task
+from tests.runtimes.world import at_work, backends, colour, run
 
 LINK = "https://example.com/a.png"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@asynccontextmanager
-async def started(folder: Path, **more: object) -> AsyncIterator[ComfyUiAdapter]:
-    adapter = ComfyUiAdapter(RuntimeSpec(name="comfy", options=options(folder, **more)))
-    await adapter.ready()
-    try:
-        yield adapter
-    finally:
-        await adapter.close()
-
-
 @pytest.fixture(scope="module")
 async def adapter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ComfyUiAdapter]:
-    async with started(tmp_path_factory.mktemp("comfyui"), keepMib=64) as one:
+    folder = tmp_path_factory.mktemp("comfyui")
+    spec = RuntimeSpec(name="comfy", options=options(folder, keepMib=64))
+    async with at_work(ComfyUiAdapter(spec)) as one:
         yield one
 
 
-def process() -> psutil.Process:
-    """The newest ComfyUI that was started here."""
-    children = psutil.Process().children(recursive=True)
-    words = {child: child.cmdline() for child in children}
-    found = [c for c, w in words.items() if "--output-directory" in w and "-I" not in w]
-    return max(found, key=psutil.Process.create_time)
-
-
-def folder_of(process: psutil.Process, name: str) -> Path:
-    words = process.cmdline()
+def folder_of(name: str) -> Path:
+    """That of the newest ComfyUI that was started here."""
+    words = max(backends(), key=psutil.Process.create_time).cmdline()
     return Path(words[words.index(f"--{name}-directory") + 1])
 
 
@@ -88,19 +63,6 @@ async def test_a_graph_that_is_not_valid_is_told_with_its_field(adapter: ComfyUi
         await run(adapter, task(loader | {"8": node("PreviewAny", source=["7", 0])}))
 
 
-async def test_a_run_is_stopped_in_its_midst(adapter: ComfyUiAdapter) -> None:
-    steps = adapter.run(task(sampled(2_000)), {})
-    async for step in steps:
-        assert isinstance(step, Progress)
-        if step.step > 5:
-            break
-    async with asyncio.timeout(5):
-        await steps.aclose()
-    await adapter.check()
-
-    assert (await run(adapter, task(picture(7)))).colours == [(0, 0, 7)]
-
-
 async def test_steps_are_told_with_previews(adapter: ComfyUiAdapter) -> None:
     done = await run(adapter, task(sampled(20)))
 
@@ -133,7 +95,7 @@ async def test_outputs_of_any_kind_and_name_are_kept(adapter: ComfyUiAdapter) ->
 
 async def test_a_cached_file_that_is_gone_is_made_again(adapter: ComfyUiAdapter) -> None:
     first = await run(adapter, task(picture(77)))
-    for file in folder_of(process(), "output").glob("*.png"):
+    for file in folder_of("output").glob("*.png"):
         file.unlink()
     again = await run(adapter, task(picture(77), "s2"))
 
@@ -154,29 +116,14 @@ async def test_an_input_is_found_by_its_node_and_removed(adapter: ComfyUiAdapter
     graph["2"]["inputs"]["filename_prefix"] = "x"
     await run(adapter, task(graph), {LINK: made})
 
-    assert list(folder_of(process(), "input").iterdir()) == []
+    assert list(folder_of("input").iterdir()) == []
 
 
 async def test_what_it_wrote_makes_it_due_for_a_fresh_one(adapter: ComfyUiAdapter) -> None:
-    large = folder_of(process(), "output") / "large"
+    large = folder_of("output") / "large"
     with large.open("wb") as file:
         file.truncate(65 * 2**20)
 
     assert adapter.is_bloated()
     large.unlink()
     assert not adapter.is_bloated()
-
-
-async def test_a_process_that_is_killed_leaves_the_task_to_another_try(tmp_path: Path) -> None:
-    async with started(tmp_path) as adapter:
-        running = asyncio.create_task(run(adapter, task(sampled(2_000))))
-        await asyncio.sleep(0.5)
-        killed = process()
-        output = folder_of(killed, "output")
-        killed.kill()
-        with pytest.raises(RuntimeUnavailable, match="SIGKILL"):
-            await running
-        with pytest.raises(RuntimeUnavailable, match="SIGKILL"):
-            await adapter.check()
-
-    assert not output.exists()

@@ -1,7 +1,8 @@
 """Progress: of the whole graph, in order, with previews."""
 
 from tests.runtimes.comfyui.double import ComfyUi
-from tests.runtimes.comfyui.world import colour, driving, picture, run, sampled, task
+from tests.runtimes.comfyui.world import driving, picture, sampled, task
+from tests.runtimes.world import colour, run
 
 
 async def test_a_samplers_steps_are_told_with_previews() -> None:

@@ -8,7 +8,8 @@ import pytest
 from models.errors import RuntimeUnavailable, TaskFailed
 from tests.runtimes.comfyui.double import ComfyUi
 from tests.runtimes.comfyui.state import Faults
-from tests.runtimes.comfyui.world import driving, empty, node, picture, run, task
+from tests.runtimes.comfyui.world import driving, empty, node, picture, task
+from tests.runtimes.world import run
 
 LOADER = {"7": node("CheckpointLoaderSimple", ckpt_name="absent.safetensors")}
 BROKEN = LOADER | {"8": node("PreviewAny", source=["7", 0])}

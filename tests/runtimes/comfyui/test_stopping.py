@@ -5,16 +5,13 @@ from typing import Any
 
 import pytest
 
-from deployments.replica import Replica
 from deployments.runtimes.comfyui import ComfyUiAdapter
-from ingest.memory import MemoryObjects
 from models.errors import RuntimeUnavailable
-from models.report import Report
-from tests.deployments.test_replica import Links
 from tests.runtimes.comfyui.double import ComfyUi
 from tests.runtimes.comfyui.state import Faults
-from tests.runtimes.comfyui.world import blurred, connected, driving, picture, run, task
-from tests.runtimes.sdwebui.serving import serving
+from tests.runtimes.comfyui.world import blurred, connected, driving, picture, task
+from tests.runtimes.world import run
+from tests.serving import served
 
 
 async def begun(adapter: ComfyUiAdapter, comfyui: ComfyUi) -> asyncio.Task[Any]:
@@ -46,7 +43,7 @@ async def test_a_cancelled_run_interrupts_its_prompt_by_its_id() -> None:
 
 async def test_a_prompt_that_waits_is_taken_out_of_the_queue() -> None:
     comfyui = ComfyUi()
-    async with serving(comfyui.app) as url, connected(url) as mine, connected(url) as other:
+    async with served(comfyui.app) as url, connected(url) as mine, connected(url) as other:
         running = await begun(other, comfyui)
         waiting = asyncio.create_task(run(mine, task(picture())))
         while not comfyui.pending:
@@ -95,27 +92,6 @@ async def test_a_server_that_does_not_obey_is_not_used_any_more() -> None:
 
         with pytest.raises(RuntimeUnavailable, match="was to stop"):
             await adapter.check()
-
-
-async def test_a_task_past_its_deadline_frees_the_gpu_and_the_next_one_works() -> None:
-    comfyui = ComfyUi()
-    async with driving(comfyui) as adapter:
-        replica = Replica(
-            adapter=adapter,
-            inputs=Links(),
-            objects=MemoryObjects(),
-            output="s3://outputs",
-            deadline=0.3,
-        )
-        late = [step async for step in replica.run(task(blurred(100)), 1)][-1]
-        comfyui.slow_seconds = 0
-        good = [step async for step in replica.run(task(picture(), "s2"), 1)][-1]
-
-    assert isinstance(late, Report)
-    assert isinstance(good, Report)
-    assert late.failure
-    assert "deadlineSeconds" in late.failure.message
-    assert len(good.artifacts) == 1
 
 
 async def test_the_next_prompt_is_sent_while_the_outputs_of_the_last_are_fetched() -> None:

@@ -13,17 +13,9 @@ from deployments.runtimes.comfyui.events import picture_in
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from tests.runtimes.comfyui.double import ComfyUi
 from tests.runtimes.comfyui.state import Faults
-from tests.runtimes.comfyui.world import (
-    blurred,
-    driving,
-    empty,
-    node,
-    picture,
-    run,
-    sampled,
-    task,
-)
-from tests.runtimes.sdwebui.serving import serving
+from tests.runtimes.comfyui.world import blurred, driving, empty, node, picture, sampled, task
+from tests.runtimes.world import run
+from tests.serving import served
 
 OOM = ("torch.OutOfMemoryError", "Allocation on device\nThis error means you ran out of memory")
 CUDA = ("torch.AcceleratorError", "CUDA error: an illegal memory access was encountered")
@@ -107,7 +99,7 @@ async def test_a_prompt_that_is_in_neither_queue_nor_history_is_lost(place: str)
 
 async def test_a_server_that_is_gone_is_given_up() -> None:
     comfyui = ComfyUi()
-    async with serving(comfyui.app) as url:
+    async with served(comfyui.app) as url:
         options = {"backend": {"url": url}, "silenceSeconds": 0.2}
         adapter = ComfyUiAdapter(RuntimeSpec(name="comfy", options=options))
         await adapter.ready()
@@ -195,7 +187,7 @@ def test_a_picture_with_metadata_says_whose_it_is() -> None:
 
 
 async def test_a_warm_up_that_is_refused_is_told_at_the_start() -> None:
-    async with serving(ComfyUi().app) as url:
+    async with served(ComfyUi().app) as url:
         options: dict[str, Any] = {"backend": {"url": url}, "warmUp": {"1": node("NoSuchNode")}}
         adapter = ComfyUiAdapter(RuntimeSpec(name="comfy", options=options))
         with pytest.raises(RuntimeUnavailable, match=r"warmUp .*NoSuchNode"):

@@ -1,65 +1,31 @@
-"""An adapter over a double of a test's own, graphs for it, and what came of a task."""
+"""An adapter over a double of a test's own, and graphs for it."""
 
-import io
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from PIL import Image
-
-from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter
-from models.progress import Progress
 from models.task import Kind, Task
 from tests.runtimes.comfyui.double import ComfyUi
-from tests.runtimes.sdwebui.serving import serving
+from tests.runtimes.world import at_work
+from tests.serving import served
 
 Node = dict[str, Any]
 RED, GREEN = 0xFF0000, 0x00FF00
 
 
-@dataclass(frozen=True)
-class Done:
-    """What came of one task."""
-
-    progress: list[Progress]
-    pictures: list[bytes]
-    body: dict[str, Any]
-
-    @property
-    def colours(self) -> list[Any]:
-        return [colour(picture) for picture in self.pictures]
-
-
 @asynccontextmanager
 async def driving(comfyui: ComfyUi, **options: Any) -> AsyncIterator[ComfyUiAdapter]:
     """A ready adapter of this server."""
-    async with serving(comfyui.app) as url, connected(url, **options) as adapter:
+    async with served(comfyui.app) as url, connected(url, **options) as adapter:
         yield adapter
 
 
-@asynccontextmanager
-async def connected(url: str, **options: Any) -> AsyncIterator[ComfyUiAdapter]:
+def connected(url: str, **options: Any) -> AbstractAsyncContextManager[ComfyUiAdapter]:
     """A ready adapter of the server there."""
-    adapter = ComfyUiAdapter(RuntimeSpec(name="comfy", options={"backend": {"url": url}} | options))
-    await adapter.ready()
-    try:
-        yield adapter
-    finally:
-        await adapter.close()
-
-
-async def run(adapter: Adapter, task: Task, inputs: Mapping[str, bytes] | None = None) -> Done:
-    await adapter.load(task)
-    steps = [step async for step in adapter.run(task, inputs or {})]
-    answer = steps[-1]
-    assert isinstance(answer, Answer)
-    return Done(
-        [step for step in steps if isinstance(step, Progress)],
-        [step.data for step in steps if isinstance(step, Artifact)],
-        answer.body,
-    )
+    spec = RuntimeSpec(name="comfy", options={"backend": {"url": url}} | options)
+    return at_work(ComfyUiAdapter(spec))
 
 
 def task(graph: Any, submission: str = "s1") -> Task:
@@ -108,7 +74,3 @@ def sampled(steps: int) -> dict[str, Node]:
 def saved(kind: str, file: str, data: bytes, more: int = 0) -> Node:
     """A node that writes these bytes, and so many zeros more."""
     return node("Save", kind=kind, file=file, hex=data.hex(), more=more)
-
-
-def colour(png: bytes) -> Any:
-    return Image.open(io.BytesIO(png)).convert("RGB").getpixel((0, 0))

@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
-from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.adapter import Adapter, RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
-from models.progress import Progress
 from models.task import Kind, Task
+from tests.runtimes import world
 from tests.runtimes.diffusers import weights
 
 torch.set_num_threads(1)
@@ -43,17 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 Pixels = NDArray[np.int16]
 
 
-@dataclass(frozen=True)
-class Done:
-    """What came of one task."""
-
-    progress: list[Progress]
-    artifacts: list[Artifact]
-    body: dict[str, Any]
+class Done(world.Done):
+    """What came of one task, as pixels."""
 
     @property
     def images(self) -> list[Image.Image]:
-        return [Image.open(io.BytesIO(artifact.data)) for artifact in self.artifacts]
+        return [Image.open(io.BytesIO(picture)) for picture in self.pictures]
 
     @property
     def image(self) -> Image.Image:
@@ -114,15 +108,7 @@ def task(kind: str = Kind.TEXT_TO_IMAGE, **content: Any) -> Task:
 
 
 async def run(adapter: Adapter, one: Task, inputs: Mapping[str, bytes] | None = None) -> Done:
-    await adapter.load(one)
-    steps = [step async for step in adapter.run(one, inputs or {})]
-    answer = steps[-1]
-    assert isinstance(answer, Answer)
-    return Done(
-        [step for step in steps if isinstance(step, Progress)],
-        [step for step in steps if isinstance(step, Artifact)],
-        answer.body,
-    )
+    return Done(**vars(await world.run(adapter, one, inputs)))
 
 
 def encoded(image: Image.Image) -> str:

@@ -10,7 +10,8 @@ from deployments.adapter import Answer, Artifact
 from deployments.runtimes.sdwebui.answer import told
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import Done, driving, png, run, task
+from tests.runtimes.sdwebui.world import driving, png, task
+from tests.runtimes.world import Done, run
 
 LINK = "https://example.com/a.png"
 TEXT = base64.b64encode(png()).decode()

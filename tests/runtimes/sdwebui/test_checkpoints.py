@@ -9,7 +9,8 @@ import pytest
 from models.errors import SettingsError, TaskFailed
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import driving, png, run, task
+from tests.runtimes.sdwebui.world import driving, png, task
+from tests.runtimes.world import run
 
 BOTH = "there is: first.safetensors.*, sub/second.safetensors"
 
@@ -103,7 +104,7 @@ async def test_a_missing_one_is_told_after_one_refresh() -> None:
     async with driving(web_ui) as adapter:
         before = len(web_ui.asked)
         with pytest.raises(TaskFailed, match=f"no checkpoint 'third'; {BOTH}"):
-            await adapter.load(task(override_settings={"sd_model_checkpoint": "third"}))
+            await run(adapter, task(override_settings={"sd_model_checkpoint": "third"}))
 
     assert [path for path, _ in web_ui.asked[before:]] == ["refresh-checkpoints"]
 

@@ -8,7 +8,8 @@ import pytest
 from deployments.runtimes.sdwebui.faults import DeviceFailed, OutOfMemory, refusal
 from models.errors import RuntimeUnavailable, TaskFailed
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import driving, run, task
+from tests.runtimes.sdwebui.world import driving, task
+from tests.runtimes.world import run
 
 
 def a1111(error: str, *, detail: str = "", errors: str = "") -> dict[str, str]:

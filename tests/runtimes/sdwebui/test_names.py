@@ -10,7 +10,8 @@ from deployments.runtimes.sdwebui import SdWebUiAdapter
 from models.errors import TaskFailed
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import driving, run, task
+from tests.runtimes.sdwebui.world import driving, task
+from tests.runtimes.world import run
 
 API = "/sdapi/v1"
 

@@ -17,7 +17,8 @@ from models.errors import TaskFailed
 from models.task import Kind
 from samples.shapes.judge import Seen, judge
 from tests.runtimes.sdwebui.ours import Ours
-from tests.runtimes.sdwebui.world import Done, driving, png, run, task
+from tests.runtimes.sdwebui.world import driving, png, task
+from tests.runtimes.world import Done, run
 
 # Inside diffusers, which hands tensors to numpy as numpy 1 liked it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")

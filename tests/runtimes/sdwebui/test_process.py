@@ -1,70 +1,46 @@
 """The server as a process of the replica's own: started, warmed up, watched, its death told."""
 
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+import asyncio
 from typing import Any
 
-import psutil
 import pytest
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.sdwebui import SdWebUiAdapter
 from models.errors import RuntimeUnavailable, SettingsError
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.serving import serving
-from tests.runtimes.sdwebui.world import LONG, driving, run, task
-
-ROOT = Path(__file__).parents[3]
-COMMAND = (sys.executable, "-m", "tests.runtimes.sdwebui.double")
-
-
-@asynccontextmanager
-async def started(**options: Any) -> AsyncIterator[SdWebUiAdapter]:
-    backend = {"command": COMMAND, "folder": str(ROOT), "stopSeconds": 5}
-    options = {"backend": backend, "progressEvery": 0.02} | options
-    adapter = SdWebUiAdapter(RuntimeSpec(name="web", options=options))
-    try:
-        await adapter.ready()
-        yield adapter
-    finally:
-        await adapter.close()
+from tests.runtimes.sdwebui.real import options
+from tests.runtimes.sdwebui.world import driving, task
+from tests.runtimes.world import at_work, backends, children, run
+from tests.serving import served
 
 
-def servers() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "tests.runtimes.sdwebui.double" in child.cmdline()
-    ]
+def made(**process: Any) -> SdWebUiAdapter:
+    return SdWebUiAdapter(RuntimeSpec(name="web", options=options(**process)))
 
 
-async def test_it_is_started_used_and_ended() -> None:
-    async with started() as adapter:
-        done = await run(adapter, task())
-        await adapter.check()
-        assert servers()
+async def test_fifty_tasks_in_a_row_each_give_their_own_picture() -> None:
+    before = children()
+    async with at_work(made()) as adapter:
+        slots = asyncio.Semaphore(adapter.slots)
 
-    assert len(done.pictures) == 1
-    assert not servers()
+        async def one(seed: int) -> bytes:
+            async with slots:
+                done = await run(adapter, task(seed=seed, steps=1, width=64, height=64))
+            assert done.body["parameters"]["image_seed"] == str(seed)
+            return done.pictures[0]
 
+        pictures = await asyncio.gather(*map(one, range(1, 51)))
+        assert backends(before)
 
-async def test_a_server_that_dies_in_the_midst_is_for_another_try_elsewhere() -> None:
-    async with started() as adapter:
-        steps = adapter.run(task(**LONG), {})
-        await anext(steps)
-        servers()[-1].kill()
-        with pytest.raises(RuntimeUnavailable, match="SIGKILL"):
-            [step async for step in steps]
-        with pytest.raises(RuntimeUnavailable, match="SIGKILL"):
-            await adapter.check()
+    assert len(set(pictures)) == 50
+    assert not backends(before)
 
 
 async def test_a_server_that_does_not_start_says_why() -> None:
-    backend = {"command": (*COMMAND, "--no-such-flag"), "folder": str(ROOT)}
+    command = [*options()["backend"]["command"], "--no-such-flag"]
     with pytest.raises(RuntimeUnavailable, match=r"(?s)exit code 2.*--no-such-flag"):
-        async with started(backend=backend):
+        async with at_work(made(command=command)):
             pass
 
 
@@ -96,7 +72,7 @@ async def test_a_wrong_password_is_a_setting_that_is_wrong(auth: str | None) -> 
 
 
 async def test_a_server_that_goes_away_ends_the_replica() -> None:
-    async with serving(WebUi().app) as url:
+    async with served(WebUi().app) as url:
         adapter = SdWebUiAdapter(RuntimeSpec(name="web", options={"backend": {"url": url}}))
         await adapter.ready()
     with pytest.raises(RuntimeUnavailable, match="the server broke off"):

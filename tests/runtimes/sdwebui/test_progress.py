@@ -10,8 +10,9 @@ from deployments.runtimes.sdwebui.progress import Watch
 from deployments.runtimes.sdwebui.server import Server
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.double_state import State
-from tests.runtimes.sdwebui.serving import serving
-from tests.runtimes.sdwebui.world import Done, driving, run, task
+from tests.runtimes.sdwebui.world import driving, task
+from tests.runtimes.world import Done, run
+from tests.serving import served
 
 # Each of 20 looks or more, and a job before it with other steps.
 SLOW: dict[str, Any] = {"steps": 20, "n_iter": 2}
@@ -37,7 +38,7 @@ async def test_it_rises_through_all_pictures_to_its_end(page: bool) -> None:
 async def looked(web_ui: WebUi, **state: Any) -> list[int | None]:
     """What two looks say of a server in this state."""
     web_ui.state = State(job="scripts_txt2img", **state)
-    async with serving(web_ui.app) as url:
+    async with served(web_ui.app) as url:
         server = Server(url)
         watch = Watch(server, None, 0)
         told = [await watch.look() for _ in range(2)]

@@ -11,7 +11,8 @@ from deployments.runtimes.sdwebui.request import request_of
 from models.errors import TaskFailed
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import driving, png, run, task
+from tests.runtimes.sdwebui.world import driving, png, task
+from tests.runtimes.world import run
 
 A, B = "https://example.com/a.png", "s3://bucket/b.png"
 BYTES = {A: b"first", B: b"second"}

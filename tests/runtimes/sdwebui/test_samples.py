@@ -7,7 +7,8 @@ import pytest
 
 from models.task import Task
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import driving, run
+from tests.runtimes.sdwebui.world import driving
+from tests.runtimes.world import run
 
 FOLDER = Path(__file__).parents[3] / "samples" / "tasks"
 SAMPLES = sorted(path for path in FOLDER.glob("sdwebui-*.json") if path.suffixes == [".json"])

@@ -1,17 +1,13 @@
 """A generation that nobody wants ends on the server too, and its partial picture is no result."""
 
 import asyncio
-from contextlib import aclosing
 
 import pytest
 
-from deployments.replica import Replica
-from ingest.memory import MemoryObjects
 from models.errors import RuntimeUnavailable
-from models.report import Report, Status
-from tests.deployments.test_replica import Links
 from tests.runtimes.sdwebui.double import PARTIAL, WebUi
-from tests.runtimes.sdwebui.world import LONG, driving, run, task
+from tests.runtimes.sdwebui.world import LONG, driving, task
+from tests.runtimes.world import run
 
 
 async def under_way(web_ui: WebUi) -> None:
@@ -87,24 +83,6 @@ async def test_a_second_cancellation_does_not_leave_the_server_behind() -> None:
 
         assert running.cancelled()
         assert not web_ui.state.job
-
-
-async def test_a_task_past_its_deadline_is_interrupted() -> None:
-    web_ui = WebUi()
-    async with driving(web_ui) as adapter:
-        replica = Replica(
-            adapter=adapter,
-            inputs=Links(),
-            objects=MemoryObjects(),
-            output="s3://outputs",
-            deadline=0.3,
-        )
-        async with aclosing(replica.run(task(**LONG), 1)) as said:
-            last = [one async for one in said][-1]
-
-        assert isinstance(last, Report)
-        assert (last.status, web_ui.state.job) == (Status.FAILED, "")
-        assert (await run(adapter, task())).pictures
 
 
 async def test_a_server_that_does_not_heed_an_interrupt_is_replaced() -> None:

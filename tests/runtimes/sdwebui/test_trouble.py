@@ -6,7 +6,8 @@ from starlette.responses import JSONResponse, Response
 from models.errors import RuntimeUnavailable, TaskFailed
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.double_state import hung_up
-from tests.runtimes.sdwebui.world import driving, run, task
+from tests.runtimes.sdwebui.world import driving, task
+from tests.runtimes.world import run
 
 MEMORY = {"error": "OutOfMemoryError", "detail": "", "body": "", "errors": "CUDA out of memory."}
 

@@ -4,7 +4,8 @@ import asyncio
 
 from deployments.runtimes.sdwebui.turn import Turn
 from tests.runtimes.sdwebui.double import WebUi
-from tests.runtimes.sdwebui.world import driving, run, task
+from tests.runtimes.sdwebui.world import driving, task
+from tests.runtimes.world import run
 
 
 async def test_tasks_are_drawn_one_after_the_other() -> None:
@@ -26,8 +27,8 @@ async def test_a_turn_comes_when_the_one_before_has_ended() -> None:
     turn, said = Turn(), list[str]()
 
     async def follow() -> None:
-        await turn.comes()
-        said.append("comes")
+        async with turn:
+            said.append("comes")
 
     async with turn:
         following = asyncio.create_task(follow())
@@ -42,7 +43,6 @@ async def test_who_waits_goes_on_before_the_pictures_are_read() -> None:
     turn, said = Turn(), list[str]()
 
     async def follow() -> None:
-        await turn.comes()
         async with turn:
             for _ in range(3):
                 await asyncio.sleep(0)
