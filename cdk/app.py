@@ -6,6 +6,7 @@ from pathlib import Path
 from aws_cdk import App
 
 from cdk.stack import Platform
+from models.errors import SettingsError
 from models.settings import Settings
 
 CONFIG = "ATELIER_CONFIG"
@@ -13,10 +14,13 @@ CONFIG = "ATELIER_CONFIG"
 
 
 def main() -> None:
-    """Synthesize."""
-    settings = Settings.read(Path(os.environ.get(CONFIG, "config.yaml")))
-    app = App()
-    Platform(app, f"{settings.stack_name}Stack", settings=settings)
+    """Synthesize; a configuration that cannot be deployed ends it with a line that says why."""
+    try:
+        settings = Settings.read(Path(os.environ.get(CONFIG, "config.yaml")))
+        app = App()
+        Platform(app, f"{settings.stack_name}Stack", settings=settings)
+    except SettingsError as exc:
+        raise SystemExit(str(exc)) from None
     app.synth()
 
 

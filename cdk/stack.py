@@ -1,23 +1,151 @@
-"""The platform as one CloudFormation stack: constructs put together, and what each may do."""
+"""The platform as one CloudFormation stack: constructs put together, and what each may do.
 
-from aws_cdk import Environment, Stack
+What works without the cluster (storage, messages, the HTTP front) refers to nothing of the cluster.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Environment, Stack, Tags
+from aws_cdk.aws_iam import IRole
 from constructs import Construct
 from typing_extensions import override
 
+from cdk.addons import APPLICATION
+from cdk.bundle import bundled
+from cdk.cluster import Cluster
+from cdk.front import Front
+from cdk.gateway import Gateway
+from cdk.karpenter import Karpenter
+from cdk.messaging import Messaging
+from cdk.monitoring import Monitoring
+from cdk.network import Network
+from cdk.ray_service import RayService
+from cdk.registry import Registry
+from cdk.storage import Storage
+from models import images
 from models.settings import Settings
+
+PROJECT = "Project"
+"""The tag on everything, by which costs are told apart."""
 
 
 class Platform(Stack):
     """All of an installation."""
 
-    def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, settings: Settings, edge_code: Path | None = None
+    ) -> None:
+        """``edge_code``: the zip of the HTTP front's function; without it, one is made."""
         aws = settings.aws
         env = Environment(account=None if aws.is_local else aws.account, region=aws.region)
-        super().__init__(scope, name, env=env)
+        super().__init__(scope, name, env=env, description=f"atelier: {settings.stack_name}")
         self.settings = settings
+        self.storage = Storage(self, "Storage", settings=settings)
+        self.messaging = Messaging(self, "Messaging", settings=settings)
+        self.gateway = self._gateway(edge_code) if settings.edge.enabled else None
+        self.registry = self._registry()
+        self.network = self._network()
+        self.cluster = Cluster(self, "Cluster", settings=settings, network=self.network)
+        self.storage.let_mount_checkpoints(self.cluster.addons.mount.role)
+        self.karpenter = Karpenter(self, "Karpenter", settings=settings, cluster=self.cluster)
+        self.ray = self._ray()
+        self.front = self._front() if settings.front.enabled else None
+        self.monitoring = self._monitoring()
+        Tags.of(self).add(PROJECT, settings.stack_name)
+        for output, value in self._outputs().items():
+            CfnOutput(self, output, value=value)
 
     @property
     @override
     def availability_zones(self) -> list[str]:
         """As the settings say: asking AWS would need credentials to synthesize."""
         return [f"{self.settings.aws.region}{zone}" for zone in self.settings.vpc.zones]
+
+    def _gateway(self, code: Path | None) -> Gateway:
+        code = code or bundled(self.settings)
+        gateway = Gateway(self, "Gateway", settings=self.settings, code=code)
+        self._let_serve(gateway.role)
+        return gateway
+
+    def _registry(self) -> Registry:
+        settings = self.settings
+        names = [images.repository(settings, kind) for kind in images.kinds(settings)]
+        return Registry(self, "Registry", repositories=names, keep=settings.images.keep)
+
+    def _network(self) -> Network:
+        return Network(
+            self,
+            "Network",
+            vpc=self.settings.vpc,
+            zones=self.availability_zones,
+            cluster_name=self.settings.stack_name,
+        )
+
+    def _ray(self) -> RayService:
+        ray = RayService(
+            self,
+            "Ray",
+            settings=self.settings,
+            cluster=self.cluster,
+            karpenter=self.karpenter,
+        )
+        self._let_serve(ray.ingest.role)
+        self.messaging.let_work(ray.ingest.role)
+        self.storage.let_take_in(ray.ingest.role)
+        self.storage.let_make(ray.runtimes.role)
+        return ray
+
+    def _let_serve(self, who: IRole) -> None:
+        """What the HTTP front does, wherever it runs."""
+        self.messaging.let_submit(who)
+        self.messaging.let_tell(who)  # of what it cancels
+        self.messaging.let_see_backlogs(who)
+        self.storage.let_submit(who)
+        self.storage.let_show(who)
+        self.storage.let_keep_ledger(who)
+
+    def _front(self) -> Front:
+        return Front(
+            self,
+            "Front",
+            settings=self.settings,
+            cluster=self.cluster,
+            logs=self.storage.logs,
+        )
+
+    def _monitoring(self) -> Monitoring:
+        return Monitoring(
+            self,
+            "Monitoring",
+            settings=self.settings,
+            messaging=self.messaging,
+            log=self.cluster.addons.logs[APPLICATION],
+            spot_warnings=self.karpenter.rules["SpotInterruption"],
+            api=self.gateway.api if self.gateway else None,
+        )
+
+    def _outputs(self) -> Mapping[str, str]:
+        """By the names of the reference system, both where its guide and its code differ."""
+        tasks, results = self.messaging.tasks.topic_arn, self.messaging.results.topic_arn
+        cluster, region = self.settings.stack_name, self.region
+        of_cluster = f"--region {region} --name {cluster}"
+        outputs = {
+            "OutputS3Bucket": self.storage.outputs.bucket_arn,
+            "sdNotificationLambdaARN": tasks,
+            "sdNotificationLambdaArn": tasks,
+            "sdNotificationOutputARN": results,
+            "sdNotificationOutputArn": results,
+            "ClusterName": cluster,
+            "ConfigCommand": f"aws eks update-kubeconfig {of_cluster}",
+            "GetTokenCommand": f"aws eks get-token --region {region} --cluster-name {cluster}",
+            "LedgerTable": self.storage.ledger.table_name,
+            "AlarmsTopicArn": self.monitoring.topic.topic_arn,
+        }
+        if self.front is not None:
+            outputs |= {
+                "cloudFrontEntryUrl": self.front.url,
+                "cloudFrontEntryId": self.front.distribution.distribution_id,
+                "eksIngressName": self.front.balancer.load_balancer_dns_name,
+            }
+        return outputs

@@ -1,24 +1,23 @@
 """A function as a command: its options, and how its errors end it.
 
 A parameter whose type is a dataclass stands for an option for each of its fields: so commands share
-options. The first of each command is `Here`.
+options. The first of each command is `Here`, or another that can `complain`.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, Concatenate, get_type_hints
+from typing import Any, get_type_hints
 
 import typer
 
 from atelier import AtelierError
-from cli.here import Here
 
-Command = Callable[Concatenate[Here, ...], None]
+Command = Callable[..., None]
 
 
-def command(function: Command) -> Callable[..., None]:
+def command(function: Command) -> Command:
     """The same, as Typer reads it."""
     hints = get_type_hints(function)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from cli import config
+from cli.aws.app import app as aws
 from cli.command import command
+from cli.cost.command import cost
 from cli.exits import TOLD
 from cli.out import Out
 from cli.runtimes import checkpoints, runtimes
@@ -43,5 +45,7 @@ app.command()(command(cancel))
 app.command()(command(save))
 app.command()(command(runtimes))
 app.command()(command(checkpoints))
+app.command()(command(cost))
 app.add_typer(config.app, name="config")
+app.add_typer(aws, name="aws")
 app.command()(version)

@@ -1,11 +1,19 @@
 # syntax=docker/dockerfile:1
 # The head of the cluster, with the HTTP front and ingest: atelier on Ray's own image.
-FROM rayproject/ray:2.60.0-py311
+# With EXTRAS=[diffusers] it is a worker of the `diffusers` runtime; the driver is the node's.
+# Ray's image without a suffix is for x86 alone; BuildKit says which machine is built for.
+ARG TARGETARCH=amd64
+FROM rayproject/ray:2.60.0-py311 AS amd64
+FROM rayproject/ray:2.60.0-py311-aarch64 AS arm64
+
+# hadolint ignore=DL3006
+FROM ${TARGETARCH}
+ARG EXTRAS=""
 
 # As the image's own user, `ray`; a build writes beside what it builds.
 RUN --mount=type=bind,target=/source \
     cp -R /source /tmp/source \
-    && pip install --no-cache-dir --constraint /tmp/source/constraints.txt /tmp/source \
+    && pip install --no-cache-dir --constraint /tmp/source/constraints.txt "/tmp/source${EXTRAS}" \
     && rm -rf /tmp/source
 
 # Ray wants one and the same patch version of Python everywhere, unless it is told otherwise.

@@ -31,9 +31,9 @@ class Ports:
     close: Callable[[], Awaitable[None]]
 
 
-def wire(settings: Settings) -> Ports:
+def wire(settings: Settings, clients: Clients | None = None) -> Ports:
     """The ports on AWS; nothing is called, and no event loop is needed, until one is used."""
-    clients = Clients(settings.aws.region)
+    clients = clients or Clients(settings.aws.region)
 
     def topic(name: str) -> Topic:
         return SnsTopic(clients, settings.arn("sns", name))

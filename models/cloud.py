@@ -22,6 +22,7 @@ class Vpc(Part):
 
     id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
     cidr: Cidr = IPv4Network("10.0.0.0/16")
+    """Its addresses, of an existing one, too: the pods' front lets those in."""
     zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]$")], ...], Field(min_length=2)] = (
         "a",
         "b",
@@ -53,7 +54,7 @@ class Cluster(Part):
     bottlerocket: Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+$")] = "v1.68.0"
     """The GPU nodes' system; pinned, for each change of it replaces them all."""
     admins: tuple[Arn, ...] = ()
-    """Roles or users that administer the cluster, besides what deploys it."""
+    """Roles or users that administer the cluster; who made it does not by that."""
     public_access_cidrs: tuple[Cidr, ...] = (IPv4Network("0.0.0.0/0"),)
     """From where the cluster's API may be called; none: from inside the network only."""
 
@@ -110,6 +111,7 @@ class Nodes(Part):
     taints: tuple[Taint, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
     tags: Mapping[str, str] = Field(default_factory=dict)
     user_data: str = ""
     """More Bottlerocket settings, in TOML."""
@@ -127,10 +129,10 @@ class Pod(Part):
     image: str | None = None
     """None: that of the runtime's type in ``images.repository``."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-    cpu: Positive = 6
-    """Cores; with the node's own a `2xlarge`'s eight."""
-    memory: Positive = 24
-    """GiB."""
+    cpu: Positive | None = None
+    """Cores; None: four fifths of what the smallest of its instances has for each GPU."""
+    memory: Positive | None = None
+    """GiB; None: three quarters of that instance's."""
     env: Mapping[str, str] = Field(default_factory=dict)
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
@@ -157,6 +159,14 @@ class Storage(Part):
     """After which pictures are deleted; None: never."""
     infrequent_days: Annotated[int, Field(ge=30)] | None = None
     """After which pictures move to the class for what is seldom read."""
+    checkpoint_cache: Annotated[int, Field(ge=0)] = 50
+    """GiB of a node's disk for what was read of checkpoints; 0: each is read from S3 again."""
+
+    @model_validator(mode="after")
+    def _seldom_before_never(self) -> Self:
+        if self.output_days and self.infrequent_days and self.infrequent_days >= self.output_days:
+            raise ValueError("infrequentDays must be fewer than outputDays")
+        return self
 
 
 class Edge(Part):
@@ -220,8 +230,10 @@ class Alarms(Part):
     """A task has waited for so long."""
     failed_ratio: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Of the tasks that ended within a quarter of an hour."""
-    starved_minutes: Positive = 20
-    """Tasks wait, and for so long no replica has run one."""
+    starved_minutes: Annotated[int, Field(ge=1, le=1_440)] = 20
+    """Tasks wait, and for so long no replica has brought one to its end."""
+    interruptions: Positive = 5
+    """Spot nodes that AWS took back within a quarter of an hour."""
 
 
 class RayCluster(Part):
@@ -237,8 +249,10 @@ class RayCluster(Part):
     ingest_memory: Positive = 2
     """GiB."""
     ingest_workers: Positive = 1
-    redis_address: str | None = None
+    redis_address: Annotated[str, Field(pattern=r"^(rediss?://)?[^/:]+:\d+$")] | None = None
     """What keeps the head's state; None: a Valkey in the cluster."""
+    redis_image: str = "valkey/valkey:8.1.11-alpine"
+    """Of that Valkey."""
     ready_minutes: Positive = 30
     """How long a new cluster may take to serve."""
     upgrade: Literal["NewCluster", "None"] = "NewCluster"

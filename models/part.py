@@ -18,7 +18,10 @@ class Part(BaseModel):
     """Keys in camel case, each of them known."""
 
     model_config = ConfigDict(
-        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True
+        alias_generator=AliasGenerator(alias=to_camel),
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     @classmethod

@@ -4,9 +4,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from models.cloud import Nodes, Pod, Positive
+from models.extra_values import translated
 from models.part import Part
 
 _RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -110,8 +111,9 @@ class Tasks(Part):
     """How long a receive waits for a message; a drain waits for it too."""
     deadline_seconds: Positive = 600
     """The longest run of one task in a runtime."""
-    drain_seconds: Annotated[float, Field(ge=0)] = 110
-    """What a replica that goes away has for the tasks it runs; then they are handed back."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 75
+    """What a replica that goes away has for the tasks it runs; then they are handed back.
+    Spot gives two minutes' notice, of which Ray and Kubernetes need their part."""
     max_payload_bytes: Positive = 2**20
     notify_running: bool = False
     """Whether a notification says that a task was started."""
@@ -136,6 +138,7 @@ class Runtime(Part):
     chart_repository: str | None = None
     chart_version: str | None = None
     extra_values: Mapping[str, Any] = Field(default_factory=dict)
+    """The reference's chart values; what they mean here stands beneath what is set itself."""
     replicas: Positive = 1
     gpus: Annotated[float, Field(ge=0)] = 1
     """GPUs of a replica; 0 for one that computes on the CPU."""
@@ -150,6 +153,12 @@ class Runtime(Part):
     """The adapter's own settings."""
     nodes: Nodes = Nodes()
     pod: Pod = Pod()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_extra_values(cls, given: Any) -> Any:
+        extra = given.get("extraValues") if isinstance(given, dict) else None
+        return translated(extra, given) if isinstance(extra, dict) else given
 
     @property
     def capacity(self) -> int:

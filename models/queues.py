@@ -48,3 +48,10 @@ def queues(settings: Settings) -> Iterator[QueuePlan]:
         dead_letters=settings.callback_calls_dead_letters,
         max_receives=_CALL_RECEIVES,
     )
+
+
+def queues_of_services(settings: Settings) -> Iterator[QueuePlan]:
+    """Those that only AWS itself fills, and so only infrastructure makes; people read them."""
+    yield QueuePlan(name=settings.undelivered)
+    if settings.model_bucket is not None:
+        yield QueuePlan(name=settings.checkpoint_events)

@@ -34,6 +34,10 @@ from models.parts import (
     Tasks,
 )
 
+_SPOT_DRAIN_SECONDS = 75
+"""Of the two minutes from AWS's notice to the end; the rest is Ray's and Kubernetes's."""
+
+_LONGEST_BUCKET = 63
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
 
 
@@ -44,6 +48,7 @@ class Settings(BaseSettings):
         alias_generator=AliasGenerator(alias=to_camel),
         extra="forbid",
         frozen=True,
+        use_attribute_docstrings=True,
         env_prefix="ATELIER_",
         env_prefix_target="all",
         env_nested_delimiter="__",
@@ -60,6 +65,9 @@ class Settings(BaseSettings):
     output_bucket_name: str | None = None
     checkpoints: Path | None = None
     """A local folder laid out as the model bucket; instead of the bucket."""
+    log_file: Path | None = None
+    """Where events go as JSON lines, besides Serve's own log; what a container prints is
+    ``/proc/1/fd/1``."""
     inputs: Inputs = Inputs()
     tasks: Tasks = Tasks()
     callbacks: Callbacks = Callbacks()
@@ -109,6 +117,8 @@ class Settings(BaseSettings):
         _once("apiKeys[].key", (k.key.get_secret_value() for k in self.api_keys), secret=True)
         if self.model_bucket_arn is None and self.checkpoints is None:
             raise ValueError("modelBucketArn or checkpoints (a folder) must say where weights are")
+        _drained_in_time(self)
+        _deployable(self)
         return self
 
     def runtime(self, name: str) -> Runtime | None:
@@ -145,6 +155,21 @@ class Settings(BaseSettings):
         return f"{self.tasks_topic}-unrouted"
 
     @property
+    def undelivered(self) -> str:
+        """The queue of messages that the tasks topic could not bring to a queue that takes them."""
+        return f"{self.tasks_topic}-undelivered"
+
+    @property
+    def checkpoint_events(self) -> str:
+        """The queue of what was put into the model bucket, or removed from it."""
+        return f"{self.stack}-checkpoint-events"
+
+    @property
+    def interruptions(self) -> str:
+        """The queue by which EC2 warns Karpenter of nodes that go."""
+        return f"{self.stack}-interruptions"
+
+    @property
     def callback_calls(self) -> str:
         """The queue of calls to be made to tasks' callbacks."""
         return f"{self.results_topic}-callbacks"
@@ -155,15 +180,23 @@ class Settings(BaseSettings):
         return f"{self.callback_calls}-dead-letters"
 
     @property
+    def log_group(self) -> str:
+        """Where CloudWatch keeps what the cluster's containers print."""
+        return f"/aws/containerinsights/{self.stack_name}/application"
+
+    @property
     def ledger(self) -> str:
         return f"{self.stack}-ledger"
 
     @property
     def output_bucket(self) -> str:
         """Named for its account and region, too, where there are any: all of AWS shares names."""
-        aws = self.aws
-        of = "" if aws.is_local else f"-{aws.account}-{aws.region}"
-        return self.output_bucket_name or f"{self.stack}-outputs{of}"
+        return self.output_bucket_name or f"{self.stack}-outputs{self._of_account}"
+
+    @property
+    def access_logs_bucket(self) -> str:
+        """Where S3 tells who read what from the platform's own buckets."""
+        return f"{self.stack}-logs{self._of_account}"
 
     @property
     def model_bucket(self) -> str | None:
@@ -180,6 +213,20 @@ class Settings(BaseSettings):
         own = next((k.callback_secret for k in self.api_keys if k.name == key), None)
         return own or self.callbacks.secret
 
+    def without_secrets(self) -> dict[str, Any]:
+        """As JSON that `read` takes; without API keys and what signs callbacks."""
+        return self.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude={"api_keys": True, "callbacks": {"secret": True}},
+            exclude_defaults=True,
+        )
+
+    @property
+    def _of_account(self) -> str:
+        aws = self.aws
+        return "" if aws.is_local else f"-{aws.account}-{aws.region}"
+
     def arn(self, service: Literal["sns", "sqs"], name: str) -> str:
         return f"arn:{self.aws.partition}:{service}:{self.aws.region}:{self.aws.account}:{name}"
 
@@ -194,6 +241,30 @@ def _parse(path: Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise SettingsError(f"{path}: must be a mapping of settings, such as stackName: atelier")
     return parsed
+
+
+def _drained_in_time(settings: Settings) -> None:
+    if settings.tasks.drain_seconds <= _SPOT_DRAIN_SECONDS:
+        return
+    spot = [r.name for r in settings.models_runtime if "spot" in r.nodes.capacity]
+    if spot:
+        raise ValueError(
+            f"tasks.drainSeconds: at most {_SPOT_DRAIN_SECONDS} where a runtime runs on Spot"
+            f" ({', '.join(spot)}), or its nodes.capacity must be [on-demand]"
+        )
+
+
+def _deployable(settings: Settings) -> None:
+    """What AWS would refuse in the middle of a deployment, or what would alarm without a cause."""
+    if settings.storage.create_model_bucket and settings.model_bucket is None:
+        raise ValueError("storage.createModelBucket: modelBucketArn must name the bucket to make")
+    for bucket in (settings.output_bucket, settings.access_logs_bucket):
+        if len(bucket) > _LONGEST_BUCKET:
+            raise ValueError(f"stackName: too long, S3 takes no bucket named {bucket}")
+    if settings.front.enabled and settings.aws.partition == "aws-cn":
+        raise ValueError("front.enabled: CloudFront in China reaches into no private network")
+    if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
+        raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
 
 
 def _once(key: str, values: Iterable[str | None], *, secret: bool = False) -> None:

@@ -1,9 +1,8 @@
 # No `from __future__ import annotations` here: Ray reads the annotation of `build` while running.
-"""The one place of assembly: settings to a Serve application of ingress, ingest and runtimes."""
+"""Settings to a Serve application of ingress, ingest and runtimes; what is in each, others make."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -12,35 +11,23 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
-from deployments.adapter import Adapter, RuntimeSpec
-from deployments.checkpoints import STABLE_DIFFUSION, Checkpoints
 from deployments.deploy import deploy, keep_to_loopback
-from deployments.inputs import Inputs
 from deployments.replica import Replica
-from deployments.runtimes import adapter_class
 from ingest.actor import Actor
 from ingest.board import Board
-from ingest.cancel import Cancel
-from ingest.courier import Courier
-from ingest.envelope import Envelope
-from ingest.tell import Tell
-from ingest.wiring import Ports, wire
-from ingest.worker import Line, Worker
+from ingest.wiring import wire
 from models.event import Event
 from models.parts import Runtime
-from models.ports import Live, Pace, Queue
+from models.ports import Pace
 from models.report import Report
 from models.settings import Settings
-from models.task import Kind
 from serve_app.api import api
 from serve_app.auth import Keys
+from serve_app.front import native
 from serve_app.handles import Ingests, Replicas
-from serve_app.native import Native
+from serve_app.line import adapter, courier, kinds, replica, worker
+from serve_app.logs import log_to
 from serve_app.native.feed import Feed
-from serve_app.submit import Submit
-from serve_app.webhook import WebPost
-
-_WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
 
 
 class Args(BaseModel):
@@ -70,7 +57,12 @@ def assemble(settings: Settings) -> Application:
     for runtime in settings.models_runtime:  # a wrong type or option is told now, not by a replica
         adapter(settings, runtime)
     runtimes = {
-        runtime.name: deploy(runtime, partial(_replica, settings, runtime), drain_seconds=drain)
+        runtime.name: deploy(
+            runtime,
+            partial(_replica, settings, runtime),
+            drain_seconds=drain,
+            beside=settings.ingress.resources,
+        )
         for runtime in settings.models_runtime
     }
     options = {
@@ -100,9 +92,16 @@ class Ingress:
 
     def __init__(self, settings: Settings, ingest: DeploymentHandle) -> None:
         keep_to_loopback()
+        log_to(settings.log_file)
         self.settings = settings
         self.ports = wire(settings)
-        self.native = native(settings, self.ports, Ingests(ingest))
+        self.native = native(
+            settings,
+            self.ports,
+            Feed(Ingests(ingest), self.ports.ledger),
+            keys=Keys.of(settings),
+            kinds=partial(kinds, settings),
+        )
 
     def __serve_build_asgi_app__(self) -> FastAPI:  # Serve's own hook
         return api(self.native)
@@ -120,14 +119,17 @@ class Ingest:
         self, settings: Settings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
         keep_to_loopback()
+        log_to(settings.log_file)
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
         self.board = Board()
         workers = {
-            runtime.name: _worker(settings, runtime, self.ports, self.board, runtimes[runtime.name])
+            runtime.name: worker(
+                settings, runtime, self.ports, self.board, Replicas(runtimes[runtime.name])
+            )
             for runtime in settings.models_runtime
         }
-        self.actor = Actor({**workers, settings.callback_calls: _courier(settings, self.ports)})
+        self.actor = Actor({**workers, settings.callback_calls: courier(settings, self.ports)})
 
     def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         return self.board.follow(follower)
@@ -153,114 +155,6 @@ class Ingest:
             await self.ports.close()
 
 
-def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
-    """What a configured runtime can do."""
-    found = settings.runtime(runtime)
-    return adapter_class(found.type).kinds if found else frozenset()
-
-
-def native(settings: Settings, ports: Ports, live: Live) -> Native:
-    """What the HTTP API works with."""
-    submit = Submit(
-        topic=ports.tasks,
-        objects=ports.objects,
-        ledger=ports.ledger,
-        bucket=settings.output_bucket,
-    )
-
-    @cache
-    def queue(runtime: str) -> Queue:  # it remembers its URL
-        return ports.queue(runtime)
-
-    async def backlog(runtime: str) -> int:
-        return await queue(runtime).backlog()
-
-    return Native(
-        settings=settings,
-        submit=submit,
-        keys=Keys.of(settings),
-        kinds=partial(kinds, settings),
-        ledger=ports.ledger,
-        objects=ports.objects,
-        claims=ports.claims,
-        cancel=Cancel(ledger=ports.ledger, tell=_tell(ports), live=live),
-        feed=Feed(live, ports.ledger),
-        backlog=backlog,
-        checkpoints=partial(_checkpoints, settings, ports),
-    )
-
-
-def _tell(ports: Ports) -> Tell:
-    return Tell(results=ports.results, callbacks=ports.callbacks)
-
-
-async def _checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:
-    """The checkpoints there are, in the folder or in the bucket of weights."""
-    if settings.checkpoints is not None:
-        shelf = Checkpoints(settings.checkpoints).stable_diffusion
-        return await asyncio.to_thread(lambda: shelf.names)
-    under = f"s3://{settings.model_bucket}/{STABLE_DIFFUSION}/"
-    return [uri.removeprefix(under) for uri in await ports.objects.list(under)]
-
-
-def _courier(settings: Settings, ports: Ports) -> Courier:
-    return Courier(
-        queue=ports.calls,
-        ledger=ports.ledger,
-        post=WebPost(settings.inputs.allow_hosts),
-        secret=settings.callback_secret,
-        rules=settings.callbacks,
-    )
-
-
-def _worker(
-    settings: Settings, runtime: Runtime, ports: Ports, board: Board, handle: DeploymentHandle
-) -> Worker:
-    output = f"s3://{settings.output_bucket}"
-    envelope = Envelope(
-        runtime=runtime.name,
-        objects=ports.objects,
-        payloads=f"{output}/payloads/",
-        limit=settings.tasks.max_payload_bytes + _WRAPPING,
-    )
-    line = Line(
-        envelope=envelope,
-        ledger=ports.ledger,
-        objects=ports.objects,
-        tell=_tell(ports),
-        board=board,
-        runner=Replicas(handle),
-        kinds=frozenset(adapter_class(runtime.type).kinds),
-        output=output,
-        rules=settings.tasks,
-    )
-    return Worker(ports.queue(runtime.name), line, capacity=runtime.capacity)
-
-
-def adapter(settings: Settings, runtime: Runtime) -> Adapter:
-    """The adapter of a configured runtime; cheap until it is made ready.
-
-    Raises:
-        SettingsError: its type is unknown, or an option of it is wrong.
-    """
-    spec = RuntimeSpec(
-        name=runtime.name,
-        checkpoint=runtime.model_filename,
-        dynamic=runtime.dynamic_model,
-        checkpoints=settings.checkpoints,
-        options=runtime.options,
-    )
-    return adapter_class(runtime.type)(spec)
-
-
 async def _replica(settings: Settings, runtime: Runtime) -> Replica:
-    objects = wire(settings).objects
-    made = adapter(settings, runtime)
-    await made.ready()
-    return Replica(
-        adapter=made,
-        inputs=Inputs(settings.inputs, objects, settings.readable_buckets),
-        objects=objects,
-        output=f"s3://{settings.output_bucket}",
-        deadline=settings.tasks.deadline_seconds,
-    )
+    log_to(settings.log_file)
+    return await replica(settings, runtime, wire(settings).objects)

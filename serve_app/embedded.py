@@ -40,13 +40,36 @@ if os.getppid() != parent:
     sys.exit("its parent is gone")
 
 import asyncio, types
-from ministack.app import main
-from ministack.services import sqs
+from ministack import app
+from ministack.core import iam_actions
+from ministack.services import apigateway_v1 as gateway, sqs
+
 # A receive that waits looks for messages every 100 ms there; SQS answers it at once.
 prompt = types.SimpleNamespace(**vars(asyncio))
 prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, 0.002))
 sqs.asyncio = prompt
-main()
+
+# API Gateway tells a function the id of its caller's key.
+told = gateway._build_lambda_event_v1
+def told_of_key(*place, **more):
+    event = told(*place, **more)
+    key = gateway._resolve_api_key(gateway._api_key_from_request(event["headers"]))
+    event["requestContext"]["identity"]["apiKeyId"] = key["id"] if key else None
+    return event
+gateway._build_lambda_event_v1 = told_of_key
+
+# Policies that ask for TLS are met: loopback needs none.
+pin = app.pin_request_origin
+app.pin_request_origin = lambda address, secure: pin(address, True)
+
+# SQS lets a batch be sent, received or deleted by those that may do so with one message.
+action = iam_actions.extract_iam_action
+def single(service, *request):
+    found = action(service, *request)
+    return found.removesuffix("Batch") if service == "sqs" and found else found
+iam_actions.extract_iam_action = single
+
+app.main()
 """
 
 
@@ -62,6 +85,7 @@ class EmbeddedAws:
         region: str = "us-east-1",
         account: str = "000000000000",
         services: Sequence[str] = (),
+        strict: bool = False,
     ) -> None:
         self.port = port
         """0 until a free one is found."""
@@ -71,6 +95,8 @@ class EmbeddedAws:
         self.account = account
         self.services = services
         """Only these; all where none is named."""
+        self.strict = strict
+        """Whether policies decide what a role may do, a function's too; our own keys may do all."""
         self._home: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -153,6 +179,7 @@ class EmbeddedAws:
             "MINISTACK_REGION": self.region,
             "MINISTACK_ACCOUNT_ID": self.account,
             "SERVICES": ",".join(self.services),
+            "AUTH": str(self.strict).lower(),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "PERSIST_STATE": "0",

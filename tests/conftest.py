@@ -13,7 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 from ingest.aws.client import Clients
 from serve_app.embedded import EmbeddedAws
 
-PLATFORM = "tests/platform/"
+TOGETHER = ("tests/platform/", "tests/cdk/", "tests/cloud/")
+"""Folders whose tests share what takes long to come up: a Ray, a stack."""
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,17 +22,17 @@ settings.load_profile("unhurried")
 
 
 class OneRay(LoadScopeScheduling):  # type: ignore[misc] # untyped
-    """A file's tests go to one worker; and so do all over a real Ray: each comes up slowly."""
+    """A file's tests go to one worker; and so do those of a folder that shares something slow."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
         path, _, _ = nodeid.partition("::")
-        return PLATFORM if path.startswith(PLATFORM) else path
+        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(PLATFORM))
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,6 +12,9 @@ from serve_app.dialects.rules import Kinds
 from serve_app.native.feed import Feed
 from serve_app.submit import Submit
 
+Signs = Callable[[str], bool]
+"""Whether something signs the callbacks of tasks sent with the API key of this name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Native:
@@ -21,11 +24,14 @@ class Native:
     submit: Submit
     keys: Keys
     kinds: Kinds
+    signs: Signs
     ledger: Ledger
     objects: Objects
     claims: Claims
     cancel: Cancel
     feed: Feed
+    longest_answer: float | None = None
+    """Seconds after which the way to the client is cut; None: never, so that events can be sent."""
     backlog: Callable[[str], Awaitable[int]]
     """About how many tasks wait in the queue of the runtime of this name."""
     checkpoints: Callable[[], Awaitable[Sequence[str]]]

@@ -11,6 +11,7 @@ from models.settings import Settings
 from models.task import Kind, Task
 from models.wire import Message, task_of
 from serve_app.dialects.rules import Kinds
+from serve_app.native import Signs
 from serve_app.native.problems import Sort
 
 
@@ -49,13 +50,15 @@ class Order:
         return task_of(body, runtime=self.runtime, submission=submission)
 
 
-def ordered(request: TaskRequest, holder: str, settings: Settings, kinds: Kinds) -> Order:
+def ordered(
+    request: TaskRequest, holder: str, settings: Settings, kinds: Kinds, signs: Signs
+) -> Order:
     """The request, checked against what is configured.
 
     Raises:
         Problem: it cannot be accepted.
     """
-    if request.callback and settings.callback_secret(holder) is None:
+    if request.callback and not signs(holder):
         raise Sort.UNSIGNED_CALLBACK.at(
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",

@@ -34,6 +34,7 @@ class Sort(Enum):
     KEY_REUSED = "idempotency-key-reused", 422, "The idempotency key was used for another task"
     TOO_MANY = "too-many-requests", 429, "Too many requests with this API key"
     UNEXPECTED = "internal-error", 500, "Something went wrong here"
+    NOT_HERE = "not-here", 501, "That cannot be done through this way in"
     UNAVAILABLE = "unavailable", 503, "Not now; try again"
 
     def __init__(self, word: str, status: int, title: str) -> None:

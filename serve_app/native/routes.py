@@ -75,7 +75,7 @@ def add_routes(app: FastAPI, native: Native) -> None:
         responses={
             200: stream(),
             204: {"description": "The client was told all of it."},
-            **problems(Sort.NOT_FOUND),
+            **problems(Sort.NOT_FOUND, Sort.NOT_HERE),
         },
     )
     add(

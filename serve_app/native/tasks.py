@@ -46,6 +46,11 @@ _NOT_YET = (
     " ?submission=<its MessageId> cancels it before that."
 )
 
+_ELSEWHERE = (
+    "This way in ends each answer within seconds; the front on the cluster sends events."
+    " Here, ask for the task again, or submit with ?wait=."
+)
+
 
 class Events(EventSourceResponse):
     """Server-sent events, passed on as they come."""
@@ -79,11 +84,12 @@ class Tasks:
     ) -> TaskView:
         """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
         native = self.native
-        order = ordered(asked, request.state.holder, native.settings, native.kinds)
+        order = ordered(asked, request.state.holder, native.settings, native.kinds, native.signs)
         task, replayed = await self.once(order, key)
         _note("submission_repeated" if replayed else "submission_accepted", request, task)
         report = await self._noted(task, order)
-        if patience.wait and (ended := await end_of(native.feed, report, patience.wait)):
+        wait = min(patience.wait, native.longest_answer or patience.wait)
+        if wait and (ended := await end_of(native.feed, report, wait)):
             report, response.status_code = ended, HTTPStatus.OK
         view = await self._view(request, report)
         response.headers["Location"] = view.status_url
@@ -137,6 +143,8 @@ class Tasks:
         last: LastEventId = None,
     ) -> Response:
         """What happens to a task, first what is known; its end is the last event."""
+        if self.native.longest_answer is not None:
+            raise Sort.NOT_HERE.problem(_ELSEWHERE)
         report = await self._report(id, which.submission)
         place = Place.after(last)
         if place.is_end_of(report):

@@ -5,13 +5,12 @@ import io
 import re
 import threading
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import uvicorn
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,6 +32,7 @@ from serve_app.native import Native
 from serve_app.native.feed import Feed, Rhythm
 from serve_app.submit import Submit
 from tests.ingest.world import OUTPUT, World
+from tests.serving import served
 
 KEY = "ana's own key"
 SETTINGS: Mapping[str, Any] = {
@@ -227,7 +227,7 @@ async def _run(started: "Future[There]", stop: threading.Event) -> None:
     world.worker = Worker(world.queue, line, capacity=8)
     native = _native(world, store)
     way = Way(api(native))
-    async with _served(store) as store.url, _served(way) as url, world.working():
+    async with served(store) as store.url, served(way) as url, world.working():
         loop = asyncio.get_running_loop()
         started.set_result(
             There(url=url, way=way, world=world, painter=painter, store=store, loop=loop)
@@ -244,6 +244,7 @@ def _native(world: World, store: Store) -> Native:
         submit=Submit(topic=world.tasks, objects=store, ledger=world.ledger, bucket="outputs"),
         keys=Keys.of(settings),
         kinds=lambda _: frozenset(Kind),
+        signs=lambda _: True,
         ledger=world.ledger,
         objects=store,
         claims=MemoryClaims(),
@@ -256,21 +257,3 @@ def _native(world: World, store: Store) -> Native:
 
 async def _checkpoints() -> list[str]:
     return ["shapes"]
-
-
-@asynccontextmanager
-async def _served(app: ASGIApp) -> AsyncIterator[str]:
-    """An application on a port of its own; where that is."""
-    config = uvicorn.Config(
-        app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        host, port = server.servers[0].sockets[0].getsockname()[:2]
-        yield f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        await serving

@@ -70,7 +70,8 @@ def test_it_says_how_it_is(dockerfile: Path) -> None:
 def test_what_it_stands_on_has_a_version(dockerfile: Path) -> None:
     for words in said(dockerfile, "FROM"):
         image = words.split()[0]
-        assert image == "${RUNTIME_IMAGE}" or re.search(r":\d+\.\d+\.\d+", image), image
+        given = image in {"${RUNTIME_IMAGE}", "${TARGETARCH}"}
+        assert given or re.search(r":\d+\.\d+\.\d+", image), image
 
 
 def test_no_secret_is_asked_for_or_kept(dockerfile: Path) -> None:
@@ -89,12 +90,13 @@ def test_a_build_sees_what_it_needs_and_no_more() -> None:
 
 
 def test_head_and_runtime_have_the_ray_and_the_python_that_are_tested() -> None:
-    (head,) = said(DOCKER / "head.Dockerfile", "FROM")
+    x86, arm, _ = said(DOCKER / "head.Dockerfile", "FROM")
     script = (DOCKER / "install.sh").read_text()
     python = re.search(r"^version=(\d+)\.(\d+)\.\d+$", script, re.MULTILINE)
 
     assert python
-    assert head == f"rayproject/ray:{pinned('ray')}-py{python[1]}{python[2]}"
+    image = f"rayproject/ray:{pinned('ray')}-py{python[1]}{python[2]}"
+    assert (x86, arm) == (f"{image} AS amd64", f"{image}-aarch64 AS arm64")
     assert f'>={python[1]}.{python[2]}"' in (ROOT / "pyproject.toml").read_text()
 
 

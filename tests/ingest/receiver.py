@@ -2,17 +2,15 @@
 
 import asyncio
 import base64
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from standardwebhooks import Webhook
 
-from tests.ingest.world import until
+from tests.serving import served
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
 LEAK = "what-the-receiver-said"
@@ -39,11 +37,7 @@ class Receiver:
         self.answers = list(answers or [200])
         self.secret = secret
         self.told: list[Told] = []
-        self.port = 0
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        self.host = ""
 
     @property
     def url(self) -> str:
@@ -65,21 +59,6 @@ async def serving(*answers: int | asyncio.Event, secret: str = SECRET) -> AsyncI
     receiver = Receiver(*answers, secret=secret)
     app = FastAPI()
     app.add_api_route("/{path:path}", receiver.hear, methods=["GET", "POST"])
-    async with listening(app) as receiver.port:
+    async with served(app) as url:
+        receiver.host = url.removeprefix("http://")
         yield receiver
-
-
-@asynccontextmanager
-async def listening(app: FastAPI) -> AsyncIterator[int]:
-    """A port of loopback where the app answers."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        serves = asyncio.create_task(server.serve(sockets=[listening]))
-        await until(lambda: server.started)
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await serves

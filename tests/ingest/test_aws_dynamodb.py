@@ -26,7 +26,7 @@ class Ledger:
     """A ledger whose time the test sets, and a look into its table."""
 
     def __init__(self, clients: Clients, table: str) -> None:
-        self.now = 1_000_000.5
+        self.now = 4_000_000_000.5  # not long ago: what has expired may be removed
         self.clients = clients
         self.ledger = DynamoLedger(clients=clients, table=table, days=30, clock=lambda: self.now)
 
@@ -49,9 +49,9 @@ async def test_a_row_keeps_its_first_time_and_expires_after_its_last(world: Ledg
     await world.ledger.start(TASK)
     row = await world.row()
 
-    assert float(row["created"]["N"]) == 1_000_000.5
-    assert float(row["updated"]["N"]) == 1_000_100.5
-    assert row["expires"] == {"N": str(1_000_100 + 30 * DAY)}
+    assert float(row["created"]["N"]) == 4_000_000_000.5
+    assert float(row["updated"]["N"]) == 4_000_000_100.5
+    assert row["expires"] == {"N": str(4_000_000_100 + 30 * DAY)}
 
 
 async def test_the_newest_of_many_rows_is_found(world: Ledger) -> None:
@@ -118,7 +118,7 @@ async def test_a_claim_is_a_row_that_expires(world: Ledger) -> None:
     dynamodb = await world.clients.dynamodb()
     (row,) = (await dynamodb.scan(TableName=world.ledger.table))["Items"]
 
-    assert row["expires"] == {"N": str(1_000_000 + DAY)}
+    assert row["expires"] == {"N": str(4_000_000_000 + DAY)}
     assert "secret" not in str(row)
 
 

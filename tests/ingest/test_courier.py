@@ -23,8 +23,9 @@ from models.ports import Delivery
 from models.report import Report, Status
 from models.task import Task
 from serve_app.webhook import WebPost
-from tests.ingest.receiver import LEAK, SECRET, Receiver, listening, serving
+from tests.ingest.receiver import LEAK, SECRET, Receiver, serving
 from tests.ingest.world import until
+from tests.serving import served
 
 Secret = Callable[[str | None], SecretStr | None]
 OTHER = "whsec_" + base64.b64encode(b"another secret, thirty-two bytes").decode()
@@ -576,11 +577,11 @@ async def test_the_receiver_in_the_documentation_takes_a_call_once(
     page = Path(__file__).parents[2] / "docs" / "callbacks.md"
     example: dict[str, Any] = {}
     exec(page.read_text().split("```python\n")[1].split("```")[0], example)
-    async with listening(example["app"]) as port:
-        world = World(allow=[f"127.0.0.1:{port}"])
-        await world.end(f"http://127.0.0.1:{port}/pictures")
+    async with served(example["app"]) as url:
+        world = World(allow=[url.removeprefix("http://")])
+        await world.end(f"{url}/pictures")
         await world.settled()
-        await world.end(f"http://127.0.0.1:{port}/pictures", submission="s2")
+        await world.end(f"{url}/pictures", submission="s2")
         world.secret = lambda _: SecretStr(OTHER)
         calls = await world.settled()
 

@@ -1,4 +1,3 @@
-import json
 import pickle
 
 import pytest
@@ -52,11 +51,9 @@ def test_both_spellings_of_a_batch_are_one_kind() -> None:
 
 def test_a_notification_has_the_contracts_keys() -> None:
     report = Report.of(TASK, Status.RUNNING, 1)
-    done = json.loads(
-        notification(report.completed(("s3://b/1.png",), "s3://b/x.out", {}), TASK.context)
-    )
-    lost = json.loads(notification(report.failed(TaskFailed("no"), "s3://b/x.out"), TASK.context))
-    runs = json.loads(notification(report, TASK.context))
+    done = notification(report.completed(("s3://b/1.png",), "s3://b/x.out", {}), TASK.context)
+    lost = notification(report.failed(TaskFailed("no"), "s3://b/x.out"), TASK.context)
+    runs = notification(report, TASK.context)
 
     assert done == {
         "runtime": "r",

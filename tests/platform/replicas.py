@@ -53,6 +53,7 @@ def main(home: Path) -> None:
     ray.init(
         address="local",
         num_cpus=2,
+        resources={"beside": 1},
         include_dashboard=False,
         _node_ip_address="127.0.0.1",
         _temp_dir=str(home),
@@ -61,7 +62,8 @@ def main(home: Path) -> None:
     serve.start(proxy_location="Disabled")
     make = partial(replica, options(memoryMib=150, environment={"SLOWLY": f"{home}/slowly"}))
     runtime = Runtime.read(RUNTIME, under="runtime")
-    handle = serve.run(deploy(runtime, make, drain_seconds=5), name="small", route_prefix=None)
+    application = deploy(runtime, make, drain_seconds=5, beside={"beside": 1})
+    handle = serve.run(application, name="small", route_prefix=None)
     with ThreadPoolExecutor() as pool:
         say(ready=True)
         for line in sys.stdin:

@@ -141,7 +141,7 @@ def test_a_long_id_is_kept_whole_as_long_as_its_keys_fit() -> None:
     assert told(v1alpha2.parse, v2(id="o" * 500)) == INVALID
 
 
-@pytest.mark.parametrize("tasktype", [*PICTURES, "extra-batch-image"])
+@pytest.mark.parametrize("tasktype", [*sorted(PICTURES), "extra-batch-image"])
 def test_every_kind_of_picture_is_taken(tasktype: str) -> None:
     assert accepted(v1alpha2.parse, v2(tasktype=tasktype)).runtime == "studio"
     assert accepted(v1alpha1.parse, v1(task=tasktype)).runtime == "studio"

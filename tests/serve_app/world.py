@@ -1,14 +1,12 @@
 """The front and all that it stands on, in memory; the board is a real one."""
 
 import asyncio
-import socket
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 from typing_extensions import override
 
 from ingest.board import Board
@@ -26,6 +24,7 @@ from serve_app.auth import Keys
 from serve_app.native import Native
 from serve_app.native.feed import Feed, Rhythm
 from serve_app.submit import Submit
+from tests.serving import served
 
 KEY = "ana's own key"
 OTHER_KEY = "bo's key"
@@ -217,6 +216,7 @@ class World:
             ),
             keys=Keys.of(self.settings, self.clock),
             kinds=lambda name: self.kinds.get(name, frozenset()),
+            signs=lambda key: self.settings.callback_secret(key) is not None,
             ledger=self.ledger,
             objects=self.objects,
             claims=self.claims,
@@ -248,13 +248,9 @@ def task(submission: str = "s1", **more: Any) -> Task:
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the front on a real server, so that events come when they are told."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(world.app, log_level="warning", lifespan="off"))
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=url, headers={"x-api-key": KEY}) as client:
-            yield client
-        server.should_exit = server.force_exit = True
-        await running
-        await world.feed.close()
+    async with (
+        served(world.app) as url,
+        httpx.AsyncClient(base_url=url, headers={"x-api-key": KEY}) as client,
+    ):
+        yield client
+    await world.feed.close()

@@ -1,0 +1,132 @@
+"""EKS add-ons: the network of pods, names, identities, checkpoints as files, logs and metrics."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk.aws_eks_v2 import CfnAddon
+from aws_cdk.aws_eks_v2 import Cluster as EksCluster
+from aws_cdk.aws_iam import ManagedPolicy, PolicyStatement, Role
+from aws_cdk.aws_logs import LogGroup, RetentionDays
+from constructs import Construct, DependencyGroup
+
+from cdk import versions
+from cdk.identity import PodIdentity
+from cdk.reviewed import reviewed_managed, reviewed_resources
+
+APPLICATION = "application"
+"""Of the log groups: what the containers print."""
+_CNI = "AmazonEKS_CNI_Policy"
+_LOGS = (APPLICATION, "dataplane", "host", "performance")
+"""What the CloudWatch agent writes; it would make the groups itself, and keep them for ever."""
+
+
+class Addons(Construct):
+    """What EKS itself installs in the cluster, with a role for each that calls AWS."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, cluster: EksCluster, cluster_name: str, version: str
+    ) -> None:
+        super().__init__(scope, name)
+        self._cluster = cluster
+        self._cluster_name = cluster_name
+        self._version = version
+        self.mount = self._identity("Mountpoint", "s3-csi-driver-sa")
+        """Who mounts the model bucket."""
+        self.logs = {kind: self._log(kind) for kind in _LOGS}
+        """By their kinds."""
+        self.before_nodes = self._before_nodes()
+        """Without them no node becomes ready."""
+        self._after_nodes = self._well_on_nodes()
+
+    def let_run_on(self, nodes: Construct) -> None:
+        """Make those add-ons wait that are well only once their pods run."""
+        for addon in self._after_nodes:
+            addon.node.add_dependency(nodes)
+
+    def _before_nodes(self) -> DependencyGroup:
+        network = self._identity("VpcCni", "aws-node")
+        network.role.add_managed_policy(ManagedPolicy.from_aws_managed_policy_name(_CNI))
+        reviewed_managed(network.role, "Made for this plugin, and kept with it.", _CNI)
+        return DependencyGroup(
+            self._addon("vpc-cni", {"enableNetworkPolicy": "true"}, network),
+            self._addon("kube-proxy"),
+            self._addon("eks-pod-identity-agent"),
+        )
+
+    def _well_on_nodes(self) -> list[CfnAddon]:
+        watch = self._identity("CloudWatch", "cloudwatch-agent", namespace="amazon-cloudwatch")
+        insights = self._addon("amazon-cloudwatch-observability", _insights(), watch)
+        insights.node.add_dependency(*self.logs.values())
+        self._let_watch(watch.role)
+        tolerant = {"node": {"tolerateAllTaints": True}}  # the GPU nodes' among them
+        return [
+            self._addon("coredns"),
+            self._addon("aws-mountpoint-s3-csi-driver", tolerant, self.mount),
+            insights,
+        ]
+
+    def _log(self, kind: str) -> LogGroup:
+        return LogGroup(
+            self,
+            f"Log-{kind}",
+            log_group_name=f"{self._log_names}/{kind}",
+            retention=RetentionDays.ONE_WEEK,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    @property
+    def _log_names(self) -> str:
+        return f"/aws/containerinsights/{self._cluster_name}"
+
+    def _let_watch(self, role: Role) -> None:
+        """Write logs, in which the measurements are, too."""
+        arn = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{self._log_names}/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        role.add_to_policy(PolicyStatement(actions=write, resources=[arn]))
+        describe = ["ec2:DescribeTags", "ec2:DescribeVolumes"]
+        role.add_to_policy(PolicyStatement(actions=describe, resources=["*"]))
+        reviewed_resources(role, "EC2 describes all or nothing.", "*")
+        reviewed_resources(role, "The agent makes its streams in the cluster's own groups.", arn)
+
+    def _identity(
+        self, name: str, service_account: str, namespace: str = "kube-system"
+    ) -> PodIdentity:
+        return PodIdentity(
+            self,
+            name,
+            cluster=self._cluster,
+            namespace=namespace,
+            service_account=service_account,
+        )
+
+    def _addon(
+        self,
+        name: str,
+        configuration: Mapping[str, Any] | None = None,
+        identity: PodIdentity | None = None,
+    ) -> CfnAddon:
+        addon = CfnAddon(
+            self,
+            name,
+            cluster_name=self._cluster.cluster_name,
+            addon_name=name,
+            addon_version=versions.addon(name, self._version),
+            configuration_values=json.dumps(configuration) if configuration else None,
+            resolve_conflicts="OVERWRITE",
+        )
+        if identity is not None:  # a pod that starts before its association never gets a role
+            addon.node.add_dependency(identity)
+        return addon
+
+
+def _insights() -> Mapping[str, Any]:
+    """Container Insights and the containers' logs; no tracing of applications."""
+    kubernetes = {"enhanced_container_insights": True}
+    return {"agent": {"config": {"logs": {"metrics_collected": {"kubernetes": kubernetes}}}}}

@@ -1,0 +1,108 @@
+"""The AWS Load Balancer Controller, for one thing: it keeps pods registered with our target group.
+
+The load balancer itself is the stack's, which can see it and delete it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk.aws_elasticloadbalancingv2 import ITargetGroup
+from aws_cdk.aws_iam import PolicyStatement
+from constructs import Construct
+
+from cdk import versions
+from cdk.cluster import SYSTEM, Cluster
+from cdk.identity import PodIdentity
+from cdk.reviewed import reviewed_resources
+from models import kube
+from models.settings import Settings
+
+SERVE_PORT = 8000
+_DESCRIBED = (
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeInstances",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeVpcs",
+    "elasticloadbalancing:DescribeTags",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+)
+
+
+class Balancers(Construct):
+    """The controller, and what binds the Service of the HTTP front to a target group."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        settings: Settings,
+        cluster: Cluster,
+        targets: ITargetGroup,
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self._cluster = cluster
+        self.identity = PodIdentity(
+            self,
+            "Controller",
+            cluster=cluster.eks,
+            namespace=SYSTEM,
+            service_account=versions.LOAD_BALANCERS.name,
+        )
+        self._let_register(targets)
+        installed = cluster.install(
+            self,
+            versions.LOAD_BALANCERS,
+            namespace=SYSTEM,
+            values=self._values(),
+            after=[self.identity],
+        )
+        cluster.apply(self, "Binding", [self._binding(targets)], after=[installed])
+
+    def _let_register(self, targets: ITargetGroup) -> None:
+        """What a binding needs whose security groups somebody else opens, and no more."""
+        role = self.identity.role
+        change = ["RegisterTargets", "DeregisterTargets"]
+        role.add_to_policy(
+            PolicyStatement(
+                actions=[f"elasticloadbalancing:{each}" for each in change],
+                resources=[targets.target_group_arn],
+            )
+        )
+        role.add_to_policy(PolicyStatement(actions=list(_DESCRIBED), resources=["*"]))
+        reviewed_resources(role, "EC2 and ELB describe all or nothing.", "*")
+
+    def _values(self) -> Mapping[str, Any]:
+        vpc = self._cluster.eks.vpc
+        return {
+            "clusterName": self._cluster.name,
+            "region": self._settings.aws.region,
+            "vpcId": vpc.vpc_id,
+            "replicaCount": min(2, self._settings.cluster_components.desired_count),
+            "serviceAccount": {"name": self.identity.service_account},
+            "watchNamespace": self._settings.ray_cluster.namespace,
+            # All else that it could make, it may not: no Ingress, no Service, no Gateway.
+            "createIngressClassResource": False,
+            "ingressClassParams": {"create": False},
+            "enableServiceMutatorWebhook": False,
+            "enableShield": False,
+            "enableWaf": False,
+            "enableWafv2": False,
+            "controllerConfig": {"featureGates": {"ALBGatewayAPI": False, "NLBGatewayAPI": False}},
+        }
+
+    def _binding(self, targets: ITargetGroup) -> Mapping[str, Any]:
+        name = kube.serve_service(self._settings)
+        return {
+            "apiVersion": "elbv2.k8s.aws/v1beta1",
+            "kind": "TargetGroupBinding",
+            "metadata": {"name": name, "namespace": self._settings.ray_cluster.namespace},
+            "spec": {
+                "targetGroupARN": targets.target_group_arn,
+                "targetType": "ip",
+                "vpcID": self._cluster.eks.vpc.vpc_id,
+                "serviceRef": {"name": name, "port": SERVE_PORT},
+            },
+        }

@@ -1,0 +1,166 @@
+"""The edge's Lambda asset, made without Docker: our modules that it needs, and the pinned packages.
+
+A zip in a cache folder, named by the hash of all that goes into it: what is unchanged is not made
+again, and is no change to the function.
+"""
+
+import ast
+import compileall
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import platformdirs
+import uv
+
+from models.edge import FILE, EdgeConfig
+from models.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+ENTRY = "serve_app.function"
+PYTHON = ".".join(platform.python_version_tuple()[:2])
+"""Of the function: the one that runs here, since its modules are compiled here."""
+PACKAGES = (
+    "aiobotocore",
+    "fastapi",
+    "filetype",
+    "mangum",
+    "pydantic",
+    "pydantic-settings",
+    "pyyaml",
+    "uvicorn",
+)
+_OURS = frozenset({"deployments", "ingest", "models", "serve_app"})
+_SERVICES = frozenset({"dynamodb", "s3", "sns", "sqs"})
+_PLATFORMS: Mapping[str, str] = {
+    "arm64": "aarch64-manylinux2014",
+    "x86_64": "x86_64-manylinux2014",
+}
+_HASHED = 32  # letters of a hash in a name
+_KEPT = 10
+_RECIPE = "1"  # to be raised where the same ingredients are to give another zip
+
+
+def bundled(settings: Settings, cache: Path | None = None) -> Path:
+    """The zip for these settings; made, unless there is one already."""
+    cache = cache or platformdirs.user_cache_path("atelier")
+    config = EdgeConfig.of(settings).model_dump_json().encode()
+    ours = {str(path.relative_to(ROOT)): path.read_bytes() for path in sources()}
+    packages = _packages(settings.edge.architecture, cache)
+    content = {**ours, FILE: config}
+    named = (name.encode() + b"\0" + sha256(body).digest() for name, body in content.items())
+    zipped = cache / f"edge-{_hash([packages.name.encode(), *named])}.zip"
+    if not zipped.exists():
+        _make(zipped, partial(_fill, content), onto=packages)
+        _forget(cache)
+    return zipped
+
+
+def sources(root: Path = ROOT) -> list[Path]:
+    """The files of ours that the function imports, and those that these import; sorted."""
+    found: set[Path] = set()
+    ahead = [ENTRY]
+    while ahead:
+        name = ahead.pop()
+        path = _path(root, name)
+        if path is not None and path not in found:
+            found.add(path)
+            ahead += [name.rpartition(".")[0], *_imports(path)]
+    return sorted(found)
+
+
+def _path(root: Path, module: str) -> Path | None:
+    if module.partition(".")[0] not in _OURS:
+        return None
+    place = root.joinpath(*module.split("."))
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _packages(architecture: str, cache: Path) -> Path:
+    """The zip of the packages: the same for all installations."""
+    pins = ROOT / "constraints.txt"
+    parts = (_RECIPE, PYTHON, architecture, *PACKAGES, *sorted(_SERVICES), pins.read_text())
+    zipped = cache / f"edge-packages-{_hash(part.encode() for part in parts)}.zip"
+    if not zipped.exists():
+        _make(zipped, partial(_install, architecture, pins))
+    return zipped
+
+
+def _install(architecture: str, pins: Path, folder: Path) -> None:
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(folder)]
+    command += ["--python-version", PYTHON, "--python-platform", _PLATFORMS[architecture]]
+    command += ["--only-binary", ":all:", "--constraint", str(pins), *PACKAGES]
+    subprocess.run(command, check=True)  # noqa: S603 - our own words only
+    for each in (folder / "botocore" / "data").iterdir():  # 400 services, 25 MB
+        if each.is_dir() and each.name not in _SERVICES:
+            shutil.rmtree(each)
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+
+
+def _fill(content: Mapping[str, bytes], folder: Path) -> None:
+    for name, body in content.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+
+
+def _make(zipped: Path, fill: "partial[None]", onto: Path | None = None) -> None:
+    """Zip a folder that is filled so, behind what another zip has; whole, or not at all."""
+    zipped.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=zipped.parent) as temporary:
+        folder, made = Path(temporary, "folder"), Path(temporary, zipped.name)
+        folder.mkdir()
+        fill(folder)
+        _compile(folder)
+        if onto is not None:
+            shutil.copyfile(onto, made)
+        with ZipFile(made, "a", ZIP_DEFLATED) as archive:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                archive.writestr(_entry(path.relative_to(folder)), path.read_bytes())
+        made.replace(zipped)
+
+
+def _forget(cache: Path) -> None:
+    """Each has 15 MB, and there is a new one for each change."""
+    made = sorted(
+        cache.glob(f"edge-{'[0-9a-f]' * _HASHED}.zip"), key=lambda path: path.stat().st_mtime
+    )
+    for old in made[:-_KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def _compile(folder: Path) -> None:
+    """Lambda's folder cannot be written: else each cold start would compile all, for a second."""
+    unchecked = PycInvalidationMode.UNCHECKED_HASH  # times are not kept in the zip
+    compileall.compile_dir(
+        folder, quiet=2, force=True, stripdir=str(folder), invalidation_mode=unchecked
+    )
+
+
+def _entry(path: Path) -> ZipInfo:
+    entry = ZipInfo(path.as_posix())  # of 1980, whenever it is made
+    entry.external_attr = 0o644 << 16
+    entry.compress_type = ZIP_DEFLATED
+    return entry
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()[:_HASHED]

@@ -1,0 +1,230 @@
+"""The Kubernetes cluster: EKS, who may come in, and the nodes that the system itself runs on.
+
+CloudFormation applies charts and manifests through a Lambda function (the kubectl handler), which
+administers the cluster; `docs/security.md` says what that means.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk.aws_ec2 import (
+    BlockDevice,
+    BlockDeviceVolume,
+    EbsDeviceVolumeType,
+    InstanceArchitecture,
+    InstanceType,
+    LaunchTemplate,
+    LaunchTemplateHttpTokens,
+    SubnetSelection,
+)
+from aws_cdk.aws_eks_v2 import (
+    AccessPolicy,
+    AccessScopeType,
+    ClusterLoggingTypes,
+    DefaultCapacityType,
+    EndpointAccess,
+    HelmChart,
+    IAccessPolicy,
+    ICluster,
+    KubectlProviderOptions,
+    KubernetesManifest,
+    KubernetesVersion,
+    LaunchTemplateSpec,
+    Nodegroup,
+    NodegroupAmiType,
+)
+from aws_cdk.aws_eks_v2 import Cluster as EksCluster
+from aws_cdk.aws_iam import ManagedPolicy, Role, ServicePrincipal
+from aws_cdk.aws_logs import LogGroup, RetentionDays
+from aws_cdk.lambda_layer_kubectl_v36 import KubectlV36Layer
+from constructs import Construct, DependencyGroup, IDependable
+
+from cdk import kubectl
+from cdk.addons import Addons
+from cdk.network import Network
+from cdk.reviewed import reviewed_managed
+from cdk.versions import Chart
+from models.settings import Settings
+
+SYSTEM = "kube-system"
+_ANYWHERE = "0.0.0.0/0"
+_OF_NODES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+_CHART = Duration.minutes(10)  # the kubectl handler itself has 15
+_DISK = 50
+"""GiB of a system node, for images and logs."""
+
+
+class Cluster(Construct):
+    """EKS with its system nodes; `ready` when pods run on them."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, settings: Settings, network: Network
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self.name = settings.stack_name
+        """The name itself: `eks.cluster_name` is a token, and no key of a condition can be one."""
+        self.eks = self._eks(network)
+        self.addons = Addons(
+            self,
+            "Addons",
+            cluster=self.eks,
+            cluster_name=self.name,
+            version=settings.cluster.version,
+        )
+        self.nodes = self._nodes(network)
+        self.nodes.node.add_dependency(self.addons.before_nodes)
+        self.addons.let_run_on(self.nodes)
+        reviewed_managed(self.eks, "What EKS itself needs.", "AmazonEKSClusterPolicy")
+        kubectl.review(self.eks)
+        self.ready = DependencyGroup(self.nodes, self.addons)
+        """What a chart waits for: the handler waits for no node, and would run out of time."""
+
+    @property
+    def applied_to(self) -> ICluster:
+        """As charts and manifests take it, which to Python's types is no `Cluster`."""
+        return cast("ICluster", self.eks)
+
+    def install(
+        self,
+        scope: Construct,
+        chart: Chart,
+        *,
+        namespace: str,
+        values: Mapping[str, Any],
+        after: Sequence[IDependable] = (),
+    ) -> HelmChart:
+        """Install a chart and wait until what it brings is ready."""
+        installed = HelmChart(
+            scope,
+            "Chart",
+            cluster=self.applied_to,
+            chart=chart.name,
+            release=chart.name,
+            repository=chart.repository,
+            version=chart.version,
+            namespace=namespace,
+            create_namespace=namespace != SYSTEM,
+            values=values,
+            wait=True,
+            timeout=_CHART,
+        )
+        installed.node.add_dependency(self.ready, *after)
+        return installed
+
+    def apply(
+        self,
+        scope: Construct,
+        name: str,
+        objects: Sequence[Mapping[str, Any]],
+        *,
+        after: Sequence[IDependable] = (),
+    ) -> KubernetesManifest:
+        """Apply objects; those that are no longer among them are removed."""
+        applied = KubernetesManifest(
+            scope, name, cluster=self.applied_to, manifest=list(objects), overwrite=True
+        )
+        applied.node.add_dependency(self.ready, *after)
+        return applied
+
+    def _eks(self, network: Network) -> EksCluster:
+        log = LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/eks/{self.name}/cluster",  # where EKS writes, without an end
+            retention=RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        private = SubnetSelection(subnets=network.vpc.private_subnets)
+        eks = EksCluster(
+            self,
+            "Eks",
+            cluster_name=self.name,
+            version=KubernetesVersion.of(self._settings.cluster.version),
+            vpc=network.vpc,
+            vpc_subnets=[private],
+            default_capacity_type=DefaultCapacityType.NODEGROUP,
+            default_capacity=0,
+            bootstrap_cluster_creator_admin_permissions=False,
+            bootstrap_self_managed_addons=False,
+            endpoint_access=self._endpoint(),
+            cluster_logging=_all_logs(),
+            output_config_command=False,
+            kubectl_provider_options=KubectlProviderOptions(
+                kubectl_layer=KubectlV36Layer(self, "Kubectl"),
+                private_subnets=network.vpc.private_subnets,
+            ),
+        )
+        eks.node.add_dependency(log)
+        for number, admin in enumerate(self._settings.cluster.admins):
+            eks.grant_access(f"Admin{number}", admin, [_cluster_admin()])
+        return eks
+
+    def _endpoint(self) -> EndpointAccess:
+        cidrs = [str(cidr) for cidr in self._settings.cluster.public_access_cidrs]
+        if not cidrs:
+            return EndpointAccess.PRIVATE
+        both = EndpointAccess.PUBLIC_AND_PRIVATE
+        return both if _ANYWHERE in cidrs else both.only_from(*cidrs)
+
+    def _nodes(self, network: Network) -> Nodegroup:
+        components = self._settings.cluster_components
+        kind = InstanceType(components.instance_type)
+        arm = kind.architecture == InstanceArchitecture.ARM_64
+        template = self._launch_template()
+        return self.eks.add_nodegroup_capacity(
+            "Nodes",
+            instance_types=[kind],
+            ami_type=NodegroupAmiType.AL2023_ARM_64_STANDARD
+            if arm
+            else NodegroupAmiType.AL2023_X86_64_STANDARD,
+            min_size=components.desired_count,
+            max_size=components.desired_count,
+            desired_size=components.desired_count,
+            node_role=node_role(self, f"{self.name}: system nodes"),
+            subnets=SubnetSelection(subnets=network.vpc.private_subnets),
+            launch_template_spec=LaunchTemplateSpec(
+                id=str(template.launch_template_id), version=template.latest_version_number
+            ),
+            enable_node_auto_repair=True,
+        )
+
+    def _launch_template(self) -> LaunchTemplate:
+        """Nodes whose credentials no pod can ask for: a hop more than the node's own is none."""
+        disk = BlockDeviceVolume.ebs(
+            _DISK, volume_type=EbsDeviceVolumeType.GP3, encrypted=True, delete_on_termination=True
+        )
+        return LaunchTemplate(
+            self,
+            "Node",
+            http_tokens=LaunchTemplateHttpTokens.REQUIRED,
+            http_put_response_hop_limit=1,
+            block_devices=[BlockDevice(device_name="/dev/xvda", volume=disk)],
+        )
+
+
+def node_role(scope: Construct, description: str) -> Role:
+    """No more than a node needs: its pods have roles of their own, and so has its network."""
+    role = Role(
+        scope,
+        "NodeRole",
+        description=description,
+        assumed_by=ServicePrincipal(f"ec2.{Aws.URL_SUFFIX}"),  # in China it has one of its own
+        managed_policies=[
+            ManagedPolicy.from_aws_managed_policy_name(policy) for policy in _OF_NODES
+        ],
+    )
+    reviewed_managed(role, "What EKS asks of every node, and nothing else.", *_OF_NODES)
+    return role
+
+
+def _all_logs() -> list[ClusterLoggingTypes]:
+    kinds = ClusterLoggingTypes
+    return [kinds.API, kinds.AUDIT, kinds.AUTHENTICATOR, kinds.CONTROLLER_MANAGER, kinds.SCHEDULER]
+
+
+def _cluster_admin() -> IAccessPolicy:
+    return AccessPolicy.from_access_policy_name(
+        "AmazonEKSClusterAdminPolicy", access_scope_type=AccessScopeType.CLUSTER
+    )

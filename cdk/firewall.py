@@ -1,0 +1,84 @@
+"""A web application firewall before the load balancer, in its own region.
+
+One at CloudFront would have to be in us-east-1, and so in a stack of its own.
+"""
+
+from typing import Any
+
+from aws_cdk.aws_wafv2 import CfnWebACL, CfnWebACLAssociation
+from constructs import Construct
+
+_RATE = 2_000
+"""Requests of one address in five minutes."""
+_MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet")
+# A task is large, and has links and prompts in it: these would refuse honest ones.
+_COUNTED = (
+    "SizeRestrictions_BODY",
+    "GenericRFI_BODY",
+    "GenericLFI_BODY",
+    "CrossSiteScripting_BODY",
+    "EC2MetaDataSSRF_BODY",
+)
+
+
+class Firewall(Construct):
+    """Refuses known attacks, and an address that asks too often."""
+
+    def __init__(self, scope: Construct, name: str, *, protected: str) -> None:
+        """``protected``: the ARN of a load balancer."""
+        super().__init__(scope, name)
+        managed = [_managed(each, number) for number, each in enumerate(_MANAGED, start=1)]
+        self.acl = CfnWebACL(
+            self,
+            "Acl",
+            scope="REGIONAL",
+            default_action=CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=_seen("all"),
+            rules=[_rate(), *managed],
+        )
+        CfnWebACLAssociation(
+            self, "Association", resource_arn=protected, web_acl_arn=self.acl.attr_arn
+        )
+
+
+def _rate() -> CfnWebACL.RuleProperty:
+    """By the address that CloudFront saw: here all would come from CloudFront."""
+    forwarded = CfnWebACL.ForwardedIPConfigurationProperty(
+        header_name="X-Forwarded-For", fallback_behavior="NO_MATCH"
+    )
+    by_address = CfnWebACL.RateBasedStatementProperty(
+        limit=_RATE, aggregate_key_type="FORWARDED_IP", forwarded_ip_config=forwarded
+    )
+    return CfnWebACL.RuleProperty(
+        name="rate",
+        priority=0,
+        action=CfnWebACL.RuleActionProperty(block={}),
+        statement=CfnWebACL.StatementProperty(rate_based_statement=by_address),
+        visibility_config=_seen("rate"),
+    )
+
+
+def _managed(group: str, priority: int) -> CfnWebACL.RuleProperty:
+    overrides: list[Any] = [
+        CfnWebACL.RuleActionOverrideProperty(
+            name=name, action_to_use=CfnWebACL.RuleActionProperty(count={})
+        )
+        for name in _COUNTED
+        if group == "AWSManagedRulesCommonRuleSet"
+    ]
+    rules = CfnWebACL.ManagedRuleGroupStatementProperty(
+        vendor_name="AWS", name=group, rule_action_overrides=overrides or None
+    )
+    return CfnWebACL.RuleProperty(
+        name=group,
+        priority=priority,
+        override_action=CfnWebACL.OverrideActionProperty(none={}),
+        statement=CfnWebACL.StatementProperty(managed_rule_group_statement=rules),
+        visibility_config=_seen(group),
+    )
+
+
+def _seen(name: str) -> CfnWebACL.VisibilityConfigProperty:
+    return CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
+    )

@@ -1,0 +1,217 @@
+"""The way in for people: CloudFront, a load balancer in the private network, the Serve ingress."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk.aws_certificatemanager import Certificate
+from aws_cdk.aws_cloudfront import (
+    AllowedMethods,
+    BehaviorOptions,
+    CachePolicy,
+    Distribution,
+    OriginProtocolPolicy,
+    OriginRequestPolicy,
+    SecurityPolicyProtocol,
+    ViewerProtocolPolicy,
+)
+from aws_cdk.aws_cloudfront_origins import VpcOrigin
+from aws_cdk.aws_ec2 import (
+    Connections,
+    ISecurityGroup,
+    IVpc,
+    Port,
+    SecurityGroup,
+    SubnetSelection,
+)
+from aws_cdk.aws_elasticloadbalancingv2 import (
+    ApplicationLoadBalancer,
+    ApplicationProtocol,
+    ApplicationTargetGroup,
+    HealthCheck,
+    IListenerCertificate,
+    ListenerAction,
+    ListenerCertificate,
+    SslPolicy,
+    TargetType,
+)
+from aws_cdk.aws_s3 import IBucket
+from aws_cdk.custom_resources import (
+    AwsCustomResource,
+    AwsCustomResourcePolicy,
+    AwsSdkCall,
+    PhysicalResourceId,
+)
+from constructs import Construct
+
+from cdk.balancers import SERVE_PORT, Balancers
+from cdk.cluster import Cluster
+from cdk.firewall import Firewall
+from cdk.reviewed import reviewed, reviewed_managed, reviewed_resources
+from cdk.sign_in import People, by_provider
+from models.settings import Settings
+
+_IDLE = Duration.seconds(4_000)
+"""A WebSocket without a word; the longest that a load balancer has."""
+_READ = Duration.seconds(60)
+"""What CloudFront waits for the next byte; `/v1/events` says something every few seconds."""
+_STICKY = Duration.seconds(300)
+_DRAIN = Duration.seconds(30)
+_ASKER = "AWS679f53fac002430cb0da5b7982bd2287"
+"""CDK's function of all its own custom resources, one in a stack."""
+_OF_LAMBDA = "service-role/AWSLambdaBasicExecutionRole"
+_ORIGINS = "CloudFront-VPCOrigins-Service-SG"
+"""The security group of CloudFront's interfaces in the network; CloudFront makes and names it."""
+
+
+class Front(Construct):
+    """Browsers reach the Serve ingress by this, and by nothing else."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, settings: Settings, cluster: Cluster, logs: IBucket
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self._front = settings.front
+        vpc = cluster.eks.vpc
+        self.targets = self._targets(vpc)
+        self.balancer = self._balancer(vpc)
+        self.balancer.log_access_logs(logs, "balancer")
+        self._listen()
+        pods = Connections(security_groups=[cluster.eks.cluster_security_group])
+        self.balancer.connections.allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")
+        Balancers(self, "Pods", settings=settings, cluster=cluster, targets=self.targets)
+        self.distribution = self._distribution()
+        self.balancer.connections.allow_from(self._cloudfront(vpc), Port.tcp(self._port))
+        if self._front.waf:
+            Firewall(self, "Firewall", protected=self.balancer.load_balancer_arn)
+        self._review()
+
+    @property
+    def url(self) -> str:
+        """Where people go."""
+        return f"https://{self._front.domain or self.distribution.distribution_domain_name}"
+
+    @property
+    def _port(self) -> int:
+        return 443 if self._front.listener_certificate_arn else 80
+
+    def _targets(self, vpc: IVpc) -> ApplicationTargetGroup:
+        return ApplicationTargetGroup(
+            self,
+            "Serve",
+            vpc=vpc,
+            port=SERVE_PORT,
+            protocol=ApplicationProtocol.HTTP,
+            target_type=TargetType.IP,
+            health_check=HealthCheck(path="/-/healthz", interval=Duration.seconds(10)),
+            deregistration_delay=_DRAIN,
+            stickiness_cookie_duration=_STICKY,
+        )
+
+    def _balancer(self, vpc: IVpc) -> ApplicationLoadBalancer:
+        own = SecurityGroup(self, "Balancer", vpc=vpc, allow_all_outbound=False)
+        return ApplicationLoadBalancer(
+            self,
+            "LoadBalancer",
+            vpc=vpc,
+            vpc_subnets=SubnetSelection(subnets=vpc.private_subnets),
+            internet_facing=False,
+            security_group=own,
+            idle_timeout=_IDLE,
+            drop_invalid_header_fields=True,
+        )
+
+    def _listen(self) -> None:
+        listener = self._front.listener_certificate_arn
+        certificates: list[IListenerCertificate] = (
+            [ListenerCertificate.from_arn(listener)] if listener else []
+        )
+        secure = bool(certificates)
+        self.balancer.add_listener(
+            "Listener",
+            port=self._port,
+            protocol=ApplicationProtocol.HTTPS if secure else ApplicationProtocol.HTTP,
+            certificates=certificates or None,
+            ssl_policy=SslPolicy.TLS13_RES if secure else None,
+            open=False,
+            default_action=self._signed_in(ListenerAction.forward([self.targets])),
+        )
+
+    def _signed_in(self, then: ListenerAction) -> ListenerAction:
+        front = self._front
+        if front.sign_in == "oidc" and front.oidc is not None:
+            return by_provider(front.oidc, then)
+        if front.sign_in == "cognito" and front.domain is not None:
+            people = People(self, "People", domain=front.domain, prefix=self._settings.stack)
+            return people.ask(then)
+        return then
+
+    def _distribution(self) -> Distribution:
+        front = self._front
+        secure = self._port == 443  # noqa: PLR2004 - HTTPS
+        origin = VpcOrigin.with_application_load_balancer(
+            self.balancer,
+            vpc_origin_name=f"{self._settings.stack}-front",
+            protocol_policy=OriginProtocolPolicy.HTTPS_ONLY
+            if secure
+            else OriginProtocolPolicy.HTTP_ONLY,
+            read_timeout=_READ,
+            keepalive_timeout=_READ,
+        )
+        return Distribution(
+            self,
+            "Entry",
+            comment=f"The front of {self._settings.stack_name}",
+            domain_names=[front.domain] if front.domain else None,
+            certificate=Certificate.from_certificate_arn(self, "Certificate", front.certificate_arn)
+            if front.certificate_arn
+            else None,
+            minimum_protocol_version=SecurityPolicyProtocol.TLS_V1_2_2021,
+            default_behavior=BehaviorOptions(
+                origin=origin,
+                allowed_methods=AllowedMethods.ALLOW_ALL,
+                cache_policy=CachePolicy.CACHING_DISABLED,
+                # The host among it: the sign-in comes back to it, and the certificate has it.
+                origin_request_policy=OriginRequestPolicy.ALL_VIEWER,
+                viewer_protocol_policy=ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+            ),
+        )
+
+    def _cloudfront(self, vpc: IVpc) -> ISecurityGroup:
+        """CloudFormation does not tell its id, so EC2 is asked when the distribution is there."""
+        found = AwsCustomResource(
+            self,
+            "Origins",
+            on_update=AwsSdkCall(
+                service="ec2",
+                action="describeSecurityGroups",
+                parameters={
+                    "Filters": [
+                        {"Name": "vpc-id", "Values": [vpc.vpc_id]},
+                        {"Name": "group-name", "Values": [_ORIGINS]},
+                    ]
+                },
+                physical_resource_id=PhysicalResourceId.of(_ORIGINS),
+            ),
+            policy=AwsCustomResourcePolicy.from_sdk_calls(
+                resources=AwsCustomResourcePolicy.ANY_RESOURCE
+            ),
+            install_latest_aws_sdk=False,
+        )
+        found.node.add_dependency(self.distribution)
+        return SecurityGroup.from_security_group_id(
+            self, "CloudFront", found.get_response_field("SecurityGroups.0.GroupId")
+        )
+
+    def _review(self) -> None:
+        entry = self.distribution
+        reviewed(entry, "CFR1", "Who may see the front ends does not depend on a country.")
+        reviewed(entry, "CFR2", "The firewall, if one is wanted, is before the load balancer.")
+        reviewed(entry, "CFR3", "The load balancer logs each request; nothing is cached before it.")
+        if self._front.certificate_arn is None:
+            reviewed(entry, "CFR4", "CloudFront's own domain comes with CloudFront's own choice.")
+        if self._front.listener_certificate_arn is None:
+            reviewed(entry, "CFR5", "Behind CloudFront it goes through the private network.")
+        describe = "It asks for the id of a security group; EC2 describes all or nothing."
+        reviewed_resources(self.node.find_child("Origins"), describe, "*")
+        asker = Stack.of(self).node.find_child(_ASKER)
+        reviewed(asker, "L1", "CDK says what its own function runs on.")
+        reviewed_managed(asker, "It writes its own logs.", _OF_LAMBDA)

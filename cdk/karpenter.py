@@ -1,0 +1,141 @@
+"""Karpenter: starts a GPU node when a pod waits for one, and ends it when nothing runs there."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk.aws_eks_v2 import AccessEntry, AccessEntryType, HelmChart, KubernetesManifest
+from aws_cdk.aws_events import EventPattern, Rule
+from aws_cdk.aws_events_targets import SqsQueue
+from aws_cdk.aws_iam import InstanceProfile, ManagedPolicy, PolicyStatement
+from aws_cdk.aws_sqs import Queue, QueueEncryption
+from constructs import Construct
+
+from cdk import versions
+from cdk.cluster import SYSTEM, Cluster, node_role
+from cdk.identity import PodIdentity
+from cdk.karpenter_policies import KarpenterPolicies
+from cdk.reviewed import reviewed, reviewed_resources
+from models.settings import Settings
+
+_EVENTS = {
+    "Health": ("aws.health", "AWS Health Event"),
+    "SpotInterruption": ("aws.ec2", "EC2 Spot Instance Interruption Warning"),
+    "Rebalance": ("aws.ec2", "EC2 Instance Rebalance Recommendation"),
+    "StateChange": ("aws.ec2", "EC2 Instance State-change Notification"),
+    "Reservation": ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
+}
+_KEPT = Duration.seconds(300)
+"""A warning that is older is of no use: a Spot node has two minutes."""
+_SERVICE_ACCOUNT = "karpenter"
+_WHY = "Nodes are made and found by their tags: the conditions say whose, as Karpenter has it."
+
+
+class Karpenter(Construct):
+    """The controller, the role of its nodes, and the warnings that it acts on."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, settings: Settings, cluster: Cluster
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self._cluster = cluster
+        self.node_role = node_role(self, f"{cluster.name}: GPU nodes")
+        self._access = AccessEntry(
+            self,
+            "NodeAccess",
+            cluster=cluster.applied_to,
+            principal=self.node_role.role_arn,
+            access_policies=[],
+            access_entry_type=AccessEntryType.EC2_LINUX,
+        )
+        # Made here and not by Karpenter, whose own would keep the role from being deleted.
+        self.instance_profile = InstanceProfile(self, "NodeProfile", role=self.node_role)
+        self.queue = Queue(
+            self,
+            "Interruptions",
+            queue_name=settings.interruptions,
+            retention_period=_KEPT,
+            encryption=QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        reviewed(self.queue, "SQS3", "A warning is of no use when its node is gone.")
+        self.rules = {name: self._rule(name, *event) for name, event in _EVENTS.items()}
+        """By the kind of warning, such as ``SpotInterruption``."""
+        self.controller = PodIdentity(
+            self,
+            "Controller",
+            cluster=cluster.eks,
+            namespace=SYSTEM,
+            service_account=_SERVICE_ACCOUNT,
+        )
+        self.chart = self._installed(self._policies())
+
+    def apply(self, name: str, objects: Sequence[Mapping[str, Any]]) -> KubernetesManifest:
+        """Node pools and classes: gone before Karpenter goes, so that it ends their nodes."""
+        return self._cluster.apply(self, name, objects, after=[self.chart, self._access])
+
+    def _rule(self, name: str, source: str, detail: str) -> Rule:
+        return Rule(
+            self,
+            name,
+            description=f"Tells Karpenter: {detail}",
+            event_pattern=EventPattern(source=[source], detail_type=[detail]),
+            targets=[SqsQueue(self.queue)],
+        )
+
+    def _policies(self) -> list[ManagedPolicy]:
+        policies = KarpenterPolicies(
+            stack=Stack.of(self),
+            cluster_name=self._cluster.name,
+            cluster_arn=self._cluster.eks.cluster_arn,
+            node_role_arn=self.node_role.role_arn,
+            queue_arn=self.queue.queue_arn,
+        )
+        return [self._policy(name, given) for name, given in policies.all().items()]
+
+    def _policy(self, name: str, statements: list[PolicyStatement]) -> ManagedPolicy:
+        policy = ManagedPolicy(
+            self,
+            name,
+            description=f"Karpenter of {self._cluster.name}",
+            statements=statements,
+            roles=[self.controller.role],
+        )
+        unnamed = sorted({each for one in statements for each in one.resources if "*" in each})
+        reviewed_resources(policy, _WHY, *unnamed)
+        return policy
+
+    def _installed(self, policies: list[ManagedPolicy]) -> HelmChart:
+        """With all that it needs made before, and so gone after: it ends the last nodes.
+
+        Its definitions have a chart of their own, which unlike the controller's upgrades them.
+        """
+        definitions = self._cluster.install(
+            Construct(self, "Definitions"), versions.KARPENTER_CRD, namespace=SYSTEM, values={}
+        )
+        return self._cluster.install(
+            self,
+            versions.KARPENTER,
+            namespace=SYSTEM,
+            values=self._values(),
+            after=[definitions, self.controller, *policies, *self.rules.values()],
+        )
+
+    def _values(self) -> Mapping[str, Any]:
+        return {
+            "replicas": min(2, self._settings.cluster_components.desired_count),
+            "serviceAccount": {"name": _SERVICE_ACCOUNT},
+            "settings": {
+                "clusterName": self._cluster.name,
+                "interruptionQueue": self.queue.queue_name,
+            },
+            "controller": {
+                # A pod has no way to the node's metadata, which Karpenter would ask for it.
+                "env": [{"name": "AWS_REGION", "value": self._settings.aws.region}],
+                "resources": {
+                    "requests": {"cpu": "250m", "memory": "512Mi"},
+                    "limits": {"memory": "1Gi"},
+                },
+            },
+        }

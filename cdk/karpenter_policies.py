@@ -1,0 +1,138 @@
+"""What Karpenter's controller may do, in six policies as in its own CloudFormation template.
+
+One thing is left out: making and changing instance profiles. That is for node classes that name a
+`role`; ours name the profile that the stack makes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk.aws_iam import PolicyStatement
+
+_MADE_BY_LAUNCH = (
+    "fleet",
+    "instance",
+    "volume",
+    "network-interface",
+    "launch-template",
+    "spot-instances-request",
+)
+_USED_BY_LAUNCH = ("security-group", "subnet", "capacity-reservation", "placement-group")
+_DESCRIBED = (
+    "CapacityReservations",
+    "Images",
+    "InstanceStatus",
+    "InstanceTypeOfferings",
+    "InstanceTypes",
+    "Instances",
+    "LaunchTemplates",
+    "PlacementGroups",
+    "SecurityGroups",
+    "SpotPriceHistory",
+    "Subnets",
+)
+_NODE_POOL = "karpenter.sh/nodepool"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KarpenterPolicies:
+    """The statements, for one cluster."""
+
+    stack: Stack
+    cluster_name: str
+    """The name itself and no token: it is part of keys of conditions."""
+    cluster_arn: str
+    node_role_arn: str
+    queue_arn: str
+
+    def all(self) -> Mapping[str, list[PolicyStatement]]:
+        """By the policy's name."""
+        return {
+            "NodeLifecycle": self._node_lifecycle(),
+            "IamIntegration": self._iam_integration(),
+            "EksIntegration": [_allow(["eks:DescribeCluster"], [self.cluster_arn])],
+            "Interruption": self._interruption(),
+            "ZonalShift": self._zonal_shift(),
+            "ResourceDiscovery": self._resource_discovery(),
+        }
+
+    def _node_lifecycle(self) -> list[PolicyStatement]:
+        """Launch what is tagged as this cluster's, and change and end nothing else."""
+        launch = ["ec2:RunInstances", "ec2:CreateFleet"]
+        used = [self._ec2(kind) for kind in _USED_BY_LAUNCH]
+        images = [self._ec2(kind, account="") for kind in ("image", "snapshot")]
+        made = [self._ec2(kind) for kind in _MADE_BY_LAUNCH]
+        return [
+            _allow(launch, images + used),
+            _allow(launch, [self._ec2("launch-template")], self._owned("ResourceTag")),
+            _allow([*launch, "ec2:CreateLaunchTemplate"], made, self._requested()),
+            _allow(["ec2:CreateTags"], made, self._requested(**_ON_CREATION)),
+            _allow(["ec2:CreateTags"], [self._ec2("instance")], self._retagged()),
+            _allow(
+                ["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"],
+                [self._ec2("instance"), self._ec2("launch-template")],
+                self._owned("ResourceTag"),
+            ),
+        ]
+
+    def _iam_integration(self) -> list[PolicyStatement]:
+        to_ec2 = {"iam:PassedToService": ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"]}
+        return [_allow(["iam:PassRole"], [self.node_role_arn], {"StringEquals": to_ec2})]
+
+    def _interruption(self) -> list[PolicyStatement]:
+        actions = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
+        return [_allow(actions, [self.queue_arn])]
+
+    def _zonal_shift(self) -> list[PolicyStatement]:
+        this = {"arc-zonal-shift:ResourceIdentifier": self.cluster_arn}
+        return [_allow(["arc-zonal-shift:GetManagedResource"], ["*"], {"StringEquals": this})]
+
+    def _resource_discovery(self) -> list[PolicyStatement]:
+        here = {"StringEquals": {"aws:RequestedRegion": self.stack.region}}
+        profiles = self.stack.format_arn(
+            service="iam", region="", resource="instance-profile", resource_name="*"
+        )
+        images = self.stack.format_arn(
+            service="ssm", account="", resource="parameter", resource_name="aws/service/*"
+        )
+        return [
+            _allow([f"ec2:Describe{what}" for what in _DESCRIBED], ["*"], here),
+            _allow(["ssm:GetParameter"], [images]),
+            _allow(["pricing:GetProducts", "iam:ListInstanceProfiles"], ["*"]),
+            _allow(["iam:GetInstanceProfile"], [profiles]),
+        ]
+
+    def _ec2(self, kind: str, account: str = "*") -> str:
+        return self.stack.format_arn(
+            service="ec2", account=account, resource=kind, resource_name="*"
+        )
+
+    def _owned(self, tag: str) -> dict[str, Any]:
+        return {
+            "StringEquals": {f"aws:{tag}/kubernetes.io/cluster/{self.cluster_name}": "owned"},
+            "StringLike": {f"aws:{tag}/{_NODE_POOL}": "*"},
+        }
+
+    def _requested(self, **more: Any) -> dict[str, Any]:
+        conditions = self._owned("RequestTag")
+        conditions["StringEquals"] |= {"aws:RequestTag/eks:eks-cluster-name": self.cluster_name}
+        conditions["StringEquals"] |= more
+        return conditions
+
+    def _retagged(self) -> dict[str, Any]:
+        tags = ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"]
+        return self._owned("ResourceTag") | {
+            "StringEqualsIfExists": {"aws:RequestTag/eks:eks-cluster-name": self.cluster_name},
+            "ForAllValues:StringEquals": {"aws:TagKeys": tags},
+        }
+
+
+_ON_CREATION = {"ec2:CreateAction": ["RunInstances", "CreateFleet", "CreateLaunchTemplate"]}
+
+
+def _allow(
+    actions: list[str], resources: list[str], conditions: Mapping[str, Any] | None = None
+) -> PolicyStatement:
+    return PolicyStatement(actions=actions, resources=resources, conditions=conditions)

@@ -1,0 +1,55 @@
+"""The kubectl handler: CDK's own function that applies charts and manifests in the cluster.
+
+It administers the cluster, and its permissions are CDK's; those that are more than we would give
+were looked at here.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import cast
+
+from aws_cdk import Stack
+from aws_cdk.aws_eks_v2 import Cluster
+from aws_cdk.aws_iam import CfnRole
+from aws_cdk.aws_lambda import CfnFunction
+from aws_cdk.aws_s3_assets import Asset
+from constructs import IConstruct
+
+from cdk.reviewed import reviewed, reviewed_managed, reviewed_resources
+
+_PROVIDER = "KubectlProvider"
+_POLICIES = (
+    "AmazonEC2ContainerRegistryReadOnly",
+    "service-role/AWSLambdaBasicExecutionRole",
+    "service-role/AWSLambdaVPCAccessExecutionRole",
+)
+_READS = ("GetBucket", "GetObject", "List")
+
+
+def review(cluster: Cluster) -> None:
+    """Let CDK's choices stand, each by its name."""
+    provider = cluster.node.find_child(_PROVIDER)
+    handler = provider.node.find_child("Handler")
+    reviewed(handler, "L1", "CDK says which Python its handler runs on.")
+    reviewed_managed(provider, "It logs, is in the network, and pulls charts.", *_POLICIES)
+    for policy in _conditional(handler):
+        reviewed(handler, f"IAM4[Policy::{policy}]", "It pulls charts from the public registry.")
+    function = cast("CfnFunction", handler.node.default_child)
+    reviewed_resources(provider, "Whichever version of its function.", f"{function.attr_arn}:*")
+
+
+def review_chart(cluster: Cluster, chart: Asset) -> None:
+    """Let it read a chart of ours where CDK puts it."""
+    handler = cluster.node.find_child(_PROVIDER).node.find_child("Handler")
+    why = "It reads charts from the bucket of CDK's own assets."
+    reviewed_resources(handler, why, chart.bucket.arn_for_objects("*"))
+    for read in _READS:
+        reviewed(handler, f"IAM5[Action::s3:{read}*]", why)
+
+
+def _conditional(handler: IConstruct) -> Iterator[str]:
+    """Policies that are given only where AWS has them, as cdk-nag writes them."""
+    role = cast("CfnRole", handler.node.find_child("ServiceRole").node.default_child)
+    for policy in Stack.of(role).resolve(role.managed_policy_arns):
+        if "Fn::If" in policy:
+            yield json.dumps(policy, separators=(",", ":"))

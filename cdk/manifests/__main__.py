@@ -1,0 +1,41 @@
+"""Print the objects as YAML: of a configuration file, or the sample with marks where to edit it."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from cdk.manifests import objects, sample
+from cdk.manifests.text import rendered
+from models.errors import SettingsError
+from models.settings import Settings
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m cdk.manifests", description=__doc__)
+    parser.add_argument("config", nargs="?", type=Path, help="a config.yaml; without it: a sample")
+    parser.add_argument(
+        "--instance-profile",
+        default=sample.INSTANCE_PROFILE,
+        help="of the GPU nodes: what EC2 lets them do",
+    )
+    given = parser.parse_args()
+    try:
+        sys.stdout.write(printed(given.config, given.instance_profile))
+    except SettingsError as exc:
+        sys.exit(str(exc))
+
+
+def printed(config: Path | None, instance_profile: str) -> str:
+    """What stands in ``ray-cluster.yaml``, if nothing is given.
+
+    Raises:
+        SettingsError: the file is wrong, or what it asks for cannot work.
+    """
+    if config is not None:
+        return rendered(objects(Settings.read(config), instance_profile=instance_profile))
+    made = objects(sample.sample(), instance_profile=instance_profile)
+    return sample.NOTE + rendered(made, sample.EDIT)
+
+
+if __name__ == "__main__":
+    main()

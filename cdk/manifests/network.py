@@ -1,0 +1,90 @@
+"""Who may talk to whom. The VPC's own plugin enforces it, if its network policies are on."""
+
+from collections.abc import Iterator
+
+from cdk.manifests import pods
+from cdk.manifests.base import COMPONENT, INSTANCE, Manifest, labels, metadata
+from models import kube
+from models.settings import Settings
+
+_LINK_LOCAL = "169.254.0.0/16"
+_POD_IDENTITY = "169.254.170.23/32"
+"""EKS's agent on each node, which gives pods their roles."""
+_RAY = {"key": COMPONENT, "operator": "In", "values": ["head", "ingest", "runtime"]}
+
+
+def policies(settings: Settings) -> list[Manifest]:
+    """Nothing goes in or out but what is listed."""
+    own = {"matchLabels": {INSTANCE: kube.ray_service(settings)}}
+    ray = own | {"matchExpressions": [_RAY]}
+    head = {"matchLabels": labels(settings, "head")}
+    peers: list[Manifest] = [{"podSelector": ray}]
+    return [
+        _policy(settings, "nothing", own, ingress=[], egress=[]),
+        # Ray's processes talk on many ports, which they choose themselves.
+        _policy(settings, "ray", ray, ingress=[{"from": peers}], egress=[{"to": peers}]),
+        _policy(settings, "serve", head, ingress=_from_outside(settings)),
+        _policy(settings, "out", ray, egress=_out()),
+        *_state(settings, head),
+    ]
+
+
+def _policy(settings: Settings, name: str, selector: Manifest, **rules: list[Manifest]) -> Manifest:
+    spec = {
+        "podSelector": selector,
+        "policyTypes": [direction.capitalize() for direction in rules],
+        **rules,
+    }
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings, f"{kube.ray_service(settings)}-{name}"),
+        "spec": spec,
+    }
+
+
+def _from_outside(settings: Settings) -> list[Manifest]:
+    """HTTP from the load balancer; KubeRay, which deploys the application and asks how it is."""
+    vpc = {"ipBlock": {"cidr": str(settings.vpc.cidr)}}
+    operator = {
+        "namespaceSelector": {},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}},
+    }
+    return [
+        {"from": [vpc], "ports": [_tcp(pods.SERVE)]},
+        {"from": [operator], "ports": [_tcp(pods.DASHBOARD), _tcp(pods.SERVE)]},
+    ]
+
+
+def _out() -> list[Manifest]:
+    """Names, the pods' roles, and the web: AWS, links in tasks, callbacks."""
+    dns = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    return [
+        {"to": [dns], "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]},
+        {"to": [{"ipBlock": {"cidr": _POD_IDENTITY}}], "ports": [_tcp(80)]},
+        {"to": [_anywhere()], "ports": [_tcp(443), _tcp(80)]},
+    ]
+
+
+def _state(settings: Settings, head: Manifest) -> Iterator[Manifest]:
+    """Only the head keeps its state there."""
+    address = settings.ray_cluster.redis_address
+    if address is not None:
+        port = _tcp(int(address.rpartition(":")[2]))
+        yield _policy(settings, "state", head, egress=[{"to": [_anywhere()], "ports": [port]}])
+        return
+    redis = {"matchLabels": labels(settings, "redis")}
+    port = _tcp(pods.REDIS)
+    out = {"to": [{"podSelector": redis}], "ports": [port]}
+    come_in = {"from": [{"podSelector": head}], "ports": [port]}
+    yield _policy(settings, "state", head, egress=[out])
+    yield _policy(settings, "redis", redis, ingress=[come_in])
+
+
+def _anywhere() -> Manifest:
+    """Not the node's metadata: no pod is to have its credentials."""
+    return {"ipBlock": {"cidr": "0.0.0.0/0", "except": [_LINK_LOCAL]}}
+
+
+def _tcp(port: int) -> Manifest:
+    return {"protocol": "TCP", "port": port}

@@ -1,0 +1,247 @@
+"""Karpenter's half: which nodes a runtime may have, how many, and for how long.
+
+For Karpenter 1.14 and Bottlerocket, whose NVIDIA variant it takes by itself for a GPU's instances.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from cdk.manifests.base import Manifest, everywhere
+from cdk.manifests.instances import INSTANCES
+from models import kube
+from models.cloud import Nodes, Taint, Volume
+from models.images import architecture
+from models.parts import Runtime
+from models.settings import Settings
+
+GPU = "nvidia.com/gpu"
+RUNTIME = "runtime"
+"""The taint's key, and the label's, of nodes that are one runtime's."""
+POOL = "karpenter.sh/nodepool"
+CAPACITY = "karpenter.sh/capacity-type"
+_CPU_LIMIT = 32
+"""Cores; a second Ray cluster's head and ingest take a handful."""
+_CPU_VOLUME = Volume(size=50)
+_BARE_VOLUME = Volume(size=20)  # what Bottlerocket has beside its system, if nobody asks for more
+# Ten downloads of an image at once, and chunks of 16 MB: what AWS recommends for ECR.
+_SOCI = """\
+[settings.container-runtime]
+snapshotter = "soci"
+
+[settings.container-runtime-plugins.soci-snapshotter]
+pull-mode = "parallel-pull-unpack"
+
+[settings.container-runtime-plugins.soci-snapshotter.parallel-pull-unpack]
+max-concurrent-downloads-per-image = 10
+concurrent-download-chunk-size = "16mb"
+max-concurrent-unpacks-per-image = 10
+discard-unpacked-layers = true
+"""
+
+
+def node_objects(settings: Settings, *, instance_profile: str) -> list[Manifest]:
+    """The node classes and pools of all runtimes, and the pool without a GPU."""
+    classes = [
+        node_class(settings, runtime, instance_profile=instance_profile)
+        for runtime in settings.models_runtime
+    ]
+    pools = [node_pool(settings, runtime) for runtime in settings.models_runtime]
+    return [
+        *classes,
+        cpu_node_class(settings, instance_profile=instance_profile),
+        *pools,
+        cpu_node_pool(settings),
+    ]
+
+
+def pods_at_most(runtime: Runtime) -> int:
+    """Pods of each kind of capacity: as many as their GPUs allow; without one, as ``maxGpus``."""
+    return runtime.nodes.max_gpus // max(1, gpus_of_pod(runtime))
+
+
+def gpus_of_pod(runtime: Runtime) -> int:
+    """Whole ones: replicas that share a GPU share a pod."""
+    return math.ceil(runtime.gpus)
+
+
+def taints(runtime: Runtime) -> list[Manifest]:
+    """What keeps every other pod off the runtime's nodes."""
+    gpu = [Taint(key=GPU)] if runtime.gpus else []
+    own = Taint(key=RUNTIME, value=kube.label(runtime.name))
+    return [taint.model_dump(exclude_none=True) for taint in (*gpu, own, *runtime.nodes.taints)]
+
+
+def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
+    """Spot first where both are allowed: Karpenter takes the cheapest that there is."""
+    nodes = runtime.nodes
+    name = kube.pool(settings, runtime.name)
+    spec = {
+        "nodeClassRef": _reference(name),
+        "requirements": _requirements(nodes),
+        "taints": taints(runtime),
+        "expireAfter": nodes.expire_after,
+    }
+    of_nodes = {"labels": {**nodes.labels, RUNTIME: kube.label(runtime.name)}}
+    if nodes.annotations:
+        of_nodes["annotations"] = dict(nodes.annotations)
+    return {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": everywhere(settings, name),
+        "spec": {
+            "template": {"metadata": of_nodes, "spec": spec},
+            "limits": _limits(settings, runtime),
+            "disruption": _disruption(nodes),
+        },
+    }
+
+
+def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -> Manifest:
+    nodes = runtime.nodes
+    spec: Manifest = {"blockDeviceMappings": list(_volumes(nodes))}
+    soci = nodes.image_cache == "soci"
+    if user_data := [text for text in (_SOCI if soci else "", nodes.user_data) if text]:
+        spec["userData"] = "\n".join(user_data)
+    if soci:
+        # Images, logs and what pods write go to the NVMe disks: it would hide those of a snapshot.
+        spec["instanceStorePolicy"] = "RAID0"
+    tags = {"stack": settings.stack_name, RUNTIME: runtime.name, **nodes.tags}
+    return _node_class(
+        settings, kube.pool(settings, runtime.name), instance_profile, spec | {"tags": tags}
+    )
+
+
+def cpu_node_pool(settings: Settings) -> Manifest:
+    """For what the system nodes have no room for, such as the second head of an upgrade.
+
+    On demand, and gone when empty: what it runs must not be interrupted.
+    """
+    spec = {
+        "nodeClassRef": _reference(kube.cpu_pool(settings)),
+        "requirements": [
+            _one_of(CAPACITY, "on-demand"),
+            _one_of("kubernetes.io/arch", architecture(settings.cluster_components.instance_type)),
+            _one_of("karpenter.k8s.aws/instance-category", "c", "m"),
+            _one_of("karpenter.k8s.aws/instance-cpu", "2", "4", "8"),
+            {"key": "karpenter.k8s.aws/instance-generation", "operator": "Gt", "values": ["5"]},
+        ],
+        "expireAfter": "Never",  # the head would go with its node
+    }
+    return {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": everywhere(settings, kube.cpu_pool(settings)),
+        "spec": {
+            "template": {"spec": spec},
+            "limits": {"cpu": str(_CPU_LIMIT)},
+            "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "300s"},
+        },
+    }
+
+
+def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
+    spec = {
+        "blockDeviceMappings": [
+            _volume("/dev/xvda", Volume(size=10)),
+            _volume("/dev/xvdb", _CPU_VOLUME),
+        ],
+        "tags": {"stack": settings.stack_name},
+    }
+    return _node_class(settings, kube.cpu_pool(settings), instance_profile, spec)
+
+
+def _node_class(settings: Settings, name: str, instance_profile: str, more: Manifest) -> Manifest:
+    cluster = settings.stack_name
+    subnets: list[Manifest] = [{"id": each} for each in settings.vpc.private_subnets]
+    return {
+        "apiVersion": "karpenter.k8s.aws/v1",
+        "kind": "EC2NodeClass",
+        "metadata": everywhere(settings, name),
+        "spec": {
+            # Pinned: with `@latest` each release of the system would replace all nodes.
+            "amiSelectorTerms": [{"alias": f"bottlerocket@{settings.cluster.bottlerocket}"}],
+            "instanceProfile": instance_profile,
+            "subnetSelectorTerms": subnets or [{"tags": {"karpenter.sh/discovery": cluster}}],
+            "securityGroupSelectorTerms": [{"tags": {"aws:eks:cluster-name": cluster}}],
+            # A pod is a hop further than the node, so none gets the node's credentials.
+            "metadataOptions": {
+                "httpEndpoint": "enabled",
+                "httpProtocolIPv6": "disabled",
+                "httpPutResponseHopLimit": 1,
+                "httpTokens": "required",
+            },
+            **more,
+        },
+    }
+
+
+def _requirements(nodes: Nodes) -> list[Manifest]:
+    architectures = sorted({architecture(kind) for kind in nodes.instance_types})
+    own = (
+        one.model_dump(mode="json", exclude_defaults=True) | {"operator": one.operator}
+        for one in nodes.requirements
+    )
+    return [
+        _one_of("node.kubernetes.io/instance-type", *nodes.instance_types),
+        _one_of(CAPACITY, *nodes.capacity),
+        _one_of("kubernetes.io/arch", *architectures),
+        *own,
+    ]
+
+
+def _one_of(key: str, *values: str) -> Manifest:
+    return {"key": key, "operator": "In", "values": list(values)}
+
+
+def _reference(name: str) -> Manifest:
+    return {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": name}
+
+
+def _limits(settings: Settings, runtime: Runtime) -> Manifest:
+    """What bounds the bill, with room for the first replicas of a cluster that is to take over."""
+    upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
+    pods = pods_at_most(runtime) * len(runtime.nodes.capacity) + upgrade
+    if runtime.gpus:
+        return {GPU: str(pods * gpus_of_pod(runtime))}
+    return {"cpu": str(pods * max(map(_cpus, runtime.nodes.instance_types)))}
+
+
+def _cpus(instance_type: str) -> int:
+    known = INSTANCES.get(instance_type)
+    return known.cpus if known else 8
+
+
+def _disruption(nodes: Nodes) -> Manifest:
+    policy = "WhenEmptyOrUnderutilized" if nodes.consolidate else "WhenEmpty"
+    return {
+        "consolidationPolicy": policy,
+        "consolidateAfter": nodes.consolidate_after,
+        "budgets": [
+            {"nodes": "100%", "reasons": ["Empty"]},
+            {"nodes": "1", "reasons": ["Drifted", "Underutilized"]},
+        ],
+    }
+
+
+def _volumes(nodes: Nodes) -> Iterator[Manifest]:
+    yield _volume("/dev/xvda", nodes.os_volume)
+    match nodes.image_cache:
+        case "soci":
+            yield _volume("/dev/xvdb", _BARE_VOLUME)
+        case "ebs-snapshot":
+            yield _volume("/dev/xvdb", nodes.data_volume, snapshotID=nodes.snapshot)
+        case "none":
+            yield _volume("/dev/xvdb", nodes.data_volume)
+
+
+def _volume(device: str, volume: Volume, **more: Any) -> Manifest:
+    ebs = {
+        "volumeSize": f"{volume.size}Gi",
+        "volumeType": "gp3",
+        "iops": volume.iops,
+        "throughput": volume.throughput,
+        "encrypted": True,
+        "deleteOnTermination": True,
+    }
+    return {"deviceName": device, "ebs": ebs | more}

@@ -1,0 +1,185 @@
+"""The pods of the Ray cluster: the head, the workers of ingest, and those of each runtime."""
+
+from collections.abc import Mapping
+
+from cdk.manifests import checkpoints, security
+from cdk.manifests.base import Manifest, labels
+from cdk.manifests.instances import share
+from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, gpus_of_pod, taints
+from models import kube
+from models.cloud import Capacity
+from models.images import HEAD, image, image_of
+from models.parts import Runtime
+from models.settings import Settings
+
+SERVE = 8000
+GCS = 6379
+REDIS = 6379
+DASHBOARD = 8265
+_AGENT = 52365
+# A node that is interrupted is taken after two minutes. The replica gets its `drainSeconds`, Ray
+# a little longer to see that it is done, Kubernetes a little longer than Ray.
+_RAY_LONGER = 15
+_KUBERNETES_LONGER = 35
+_HEAD_SECONDS = 60
+
+
+def head(settings: Settings) -> Manifest:
+    """No work on it: it holds the cluster together, and lets HTTP in."""
+    size = settings.ray_cluster
+    ports = {"gcs-server": GCS, "dashboard": DASHBOARD, "serve": SERVE}
+    container = {
+        **_container(settings, "ray-head", image(settings, HEAD)),
+        "envFrom": [_keys(settings)],
+        "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+        "resources": _resources(size.head_cpu, size.head_memory),
+    }
+    spec = {
+        **_pod(settings, "head", container),
+        # The autoscaler beside it asks Kubernetes for pods.
+        "automountServiceAccountToken": True,
+        "affinity": {"nodeAffinity": _never_interrupted()},
+        "terminationGracePeriodSeconds": _HEAD_SECONDS,
+    }
+    return _kept(settings, "head", spec)
+
+
+def ingest(settings: Settings) -> Manifest:
+    """Where the HTTP front and ingest run: near no GPU, and never interrupted."""
+    size = settings.ray_cluster
+    drain = 2 * settings.tasks.drain_seconds  # for what is leased, then to hand it back
+    container = {
+        **_container(settings, "ray-worker", image(settings, HEAD), drain=drain),
+        "envFrom": [_keys(settings)],
+        "readinessProbe": _ready(),
+        "resources": _resources(size.ingest_cpu, size.ingest_memory),
+    }
+    spec = {
+        **_pod(settings, "ingest", container),
+        **_checkpoints(checkpoints.claim(settings), container),
+        "affinity": {"nodeAffinity": _never_interrupted()},
+        "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_LONGER,
+    }
+    return _kept(settings, "ingest", spec)
+
+
+def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifest:
+    """A place for a replica, or for as many as share a GPU, on the runtime's own nodes."""
+    pod, drain = runtime.pod, settings.tasks.drain_seconds
+    exactly = _size(runtime)
+    container = {
+        **_container(settings, "ray-worker", image_of(settings, runtime), drain, pod.env),
+        "imagePullPolicy": pod.image_pull_policy,
+        "readinessProbe": _ready(),
+        "resources": {"requests": exactly, "limits": exactly},
+    }
+    spec = {
+        **_pod(settings, "runtime", container),
+        **_checkpoints(checkpoints.claim(settings, pod.existing_claim), container),
+        "nodeSelector": {POOL: kube.pool(settings, runtime.name), CAPACITY: capacity},
+        "tolerations": [_tolerated(taint) for taint in taints(runtime)],
+        "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_LONGER,
+    }
+    own = {**pod.labels, RUNTIME: kube.label(runtime.name), **labels(settings, "runtime")}
+    annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
+    return {"metadata": {"labels": own, **annotations}, "spec": spec}
+
+
+def _kept(settings: Settings, component: str, spec: Manifest) -> Manifest:
+    """A pod whose node Karpenter leaves alone while it is there."""
+    annotations = {"karpenter.sh/do-not-disrupt": "true"}
+    of = {"labels": labels(settings, component), "annotations": annotations}
+    return {"metadata": of, "spec": spec}
+
+
+def _pod(settings: Settings, component: str, container: Manifest) -> Manifest:
+    return {
+        "serviceAccountName": kube.service_account(settings, component),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": security.pod(),
+        "containers": [container],
+    }
+
+
+def _container(
+    settings: Settings,
+    name: str,
+    image: str,
+    drain: float | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Manifest:
+    env = {"AWS_REGION": settings.aws.region, **(more or {})}
+    if drain is not None:
+        # On SIGTERM `ray start --block` drains the node by itself; a `preStop` would only kill it.
+        env["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] = str(int(drain) + _RAY_LONGER)
+    return {
+        "name": name,
+        "image": image,
+        "env": [{"name": key, "value": value} for key, value in env.items()],
+        "securityContext": security.container(),
+    }
+
+
+def _resources(cpu: int, memory: int) -> Manifest:
+    """No limit of cores: a head that waits for its share holds the whole cluster up."""
+    return {
+        "requests": {"cpu": str(cpu), "memory": f"{memory}Gi"},
+        "limits": {"memory": f"{memory}Gi"},
+    }
+
+
+def _size(runtime: Runtime) -> Manifest:
+    """As set, else a share of the node for each GPU."""
+    gpus = gpus_of_pod(runtime)
+    cpus, memory = (max(1, gpus) * each for each in share(runtime.nodes.instance_types))
+    return {
+        "cpu": str(runtime.pod.cpu or cpus),
+        "memory": f"{runtime.pod.memory or memory}Gi",
+        **({GPU: str(gpus)} if gpus else {}),
+    }
+
+
+def _ready() -> Manifest:
+    """That Ray is well.
+
+    KubeRay would ask for a Serve proxy on each worker, and there is one on the head only.
+    """
+    return {
+        "httpGet": {"path": "/api/healthz", "port": _AGENT},
+        "initialDelaySeconds": 10,
+        "periodSeconds": 5,
+        "timeoutSeconds": 2,
+        "failureThreshold": 10,
+    }
+
+
+def _keys(settings: Settings) -> Manifest:
+    """API keys; without the Secret the front refuses everybody, and SNS still works."""
+    return {"secretRef": {"name": kube.keys_secret(settings), "optional": True}}
+
+
+def _never_interrupted() -> Manifest:
+    """On system nodes, or on any that is not Spot: none of those has the label."""
+    not_spot = {"key": CAPACITY, "operator": "NotIn", "values": ["spot"]}
+    return {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": [not_spot]}]
+        }
+    }
+
+
+def _checkpoints(claim: str | None, container: Manifest) -> Manifest:
+    """The weights, mounted; nothing where there is no claim of them."""
+    if claim is None:
+        return {}
+    name = checkpoints.VOLUME
+    container["volumeMounts"] = [{"name": name, "mountPath": checkpoints.FOLDER, "readOnly": True}]
+    return {
+        "volumes": [{"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}]
+    }
+
+
+def _tolerated(taint: Manifest) -> Manifest:
+    value = {"operator": "Equal", "value": taint["value"]} if "value" in taint else {}
+    return {"key": taint["key"], "effect": taint["effect"], **(value or {"operator": "Exists"})}

@@ -1,0 +1,134 @@
+"""The RayService: the Ray cluster, and what Serve runs in it. For KubeRay 1.7 and Ray 2.60."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from cdk.manifests import pods, security
+from cdk.manifests.base import Manifest, labels, metadata
+from cdk.manifests.nodes import pods_at_most
+from cdk.manifests.serve_config import INGEST, PLACES, place, serve_config
+from models import kube
+from models.cloud import Capacity
+from models.parts import Runtime
+from models.settings import Settings
+
+RAY = version("ray")
+"""That of the images: `constraints.txt` pins both."""
+_FIRST = {"spot": 10, "on-demand": 0}
+"""Ray tries the group with the higher priority first."""
+_INGEST_IDLE_SECONDS = 300
+
+
+def ray_service(settings: Settings) -> Manifest:
+    cluster = settings.ray_cluster
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayService",
+        "metadata": metadata(
+            settings,
+            kube.ray_service(settings),
+            # After it KubeRay gives up for good: only a deleted RayService starts again.
+            annotations={"ray.io/initializing-timeout": f"{cluster.ready_minutes}m"},
+        ),
+        "spec": {
+            "upgradeStrategy": {"type": cluster.upgrade},
+            "serveService": _serve_service(settings),
+            "serveConfigV2": serve_config(settings),
+            "rayClusterConfig": ray_cluster(settings),
+        },
+    }
+
+
+def ray_cluster(settings: Settings) -> Manifest:
+    return {
+        "rayVersion": RAY,
+        "authOptions": {"mode": "token"},  # KubeRay makes it, and a Secret of it
+        "gcsFaultToleranceOptions": _state(settings),
+        "enableInTreeAutoscaling": True,
+        "autoscalerOptions": {
+            "version": "v2",
+            "upscalingMode": "Default",
+            "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
+            "securityContext": security.container(),
+            "resources": {
+                "requests": {"cpu": "200m", "memory": "512Mi"},
+                "limits": {"memory": "512Mi"},
+            },
+        },
+        "headGroupSpec": {
+            "rayStartParams": {"num-cpus": "0"},
+            "template": pods.head(settings),
+        },
+        "workerGroupSpecs": [_ingest(settings), *_runtimes(settings)],
+    }
+
+
+def head_budget(settings: Settings) -> Manifest:
+    """At least one head, so that draining its node waits.
+
+    Only a count of those that stay works for pods that KubeRay made: Kubernetes cannot ask it
+    how many there should be.
+    """
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(settings, f"{kube.ray_service(settings)}-head"),
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": labels(settings, "head")}},
+    }
+
+
+def _state(settings: Settings) -> Manifest:
+    """Where the head's state outlives it: without, each GPU worker would start anew with it."""
+    secret = {"name": kube.redis_secret(settings), "key": kube.REDIS_PASSWORD}
+    own = f"{kube.redis(settings)}:{pods.REDIS}"
+    return {
+        "redisAddress": settings.ray_cluster.redis_address or own,
+        "redisPassword": {"valueFrom": {"secretKeyRef": secret}},
+    }
+
+
+def _serve_service(settings: Settings) -> Manifest:
+    """Only pods with a port of that name are behind it: the head, which has the one proxy.
+
+    KubeRay would count each worker that is ready as a proxy.
+    """
+    port = {"name": "serve", "port": pods.SERVE, "targetPort": "serve"}
+    return {
+        "metadata": {"labels": labels(settings)},
+        "spec": {"ports": [port]},
+    }
+
+
+def _ingest(settings: Settings) -> Manifest:
+    workers = settings.ray_cluster.ingest_workers
+    return {
+        "groupName": "ingest",
+        "replicas": workers,
+        "minReplicas": workers,
+        "maxReplicas": workers + 1,  # one more while another goes away
+        "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
+        "rayStartParams": {},
+        "resources": {INGEST: str(PLACES)},
+        "template": pods.ingest(settings),
+    }
+
+
+def _runtimes(settings: Settings) -> Iterator[Manifest]:
+    for runtime in settings.models_runtime:
+        for capacity in runtime.nodes.capacity:
+            yield _runtime(settings, runtime, capacity)
+
+
+def _runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifest:
+    offered = {name: str(max(1, round(amount))) for name, amount in runtime.resources.items()}
+    return {
+        "groupName": kube.group(runtime.name, capacity),
+        "replicas": 0,
+        "minReplicas": 0,
+        "maxReplicas": pods_at_most(runtime),
+        "priority": _FIRST[capacity],
+        "idleTimeoutSeconds": runtime.nodes.idle_seconds,
+        "rayStartParams": {},
+        "resources": offered | {place(runtime.name): str(PLACES)},
+        "template": pods.runtime(settings, runtime, capacity),
+    }

@@ -1,0 +1,182 @@
+"""What KubeRay 1.7 refuses, and some that it takes and reads as something else."""
+
+import re
+from collections.abc import Iterator
+
+from cdk.manifests.rules.rule import Group, Objects, Rule
+
+_NAME = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+_LONGEST = 47
+_DURATION = re.compile(r"^(\d+(\.\d+)?(h|m|s|ms))+$|^\d+$")
+_LABEL_KEY = re.compile(r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$")
+_UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")
+_OF_REDIS = ("REDIS_PASSWORD", "RAY_REDIS_ADDRESS", "REDIS_USERNAME")
+_V2 = "RAY_enable_autoscaler_v2"
+_COUNTED = ("num-cpus", "num-gpus", "memory", "resources")
+
+
+def _service_name(objects: Objects) -> Iterator[str]:
+    name = objects.service["metadata"]["name"]
+    if len(name) > _LONGEST or not _NAME.match(name):
+        yield f"{name}: at most {_LONGEST} of a-z, 0-9 and -, a letter first"
+
+
+def _timeout(objects: Objects) -> Iterator[str]:
+    key = "ray.io/initializing-timeout"
+    text = objects.service["metadata"].get("annotations", {}).get(key)
+    if text is not None and (not _DURATION.match(text) or not re.search("[1-9]", text)):
+        yield f"{key}: {text!r} is no duration such as 30m"
+
+
+def _upgrade(objects: Objects) -> Iterator[str]:
+    strategy = objects.service["spec"].get("upgradeStrategy", {})
+    kind = strategy.get("type", "NewCluster")
+    if kind not in _UPGRADES:
+        yield f"upgradeStrategy.type {kind!r}: one of {', '.join(_UPGRADES)}"
+    if kind == _UPGRADES[2]:
+        yield from _incremental(strategy.get("clusterUpgradeOptions") or {})
+
+
+def _incremental(options: dict[str, int]) -> Iterator[str]:
+    step, most = options.get("stepSizePercent", -1), options.get("maxSurgePercent", 100)
+    if not 0 <= step <= most <= 100:  # noqa: PLR2004 - per cent
+        yield "clusterUpgradeOptions: stepSizePercent must be at most maxSurgePercent"
+    if options.get("intervalSeconds", 0) <= 0 or not options.get("gatewayClassName"):
+        yield "clusterUpgradeOptions: intervalSeconds and gatewayClassName are needed"
+
+
+def _replicas(objects: Objects) -> Iterator[str]:
+    for group in objects.workers:
+        spec = group.spec
+        least, most = spec.get("minReplicas", 0), spec.get("maxReplicas", 0)
+        if not 0 <= least <= spec.get("replicas", least) <= most:
+            yield f"{group.name}: minReplicas {least}, maxReplicas {most} are not in order"
+
+
+def _group_names(objects: Objects) -> Iterator[str]:
+    names = [group.name for group in objects.workers]
+    yield from (f"{name} twice" for name in sorted({n for n in names if names.count(n) > 1}))
+
+
+def _counted_once(objects: Objects) -> Iterator[str]:
+    for group in objects.groups:
+        if group.spec.get("resources") and any(key in group.params for key in _COUNTED):
+            yield f"{group.name}: resources and rayStartParams both say what Ray counts on"
+
+
+def _labels(objects: Objects) -> Iterator[str]:
+    for group in objects.groups:
+        if "labels" in group.params:
+            yield f"{group.name}: labels stand beside rayStartParams, not in them"
+        for key in group.spec.get("labels", {}):
+            if not _LABEL_KEY.match(key):
+                yield f"{group.name}: {key!r} is no label"
+
+
+def _redis(objects: Objects) -> Iterator[str]:
+    cluster, head = objects.cluster, objects.head
+    annotations = objects.service["metadata"].get("annotations", {})
+    options = cluster.get("gcsFaultToleranceOptions")
+    if options is None:
+        yield "no gcsFaultToleranceOptions: all workers start anew with the head"
+        return
+    for name in _OF_REDIS:
+        if name in head.environment:
+            yield f"{name}: in gcsFaultToleranceOptions, not in the head's environment"
+    for key in ("redis-password", "redis-username"):
+        if key in head.params:
+            yield f"{key}: in gcsFaultToleranceOptions, not in rayStartParams"
+    for key in ("ray.io/ft-enabled", "ray.io/external-storage-namespace"):
+        if key in annotations:
+            yield f"{key}: not beside gcsFaultToleranceOptions"
+
+
+def _restart(objects: Objects) -> Iterator[str]:
+    for group in objects.groups:
+        if group.pod.get("restartPolicy", "Never") != "Never":
+            yield f"{group.name}: restartPolicy must be Never, or not set, with autoscaler v2"
+
+
+def _autoscaler(objects: Objects) -> Iterator[str]:
+    cluster = objects.cluster
+    if not cluster.get("enableInTreeAutoscaling"):
+        yield "enableInTreeAutoscaling is off: nothing would start a GPU"
+    if cluster.get("autoscalerOptions", {}).get("version") != "v2":
+        yield "autoscalerOptions.version: only v2 knows priority, and idle time by group"
+    if _V2 in objects.head.environment:
+        yield f"{_V2}: autoscalerOptions.version says it already"
+
+
+def _times(objects: Objects) -> Iterator[str]:
+    delay = objects.service["spec"].get("rayClusterDeletionDelaySeconds", 0)
+    if delay < 0:
+        yield f"rayClusterDeletionDelaySeconds: {delay} is negative"
+    for group in objects.workers:
+        if group.spec.get("idleTimeoutSeconds", 0) < 0:
+            yield f"{group.name}: idleTimeoutSeconds is negative"
+
+
+def _version(objects: Objects) -> Iterator[str]:
+    text = objects.cluster.get("rayVersion", "")
+    numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+    if numbers < (2, 56):
+        yield f"rayVersion {text!r}: priority needs 2.56, and a token 2.52"
+
+
+def _token(objects: Objects) -> Iterator[str]:
+    options = objects.cluster.get("authOptions", {})
+    if options.get("mode") != "token":
+        yield "authOptions.mode: without a token any pod that gets in may run code"
+    if options.get("enableK8sTokenAuth"):
+        yield "authOptions.enableK8sTokenAuth: not for a RayService"
+
+
+def _head_service(objects: Objects) -> Iterator[str]:
+    service = objects.cluster["headGroupSpec"].get("headService", {})
+    if service.get("metadata", {}).get("name"):
+        yield "headService.metadata.name: KubeRay names it"
+
+
+def _gpu_names(objects: Objects) -> Iterator[str]:
+    for group in objects.groups:
+        for name in group.spec.get("resources", {}):
+            if name.lower().endswith("gpu") and name != "GPU":
+                yield f"{group.name}: KubeRay would read {name!r} as GPUs"
+
+
+def _proxies(objects: Objects) -> Iterator[str]:
+    """Behind KubeRay's Service is every worker that is ready, whether it has a proxy or not."""
+    if not _has_port(objects.head):
+        yield "head: no port named serve, and so no Service"
+    ports = objects.service["spec"].get("serveService", {}).get("spec", {}).get("ports", [])
+    if [port.get("targetPort") for port in ports] != ["serve"]:
+        yield "serveService: its port must lead to the one named serve, which the head alone has"
+    yield from (f"{g.name}: a port named serve" for g in objects.workers if _has_port(g))
+    for group in objects.workers:
+        path = group.ray.get("readinessProbe", {}).get("httpGet", {}).get("path")
+        if path != "/api/healthz":
+            yield f"{group.name}: KubeRay's own readinessProbe asks for a proxy, and never gets one"
+
+
+def _has_port(group: Group) -> bool:
+    return any(port.get("name") == "serve" for port in group.ray.get("ports", ()))
+
+
+RULES = (
+    Rule("ray-service-name", _service_name),
+    Rule("initializing-timeout", _timeout),
+    Rule("upgrade-strategy", _upgrade),
+    Rule("replicas-in-order", _replicas),
+    Rule("group-names-unique", _group_names),
+    Rule("resources-said-once", _counted_once),
+    Rule("group-labels", _labels),
+    Rule("redis-by-options", _redis),
+    Rule("restart-policy-never", _restart),
+    Rule("autoscaler-v2", _autoscaler),
+    Rule("times-not-negative", _times),
+    Rule("ray-version", _version),
+    Rule("token", _token),
+    Rule("head-service-unnamed", _head_service),
+    Rule("resource-not-a-gpu", _gpu_names),
+    Rule("one-proxy", _proxies),
+)

@@ -1,0 +1,197 @@
+"""That each worker group has nodes: the right pool, its taints, its limits, its sizes."""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from cdk.manifests.base import Manifest
+from cdk.manifests.instances import INSTANCES, Instance
+from cdk.manifests.nodes import CAPACITY, GPU, POOL
+from cdk.manifests.rules.rule import Group, Objects, Rule, quantity
+
+_GIB = 2**30
+
+
+def _pools(objects: Objects) -> Iterator[tuple[Group, Manifest]]:
+    """Worker groups that ask for a pool which there is, with that pool's spec."""
+    pools = objects.named("NodePool")
+    for group in objects.workers:
+        name = group.pod.get("nodeSelector", {}).get(POOL)
+        if name in pools:
+            yield group, pools[name]["spec"]
+
+
+def _pool_there(objects: Objects) -> Iterator[str]:
+    pools = objects.named("NodePool")
+    for group in objects.workers:
+        name = group.pod.get("nodeSelector", {}).get(POOL)
+        if name is None and group.asked(GPU):
+            yield f"{group.name}: its pods ask for GPUs and for no pool"
+        if name is not None and name not in pools:
+            yield f"{group.name}: there is no NodePool {name!r}"
+
+
+def _class_there(objects: Objects) -> Iterator[str]:
+    classes = objects.named("EC2NodeClass")
+    for name, pool in objects.named("NodePool").items():
+        wanted = pool["spec"]["template"]["spec"]["nodeClassRef"]["name"]
+        if wanted not in classes:
+            yield f"{name}: there is no EC2NodeClass {wanted!r}"
+
+
+def _selected(objects: Objects) -> Iterator[str]:
+    for group, pool in _pools(objects):
+        for key, value in group.pod["nodeSelector"].items():
+            if key != POOL and value not in _values(pool, key):
+                yield f"{group.name}: no node of its pool has {key}={value}"
+
+
+def _tolerated(objects: Objects) -> Iterator[str]:
+    for group, pool in _pools(objects):
+        tolerations = group.pod.get("tolerations", [])
+        for taint in pool["template"]["spec"].get("taints", []):
+            if not any(_matches(one, taint) for one in tolerations):
+                yield f"{group.name}: does not tolerate {taint['key']} of its pool's nodes"
+
+
+def _kept_apart(objects: Objects) -> Iterator[str]:
+    """Else a pod without a GPU keeps one's node."""
+    for name, pool in objects.named("NodePool").items():
+        spec = pool["spec"]
+        if GPU in spec.get("limits", {}) and not spec["template"]["spec"].get("taints"):
+            yield f"{name}: GPU nodes without a taint take any pod"
+
+
+def _limited(objects: Objects) -> Iterator[str]:
+    """What Ray may ask for and Karpenter would refuse stays pending, and the next try as well."""
+    most: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for group, _ in _pools(objects):
+        name = group.pod["nodeSelector"][POOL]
+        most[name] += group.asked(GPU) * group.spec["maxReplicas"]
+    for name, pool in objects.named("NodePool").items():
+        limits = pool["spec"].get("limits", {})
+        if not limits:
+            yield f"{name}: no limits, so nothing bounds the bill"
+        if GPU in limits and most[name] > quantity(limits[GPU]):
+            yield f"{name}: its groups may ask for {most[name]} GPUs of {limits[GPU]}"
+
+
+def _fits(objects: Objects) -> Iterator[str]:
+    for group, pool in _pools(objects):
+        known = _known(_values(pool, "node.kubernetes.io/instance-type"))
+        if known and not any(_holds(instance, group) for instance in known.values()):
+            yield (
+                f"{group.name}: a pod of {group.asked('cpu')} cores,"
+                f" {group.asked('memory') / _GIB:.0f} GiB and {group.asked(GPU)} GPUs fits on none"
+                f" of {', '.join(known)} (pod.cpu, pod.memory, nodes.instanceTypes)"
+            )
+
+
+def _startable(objects: Objects) -> Iterator[str]:
+    for group, _ in _pools(objects):
+        if group.spec["maxReplicas"] < 1:
+            yield f"{group.name}: maxGpus is less than the GPUs of one replica"
+
+
+def _cached_once(objects: Objects) -> Iterator[str]:
+    for name, found in objects.named("EC2NodeClass").items():
+        volumes = found["spec"].get("blockDeviceMappings", [])
+        if "instanceStorePolicy" in found["spec"] and any(
+            "snapshotID" in v["ebs"] for v in volumes
+        ):
+            yield f"{name}: RAID0 would hide the images of the snapshot"
+
+
+def _disks(objects: Objects) -> Iterator[str]:
+    for name, pool in objects.named("NodePool").items():
+        found = objects.named("EC2NodeClass").get(name)
+        if found is None or "instanceStorePolicy" not in found["spec"]:
+            continue
+        for kind, one in _known(_values(pool["spec"], "node.kubernetes.io/instance-type")).items():
+            if not one.nvme:
+                yield f"{name}: {kind} has no NVMe disk for its images (nodes.imageCache: none)"
+
+
+def _user_data(objects: Objects) -> Iterator[str]:
+    for name, found in objects.named("EC2NodeClass").items():
+        try:
+            tomllib.loads(found["spec"].get("userData", ""))
+        except tomllib.TOMLDecodeError as exc:
+            yield f"{name}: {exc} (nodes.userData, behind our own)"
+
+
+def _pinned(objects: Objects) -> Iterator[str]:
+    for name, found in objects.named("EC2NodeClass").items():
+        for term in found["spec"]["amiSelectorTerms"]:
+            if term.get("alias", "").endswith("@latest"):
+                yield f"{name}: with @latest each release replaces all nodes"
+
+
+def _metadata(objects: Objects) -> Iterator[str]:
+    for name, found in objects.named("EC2NodeClass").items():
+        options = found["spec"].get("metadataOptions", {})
+        if options.get("httpTokens") != "required" or options.get("httpPutResponseHopLimit") != 1:
+            yield f"{name}: a pod could take the node's credentials (IMDSv2, one hop)"
+
+
+def _spot_first(objects: Objects) -> Iterator[str]:
+    by_pool: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for group, _ in _pools(objects):
+        selector = group.pod["nodeSelector"]
+        by_pool[selector[POOL]][selector.get(CAPACITY, "")] = group.spec.get("priority", 0)
+    for name, priority in by_pool.items():
+        if priority.get("spot", 1) <= priority.get("on-demand", 0):
+            yield f"{name}: on demand would be taken before Spot"
+
+
+def _values(pool: Manifest, key: str) -> list[str]:
+    """What nodes of a pool have under a label."""
+    template = pool["template"]
+    labels = template.get("metadata", {}).get("labels", {})
+    found = [labels[key]] if key in labels else []
+    for one in template["spec"]["requirements"]:
+        if one["key"] == key and one["operator"] == "In":
+            found += one["values"]
+    return found
+
+
+def _matches(toleration: Manifest, taint: Manifest) -> bool:
+    same_value = toleration.get("operator") == "Exists" or toleration.get("value") == taint.get(
+        "value"
+    )
+    return (
+        toleration.get("key") == taint["key"]
+        and toleration.get("effect", taint["effect"]) == taint["effect"]
+        and same_value
+    )
+
+
+def _known(kinds: Iterable[str]) -> dict[str, Instance]:
+    return {kind: INSTANCES[kind] for kind in kinds if kind in INSTANCES}
+
+
+def _holds(instance: Instance, group: Group) -> bool:
+    return (
+        group.asked("cpu") <= Decimal(instance.free_cpus)
+        and group.asked("memory") <= Decimal(instance.free_memory * _GIB)
+        and group.asked(GPU) <= instance.gpus
+    )
+
+
+RULES = (
+    Rule("pool-exists", _pool_there),
+    Rule("node-class-exists", _class_there),
+    Rule("pool-has-what-is-selected", _selected),
+    Rule("taints-tolerated", _tolerated),
+    Rule("gpu-nodes-tainted", _kept_apart),
+    Rule("groups-within-limits", _limited),
+    Rule("pod-fits-instance", _fits),
+    Rule("group-can-start", _startable),
+    Rule("images-cached-in-one-way", _cached_once),
+    Rule("nvme-for-images", _disks),
+    Rule("user-data-is-toml", _user_data),
+    Rule("system-pinned", _pinned),
+    Rule("metadata-guarded", _metadata),
+    Rule("spot-first", _spot_first),
+)

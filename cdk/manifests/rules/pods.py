@@ -1,0 +1,208 @@
+"""That the pods end in time, run what they are asked for, and may do no more than they must."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from cdk.manifests import checkpoints
+from cdk.manifests.base import Manifest
+from cdk.manifests.nodes import CAPACITY, GPU
+from cdk.manifests.rules.rule import Group, Objects, Rule
+from cdk.manifests.serve_config import INGEST, credentials, is_credential, place
+from models.errors import SettingsError
+from models.parts import Tasks
+from models.settings import Settings
+
+_DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
+_NOTICE = 120
+"""Seconds from Spot's warning to the end."""
+_CPUS_OF_FRONT = Decimal("0.1")
+"""Of each replica of the front, and of ingest (`serve_app.app`)."""
+
+
+def _in_time(objects: Objects) -> Iterator[str]:
+    """A replica drains, then Ray goes, then Kubernetes kills; and all of it before EC2 does."""
+    served = objects.arguments.get("tasks", {}).get("drainSeconds", Tasks().drain_seconds)
+    for group in objects.workers:
+        ray = Decimal(group.environment.get(_DRAIN) or 30)
+        pod = group.pod.get("terminationGracePeriodSeconds", 30)
+        longest = served if _of_runtime(group) else 2 * served + 5
+        if not longest < ray < pod:
+            yield f"{group.name}: replicas drain {longest:g} s, Ray {ray} s, the pod {pod} s"
+        if _capacity(group) == "spot" and pod > _NOTICE:
+            yield f"{group.name}: {pod} s are more than Spot's notice of {_NOTICE} s"
+
+
+def _no_hook(objects: Objects) -> Iterator[str]:
+    for group in objects.groups:
+        if group.ray.get("lifecycle", {}).get("preStop"):
+            yield f"{group.name}: a preStop ends Ray before it has drained"
+
+
+def _replica_fits(objects: Objects) -> Iterator[str]:
+    for runtime in objects.arguments["modelsRuntime"]:
+        for group in _of(objects, runtime["name"]):
+            for what, key, default in (("cpu", "cpus", 1), (GPU, "gpus", 1)):
+                wanted = runtime.get(key, default)
+                if wanted > group.offered(what):
+                    yield (
+                        f"{group.name}: a replica wants {key}: {wanted:g}, and the pod has"
+                        f" {group.offered(what)} {what}"
+                    )
+
+
+def _replicas_fit(objects: Objects) -> Iterator[str]:
+    for runtime in objects.arguments["modelsRuntime"]:
+        groups = _of(objects, runtime["name"])
+        each = Decimal(str(runtime.get("gpus", 1))) or Decimal(1)
+        pods = [(max(g.asked(GPU), Decimal(1)), g.spec["maxReplicas"]) for g in groups]
+        most = sum(int(gpus / each) * many for gpus, many in pods)
+        wanted = runtime.get("replicas", 1)
+        if wanted > most:
+            yield f"{runtime['name']}: replicas: {wanted}, and nodes.maxGpus allow {most}"
+
+
+def _front_fits(objects: Objects) -> Iterator[str]:
+    """A replica that no worker of ingest has room for waits for ever: no other may take it."""
+    wanted = _CPUS_OF_FRONT * (objects.arguments["ingress"].get("replicas", 1) + 1)
+    for group in objects.workers:
+        there = group.offered("cpu") * group.spec["minReplicas"]
+        if INGEST in group.spec.get("resources", {}) and wanted > there:
+            yield f"{group.name}: {there} cores for ingress.replicas, which want {wanted}"
+
+
+def _understood(objects: Objects) -> Iterator[str]:
+    """The application reads them as settings again; what it refuses there nobody would see."""
+    try:
+        Settings.read(args=objects.arguments)
+    except SettingsError as exc:
+        yield str(exc)
+
+
+def _own_place(objects: Objects) -> Iterator[str]:
+    """Each runtime on its own pods, for they have its image; ingest on no GPU."""
+    args = objects.arguments
+    wanted = {r["name"]: r.get("resources", {}) for r in args["modelsRuntime"]}
+    for name, resources in wanted.items():
+        if place(name) not in resources:
+            yield f"{name}: a replica could start on any pod"
+        if not _of(objects, name):
+            yield f"{name}: no group offers {place(name)}"
+    if INGEST not in args.get("ingress", {}).get("resources", {}):
+        yield "ingress: it could start on a GPU node, and keep it up"
+    for group in objects.workers:
+        if INGEST in group.spec.get("resources", {}) and group.asked(GPU):
+            yield f"{group.name}: ingest would run beside a GPU"
+    if objects.head.params.get("num-cpus") != "0":
+        yield "head: num-cpus must be 0, else work runs on it"
+
+
+def _no_credential(objects: Objects) -> Iterator[str]:
+    for one in objects.of("Secret"):
+        yield f"Secret {one['metadata']['name']}: its values are no manifest's business"
+    for name, container in _containers(objects):
+        for variable in container.get("env", ()):
+            if "value" in variable and is_credential(variable["name"]):
+                yield f"{name}: {variable['name']} stands in its environment"
+    yield from (f"serveConfigV2: {path}" for path in credentials(objects.arguments))
+
+
+def _restricted(objects: Objects) -> Iterator[str]:
+    for name, pod in _pods(objects):
+        if not pod.get("securityContext", {}).get("runAsNonRoot"):
+            yield f"{name}: could run as root"
+    for name, container in _containers(objects):
+        context = container.get("securityContext", {})
+        if context.get("allowPrivilegeEscalation") is not False:
+            yield f"{name}: {container['name']} may gain privileges"
+        if context.get("capabilities", {}).get("drop") != ["ALL"]:
+            yield f"{name}: {container['name']} keeps capabilities"
+
+
+def _references(objects: Objects) -> Iterator[str]:
+    accounts, claims = objects.named("ServiceAccount"), objects.named("PersistentVolumeClaim")
+    for group in objects.groups:
+        account = group.pod.get("serviceAccountName")
+        if account not in accounts:
+            yield f"{group.name}: there is no ServiceAccount {account!r}"
+    volumes = objects.named("PersistentVolume")
+    for name, claim in claims.items():
+        volume = volumes.get(claim["spec"]["volumeName"])
+        if volume is None or volume["spec"]["claimRef"]["name"] != name:
+            yield f"{name}: its volume is not kept for it"
+
+
+def _read_only(objects: Objects) -> Iterator[str]:
+    for name, volume in objects.named("PersistentVolume").items():
+        if "read-only" not in volume["spec"].get("mountOptions", []):
+            yield f"{name}: a runtime could write to the model bucket"
+    for group in objects.workers:
+        for mount in group.ray.get("volumeMounts", []):
+            if not mount.get("readOnly"):
+                yield f"{group.name}: {mount['name']} is mounted for writing"
+
+
+def _weights(objects: Objects) -> Iterator[str]:
+    for group in objects.workers:
+        mounted = [one["mountPath"] for one in group.ray.get("volumeMounts", ())]
+        if _of_runtime(group) and checkpoints.FOLDER not in mounted:
+            yield f"{group.name}: no weights (modelBucketArn, or pod.existingClaim)"
+
+
+def _budget(objects: Objects) -> Iterator[str]:
+    for name, budget in objects.named("PodDisruptionBudget").items():
+        if not isinstance(budget["spec"].get("minAvailable"), int):
+            yield f"{name}: only a minAvailable in pods counts pods that KubeRay made"
+        wanted = budget["spec"]["selector"]["matchLabels"]
+        labels = objects.head.spec["template"]["metadata"]["labels"]
+        if not wanted.items() <= labels.items():
+            yield f"{name}: selects no head"
+
+
+def _pinned(objects: Objects) -> Iterator[str]:
+    for group in objects.groups:
+        image = group.ray["image"]
+        if ":" not in image.rpartition("/")[2] or image.endswith(":latest"):
+            yield f"{group.name}: {image} has no version: replicas would differ"
+
+
+def _of(objects: Objects, runtime: str) -> list[Group]:
+    """The worker groups that a runtime's replicas can run on."""
+    return [g for g in objects.workers if place(runtime) in g.spec.get("resources", {})]
+
+
+def _pods(objects: Objects) -> Iterator[tuple[str, Manifest]]:
+    yield from ((group.name, group.pod) for group in objects.groups)
+    for one in objects.of("StatefulSet"):
+        yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def _containers(objects: Objects) -> Iterator[tuple[str, Manifest]]:
+    for name, pod in _pods(objects):
+        yield from ((name, container) for container in pod["containers"])
+
+
+def _of_runtime(group: Group) -> bool:
+    return INGEST not in group.spec.get("resources", {})
+
+
+def _capacity(group: Group) -> str | None:
+    selector: Mapping[str, str] = group.pod.get("nodeSelector", {})
+    return selector.get(CAPACITY)
+
+
+RULES = (
+    Rule("drains-in-time", _in_time),
+    Rule("no-pre-stop", _no_hook),
+    Rule("replica-fits-pod", _replica_fits),
+    Rule("replicas-within-gpus", _replicas_fit),
+    Rule("front-fits-workers", _front_fits),
+    Rule("settings-come-back", _understood),
+    Rule("own-place", _own_place),
+    Rule("no-credential", _no_credential),
+    Rule("restricted", _restricted),
+    Rule("references", _references),
+    Rule("checkpoints-read-only", _read_only),
+    Rule("weights-mounted", _weights),
+    Rule("budget-counts", _budget),
+    Rule("images-pinned", _pinned),
+)

@@ -1,0 +1,134 @@
+"""What Ray Serve runs in the cluster: the same settings, as a Serve config without a secret."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from cdk.manifests import checkpoints
+from cdk.manifests.pods import SERVE
+from models.errors import SettingsError
+from models.settings import Settings
+
+INGEST = "ingest-place"
+"""Ray's own resource that only the workers of ingest have."""
+PLACES = 1000
+"""Of such a resource on each pod: cores and GPUs say how many replicas fit, not this."""
+_IDLE_SECONDS = 4_060
+"""Longer than any load balancer keeps its side (4,000): else it meets connections just closed."""
+_PRINTED = "/proc/1/fd/1"
+"""What the container prints, which the cluster's log has."""
+# Only infrastructure reads these; a change of them must not start the replicas anew. What a check
+# of the settings needs of them is kept: the application checks its settings as well.
+_NOT_SERVED = (
+    "vpc", "cluster", "rayCluster", "images", "storage", "edge", "front", "clusterComponents",
+)  # fmt: skip
+_NOT_OF_RUNTIME = ("namespace", "chartRepository", "chartVersion", "extraValues", "pod")
+_KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}
+_SERVERS: Mapping[str, Mapping[str, Any]] = {
+    "sdwebui": {
+        "command": ["python", "webui.py", "--api"],
+        "folder": "/stable-diffusion-webui",
+    },
+    "comfyui": {
+        "command": [
+            "/opt/venv/bin/python",
+            "main.py",
+            "--user-directory=/var/lib/atelier/comfyui",
+            "--database-url=sqlite:///:memory:",
+        ],
+        "folder": "/comfyui",
+    },
+}
+"""Where the images that `docker/README.md` names have their servers, if nothing else is said."""
+_CREDENTIAL = ("auth", "credential", "key", "password", "secret", "token")
+
+
+def place(runtime: str) -> str:
+    """Ray's own resource that only a runtime's pods have.
+
+    KubeRay takes one whose name ends in ``gpu`` for the GPUs themselves; this never does.
+    """
+    return f"{runtime}-place-of-runtime"
+
+
+def serve_config(settings: Settings) -> str:
+    """As `spec.serveConfigV2` takes it.
+
+    Raises:
+        SettingsError: a credential would stand in it.
+    """
+    config = {
+        "proxy_location": "HeadOnly",
+        "http_options": {
+            "host": "0.0.0.0",  # noqa: S104 - a pod's; the network policy says who comes in
+            "port": SERVE,
+            "keep_alive_timeout_s": _IDLE_SECONDS,
+        },
+        "applications": [
+            {
+                "name": "atelier",
+                "route_prefix": "/",
+                "import_path": "serve_app.app:build",
+                "args": arguments(settings),
+            }
+        ],
+    }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def arguments(settings: Settings) -> dict[str, Any]:
+    """The settings that the application reads, each replica kept to its own pods.
+
+    Raises:
+        SettingsError: a credential would stand in them.
+    """
+    args = _without(_NOT_SERVED, settings.without_secrets())
+    ingress = args.setdefault("ingress", {})
+    ingress["resources"] = ingress.get("resources", {}) | {INGEST: 1}
+    args["modelsRuntime"] = [_runtime(one) for one in args["modelsRuntime"]]
+    args["aws"] = settings.aws.model_dump(by_alias=True)
+    args["checkpoints"] = checkpoints.FOLDER
+    args.setdefault("logFile", _PRINTED)
+    found = list(credentials(args))
+    if found:
+        raise SettingsError(
+            f"{found[0]}: a credential would stand in a manifest; give it to the image, or mount it"
+        )
+    return args
+
+
+def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Kept to its own pods, with its server where its image has it."""
+    args = _without(_NOT_OF_RUNTIME, given)
+    args["resources"] = args.get("resources", {}) | {place(args["name"]): 1}
+    if server := _SERVERS.get(args["type"]):
+        args["options"] = {"backend": dict(server)} | args.get("options", {})
+    return args
+
+
+def _without(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without these groups of settings, and of others no more than is kept."""
+    left = {key: value for key, value in given.items() if key not in names}
+    for group, name in _KEPT.items():
+        of_group = left.pop(group, {})
+        if name in of_group:
+            left[group] = {name: of_group[name]}
+    return left
+
+
+def credentials(given: Any, path: str = "") -> Iterator[str]:
+    """Paths of what is named like a credential: ``HF_TOKEN``, ``password``."""
+    match given:
+        case Mapping():
+            for key, value in given.items():
+                if isinstance(value, str) and is_credential(str(key)):
+                    yield f"{path}.{key}".lstrip(".")
+                yield from credentials(value, f"{path}.{key}")
+        case list():
+            for number, value in enumerate(given):
+                yield from credentials(value, f"{path}[{number}]")
+
+
+def is_credential(name: str) -> bool:
+    return name.lower().replace("-", "_").rsplit("_", maxsplit=1)[-1] in _CREDENTIAL

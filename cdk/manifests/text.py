@@ -1,0 +1,34 @@
+"""The objects as text: YAML that a person reads, and edits where it says so."""
+
+from collections.abc import Iterable, Mapping
+
+import yaml
+
+from cdk.manifests.base import Manifest
+
+
+class _Dumper(yaml.SafeDumper):
+    """Nothing said twice by a reference, and text as it stands."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        del data
+        return True
+
+
+def _as_it_stands(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _as_it_stands)
+
+
+def rendered(objects: Iterable[Manifest], marks: Mapping[str, str] | None = None) -> str:
+    """One document for each; a line that holds one of the marked values says what to put there."""
+    text = yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=100, explicit_start=True)
+    return "".join(_marked(line, marks or {}) for line in text.splitlines(keepends=True))
+
+
+def _marked(line: str, marks: Mapping[str, str]) -> str:
+    said = [what for value, what in marks.items() if value in line]
+    return f"{line.rstrip()}  # EDIT: {'; '.join(said)}\n" if said else line

@@ -1,0 +1,77 @@
+"""What keeps the head's state if nothing else is configured: one Valkey beside it.
+
+It outlives a restart of its container, not the loss of its node; a head that is well then goes on
+without it, and only the next one starts from nothing. Who needs more names a managed Redis.
+"""
+
+from cdk.manifests import security
+from cdk.manifests.base import Manifest, labels, metadata
+from cdk.manifests.pods import REDIS
+from models import kube
+from models.settings import Settings
+
+_USER = 999
+
+
+def valkey(settings: Settings) -> list[Manifest]:
+    """Nothing where `rayCluster.redisAddress` names another."""
+    if settings.ray_cluster.redis_address is not None:
+        return []
+    return [_service(settings), _stateful_set(settings)]
+
+
+def _service(settings: Settings) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(settings, kube.redis(settings), "redis"),
+        "spec": {
+            "selector": labels(settings, "redis"),
+            "ports": [{"name": "redis", "port": REDIS, "targetPort": "redis"}],
+        },
+    }
+
+
+def _stateful_set(settings: Settings) -> Manifest:
+    """Of one: never two at once, which a Deployment may have."""
+    name = kube.redis(settings)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata(settings, name, "redis"),
+        "spec": {
+            "replicas": 1,
+            "serviceName": name,
+            "selector": {"matchLabels": labels(settings, "redis")},
+            "template": {
+                "metadata": {"labels": labels(settings, "redis")},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "securityContext": security.pod(_USER) | {"fsGroup": _USER},
+                    "containers": [_container(settings)],
+                    "volumes": [{"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}],
+                },
+            },
+        },
+    }
+
+
+def _container(settings: Settings) -> Manifest:
+    secret = {"name": kube.redis_secret(settings), "key": kube.REDIS_PASSWORD}
+    asked = {"tcpSocket": {"port": "redis"}, "periodSeconds": 5}
+    return {
+        "name": "valkey",
+        "image": settings.ray_cluster.redis_image,
+        "args": ["--requirepass", "$(PASSWORD)", "--appendonly", "yes", "--dir", "/data"],
+        "env": [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": secret}}],
+        "ports": [{"name": "redis", "containerPort": REDIS}],
+        "readinessProbe": asked,
+        "livenessProbe": asked | {"initialDelaySeconds": 30},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "128Mi"},
+            "limits": {"memory": "512Mi"},
+        },
+        "securityContext": security.container() | {"readOnlyRootFilesystem": True},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }

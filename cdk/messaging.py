@@ -1,0 +1,174 @@
+"""Topics, queues, what leads from the ones to the others, and who may do what with them.
+
+The topics are encrypted with the key that AWS keeps for SNS: a publisher needs ``sns:Publish`` and
+nothing more, and no service of AWS, which could not use that key, publishes on them. The queues use
+SQS's own keys: SNS and EventBridge cannot send into a queue that has the one of AWS in KMS.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from aws_cdk import Duration
+from aws_cdk.aws_events import EventPattern, Rule
+from aws_cdk.aws_events_targets import SqsQueue
+from aws_cdk.aws_iam import Grant, IRole, PolicyStatement, ServicePrincipal
+from aws_cdk.aws_kms import Alias, IKey
+from aws_cdk.aws_sns import CfnSubscription, CfnTopic, Topic
+from aws_cdk.aws_sqs import DeadLetterQueue, Queue, QueueEncryption
+from constructs import Construct
+
+from cdk.reviewed import reviewed
+from models.queues import QueuePlan, queues, queues_of_services
+from models.settings import Settings
+
+
+class Messaging(Construct):
+    """The way of a task from its publication to its queue, and of its notification out."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        key = Alias.from_alias_name(self, "SnsKey", "alias/aws/sns")
+        # The logical ids are those of the reference system: scripts look its topics up by them.
+        self.tasks = self._topic(settings.tasks_topic, key, "sdNotificationLambdaCfn")
+        self.results = self._topic(settings.results_topic, key, "sdNotificationOutputCfn")
+        self._all: dict[str, Queue] = {}
+        for plan in (*queues_of_services(settings), *queues(settings)):
+            self._all[plan.name] = self._queue(plan)
+            if plan.policy is not None:
+                self._subscribe(plan)
+        runtimes = [runtime.name for runtime in settings.models_runtime]
+        self.queues = {name: self._all[settings.queue(name)] for name in runtimes}
+        """By the runtime's name."""
+        self.dead_letters = {name: self._all[settings.dead_letters(name)] for name in runtimes}
+        """By the runtime's name."""
+        self.unrouted = self._all[settings.unrouted]
+        self.undelivered = self._all[settings.undelivered]
+        self.calls = self._all[settings.callback_calls]
+        """Calls to tasks' callbacks."""
+        self.calls_dead_letters = self._all[settings.callback_calls_dead_letters]
+        self._let_send(self.undelivered)
+        self.checkpoint_events = self._all.get(settings.checkpoint_events)
+        if self.checkpoint_events is not None:
+            self._follow_checkpoints(self.checkpoint_events)
+
+    @property
+    def last_stops(self) -> Mapping[str, tuple[Queue, str]]:
+        """Queues that people read, by a short name, and what it means that something is there."""
+        of_runtimes = {
+            f"{name}-dead-letters": (queue, f"{name} could not take a task: the message says why.")
+            for name, queue in self.dead_letters.items()
+        }
+        return of_runtimes | {
+            "callbacks-dead-letters": (
+                self.calls_dead_letters,
+                "A client's server did not take a call in all its tries.",
+            ),
+            "unrouted": (
+                self.unrouted,
+                "A message named no runtime that there is, or one in unusual case (sdRunTime).",
+            ),
+            "undelivered": (
+                self.undelivered,
+                "SNS could not bring a task to its queue: look at the queue's policy.",
+            ),
+        }
+
+    def let_submit(self, who: IRole) -> None:
+        _let(who, ["sns:Publish"], [self.tasks.topic_arn])
+
+    def let_tell(self, who: IRole) -> None:
+        """Publish notifications, and put calls to callbacks into their queue."""
+        _let(who, ["sns:Publish"], [self.results.topic_arn])
+        _let_send_into(who, [self.calls])
+
+    def let_see_backlogs(self, who: IRole) -> None:
+        actions = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
+        _let(who, actions, [queue.queue_arn for queue in self.queues.values()])
+
+    def let_work(self, who: IRole) -> None:
+        """Receive what is in the queues and bring it to an end: acknowledged or dead-lettered."""
+        worked = [*self.queues.values(), self.calls]
+        actions = [
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+        ]
+        _let(who, actions, [queue.queue_arn for queue in worked])
+        _let_send_into(who, [*self.dead_letters.values(), self.calls_dead_letters])
+
+    def _topic(self, name: str, key: IKey, logical_id: str) -> Topic:
+        topic = Topic(self, logical_id, topic_name=name, master_key=key, enforce_ssl=True)
+        cast("CfnTopic", topic.node.default_child).override_logical_id(logical_id)
+        return topic
+
+    def _queue(self, plan: QueuePlan) -> Queue:
+        dead_letters = plan.dead_letters and DeadLetterQueue(
+            queue=self._all[plan.dead_letters], max_receive_count=plan.max_receives
+        )
+        made = Queue(
+            self,
+            self._id(plan),
+            queue_name=plan.name,
+            retention_period=Duration.days(plan.days),
+            visibility_timeout=Duration.seconds(plan.visibility_seconds),
+            dead_letter_queue=dead_letters or None,
+            encryption=QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        if dead_letters is None:
+            reviewed(made, "SQS3", "Nothing works on it, so nothing can fail there.")
+        return made
+
+    def _subscribe(self, plan: QueuePlan) -> None:
+        queue = self._all[plan.name]
+        self._let_send(queue)
+        undelivered = self._all[self._settings.undelivered]
+        subscription = CfnSubscription(
+            self,
+            f"{self._id(plan)}-subscription",
+            topic_arn=self.tasks.topic_arn,
+            protocol="sqs",
+            endpoint=queue.queue_arn,
+            filter_policy=plan.policy,
+            raw_message_delivery=False,
+            redrive_policy={"deadLetterTargetArn": undelivered.queue_arn},
+        )
+        subscription.node.add_dependency(queue)  # and so on its policy, without which SNS gives up
+
+    def _let_send(self, queue: Queue) -> None:
+        queue.add_to_resource_policy(
+            PolicyStatement(
+                sid="OnlyTheTasksTopic",
+                principals=[ServicePrincipal("sns.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": self.tasks.topic_arn}},
+            )
+        )
+
+    def _follow_checkpoints(self, queue: Queue) -> None:
+        Rule(
+            self,
+            "Checkpoints",
+            description="What was put into the model bucket, or removed from it.",
+            event_pattern=EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created", "Object Deleted"],
+                detail={"bucket": {"name": [self._settings.model_bucket]}},
+            ),
+            targets=[SqsQueue(queue)],
+        )
+
+    def _id(self, plan: QueuePlan) -> str:
+        """What a queue is called within its stack."""
+        return plan.name.removeprefix(f"{self._settings.stack}-")
+
+
+def _let_send_into(who: IRole, queues: Iterable[Queue]) -> None:
+    _let(who, ["sqs:GetQueueUrl", "sqs:SendMessage"], [queue.queue_arn for queue in queues])
+
+
+def _let(who: IRole, actions: list[str], resources: list[str]) -> None:
+    Grant.add_to_principal(grantee=who, actions=actions, resource_arns=resources)

@@ -1,0 +1,186 @@
+"""When somebody is to be told, who it is, and one picture of it all."""
+
+from collections.abc import Iterable, Sequence
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk.aws_apigateway import RestApi
+from aws_cdk.aws_cloudwatch import (
+    Alarm,
+    AlarmStatusWidget,
+    ComparisonOperator,
+    Dashboard,
+    GraphWidget,
+    IMetric,
+    TreatMissingData,
+)
+from aws_cdk.aws_cloudwatch_actions import SnsAction
+from aws_cdk.aws_events import IRule
+from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
+from aws_cdk.aws_kms import Key
+from aws_cdk.aws_logs import ILogGroup
+from aws_cdk.aws_sns import Topic
+from aws_cdk.aws_sns_subscriptions import EmailSubscription
+from constructs import Construct
+
+from cdk import measures
+from cdk.measures import ENDED, FAILED, Ends
+from cdk.messaging import Messaging
+from models.settings import Settings
+
+_CLOUDWATCH = ServicePrincipal("cloudwatch.amazonaws.com")
+_SOON = 3
+"""Minutes in a row that are no accident of one measurement."""
+_HALF, _WHOLE = 12, 24
+"""Columns of the dashboard."""
+
+
+class Monitoring(Construct):
+    """Alarms, whom they tell, and the dashboard."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        settings: Settings,
+        messaging: Messaging,
+        log: ILogGroup,
+        spot_warnings: IRule,
+        api: RestApi | None = None,
+    ) -> None:
+        """``log`` has what the cluster's containers print."""
+        super().__init__(scope, name)
+        self._settings = settings
+        self._limits = settings.alarms
+        self._messaging = messaging
+        self._ends = Ends(self, "Ends", namespace=f"atelier/{settings.stack}", log=log)
+        self._warnings = spot_warnings
+        self.topic = self._topic()
+        self.alarms = [*self._of_runtimes(), *self._of_last_stops(), self._of_spot()]
+        self._dashboard(api)
+
+    def _topic(self) -> Topic:
+        """With a key of its own: CloudWatch cannot publish with the one that AWS keeps for SNS."""
+        key = Key(
+            self,
+            "Key",
+            description=f"{self._settings.stack}: alarms",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,
+            pending_window=Duration.days(7),
+        )
+        topic = Topic(
+            self,
+            "Alarms",
+            topic_name=f"{self._settings.stack}-alarms",
+            master_key=key,
+            enforce_ssl=True,
+        )
+        key.add_to_resource_policy(
+            PolicyStatement(
+                principals=[_CLOUDWATCH],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],  # of a key's policy: this key
+            )
+        )
+        topic.add_to_resource_policy(
+            PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[_CLOUDWATCH],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        for email in self._limits.emails:
+            topic.add_subscription(EmailSubscription(email))
+        return topic
+
+    def _of_runtimes(self) -> Iterable[Alarm]:
+        for runtime, queue in self._messaging.queues.items():
+            yield self._alarm(
+                f"{runtime}-oldest",
+                measures.oldest(queue),
+                above=self._limits.oldest_seconds,
+                periods=_SOON,
+                why=f"The oldest task of {runtime} has waited for {self._limits.oldest_seconds} s: "
+                "there are too few replicas, or none that works.",
+            )
+            yield self._alarm(
+                f"{runtime}-failed",
+                self._ends.failed_ratio(runtime),
+                above=self._limits.failed_ratio,
+                periods=1,
+                why=f"Of {runtime}'s tasks that ended in 15 minutes more than "
+                f"{self._limits.failed_ratio:.0%} failed: clients send what it cannot do, "
+                "or it is broken.",
+            )
+            yield self._alarm(
+                f"{runtime}-starved",
+                measures.starved(queue),
+                above=0,
+                periods=self._limits.starved_minutes,
+                why=f"Tasks of {runtime} are there, and none ended in "
+                f"{self._limits.starved_minutes} minutes: no replica runs, or each hangs.",
+            )
+
+    def _of_last_stops(self) -> Iterable[Alarm]:
+        for name, (queue, why) in self._messaging.last_stops.items():
+            yield self._alarm(name, measures.waiting(queue), above=0, periods=1, why=why)
+
+    def _of_spot(self) -> Alarm:
+        most = self._limits.interruptions
+        return self._alarm(
+            "spot-interruptions",
+            measures.interruptions(self._warnings),
+            above=most - 1,
+            periods=1,
+            why=f"AWS took back {most} Spot nodes of this account and region in 15 minutes: "
+            "tasks are started again and again; allow more instance types, or on-demand.",
+        )
+
+    def _alarm(self, name: str, metric: IMetric, *, above: float, periods: int, why: str) -> Alarm:
+        """Where nothing is measured nothing happens: SQS does not measure a queue at rest."""
+        alarm = Alarm(
+            self,
+            name,
+            alarm_name=f"{self._settings.stack}-{name}",
+            alarm_description=why,
+            metric=metric,
+            threshold=above,
+            comparison_operator=ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=TreatMissingData.NOT_BREACHING,
+        )
+        tell = SnsAction(self.topic)
+        alarm.add_alarm_action(tell)
+        alarm.add_ok_action(tell)
+        return alarm
+
+    def _dashboard(self, api: RestApi | None) -> None:
+        board = Dashboard(self, "Dashboard", dashboard_name=self._settings.stack)
+        board.add_widgets(AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=_WHOLE))
+        for runtime, queue in self._messaging.queues.items():
+            board.add_widgets(
+                _graph(f"{runtime}: tasks", [measures.waiting(queue), measures.held(queue)]),
+                _graph(f"{runtime}: age of the oldest, s", [measures.oldest(queue)]),
+            )
+            ends = [self._ends.count(metric, runtime) for metric in (ENDED, FAILED)]
+            board.add_widgets(
+                _graph(f"{runtime}: tasks ended, and failed, a minute", ends),
+                _graph(f"{runtime}: failed, of all", [self._ends.failed_ratio(runtime)]),
+            )
+        stops = [measures.waiting(queue) for queue, _ in self._messaging.last_stops.values()]
+        board.add_widgets(
+            _graph("Where nothing should be", stops),
+            _graph("Spot", [measures.interruptions(self._warnings)]),
+        )
+        if api is not None:
+            board.add_widgets(
+                _graph("HTTP", [api.metric_count(), api.metric_client_error()]),
+                _graph("HTTP: ours", [api.metric_server_error(), api.metric_latency()]),
+            )
+
+
+def _graph(title: str, metrics: Sequence[IMetric]) -> GraphWidget:
+    return GraphWidget(title=title, left=list(metrics), width=_HALF)

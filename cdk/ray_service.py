@@ -1,0 +1,102 @@
+"""Ray in the cluster: KubeRay's operator, the objects of `cdk.manifests`, who their pods are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk.aws_eks_v2 import HelmChart
+from aws_cdk.aws_s3_assets import Asset
+from constructs import Construct, IDependable
+
+from cdk import kubectl, versions
+from cdk.cluster import Cluster
+from cdk.identity import PodIdentity
+from cdk.karpenter import Karpenter
+from cdk.manifests import cluster_objects, node_objects
+from models import kube
+from models.settings import Settings
+
+OPERATOR = "kuberay-operator"
+"""The namespace of the operator; it may do nothing outside of Ray's."""
+_SECRET_CHART = Path(__file__).parent / "secret_chart"
+
+
+class RayService(Construct):
+    """The RayService and all that it stands on; the stack says what its pods may do on AWS."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        settings: Settings,
+        cluster: Cluster,
+        karpenter: Karpenter,
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self._cluster = cluster
+        self.ingest = self._identity("Ingest", "ingest")
+        """The HTTP front and ingest, which share their workers."""
+        self.runtimes = self._identity("Runtimes", "runtime")
+        """All replicas: what they make, and from what, is the same for each."""
+        profile = karpenter.instance_profile.instance_profile_name
+        nodes = karpenter.apply("Nodes", node_objects(settings, instance_profile=profile))
+        space, *objects, service = cluster_objects(settings)
+        self.namespace = cluster.apply(self, "Namespace", [space])
+        parts = cluster.apply(
+            self, "Parts", objects, after=[self.namespace, self.ingest, self.runtimes]
+        )
+        self.manifest = cluster.apply(
+            self, "Service", [service], after=[self._operator(), nodes, parts, *self._secrets()]
+        )
+
+    def _identity(self, name: str, component: str) -> PodIdentity:
+        return PodIdentity(
+            self,
+            name,
+            cluster=self._cluster.eks,
+            namespace=self._settings.ray_cluster.namespace,
+            service_account=kube.service_account(self._settings, component),
+        )
+
+    def _operator(self) -> HelmChart:
+        return self._cluster.install(
+            Construct(self, "Operator"),
+            versions.KUBERAY,
+            namespace=OPERATOR,
+            values=self._values(),
+            after=[self.namespace],
+        )
+
+    def _values(self) -> Mapping[str, Any]:
+        """Roles in one namespace, where the chart's own would be those of the whole cluster."""
+        return {
+            "image": {"tag": f"v{versions.KUBERAY.version}"},
+            "singleNamespaceInstall": True,
+            "watchNamespace": [self._settings.ray_cluster.namespace],
+            "crNamespacedRbacEnable": True,
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "256Mi"},
+                "limits": {"cpu": "500m", "memory": "512Mi"},
+            },
+        }
+
+    def _secrets(self) -> list[IDependable]:
+        """The password of Redis, unless it is a Redis that somebody else keeps."""
+        if self._settings.ray_cluster.redis_address is not None:
+            return []
+        chart = Asset(self, "SecretChart", path=str(_SECRET_CHART))
+        kubectl.review_chart(self._cluster.eks, chart)
+        made = HelmChart(
+            self,
+            "RedisPassword",
+            cluster=self._cluster.applied_to,
+            chart_asset=chart,
+            release=kube.redis_secret(self._settings),
+            namespace=self._settings.ray_cluster.namespace,
+            create_namespace=False,
+            values={"name": kube.redis_secret(self._settings), "key": kube.REDIS_PASSWORD},
+        )
+        made.node.add_dependency(self._cluster.ready, self.namespace)
+        return [made]

@@ -1,0 +1,30 @@
+"""Where the containers' images are kept, if nobody named another registry."""
+
+from collections.abc import Sequence
+
+from aws_cdk import RemovalPolicy
+from aws_cdk.aws_ecr import LifecycleRule, Repository, TagMutability
+from constructs import Construct
+
+
+class Registry(Construct):
+    """A repository for each image; it stays when the stack goes."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, repositories: Sequence[str], keep: int
+    ) -> None:
+        super().__init__(scope, name)
+        self.repositories = {each: self._repository(each, keep) for each in repositories}
+        """By their names."""
+
+    def _repository(self, name: str, keep: int) -> Repository:
+        return Repository(
+            self,
+            name,
+            repository_name=name,
+            image_scan_on_push=True,
+            # A tag that moved would be another image on each node that comes up later.
+            image_tag_mutability=TagMutability.IMMUTABLE,
+            lifecycle_rules=[LifecycleRule(description=f"keeps {keep}", max_image_count=keep)],
+            removal_policy=RemovalPolicy.RETAIN,
+        )

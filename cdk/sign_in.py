@@ -1,0 +1,88 @@
+"""Who may open the front ends: the load balancer asks Cognito, or a provider of OpenID Connect."""
+
+from aws_cdk import SecretValue, Stack
+from aws_cdk.aws_cognito import (
+    CognitoDomainOptions,
+    Mfa,
+    MfaSecondFactor,
+    OAuthFlows,
+    OAuthScope,
+    OAuthSettings,
+    PasswordPolicy,
+    SignInAliases,
+    UserPool,
+)
+from aws_cdk.aws_elasticloadbalancingv2 import ListenerAction
+from aws_cdk.aws_elasticloadbalancingv2_actions import AuthenticateCognitoAction
+from constructs import Construct
+
+from cdk.reviewed import reviewed
+from models.cloud import Oidc
+
+_PASSWORD = 12
+"""The shortest; Cognito's own default is 8."""
+_CALLBACK = "oauth2/idpresponse"
+"""Where the load balancer takes a person back, said by AWS."""
+
+
+def by_provider(oidc: Oidc, then: ListenerAction) -> ListenerAction:
+    """Let in whom the provider knows."""
+    return ListenerAction.authenticate_oidc(
+        issuer=oidc.issuer,
+        authorization_endpoint=oidc.authorization_endpoint,
+        token_endpoint=oidc.token_endpoint,
+        user_info_endpoint=oidc.user_info_endpoint,
+        client_id=oidc.client_id,
+        client_secret=SecretValue.secrets_manager(oidc.client_secret_arn),
+        next=then,
+    )
+
+
+class People(Construct):
+    """A user pool of our own; nobody enters himself into it."""
+
+    def __init__(self, scope: Construct, name: str, *, domain: str, prefix: str) -> None:
+        super().__init__(scope, name)
+        self.pool = UserPool(
+            self,
+            "Pool",
+            self_sign_up_enabled=False,
+            sign_in_aliases=SignInAliases(email=True),
+            mfa=Mfa.OPTIONAL,
+            mfa_second_factor=MfaSecondFactor(otp=True, sms=False),
+            password_policy=PasswordPolicy(
+                min_length=_PASSWORD,
+                require_digits=True,
+                require_lowercase=True,
+                require_symbols=True,
+                require_uppercase=True,
+            ),
+        )
+        reviewed(self.pool, "COG2", "Who signs in may have a second factor; who deploys decides.")
+        paid = "What the plan above offers costs by the person, and nobody can sign up here."
+        reviewed(self.pool, "COG3", paid)
+        reviewed(self.pool, "COG8", paid)
+        self._client = self.pool.add_client(
+            "Balancer",
+            generate_secret=True,
+            prevent_user_existence_errors=True,
+            o_auth=OAuthSettings(
+                flows=OAuthFlows(authorization_code_grant=True),
+                scopes=[OAuthScope.OPENID],
+                callback_urls=[f"https://{domain}/{_CALLBACK}"],
+            ),
+        )
+        # All of AWS shares these names, in each region.
+        unique = f"{prefix}-{Stack.of(self).account}"
+        self._domain = self.pool.add_domain(
+            "Domain", cognito_domain=CognitoDomainOptions(domain_prefix=unique)
+        )
+
+    def ask(self, then: ListenerAction) -> ListenerAction:
+        """Let in who is in the pool."""
+        return AuthenticateCognitoAction(
+            user_pool=self.pool,
+            user_pool_client=self._client,
+            user_pool_domain=self._domain,
+            next=then,
+        )

@@ -1,0 +1,219 @@
+"""The ledger's table and the buckets, and who may do what with them.
+
+S3 answers a read of what is not there with 404 only to those that may list the bucket, and with 403
+to others: whoever reads what a task names may list, so that "missing" is told from "refused".
+"""
+
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk.aws_dynamodb import (
+    Attribute,
+    AttributeType,
+    BillingMode,
+    PointInTimeRecoverySpecification,
+    Table,
+    TableEncryption,
+)
+from aws_cdk.aws_iam import AnyPrincipal, Effect, Grant, IRole, PolicyDocument, PolicyStatement
+from aws_cdk.aws_s3 import (
+    BlockPublicAccess,
+    Bucket,
+    BucketEncryption,
+    CfnBucket,
+    IBucket,
+    LifecycleRule,
+    ObjectOwnership,
+    StorageClass,
+    Transition,
+)
+from constructs import Construct
+
+from cdk.reviewed import reviewed
+from models import cloud, table
+from models.queues import LONGEST_DAYS
+from models.settings import Settings
+
+_PAYLOADS = "payloads/"
+_LOG_DAYS = 90
+_UPLOADS = Duration.days(7)  # what is left of a broken one is paid for, and seen by nobody
+
+
+class Storage(Construct):
+    """What is kept, and stays when the stack goes."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        # CDK's own switch: else logs are let in by an access list, which new buckets refuse.
+        self.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", value=True)
+        self.ledger = self._ledger()
+        self.logs = self._bucket("Logs", settings.access_logs_bucket, rules=[_tidied(_LOG_DAYS)])
+        self.outputs = self._bucket(
+            "Outputs", settings.output_bucket, self.logs, rules=_lifecycle(settings.storage)
+        )
+        self.checkpoints = self._checkpoints()
+        """None: the weights are on volumes of their own."""
+        self._readable = [self._named(name) for name in sorted(settings.readable_buckets)]
+
+    def let_keep_ledger(self, who: IRole) -> None:
+        """Read and change tasks and claims, and search among the tasks."""
+        rows = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"]
+        _let(who, [f"dynamodb:{each}" for each in rows], [self.ledger.table_arn])
+        index = f"{self.ledger.table_arn}/index/{table.INDEX}"
+        _let(who, ["dynamodb:Query"], [index])
+
+    def let_submit(self, who: IRole) -> None:
+        """Store a task that is too large for a message, and withdraw it."""
+        _let_objects(who, ["s3:PutObject", "s3:DeleteObject"], self.outputs, _PAYLOADS)
+
+    def let_show(self, who: IRole) -> None:
+        """Sign links to pictures, and list the checkpoints there are."""
+        _let_objects(who, ["s3:GetObject"], self.outputs)
+        if self.checkpoints is not None:
+            _let_list(who, self.checkpoints)
+
+    def let_take_in(self, who: IRole) -> None:
+        """Fetch tasks that were too large for a message, and store the reports of failed ones."""
+        _let_objects(who, ["s3:GetObject"], self.outputs, _PAYLOADS)
+        _let_objects(who, ["s3:PutObject"], self.outputs)
+        _let_list(who, self.outputs)
+
+    def let_make(self, who: IRole) -> None:
+        """Fetch what the links of a task may name, and store what was made."""
+        _let_objects(who, ["s3:PutObject"], self.outputs)
+        for bucket in self._readable:
+            _let_objects(who, ["s3:GetObject"], bucket)
+            _let_list(who, bucket)
+
+    def let_mount_checkpoints(self, who: IRole) -> None:
+        """Read all weights, and change none."""
+        if self.checkpoints is not None:
+            _let_objects(who, ["s3:GetObject"], self.checkpoints)
+            _let_list(who, self.checkpoints)
+
+    def _ledger(self) -> Table:
+        name = self._settings.ledger
+        arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=name)
+        made = Table(
+            self,
+            "Ledger",
+            table_name=name,
+            partition_key=_attribute(table.KEY[0]),
+            sort_key=_attribute(table.KEY[1]),
+            billing_mode=BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute=table.EXPIRES,
+            encryption=TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+            resource_policy=PolicyDocument(statements=[_only_tls([arn, f"{arn}/index/*"])]),
+        )
+        made.add_global_secondary_index(
+            index_name=table.INDEX,
+            partition_keys=[_attribute(each) for each in table.INDEX_PARTITION],
+            sort_keys=[_attribute(each) for each in table.INDEX_ORDER],
+        )
+        return made
+
+    def _bucket(
+        self, noun: str, name: str, logs: IBucket | None = None, *, rules: list[LifecycleRule]
+    ) -> Bucket:
+        return Bucket(
+            self,
+            noun,
+            bucket_name=name,
+            encryption=BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=BlockPublicAccess.BLOCK_ALL,
+            object_ownership=ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=RemovalPolicy.RETAIN,
+            lifecycle_rules=rules,
+            server_access_logs_bucket=logs,
+            server_access_logs_prefix=f"{noun.lower()}/" if logs else None,
+        )
+
+    def _checkpoints(self) -> IBucket | None:
+        name = self._settings.model_bucket
+        if name is None:
+            return None
+        if not self._settings.storage.create_model_bucket:
+            return Bucket.from_bucket_name(self, "Checkpoints", name)
+        made = self._bucket("Checkpoints", name, self.logs, rules=[_tidied()])
+        # Through the L1: the L2's own way makes a Lambda function that may change all buckets.
+        bare = cast("CfnBucket", made.node.default_child)
+        bare.notification_configuration = CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )
+        return made
+
+    def _named(self, name: str) -> IBucket:
+        """A bucket that links may name; one that is not the platform's is let in by its owner."""
+        own = {
+            self._settings.output_bucket: self.outputs,
+            self._settings.model_bucket: self.checkpoints,
+        }
+        return own.get(name) or Bucket.from_bucket_name(self, f"Readable-{name}", name)
+
+
+def _attribute(name: str) -> Attribute:
+    kind = AttributeType.NUMBER if name in table.NUMBERS else AttributeType.STRING
+    return Attribute(name=name, type=kind)
+
+
+def _only_tls(resources: list[str]) -> PolicyStatement:
+    return PolicyStatement(
+        sid="OnlyTls",
+        effect=Effect.DENY,
+        principals=[AnyPrincipal()],
+        actions=["dynamodb:*"],
+        resources=resources,
+        conditions={"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+def _lifecycle(storage: cloud.Storage) -> list[LifecycleRule]:
+    days, infrequent = storage.output_days, storage.infrequent_days
+    seldom = infrequent and Transition(
+        storage_class=StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(infrequent)
+    )
+    pictures = LifecycleRule(
+        id="pictures",
+        expiration=Duration.days(days) if days else None,
+        transitions=[seldom] if seldom else None,
+        abort_incomplete_multipart_upload_after=_UPLOADS,
+    )
+    # A payload is asked for as long as its message may lie in a queue, and then in dead letters.
+    payloads = LifecycleRule(
+        id="payloads", prefix=_PAYLOADS, expiration=Duration.days(2 * LONGEST_DAYS)
+    )
+    return [pictures, payloads]
+
+
+def _tidied(days: int | None = None) -> LifecycleRule:
+    return LifecycleRule(
+        id="tidied",
+        expiration=Duration.days(days) if days else None,
+        abort_incomplete_multipart_upload_after=_UPLOADS,
+    )
+
+
+def _let_list(who: IRole, bucket: IBucket) -> None:
+    _let(who, ["s3:ListBucket"], [bucket.bucket_arn])
+
+
+def _let_objects(who: IRole, actions: list[str], bucket: IBucket, prefix: str = "") -> None:
+    _let(who, actions, [bucket.arn_for_objects(f"{prefix}*")])
+    bare = bucket.node.default_child
+    made = isinstance(bare, CfnBucket) and f"<{Stack.of(bucket).get_logical_id(bare)}.Arn>"
+    arn = made or f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
+    why = "Objects of one bucket: they come and go, and no policy can name them."
+    reviewed(who, f"IAM5[Resource::{arn}/{prefix}*]", why)
+
+
+def _let(who: IRole, actions: list[str], resources: list[str]) -> None:
+    Grant.add_to_principal(grantee=who, actions=actions, resource_arns=resources)

@@ -1,0 +1,107 @@
+{{/* What every pod has: who it is, and what it may do on its node. */}}
+{{- define "atelier.pod" -}}
+serviceAccountName: {{ include "atelier.name" .root }}-{{ .component }}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ .user | default 1000 }}
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{- define "atelier.securityContext" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* No limit of cores: a head that waits for its share holds the whole cluster up. */}}
+{{- define "atelier.resources" -}}
+requests:
+  cpu: {{ .cpu | quote }}
+  memory: {{ .memory }}Gi
+limits:
+  memory: {{ .memory }}Gi
+{{- end -}}
+
+{{/* That Ray is well. KubeRay would ask for a Serve proxy on each worker; there is one on the head only. */}}
+{{- define "atelier.ready" -}}
+httpGet:
+  path: /api/healthz
+  port: 52365
+initialDelaySeconds: 10
+periodSeconds: 5
+timeoutSeconds: 2
+failureThreshold: 10
+{{- end -}}
+
+{{/* API keys, from a Secret; without it the front refuses everybody, and SNS still works. */}}
+{{- define "atelier.keys" -}}
+- secretRef:
+    name: {{ include "atelier.name" . }}-keys
+    optional: true
+{{- end -}}
+
+{{/* On any node that is not Spot. */}}
+{{- define "atelier.neverInterrupted" -}}
+nodeAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    nodeSelectorTerms:
+      - matchExpressions:
+          - key: karpenter.sh/capacity-type
+            operator: NotIn
+            values: [spot]
+{{- end -}}
+
+{{/* The claim of the weights: the pod's own, else that of the bucket, if there is one. */}}
+{{- define "atelier.claim" -}}
+{{- if .own -}}
+{{- .own -}}
+{{- else if .root.Values.config.modelBucketArn -}}
+{{- include "atelier.name" .root }}-checkpoints
+{{- end -}}
+{{- end -}}
+
+{{- define "atelier.volumes" -}}
+- name: checkpoints
+  persistentVolumeClaim:
+    claimName: {{ . }}
+    readOnly: true
+{{- end -}}
+
+{{- define "atelier.mounts" -}}
+- name: checkpoints
+  mountPath: /mnt/checkpoints
+  readOnly: true
+{{- end -}}
+
+{{/* What keeps every other pod off a runtime's nodes. */}}
+{{- define "atelier.taints" -}}
+{{- if .gpus }}
+- key: nvidia.com/gpu
+  effect: NoSchedule
+{{- end }}
+- key: runtime
+  value: {{ include "atelier.label" (dict "text" .name) }}
+  effect: NoSchedule
+{{- range .nodes.taints }}
+- key: {{ .key }}
+  {{- with .value }}
+  value: {{ . | quote }}
+  {{- end }}
+  effect: {{ .effect | default "NoSchedule" }}
+{{- end }}
+{{- end -}}
+
+{{/* Cores and GiB for a pod with one GPU, so that it fits on the smallest of the instances. */}}
+{{- define "atelier.share" -}}
+{{- $cpus := 1000 -}}
+{{- $memory := 10000 -}}
+{{- range .of -}}
+  {{- $one := get $.instances . | default $.instances.unknown -}}
+  {{- $cpus = min $cpus $one.podCpus -}}
+  {{- $memory = min $memory $one.podMemory -}}
+{{- end -}}
+cpus: {{ $cpus }}
+memory: {{ $memory }}
+{{- end -}}

@@ -1,0 +1,58 @@
+{{/* What Ray Serve runs: the configuration without what only infrastructure reads. */}}
+{{- define "atelier.serve" -}}
+{{- $infrastructure := list "vpc" "cluster" "rayCluster" "images" "storage" "edge" "front" "alarms" "clusterComponents" -}}
+{{- $args := deepCopy .Values.config -}}
+{{- range $infrastructure }}{{ $_ := unset $args . }}{{ end -}}
+{{- /* What a check of the settings reads besides: the application checks them as well. */ -}}
+{{- with (.Values.config.alarms | default dict).starvedMinutes -}}
+  {{- $_ := set $args "alarms" (dict "starvedMinutes" .) -}}
+{{- end -}}
+{{- $ingress := $args.ingress | default dict -}}
+{{- $resources := merge (dict "ingest-place" 1) ($ingress.resources | default dict) -}}
+{{- $_ := set $args "ingress" (merge (dict "resources" $resources) $ingress) -}}
+{{- $runtimes := list -}}
+{{- $servers := include "atelier.servers" . | fromYaml -}}
+{{- range .Values.config.modelsRuntime -}}
+  {{- $one := omit . "namespace" "chartRepository" "chartVersion" "extraValues" "nodes" "pod" -}}
+  {{- with (.nodes | default dict).capacity -}}
+    {{- $one = set $one "nodes" (dict "capacity" .) -}}
+  {{- end -}}
+  {{- $options := deepCopy (.options | default dict) -}}
+  {{- if and (hasKey $servers .type) (not (hasKey $options "backend")) -}}
+    {{- $one = set $one "options" (set $options "backend" (get $servers .type)) -}}
+  {{- end -}}
+  {{- $place := dict (include "atelier.place" (lower .name)) 1 -}}
+  {{- $runtimes = append $runtimes (merge (dict "resources" (merge $place (.resources | default dict))) $one) -}}
+{{- end -}}
+{{- $_ := set $args "modelsRuntime" $runtimes -}}
+{{- $settings := include "atelier.settings" . | fromJson -}}
+{{- $_ := set $args "aws" $settings.aws -}}
+{{- $_ := set $args "checkpoints" "/mnt/checkpoints" -}}
+{{- $_ := set $args "logFile" ($args.logFile | default "/proc/1/fd/1") -}}
+proxy_location: HeadOnly
+http_options:
+  host: 0.0.0.0
+  port: 8000
+  # Longer than any load balancer keeps its side: else it meets connections just closed.
+  keep_alive_timeout_s: 4060
+applications:
+  - name: atelier
+    route_prefix: /
+    import_path: serve_app.app:build
+    args:
+      {{- toYaml $args | nindent 6 }}
+{{- end -}}
+
+{{/* Where the images that docker/README.md names have their servers, if nothing else is said. */}}
+{{- define "atelier.servers" -}}
+sdwebui:
+  command: [python, webui.py, --api]
+  folder: /stable-diffusion-webui
+comfyui:
+  command:
+    - /opt/venv/bin/python
+    - main.py
+    - --user-directory=/var/lib/atelier/comfyui
+    - "--database-url=sqlite:///:memory:"
+  folder: /comfyui
+{{- end -}}

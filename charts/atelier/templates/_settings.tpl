@@ -1,0 +1,40 @@
+{{/* The settings with their defaults, as the platform itself has them: defaults.yaml is made from it. */}}
+{{- define "atelier.settings" -}}
+{{- $defaults := .Files.Get "defaults.yaml" | fromYaml -}}
+{{- $all := include "atelier.merged" (dict "under" $defaults.config "over" .Values.config) | fromJson -}}
+{{- $runtimes := list -}}
+{{- range .Values.config.modelsRuntime -}}
+  {{- $one := include "atelier.merged" (dict "under" $defaults.runtime "over" .) | fromJson -}}
+  {{- $runtimes = append $runtimes (set $one "name" (lower .name)) -}}
+{{- end -}}
+{{- toJson (merge (dict "modelsRuntime" $runtimes "instances" $defaults.instances "ray" $defaults.ray) $all) -}}
+{{- end -}}
+
+{{/* `over`, and `under` where that says nothing. Sprig's own would take 0 and false for nothing. */}}
+{{- define "atelier.merged" -}}
+{{- $made := deepCopy .under -}}
+{{- range $key, $value := .over -}}
+  {{- if and (kindIs "map" $value) (kindIs "map" (get $made $key)) -}}
+    {{- $value = include "atelier.merged" (dict "under" (get $made $key) "over" $value) | fromJson -}}
+  {{- end -}}
+  {{- $_ := set $made $key $value -}}
+{{- end -}}
+{{- toJson $made -}}
+{{- end -}}
+
+{{/* What cannot be said in values.schema.json. */}}
+{{- define "atelier.checked" -}}
+{{- with (.Values.config.rayCluster).namespace -}}
+  {{- if ne . $.Release.Namespace -}}
+    {{- fail (printf "config.rayCluster.namespace is %s, and the release goes to %s: helm --namespace %s" . $.Release.Namespace .) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and .Values.nodePools.create (not .Values.nodePools.instanceProfile) -}}
+  {{- fail "nodePools.instanceProfile: that of the GPU nodes is needed, or nodePools.create: false" -}}
+{{- end -}}
+{{- range $index, $runtime := .Values.config.modelsRuntime -}}
+  {{- if not (or $.Values.config.modelBucketArn ($runtime.pod).existingClaim) -}}
+    {{- fail (printf "config.modelBucketArn, or config.modelsRuntime[%d].pod.existingClaim, must say where weights are" $index) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,33 @@
+"""The commands of `atelier aws`."""
+
+import typer
+
+from cli.aws.check import check
+from cli.aws.deploy import deploy
+from cli.aws.destroy import destroy
+from cli.aws.kubeconfig import give_token, helm, kubeconfig, kubectl
+from cli.aws.logs import logs
+from cli.aws.place import command
+from cli.aws.snapshots import snapshot
+from cli.aws.status import status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The platform on AWS: deploy, test, look into and destroy it (docs/deploy.md).",
+    epilog=(
+        "Exit codes: 0 done; 1 a step failed, or something is left; 2 wrong usage, or something is"
+        " missing; 3 not signed in; 4 not deployed; 5 not reachable; 6 not in time."
+    ),
+)
+_PASSED_ON = {"ignore_unknown_options": True}
+
+app.command()(command(deploy))
+app.command("test")(command(check))
+app.command()(command(status))
+app.command()(command(logs))
+app.command()(command(snapshot))
+app.command()(command(kubeconfig))
+app.command(context_settings=_PASSED_ON)(command(kubectl))
+app.command(context_settings=_PASSED_ON)(command(helm))
+app.command("token", hidden=True)(give_token)
+app.command()(command(destroy))

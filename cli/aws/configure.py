@@ -1,0 +1,183 @@
+"""The configuration of an installation: written from a template, later changed only as asked."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import yaml
+
+from atelier import Misused
+from models.errors import SettingsError
+from models.settings import Settings
+
+_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "diffusers": {"modelFilename": "shapes", "dynamicModel": True},
+    "sdwebui": {"dynamicModel": True},
+    "comfyui": {},
+    "fake": {"modelFilename": "shapes", "gpus": 0},
+}
+"""What a runtime of each type begins with; `shapes` is the small checkpoint in samples/models."""
+_FIRST_TYPE = "diffusers"
+_TEMPLATE = """\
+# An installation of atelier on AWS, written by `atelier aws deploy`.
+# Every key, its type and its default: `atelier config schema`. After a change: deploy again.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the command line asks for; None leaves it as it is."""
+
+    stack_name: str
+    account: str | None
+    region: str | None
+    partition: str = "aws"
+    admin: str | None = None
+    """Who may look into the cluster, besides CloudFormation."""
+    bucket: str | None = None
+    runtime: str | None = None
+    type: str | None = None
+    snapshot: str | None = None
+
+    @classmethod
+    def of_snapshot(cls, settings: Settings, snapshot: str) -> "Wish":
+        """Nothing else is to change."""
+        aws = settings.aws
+        return cls(
+            stack_name=settings.stack_name,
+            account=aws.account,
+            region=aws.region,
+            partition=aws.partition,
+            snapshot=snapshot,
+        )
+
+    def new(self) -> dict[str, Any]:
+        """A whole configuration."""
+        bucket = self.bucket or f"{self.stack_name.lower()}-model-bucket-{token_hex(2)}"
+        runtime = self._added(self.runtime or "sdruntime", [])
+        edge = {} if self.partition != "aws-cn" else {"edge": {"enabled": False}}
+        first = {"stackName": self.stack_name, "aws": {}, "modelBucketArn": self._arn(bucket)}
+        throttle = {"rateLimit": 30, "burstLimit": 50}
+        cluster = {"cluster": {"admins": [self.admin]}} if self.admin else {}
+        rest = {"APIGW": {"stageName": "prod", "throttle": throttle}, **edge, **cluster}
+        return self.on({**first, **rest, "modelsRuntime": [runtime]})
+
+    def on(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        """What is there, with what is asked for in its place."""
+        changed = {**there, "aws": self._aws(there.get("aws") or {})}
+        if self.bucket:
+            changed["modelBucketArn"] = self._arn(self.bucket)
+        changed["modelsRuntime"] = self._runtimes(list(there.get("modelsRuntime") or ()))
+        return changed
+
+    def _aws(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        """Partition only where it is not the usual one."""
+        partition = {} if self.partition == "aws" else {"partition": self.partition}
+        asked = {"region": self.region, "account": self.account, **partition}
+        return {**there, **{key: value for key, value in asked.items() if value is not None}}
+
+    def _runtimes(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        runtimes = self._renamed(there) if self.runtime or self.type else there
+        if self.snapshot is None:
+            return runtimes
+        cached = {"imageCache": "ebs-snapshot", "snapshot": self.snapshot}
+        return [{**one, "nodes": {**one.get("nodes", {}), **cached}} for one in runtimes]
+
+    def _renamed(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The runtime of the asked name gets the asked type; one that is not there is added."""
+        name = (self.runtime or there[0]["name"]).lower()
+        known = [one for one in there if one["name"].lower() == name]
+        if not known:
+            return [*there, self._added(name, there)]
+        kind = self.type or known[0]["type"]
+        return [{**one, "type": kind} if one in known else one for one in there]
+
+    def _added(self, name: str, there: list[dict[str, Any]]) -> dict[str, Any]:
+        """A checkpoint is the first of one runtime only."""
+        kind = self.type or _FIRST_TYPE
+        begun = dict(_TYPES.get(kind, {}))
+        if any("modelFilename" in one for one in there):
+            begun.pop("modelFilename", None)
+        return {"name": name, "type": kind, **begun}
+
+    def _arn(self, bucket: str) -> str:
+        return f"arn:{self.partition}:s3:::{bucket}"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A configuration that may be written, and what would change by it."""
+
+    path: Path
+    text: str
+    former: str | None
+    """None where there is no file yet."""
+    diff: str = ""
+    """The lines that change and no others, for some of them are secret."""
+
+    @property
+    def differs(self) -> bool:
+        return self.former != self.text
+
+    def settings(self) -> Settings:
+        """What it would say.
+
+        Raises:
+            Misused: it would be wrong.
+        """
+        trial = self.path.with_name(f".{self.path.name}.draft")
+        try:
+            trial.write_text(self.text)
+            return Settings.read(trial)
+        except SettingsError as exc:
+            raise Misused(f"{self.path}:\n{exc}") from None
+        finally:
+            trial.unlink(missing_ok=True)
+
+    def write(self) -> None:
+        """In one go; what stood there before is kept beside it."""
+        if self.former is not None:
+            self.path.with_name(f"{self.path.name}.bak").write_text(self.former)
+        part = self.path.with_name(f".{self.path.name}.part")
+        part.write_text(self.text)
+        part.replace(self.path)
+
+
+def draft(path: Path, wish: Wish) -> Draft:
+    """The file as it is, if it says all that is asked for; else as it would be.
+
+    Raises:
+        Misused: the file is not YAML, or no mapping.
+    """
+    if not path.exists():
+        return Draft(path, _TEMPLATE + _dumped(wish.new()), None)
+    former = path.read_text()
+    there = _parsed(path, former)
+    wanted = wish.on(there)
+    if wanted == there:
+        return Draft(path, former, former)
+    head = [line for line in former.splitlines(keepends=True) if line.startswith("#")]
+    return Draft(path, "".join(head) + _dumped(wanted), former, _diff(there, wanted))
+
+
+def _diff(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Of both in one form, since how a file is written is no change."""
+    before, after = _dumped(there).splitlines(), _dumped(wanted).splitlines()
+    return "\n".join(difflib.unified_diff(before, after, "is", "will be", lineterm="", n=0))
+
+
+def _parsed(path: Path, text: str) -> Mapping[str, Any]:
+    try:
+        parsed = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise Misused(f"{path}: not YAML: {exc}") from None
+    if not isinstance(parsed, dict) or not parsed.get("modelsRuntime"):
+        raise Misused(f"{path}: must be a mapping of settings with modelsRuntime")
+    return parsed
+
+
+def _dumped(wanted: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(wanted), sort_keys=False, allow_unicode=True)

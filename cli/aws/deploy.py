@@ -1,0 +1,86 @@
+"""`atelier aws deploy`: from nothing, or from what there is, to a picture."""
+
+from collections.abc import Sequence
+
+import typer
+
+from atelier import Misused
+from cli.aws.configure import Draft, Wish, draft
+from cli.aws.deployment import Deployment
+from cli.aws.errors import NotSignedIn, Unmet, translated
+from cli.aws.place import DEFAULT_NAME, Place
+from cli.aws.sdk import Aws, admin_of
+from cli.aws.steps import Asked, Steps
+from cli.aws.tools import Tools
+
+
+def deploy(place: Place, asked: Asked, steps: Steps) -> None:
+    """Deploy the platform, or bring it up to its configuration, and prove it with a picture.
+
+    What is missing is named before anything is made. Safe to run again at any time.
+    """
+    bases = _bases(steps.base_image or [])
+    configured(place, asked, steps)
+    if steps.dry_run:
+        return
+    Deployment(place, steps, Tools(environment=place.aws.environment), bases).run()
+
+
+def configured(place: Place, asked: Asked, steps: Steps) -> None:
+    """Write the file, or show what would change in it and ask."""
+    made = draft(place.path, _wish(place, asked, steps))
+    made.settings()
+    if not made.differs:
+        place.out.note(f"{place.path}: kept as it is")
+        return
+    if made.former is None:
+        place.out.note(f"{place.path}: new")
+    else:
+        _agree_to(place, made, steps)
+    made.write()
+
+
+def _agree_to(place: Place, made: Draft, steps: Steps) -> None:
+    place.out.err.print(made.diff, markup=False)
+    question = f"Change {place.path} so? (comments within go; the old one is kept as .bak)"
+    if not steps.yes and not typer.confirm(question, err=True):
+        raise Misused(f"{place.path} was left as it is; nothing was deployed")
+
+
+def _wish(place: Place, asked: Asked, steps: Steps) -> Wish:
+    """In the region of the options, else of the file, else of the environment."""
+    new = not place.path.exists()
+    region = place.region or (None if new else place.settings.aws.region)
+    aws = Aws(region, place.profile)
+    if aws.region is None:
+        raise Unmet("no region; name one with --region")
+    account, admin = _caller(aws, needed=not steps.dry_run)
+    return Wish(
+        stack_name=place.stack_name or DEFAULT_NAME,
+        account=account if new or place.settings.aws.is_local else None,
+        region=aws.region,
+        partition=aws.partition,
+        admin=admin,
+        bucket=asked.bucket,
+        runtime=asked.runtime_name,
+        type=asked.runtime_type,
+        snapshot=asked.snapshot,
+    )
+
+
+def _caller(aws: Aws, *, needed: bool) -> tuple[str | None, str | None]:
+    """Account and principal; a dry run needs nobody to be signed in."""
+    try:
+        with translated():
+            return aws.caller.account, admin_of(aws)
+    except NotSignedIn:
+        if needed:
+            raise
+        return None, None
+
+
+def _bases(given: Sequence[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    if not all(sign and image for _, sign, image in pairs):
+        raise Misused("--base-image is TYPE=IMAGE, such as comfyui=my/comfyui:1.2")
+    return {kind: image for kind, _, image in pairs}

@@ -1,0 +1,173 @@
+"""The steps of a deployment after its configuration.
+
+Each looks at what is there first: after a failure, the same command goes on where it stopped.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from secrets import token_hex
+
+import typer
+
+from atelier import Misused
+from cli.aws import preflight
+from cli.aws.check import bucket_of, keep, run
+from cli.aws.configure import Wish, draft
+from cli.aws.door import Topic, door
+from cli.aws.errors import AwsError
+from cli.aws.images import Images
+from cli.aws.inbox import inbox
+from cli.aws.keys import give_keys
+from cli.aws.kubernetes import Cluster
+from cli.aws.order import proof
+from cli.aws.place import Place
+from cli.aws.ready import Readiness
+from cli.aws.retained import retained
+from cli.aws.snapshot import Recipe, snapshot_of
+from cli.aws.stack import Stack
+from cli.aws.steps import Steps
+from cli.aws.tools import NPM, ROOT, Tools
+from cli.aws.uploading import uploaded
+from cli.aws.verdict import Judge
+from cli.aws.weights import model_bucket
+
+SAMPLE_MODELS = ROOT / "samples" / "models"
+
+
+@dataclass
+class Deployment:
+    """The steps, in their order."""
+
+    place: Place
+    steps: Steps
+    tools: Tools
+    bases: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        self._fetch_tools()
+        self._look()
+        there = self._weights()
+        self._roles()
+        images = Images(self.place.aws, self.place.settings, self.tools, self.bases)
+        ahead = self.steps.with_snapshot and not images.missing()
+        if ahead:
+            self._snapshot()
+        stack = self._stack()
+        if not there:
+            self._weights()
+        self._keys()
+        images.push(self.place.out.note)
+        if self.steps.with_snapshot and not ahead:
+            self._snapshot()
+            stack = self._stack()
+        self._ready()
+        self._tell(stack)
+        if not self.steps.skip_proof:
+            self._prove(stack)
+
+    def _fetch_tools(self) -> None:
+        if self.steps.skip_tools or self.tools.version("cdk") == self.tools.pinned_cdk:
+            return
+        self.place.out.note(f"fetching the pinned CDK, {self.tools.pinned_cdk}")
+        self.tools.run(NPM, "ci", "--no-audit", "--no-fund")
+
+    def _look(self) -> None:
+        """Everything that is missing, at once; and nothing is made until it is there."""
+        place = self.place
+        findings = preflight.Preflight(place.aws, place.settings, self.tools, self.bases)()
+        if not place.as_json:
+            preflight.show(place.out, findings)
+        preflight.demand(findings)
+        question = f"Deploy {place.stack.name} to {place.aws.region}, account"
+        question += f" {place.aws.caller.account}? It costs money until it is destroyed."
+        if not self.steps.yes and not typer.confirm(question, err=True):
+            raise Misused("nothing was deployed")
+
+    def _weights(self) -> bool:
+        """Whether there is a bucket for them; one that the stack makes comes with it."""
+        place = self.place
+        bucket = model_bucket(place.aws, place.settings)
+        new = bucket is not None and not bucket.exists()
+        if bucket is None or (new and place.settings.storage.create_model_bucket):
+            return False
+        if new:
+            place.out.note(f"making bucket {bucket.name}")
+            bucket.make()
+        bucket.tell_events()
+        folder = self.steps.models or (SAMPLE_MODELS if new else None)
+        if folder is not None:
+            uploaded(place.out, bucket, folder)
+        return True
+
+    def _roles(self) -> None:
+        preflight.make_spot_role(self.place.aws)
+        if preflight.bootstrapped(self.place.aws) is None:
+            there = self.place.settings.aws
+            self._cdk("bootstrap", f"aws://{there.account}/{there.region}")
+
+    def _snapshot(self) -> None:
+        place = self.place
+        made = snapshot_of(place.aws, Recipe.of(place.settings), place.out.note)
+        change = draft(place.path, Wish.of_snapshot(place.settings, made))
+        if change.differs:
+            change.write()
+        self.place = replace(place)  # what it knows of the file is out of date
+
+    def _stack(self) -> Stack:
+        """What stayed when the stack was destroyed is taken in again by its name."""
+        place = self.place
+        name = place.stack.name
+        kept = () if place.stack.found else retained(place.aws, place.settings)
+        taken_in = any(one.of_stack for one in kept)
+        imports = ["--import-existing-resources"] if taken_in else ["--no-rollback"]
+        self._cdk("deploy", name, "--require-approval", "never", *imports)
+        made = Stack(place.aws, name)
+        if not made.is_whole:
+            raise AwsError(f"stack {name} is {made.status}")
+        return made
+
+    def _cdk(self, *args: str) -> None:
+        self.tools.cdk(*args, config=self.place.path)
+
+    def _keys(self) -> None:
+        place = self.place
+        try:
+            given = give_keys(Cluster(place.aws, place.settings.stack_name), place.settings)
+        except AwsError as exc:
+            place.out.note(
+                f"API keys are not in the cluster: {exc}; run this from where it answers"
+            )
+        else:
+            place.out.note("API keys are in the cluster" if given else "no API keys in the file")
+
+    def _ready(self) -> None:
+        place = self.place
+        Readiness(place.aws, place.settings, place.out.note).wait()
+
+    def _tell(self, stack: Stack) -> None:
+        out = self.place.out
+        if out.as_json:
+            out.json({"stack": stack.name, "outputs": stack.outputs})
+        else:
+            out.pairs(stack.outputs)
+
+    def _prove(self, stack: Stack) -> None:
+        """One real picture, by the way that this installation has."""
+        place = self.place
+        way = door(stack, place.settings)
+        told = "SNS" if isinstance(way, Topic) else "API Gateway"
+        place.out.note(f"one picture by {told}; the first waits for a GPU node, minutes")
+        order = proof(place.settings.models_runtime[0], f"proof-{token_hex(3)}")
+        judge = Judge(place.aws, bucket_of(stack))
+        with inbox(place.aws, place.settings) as ear:
+            verdict = run(way, ear, judge, order, self.steps.timeout)
+        if not verdict.right:
+            raise AwsError(
+                f"deployed, but no picture came: {'; '.join(verdict.wrong)};"
+                " see `atelier aws status` and docs/operations.md"
+            )
+        (path, *_) = keep(judge, verdict, Path())
+        if place.as_json:
+            place.out.json({"picture": str(path)})
+        else:
+            place.out.line(str(path))

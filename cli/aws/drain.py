@@ -1,0 +1,103 @@
+"""Letting a platform come to rest: no new task is taken, and those that are there end."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws.backlog import Backlog, backlogs
+from cli.aws.errors import Late, code_of
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+_SID = "AtelierPaused"
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Of one installation."""
+
+    aws: Aws
+    settings: Settings
+    note: Callable[[str], None]
+    pause: float = 10.0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While nobody may publish a task; if the block fails, all may again."""
+        former = self._policy()
+        if former is None:
+            yield  # there is no topic, so there are no tasks
+            return
+        self._set({**former, "Statement": [*_others(former), self._nobody()]})
+        try:
+            yield
+        except BaseException:
+            self._set({**former, "Statement": _others(former)})
+            raise
+
+    def wait(self, seconds: float) -> None:
+        """Until every queue that is worked on is empty.
+
+        Raises:
+            Late: it is not, in this time.
+        """
+        end = time.monotonic() + seconds
+        while not self._quiet():
+            left = ", ".join(f"{one.name} has {one.total}" for one in self._busy())
+            if time.monotonic() > end:
+                raise Late(
+                    f"{left}; they go on, and new tasks are taken again."
+                    " Wait longer (--drain-seconds), or give them up (--now)"
+                )
+            self.note(f"waiting for tasks to end: {left}")
+            time.sleep(self.pause)
+
+    def _quiet(self) -> bool:
+        """Looked at twice: SQS's counts are approximate."""
+        if self._busy():
+            return False
+        time.sleep(self.pause / 10)
+        return not self._busy()
+
+    def _busy(self) -> list[Backlog]:
+        every = backlogs(self.aws, self.settings)
+        return [one for one in every if one.total and not one.last_stop]
+
+    @property
+    def _topic(self) -> str:
+        return self.settings.arn("sns", self.settings.tasks_topic)
+
+    def _policy(self) -> dict[str, Any] | None:
+        try:
+            got = self.aws.client("sns").get_topic_attributes(TopicArn=self._topic)
+        except ClientError as exc:
+            if code_of(exc) in {"NotFound", "NotFoundException"}:
+                return None
+            raise
+        policy: dict[str, Any] = json.loads(got["Attributes"].get("Policy") or "{}")
+        return {"Version": "2012-10-17", "Statement": [], **policy}
+
+    def _nobody(self) -> dict[str, Any]:
+        """Wins over every permission there is."""
+        return {
+            "Sid": _SID,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": self._topic,
+        }
+
+    def _set(self, policy: dict[str, Any]) -> None:
+        self.aws.client("sns").set_topic_attributes(
+            TopicArn=self._topic, AttributeName="Policy", AttributeValue=json.dumps(policy)
+        )
+
+
+def _others(policy: dict[str, Any]) -> list[Any]:
+    """Without ours, which an earlier run may have left."""
+    return [one for one in policy["Statement"] if one.get("Sid") != _SID]

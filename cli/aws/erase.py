@@ -1,0 +1,66 @@
+"""Deleting what people made, for good: every version of every object, rows, snapshots."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cli.aws.errors import AwsError
+from cli.aws.retained import Kept
+from cli.aws.sdk import Aws
+
+_AT_ONCE = 1_000  # keys in one call
+
+
+def erase(aws: Aws, kept: Kept) -> None:
+    """Delete it; what is gone already is no error."""
+    match kept.kind:
+        case "bucket":
+            _erase_bucket(aws, kept.name)
+        case "table":
+            _erase_table(aws, kept.name)
+        case "snapshot":
+            aws.client("ec2").delete_snapshot(SnapshotId=kept.name)
+        case "repository":
+            aws.client("ecr").delete_repository(repositoryName=kept.name, force=True)
+        case _:
+            raise AssertionError(kept.kind)
+
+
+def _erase_bucket(aws: Aws, name: str) -> None:
+    """Versions, deletion marks and parts of uploads count as content; then the bucket itself."""
+    s3 = aws.client("s3")
+    for some in _batches(_versions(aws, name)):
+        done = s3.delete_objects(Bucket=name, Delete={"Objects": list(some), "Quiet": True})
+        if done.get("Errors"):
+            first = done["Errors"][0]
+            raise AwsError(f"s3://{name}/{first['Key']} cannot be deleted: {first['Code']}")
+    for part in aws.all("s3", "list_multipart_uploads", "Uploads", Bucket=name):
+        s3.abort_multipart_upload(Bucket=name, Key=part["Key"], UploadId=part["UploadId"])
+    s3.delete_bucket(Bucket=name)
+
+
+def _erase_table(aws: Aws, name: str) -> None:
+    """It is protected against exactly this; that is taken off first."""
+    dynamodb = aws.client("dynamodb")
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    if table.get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=name)
+    dynamodb.delete_table(TableName=name)
+    dynamodb.get_waiter("table_not_exists").wait(TableName=name)
+
+
+def _versions(aws: Aws, bucket: str) -> Iterator[Any]:
+    for page in aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            yield {"Key": each["Key"], "VersionId": each["VersionId"]}
+
+
+def _batches(all_: Iterator[Any]) -> Iterator[Sequence[Any]]:
+    some: list[Any] = []
+    for each in all_:
+        some.append(each)
+        if len(some) == _AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some

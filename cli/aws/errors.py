@@ -1,0 +1,113 @@
+"""What goes wrong on AWS, in words that say what to do, and the exit code of each.
+
+AwsError            AWS refused, or a step failed
+├── Unmet           something that the step needs is missing; nothing was done
+├── NotSignedIn     no credentials, or they have expired
+├── NotDeployed     there is no such stack
+├── Away            AWS, or the cluster, does not answer
+└── Late            it has not happened in time; it may yet
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore import exceptions as sdk
+
+from atelier import AtelierError
+from cli.exits import ENDED_BADLY, NOT_FOUND, TIMED_OUT, UNAUTHORIZED, UNREACHABLE, USAGE
+
+_NOT_SIGNED_IN = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_NOT_ALLOWED = frozenset(
+    {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+)
+_SIGN_IN = "sign in (`aws sso login`, or AWS_ACCESS_KEY_ID), or name a profile with --profile"
+
+
+class AwsError(AtelierError):
+    """AWS refused, or a step failed."""
+
+    code = ENDED_BADLY
+
+
+class Unmet(AwsError):
+    """Something that the step needs is missing."""
+
+    code = USAGE
+
+
+class NotSignedIn(AwsError):
+    """No credentials, or they have expired."""
+
+    code = UNAUTHORIZED
+
+
+class NotDeployed(AwsError):
+    """There is no such stack."""
+
+    code = NOT_FOUND
+
+
+class Away(AwsError):
+    """It does not answer."""
+
+    code = UNREACHABLE
+
+
+class Late(AwsError):
+    """It has not happened in time."""
+
+    code = TIMED_OUT
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let calls to AWS speak these errors.
+
+    Raises:
+        AwsError: or one of its leaves.
+    """
+    try:
+        yield
+    except sdk.ClientError as exc:
+        raise _of(exc) from exc
+    except sdk.WaiterError as exc:
+        raise Late(f"{exc.kwargs['name']}: {exc.kwargs['reason']}") from exc
+    except (
+        sdk.NoCredentialsError,
+        sdk.PartialCredentialsError,
+        sdk.ProfileNotFound,
+        sdk.CredentialRetrievalError,
+        sdk.TokenRetrievalError,
+        sdk.SSOError,
+    ) as exc:
+        raise NotSignedIn(f"{exc}; {_SIGN_IN}") from exc
+    except sdk.NoRegionError as exc:
+        raise Unmet("no region; name one with --region") from exc
+    except (sdk.ConnectionError, sdk.HTTPClientError) as exc:
+        raise Away(f"AWS does not answer: {exc}") from exc
+    except sdk.BotoCoreError as exc:
+        raise AwsError(str(exc)) from exc
+
+
+def code_of(error: sdk.ClientError) -> str:
+    """AWS's word for what went wrong, such as ``NoSuchBucket``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _of(error: sdk.ClientError) -> AwsError:
+    code, call = code_of(error), error.operation_name
+    if code in _NOT_SIGNED_IN:
+        return NotSignedIn(f"{call}: {code}; {_SIGN_IN}")
+    if code in _NOT_ALLOWED:
+        return AwsError(f"not allowed: {call}; ask for it, or use another --profile")
+    return AwsError(f"{call}: {error.response.get('Error', {}).get('Message') or code}")

@@ -1,0 +1,80 @@
+"""The containers' images in the account's registry: which are missing, built and pushed."""
+
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import code_of
+from cli.aws.sdk import Aws
+from cli.aws.tools import Tools
+from models import images
+from models.settings import Settings
+
+_MISSING = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
+_ON_HEAD = {images.HEAD: "", "fake": "", "diffusers": "[diffusers]"}
+"""Those that drive no server: the head's own image, and which extras of atelier go with it."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Those that the installation pulls from its own account; others are somebody else's."""
+
+    aws: Aws
+    settings: Settings
+    tools: Tools
+    bases: Mapping[str, str] = field(default_factory=dict)
+    """By type, the image that atelier's layer is put on."""
+
+    def missing(self) -> list[str]:
+        """Kinds of those that are not there, such as ``comfyui``."""
+        return [kind for kind in images.kinds(self.settings) if not self._has(kind)]
+
+    def baseless(self) -> list[str]:
+        """Kinds of those that are not there, and of which nobody said what they are built on."""
+        return [kind for kind in self.missing() if kind not in {*_ON_HEAD, *self.bases}]
+
+    def repositories(self) -> list[str]:
+        """Those of the installation that are there."""
+        own = {images.repository(self.settings, kind) for kind in images.kinds(self.settings)}
+        found = self.aws.all("ecr", "describe_repositories", "repositories")
+        return sorted({each["repositoryName"] for each in found} & own)
+
+    def push(self, note: Callable[[str], None]) -> None:
+        """Build those that are missing with Docker, and push them; none may be baseless."""
+        builds = {kind: self._build_of(kind) for kind in self.missing()}
+        if builds:
+            self._sign_in()
+        for kind, arguments in builds.items():
+            uri = images.image(self.settings, kind)
+            note(f"building {uri}")
+            machine = f"linux/{images.architecture_of(self.settings, kind)}"
+            self.tools.run("docker", "build", "--platform", machine, "--tag", uri, *arguments, ".")
+            self.tools.run("docker", "push", uri)
+
+    def _build_of(self, kind: str) -> list[str]:
+        if kind in _ON_HEAD:
+            return ["--file", "docker/head.Dockerfile", "--build-arg", f"EXTRAS={_ON_HEAD[kind]}"]
+        base = f"RUNTIME_IMAGE={self.bases[kind]}"
+        return ["--file", "docker/runtime.Dockerfile", "--build-arg", base]
+
+    def _sign_in(self) -> None:
+        """The password goes to Docker by its standard input, and into no list of processes."""
+        got = self.aws.client("ecr").get_authorization_token()["authorizationData"][0]
+        user, _, password = b64decode(got["authorizationToken"]).decode().partition(":")
+        where = images.registry(self.settings)
+        sign_in = ("login", "--username", user, "--password-stdin", where)
+        self.tools.run("docker", *sign_in, given=password)
+
+    def _has(self, kind: str) -> bool:
+        try:
+            found = self.aws.client("ecr").describe_images(
+                repositoryName=images.repository(self.settings, kind),
+                imageIds=[{"imageTag": self.settings.images.tag}],
+            )
+        except ClientError as exc:
+            if code_of(exc) in _MISSING:
+                return False
+            raise
+        return bool(found["imageDetails"])

@@ -1,0 +1,96 @@
+"""An ear on the results topic: a queue of its own, there for as long as somebody listens."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+
+from cli.aws.errors import Late
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+Notification = Mapping[str, Any]
+
+_KEEP_SECONDS = 3_600
+_POLL_SECONDS = 20
+
+
+@dataclass
+class Inbox:
+    """What has come so far, by the id of its task."""
+
+    sqs: Any
+    url: str
+    _told: dict[str, Notification] = field(default_factory=dict)
+
+    def wait(self, task: str, seconds: float) -> Notification:
+        """How this task ended.
+
+        Raises:
+            Late: it did not end in time.
+        """
+        end = time.monotonic() + seconds
+        while task not in self._told:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Late(f"task {task} has not ended within {seconds:.0f} s")
+            self._receive(min(_POLL_SECONDS, int(left)))
+        return self._told[task]
+
+    def _receive(self, seconds: int) -> None:
+        got = self.sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=seconds
+        )
+        for message in got.get("Messages", ()):
+            told = json.loads(message["Body"])
+            if told.get("status") != "running":
+                self._told[told["id"]] = told
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def prefix_of(settings: Settings) -> str:
+    """The names of all such queues begin so."""
+    return f"{settings.stack}-inbox-"
+
+
+@contextmanager
+def inbox(aws: Aws, settings: Settings) -> Iterator[Inbox]:
+    """Hear what is told on the results topic from now on; nothing of it is left behind."""
+    sqs, sns = aws.client("sqs"), aws.client("sns")
+    name = f"{prefix_of(settings)}{token_hex(4)}"
+    topic = settings.arn("sns", settings.results_topic)
+    queue = settings.arn("sqs", name)
+    attributes = {
+        "MessageRetentionPeriod": str(_KEEP_SECONDS),
+        "SqsManagedSseEnabled": "true",
+        "Policy": json.dumps(_sending(queue, topic)),
+    }
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    try:
+        subscription = sns.subscribe(
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=queue,
+            Attributes={"RawMessageDelivery": "true"},
+            ReturnSubscriptionArn=True,
+        )["SubscriptionArn"]
+        try:
+            yield Inbox(sqs, url)
+        finally:
+            sns.unsubscribe(SubscriptionArn=subscription)
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def _sending(queue: str, topic: str) -> Mapping[str, Any]:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}

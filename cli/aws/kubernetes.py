@@ -1,0 +1,133 @@
+"""The cluster of an installation, asked over its API; nothing needs to be installed for that.
+
+A token is a request to STS, signed and not sent: the cluster sends it, and STS says who signed it.
+"""
+
+import json
+import ssl
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import httpx
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.signers import RequestSigner
+
+from cli.aws.errors import Away, AwsError, NotDeployed, code_of, translated
+from cli.aws.sdk import Aws
+
+TOKEN_SECONDS = 900
+"""What the cluster takes; a token signed for longer is refused."""
+_SIGNED_SECONDS = 60
+_SECONDS = 15
+_REFUSED = 400
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One EKS cluster."""
+
+    aws: Aws
+    name: str
+
+    @cached_property
+    def known(self) -> Mapping[str, Any]:
+        """What EKS says of it.
+
+        Raises:
+            NotDeployed: there is none.
+        """
+        with translated():
+            try:
+                got = self.aws.client("eks").describe_cluster(name=self.name)
+            except ClientError as exc:
+                if code_of(exc) == "ResourceNotFoundException":
+                    raise NotDeployed(f"there is no cluster {self.name}") from None
+                raise
+        known: Mapping[str, Any] = got["cluster"]
+        return known
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.known["endpoint"])
+
+    @property
+    def authority(self) -> str:
+        """Its certificate authority, in base64."""
+        return str(self.known["certificateAuthority"]["data"])
+
+    def get(self, path: str) -> Mapping[str, Any]:
+        """What its API has at this path.
+
+        Raises:
+            Away: it does not answer; it may be open to its own network only.
+            AwsError: it refuses.
+        """
+        said: Mapping[str, Any] = self._ask("GET", path).json()
+        return said
+
+    def apply(self, path: str, wanted: Mapping[str, Any]) -> None:
+        """Make an object as wanted, or bring it there; what others set in it stays.
+
+        Raises:
+            Away: it does not answer; it may be open to its own network only.
+            AwsError: it refuses.
+        """
+        query = "?fieldManager=atelier&force=true"
+        self._ask("PATCH", f"{path}{query}", json.dumps(wanted), "application/apply-patch+yaml")
+
+    def _ask(
+        self, method: str, path: str, body: str | None = None, kind: str = "application/json"
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token(self.aws, self.name)}", "Content-Type": kind}
+        authority = ssl.create_default_context(cadata=b64decode(self.authority).decode())
+        try:
+            answer = httpx.request(
+                method,
+                f"{self.endpoint}{path}",
+                content=body,
+                headers=headers,
+                verify=authority,
+                timeout=_SECONDS,
+            )
+        except httpx.HTTPError as exc:
+            raise Away(
+                f"cluster {self.name} does not answer here ({type(exc).__name__});"
+                " see cluster.publicAccessCidrs"
+            ) from exc
+        if answer.status_code >= _REFUSED:
+            raise AwsError(
+                f"cluster {self.name} answers {answer.status_code} to {method} {path};"
+                " is your role in cluster.admins, and was it deployed since?"
+            )
+        return answer
+
+
+def token(aws: Aws, cluster: str) -> str:
+    """Says to this cluster who is signed in; good for a quarter of an hour."""
+    client = aws.client("sts")
+    credentials = aws.session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    signer = RequestSigner(
+        client.meta.service_model.service_id,
+        client.meta.region_name,
+        "sts",
+        "v4",
+        credentials,
+        aws.session.events,
+    )
+    endpoint = client.meta.endpoint_url.rstrip("/")
+    request = {
+        "method": "GET",
+        "url": f"{endpoint}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    url = signer.generate_presigned_url(
+        request, region_name=client.meta.region_name, expires_in=_SIGNED_SECONDS, operation_name=""
+    )
+    return "k8s-aws-v1." + urlsafe_b64encode(url.encode()).decode().rstrip("=")

@@ -1,0 +1,118 @@
+"""`atelier aws logs`: what a part of the platform said, from CloudWatch."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from atelier import Misused
+from cli.aws.errors import NotDeployed
+from cli.aws.place import Place
+from cli.aws.sdk import Aws
+
+_POLL_SECONDS = 2.0
+_LATE = 30_000  # milliseconds that an event may take to be found
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class Component(StrEnum):
+    """Parts that write logs."""
+
+    EDGE = "edge"
+    ACCESS = "access"
+    PODS = "pods"
+    CLUSTER = "cluster"
+
+
+def logs(
+    place: Place,
+    component: Annotated[
+        Component,
+        typer.Argument(help="edge: the Lambda; access: API Gateway; pods: all on the cluster."),
+    ] = Component.PODS,
+    task: Annotated[str | None, typer.Option(help="Only what names this task.")] = None,
+    since: Annotated[str, typer.Option(help="How far back, such as 15m or 2h.")] = "15m",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show the logs of a part of the platform, oldest first."""
+    groups = groups_of(place, component)
+    start = int(time.time() * 1_000) - ago(since)
+    seen: set[str] = set()
+    while True:
+        for event in found(place.aws, groups, start, task):
+            if event["eventId"] not in seen:
+                seen.add(event["eventId"])
+                _tell(place, event)
+                start = max(start, event["timestamp"] - _LATE)
+        if not follow:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def groups_of(place: Place, component: Component) -> list[str]:
+    """Names of its log groups that are there.
+
+    Raises:
+        NotDeployed: there is none.
+    """
+    there = [name for prefix in _prefixes(place, component) for name in _known(place.aws, prefix)]
+    if not there:
+        wanted = " or ".join(_prefixes(place, component))
+        raise NotDeployed(f"there is no log group {wanted}; is that part deployed?")
+    return there
+
+
+def ago(since: str) -> int:
+    """Milliseconds in words such as ``90s``, ``15m``, ``2h``, ``1d``.
+
+    Raises:
+        Misused: it is none of them.
+    """
+    if not (match := re.fullmatch(r"(\d+)([smhd])", since)):
+        raise Misused(f"--since {since}: a number and s, m, h or d, such as 15m")
+    return int(match[1]) * _UNITS[match[2]] * 1_000
+
+
+def found(aws: Aws, groups: Sequence[str], start: int, task: str | None) -> Iterator[Any]:
+    """Events of all groups since then, in the order of time."""
+    pattern = {"filterPattern": json.dumps(task)} if task else {}
+    events = [
+        event
+        for group in groups
+        for event in aws.all(
+            "logs", "filter_log_events", "events", logGroupName=group, startTime=start, **pattern
+        )
+    ]
+    yield from sorted(events, key=lambda event: event["timestamp"])
+
+
+def _prefixes(place: Place, component: Component) -> list[str]:
+    settings = place.settings
+    match component:
+        case Component.EDGE:
+            return [f"/aws/lambda/{settings.stack}-edge"]
+        case Component.ACCESS:
+            return [f"/atelier/{settings.stack}/access"]
+        case Component.PODS:
+            return [f"/aws/containerinsights/{settings.stack_name}/application"]
+        case Component.CLUSTER:
+            return [f"/aws/eks/{settings.stack_name}/cluster"]
+
+
+def _known(aws: Aws, prefix: str) -> list[str]:
+    groups = aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+    return [group["logGroupName"] for group in groups]
+
+
+def _tell(place: Place, event: Mapping[str, Any]) -> None:
+    if place.as_json:
+        said = {"timestamp": event["timestamp"], "stream": event["logStreamName"]}
+        place.out.json({**said, "message": event["message"].rstrip("\n")})
+    else:
+        when = datetime.fromtimestamp(event["timestamp"] / 1_000, UTC)
+        place.out.line(f"{when:%Y-%m-%dT%H:%M:%SZ}  {event['message'].rstrip()}")

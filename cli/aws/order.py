@@ -1,0 +1,118 @@
+"""A task to send as a check, in the shapes of the reference's two APIs."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cli.aws.errors import Unmet
+from cli.aws.tools import ROOT
+from models.parts import Runtime
+
+Api = Literal["v1alpha1", "v1alpha2"]
+
+SAMPLES = ROOT / "samples" / "tasks"
+_GRAPH = "pipeline"
+_FIRST = "text-to-image"
+_FILES: Mapping[str, Mapping[str, str]] = {
+    "comfyui": {_GRAPH: "comfyui-picture.json"},
+    "sdwebui": {
+        _FIRST: "sdwebui-text-to-image.json",
+        "image-to-image": "sdwebui-image-to-image.json",
+        "extra-single-image": "sdwebui-extra-single-image.json",
+    },
+}
+_OTHERS = {kind: f"{kind}.json" for kind in (_FIRST, "image-to-image", "extra-single-image")}
+_ALPHA1_KINDS = frozenset({_FIRST, "image-to-image"})
+"""What the reference documents for v1alpha1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One task."""
+
+    api: Api
+    runtime: str
+    kind: str
+    id: str
+    prefix: str
+    content: Mapping[str, Any]
+    checkpoint: str | None = None
+    """By which v1alpha1 finds the runtime."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """As it is posted."""
+        return {"task": self._native} if self.api == "v1alpha2" else self._flat
+
+    @property
+    def message(self) -> Mapping[str, Any]:
+        """As it is published."""
+        if self.api == "v1alpha2":
+            return self._native
+        metadata = {"id": self.id, "runtime": "legacy", "tasktype": self.kind}
+        metadata |= {"prefix": self.prefix}
+        return {"metadata": {**metadata, "context": {}}, "content": self._flat}
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """By which the tasks topic routes it."""
+        if self.checkpoint is not None:
+            return {"sd_model_checkpoint": self.checkpoint}
+        return {"runtime": self.runtime}
+
+    @property
+    def _native(self) -> Mapping[str, Any]:
+        metadata = {"id": self.id, "runtime": self.runtime, "tasktype": self.kind}
+        return {"metadata": {**metadata, "prefix": self.prefix}, "content": self.content}
+
+    @property
+    def _flat(self) -> Mapping[str, Any]:
+        routing = {
+            "task": self.kind,
+            "id_task": self.id,
+            "sd_model_checkpoint": self.checkpoint,
+            "save_dir": self.prefix,
+        }
+        scripts = self.content.get("alwayson_scripts", {})
+        return {**self.content, "alwayson_scripts": {**scripts, **routing}}
+
+
+def orders(runtime: Runtime, api: Api, run: str, *, folder: Path = SAMPLES) -> Iterator[Order]:
+    """One of each kind that a runtime of this type is asked for; ``run`` makes their ids.
+
+    A v1alpha1 task names no runtime but its checkpoint, so a runtime without `modelFilename` has
+    none.
+    """
+    files = _FILES.get(runtime.type, _OTHERS)
+    for kind, file in files.items():
+        if api == "v1alpha1" and (runtime.model_filename is None or kind not in _ALPHA1_KINDS):
+            continue
+        yield Order(
+            api=api,
+            runtime=runtime.name,
+            kind=kind,
+            id=f"{run}-{api}-{runtime.name}-{kind}"[-64:].lstrip("-_"),
+            prefix="atelier-test",
+            content=_content(folder / file),
+            checkpoint=runtime.model_filename if api == "v1alpha1" else None,
+        )
+
+
+def proof(runtime: Runtime, run: str) -> Order:
+    """The one task that shows that the platform works."""
+    return next(orders(runtime, "v1alpha2", run))
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    """Of a sample; an upscaler that needs no weights stands for the sample's own.
+
+    Raises:
+        Unmet: there is no such file.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())["content"]
+    except FileNotFoundError:
+        raise Unmet(f"{path} is not there; run this from a checkout of atelier") from None
+    return content | ({"upscaler_1": "Lanczos"} if "upscaler_1" in content else {})

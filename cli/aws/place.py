@@ -1,0 +1,124 @@
+"""What every `atelier aws` command is called with: which installation, where, and as whom."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from atelier import Misused
+from cli.aws.errors import AwsError, NotSignedIn, translated
+from cli.aws.sdk import Aws
+from cli.aws.stack import Stack
+from cli.command import command as typer_command
+from cli.exits import code_of
+from cli.out import Out
+from models.errors import SettingsError
+from models.settings import Settings
+
+PANEL = "Installation"
+DEFAULT_NAME = "atelier"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The options of all commands; everything else follows from the file's `stackName`."""
+
+    stack_name: Annotated[
+        str | None,
+        typer.Option(
+            "--stack-name",
+            "-n",
+            help=f"Which installation; else '{DEFAULT_NAME}'.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Its file; else config.STACK-NAME.yaml, here.", rich_help_panel=PANEL),
+    ] = None
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region", "-R", help="Its region; the file says it too.", rich_help_panel=PANEL
+        ),
+    ] = None
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            envvar="AWS_PROFILE", help="Who you are, in ~/.aws/config.", rich_help_panel=PANEL
+        ),
+    ] = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Answer in JSON.", rich_help_panel=PANEL)
+    ] = False
+
+    @cached_property
+    def out(self) -> Out:
+        return Out(as_json=self.as_json)
+
+    @property
+    def path(self) -> Path:
+        """Of the configuration."""
+        return self.config or Path(f"config.{(self.stack_name or DEFAULT_NAME).lower()}.yaml")
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the file says.
+
+        Raises:
+            Misused: it is not there, it is wrong, or it is of another installation.
+        """
+        if not self.path.exists():
+            raise Misused(f"{self.path}: there is no such file; `atelier aws deploy -d` writes it")
+        try:
+            settings = Settings.read(self.path)
+        except SettingsError as exc:
+            raise Misused(f"{self.path}:\n{exc}") from None
+        self._is_of(settings)
+        return settings
+
+    @cached_property
+    def aws(self) -> Aws:
+        """AWS, in the region of the installation, as who is signed in to its account.
+
+        Raises:
+            NotSignedIn: it is another account.
+        """
+        there = self.settings.aws
+        aws = Aws(there.region, self.profile)
+        if aws.caller.account != there.account:
+            raise NotSignedIn(
+                f"signed in to account {aws.caller.account}, but {self.path} is of"
+                f" {there.account}; use another --profile"
+            )
+        return aws
+
+    @cached_property
+    def stack(self) -> Stack:
+        return Stack(self.aws, f"{self.settings.stack_name}Stack")
+
+    def complain(self, error: Exception, of: str = "") -> int:
+        """Say what is wrong; the exit code."""
+        self.out.complain(f"{of}{': ' if of else ''}{error}")
+        return error.code if isinstance(error, AwsError) else code_of(error)
+
+    def _is_of(self, settings: Settings) -> None:
+        given = {"stackName": (self.stack_name, settings.stack)}
+        given["region"] = (self.region, settings.aws.region)
+        for key, (asked, there) in given.items():
+            if asked is not None and asked.lower() != there:
+                raise Misused(f"{self.path} has {key} {there!r}, not {asked!r}; name its --config")
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """The same, as Typer reads it, with AWS's errors told."""
+
+    @wraps(function)
+    def run(*given: Any, **named: Any) -> None:
+        with translated():
+            function(*given, **named)
+
+    return typer_command(run)

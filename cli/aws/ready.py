@@ -1,0 +1,97 @@
+"""Waiting until a deployed platform serves, as far as the cluster can be asked from here."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cli.aws.errors import AwsError, Late
+from cli.aws.kubernetes import Cluster
+from cli.aws.sdk import Aws
+from models import kube
+from models.settings import Settings
+
+_PAUSE = 10.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Of the RayService of one installation."""
+
+    aws: Aws
+    settings: Settings
+    note: Callable[[str], None]
+    pause: float = _PAUSE
+
+    def wait(self) -> None:
+        """Until it serves; not at all where the cluster lets nobody ask.
+
+        Raises:
+            Late: it does not serve in the time that a new cluster may take.
+        """
+        end = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
+        said = ""
+        while True:
+            try:
+                now = self.look()
+            except AwsError as exc:
+                self.note(f"{exc}; a picture will tell")
+                return
+            if now.serves:
+                self.note(f"RayService {now.name} serves")
+                return
+            if now.text != said:
+                said = now.text
+                self.note(f"RayService {now.name}: {said}")
+            if time.monotonic() > end:
+                raise Late(f"RayService {now.name} does not serve yet: {said}")
+            time.sleep(self.pause)
+
+    def look(self) -> "RayService":
+        """How it is now."""
+        name = kube.ray_service(self.settings)
+        namespace = self.settings.ray_cluster.namespace
+        path = f"/apis/ray.io/v1/namespaces/{namespace}/rayservices/{name}"
+        return RayService(name, Cluster(self.aws, self.settings.stack_name).get(path))
+
+
+@dataclass(frozen=True)
+class RayService:
+    """What Kubernetes says of one."""
+
+    name: str
+    said: Mapping[str, Any]
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        status: Mapping[str, Any] = self.said.get("status") or {}
+        return status
+
+    @property
+    def serves(self) -> bool:
+        """KubeRay's own word for it: there are endpoints that answer."""
+        conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+    @property
+    def deployments(self) -> Mapping[str, str]:
+        """How each of Serve's deployments is, by its name."""
+        active: Mapping[str, Any] = self.status.get("activeServiceStatus") or {}
+        pending: Mapping[str, Any] = self.status.get("pendingServiceStatus") or {}
+        apps = {**(pending.get("applicationStatuses") or {})}
+        apps |= active.get("applicationStatuses") or {}
+        return {
+            name: one.get("status", "")
+            for app in apps.values()
+            for name, one in (app.get("serveDeploymentStatuses") or {}).items()
+        }
+
+    @property
+    def text(self) -> str:
+        """In a few words."""
+        if self.serves:
+            return "serves"
+        conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
+        why = [one.get("reason", "") for one in conditions if one["type"] == "Ready"]
+        waiting = [f"{name} {how}" for name, how in self.deployments.items() if how != "HEALTHY"]
+        return ", ".join([*why, *waiting]) or "just begun"

@@ -1,0 +1,74 @@
+"""The CloudFormation stack of an installation: its state, its outputs, and what is in it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import NotDeployed, code_of
+from cli.aws.sdk import Aws
+
+_MISSING = "ValidationError"
+
+
+class Stack:
+    """Looked up when first asked for, and then known."""
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        self.aws = aws
+        self.name = name
+
+    @cached_property
+    def found(self) -> Mapping[str, Any] | None:
+        try:
+            got = self.aws.client("cloudformation").describe_stacks(StackName=self.name)
+        except ClientError as exc:
+            if code_of(exc) == _MISSING:
+                return None
+            raise
+        stacks: list[Mapping[str, Any]] = got["Stacks"]
+        gone = stacks[0]["StackStatus"] == "DELETE_COMPLETE"
+        return None if gone else stacks[0]
+
+    @property
+    def there(self) -> Mapping[str, Any]:
+        """What CloudFormation says of it.
+
+        Raises:
+            NotDeployed: there is none.
+        """
+        if self.found is None:
+            raise NotDeployed(
+                f"there is no stack {self.name} in {self.aws.region}; `atelier aws deploy` makes it"
+            )
+        return self.found
+
+    @property
+    def status(self) -> str:
+        """Such as ``CREATE_COMPLETE``; ``none`` where there is no stack."""
+        return str(self.found["StackStatus"]) if self.found else "none"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its last change went through."""
+        return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        return {one["OutputKey"]: one["OutputValue"] for one in self.there.get("Outputs", ())}
+
+    @cached_property
+    def resources(self) -> tuple[tuple[str, str], ...]:
+        """Type and physical id of each."""
+        found = self.aws.all(
+            "cloudformation",
+            "list_stack_resources",
+            "StackResourceSummaries",
+            StackName=self.there["StackName"],
+        )
+        return tuple((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in found)
+
+    def of_type(self, kind: str) -> list[str]:
+        """Physical ids of the resources of a type, such as ``AWS::Logs::LogGroup``."""
+        return [name for type_, name in self.resources if type_ == kind and name]

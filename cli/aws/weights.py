@@ -1,0 +1,155 @@
+"""The model bucket: made where it is missing, and filled from a folder."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import AwsError, Unmet, code_of
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+TAG = "atelier:stack"
+"""On what the commands make outside the stack; its value is the stack's name."""
+PROJECT = "Project"
+"""On everything, the stack's resources too: costs are told apart by it."""
+_MISSING = frozenset({"404", "NoSuchBucket"})
+_NO_TAGS = "NoSuchTagSet"
+_TAKEN = "403"
+_PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@dataclass(frozen=True)
+class ModelBucket:
+    """The bucket of an installation's weights."""
+
+    aws: Aws
+    name: str
+    stack: str
+
+    @property
+    def s3(self) -> Any:
+        return self.aws.client("s3")
+
+    def exists(self) -> bool:
+        """Whether it is there, and may be looked into.
+
+        Raises:
+            AwsError: it belongs to somebody else.
+        """
+        try:
+            self.s3.head_bucket(Bucket=self.name)
+        except ClientError as exc:
+            if code_of(exc) in _MISSING:
+                return False
+            if code_of(exc) == _TAKEN:
+                raise AwsError(
+                    f"bucket {self.name} is not yours to read; name another with --bucket"
+                ) from None
+            raise
+        return True
+
+    def make(self) -> None:
+        """Private, over TLS only, and marked as made for this installation; safe to call again."""
+        region = str(self.aws.region)
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            # us-east-1 is the one region that may not be named.
+            self.s3.create_bucket(Bucket=self.name, **({} if region == "us-east-1" else where))
+        except ClientError as exc:
+            if code_of(exc) != "BucketAlreadyOwnedByYou":
+                raise
+        self.s3.put_public_access_block(
+            Bucket=self.name, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True)
+        )
+        self.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._only_tls()))
+        tags = [{"Key": key, "Value": self.stack} for key in (TAG, PROJECT)]
+        self.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tags})
+
+    def is_ours(self) -> bool:
+        """Whether it was made for this installation, by `deploy`."""
+        try:
+            tags = self.s3.get_bucket_tagging(Bucket=self.name)["TagSet"]
+        except ClientError as exc:
+            if code_of(exc) == _NO_TAGS:
+                return False
+            raise
+        return {"Key": TAG, "Value": self.stack} in tags
+
+    def tell_events(self) -> None:
+        """Let EventBridge know what changes in it; whatever else was told is told as before."""
+        there = self.s3.get_bucket_notification_configuration(Bucket=self.name)
+        there.pop("ResponseMetadata", None)
+        if "EventBridgeConfiguration" not in there:
+            self.s3.put_bucket_notification_configuration(
+                Bucket=self.name,
+                NotificationConfiguration={**there, "EventBridgeConfiguration": {}},
+            )
+
+    def _only_tls(self) -> Mapping[str, Any]:
+        arn = f"arn:{self.aws.partition}:s3:::{self.name}"
+        statement = {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, f"{arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Files of a folder that the bucket does not have yet."""
+
+    bucket: ModelBucket
+    files: Sequence[tuple[Path, str]]
+    """And their keys."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path, _ in self.files)
+
+    def run(self, tell: Callable[[int], None]) -> None:
+        """Tells of each piece of bytes that was sent; large files go in parts, side by side."""
+        config = TransferConfig(max_concurrency=8, multipart_chunksize=64 * 2**20)
+        for path, key in self.files:
+            self.bucket.s3.upload_file(
+                str(path), self.bucket.name, key, Callback=tell, Config=config
+            )
+
+
+def upload_of(bucket: ModelBucket, folder: Path) -> Upload:
+    """What of this folder is missing there, or has another size.
+
+    Raises:
+        Unmet: there is no such folder, or nothing in it.
+    """
+    if not folder.is_dir():
+        raise Unmet(f"{folder}: there is no such folder of checkpoints")
+    files = [(path, path.relative_to(folder).as_posix()) for path in _files(folder)]
+    if not files:
+        raise Unmet(
+            f"{folder}: there is nothing in it; it is laid out as Stable-diffusion/, Lora/ …"
+        )
+    there = {
+        each["Key"]: each["Size"]
+        for each in bucket.aws.all("s3", "list_objects_v2", "Contents", Bucket=bucket.name)
+    }
+    missing = [(path, key) for path, key in files if there.get(key) != path.stat().st_size]
+    return Upload(bucket, missing)
+
+
+def model_bucket(aws: Aws, settings: Settings) -> ModelBucket | None:
+    name = settings.model_bucket
+    return ModelBucket(aws, name, settings.stack_name) if name else None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    yield from (path for path in paths if not path.name.startswith("."))

@@ -1,0 +1,40 @@
+"""Bars of what a month costs, by parts; drawn by matplotlib, which few need."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from atelier import Misused
+from cli.cost.compare import Estimate
+from cli.cost.line import Part, cents
+
+_INCHES = (9.0, 4.8)
+_DPI = 120
+
+
+def draw(estimates: Sequence[Estimate], title: str, path: Path) -> None:
+    """One stacked bar for each; the format is that of the file's suffix.
+
+    Raises:
+        Misused: matplotlib is not there, or does not know the format.
+    """
+    try:
+        from matplotlib import colormaps  # noqa: PLC0415 - it is an extra
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise Misused("--chart needs matplotlib: pip install 'atelier[charts]'") from None
+    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+    axes = figure.subplots()
+    names = [f"{each.name}\n${cents(each.total)}" for each in estimates]
+    left = [0.0] * len(names)
+    for part, colour in zip(Part, colormaps["tab20"].colors, strict=False):  # type: ignore[attr-defined]
+        widths = [float(each.parts.get(part, 0)) for each in estimates]
+        if any(widths):
+            axes.barh(names, widths, left=left, color=colour, label=part.value)
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set(xlabel="USD a month", title=title)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    try:
+        figure.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
+    except ValueError as exc:
+        raise Misused(f"--chart {path}: {exc}") from None

@@ -1,0 +1,162 @@
+"""`atelier cost`: what a month on AWS costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from atelier import Misused
+from cli.cost import compare, tell
+from cli.cost.chart import draw
+from cli.cost.compare import Estimate
+from cli.cost.line import by_part, priced
+from cli.cost.load import Load
+from cli.cost.platform import usage
+from cli.cost.prices import Prices, own, regions, shipped
+from cli.cost.seeds import Seed, seed_a, seed_b
+from cli.exits import USAGE
+from cli.out import Out
+from models.errors import SettingsError
+from models.parts import Runtime
+from models.settings import Settings
+
+_DEFAULTS: dict[str, Any] = {
+    "stackName": "atelier",
+    "modelBucketArn": "arn:aws:s3:::models",
+    "modelsRuntime": ({"name": "sdruntime", "type": "diffusers"},),
+}
+"""What a configuration must say; all else is as the settings have it."""
+
+
+class Scenario(StrEnum):
+    """Whose month."""
+
+    OURS = "this-platform"
+    SEED_A = "seed-a"
+    SEED_B = "seed-b"
+    SEED_B_CLOUDFRONT = "seed-b-cloudfront"
+    COMPARE = "compare"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Of what installation, and how to answer."""
+
+    config: Annotated[
+        Path | None, typer.Option(help="A config.yaml; else every setting has its default.")
+    ] = None
+    runtime: Annotated[
+        str | None, typer.Option(help="Whose load it is; else the first of the configuration.")
+    ] = None
+    gpu: Annotated[
+        str | None, typer.Option(help="Instance type; else the first of the runtime's nodes.")
+    ] = None
+    region: Annotated[
+        str | None, typer.Option(help="Whose prices; else those of the configuration's region.")
+    ] = None
+    prices: Annotated[
+        Path | None, typer.Option(help="A table of your own: its prices go before the shipped.")
+    ] = None
+    chart: Annotated[Path | None, typer.Option(help="Draw it, too: a .png or .svg file.")] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")] = False
+
+    @cached_property
+    def out(self) -> Out:
+        return Out(as_json=self.as_json)
+
+    @cached_property
+    def settings(self) -> Settings:
+        try:
+            return Settings.read(self.config, None if self.config else _DEFAULTS)
+        except SettingsError as exc:
+            raise Misused(str(exc)) from None
+
+    @property
+    def of(self) -> Runtime:
+        """The runtime that takes the load."""
+        found = self.settings.runtime(self.runtime) if self.runtime else None
+        if self.runtime and not found:
+            raise Misused(f"--runtime: {self.runtime} is not in the configuration")
+        return found or self.settings.models_runtime[0]
+
+    @property
+    def table(self) -> Prices:
+        """The prices that are meant."""
+        region = self.region or self.settings.aws.region
+        if self.prices is None:
+            return shipped(region)
+        table = own(self.prices)
+        return shipped(region).under(table) if region in regions() else table
+
+    def complain(self, error: Exception) -> int:
+        """Say what is wrong; the exit code."""
+        self.out.complain(str(error))
+        return USAGE
+
+
+def cost(
+    asked: Asked,
+    load: Load,
+    scenario: Annotated[
+        Scenario,
+        typer.Argument(
+            help="this-platform; the estimates that were published for the asynchronous Stable"
+            " Diffusion guidance (seed-a) and for ComfyUI on EKS (seed-b); or all of them compared."
+        ),
+    ] = Scenario.OURS,
+) -> None:
+    """Estimate what a month on AWS costs, in lines, from dated prices; nothing is asked of AWS.
+
+    atelier cost --config config.yaml --images 200000 --seconds 4
+
+    atelier cost compare --chart cost.png
+    """
+    if scenario is Scenario.OURS:
+        _ours(asked, load)
+        return
+    if load != Load() or asked.runtime or asked.gpu or asked.region or asked.prices:
+        raise Misused(f"{scenario} has its own load, nodes and prices: leave those options out")
+    if scenario is Scenario.COMPARE:
+        _compared(asked)
+    else:
+        _seed(asked, _SEEDS[scenario])
+
+
+_SEEDS = {
+    Scenario.SEED_A: seed_a(),
+    Scenario.SEED_B: seed_b(),
+    Scenario.SEED_B_CLOUDFRONT: seed_b(cloudfront=True),
+}
+
+
+def _ours(asked: Asked, load: Load) -> None:
+    runtime, table = asked.of, asked.table
+    kind = asked.gpu or runtime.nodes.instance_types[0]
+    items = priced(usage(load, asked.settings, runtime, kind), table)
+    images = Decimal(load.images)
+    estimate = Estimate(name=Scenario.OURS, images=images, parts=by_part(items))
+    _draw(asked, [estimate], f"{load.images:,} pictures a month in {table.region}")
+    tell.ours(asked.out, estimate, items, table.region)
+
+
+def _seed(asked: Asked, seed: Seed) -> None:
+    estimate = Estimate(name=seed.name, images=seed.images, parts=by_part(seed.items))
+    _draw(asked, [estimate], f"{seed.name}, as counted")
+    tell.seed(asked.out, seed, estimate)
+
+
+def _compared(asked: Asked) -> None:
+    pairs = compare.estimates(asked.settings)
+    flat = [each for pair in pairs for each in pair]
+    _draw(asked, flat, f"A month in {compare.REGION}, {compare.GPU}")
+    tell.compared(asked.out, pairs)
+
+
+def _draw(asked: Asked, estimates: Sequence[Estimate], title: str) -> None:
+    if asked.chart:
+        draw(estimates, title, asked.chart)

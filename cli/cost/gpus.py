@@ -1,0 +1,126 @@
+"""Hours of GPU nodes: work, what interruptions make do again, and what nodes wait for."""
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from math import ceil
+
+from atelier import Misused
+from cli.cost.line import HOURS, SECONDS, Line, Part
+from cli.cost.load import Load
+from models.cloud import Nodes, Volume
+from models.parts import Runtime
+
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_FREE_IOPS = 3_000
+_FREE_THROUGHPUT = 125
+_BARE = Volume(size=20)  # what Bottlerocket has beside its system in any case
+_NEVER = "Never"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hours:
+    """Of all GPU nodes in a month."""
+
+    work: Decimal
+    rework: Decimal
+    idle: Decimal
+    """Coming up, and waiting for tasks before they go."""
+    nodes: int
+    """At once, while tasks come."""
+    spot: Decimal
+    """The share on Spot."""
+
+    @property
+    def on_spot(self) -> Decimal:
+        return self.spot * (self.work + self.idle) + self.rework
+
+    @property
+    def on_demand(self) -> Decimal:
+        return (1 - self.spot) * (self.work + self.idle)
+
+
+def hours(load: Load, runtime: Runtime) -> Hours:
+    """What the load takes of the runtime's nodes.
+
+    Raises:
+        Misused: the runtime has no GPU, or not as many as that.
+    """
+    if not runtime.gpus:
+        raise Misused(
+            f"{runtime.name} computes on the CPU (gpus: 0): --runtime names one with GPUs"
+        )
+    spot = _spot(load, runtime.nodes)
+    of_node = min(Decimal(str(runtime.gpus)), Decimal(1))  # two replicas may share a GPU
+    busy = Decimal(str(load.busy))
+    work = load.images * Decimal(str(load.seconds)) / SECONDS * of_node / busy
+    rework = work * spot * Decimal(str(load.rework))
+    nodes = _at_once((work + rework) / Decimal(str(load.hours)), runtime)
+    idle = _idle(load, runtime.nodes, nodes, work + rework)
+    return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot)
+
+
+def lines(load: Load, runtime: Runtime, kind: str) -> list[Line]:
+    """The nodes and their volumes."""
+    taken = hours(load, runtime)
+    both = f"of {taken.work:.1f} h of work and {taken.idle:.1f} h of coming up and idling"
+    again = f"{taken.rework:.1f} h done again; {taken.nodes} at once"
+    return [
+        _node(f"{kind} spot", taken.on_spot, f"{taken.spot:.0%} {both}, {again}"),
+        _node(f"{kind} on demand", taken.on_demand, f"{1 - taken.spot:.0%} {both}"),
+        *_volumes(runtime.nodes, (taken.on_spot + taken.on_demand) / HOURS),
+    ]
+
+
+def _node(dimension: str, hours: Decimal, why: str) -> Line:
+    return Line(part=Part.GPUS, service="ec2", dimension=dimension, quantity=hours, why=why)
+
+
+def seconds_of(duration: str) -> int:
+    """Of a duration as Karpenter takes it; `Never` has none."""
+    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
+
+
+def _spot(load: Load, nodes: Nodes) -> Decimal:
+    if "spot" not in nodes.capacity:
+        if load.spot:
+            raise Misused("--spot: the runtime's nodes.capacity has no spot")
+        return Decimal(0)
+    if load.spot is None:
+        return Decimal("0.9") if "on-demand" in nodes.capacity else Decimal(1)
+    if load.spot < 1 and "on-demand" not in nodes.capacity:
+        raise Misused("--spot: the runtime's nodes.capacity has nothing but spot")
+    return Decimal(str(load.spot))
+
+
+def _at_once(wanted: Decimal, runtime: Runtime) -> int:
+    nodes = int(wanted.to_integral_value(ROUND_CEILING))
+    most = runtime.nodes.max_gpus // ceil(runtime.gpus) * len(runtime.nodes.capacity)
+    if nodes > most:
+        raise Misused(
+            f"{nodes} nodes at once do so much in so many --hours, and {runtime.name} may have"
+            f" {most} (nodes.maxGpus, for each kind of capacity)"
+        )
+    return nodes
+
+
+def _idle(load: Load, nodes: Nodes, count: int, worked: Decimal) -> Decimal:
+    if nodes.consolidate_after == _NEVER:
+        return count * HOURS - worked
+    tail = Decimal(str(load.cold_seconds)) + nodes.idle_seconds
+    return load.bursts * count * (tail + seconds_of(nodes.consolidate_after)) / SECONDS
+
+
+def _volumes(nodes: Nodes, months: Decimal) -> list[Line]:
+    """Of one node for so many months; with `imageCache: soci` the images are on its own NVMe."""
+    volumes = [nodes.os_volume, _BARE if nodes.image_cache == "soci" else nodes.data_volume]
+    used = {
+        "gp3": sum(volume.size for volume in volumes) * months,
+        "gp3 iops": sum(volume.iops - _FREE_IOPS for volume in volumes) * months,
+        "gp3 throughput": sum(volume.throughput - _FREE_THROUGHPUT for volume in volumes) * months,
+        "snapshot": Decimal(nodes.data_volume.size if nodes.snapshot else 0),
+    }
+    return [
+        Line(part=Part.GPUS, service="ebs", dimension=dimension, quantity=quantity)
+        for dimension, quantity in used.items()
+    ]

@@ -1,0 +1,181 @@
+"""What this platform uses in a month, for one runtime's load and an installation's settings.
+
+Counts of requests are those of the code: `docs/performance.md` has them measured.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from cli.cost import gpus
+from cli.cost.line import GIB, HOURS, MILLION, SECONDS, Line, Part
+from cli.cost.load import Load
+from models.parts import Runtime
+from models.queues import queues
+from models.settings import Settings
+
+_KIB = Decimal(1024)
+_DAYS = HOURS / 24
+_DISK_GIB = 50  # a system node's volume
+_RECEIVES_AND_DELETES = 3  # a send by SNS, and a receive and a delete that no other task shares
+_TABLE_WRITES = 1 + 1 + 1 + 1  # queue, start, finish, tell
+_INDEX_WRITES = 1 + 2 + 2 + 1  # a changed status is a delete and a put there
+_UNQUEUED = 3  # fewer of them for a task that came by SNS: its first row says that it runs
+_OBJECTS = 2  # a picture and its .out
+_ANSWER_KIB = 1
+_LOOKS = 10  # requests of a front end for a picture
+_WAF_RULES = 3
+_ALARMED_OF_RUNTIME = 1 + 2 + 3 + 1  # oldest, failed, starved, dead letters: metrics of each alarm
+_ALARMED = 4  # unrouted, undelivered, dead calls, interruptions
+_METRICS_OF_RUNTIME = 2  # ended, failed: counted from the log
+
+
+def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[Line]:
+    """Every line that has a price; `kind` is the instance type of the GPU nodes.
+
+    Raises:
+        Misused: the runtime cannot take the load.
+    """
+    nodes = gpus.hours(load, runtime)
+    return [
+        *gpus.lines(load, runtime, kind),
+        *_cluster(load, settings),
+        *_network(load, settings, starts=load.bursts * nodes.nodes),
+        *(_api(load, settings) if settings.edge.enabled else ()),
+        *_messages(load, settings),
+        *_ledger(load, settings),
+        *_storage(load, settings),
+        *_out(load),
+        *(_front(load, settings) if settings.front.enabled else ()),
+        *_watching(load, settings),
+    ]
+
+
+def _line(part: Part, service: str, dimension: str, quantity: Decimal | int, why: str = "") -> Line:
+    return Line(
+        part=part, service=service, dimension=dimension, quantity=Decimal(quantity), why=why
+    )
+
+
+def _gib(load: Load, kib: float) -> Decimal:
+    """So much for each picture."""
+    return load.images * Decimal(str(kib)) * _KIB / GIB
+
+
+def _cluster(load: Load, settings: Settings) -> Iterable[Line]:
+    tier = " in extended support" if load.extended_support else ""
+    yield _line(Part.CLUSTER, "eks", f"cluster{tier}", HOURS)
+    system = settings.cluster_components
+    count = system.desired_count
+    kind = f"{system.instance_type} on demand"
+    yield _line(Part.NODES, "ec2", kind, count * HOURS, f"{count} nodes")
+    yield _line(Part.NODES, "ebs", "gp3", count * _DISK_GIB, f"{_DISK_GIB} GiB each")
+
+
+def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[Line]:
+    """S3, DynamoDB and the account's own images come through endpoints, for nothing."""
+    data = _gib(load, load.nat_kib)
+    if settings.images.repository:  # another registry's images come through the gateway
+        data += starts * Decimal(str(load.image_gib))
+    yield _line(Part.NETWORK, "vpc", "nat gateway data", data)
+    if settings.vpc.id is None:
+        count = settings.vpc.nat_gateways
+        yield _line(Part.NETWORK, "vpc", "nat gateway", count * HOURS, f"{count} of them")
+        yield _line(Part.NETWORK, "vpc", "public address", count * HOURS)
+
+
+def _api(load: Load, settings: Settings) -> Iterable[Line]:
+    edge = settings.edge
+    requests = load.images / MILLION
+    gb_seconds = load.images * Decimal(edge.memory) / 1024 * Decimal(str(load.edge_ms)) / 1000
+    yield _line(Part.API, "apigateway", "requests", requests)
+    yield _line(Part.API, "lambda", "requests", requests)
+    why = f"{load.edge_ms:g} ms of {edge.memory} MiB each"
+    yield _line(Part.API, "lambda", f"duration {edge.architecture}", gb_seconds, why)
+    yield _line(Part.API, "vpc", "data out", _gib(load, _ANSWER_KIB), f"{_ANSWER_KIB} KiB each")
+
+
+def _messages(load: Load, settings: Settings) -> Iterable[Line]:
+    told = 3 if settings.tasks.notify_running else 2
+    why = "the task, its result" + (" and its start" if settings.tasks.notify_running else "")
+    yield _line(Part.MESSAGES, "sns", "publishes", told * load.images / MILLION, why)
+    renewals = int(load.seconds // (settings.tasks.lease_seconds / 3))
+    a_task = _RECEIVES_AND_DELETES + renewals
+    polls = _polled(settings) * HOURS * SECONDS / max(settings.tasks.poll_seconds, 1)
+    yield _line(
+        Part.MESSAGES,
+        "sqs",
+        "requests",
+        (a_task * load.images + polls) / MILLION,
+        f"at most {a_task} a task, and {polls / 1000:.0f} thousand empty receives",
+    )
+
+
+def _polled(settings: Settings) -> int:
+    """Queues that somebody receives from: those that have dead letters."""
+    return sum(1 for queue in queues(settings) if queue.dead_letters)
+
+
+def _ledger(load: Load, settings: Settings) -> Iterable[Line]:
+    by_http = settings.edge.enabled or settings.front.enabled
+    writes = (_TABLE_WRITES + _INDEX_WRITES - (0 if by_http else _UNQUEUED)) * load.row_kib
+    why = f"{writes} units a task, its index included"
+    yield _line(Part.LEDGER, "dynamodb", "writes", writes * load.images / MILLION, why)
+    rows = _gib(load, load.row_kib) * settings.tasks.ledger_days / _DAYS
+    yield _line(Part.LEDGER, "dynamodb", "storage", 2 * rows, "rows, and once more in the index")
+    yield _line(Part.LEDGER, "dynamodb", "recovery", rows, "point-in-time recovery")
+
+
+def _storage(load: Load, settings: Settings) -> Iterable[Line]:
+    storage = settings.storage
+    made = _gib(load, load.picture_kib)
+    days = Decimal(storage.output_days) if storage.output_days else _DAYS
+    moved = storage.infrequent_days
+    standard = min(days, Decimal(moved)) if moved else days
+    kept = f"kept {storage.output_days} days" if storage.output_days else "those of one month"
+    yield _line(Part.STORAGE, "s3", "puts", _OBJECTS * load.images / Decimal(1000))
+    yield _line(Part.STORAGE, "s3", "standard", made * standard / _DAYS, kept)
+    if moved and days > moved:
+        yield _line(Part.STORAGE, "s3", "infrequent access", made * (days - moved) / _DAYS)
+        yield _line(Part.STORAGE, "s3", "transitions", load.images / Decimal(1000))
+    yield _line(Part.STORAGE, "s3", "standard", Decimal(str(load.models_gib)), "weights")
+    types = len({runtime.type for runtime in settings.models_runtime})
+    if not settings.images.repository:
+        images = types * Decimal(str(load.image_gib))
+        yield _line(Part.STORAGE, "ecr", "storage", images, f"of {types} runtime types")
+
+
+def _out(load: Load) -> Iterable[Line]:
+    """Pictures are fetched by S3's own links, with and without a front."""
+    times = Decimal(str(load.downloads))
+    out = _gib(load, load.picture_kib) * times
+    yield _line(Part.TRANSFER, "s3", "gets", load.images * times / Decimal(1000))
+    yield _line(Part.TRANSFER, "vpc", "data out", out, f"{load.downloads:g} times each picture")
+
+
+def _front(load: Load, settings: Settings) -> Iterable[Line]:
+    requests = Decimal(load.images * _LOOKS)
+    out = _gib(load, _LOOKS * _ANSWER_KIB)
+    yield _line(Part.FRONT, "elb", "load balancer", HOURS)
+    yield _line(Part.FRONT, "elb", "capacity unit", HOURS, "one")
+    yield _line(
+        Part.FRONT, "cloudfront", "requests", requests / 10_000, f"{_LOOKS} for each picture"
+    )
+    yield _line(Part.FRONT, "cloudfront", "data out", out)
+    if settings.front.waf:
+        yield _line(Part.FRONT, "waf", "web acl", 1)
+        yield _line(Part.FRONT, "waf", "rule", _WAF_RULES)
+        yield _line(Part.FRONT, "waf", "requests", requests / MILLION)
+
+
+def _watching(load: Load, settings: Settings) -> Iterable[Line]:
+    logs = _gib(load, load.log_kib) + Decimal(str(load.cluster_log_gib))
+    kept = logs * settings.edge.log_days / _DAYS
+    why = f"{load.log_kib:g} KiB a task, and the control plane's"
+    yield _line(Part.WATCHING, "cloudwatch", "logs taken in", logs, why)
+    yield _line(Part.WATCHING, "cloudwatch", "logs kept", kept, f"{settings.edge.log_days} days")
+    runtimes = len(settings.models_runtime)
+    alarmed = _ALARMED_OF_RUNTIME * runtimes + _ALARMED
+    yield _line(Part.WATCHING, "cloudwatch", "metric of an alarm", alarmed)
+    yield _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_RUNTIME * runtimes)
+    yield _line(Part.WATCHING, "cloudwatch", "dashboard", 1)
+    yield _line(Part.WATCHING, "kms", "key", 1, "of the alarms' topic")

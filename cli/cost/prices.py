@@ -1,0 +1,105 @@
+"""Prices as data: a table for each region, each price with its source and its date."""
+
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from atelier import Misused
+
+_TABLES = files("cli.cost") / "prices"
+
+
+class Price(BaseModel):
+    """What one unit costs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    service: str
+    dimension: str
+    unit: str
+    usd: Annotated[Decimal, Field(ge=0)]
+    """Without tax, beyond free tiers, in the first tier of those that fall with the amount."""
+    source: str
+    as_of: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
+
+
+class Prices(BaseModel):
+    """A table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    region: str
+    sources: dict[str, str]
+    prices: tuple[Price, ...]
+
+    @model_validator(mode="after")
+    def _sourced_once(self) -> Self:
+        unknown = {each.source for each in self.prices} - self.sources.keys()
+        if unknown:
+            raise ValueError(f"sources does not say what {', '.join(sorted(unknown))} is")
+        keys = [(each.service, each.dimension) for each in self.prices]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise ValueError(f"more than one price of {sorted(twice)}")
+        return self
+
+    def of(self, service: str, dimension: str) -> Price:
+        """The price of one unit.
+
+        Raises:
+            Misused: the table has none.
+        """
+        key = (service, dimension)
+        found = next((p for p in self.prices if (p.service, p.dimension) == key), None)
+        if found is None:
+            known = ", ".join(p.dimension for p in self.prices if p.service == service) or "none"
+            raise Misused(
+                f"no price of {service} '{dimension}' in {self.region}; known: {known}."
+                " Add it with --prices FILE"
+            )
+        return found
+
+    def under(self, over: "Prices") -> "Prices":
+        """The other table, and this one where that has no price."""
+        theirs = {(each.service, each.dimension) for each in over.prices}
+        kept = [each for each in self.prices if (each.service, each.dimension) not in theirs]
+        return Prices(
+            region=self.region,
+            sources=self.sources | over.sources,
+            prices=(*kept, *over.prices),
+        )
+
+
+def regions() -> list[str]:
+    """Those with a table of today's prices."""
+    names = (path.name.removesuffix(".yaml") for path in _TABLES.iterdir())
+    return sorted(name for name in names if not name.startswith("seed-"))
+
+
+def shipped(name: str) -> Prices:
+    """The table of a region, or of a published estimate.
+
+    Raises:
+        Misused: there is none.
+    """
+    path = _TABLES / f"{name}.yaml"
+    if not path.is_file():
+        raise Misused(f"no prices of {name}, only of {', '.join(regions())}: see --region")
+    return Prices.model_validate(yaml.safe_load(path.read_text()))
+
+
+def own(path: Path) -> Prices:
+    """A table from a file.
+
+    Raises:
+        Misused: it is not one.
+    """
+    try:
+        parsed: Any = yaml.safe_load(path.read_text())
+        return Prices.model_validate(parsed)
+    except (yaml.YAMLError, ValidationError) as exc:
+        raise Misused(f"{path}: not a table of prices: {exc}") from None

@@ -1,0 +1,108 @@
+"""How an estimate is told: a table for a person, a document for a program."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from cli.cost.compare import Estimate
+from cli.cost.line import Item, Part, cents, total
+from cli.cost.seeds import Seed
+from cli.out import Out
+
+_HEADS = ("part", "what", f"{'quantity':>13}", "unit", f"{'USD each':>14}", f"{'USD':>9}")
+
+
+def ours(out: Out, estimate: Estimate, items: Sequence[Item], region: str) -> None:
+    if out.as_json:
+        out.json(_json(estimate, items) | {"region": region})
+        return
+    out.table([*_HEADS, ""], [*([*_cells(item), item.line.why] for item in items), _sum(items)])
+    of_a_million = f"{cents(estimate.a_million):,} USD for a million pictures"
+    out.line(f"\n{of_a_million}; prices of {region}, {_dates(items)}")
+
+
+def seed(out: Out, seed: Seed, estimate: Estimate) -> None:
+    """What its lines come to, what it prints, and where the two differ."""
+    items, slips = seed.items, list(seed.slips())
+    if out.as_json:
+        said = {"printed": _number(seed.printed), "said": _number(seed.said), "slips": slips}
+        out.json(_json(estimate, items) | said)
+        return
+    printed = [*(row.printed for row in seed.rows), seed.printed]
+    rows = [*map(_cells, items), _sum(items)]
+    told = ([*cells, f"{usd:>9}"] for cells, usd in zip(rows, printed, strict=True))
+    out.table([*_HEADS, f"{'printed':>9}"], told)
+    out.line("")
+    for slip in slips or ["its arithmetic is right"]:
+        out.line(f"- {slip}")
+
+
+def compared(out: Out, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
+    """Each published estimate, and ours behind it."""
+    flat = [each for pair in pairs for each in pair]
+    if out.as_json:
+        out.json({"estimates": [_json(each) for each in flat]})
+        return
+    rows: list[list[str]] = [
+        [part, *(_usd(each.parts.get(part)) for each in flat)]
+        for part in Part
+        if any(part in each.parts for each in flat)
+    ]
+    alike = [usd for theirs, own in pairs for usd in (theirs.total, own.within(theirs.parts))]
+    rows += [
+        ["together", *(_usd(each.total) for each in flat)],
+        ["of it, parts that both count", *map(_usd, alike)],
+        ["for a million pictures", *(_usd(each.a_million) for each in flat)],
+    ]
+    out.table(["USD a month", *(f"{each.name:>14}" for each in flat)], rows)
+
+
+def _cells(item: Item) -> list[str]:
+    line, price = item.line, item.price
+    what = f"{line.service} {line.dimension}"
+    quantity, each = f"{line.quantity:,.2f}", f"{price.usd:f}"
+    return [line.part, what, f"{quantity:>13}", price.unit, f"{each:>14}", f"{cents(item.usd):>9}"]
+
+
+def _sum(items: Iterable[Item]) -> list[str]:
+    return ["together", "", "", "", "", f"{cents(total(items)):>9}"]
+
+
+def _usd(usd: Decimal | None) -> str:
+    return f"{'-' if usd is None else f'{cents(usd):,}':>14}"
+
+
+def _dates(items: Iterable[Item]) -> str:
+    dates = sorted({item.price.as_of for item in items})
+    return f"as of {dates[0]} to {dates[-1]}"
+
+
+def _number(usd: Decimal) -> float:
+    return float(round(usd, 6))
+
+
+def _json(estimate: Estimate, items: Sequence[Item] = ()) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "scenario": estimate.name,
+        "images": int(estimate.images),
+        "usd": _number(estimate.total),
+        "usd_a_million": _number(estimate.a_million),
+        "parts": {part.value: _number(usd) for part, usd in estimate.parts.items()},
+    }
+    return said | ({"lines": [_line(item) for item in items]} if items else {})
+
+
+def _line(item: Item) -> dict[str, Any]:
+    line, price = item.line, item.price
+    return {
+        "part": line.part.value,
+        "service": line.service,
+        "dimension": line.dimension,
+        "quantity": _number(line.quantity),
+        "unit": price.unit,
+        "usd_each": float(price.usd),
+        "usd": _number(item.usd),
+        "source": price.source,
+        "as_of": price.as_of,
+        "why": line.why,
+    }

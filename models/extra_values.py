@@ -1,0 +1,235 @@
+"""The reference system's chart values, taken under ``extraValues``, as our settings.
+
+What a runtime says itself wins over them. A value that has no place here is refused, with what to
+set instead; one that only the reference's own machinery needs is taken and means nothing.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+Given = Mapping[str, Any]
+Translate = Callable[[Any], Given]
+
+_PROVISIONER = "karpenter.provisioner"
+_TEMPLATE = "karpenter.nodeTemplate"
+_SCALING = "runtime.scaling"
+_API = "runtime.inferenceApi"
+_AGENT = "runtime.queueAgent"
+_STORED = "runtime.persistence"
+_GPU = "nvidia.com/gpu"
+_IMAGES = "public.ecr.aws/bingjiao/"  # the reference's own: without Ray, no worker of ours
+_UNITS = {
+    "Ki": Decimal(2) ** -20,
+    "Mi": Decimal(2) ** -10,
+    "Gi": Decimal(1),
+    "Ti": Decimal(2) ** 10,
+}
+
+
+def translated(extra: Given, own: Given) -> dict[str, Any]:
+    """A runtime's settings: its own, and beneath them what its ``extraValues`` say.
+
+    Raises:
+        ValueError: a value has no place, or is none; it is named by its path.
+    """
+    made: dict[str, Any] = {}
+    for path, value in _leaves(extra, ""):
+        try:
+            made = _over(_bounded(_TRANSLATED[path](value), made), made)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+            raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
+    return _over(own, made)
+
+
+def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
+    """The values that mean something here, each with its path."""
+    for key, value in given.items():
+        path = f"{under}.{key}".lstrip(".")
+        if path in _TRANSLATED:
+            yield path, value
+        elif path in _INSTEAD:
+            if value:
+                raise ValueError(f"extraValues.{path}: has no place here; {_INSTEAD[path]}")
+        elif path in _MEANS_NOTHING:
+            continue
+        elif isinstance(value, Mapping) and any(one.startswith(f"{path}.") for one in _KNOWN):
+            yield from _leaves(value, path)
+        else:
+            near = difflib.get_close_matches(path, _KNOWN, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"extraValues.{path}: unknown value{hint}")
+
+
+def _bounded(upper: Given, lower: Given) -> Given:
+    """Two of the values bound the GPUs, and the lower bound holds."""
+    both = [one.get("nodes", {}).get("maxGpus") for one in (upper, lower)]
+    if None in both:
+        return upper
+    return {"nodes": {"maxGpus": min(map(int, both))}}
+
+
+def _over(upper: Given, lower: Given) -> dict[str, Any]:
+    """Both, key by key; ``upper`` wins."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = _over(value, below) if both else value  # type: ignore[arg-type] # a mapping
+    return merged
+
+
+def _nodes(key: str) -> Translate:
+    return lambda value: {"nodes": {key: value}}
+
+
+def _pod(key: str) -> Translate:
+    return lambda value: {"pod": {key: value}}
+
+
+def _capacity(given: Given) -> Given:
+    kinds = {"spot": "spot", "onDemand": "on-demand"}
+    if unknown := set(given) - set(kinds):
+        raise ValueError(f"spot and onDemand are known, not {sorted(unknown)}")
+    return {"nodes": {"capacity": [kinds[key] for key in kinds if given.get(key, True)]}}
+
+
+def _limits(given: Given) -> Given:
+    if unknown := set(given) - {_GPU}:
+        raise ValueError(f"only {_GPU} bounds what there is, not {sorted(unknown)}")
+    return {"nodes": {"maxGpus": int(given[_GPU])}} if given else {}
+
+
+def _disruption(given: Given) -> Given:
+    names = {"consolidateAfter", "expireAfter"}
+    if unknown := set(given) - names:
+        raise ValueError(f"{sorted(names)} are known, not {sorted(unknown)}")
+    return {"nodes": dict(given)}
+
+
+def _volume(key: str) -> Translate:
+    def volume(given: Given) -> Given:
+        if given.get("type", "gp3") != "gp3":
+            raise ValueError(f"only gp3 volumes, not {given['type']!r}")
+        sizes = {k: int(given[k]) for k in ("iops", "throughput") if k in given}
+        if "size" in given:
+            sizes["size"] = math.ceil(_gib(given["size"]))
+        nodes: dict[str, Any] = {key: sizes}
+        if given.get("snapshotID"):
+            nodes |= {"imageCache": "ebs-snapshot", "snapshot": given["snapshotID"]}
+        return {"nodes": nodes}
+
+    return volume
+
+
+def _only(allowed: str) -> Translate:
+    def only(value: Any) -> Given:
+        if value != allowed:
+            raise ValueError(f"only {allowed}, not {value!r}")
+        return {}
+
+    return only
+
+
+def _image(value: str) -> Given:
+    return {} if value.startswith(_IMAGES) else {"pod": {"image": value}}
+
+
+def _environment(given: Any) -> Given:
+    named = given if isinstance(given, Mapping) else {one["name"]: one["value"] for one in given}
+    return {"pod": {"env": {name: str(value) for name, value in named.items()}}}
+
+
+def _resources(given: Given) -> Given:
+    """Limits; of what is only asked for a pod has more, its share of the node."""
+    limits = given.get("limits") or {}
+    pod = {}
+    if "cpu" in limits:
+        pod["cpu"] = math.ceil(_cores(limits["cpu"]))
+    if "memory" in limits:
+        pod["memory"] = math.ceil(_gib(limits["memory"]))
+    return {"pod": pod, **({"gpus": int(limits[_GPU])} if _GPU in limits else {})}
+
+
+def _cores(text: Any) -> Decimal:
+    """``2500m`` or ``2.5``."""
+    given = str(text)
+    return Decimal(given[:-1]) / 1000 if given.endswith("m") else Decimal(given)
+
+
+def _gib(text: Any) -> Decimal:
+    """``6Gi``, ``512Mi``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)", str(text))
+    if found is None:
+        raise ValueError(f"{text!r} is no size such as 6Gi")
+    return Decimal(found[1]) * _UNITS[found[2]]
+
+
+_TRANSLATED: Mapping[str, Translate] = {
+    f"{_PROVISIONER}.labels": _nodes("labels"),
+    f"{_PROVISIONER}.annotations": _nodes("annotations"),
+    f"{_PROVISIONER}.capacityType": _capacity,
+    f"{_PROVISIONER}.instanceType": _nodes("instanceTypes"),
+    f"{_PROVISIONER}.extraRequirements": _nodes("requirements"),
+    f"{_PROVISIONER}.extraTaints": _nodes("taints"),
+    f"{_PROVISIONER}.resourceLimits": _limits,
+    f"{_PROVISIONER}.consolidation": _nodes("consolidate"),
+    f"{_PROVISIONER}.disruption": _disruption,
+    f"{_TEMPLATE}.tags": _nodes("tags"),
+    f"{_TEMPLATE}.amiFamily": _only("Bottlerocket"),
+    f"{_TEMPLATE}.instanceStorePolicy": _only("RAID0"),
+    f"{_TEMPLATE}.osVolume": _volume("osVolume"),
+    f"{_TEMPLATE}.dataVolume": _volume("dataVolume"),
+    f"{_TEMPLATE}.userData": _nodes("userData"),
+    "runtime.labels": _pod("labels"),
+    "runtime.annotations": _pod("annotations"),
+    f"{_SCALING}.cooldownPeriod": _nodes("idleSeconds"),
+    f"{_SCALING}.minReplicaCount": lambda value: {"replicas": max(1, int(value))},
+    f"{_SCALING}.maxReplicaCount": _nodes("maxGpus"),
+    f"{_API}.image": _image,
+    f"{_API}.modelFilename": lambda value: {"modelFilename": value or None},
+    f"{_API}.extraEnv": _environment,
+    f"{_API}.imagePullPolicy": _pod("imagePullPolicy"),
+    f"{_API}.resources": _resources,
+    f"{_AGENT}.dynamicModel": lambda value: {"dynamicModel": value},
+    f"{_STORED}.existingClaim": lambda value: {"pod": {"existingClaim": value or None}},
+}
+_INSTEAD: Mapping[str, str] = {
+    f"{_API}.commandArguments": "they go into the runtime's options.backend.command",
+    f"{_STORED}.existingVolume": "make a claim of it, and name that: pod.existingClaim",
+}
+_MEANS_NOTHING = frozenset(
+    {
+        "global",
+        f"{_TEMPLATE}.iamRole",
+        f"{_TEMPLATE}.securityGroupSelector",
+        f"{_TEMPLATE}.subnetSelector",
+        "runtime.type",
+        "runtime.serviceAccountName",
+        "runtime.replicas",
+        f"{_SCALING}.enabled",
+        f"{_SCALING}.queueLength",
+        f"{_SCALING}.pollingInterval",
+        f"{_SCALING}.scaleOnInFlight",
+        f"{_SCALING}.extraHPAConfig",
+        f"{_API}.modelMountPath",
+        f"{_AGENT}.image",
+        f"{_AGENT}.extraEnv",
+        f"{_AGENT}.resources",
+        f"{_AGENT}.s3Bucket",
+        f"{_AGENT}.snsTopicArn",
+        f"{_AGENT}.sqsQueueUrl",
+        f"{_AGENT}.xray",
+        f"{_STORED}.enabled",
+        f"{_STORED}.labels",
+        f"{_STORED}.annotations",
+        f"{_STORED}.accessModes",
+        f"{_STORED}.storageClass",
+        f"{_STORED}.size",
+        f"{_STORED}.s3",
+    }
+)
+_KNOWN = sorted({*_TRANSLATED, *_INSTEAD, *_MEANS_NOTHING})

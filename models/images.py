@@ -1,0 +1,54 @@
+"""What the containers' images are called, and in which registry they are."""
+
+import re
+
+from models.parts import Runtime
+from models.settings import Settings
+
+HEAD = "head"
+"""The image of the head, of the HTTP front and of ingest."""
+
+
+def image(settings: Settings, kind: str) -> str:
+    """The image of ``head`` or of a runtime's type."""
+    images = settings.images
+    where = images.repository or f"{registry(settings)}/{settings.stack}"
+    return f"{where}/atelier-{kind}:{images.tag}"
+
+
+def image_of(settings: Settings, runtime: Runtime) -> str:
+    """What a runtime's replicas run in: its own image, or that of its type."""
+    return runtime.pod.image or image(settings, runtime.type)
+
+
+def registry(settings: Settings) -> str:
+    """The account's own."""
+    aws = settings.aws
+    domain = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
+    return f"{aws.account}.dkr.ecr.{aws.region}.{domain}"
+
+
+def repository(settings: Settings, kind: str) -> str:
+    """A repository in the account's own registry: another installation has others."""
+    return f"{settings.stack}/atelier-{kind}"
+
+
+def kinds(settings: Settings) -> list[str]:
+    """Of which there is a repository; none where ``images.repository`` names a registry."""
+    if settings.images.repository is not None:
+        return []
+    own = (one.type for one in settings.models_runtime if one.pod.image is None)
+    return sorted({HEAD, *own})
+
+
+def architecture(instance_type: str) -> str:
+    """As Kubernetes and Docker say it; a ``g`` behind the generation is Graviton: ``m7g``."""
+    graviton = re.match(r"^[a-z]+\d+g[a-z]*\.", instance_type)
+    return "arm64" if graviton else "amd64"
+
+
+def architecture_of(settings: Settings, kind: str) -> str:
+    """Of the nodes on which an image runs."""
+    head = settings.cluster_components.instance_type
+    own = [r.nodes.instance_types[0] for r in settings.models_runtime if r.type == kind]
+    return architecture(head if kind == HEAD else own[0])

@@ -1,0 +1,72 @@
+"""What things are called in the cluster: said once, for what makes them and what looks for them."""
+
+import re
+from hashlib import sha256
+
+from models.settings import Settings
+
+LABEL = 63
+"""The longest name of a Service, and the longest value of a label."""
+RAY_SERVICE = 47
+"""KubeRay adds to it, for clusters, pods and Services."""
+GROUP = 50
+REDIS_PASSWORD = "password"  # noqa: S105 - the name of a key in a Secret
+"""The key in the Secret `redis_secret`."""
+
+
+def label(text: str, longest: int = LABEL) -> str:
+    """``text`` as a DNS label; what had to be changed or cut is kept apart by a hash."""
+    fit = re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")
+    if fit == text and len(fit) <= longest:
+        return fit
+    digest = sha256(text.encode()).hexdigest()[:6]
+    return f"{fit[: longest - 7].rstrip('-')}-{digest}"
+
+
+def ray_service(settings: Settings) -> str:
+    return label(settings.stack, RAY_SERVICE)
+
+
+def serve_service(settings: Settings) -> str:
+    """The Service of the HTTP front; KubeRay makes it, and moves it from cluster to cluster."""
+    return f"{ray_service(settings)}-serve-svc"
+
+
+def service_account(settings: Settings, component: str) -> str:
+    """Of ``head``, ``ingest`` or ``runtime``."""
+    return f"{ray_service(settings)}-{component}"
+
+
+def redis(settings: Settings) -> str:
+    """The StatefulSet and Service of what keeps the head's state."""
+    return f"{ray_service(settings)}-redis"
+
+
+def redis_secret(settings: Settings) -> str:
+    """The Secret with the password of Redis; no manifest holds it."""
+    return f"{ray_service(settings)}-redis"
+
+
+def keys_secret(settings: Settings) -> str:
+    """The Secret whose keys are environment variables: API keys, and what signs callbacks."""
+    return f"{ray_service(settings)}-keys"
+
+
+def checkpoints(settings: Settings) -> str:
+    """The claim of the model bucket; the volume's name, too, after its namespace."""
+    return f"{ray_service(settings)}-checkpoints"
+
+
+def pool(settings: Settings, runtime: str) -> str:
+    """A runtime's NodePool and EC2NodeClass."""
+    return label(f"{settings.stack}-runtime-{runtime}")
+
+
+def cpu_pool(settings: Settings) -> str:
+    """The NodePool and EC2NodeClass of what the system nodes have no room for."""
+    return label(f"{settings.stack}-cpu")
+
+
+def group(runtime: str, capacity: str) -> str:
+    """A runtime's worker group for one kind of capacity."""
+    return label(f"{runtime}-{capacity}", GROUP)

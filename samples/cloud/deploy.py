@@ -1,0 +1,183 @@
+"""A stack in an emulator of its own, made as `cdk bootstrap` and `cdk deploy` make it."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final, cast
+
+import boto3
+from aws_cdk import App
+from aws_cdk.aws_iam import CfnRole
+from botocore.exceptions import WaiterError
+
+from cdk.stack import Platform
+from models.settings import Settings
+from samples.cloud.gaps import fill
+from samples.cloud.template import Template, serverless
+from serve_app.embedded import EmbeddedAws
+
+HERE: Final = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+"""This machine's architecture: the emulator runs the function on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """The serverless half, running."""
+
+    aws: EmbeddedAws
+    stack: str
+    outputs: Mapping[str, str]
+    """Of the stack, by their names."""
+    roles: Mapping[str, str]
+    """Logical ids of the roles of ``ingest`` and of the ``runtimes``."""
+
+    def client(self, service: str, access_key: str = "test") -> Any:
+        """Of one who may do all; an account's number is the key of another account."""
+        return _client(self.aws, service, access_key)
+
+    def own_client(self, service: str) -> Any:
+        """Of one who may do what the environment's credentials may."""
+        return boto3.Session().client(service)
+
+    @property
+    def api_key(self) -> str:
+        """As `GetAPIKeyCommand` would print it."""
+        words = self.outputs["GetAPIKeyCommand"].split()
+        key_id = words[words.index("--api-key") + 1]
+        value: str = self.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)[
+            "value"
+        ]
+        return value
+
+    @property
+    def url(self) -> str:
+        """`FrontApiEndpoint`, as the emulator serves it; ends with a slash, as that does."""
+        host, stage = self.outputs["FrontApiEndpoint"].removeprefix("https://").split("/")[:2]
+        return f"{self.aws.endpoint}/restapis/{host.partition('.')[0]}/{stage}/_user_request_/"
+
+    @cached_property
+    def made(self) -> Mapping[str, str]:
+        """Physical ids of the stack's resources by their logical ones."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        return {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for page in pages.paginate(StackName=self.stack)
+            for each in page["StackResourceSummaries"]
+        }
+
+    @contextmanager
+    def acting_as(self, role: str) -> Iterator[None]:
+        """The environment leads to this AWS for a while, as one of the roles."""
+        arn = f"arn:aws:iam::{self.aws.account}:role/{self.made[self.roles[role]]}"
+        got = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=role)["Credentials"]
+        credentials = {
+            "AWS_ACCESS_KEY_ID": got["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": got["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": got["SessionToken"],
+        }
+        with _environment({**self.aws.environment, **credentials}):
+            yield
+
+
+@contextmanager
+def deployed(settings: Settings, folder: Path) -> Iterator[Cloud]:
+    """The stack of these settings, in an AWS of its own for a while."""
+    made = _synthesized(settings, folder)
+    stack = made.stack_name
+    template = serverless(json.loads((folder / made.template_file).read_text()))
+    where = settings.aws
+    with EmbeddedAws(region=where.region, account=where.account, strict=True) as aws:
+        bucket = _bootstrap(aws, settings)
+        _publish_assets(aws, folder, stack, template, bucket)
+        outputs = _create(aws, stack, template, bucket)
+        fill(template["Resources"], partial(_client, aws))
+        yield Cloud(aws=aws, stack=stack, outputs=outputs, roles=_roles(made))
+
+
+def _synthesized(settings: Settings, folder: Path) -> Platform:
+    app = App(outdir=str(folder))
+    made = Platform(app, f"{settings.stack_name}Stack", settings=settings)
+    app.synth()
+    return made
+
+
+def _roles(stack: Platform) -> Mapping[str, str]:
+    roles = {"ingest": stack.ray.ingest.role, "runtimes": stack.ray.runtimes.role}
+    made = {name: cast("CfnRole", role.node.default_child) for name, role in roles.items()}
+    return {name: stack.resolve(role.logical_id) for name, role in made.items()}
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _bootstrap(aws: EmbeddedAws, settings: Settings) -> str:
+    """What `cdk bootstrap` leaves that a template asks for; the bucket of assets."""
+    _client(aws, "ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
+    )
+    bucket = f"cdk-hnb659fds-assets-{settings.aws.account}-{settings.aws.region}"
+    where = {"LocationConstraint": settings.aws.region}  # as S3 asks, but in us-east-1
+    more = {} if settings.aws.region == "us-east-1" else {"CreateBucketConfiguration": where}
+    _client(aws, "s3").create_bucket(Bucket=bucket, **more)
+    return bucket
+
+
+def _publish_assets(
+    aws: EmbeddedAws, folder: Path, stack: str, template: Template, bucket: str
+) -> None:
+    """What `cdk deploy` uploads, as far as the template asks for it: the function's zip."""
+    s3, asked = _client(aws, "s3"), json.dumps(template)
+    for asset in json.loads((folder / f"{stack}.assets.json").read_text())["files"].values():
+        for destination in asset["destinations"].values():
+            if (key := destination["objectKey"]) in asked:
+                s3.upload_file(str(folder / asset["source"]["path"]), bucket, key)
+
+
+def _create(aws: EmbeddedAws, stack: str, template: Template, bucket: str) -> Mapping[str, str]:
+    """The stack's outputs."""
+    _client(aws, "s3").put_object(Bucket=bucket, Key=stack, Body=json.dumps(template))
+    cloudformation = _client(aws, "cloudformation")
+    cloudformation.create_stack(
+        StackName=stack,
+        TemplateURL=f"{aws.endpoint}/{bucket}/{stack}",
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    except WaiterError as exc:
+        raise RuntimeError(_why(cloudformation, stack)) from exc
+    [made] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
+
+
+def _why(cloudformation: Any, stack: str) -> str:
+    """Which resources of a stack could not be made, and why."""
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    events = [event for page in pages for event in page["StackEvents"]]
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    return "\n".join(f"{e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in failed)
+
+
+def _client(aws: EmbeddedAws, service: str, access_key: str = "test") -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=aws.endpoint,
+        region_name=aws.region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key="test",
+    )

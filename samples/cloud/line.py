@@ -1,0 +1,63 @@
+"""Ingest and replicas in one process, without Ray."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from deployments.replica import Replica
+from ingest.actor import Actor
+from ingest.aws.client import Clients
+from ingest.board import Board
+from ingest.wiring import Ports, wire
+from models.ports import Runner
+from models.progress import Progress
+from models.report import Report
+from models.settings import Settings
+from models.task import Task
+from samples.cloud.deploy import Cloud
+from serve_app.line import courier, replica, worker
+
+
+class Near(Runner):
+    """A replica in this process."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+        async with aclosing(self.replica.run(task, attempt)) as stream:
+            async for said in stream:
+                yield said
+
+
+@asynccontextmanager
+async def working(settings: Settings, cloud: Cloud) -> AsyncIterator[None]:
+    """Ingest with a replica of each runtime, in this process, each in the role of its pod."""
+    async with (
+        _ports(settings, cloud, "runtimes") as outer,
+        _ports(settings, cloud, "ingest") as ports,
+    ):
+        replicas = [
+            await replica(settings, each, outer.objects) for each in settings.models_runtime
+        ]
+        board = Board()
+        workers = {
+            runtime.name: worker(settings, runtime, ports, board, Near(made))
+            for runtime, made in zip(settings.models_runtime, replicas, strict=True)
+        }
+        actor = Actor({**workers, settings.callback_calls: courier(settings, ports)})
+        try:
+            yield
+        finally:
+            await actor.drain(settings.tasks.drain_seconds)
+            for made in replicas:
+                await made.close()
+
+
+@asynccontextmanager
+async def _ports(settings: Settings, cloud: Cloud, role: str) -> AsyncIterator[Ports]:
+    """The ports of one that has this role: its clients keep what the environment says now."""
+    async with Clients(settings.aws.region) as clients:
+        with cloud.acting_as(role):
+            for make in (clients.s3, clients.sqs, clients.sns, clients.dynamodb):
+                await make()
+        yield wire(settings, clients)

@@ -1,0 +1,94 @@
+"""The half of a template that needs no cluster."""
+
+import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+SERVERLESS = frozenset(
+    {
+        "ApiGateway",
+        "CDK",
+        "CloudWatch",
+        "DynamoDB",
+        "Events",
+        "IAM",
+        "KMS",
+        "Lambda",
+        "Logs",
+        "S3",
+        "SNS",
+        "SQS",
+    }
+)
+"""Services of which resources are kept, unless they refer to one of another service."""
+
+Template = dict[str, Any]
+Resource = dict[str, Any]
+Resources = Mapping[str, Resource]
+
+_OWN_ACCOUNT = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": {"Ref": "AWS::AccountId"}},
+        }
+    ],
+}
+
+
+def serverless(template: Template) -> Template:
+    """Without what is not made here, and without what refers to such.
+
+    A pod's role stays, with what it may do: nobody but the account itself may take it, for the
+    cluster that it trusts is not there.
+    """
+    resources = template["Resources"]
+    unmade = {name for name, each in resources.items() if not _is_made(each)}
+    kept = {n: _untied(each, unmade) for n, each in resources.items() if n not in unmade}
+    while lost := {n for n, each in kept.items() if _names(each) & resources.keys() - kept.keys()}:
+        kept = {name: each for name, each in kept.items() if name not in lost}
+    gone = resources.keys() - kept.keys()
+    outputs = template.get("Outputs", {})
+    told = {name: each for name, each in outputs.items() if not _names(each) & gone}
+    return {**template, "Resources": kept, "Outputs": told}
+
+
+def _is_made(resource: Resource) -> bool:
+    provider, service, *kind = resource["Type"].split("::")
+    match kind:
+        case ["LayerVersion"]:  # kubectl's, for the functions that speak to the cluster
+            return False
+        case ["Alarm"]:  # the emulator has none that compute with several metrics
+            return "Metrics" not in resource["Properties"]
+        case _:
+            return provider == "AWS" and service in SERVERLESS
+
+
+def _untied(resource: Resource, unmade: AbstractSet[str]) -> Resource:
+    """A role without the trust that names what is not made."""
+    if resource["Type"] != "AWS::IAM::Role":
+        return resource
+    properties = resource["Properties"]
+    if not _names(properties["AssumeRolePolicyDocument"]) & unmade:
+        return resource
+    return {**resource, "Properties": {**properties, "AssumeRolePolicyDocument": _OWN_ACCOUNT}}
+
+
+def _names(node: Any) -> set[str]:
+    """What a part of a template refers to."""
+    match node:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            return {name}
+        case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), *_]}:
+            return set(re.findall(r"\$\{([A-Za-z0-9]+)", text))
+        case dict():
+            depends = node.get("DependsOn", [])
+            named = {depends} if isinstance(depends, str) else set(depends)
+            return named.union(*map(_names, node.values()))
+        case list():
+            return set().union(*map(_names, node))
+        case _:
+            return set()

@@ -1,0 +1,137 @@
+"""The HTTP front as a Lambda function behind API Gateway: the same dialects, the same `submit`.
+
+The gateway has checked the key and counted the request. What ingest knows beyond the ledger is not
+known here: there are no events and no progress, and a cancel reaches what runs through the ledger.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from mangum import Mangum
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
+
+from ingest.wiring import Ports, wire
+from models.edge import EdgeConfig
+from models.errors import Unavailable
+from models.event import Event
+from models.ports import Live, Pace
+from models.report import Report
+from models.settings import Settings
+from models.task import Kind
+from serve_app.api import api
+from serve_app.auth import Holder, Keys, TokenBucket
+from serve_app.front import native
+from serve_app.native.feed import Feed, Rhythm
+
+_DRAWING = frozenset(Kind) - {Kind.PIPELINE}
+KINDS: Mapping[str, frozenset[Kind]] = {
+    "comfyui": frozenset({Kind.PIPELINE}),
+    "diffusers": _DRAWING,
+    "fake": frozenset(Kind),
+    "sdwebui": _DRAWING,
+}
+"""What the runtime types here can do: their adapters import more than belongs into the function."""
+
+# Nobody is heard, so nobody is waited for: the ledger is looked at instead.
+_RHYTHM = Rhythm(tick=0.5, look_alone=1, patience=0)
+_MARGIN = 5  # seconds before Lambda ends the function, for all but waiting
+_UNCOUNTED = 1e9  # requests a second
+_SILENT = "ingest is not heard here"
+
+
+def edge(config: EdgeConfig, key_names: Mapping[str, str]) -> Mangum:
+    """What Lambda calls; the names of API keys are given by their ids at the gateway."""
+    logging.getLogger("mangum").setLevel(logging.WARNING)  # one line for each request is enough
+    settings = Settings.read(args=config.settings)
+    return function(settings, wire(settings), config, key_names)
+
+
+def function(
+    settings: Settings, ports: Ports, config: EdgeConfig, key_names: Mapping[str, str]
+) -> Mangum:
+    """The same over any ports."""
+    made = native(
+        settings,
+        ports,
+        Feed(Unheard(), ports.ledger, _RHYTHM),
+        keys=GatewayKeys(key_names),
+        kinds=partial(kinds, settings),
+        signs=config.signs,
+        longest_answer=max(1, settings.edge.timeout_seconds - _MARGIN),
+    )
+    text = ["text/", "application/"]  # else it would be sent in base64
+    return Mangum(Gateway(api(made)), lifespan="off", text_mime_types=text)
+
+
+def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
+    """What a configured runtime can do; of a type that is not known here, ingest decides."""
+    found = settings.runtime(runtime)
+    return KINDS.get(found.type, frozenset(Kind)) if found else frozenset()
+
+
+class Gateway:
+    """Takes the caller and the base of URLs from what API Gateway says of a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = scope["aws.event"]["requestContext"]
+        key_id = told["identity"].get("apiKeyId") or ""
+        others = [(name, value) for name, value in scope["headers"] if name != b"x-api-key"]
+        headers = [*others, (b"x-api-key", key_id.encode())]  # from here on nobody has the key
+        scope = {**scope, "headers": headers, "app_root_path": _base(told, scope["path"])}
+        await self.app(scope, receive, send)
+
+
+def _base(told: Mapping[str, Any], path: str) -> str:
+    """The stage, which is before the path in URLs; unless a domain of one's own stands for it."""
+    stage = f"/{told['stage']}"
+    whole: str = told["path"]
+    return stage if whole != path and whole.startswith(f"{stage}/") else ""
+
+
+class GatewayKeys(Keys):
+    """The keys that the gateway lets in, known by their ids there; it counts, too."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__(())
+        self.names = names
+
+    @override
+    def holder(self, key: bytes) -> Holder | None:
+        """A key that was added at the gateway by hand is named by its id."""
+        if not key:
+            return None
+        name = self.names.get(key.decode(), key.decode())
+        return Holder(name=name, digest=key, bucket=TokenBucket(_UNCOUNTED, _UNCOUNTED))
+
+
+class Unheard(Live):
+    """Ingest where it cannot be heard: it says nothing, for ever, so that nobody asks again."""
+
+    @override
+    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        await asyncio.Event().wait()
+        yield ()
+
+    @override
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        raise Unavailable(_SILENT)
+
+    @override
+    async def unwatch(self, follower: str, submission: str) -> None:
+        raise Unavailable(_SILENT)
+
+    @override
+    async def stop(self, report: Report) -> bool:
+        """A worker that has it finds out at its next look at the ledger, and then tells it."""
+        return report.attempt > 0
+
+    @override
+    async def paces(self) -> Mapping[str, Pace]:
+        raise Unavailable(_SILENT)

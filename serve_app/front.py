@@ -1,0 +1,72 @@
+"""What the HTTP API works with, put together from ports; on the cluster as behind API Gateway."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import cache, partial
+
+from deployments.checkpoints import STABLE_DIFFUSION, Checkpoints
+from ingest.cancel import Cancel
+from ingest.tell import Tell
+from ingest.wiring import Ports
+from models.ports import Queue
+from models.settings import Settings
+from serve_app.auth import Keys
+from serve_app.dialects.rules import Kinds
+from serve_app.native import Native, Signs
+from serve_app.native.feed import Feed
+from serve_app.submit import Submit
+
+
+def native(
+    settings: Settings,
+    ports: Ports,
+    feed: Feed,
+    *,
+    keys: Keys,
+    kinds: Kinds,
+    signs: Signs | None = None,
+    longest_answer: float | None = None,
+) -> Native:
+    """What the HTTP API works with; the settings know what signs callbacks, unless told here."""
+    submit = Submit(
+        topic=ports.tasks,
+        objects=ports.objects,
+        ledger=ports.ledger,
+        bucket=settings.output_bucket,
+    )
+
+    @cache
+    def queue(runtime: str) -> Queue:  # it remembers its URL
+        return ports.queue(runtime)
+
+    async def backlog(runtime: str) -> int:
+        return await queue(runtime).backlog()
+
+    return Native(
+        settings=settings,
+        submit=submit,
+        keys=keys,
+        kinds=kinds,
+        signs=signs or (lambda key: settings.callback_secret(key) is not None),
+        ledger=ports.ledger,
+        objects=ports.objects,
+        claims=ports.claims,
+        cancel=Cancel(ledger=ports.ledger, tell=tell(ports), live=feed.live),
+        feed=feed,
+        longest_answer=longest_answer,
+        backlog=backlog,
+        checkpoints=partial(_checkpoints, settings, ports),
+    )
+
+
+def tell(ports: Ports) -> Tell:
+    return Tell(results=ports.results, callbacks=ports.callbacks)
+
+
+async def _checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:
+    """The checkpoints there are, in the folder or in the bucket of weights."""
+    if settings.checkpoints is not None:
+        shelf = Checkpoints(settings.checkpoints).stable_diffusion
+        return await asyncio.to_thread(lambda: shelf.names)
+    under = f"s3://{settings.model_bucket}/{STABLE_DIFFUSION}/"
+    return [uri.removeprefix(under) for uri in await ports.objects.list(under)]

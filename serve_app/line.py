@@ -1,0 +1,89 @@
+"""What carries a task, put together from settings: workers, the courier, replicas; without Ray."""
+
+from deployments.adapter import Adapter, RuntimeSpec
+from deployments.inputs import Inputs
+from deployments.replica import Replica
+from deployments.runtimes import adapter_class
+from ingest.board import Board
+from ingest.courier import Courier
+from ingest.envelope import Envelope
+from ingest.wiring import Ports
+from ingest.worker import Line, Worker
+from models.parts import Runtime
+from models.ports import Objects, Runner
+from models.settings import Settings
+from models.task import Kind
+from serve_app.front import tell
+from serve_app.webhook import WebPost
+
+_WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
+
+
+def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
+    """What a configured runtime can do."""
+    found = settings.runtime(runtime)
+    return adapter_class(found.type).kinds if found else frozenset()
+
+
+def courier(settings: Settings, ports: Ports) -> Courier:
+    return Courier(
+        queue=ports.calls,
+        ledger=ports.ledger,
+        post=WebPost(settings.inputs.allow_hosts),
+        secret=settings.callback_secret,
+        rules=settings.callbacks,
+    )
+
+
+def worker(
+    settings: Settings, runtime: Runtime, ports: Ports, board: Board, runner: Runner
+) -> Worker:
+    """The worker of a configured runtime; ``runner`` is its replicas."""
+    output = f"s3://{settings.output_bucket}"
+    envelope = Envelope(
+        runtime=runtime.name,
+        objects=ports.objects,
+        payloads=f"{output}/payloads/",
+        limit=settings.tasks.max_payload_bytes + _WRAPPING,
+    )
+    line = Line(
+        envelope=envelope,
+        ledger=ports.ledger,
+        objects=ports.objects,
+        tell=tell(ports),
+        board=board,
+        runner=runner,
+        kinds=kinds(settings, runtime.name),
+        output=output,
+        rules=settings.tasks,
+    )
+    return Worker(ports.queue(runtime.name), line, capacity=runtime.capacity)
+
+
+def adapter(settings: Settings, runtime: Runtime) -> Adapter:
+    """The adapter of a configured runtime; cheap until it is made ready.
+
+    Raises:
+        SettingsError: its type is unknown, or an option of it is wrong.
+    """
+    spec = RuntimeSpec(
+        name=runtime.name,
+        checkpoint=runtime.model_filename,
+        dynamic=runtime.dynamic_model,
+        checkpoints=settings.checkpoints,
+        options=runtime.options,
+    )
+    return adapter_class(runtime.type)(spec)
+
+
+async def replica(settings: Settings, runtime: Runtime, objects: Objects) -> Replica:
+    """A replica of a configured runtime, ready to run a task."""
+    made = adapter(settings, runtime)
+    await made.ready()
+    return Replica(
+        adapter=made,
+        inputs=Inputs(settings.inputs, objects, settings.readable_buckets),
+        objects=objects,
+        output=f"s3://{settings.output_bucket}",
+        deadline=settings.tasks.deadline_seconds,
+    )

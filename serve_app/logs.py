@@ -1,0 +1,52 @@
+"""The platform's events as JSON lines, for hosts that collect what a container prints.
+
+Serve writes its own log into files of a pod, which go with it.
+"""
+
+import json
+import logging
+from pathlib import Path
+
+from typing_extensions import override
+
+from models.errors import SettingsError
+
+EVENTS = "ray.serve.atelier"
+"""The logger above all of the platform's own."""
+_OF_PYTHON = frozenset(vars(logging.makeLogRecord({}))) | {"taskName"}
+
+
+class EventLine(logging.Formatter):
+    """An event and its fields as one line of JSON."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {n: value for n, value in vars(record).items() if n not in _OF_PYTHON}
+        line = {
+            **fields,
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def log_to(path: Path | None) -> None:
+    """Write all events of this process to the file, too; asked again, it is the same one.
+
+    Raises:
+        SettingsError: it cannot be opened.
+    """
+    events = logging.getLogger(EVENTS)
+    if path is None or any(handler.name == str(path) for handler in events.handlers):
+        return
+    try:
+        handler = logging.FileHandler(path)
+    except OSError as exc:
+        raise SettingsError(f"logFile: {path} cannot be written: {exc.strerror}") from None
+    handler.name = str(path)
+    handler.setFormatter(EventLine())
+    events.addHandler(handler)

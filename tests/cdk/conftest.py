@@ -1,0 +1,155 @@
+"""The whole platform, synthesized once for all tests of the infrastructure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Validations
+from aws_cdk.assertions import Template
+from cdk_nag import AwsSolutionsChecks
+
+from cdk.stack import Platform
+from models.settings import Settings
+
+FULL: Mapping[str, Any] = {
+    "stackName": "Studio",
+    "modelBucketArn": "arn:aws:s3:::studio-models",
+    "aws": {"region": "us-west-2", "account": "111122223333"},
+    "modelsRuntime": [
+        {"name": "sdruntime", "type": "diffusers", "modelFilename": "sdxl.safetensors"},
+        {"name": "comfy", "type": "comfyui", "namespace": "comfy"},
+    ],
+    "apiKeys": [{"name": "team", "key": "a-key-of-twenty-letters"}],
+    "inputs": {"allowBuckets": ["studio-references"]},
+    "storage": {"createModelBucket": True, "outputDays": 90, "infrequentDays": 30},
+    "alarms": {"emails": ["someone@example.com"]},
+    "edge": {"concurrency": 100},
+    "front": {
+        "enabled": True,
+        "waf": True,
+        "domain": "studio.example.com",
+        "certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/front",
+        "listenerCertificateArn": "arn:aws:acm:us-west-2:111122223333:certificate/listener",
+        "signIn": "cognito",
+    },
+}
+"""Every part that a setting can leave out is in it."""
+
+CHINA: Mapping[str, Any] = {
+    "stackName": "studio-cn",
+    "modelBucketArn": "arn:aws-cn:s3:::studio-models",
+    "aws": {"region": "cn-north-1", "account": "111122223333", "partition": "aws-cn"},
+    "modelsRuntime": [{"name": "sdruntime", "type": "diffusers"}],
+    "edge": {"enabled": False},
+    "vpc": {
+        "id": "vpc-0123456789abcdef0",
+        "zones": ["a", "b"],
+        "privateSubnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    },
+    "cluster": {
+        "version": "1.35",
+        "publicAccessCidrs": [],
+        "admins": ["arn:aws-cn:iam::111122223333:role/operators"],
+    },
+    "clusterComponents": {"instanceType": "m7i.large", "desiredCount": 1},
+    "images": {"repository": "registry.example.cn/atelier"},
+    "rayCluster": {"redisAddress": "redis.example.cn:6379"},
+}
+"""Every part is left out that can be, and the network is one that there is."""
+
+SECOND: Mapping[str, Any] = {
+    **FULL,
+    "stackName": "Workshop",
+    "modelBucketArn": "arn:aws:s3:::workshop-models",
+    "front": {"enabled": True},
+}
+"""Beside the full one in its account and region; its front has no domain and no sign-in."""
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """What `cdk synth` writes."""
+
+    folder: Path
+    failure: str | None
+    """What synthesis said, had a check of the whole found something."""
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The template."""
+        (path,) = self.folder.glob("*.template.json")
+        template: dict[str, Any] = json.loads(path.read_text())
+        return template
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The findings of the checks."""
+        report: Mapping[str, Any] = json.loads((self.folder / "validation-report.json").read_text())
+        return report
+
+    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Those of one type, such as ``AWS::SQS::Queue``, by their logical ids."""
+        return {n: r for n, r in self.json["Resources"].items() if r["Type"] == kind}
+
+
+def synthesized(folder: Path, settings: Settings) -> tuple[Synthesized, Platform]:
+    """The platform of these settings, with cdk-nag's checks run on it."""
+    app = App(outdir=str(folder))
+    platform = Platform(app, f"{settings.stack_name}Stack", settings=settings)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError as exc:  # findings; what was synthesized is there all the same
+        return Synthesized(folder, str(exc)), platform
+    return Synthesized(folder, None), platform
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """With every part that a setting can leave out."""
+    return Settings.read(args=FULL)
+
+
+@pytest.fixture(scope="session")
+def _whole(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Any:
+    return synthesized(tmp_path_factory.mktemp("cdk.out"), settings)
+
+
+@pytest.fixture(scope="session")
+def whole(_whole: tuple[Synthesized, Platform]) -> Synthesized:
+    """What the whole platform is synthesized to."""
+    return _whole[0]
+
+
+@pytest.fixture(scope="session")
+def china(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """What the smallest platform is synthesized to."""
+    made, _ = synthesized(tmp_path_factory.mktemp("cdk.cn"), Settings.read(args=CHINA))
+    return made
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """What another installation is synthesized to, in the whole one's account and region."""
+    made, _ = synthesized(tmp_path_factory.mktemp("cdk.second"), Settings.read(args=SECOND))
+    return made
+
+
+@pytest.fixture(scope="session", params=["whole", "china"])
+def either(request: pytest.FixtureRequest) -> Synthesized:
+    made: Synthesized = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture(scope="session")
+def platform(_whole: tuple[Synthesized, Platform]) -> Platform:
+    """The whole platform's constructs, synthesized."""
+    return _whole[1]
+
+
+@pytest.fixture(scope="session")
+def template(whole: Synthesized) -> Template:
+    return Template.from_json(whole.json)

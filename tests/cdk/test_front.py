@@ -1,0 +1,214 @@
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk.assertions import Match, Template
+from aws_cdk.aws_elasticloadbalancingv2 import ListenerAction
+
+from cdk.sign_in import by_provider
+from cdk.stack import Platform
+from models import kube
+from models.cloud import Oidc
+from models.settings import Settings
+from tests.cdk import graph
+from tests.cdk.conftest import Synthesized
+from tests.manifests import crds
+
+
+def binding(whole: Synthesized) -> dict[str, Any]:
+    ((_, found),) = graph.kind(whole, "TargetGroupBinding")
+    return found
+
+
+def balancer(platform: Platform) -> dict[str, Any]:
+    return {"Fn::GetAtt": [graph.named(platform, "Front/Balancer"), "GroupId"]}
+
+
+def test_the_load_balancer_is_reached_from_the_network_only(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::ElasticLoadBalancingV2::LoadBalancer", {"Scheme": "internal"}
+    )
+
+
+def test_nobody_but_cloudfront_reaches_the_load_balancer(
+    whole: Synthesized, platform: Platform
+) -> None:
+    rules = [
+        each["Properties"]
+        for each in whole.resources("AWS::EC2::SecurityGroupIngress").values()
+        if each["Properties"]["GroupId"] == balancer(platform)
+    ]
+    groups = [
+        group["Properties"].get("SecurityGroupIngress", [])
+        for group in whole.resources("AWS::EC2::SecurityGroup").values()
+    ]
+
+    (rule,) = rules
+    assert (rule["FromPort"], rule["ToPort"]) == (443, 443)
+    assert rule["SourceSecurityGroupId"]["Fn::GetAtt"][1] == "SecurityGroups.0.GroupId"
+    assert not any(groups)
+
+
+def test_the_load_balancer_reaches_the_pods_port_of_serve(
+    whole: Synthesized, platform: Platform
+) -> None:
+    cluster = {"Fn::GetAtt": [graph.named(platform, "Cluster/Eks"), "ClusterSecurityGroupId"]}
+    (opened,) = (
+        each["Properties"]
+        for each in whole.resources("AWS::EC2::SecurityGroupIngress").values()
+        if each["Properties"]["GroupId"] == cluster
+    )
+
+    assert opened["SourceSecurityGroupId"] == balancer(platform)
+    assert (opened["FromPort"], opened["ToPort"]) == (8000, 8000)
+
+
+def test_people_sign_in_before_they_come_to_the_pods(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::ElasticLoadBalancingV2::Listener",
+        {
+            "Port": 443,
+            "Protocol": "HTTPS",
+            "DefaultActions": [
+                Match.object_like({"Type": "authenticate-cognito", "Order": 1}),
+                Match.object_like({"Type": "forward", "Order": 2}),
+            ],
+        },
+    )
+    template.has_resource_properties(
+        "AWS::Cognito::UserPoolClient",
+        {"CallbackURLs": ["https://studio.example.com/oauth2/idpresponse"]},
+    )
+
+
+def test_nobody_signs_up_by_himself(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::Cognito::UserPool", {"AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True}}
+    )
+
+
+def test_a_providers_secret_is_read_where_it_is_kept() -> None:
+    arn = "arn:aws:secretsmanager:us-west-2:111122223333:secret:provider"
+    provider = "https://id.example.com"
+    oidc = Oidc(
+        issuer=provider,
+        authorizationEndpoint=f"{provider}/authorize",
+        tokenEndpoint=f"{provider}/token",
+        userInfoEndpoint=f"{provider}/me",
+        clientId="studio",
+        clientSecretArn=arn,
+    )
+    action = by_provider(oidc, ListenerAction.fixed_response(200))
+
+    sign_in, _ = Stack().resolve(action.render_actions())
+    assert sign_in["type"] == "authenticate-oidc"
+    secret = sign_in["authenticateOidcConfig"]["clientSecret"]
+    assert secret == f"{{{{resolve:secretsmanager:{arn}:SecretString:::}}}}"
+
+
+def test_cloudfront_keeps_nothing_and_sends_everything_on(whole: Synthesized) -> None:
+    (entry,) = whole.resources("AWS::CloudFront::Distribution").values()
+    config = entry["Properties"]["DistributionConfig"]
+    behaviour = config["DefaultCacheBehavior"]
+
+    assert config["Aliases"] == ["studio.example.com"]
+    assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # CachingDisabled
+    assert "POST" in behaviour["AllowedMethods"]
+    assert behaviour["OriginRequestPolicyId"] == "216adef6-5c7f-47e4-b989-5492eafa07d3"  # AllViewer
+    assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+    (origin,) = config["Origins"]
+    assert "VpcOriginId" in origin["VpcOriginConfig"]
+
+
+def test_without_a_certificate_cloudfront_comes_by_http_inside_the_network(
+    second: Synthesized,
+) -> None:
+    (origin,) = second.resources("AWS::CloudFront::VpcOrigin").values()
+    (listener,) = second.resources("AWS::ElasticLoadBalancingV2::Listener").values()
+    (entry,) = second.resources("AWS::CloudFront::Distribution").values()
+
+    config = origin["Properties"]["VpcOriginEndpointConfig"]
+    assert config["OriginProtocolPolicy"] == "http-only"
+    assert listener["Properties"]["Port"] == 80
+    assert [each["Type"] for each in listener["Properties"]["DefaultActions"]] == ["forward"]
+    viewer = entry["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    assert viewer["ViewerProtocolPolicy"] == "redirect-to-https"
+    assert not second.resources("AWS::WAFv2::WebACL")
+
+
+def test_the_firewall_counts_by_the_address_that_cloudfront_saw(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::WAFv2::WebACL",
+        {
+            "Scope": "REGIONAL",
+            "Rules": Match.array_with(
+                [
+                    Match.object_like(
+                        {
+                            "Action": {"Block": {}},
+                            "Statement": {
+                                "RateBasedStatement": Match.object_like(
+                                    {"AggregateKeyType": "FORWARDED_IP"}
+                                )
+                            },
+                        }
+                    )
+                ]
+            ),
+        },
+    )
+
+
+def test_the_firewall_lets_a_task_with_links_and_pictures_through(whole: Synthesized) -> None:
+    (acl,) = whole.resources("AWS::WAFv2::WebACL").values()
+    (common,) = (
+        rule["Statement"]["ManagedRuleGroupStatement"]
+        for rule in acl["Properties"]["Rules"]
+        if rule["Name"] == "AWSManagedRulesCommonRuleSet"
+    )
+    counted = {each["Name"] for each in common["RuleActionOverrides"]}
+
+    assert counted >= {"SizeRestrictions_BODY", "GenericRFI_BODY"}
+    assert all(each["ActionToUse"] == {"Count": {}} for each in common["RuleActionOverrides"])
+
+
+def test_pods_are_bound_to_the_stacks_own_target_group(
+    whole: Synthesized, platform: Platform, settings: Settings
+) -> None:
+    spec = binding(whole)["spec"]
+
+    assert spec["targetGroupARN"] == f"<{graph.named(platform, 'Front/Serve')}>"
+    assert spec["serviceRef"] == {"name": kube.serve_service(settings), "port": 8000}
+    assert spec["targetType"] == "ip"
+
+
+@crds.needed
+def test_the_controller_knows_all_of_the_binding(whole: Synthesized) -> None:
+    assert crds.mistakes(binding(whole)) == []
+
+
+def test_the_binding_goes_before_its_controller(whole: Synthesized) -> None:
+    ((name, _),) = graph.kind(whole, "TargetGroupBinding")
+    controller, _ = graph.charts(whole)["aws-load-balancer-controller"]
+
+    assert controller in graph.waits_for(whole.json, name)
+
+
+def test_the_controller_changes_nothing_but_our_target_group(
+    whole: Synthesized, platform: Platform
+) -> None:
+    role = graph.named(platform, "Front/Pods/Controller/Role")
+    changes = [
+        each
+        for each in graph.statements(whole.json, role)
+        if not all(":Describe" in action for action in graph.listed(each["Action"]))
+    ]
+
+    (change,) = changes
+    assert change["Resource"] == {"Ref": graph.named(platform, "Front/Serve")}
+
+
+def test_without_a_front_there_is_no_load_balancer_and_no_controller(china: Synthesized) -> None:
+    kinds = {each["Type"] for each in china.json["Resources"].values()}
+
+    assert not any(kind.startswith(("AWS::Elastic", "AWS::CloudFront")) for kind in kinds)
+    assert "aws-load-balancer-controller" not in graph.charts(china)

@@ -1,0 +1,196 @@
+"""Each component may call what its code calls, and no more."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+from aws_cdk.aws_iam import Role, ServicePrincipal
+
+from cdk.messaging import Messaging
+from cdk.storage import Storage
+from models.settings import Settings
+from tests.cdk.conftest import FULL
+
+AWS = Path(__file__).resolve().parents[2] / "ingest" / "aws"
+_CALL = re.compile(r"\b(s3|sqs|sns|dynamodb)\.(?:get_paginator\(\"(\w+)\"\)|([a-z]\w+)\()")
+_NAMED_OTHERWISE = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:GeneratePresignedUrl": "s3:GetObject",  # what the link does
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+"""IAM has no word of its own for these calls."""
+
+MESSAGING = ("let_submit", "let_tell", "let_see_backlogs", "let_work")
+STORAGE = (
+    "let_keep_ledger",
+    "let_submit",
+    "let_show",
+    "let_take_in",
+    "let_make",
+    "let_mount_checkpoints",
+)
+
+
+@pytest.fixture(scope="module")
+def granted(settings: Settings) -> Mapping[str, Mapping[str, set[str]]]:
+    """By the grant, such as ``storage.let_show``: each action, and what it is allowed on."""
+    return grants(settings)
+
+
+def grants(settings: Settings) -> Mapping[str, Mapping[str, set[str]]]:
+    stack = Stack(App(), "Alone")
+    parts = {
+        "messaging": (Messaging(stack, "Messaging", settings=settings), MESSAGING),
+        "storage": (Storage(stack, "Storage", settings=settings), STORAGE),
+    }
+    roles = {}
+    for noun, (part, verbs) in parts.items():
+        for verb in verbs:
+            role = Role(
+                stack, f"{noun}-{verb}", assumed_by=ServicePrincipal("lambda.amazonaws.com")
+            )
+            getattr(part, verb)(role)
+            roles[f"{noun}.{verb}"] = stack.get_logical_id(role.node.default_child)  # type: ignore[arg-type] # it is
+    template = Template.from_stack(stack)
+    names = _names(template)
+    policies = template.find_resources("AWS::IAM::Policy").values()
+    return {
+        grant: _allowed([p for p in policies if p["Properties"]["Roles"] == [{"Ref": role}]], names)
+        for grant, role in roles.items()
+    }
+
+
+def test_everything_that_is_called_is_allowed_and_nothing_else(
+    granted: Mapping[str, Mapping[str, set[str]]],
+) -> None:
+    called = {
+        f"{service}:{operation}"
+        for path in AWS.glob("*.py")
+        if path.name != "provision.py"  # which makes what here the template makes
+        for service, paged, plain in _CALL.findall(path.read_text())
+        for operation in ["".join(word.capitalize() for word in (paged or plain).split("_"))]
+    }
+    allowed = {action for actions in granted.values() for action in actions}
+
+    assert len(called) > 10
+    assert {_NAMED_OTHERWISE.get(each, each) for each in called} == allowed
+
+
+def test_messages_are_received_by_who_works_and_sent_by_who_may(
+    granted: Mapping[str, Mapping[str, set[str]]],
+) -> None:
+    runtimes = {"studio-sdruntime", "studio-comfy"}
+    dead = {f"{queue}-dead-letters" for queue in runtimes | {"studio-results-callbacks"}}
+    worked = runtimes | {"studio-results-callbacks"}
+
+    assert granted["messaging.let_submit"] == {"sns:Publish": {"studio-tasks"}}
+    assert granted["messaging.let_tell"] == {
+        "sns:Publish": {"studio-results"},
+        "sqs:GetQueueUrl": {"studio-results-callbacks"},
+        "sqs:SendMessage": {"studio-results-callbacks"},
+    }
+    assert granted["messaging.let_see_backlogs"] == {
+        "sqs:GetQueueUrl": runtimes,
+        "sqs:GetQueueAttributes": runtimes,
+    }
+    assert granted["messaging.let_work"] == {
+        "sqs:ReceiveMessage": worked,
+        "sqs:ChangeMessageVisibility": worked,
+        "sqs:DeleteMessage": worked,
+        "sqs:SendMessage": dead,
+        "sqs:GetQueueUrl": worked | dead,
+    }
+
+
+def test_the_ledger_is_kept_by_rows_and_read_by_its_index(
+    granted: Mapping[str, Mapping[str, set[str]]],
+) -> None:
+    table, index = "studio-ledger", "studio-ledger/index/by-runtime-and-status"
+    rows = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
+
+    assert granted["storage.let_keep_ledger"] == {
+        **{f"dynamodb:{row}": {table} for row in rows},
+        "dynamodb:Query": {table, index},
+    }
+
+
+def test_a_bucket_is_read_and_written_where_it_must_be(
+    granted: Mapping[str, Mapping[str, set[str]]], settings: Settings
+) -> None:
+    outputs = settings.output_bucket
+
+    assert granted["storage.let_submit"] == {
+        "s3:PutObject": {f"{outputs}/payloads/*"},
+        "s3:DeleteObject": {f"{outputs}/payloads/*"},
+    }
+    assert granted["storage.let_show"] == {
+        "s3:GetObject": {f"{outputs}/*"},
+        "s3:ListBucket": {"studio-models"},
+    }
+    assert granted["storage.let_take_in"] == {
+        "s3:GetObject": {f"{outputs}/payloads/*"},
+        "s3:PutObject": {f"{outputs}/*"},
+        "s3:ListBucket": {outputs},
+    }
+    readable = {outputs, "studio-models", "studio-references"}
+    assert granted["storage.let_make"] == {
+        "s3:PutObject": {f"{outputs}/*"},
+        "s3:GetObject": {f"{bucket}/*" for bucket in readable},
+        "s3:ListBucket": readable,
+    }
+    assert granted["storage.let_mount_checkpoints"] == {
+        "s3:GetObject": {"studio-models/*"},
+        "s3:ListBucket": {"studio-models"},
+    }
+
+
+def test_without_a_model_bucket_none_is_read() -> None:
+    args = {key: value for key, value in FULL.items() if key not in {"modelBucketArn", "storage"}}
+    found = grants(Settings.read(args={**args, "checkpoints": "models"}))
+
+    assert found["storage.let_mount_checkpoints"] == {}
+    assert "s3:ListBucket" not in found["storage.let_show"]
+
+
+def _names(template: Template) -> dict[str, str]:
+    """What a resource is called on AWS, by its logical id."""
+    keys = ("TopicName", "QueueName", "BucketName", "TableName")
+    return {
+        name: next(r["Properties"][key] for key in keys if key in r["Properties"])
+        for name, r in template.to_json()["Resources"].items()
+        if any(key in r.get("Properties", {}) for key in keys)
+    }
+
+
+def _allowed(
+    policies: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for policy in policies:
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            for action in _list(statement["Action"]):
+                found[action] |= {_name(arn, names) for arn in _list(statement["Resource"])}
+    return dict(found)
+
+
+def _name(arn: Any, names: Mapping[str, str]) -> str:
+    """The resource's own part of an ARN, its references resolved."""
+    match arn:
+        case {"Ref": name} | {"Fn::GetAtt": [name, "Arn"]}:
+            return names.get(name, "")
+        case {"Fn::Join": ["", parts]}:
+            return "".join(_name(part, names) for part in parts).rpartition(":")[2]
+        case str():
+            return arn
+    raise AssertionError(arn)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,268 @@
+"""Who is told when: the alarms, what they look at, and the lines of the log that are counted."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Match, Template
+from aws_cdk.aws_apigateway import RestApi
+from aws_cdk.aws_events import EventPattern, Rule
+from aws_cdk.aws_logs import LogGroup
+
+from cdk.measures import ENDED, FAILED, FILTERS
+from cdk.messaging import Messaging
+from cdk.monitoring import Monitoring
+from models.errors import TaskFailed
+from models.parts import Tasks
+from models.settings import Settings
+from serve_app.logs import EVENTS, log_to
+from tests.cdk.conftest import Synthesized
+from tests.ingest.world import World, until
+
+Alarms = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def alone(settings: Settings) -> Template:
+    stack = Stack(App(), "Alone")
+    api = RestApi(stack, "Api")
+    api.root.add_method("GET")
+    Monitoring(
+        stack,
+        "Monitoring",
+        settings=settings,
+        messaging=Messaging(stack, "Messaging", settings=settings),
+        log=LogGroup(stack, "Log", log_group_name=settings.log_group),
+        spot_warnings=Rule(stack, "Spot", event_pattern=EventPattern(source=["aws.ec2"])),
+        api=api,
+    )
+    return Template.from_stack(stack)
+
+
+@pytest.fixture(scope="module")
+def alarms(alone: Template) -> Alarms:
+    """By their names, without the stack's."""
+    found = alone.find_resources("AWS::CloudWatch::Alarm").values()
+    return {
+        alarm["Properties"]["AlarmName"].removeprefix("studio-"): alarm["Properties"]
+        for alarm in found
+    }
+
+
+@pytest.fixture
+def events(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[Any]]]:
+    """What CloudWatch has of the log so far: each line as the agent's Fluent Bit wraps it."""
+    path = tmp_path / "events"
+    caplog.set_level(logging.INFO, EVENTS)
+    log_to(path)
+    yield lambda: [_wrapped(line) for line in path.read_text().splitlines()]
+    known = logging.getLogger(EVENTS)
+    (handler,) = (each for each in known.handlers if each.name == str(path))
+    known.removeHandler(handler)
+    handler.close()
+
+
+def test_each_runtime_and_each_last_stop_is_watched(alarms: Alarms) -> None:
+    of_runtimes = {
+        f"{runtime}-{what}"
+        for runtime in ("sdruntime", "comfy")
+        for what in ("oldest", "failed", "starved", "dead-letters")
+    }
+    others = {"callbacks-dead-letters", "unrouted", "undelivered", "spot-interruptions"}
+
+    assert alarms.keys() == of_runtimes | others
+
+
+def test_each_alarm_says_why_tells_somebody_and_knows_what_silence_means(alarms: Alarms) -> None:
+    for name, alarm in alarms.items():
+        assert len(alarm["AlarmDescription"].split()) > 6, name
+        assert alarm["AlarmActions"] == alarm["OKActions"] != []
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_thresholds_are_the_settings(alarms: Alarms, settings: Settings) -> None:
+    limits = settings.alarms
+
+    assert alarms["comfy-oldest"]["Threshold"] == limits.oldest_seconds
+    assert alarms["comfy-failed"]["Threshold"] == limits.failed_ratio
+    assert alarms["comfy-starved"]["EvaluationPeriods"] == limits.starved_minutes
+    assert alarms["spot-interruptions"]["Threshold"] == limits.interruptions - 1
+
+
+def test_people_are_told_by_a_topic_that_cloudwatch_can_publish_on(alone: Template) -> None:
+    """With the key that AWS keeps for SNS it could not."""
+    (key,) = alone.find_resources("AWS::KMS::Key")
+    (topic,) = alone.find_resources(
+        "AWS::SNS::Topic", {"Properties": {"KmsMasterKeyId": {"Fn::GetAtt": [key, "Arn"]}}}
+    )
+    cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
+
+    def allows(actions: Any) -> Any:
+        statement = {"Effect": "Allow", "Principal": cloudwatch, "Action": actions}
+        return {"Statement": Match.array_with([Match.object_like(statement)])}
+
+    alone.has_resource_properties(
+        "AWS::KMS::Key", {"KeyPolicy": allows(["kms:Decrypt", "kms:GenerateDataKey"])}
+    )
+    alone.has_resource_properties(
+        "AWS::SNS::TopicPolicy",
+        {"Topics": [{"Ref": topic}], "PolicyDocument": allows("sns:Publish")},
+    )
+    alone.has_resource_properties(
+        "AWS::SNS::Subscription",
+        {"Protocol": "email", "Endpoint": "someone@example.com", "TopicArn": {"Ref": topic}},
+    )
+
+
+async def test_tasks_that_end_are_counted_by_their_lines_in_the_log(
+    events: Callable[[], list[Any]],
+) -> None:
+    """One of each: completed, failed, cancelled before it came."""
+    world = World(Tasks())
+    world.runtime.acts = [0.0, TaskFailed("no such sampler")]
+    async with world.working():
+        await world.publish(submission="s1", id="a")
+        await world.notifications(1)
+        await world.publish(submission="s2", id="b")
+        await world.notifications(2)
+        await world.cancel("c", "s3")
+        world.board.clock = lambda: 1e12  # the moment in which a cancel is being told is over
+        await world.publish(submission="s3", id="c")
+        await world.notifications(3)
+        await until(lambda: world.queue.depth == 0)
+
+    counted = {
+        metric: [e["log_processed"]["task"] for e in events() if matches(pattern, e)]
+        for metric, pattern in FILTERS.items()
+    }
+    ends = [e["log_processed"] for e in events() if e["log_processed"]["message"] == "task_ended"]
+    assert [end["status"] for end in ends] == ["completed", "failed", "cancelled"]
+    assert {end["runtime"] for end in ends} == {"sdruntime"}
+    assert counted == {ENDED: ["a", "b"], FAILED: ["b"]}
+
+
+def test_the_counts_are_taken_from_the_clusters_log_for_each_runtime(alone: Template) -> None:
+    (log,) = alone.find_resources("AWS::Logs::LogGroup")
+    for metric, pattern in FILTERS.items():
+        alone.has_resource_properties(
+            "AWS::Logs::MetricFilter",
+            {
+                "LogGroupName": {"Ref": log},
+                "FilterPattern": pattern,
+                "MetricTransformations": [
+                    {
+                        "MetricName": metric,
+                        "MetricNamespace": "atelier/studio",
+                        "MetricValue": "1",
+                        "Dimensions": [{"Key": "Runtime", "Value": "$.log_processed.runtime"}],
+                    }
+                ],
+            },
+        )
+
+
+def test_they_are_of_the_log_that_the_cluster_writes(
+    whole: Synthesized, settings: Settings
+) -> None:
+    groups = whole.resources("AWS::Logs::LogGroup")
+    filters = whole.resources("AWS::Logs::MetricFilter").values()
+    read = {f["Properties"]["LogGroupName"]["Ref"] for f in filters}
+
+    assert [groups[name]["Properties"]["LogGroupName"] for name in read] == [settings.log_group]
+
+
+def test_the_ratio_is_of_the_metrics_that_the_filters_make(alarms: Alarms) -> None:
+    looked_at = {
+        part["Id"]: part["MetricStat"]["Metric"]
+        for part in alarms["comfy-failed"]["Metrics"]
+        if "MetricStat" in part
+    }
+
+    assert looked_at.keys() == {"ended", "failed"}
+    for each, metric in looked_at.items():
+        assert metric == {
+            "Namespace": "atelier/studio",
+            "MetricName": each.capitalize(),
+            "Dimensions": [{"Name": "Runtime", "Value": "comfy"}],
+        }
+
+
+@pytest.mark.parametrize(
+    ("failed", "ended", "ratio"), [(9, 9, 0), (2, 10, 0.2), (10, 10, 1), (0, 50, 0)]
+)
+def test_a_ratio_of_few_tasks_says_nothing(
+    alarms: Alarms, failed: int, ended: int, ratio: float
+) -> None:
+    assert computed(alarms["comfy-failed"], failed=failed, ended=ended) == ratio
+
+
+@pytest.mark.parametrize(
+    ("waiting", "held", "ended", "starved"),
+    [(3, 0, 0, 1), (0, 1, 0, 1), (0, 0, 0, 0), (3, 4, 1, 0), (0, 1, None, 1)],
+)
+def test_a_runtime_starves_while_tasks_are_there_and_none_ends(
+    alarms: Alarms, waiting: int, held: int, ended: int | None, starved: int
+) -> None:
+    alarm = alarms["comfy-starved"]
+
+    assert computed(alarm, waiting=waiting, held=held, ended=ended) == starved
+
+
+def test_the_dashboard_shows_every_queue_and_all_alarms(alone: Template, alarms: Alarms) -> None:
+    (board,) = alone.find_resources("AWS::CloudWatch::Dashboard").values()
+    parts = board["Properties"]["DashboardBody"]["Fn::Join"][1]
+    shown = {p["Fn::GetAtt"][0] for p in parts if isinstance(p, dict) and "Fn::GetAtt" in p}
+    body = json.loads("".join(p if isinstance(p, str) else "x" for p in parts))
+
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for alarm in alarms.values()
+        if alarm.get("Namespace") == "AWS/SQS"
+    }
+    assert watched <= shown
+    assert len(body["widgets"][0]["properties"]["alarms"]) == len(alarms)
+    assert "HTTP" in {widget["properties"]["title"] for widget in body["widgets"]}
+
+
+def computed(alarm: dict[str, Any], **values: float | None) -> float:
+    """What CloudWatch's arithmetic gives; it is Python's, but for three words."""
+    (expression,) = (part["Expression"] for part in alarm["Metrics"] if "Expression" in part)
+    functions = {
+        "IF": lambda condition, yes, no: yes if condition else no,
+        "FILL": lambda value, other: other if value is None else value,
+    }
+    spelt = expression.replace(" AND ", " and ").replace("failed / ended", "failed / max(ended, 1)")
+    result: float = eval(spelt, functions | values)
+    return result
+
+
+_TERM = re.compile(r'\(\$\.([\w.]+) (=|!=) "(\w+)"\)')
+
+
+def matches(pattern: str, event: Any) -> bool:
+    """The part of CloudWatch Logs' patterns that is used: comparisons of text, joined by ``&&``."""
+    assert _TERM.sub("t", pattern) == "{ t && t }"
+    return all(
+        (_at(event, path) == text) == (operator == "=")
+        for path, operator, text in _TERM.findall(pattern)
+    )
+
+
+def _at(event: Any, path: str) -> Any:
+    for key in path.split("."):
+        event = event.get(key) if isinstance(event, dict) else None
+    return event
+
+
+def _wrapped(line: str) -> dict[str, Any]:
+    return {
+        "stream": "stdout",
+        "log": line,
+        "log_processed": json.loads(line),
+        "kubernetes": {"namespace_name": "atelier", "container_name": "ray-worker"},
+    }

@@ -1,0 +1,141 @@
+"""The chart's files that come from the settings: `python -m tests.charts.generated` writes them.
+
+So nothing is said twice: what may stand under `config:` and its defaults are the platform's own.
+"""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cdk.manifests.instances import INSTANCES, share
+from models.settings import Settings
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
+SCHEMA = CHART / "values.schema.json"
+DEFAULTS = CHART / "defaults.yaml"
+_NOT_IN_A_CLUSTER = ("apiKeys", "checkpoints", "logFile")
+"""Of the configuration: secrets come from a Secret, weights from a volume."""
+_RENDERED = (
+    *("aws", "tasks", "vpc", "cluster", "clusterComponents", "rayCluster", "images", "storage"),
+)
+_MADE = "# Made by `python -m tests.charts.generated` from the platform's own settings.\n"
+
+
+def schema() -> str:
+    """What may stand in values.yaml."""
+    config = Settings.model_json_schema(by_alias=True)
+    kinds = config.pop("$defs")
+    for key in _NOT_IN_A_CLUSTER:
+        config["properties"].pop(key)
+    kinds.pop("ApiKey")
+    kinds["Callbacks"]["properties"].pop("secret")
+    config["description"] = "What stands in config.yaml; secrets come from a Secret instead."
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_object(
+            {
+                "global": {"type": "object", "description": "Helm's own, for subcharts."},
+                "config": config,
+                "nodePools": _NODE_POOLS,
+                "networkPolicies": _object(
+                    {"create": _switch("Whether nothing goes in or out but what is listed.")}
+                ),
+                "serviceAccounts": _SERVICE_ACCOUNTS,
+            },
+            required=["config"],
+        ),
+        "$defs": kinds,
+    }
+    return json.dumps(_plain(whole), indent=2) + "\n"
+
+
+def defaults() -> str:
+    """What templates fill in where values.yaml says nothing."""
+    least = {
+        "stackName": "any",
+        "modelBucketArn": "arn:aws:s3:::any",
+        "modelsRuntime": [{"name": "any", "type": "any"}],
+    }
+    all_ = Settings.read(None, least).model_dump(mode="json", by_alias=True)
+    (runtime,) = all_["modelsRuntime"]
+    made = {
+        "config": {key: all_[key] for key in _RENDERED},
+        "runtime": {key: runtime[key] for key in runtime if key not in {"name", "type"}},
+        "instances": {kind: _instance(kind) for kind in (*INSTANCES, "unknown")},
+        "ray": version("ray"),
+    }
+    return _MADE + yaml.safe_dump(made, sort_keys=False)
+
+
+def _instance(kind: str) -> dict[str, int]:
+    """Its cores, and what a pod with one GPU gets of it."""
+    cpus, memory = share([kind])
+    known = INSTANCES.get(kind)
+    return {"cpus": known.cpus if known else 8, "podCpus": cpus, "podMemory": memory}
+
+
+def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties, **more}
+
+
+def _switch(description: str) -> dict[str, Any]:
+    return {"type": "boolean", "description": description}
+
+
+def _texts(description: str) -> dict[str, Any]:
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    return {**texts, "description": description}
+
+
+_NODE_POOLS = _object(
+    {
+        "create": _switch("Whether Karpenter's NodePools and EC2NodeClasses are made."),
+        "instanceProfile": {
+            "type": "string",
+            "description": "Instance profile of the nodes; needed with `create`.",
+        },
+        "nodeSelector": _object(
+            {
+                "spot": _texts("Labels of your Spot nodes."),
+                "on-demand": _texts("Labels of your other nodes."),
+            },
+            description="Where replicas run, if `create` is false.",
+        ),
+    },
+    description="The GPU nodes, a pool for each runtime.",
+)
+_SERVICE_ACCOUNTS = _object(
+    {
+        "annotations": _object(
+            {
+                "head": _texts("Of what deploys the application."),
+                "ingest": _texts("Of what takes tasks in and tells of them."),
+                "runtime": _texts("Of what makes pictures."),
+            },
+            description="For IAM roles for service accounts; EKS Pod Identity needs none.",
+        )
+    },
+    description="Who the pods are to AWS; each component may do something else.",
+)
+
+
+def _plain(value: Any) -> Any:
+    """Without the titles that say no more than the keys, and with Markdown's ticks."""
+    match value:
+        case dict():
+            kept = {k: v for k, v in value.items() if k != "title" or not isinstance(v, str)}
+            return {key: _plain(each) for key, each in kept.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case str():
+            return value.replace("``", "`")
+        case _:
+            return value
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema())
+    DEFAULTS.write_text(defaults())

@@ -1,0 +1,114 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.loaders
+import botocore.session
+import pytest
+from moto import mock_aws
+from platformdirs import user_cache_path
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from models.settings import Settings
+from serve_app.embedded import EmbeddedAws, provisioned
+from tests.cli.aws.platform import file_of, make_stack, settings_of, unique, working, write
+from tests.cli.aws.programs import Programs, installed
+
+Call = Callable[..., Result]
+CACHE = user_cache_path()
+"""Of who runs the tests: kubectl and helm are unpacked there once."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_of_services_are_read_once() -> Iterator[None]:
+    """A command reads them anew; here there are hundreds of commands in one process."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda _: loader)
+        yield
+
+
+@pytest.fixture(scope="session")
+def aws_here() -> Iterator[EmbeddedAws]:
+    """With all of its services: the commands look at many."""
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def signed_in(
+    aws_here: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> EmbeddedAws:
+    """A person's shell: an empty folder, and the embedded AWS's keys."""
+    _clean(monkeypatch, tmp_path)
+    for name, value in aws_here.environment.items():
+        monkeypatch.setenv(name, value)
+    return aws_here
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The same, with moto in this process: its EC2 and SSM know more."""
+    _clean(monkeypatch, tmp_path)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def atelier() -> Call:
+    """The command, as a shell calls it."""
+
+    def call(*args: str | Path, stdin: str | None = None) -> Result:
+        words = ["aws", *map(str, args)]
+        return CliRunner().invoke(app, words, input=stdin, catch_exceptions=False)
+
+    return call
+
+
+@pytest.fixture
+def programs(
+    signed_in: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Programs]:
+    """`cdk`, `npm` and `docker`, before those that this machine may have."""
+    with installed(tmp_path / "bin") as programs:
+        monkeypatch.setenv("ATELIER_TOOLS", str(programs.folder))
+        yield programs
+
+
+@pytest.fixture
+def installation(signed_in: EmbeddedAws, tmp_path: Path) -> Settings:
+    """Deployed, with no line: what is sent stays in its queue. Its file is here."""
+    name = unique()
+    write(tmp_path / f"config.{name}.yaml", file_of(name))
+    settings = settings_of(name)
+    provisioned(settings)
+    make_stack(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def platform(aws_here: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One that works, for all tests that only send tasks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in aws_here.environment.items():
+            patch.setenv(name, value)
+        folder = tmp_path_factory.mktemp("platform")
+        settings = settings_of(unique("p"))
+        with working(settings) as url:
+            make_stack(settings, front=url)
+            write(folder / "config.yaml", file_of(settings.stack_name))
+            yield folder / "config.yaml"
+
+
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "API_VERSION", "KUBECONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))

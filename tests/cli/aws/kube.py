@@ -1,0 +1,103 @@
+"""A Kubernetes API on loopback, over TLS: it answers what it is given, and keeps what was asked."""
+
+import json
+import ssl
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+@dataclass
+class Asked:
+    method: str
+    path: str
+    authorization: str
+    body: bytes
+
+
+@dataclass
+class KubeApi:
+    url: str
+    authority: str
+    """Base64 of its own certificate."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    """By path; all others are not found."""
+    asked: list[Asked] = field(default_factory=list)
+
+
+@contextmanager
+def kube_api(folder: Path) -> Iterator[KubeApi]:
+    certificate, key = _certificate()
+    pem = folder / "kube.pem"
+    pem.write_bytes(certificate + key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    api = KubeApi(f"https://127.0.0.1:{server.server_port}", b64encode(certificate).decode())
+    server.api = api  # type: ignore[attr-defined]
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
+    thread.start()
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        api: KubeApi = self.server.api  # type: ignore[attr-defined]
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        authorization = self.headers.get("authorization", "")
+        api.asked.append(Asked(self.command, self.path, authorization, body))
+        path = self.path.partition("?")[0]
+        known = path in api.answers
+        said = json.dumps(api.answers.get(path, {"kind": "Status", "code": 404})).encode()
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_PATCH = do_GET  # noqa: N815 - the library's own names
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the library has it
+        pass
+
+
+def _certificate() -> tuple[bytes, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return made.public_bytes(pem), private

@@ -1,0 +1,145 @@
+"""Programs that stand for `cdk`, `npm` and `docker`: real ones, which a person might have on PATH.
+
+Each tells the test what it was called with and ends as the test says. `cdk deploy` makes, on the
+embedded AWS, what the commands read of a stack; `docker push` makes an image.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from cli.aws.tools import NPM
+from models import images
+from models.settings import Settings
+from serve_app.embedded import provisioned
+from tests.cli.aws.platform import client, make_stack
+
+# Small, for it starts often: it asks the test's process what to say, and how to end.
+_SCRIPT = """\
+#!{python} -IS
+import http.client, json, os, sys
+given = "" if sys.stdin.isatty() or "--password-stdin" not in sys.argv else sys.stdin.read()
+call = {{"call": ["{name}", *sys.argv[1:]], "given": given}}
+call["config"] = os.environ.get("ATELIER_CONFIG")
+there = http.client.HTTPConnection("127.0.0.1", {port})
+there.request("POST", "/", json.dumps(call))
+answer = json.loads(there.getresponse().read())
+print(answer["says"])
+sys.exit(answer["code"])
+"""
+
+
+@dataclass
+class Programs:
+    """What they were called with, and how they end."""
+
+    folder: Path
+    calls: list[list[str]] = field(default_factory=list)
+    """Without their questions about versions."""
+    cdk: str = "2.1148.1"
+    """Its version."""
+    front: str | None = None
+    """The URL that a stack gets as its endpoint."""
+    fails: str = ""
+    """The call that fails, such as ``cdk deploy``."""
+    forgets: str = ""
+    """The queue that ``cdk destroy`` leaves behind."""
+
+    def of(self, name: str) -> list[list[str]]:
+        """The arguments of each call of one of them."""
+        return [call[1:] for call in self.calls if call[0] == name]
+
+    def run(self, call: list[str], given: str, config: str | None) -> tuple[int, str]:
+        if call[1] == "--version":
+            return 0, f"{self.cdk} (build 1)"
+        self.calls.append(call)
+        if self.fails == " ".join(call[:2]):
+            return 1, "failed, as it was told to"
+        match call:
+            case ["cdk", "bootstrap", *_]:
+                _bootstrap()
+            case ["cdk", "deploy", *_]:
+                self._deploy(Settings.read(Path(str(config))))
+            case ["cdk", "destroy", *_]:
+                self._destroy(Settings.read(Path(str(config))))
+            case ["docker", "login", *_] if not given:
+                return 1, "no password"
+            case ["docker", "push", image]:
+                _push(image)
+        return 0, ""
+
+    def _deploy(self, settings: Settings) -> None:
+        provisioned(settings)
+        there = client("ecr").describe_repositories()["repositories"]
+        names = {each["repositoryName"] for each in there}
+        for kind in images.kinds(settings):
+            if (name := images.repository(settings, kind)) not in names:
+                client("ecr").create_repository(repositoryName=name)
+        stacks = client("cloudformation").describe_stacks()["Stacks"]
+        if f"{settings.stack_name}Stack" not in {each["StackName"] for each in stacks}:
+            make_stack(settings, front=self.front)
+
+    def _destroy(self, settings: Settings) -> None:
+        """What a stack does not retain."""
+        client("cloudformation").delete_stack(StackName=f"{settings.stack_name}Stack")
+        for topic in (settings.tasks_topic, settings.results_topic):
+            client("sns").delete_topic(TopicArn=settings.arn("sns", topic))
+        sqs = client("sqs")
+        for url in sqs.list_queues(QueueNamePrefix=f"{settings.stack}-").get("QueueUrls", []):
+            if not url.endswith(self.forgets or "/"):
+                sqs.delete_queue(QueueUrl=url)
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[Programs]:
+    """In this folder, for as long as somebody listens."""
+    folder.mkdir()
+    programs = Programs(folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(programs.run))
+    for name in ("cdk", NPM, "docker"):
+        script = folder / name
+        port = server.server_port
+        script.write_text(_SCRIPT.format(python=sys.executable, name=name, port=port))
+        script.chmod(0o755)
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
+    thread.start()
+    try:
+        yield programs
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _handler(run: Callable[[list[str], str, str | None], tuple[int, str]]) -> Any:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            size = int(self.headers["content-length"])
+            told = json.loads(self.rfile.read(size))
+            code, says = run(told["call"], told["given"], told["config"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"code": code, "says": says}).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the library has it
+            pass
+
+    return Handler
+
+
+def _bootstrap() -> None:
+    client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="28", Type="String", Overwrite=True
+    )
+
+
+def _push(image: str) -> None:
+    repository, _, tag = image.partition("/")[2].partition(":")
+    manifest = json.dumps({"schemaVersion": 2, "config": {"digest": f"sha256:{'0' * 64}"}})
+    client("ecr").put_image(repositoryName=repository, imageTag=tag, imageManifest=manifest)

@@ -1,0 +1,232 @@
+"""The cluster: its token, kubectl's configuration, readiness; over TLS and a real kubectl."""
+
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+import yaml
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.eks.models import eks_backends
+
+from cli.aws.errors import Away, AwsError, Late
+from cli.aws.keys import give_keys
+from cli.aws.kubernetes import Cluster
+from cli.aws.ready import Readiness
+from cli.aws.sdk import Aws
+from models.settings import Settings
+from tests.cli.aws.conftest import Call
+from tests.cli.aws.kube import KubeApi, kube_api
+from tests.cli.aws.platform import file_of, write
+
+NAME = "Studio"
+SERVICE = "/apis/ray.io/v1/namespaces/atelier/rayservices/studio"
+READY = {"type": "Ready", "status": "True"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    aws = {"region": "us-east-1", "account": DEFAULT_ACCOUNT_ID}
+    path = write(tmp_path / "config.studio.yaml", file_of(NAME, aws=aws))
+    return Settings.read(path)
+
+
+@pytest.fixture
+def kube(moto: None, tmp_path: Path) -> Iterator[KubeApi]:
+    """An EKS cluster whose API is on loopback."""
+    role = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/eks"
+    eks = boto3.client("eks", region_name="us-east-1")
+    eks.create_cluster(
+        name=NAME, roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}
+    )
+    cluster = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[NAME]
+    with kube_api(tmp_path) as api:
+        cluster.endpoint = api.url
+        cluster.certificate_authority = {"data": api.authority}
+        yield api
+
+
+@pytest.fixture
+def cluster(kube: KubeApi) -> Cluster:
+    return Cluster(Aws("us-east-1"), NAME)
+
+
+def test_a_token_is_a_signed_question_to_sts_about_this_cluster(moto: None, atelier: Call) -> None:
+    result = atelier("token", "--cluster", NAME, "--region", "eu-central-1")
+    said = json.loads(result.stdout)
+    text = said["status"]["token"].removeprefix("k8s-aws-v1.")
+    url = urlsplit(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
+    query = parse_qs(url.query)
+
+    assert said["kind"] == "ExecCredential"
+    assert url.netloc == "sts.eu-central-1.amazonaws.com"
+    assert query["Action"] == ["GetCallerIdentity"]
+    assert query["X-Amz-SignedHeaders"] == ["host;x-k8s-aws-id"]
+    assert int(query["X-Amz-Expires"][0]) <= 900
+
+
+def test_in_china_it_is_asked_of_chinas_own_sts(moto: None, atelier: Call) -> None:
+    result = atelier("token", "--cluster", NAME, "--region", "cn-north-1")
+    text = json.loads(result.stdout)["status"]["token"].removeprefix("k8s-aws-v1.")
+
+    url = urlsplit(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
+    assert url.netloc == "sts.cn-north-1.amazonaws.com.cn"
+
+
+def test_without_credentials_there_is_no_token(
+    moto: None, atelier: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    result = atelier("token", "--cluster", NAME, "--region", "eu-central-1")
+
+    assert result.exit_code == 3
+    assert "aws sso login" in result.output
+
+
+def test_kubectl_comes_along_and_reaches_the_cluster(
+    kube: KubeApi, settings: Settings, atelier: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It asks `atelier aws token` for the token, as `kubeconfig` writes it."""
+    kube.answers["/version"] = {"gitVersion": "v1.36.9"}
+    result = atelier("kubectl", "-n", NAME, "--", "get", "--raw", "/version")
+
+    assert result.exit_code == 0
+    assert json.loads(capfd.readouterr().out) == {"gitVersion": "v1.36.9"}
+    assert kube.asked[-1].authorization.startswith("Bearer k8s-aws-v1.")
+
+
+def test_its_exit_code_is_kubectls(kube: KubeApi, settings: Settings, atelier: Call) -> None:
+    assert atelier("kubectl", "-n", NAME, "--", "no-such-command").exit_code == 1
+
+
+def test_kubeconfig_keeps_what_others_wrote_and_renews_its_own(
+    kube: KubeApi, settings: Settings, atelier: Call, tmp_path: Path
+) -> None:
+    file = tmp_path / "config"
+    other = {"name": "other", "cluster": {"server": "https://other"}}
+    write(file, {"apiVersion": "v1", "kind": "Config", "clusters": [other], "preferences": {}})
+    for _ in range(2):
+        assert atelier("kubeconfig", "-n", NAME, "--file", file).exit_code == 0
+    written = yaml.safe_load(file.read_text())
+
+    assert [each["name"] for each in written["clusters"]] == ["other", "atelier-studio"]
+    assert len(written["users"]) == len(written["contexts"]) == 1
+    assert written["current-context"] == "atelier-studio"
+    assert written["preferences"] == {}
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_is_no_kubeconfig_is_left_alone(
+    kube: KubeApi, settings: Settings, atelier: Call, tmp_path: Path
+) -> None:
+    file = tmp_path / "config"
+    file.write_text("- a list\n")
+    result = atelier("kubeconfig", "-n", NAME, "--file", file)
+
+    assert result.exit_code == 2
+    assert file.read_text() == "- a list\n"
+
+
+def test_a_service_that_serves_is_ready(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    kube.answers[SERVICE] = {"status": {"conditions": [READY]}}
+    said: list[str] = []
+    Readiness(cluster.aws, settings, said.append).wait()
+
+    assert said == ["RayService studio serves"]
+
+
+def test_what_it_waits_for_is_told_once(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    waiting = {"type": "Ready", "status": "False", "reason": "Initializing"}
+    app = {"serveDeploymentStatuses": {"painter": {"status": "UPDATING"}}}
+    status = {
+        "conditions": [waiting],
+        "pendingServiceStatus": {"applicationStatuses": {"atelier": app}},
+    }
+    kube.answers[SERVICE] = {"status": status}
+    said: list[str] = []
+
+    def heard(text: str) -> None:
+        said.append(text)
+
+    short = settings.model_copy(
+        update={"ray_cluster": settings.ray_cluster.model_copy(update={"ready_minutes": 0})}
+    )
+    with pytest.raises(Late, match="Initializing, painter UPDATING"):
+        Readiness(cluster.aws, short, heard, pause=0).wait()
+    assert said == ["RayService studio: Initializing, painter UPDATING"]
+
+
+def test_a_cluster_that_lets_nobody_in_leaves_it_to_a_picture(
+    cluster: Cluster, settings: Settings
+) -> None:
+    """Its API answers 404 here, as 403 to those that are not in `cluster.admins`."""
+    said: list[str] = []
+    Readiness(cluster.aws, settings, said.append).wait()
+
+    assert "is your role in cluster.admins" in said[0]
+
+
+def test_a_cluster_that_does_not_answer_is_away(cluster: Cluster, kube: KubeApi) -> None:
+    known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[NAME]
+    known.endpoint = "https://127.0.0.1:1"
+
+    with pytest.raises(Away, match=r"cluster\.publicAccessCidrs"):
+        cluster.get("/version")
+
+
+def test_another_authority_is_not_trusted(cluster: Cluster, kube: KubeApi, tmp_path: Path) -> None:
+    known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[NAME]
+    (tmp_path / "other").mkdir()
+    with kube_api(tmp_path / "other") as other:
+        known.certificate_authority = {"data": other.authority}
+
+        with pytest.raises(Away):
+            cluster.get("/version")
+    assert not kube.asked
+
+
+def test_api_keys_go_into_a_secret_and_nowhere_else(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    path = "/api/v1/namespaces/atelier/secrets/studio-keys"
+    kube.answers[path] = {}
+    given = give_keys(cluster, settings)
+    sent = json.loads(kube.asked[-1].body)
+
+    assert given
+    assert kube.asked[-1].method == "PATCH"
+    assert json.loads(sent["stringData"]["ATELIER_APIKEYS"]) == [
+        {"name": "us", "key": settings.api_keys[0].key.get_secret_value()}
+    ]
+    kube.answers.clear()
+    with pytest.raises(AwsError, match="answers 404 to PATCH"):
+        give_keys(cluster, settings)
+
+
+def test_what_the_pods_get_is_what_settings_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from cli.aws.keys import secrets_of  # noqa: PLC0415
+
+    secret = "whsec_" + "c2VjcmV0" * 4
+    key = {"name": "us", "key": "k", "callbackSecret": secret}
+    more = {"apiKeys": [key], "callbacks": {"secret": secret}}
+    given = Settings.read(args=file_of(NAME, **more))
+    for name, value in secrets_of(given).items():
+        monkeypatch.setenv(name, value)
+    bare = file_of(NAME)
+    del bare["apiKeys"]
+
+    read = Settings.read(write(tmp_path / "bare.yaml", bare))
+
+    assert read.api_keys == given.api_keys
+    assert read.callbacks == given.callbacks

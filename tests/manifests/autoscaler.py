@@ -1,0 +1,56 @@
+"""Ray's own autoscaler, on a Ray cluster that nobody started. All of its private parts are here."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ray.autoscaler._private.kuberay.autoscaling_config import (
+    _derive_autoscaling_config_from_ray_cr,
+)
+from ray.autoscaler.v2.instance_manager.config import AutoscalingConfig
+from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
+from ray.autoscaler.v2.utils import ResourceRequestUtil
+
+from cdk.manifests import Manifest
+
+Demand = Mapping[str, float]
+"""What one actor asks for: `CPU`, `GPU`, and resources of our own."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the autoscaler would do."""
+
+    started: Mapping[str, int]
+    """Pods by worker group."""
+    impossible: int
+    """Demands that nothing could ever meet."""
+
+
+def plan(ray_service: Manifest, demands: Iterable[Demand] = ()) -> Plan:
+    """From a cluster without a single worker."""
+    config = _config(ray_service)
+    asked = [ResourceRequestUtil.make(dict(demand)) for demand in demands]
+    request = SchedulingRequest(
+        disable_launch_config_check=True,
+        node_type_configs=config.get_node_type_configs(),
+        max_num_nodes=config.get_max_num_nodes(),
+        resource_requests=ResourceRequestUtil.group_by_count(asked),
+    )
+    reply = ResourceDemandScheduler(None).schedule(request)
+    started = Counter({one.instance_type: one.count for one in reply.to_launch})
+    return Plan(started=started, impossible=len(reply.infeasible_resource_requests))
+
+
+def idle_seconds(ray_service: Manifest) -> Mapping[str, float]:
+    """How long each worker group's pods do nothing before they go."""
+    groups = _config(ray_service).get_node_type_configs().items()
+    return {name: one.idle_timeout_s for name, one in groups if one.idle_timeout_s is not None}
+
+
+def _config(ray_service: Manifest) -> AutoscalingConfig:
+    cluster = {
+        "metadata": ray_service["metadata"],
+        "spec": ray_service["spec"]["rayClusterConfig"],
+    }
+    return AutoscalingConfig(_derive_autoscaling_config_from_ray_cr(cluster))

@@ -1,0 +1,105 @@
+"""What Ray's own autoscaler would start, for what the real application asks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cdk.manifests import Manifest
+from tests.manifests.autoscaler import idle_seconds, plan
+from tests.manifests.world import demands, ray_service, runtime
+
+FIVE = {"maxGpus": 5}
+
+
+@pytest.fixture(scope="module")
+def service() -> Manifest:
+    """Two runtimes, five GPUs of each kind of capacity for each."""
+    return ray_service(runtime(nodes=FIVE), runtime("other", "sdwebui", nodes=FIVE))
+
+
+def test_with_nothing_to_do_there_is_no_gpu(service: Manifest) -> None:
+    assert plan(service).started == {"ingest": 1}
+
+
+def test_the_front_and_ingest_need_no_more_than_that(service: Manifest) -> None:
+    asked = demands(service)
+    done = plan(service, [*asked["Ingress"], *asked["Ingest"]])
+
+    assert (done.started, done.impossible) == ({"ingest": 1}, 0)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "started"),
+    [
+        (1, {"pictures-spot": 1}),
+        (5, {"pictures-spot": 5}),
+        (7, {"pictures-spot": 5, "pictures-on-demand": 2}),
+        (12, {"pictures-spot": 5, "pictures-on-demand": 5}),
+    ],
+)
+def test_spot_comes_first_and_on_demand_for_the_rest(
+    service: Manifest, replicas: int, started: Mapping[str, int]
+) -> None:
+    done = plan(service, demands(service)["pictures"] * replicas)
+
+    assert done.started == {"ingest": 1, **started}
+    assert done.impossible == max(0, replicas - 10)
+
+
+def test_a_runtimes_replicas_start_its_own_pods_only(service: Manifest) -> None:
+    done = plan(service, demands(service)["other"] * 12)
+
+    assert not [group for group in done.started if group.startswith("pictures")]
+    assert done.impossible == 2
+
+
+def test_what_needs_no_gpu_starts_none_even_where_there_is_no_room_else(service: Manifest) -> None:
+    done = plan(service, demands(service)["Ingress"] * 100)
+
+    assert done.started == {"ingest": 2}
+    assert done.impossible == 80
+
+
+def test_a_replica_that_wants_more_cores_than_its_pod_has_is_found(service: Manifest) -> None:
+    (one,) = demands(service)["pictures"]
+
+    assert plan(service, [{**one, "CPU": 6}]).impossible == 0
+    assert plan(service, [{**one, "CPU": 7}]).impossible == 1
+
+
+def test_replicas_that_share_a_gpu_share_a_pod() -> None:
+    service = ray_service(runtime(gpus=0.5, replicas=4))
+    done = plan(service, demands(service)["pictures"])
+
+    assert done.started == {"ingest": 1, "pictures-spot": 2}
+
+
+def test_replicas_of_two_gpus_take_half_as_many_pods() -> None:
+    nodes = {"instanceTypes": ["g5.12xlarge"], "maxGpus": 5, "capacity": ["on-demand"]}
+    service = ray_service(runtime(gpus=2, nodes=nodes))
+    done = plan(service, demands(service)["pictures"] * 3)
+
+    assert done.started == {"ingest": 1, "pictures-on-demand": 2}
+    assert done.impossible == 1
+
+
+def test_a_runtime_without_a_gpu_scales_the_same_way() -> None:
+    nodes = {"instanceTypes": ["c7i.2xlarge"], "imageCache": "none", "maxGpus": 2}
+    service = ray_service(runtime("fake", "fake", gpus=0, cpus=4, options={}, nodes=nodes))
+    done = plan(service, demands(service)["fake"] * 3)
+
+    assert done.started == {"ingest": 1, "fake-spot": 2, "fake-on-demand": 1}
+
+
+def test_resources_of_ones_own_are_on_its_pods() -> None:
+    service = ray_service(runtime(resources={"fast": 2, "slow": 0.5}))
+    done = plan(service, demands(service)["pictures"])
+
+    assert (done.started, done.impossible) == ({"ingest": 1, "pictures-spot": 1}, 0)
+
+
+def test_each_runtime_idles_as_long_as_it_is_told() -> None:
+    nodes: dict[str, Any] = {"idleSeconds": 77, "capacity": ["spot"]}
+
+    assert idle_seconds(ray_service(runtime(nodes=nodes)))["pictures-spot"] == 77

@@ -1,0 +1,152 @@
+"""Which nodes a runtime gets, and what bounds them."""
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from cdk.manifests import Manifest, node_objects
+from cdk.manifests.instances import INSTANCES, share
+from tests.manifests.world import PROFILE, named, runtime, settings
+
+
+def nodes(*runtimes: Any, **more: Any) -> list[Manifest]:
+    return node_objects(settings(*runtimes, **more), instance_profile=PROFILE)
+
+
+def pool(**of_nodes: Any) -> Any:
+    return named(nodes(runtime(nodes=of_nodes)), "NodePool", "easel-runtime-pictures")["spec"]
+
+
+def node_class(**of_nodes: Any) -> Any:
+    found = named(nodes(runtime(nodes=of_nodes)), "EC2NodeClass", "easel-runtime-pictures")
+    return found["spec"]
+
+
+def values(spec: Any, key: str) -> list[str]:
+    (found,) = (
+        one["values"] for one in spec["template"]["spec"]["requirements"] if one["key"] == key
+    )
+    return list(found)
+
+
+def test_classes_come_before_the_pools_that_name_them() -> None:
+    assert [one["kind"] for one in nodes(runtime(), runtime("other"))] == [
+        "EC2NodeClass",
+        "EC2NodeClass",
+        "EC2NodeClass",
+        "NodePool",
+        "NodePool",
+        "NodePool",
+    ]
+
+
+def test_a_pool_has_both_kinds_of_capacity_and_its_own_taints() -> None:
+    spec = pool()
+
+    assert values(spec, "karpenter.sh/capacity-type") == ["spot", "on-demand"]
+    assert spec["template"]["spec"]["taints"] == [
+        {"key": "nvidia.com/gpu", "effect": "NoSchedule"},
+        {"key": "runtime", "value": "pictures", "effect": "NoSchedule"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "upgrade", "most"),
+    [
+        ({"nodes": {"maxGpus": 5}}, "None", "10"),
+        ({"nodes": {"maxGpus": 5}}, "NewCluster", "11"),
+        ({"nodes": {"maxGpus": 5}, "replicas": 3}, "NewCluster", "13"),
+        ({"nodes": {"maxGpus": 5, "capacity": ["spot"]}}, "None", "5"),
+        ({"nodes": {"maxGpus": 5}, "gpus": 2}, "None", "8"),
+        ({"nodes": {"maxGpus": 5}, "gpus": 0.5}, "None", "10"),
+    ],
+)
+def test_the_limit_is_what_the_groups_may_ask_for_and_what_an_upgrade_starts_with(
+    more: dict[str, Any], upgrade: str, most: str
+) -> None:
+    made = nodes(runtime(**more), rayCluster={"upgrade": upgrade})
+    spec = named(made, "NodePool", "easel-runtime-pictures")["spec"]
+
+    assert spec["limits"] == {"nvidia.com/gpu": most}
+
+
+def test_without_a_gpu_cores_are_the_limit_and_no_taint_speaks_of_one() -> None:
+    more = {"instanceTypes": ["c7i.2xlarge", "c7i.4xlarge"], "maxGpus": 2, "capacity": ["spot"]}
+    made = nodes(runtime(gpus=0, nodes=more), rayCluster={"upgrade": "None"})
+    spec = named(made, "NodePool", "easel-runtime-pictures")["spec"]
+
+    assert spec["limits"] == {"cpu": "32"}
+    assert [taint["key"] for taint in spec["template"]["spec"]["taints"]] == ["runtime"]
+
+
+def test_nodes_go_when_empty_and_when_half_empty_only_if_asked() -> None:
+    assert pool()["disruption"]["consolidationPolicy"] == "WhenEmpty"
+    assert pool(consolidate=True)["disruption"]["consolidationPolicy"] == "WhenEmptyOrUnderutilized"
+    assert pool(consolidateAfter="5m")["disruption"]["consolidateAfter"] == "5m"
+    assert pool(expireAfter="24h")["template"]["spec"]["expireAfter"] == "24h"
+
+
+def test_images_are_pulled_in_parallel_onto_the_nodes_own_disks() -> None:
+    spec = node_class(userData='[settings.kernel]\nlockdown = "none"\n')
+    toml = tomllib.loads(spec["userData"])["settings"]
+
+    assert spec["instanceStorePolicy"] == "RAID0"
+    assert toml["container-runtime"]["snapshotter"] == "soci"
+    assert toml["container-runtime-plugins"]["soci-snapshotter"]["pull-mode"] == (
+        "parallel-pull-unpack"
+    )
+    assert toml["kernel"]["lockdown"] == "none"
+
+
+def test_images_of_a_snapshot_are_not_hidden() -> None:
+    spec = node_class(imageCache="ebs-snapshot", snapshot="snap-0a", dataVolume={"size": 150})
+
+    assert "instanceStorePolicy" not in spec
+    assert "userData" not in spec
+    assert spec["blockDeviceMappings"][1]["ebs"]["snapshotID"] == "snap-0a"
+    assert spec["blockDeviceMappings"][1]["ebs"]["volumeSize"] == "150Gi"
+
+
+def test_no_pod_gets_the_nodes_credentials_and_no_release_replaces_the_nodes() -> None:
+    spec = node_class()
+
+    assert spec["metadataOptions"]["httpTokens"] == "required"
+    assert spec["metadataOptions"]["httpPutResponseHopLimit"] == 1
+    assert spec["amiSelectorTerms"] == [{"alias": "bottlerocket@v1.68.0"}]
+    assert all(volume["ebs"]["encrypted"] for volume in spec["blockDeviceMappings"])
+
+
+def test_what_is_paid_can_be_told_apart() -> None:
+    assert node_class(tags={"team": "a"})["tags"] == {
+        "stack": "Easel",
+        "runtime": "pictures",
+        "team": "a",
+    }
+
+
+def test_nodes_are_in_the_subnets_of_an_existing_network() -> None:
+    vpc = {"id": "vpc-0a", "zones": ["a", "b"], "privateSubnets": ["subnet-0a", "subnet-0b"]}
+    found = named(nodes(vpc=vpc), "EC2NodeClass", "easel-cpu")["spec"]
+
+    assert found["subnetSelectorTerms"] == [{"id": "subnet-0a"}, {"id": "subnet-0b"}]
+
+
+def test_what_the_system_nodes_have_no_room_for_is_on_demand_and_bounded() -> None:
+    spec = named(nodes(), "NodePool", "easel-cpu")["spec"]
+
+    assert values(spec, "karpenter.sh/capacity-type") == ["on-demand"]
+    assert values(spec, "kubernetes.io/arch") == ["arm64"]
+    assert spec["limits"] == {"cpu": "32"}
+
+
+def test_a_pod_fits_on_the_smallest_of_its_instances() -> None:
+    assert share(["g6.2xlarge"]) == (6, 24)
+    assert share(["g5.xlarge", "g5.2xlarge"]) == (3, 12)
+    assert share(["g6.12xlarge"]) == (9, 36)
+    for kind, one in INSTANCES.items():
+        if one.cpus < 4:
+            continue  # no node for a runtime
+        cpus, memory = share([kind])
+        assert cpus * max(1, one.gpus) <= one.free_cpus
+        assert memory * max(1, one.gpus) <= one.free_memory

@@ -1,0 +1,51 @@
+"""What the Lambda edge is told."""
+
+from base64 import b64encode
+from typing import Any
+
+from models.edge import EdgeConfig, key_names
+from models.settings import Settings
+
+KEY = "the key of somebody"
+SECRET = "whsec_" + b64encode(b"known to nobody but tests").decode()
+
+
+def settings(**more: Any) -> Settings:
+    given = {
+        "stackName": "studio",
+        "modelBucketArn": "arn:aws:s3:::weights",
+        "modelsRuntime": [{"name": "sdruntime", "type": "diffusers", "nodes": {"maxGpus": 3}}],
+        "APIGW": {"throttle": {"rateLimit": 7}},
+        "vpc": {"cidr": "10.9.0.0/16"},
+    }
+    return Settings.read(args=given | more)
+
+
+def test_the_settings_arrive_as_they_were() -> None:
+    configured = settings()
+
+    assert Settings.read(args=EdgeConfig.of(configured).settings) == configured
+
+
+def test_no_secret_is_in_it() -> None:
+    keys = [{"name": "ana", "key": KEY, "callbackSecret": SECRET}]
+    configured = settings(apiKeys=keys, callbacks={"secret": SECRET, "timeoutSeconds": 3})
+
+    told = EdgeConfig.of(configured).model_dump_json()
+
+    assert KEY not in told
+    assert SECRET not in told
+    assert Settings.read(args=EdgeConfig.of(configured).settings).callbacks.timeout_seconds == 3
+
+
+def test_it_says_whose_callbacks_are_signed() -> None:
+    keys = [{"name": "ana", "key": "1", "callbackSecret": SECRET}, {"name": "bo", "key": "2"}]
+    own, all_of_them = settings(apiKeys=keys), settings(callbacks={"secret": SECRET})
+
+    assert [EdgeConfig.of(own).signs(name) for name in ("ana", "bo", "id")] == [True, False, False]
+    assert EdgeConfig.of(all_of_them).signs("id")
+
+
+def test_the_gateway_has_the_keys_that_are_configured_or_one() -> None:
+    assert key_names(settings(apiKeys=[{"name": "ana", "key": KEY}])) == ("ana",)
+    assert key_names(settings()) == ("default",)

@@ -1,0 +1,153 @@
+"""A configuration of the reference system means the same here, or says what has no place."""
+
+from typing import Any
+
+import pytest
+
+from models.errors import SettingsError
+from models.parts import Runtime
+from models.settings import Settings
+from tests.models.test_settings import REFERENCE
+
+
+def read(extra: dict[str, Any], **own: Any) -> Runtime:
+    runtime = {"name": "a", "type": "sdwebui", "extraValues": extra, **own}
+    return Settings.read(args=REFERENCE | {"modelsRuntime": [runtime]}).models_runtime[0]
+
+
+def provisioner(**given: Any) -> dict[str, Any]:
+    return {"karpenter": {"provisioner": given}}
+
+
+def test_what_nodes_a_runtime_gets() -> None:
+    nodes = read(
+        provisioner(
+            labels={"team": "a"},
+            annotations={"note": "b"},
+            capacityType={"onDemand": False},
+            instanceType=["g5.xlarge"],
+            extraRequirements=[{"key": "k", "operator": "In", "values": ["v"]}],
+            extraTaints=[{"key": "t", "effect": "NoSchedule"}],
+            resourceLimits={"nvidia.com/gpu": 100},
+            consolidation=True,
+            disruption={"consolidateAfter": "30s", "expireAfter": "Never"},
+        )
+    ).nodes
+
+    assert (nodes.labels, nodes.annotations) == ({"team": "a"}, {"note": "b"})
+    assert nodes.capacity == ("spot",)
+    assert nodes.instance_types == ("g5.xlarge",)
+    assert (nodes.requirements[0].key, nodes.taints[0].key) == ("k", "t")
+    assert nodes.max_gpus == 100
+    assert nodes.consolidate
+    assert (nodes.consolidate_after, nodes.expire_after) == ("30s", "Never")
+
+
+def test_what_the_nodes_are_made_from() -> None:
+    template = {
+        "amiFamily": "Bottlerocket",
+        "instanceStorePolicy": "RAID0",
+        "iamRole": "generated",
+        "tags": {"cost": "c"},
+        "osVolume": {"size": "20Gi", "type": "gp3"},
+        "dataVolume": {"size": "150Gi", "iops": 4000, "throughput": 1000, "snapshotID": "snap-0a"},
+        "userData": "[settings]",
+    }
+    nodes = read({"karpenter": {"nodeTemplate": template}}).nodes
+
+    assert nodes.tags == {"cost": "c"}
+    assert nodes.os_volume.size == 20
+    assert (nodes.data_volume.size, nodes.data_volume.iops) == (150, 4000)
+    assert (nodes.image_cache, nodes.snapshot) == ("ebs-snapshot", "snap-0a")
+    assert nodes.user_data == "[settings]"
+
+
+def test_what_a_runtimes_pods_are() -> None:
+    runtime = read(
+        {
+            "runtime": {
+                "labels": {"a": "b"},
+                "annotations": {"c": "d"},
+                "scaling": {"cooldownPeriod": 120, "minReplicaCount": 2, "maxReplicaCount": 7},
+                "inferenceApi": {
+                    "image": "registry.example.org/mine:1",
+                    "modelFilename": "x.safetensors",
+                    "extraEnv": [{"name": "E", "value": 1}],
+                    "imagePullPolicy": "Always",
+                    "resources": {
+                        "limits": {"nvidia.com/gpu": 2, "cpu": "2500m", "memory": "6144Mi"},
+                        "requests": {"cpu": "100m"},
+                    },
+                },
+                "queueAgent": {"dynamicModel": True, "xray": {"enabled": False}},
+                "persistence": {"existingClaim": "weights", "size": "2Ti"},
+            }
+        }
+    )
+
+    assert (runtime.pod.labels, runtime.pod.annotations) == ({"a": "b"}, {"c": "d"})
+    assert (runtime.nodes.idle_seconds, runtime.replicas, runtime.nodes.max_gpus) == (120, 2, 7)
+    assert runtime.pod.image == "registry.example.org/mine:1"
+    assert (runtime.model_filename, runtime.dynamic_model) == ("x.safetensors", True)
+    assert runtime.pod.env == {"E": "1"}
+    assert runtime.pod.image_pull_policy == "Always"
+    assert (runtime.gpus, runtime.pod.cpu, runtime.pod.memory) == (2, 3, 6)
+    assert runtime.pod.existing_claim == "weights"
+
+
+def test_the_references_own_images_are_replaced_by_ours() -> None:
+    image = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
+
+    assert read({"runtime": {"inferenceApi": {"image": image}}}).pod.image is None
+
+
+def test_what_a_runtime_says_itself_wins() -> None:
+    extra = provisioner(instanceType=["g5.xlarge"], resourceLimits={"nvidia.com/gpu": 100})
+    runtime = read(extra, nodes={"maxGpus": 3})
+
+    assert runtime.nodes.max_gpus == 3
+    assert runtime.nodes.instance_types == ("g5.xlarge",)
+
+
+def test_of_two_bounds_the_lower_holds() -> None:
+    extra = provisioner(resourceLimits={"nvidia.com/gpu": 4})
+    for most, holds in ((9, 4), (2, 2)):
+        scaling = {"runtime": {"scaling": {"maxReplicaCount": most}}}
+        assert read(extra | scaling).nodes.max_gpus == holds
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (
+            provisioner(instanceTypes=["g5.xlarge"]),
+            "instanceTypes: unknown value; did you mean karpenter.provisioner.instanceType?",
+        ),
+        ({"replicas": 3}, "extraValues.replicas: unknown value"),
+        ({"runtime": 3}, "extraValues.runtime: unknown value"),
+        (
+            {"karpenter": {"nodeTemplate": {"amiFamily": "AL2"}}},
+            "nodeTemplate.amiFamily: is not understood: only Bottlerocket, not 'AL2'",
+        ),
+        (
+            {"runtime": {"inferenceApi": {"commandArguments": "--xformers"}}},
+            "commandArguments: has no place here; they go into the runtime's options",
+        ),
+        (
+            {"runtime": {"persistence": {"existingVolume": "pv"}}},
+            "existingVolume: has no place here; make a claim of it, and name that: pod.",
+        ),
+        (
+            {"karpenter": {"nodeTemplate": {"osVolume": {"size": "10 GB"}}}},
+            "'10 GB' is no size such as 6Gi",
+        ),
+        (provisioner(resourceLimits={"cpu": 1}), "only nvidia.com/gpu bounds what there is"),
+        (provisioner(capacityType={"Spot": True}), "spot and onDemand are known, not ['Spot']"),
+    ],
+)  # fmt: skip
+def test_what_has_no_place_is_named(extra: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(extra)
+
+    assert str(refused.value).startswith("modelsRuntime[0]: extraValues.")
+    assert said in str(refused.value)
