@@ -1,11 +1,13 @@
 """ComfyUI's HTTP API, one method a request."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from deployments.ahead import Ahead
 from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.record import Record
 from models.errors import RuntimeUnavailable
@@ -68,10 +70,14 @@ class Client:
         stats = await self._asked("GET", "/system_stats")
         return str((stats.get("system") or {}).get("comfyui_version", ""))
 
-    async def submit(self, graph: Graph, prompt: str, client: str) -> Submitted:
-        """Put a graph into the queue, under an id of ours."""
+    def ahead(self, graph: Graph, prompt: str, client: str) -> Ahead:
+        """The request that puts a graph into the queue, under an id of ours, at its turn."""
         body = {"prompt": graph.nodes, "prompt_id": prompt, "client_id": client}
-        answer = await self._answer("POST", "/prompt", json=body)
+        return Ahead(self._queue, json.dumps(body, allow_nan=False).encode())
+
+    async def submit(self, ahead: Ahead) -> Submitted:
+        """Put that graph into the queue now."""
+        answer = await ahead.answer()
         if answer.is_success:
             return Submitted(accepted=True, body=_object(answer))
         if answer.status_code in _AWAY:
@@ -131,6 +137,10 @@ class Client:
                 case {**fields} if field in fields:
                     return _listed(fields[field])
         return None
+
+    async def _queue(self, content: bytes | AsyncGenerator[bytes], size: int) -> httpx.Response:
+        headers = {"Content-Type": "application/json", "Content-Length": f"{size}"}
+        return await self._answer("POST", "/prompt", content=content, headers=headers)
 
     async def _asked(self, method: str, path: str) -> Mapping[str, Any]:
         return _object(_good(await self._answer(method, path)))

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from deployments.adapter import Begun
+from deployments.ahead import Ahead
 from deployments.backend import Backend
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.events import Events
@@ -46,7 +47,8 @@ class Prompts:
             TaskFailed: ComfyUI refused the graph.
             RuntimeUnavailable: it is gone, or has lost the prompt.
         """
-        async with self._gpu:
+        request = self._client.ahead(watch.graph, watch.prompt, self._events.client)
+        async with aclosing(request) as ahead, self._gpu:
             if fresh:
                 await self._client.free()
                 await asyncio.sleep(_SETTLE_SECONDS)
@@ -56,7 +58,7 @@ class Prompts:
                 await self._events.connected()
             with self._events.following(watch):
                 # A task of its own: a request that is cancelled may still fill ComfyUI's queue.
-                sending = asyncio.create_task(self._send(watch))
+                sending = asyncio.create_task(self._send(watch, ahead))
                 try:
                     await asyncio.shield(sending)
                     while not watch.is_over:
@@ -85,9 +87,9 @@ class Prompts:
         log.warning("comfyui_given_up", extra={"why": why})
         self.broken = self.broken or why
 
-    async def _send(self, watch: Watch) -> None:
+    async def _send(self, watch: Watch, ahead: Ahead) -> None:
         try:
-            said = await self._client.submit(watch.graph, watch.prompt, self._events.client)
+            said = await self._client.submit(ahead)
         except RuntimeUnavailable as exc:
             self.give_up(f"{exc}, and may run it all the same")
             raise

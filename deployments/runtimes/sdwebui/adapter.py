@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 from typing import ClassVar
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
+from deployments.ahead import Ahead
 from deployments.backend import Backend
 from deployments.fields import asked_checkpoint, image_links
-from deployments.runtimes.sdwebui.ahead import Ahead
 from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
 from deployments.runtimes.sdwebui.faults import DeviceFailed
@@ -60,10 +61,8 @@ class SdWebUiAdapter(Adapter):
         async with self._heeding(), AsyncExitStack() as opened:
             request = await session.request(task, inputs)
             wanted, content = await self._wanted(task), written(request.body)
-            async with (
-                aclosing(Ahead(session.server, request.path, content)) as ahead,
-                session.turn,
-            ):
+            send = partial(session.server.generate, request.path)
+            async with aclosing(Ahead(send, content)) as ahead, session.turn:
                 self.checkpoint = self._name(task, wanted)
                 yield Begun()
                 await self.check()

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from deployments.adapter import RuntimeSpec
-from deployments.runtimes.sdwebui.ahead import Ahead
+from deployments.ahead import Ahead
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint, Checkpoints
 from deployments.runtimes.sdwebui.faults import OutOfMemory
 from deployments.runtimes.sdwebui.names import Names

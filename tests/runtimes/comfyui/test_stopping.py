@@ -4,6 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import override
 
 from deployments.runtimes.comfyui import ComfyUiAdapter
 from models.errors import RuntimeUnavailable
@@ -54,6 +57,33 @@ async def test_a_prompt_that_waits_is_taken_out_of_the_queue() -> None:
         assert "interrupt" not in [path for path, _ in comfyui.asked]
         assert not running.done()
         await cancelled(running)
+
+
+class Heard(ComfyUi):
+    """Counts the prompts whose headers have come."""
+
+    heard = 0
+
+    @override
+    async def prompt(self, request: Request) -> Response:
+        self.heard += 1
+        return await super().prompt(request)
+
+
+async def test_a_prompt_goes_out_before_its_turn_and_begins_only_with_it() -> None:
+    comfyui = Heard()
+    async with driving(comfyui) as adapter:
+        running = await begun(adapter, comfyui)
+        waiting = asyncio.create_task(run(adapter, task(picture())))
+        while comfyui.heard < 2:
+            await asyncio.sleep(0.01)
+        await cancelled(waiting)
+        assert not running.done()
+        await cancelled(running)
+        await run(adapter, task(picture()))
+
+    sent = [body["prompt"] for path, body in comfyui.asked if path == "prompt"]
+    assert sent == [blurred(100), picture()]
 
 
 async def test_a_prompt_is_stopped_although_it_was_just_being_sent() -> None:

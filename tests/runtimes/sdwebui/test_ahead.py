@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployments.runtimes.sdwebui import ahead
+from deployments import ahead
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.world import LONG, driving, png, task

@@ -1,26 +1,26 @@
-"""A request for pictures that goes out before its turn, all but its last byte."""
+"""A request to a server that goes out before its turn, all but its last byte."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import httpx
-
-from deployments.runtimes.sdwebui.server import Server
 
 # Proxies hang up on a request that does not go on, some after 10 s; and where the one before takes
 # longer, the milliseconds that are gained here are nothing.
 _HELD_SECONDS = 5.0
 
+Send = Callable[[bytes | AsyncGenerator[bytes], int], Awaitable[httpx.Response]]
+"""Sends a body of so many bytes; the answer."""
+
 
 class Ahead:
     """One request; it begins when its last byte comes. To be closed."""
 
-    def __init__(self, server: Server, path: str, content: bytes) -> None:
-        self._server = server
-        self._path = path
+    def __init__(self, send: Send, content: bytes) -> None:
+        self._send = send
         self._content = content
         self._turn = asyncio.Event()
-        self._sending = asyncio.create_task(server.generate(path, self._held(), len(content)))
+        self._sending = asyncio.ensure_future(send(self._held(), len(content)))
 
     async def answer(self) -> httpx.Response:
         """Let it begin; the answer, begun.
@@ -36,7 +36,7 @@ class Ahead:
 
     async def again(self) -> httpx.Response:
         """The answer to the same request, sent whole."""
-        return await self._server.generate(self._path, self._content, len(self._content))
+        return await self._send(self._content, len(self._content))
 
     async def aclose(self) -> None:
         """Hang up, unless it was answered; where its turn never came, it never began."""
