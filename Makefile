@@ -60,15 +60,18 @@ lint: $(READY)
 
 check: lint test  ## format, lint, types, tests
 
-bench: $(READY)  ## measure the line, the HTTP front and the previews; figures go to bench/out
+bench: $(READY)  ## measure the line, the HTTP front, the previews; with HARNESS= also beside a yardstick
 	$(BIN)/python -m bench.overlap
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews
+	$(if $(HARNESS),$(MAKE) compare)
 
 compare: $(READY)  ## ours beside a yardstick: HARNESS=the folder of its bench.py
 	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }
 	$(BIN)/python -m bench.compare "$(HARNESS)" --gpu-ms 200
 	$(BIN)/python -m bench.compare "$(HARNESS)" --gpu-ms 50
+	$(BIN)/python -m bench.compare "$(HARNESS)" --kind comfy --rounds 1 --gpu-ms 200
+	$(BIN)/python -m bench.compare "$(HARNESS)" --kind comfy --rounds 1 --gpu-ms 50
 
 clean:  ## remove what setup and the runs made
 	rm -rf $(VENV) demo-output bench/out
