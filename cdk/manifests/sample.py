@@ -17,28 +17,8 @@ SETTINGS: Mapping[str, Any] = {
             "type": "sdwebui",
             "modelFilename": "v1-5-pruned-emaonly.safetensors",
             "dynamicModel": True,
-            "options": {
-                "backend": {
-                    "command": ["python", "webui.py", "--api"],
-                    "folder": "/stable-diffusion-webui",
-                },
-            },
         },
-        {
-            "name": "comfy",
-            "type": "comfyui",
-            "options": {
-                "backend": {
-                    "command": [
-                        "/opt/venv/bin/python",
-                        "main.py",
-                        "--user-directory=/var/lib/atelier/comfyui",
-                        "--database-url=sqlite:///:memory:",
-                    ],
-                    "folder": "/comfyui",
-                },
-            },
-        },
+        {"name": "comfy", "type": "comfyui"},
     ],
 }
 EDIT: Mapping[str, str] = {
