@@ -299,6 +299,7 @@ async def test_what_was_packed_anyway_is_unpacked() -> None:
         (PNG, "gzip", "it says it is gzip and is not"),
         (PNG, "br", "it is encoded as 'br'"),
     ],
+    ids=["large", "cut", "none", "other"],
 )
 async def test_packed_bombs_do_not_go_off(body: bytes, encoding: str, why: str) -> None:
     async with pictures(a=[answer(body, Content_Encoding=encoding)]) as site:
