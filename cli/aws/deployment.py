@@ -22,8 +22,9 @@ from cli.aws.kubernetes import Cluster
 from cli.aws.order import proof
 from cli.aws.place import Place
 from cli.aws.ready import Readiness
+from cli.aws.recipe import Recipe
 from cli.aws.retained import retained
-from cli.aws.snapshot import Recipe, snapshot_of
+from cli.aws.snapshot import snapshot_of
 from cli.aws.stack import Stack
 from cli.aws.steps import Steps
 from cli.aws.tools import NPM, ROOT, Tools

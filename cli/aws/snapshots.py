@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from cli.aws.place import PANEL, Place
-from cli.aws.snapshot import Recipe, ami_parameter, snapshot_of
+from cli.aws.recipe import Recipe, ami_parameter
+from cli.aws.snapshot import snapshot_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ssm.models import SimpleSystemManagerBackend, ssm_backends
 
 from cli.aws import snapshot as module
-from cli.aws.snapshot import pull
+from cli.aws.host import pull
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import file_of, write
 

@@ -1,0 +1,109 @@
+"""A Bottlerocket instance, told what to do by SSM, and the scripts that it is told."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import AwsError, Late, code_of
+from cli.aws.sdk import Aws
+
+_ECR = ".dkr.ecr."
+_PULL_SECONDS = 3_600
+_PAUSE = 10.0
+_ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed", "Cancelling"})
+_NOT_YET = frozenset({"InvalidInstanceId", "InvocationDoesNotExist"})
+# SSM's agent is in the control container, which has a shell; the host has none, and runs one
+# program for each call.
+_HOST = "apiclient exec admin sheltie"
+_CTR = f"{_HOST} ctr --address /run/containerd/containerd.sock --namespace k8s.io"
+_PROVIDER = "/usr/libexec/kubernetes/kubelet/plugins/ecr-credential-provider"
+BEGIN = f"""\
+tries=0
+until apiclient exec admin true; do
+  tries=$((tries + 1)); [ "$tries" -lt 60 ] || exit 9; sleep 5
+done
+{_HOST} systemctl stop kubelet || exit 8
+old=$({_CTR} images ls -q)
+[ -z "$old" ] || {_CTR} images rm $old
+"""
+# The host gets the registry's password by the instance's own role, with what kubelet asks: it
+# stands in no command and in no log.
+_PASSWORD = f"""\
+got=$(printf %s '{{ask}}' | {_HOST} {_PROVIDER}) || exit 3
+password=${{{{got#*'"password":"'}}}}
+[ "$password" != "$got" ] || exit 4
+set -- --user "AWS:${{{{password%%'"'*}}}}"
+"""
+_PULL = f"""\
+set --
+{{sign_in}}{_CTR} images pull --label io.cri-containerd.image=managed "$@" '{{image}}' > /dev/null
+"""
+
+
+def pull(image: str) -> str:
+    """The script that pulls it; what is in ECR needs somebody to be signed in."""
+    ask = {
+        "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+        "kind": "CredentialProviderRequest",
+    }
+    sign_in = _PASSWORD.format(ask=json.dumps({**ask, "image": image})) if _ECR in image else ""
+    return _PULL.format(sign_in=sign_in, image=image)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A Bottlerocket instance, told what to do by SSM."""
+
+    aws: Aws
+    instance: str
+
+    def run(self, script: str) -> None:
+        """Run it in the container that SSM's agent is in.
+
+        Raises:
+            AwsError: it failed.
+            Late: it did not end in time, or the agent never came.
+        """
+        end = time.monotonic() + _PULL_SECONDS
+        command = self._sent(script, end)
+        while (got := self._state(command))["Status"] not in _ENDED:
+            if time.monotonic() > end:
+                raise Late(f"{self.instance} did not end in time")
+            time.sleep(_PAUSE)
+        if got["Status"] != "Success":
+            said = (got.get("StandardErrorContent") or got.get("StandardOutputContent") or "")[
+                -500:
+            ]
+            raise AwsError(f"{self.instance}: {got['StatusDetails']}: {said.strip()}")
+
+    def _sent(self, script: str, end: float) -> str:
+        """Its id; SSM knows an instance once its agent is up."""
+        ssm = self.aws.client("ssm")
+        while True:
+            try:
+                got = ssm.send_command(
+                    InstanceIds=[self.instance],
+                    DocumentName="AWS-RunShellScript",
+                    Parameters={"commands": [script], "executionTimeout": [str(_PULL_SECONDS)]},
+                )
+            except ClientError as exc:
+                if code_of(exc) not in _NOT_YET or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return str(got["Command"]["CommandId"])
+
+    def _state(self, command: str) -> Mapping[str, Any]:
+        try:
+            got: Mapping[str, Any] = self.aws.client("ssm").get_command_invocation(
+                CommandId=command, InstanceId=self.instance
+            )
+        except ClientError as exc:
+            if code_of(exc) in _NOT_YET:
+                return {"Status": "Pending"}
+            raise
+        return got

@@ -1,0 +1,66 @@
+"""What is to be in a snapshot of images, and what it is made on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cli.aws.weights import PROJECT, TAG
+from models.images import image_of
+from models.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is to be in a snapshot, and how it is made."""
+
+    stack: str
+    images: Sequence[str]
+    ami_parameter: str
+    """Of SSM's public ones."""
+    arch: str = "x86_64"
+    instance_type: str | None = None
+    size: int = 100
+    """GiB."""
+    encrypt: bool = False
+    key: str | None = None
+    """Of KMS; else the account's own for EBS."""
+    role: str | None = None
+    """Of the instance; else a temporary one."""
+    subnet: str | None = None
+    """Else one of the default network."""
+
+    @classmethod
+    def of(cls, settings: Settings, arch: str = "x86_64") -> "Recipe":
+        """Of the images that the installation's GPU nodes run."""
+        nodes = settings.models_runtime[0].nodes
+        subnets = settings.vpc.private_subnets
+        return cls(
+            stack=settings.stack_name,
+            images=images_of(settings),
+            ami_parameter=ami_parameter(settings, arch),
+            arch=arch,
+            size=nodes.data_volume.size,
+            subnet=subnets[0] if subnets else None,
+        )
+
+    @property
+    def tags(self) -> list[dict[str, str]]:
+        known = {
+            "Name": f"{self.stack}-images",
+            TAG: self.stack,
+            PROJECT: self.stack,
+            "atelier:images": " ".join(sorted(self.images))[:256],
+            "atelier:arch": self.arch,
+        }
+        return [{"Key": key, "Value": value} for key, value in known.items()]
+
+
+def images_of(settings: Settings) -> list[str]:
+    """URIs of what runs on GPU nodes."""
+    return sorted({image_of(settings, runtime) for runtime in settings.models_runtime})
+
+
+def ami_parameter(settings: Settings, arch: str) -> str:
+    """Of the Bottlerocket that the nodes have; it resolves in every region that has it."""
+    cluster = settings.cluster
+    version = cluster.bottlerocket.removeprefix("v")
+    return f"/aws/service/bottlerocket/aws-k8s-{cluster.version}/{arch}/{version}/image_id"
