@@ -1,5 +1,6 @@
 """Each implementation of the ports, for every test of their contract."""
 
+import time
 from uuid import uuid4
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from ingest.aws.client import Clients
 from models.ports import Ledger
 from models.task import Task
-from tests.contracts.ports import Clock, World, aws_world, fresh_settings, memory_world
+from tests.clock import Clock
+from tests.contracts.ports import World, aws_world, fresh_settings, memory_world
 
 
 @pytest.fixture(params=["memory", "embedded", "moto"])
@@ -67,7 +69,8 @@ def folder(kept: World) -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    """It begins now, for what has expired may be removed."""
+    return Clock(time.time())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A world for the contract of the ports: each implementation over resources of its own."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
@@ -24,22 +23,13 @@ from ingest.memory import (
 )
 from models.ports import Claims, Delivery, Ledger, Objects, Queue, Topic
 from models.settings import Settings
+from tests.clock import Clock
 
 _RUNTIMES = [
     {"name": "painter", "type": "fake", "modelFilename": "shapes.safetensors"},
     {"name": "sketcher", "type": "fake"},
 ]
 Send = Callable[[str, Mapping[str, str]], Awaitable[None]]
-
-
-class Clock:
-    """The time that a test says it is; it begins now, for what has expired may be removed."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from models.ports import Claim, Claims
-from tests.contracts.ports import Clock, World, skip_on_moto
+from tests.clock import Clock
+from tests.contracts.ports import World, skip_on_moto
 
 DAY = 86_400
 MOTO_IS_NOT_ATOMIC = "moto's conditional writes are not atomic between its threads"

@@ -8,7 +8,8 @@ from models.errors import RuntimeUnavailable, TaskFailed
 from models.ports import Ledger
 from models.report import Report, Status
 from models.task import Task
-from tests.contracts.ports import Clock, World, skip_on_moto
+from tests.clock import Clock
+from tests.contracts.ports import World, skip_on_moto
 
 MOTO_IS_NOT_ATOMIC = "moto's conditional writes are not atomic between its threads"
 

@@ -10,7 +10,8 @@ from models.callback import Callback
 from models.ports import Ledger, Search
 from models.report import Report, Status
 from models.task import Task
-from tests.contracts.ports import Clock, World
+from tests.clock import Clock
+from tests.contracts.ports import World
 
 
 async def queued(ledger: Ledger, task: Task, *names: str, key: str | None = None) -> None:

@@ -1,13 +1,7 @@
 import pytest
 
 from deployments.turns import MemoryTurns
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -302,14 +302,18 @@ class Deaf(MemoryTopic):
         await super().publish(message, attributes)
 
 
+def deafen(world: World) -> None:
+    """Give it a topic that is down at first."""
+    world.results = Deaf()
+    world.worker.line = replace(
+        world.worker.line, tell=Tell(results=world.results, callbacks=world.calls)
+    )
+
+
 async def test_a_report_that_could_not_be_told_is_told_later_without_a_second_run(
     world: World,
 ) -> None:
-    results = Deaf()
-    world.results = results
-    world.worker.line = replace(
-        world.worker.line, tell=Tell(results=results, callbacks=world.calls)
-    )
+    deafen(world)
     await world.publish()
 
     async with world.working():
@@ -425,11 +429,7 @@ async def test_what_arrives_while_draining_is_handed_back(world: World) -> None:
 
 async def test_a_start_that_cannot_be_told_stops_nothing() -> None:
     world = World(Tasks(leaseSeconds=3, notifyRunning=True))
-    results = Deaf()
-    world.results = results
-    world.worker.line = replace(
-        world.worker.line, tell=Tell(results=results, callbacks=world.calls)
-    )
+    deafen(world)
     await world.publish()
 
     async with world.working():

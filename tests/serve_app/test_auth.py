@@ -4,16 +4,7 @@ import pytest
 
 from models.settings import Settings
 from serve_app.auth import Keys, TokenBucket
-
-
-class Clock:
-    """Stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from serve_app.auth import Keys
 from serve_app.native import Native
 from serve_app.native.feed import Feed, Rhythm
 from serve_app.submit import Submit
+from tests.clock import Clock
 from tests.serving import served
 
 KEY = "ana's own key"
@@ -39,13 +40,6 @@ QUICK = Rhythm(
     first_pause=0.01,
     longest_pause=0.05,
 )
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class ClosedTopic(MemoryTopic):

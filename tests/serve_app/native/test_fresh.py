@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import Unavailable
 from serve_app.native.fresh import Fresh
-from tests.serve_app.world import Clock
+from tests.clock import Clock
 
 
 class Source:

@@ -13,8 +13,9 @@ from models.callback import Call, Callback
 from models.errors import TaskFailed, Unavailable
 from models.progress import Progress
 from models.report import Report, Status
+from tests.clock import Clock
 from tests.serve_app.native.test_submit import problem
-from tests.serve_app.world import Clock, World, task
+from tests.serve_app.world import World, task
 
 OWL = task()
 
