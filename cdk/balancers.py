@@ -80,6 +80,11 @@ class Balancers(Construct):
             "clusterName": self._cluster.name,
             "region": self._settings.aws.region,
             "vpcId": vpc.vpc_id,
+            "image": {
+                "repository": versions.LOAD_BALANCERS.image_in(
+                    self._settings.cluster.image_registry
+                )
+            },
             "replicaCount": min(2, self._settings.cluster_components.desired_count),
             "serviceAccount": {"name": self.identity.service_account},
             "watchNamespace": self._settings.ray_cluster.namespace,

@@ -18,8 +18,10 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import platformdirs
 import uv
+from aws_cdk.aws_lambda import Runtime
 
 from models.edge import FILE, EdgeConfig
+from models.errors import SettingsError
 from models.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +51,7 @@ _RECIPE = "2"  # to be raised where the same ingredients are to give another zip
 
 def bundled(settings: Settings, cache: Path | None = None) -> Path:
     """The zip for these settings; made, unless there is one already."""
+    known_to_lambda(PYTHON)
     cache = cache or platformdirs.user_cache_path("atelier")
     config = EdgeConfig.of(settings).model_dump_json().encode()
     ours = {str(path.relative_to(ROOT)): path.read_bytes() for path in sources()}
@@ -60,6 +63,16 @@ def bundled(settings: Settings, cache: Path | None = None) -> Path:
         _make(zipped, partial(_fill, content), onto=packages)
         _forget(cache)
     return zipped
+
+
+def known_to_lambda(python: str) -> None:
+    """See to it that Lambda has this version, such as ``3.12``, before CloudFormation asks it.
+
+    Raises:
+        SettingsError: it has none.
+    """
+    if not hasattr(Runtime, f"PYTHON_{python.replace('.', '_')}"):
+        raise SettingsError(f"Lambda has no Python {python} that CDK knows: deploy by an older one")
 
 
 def sources(root: Path = ROOT) -> list[Path]:

@@ -21,6 +21,7 @@ from aws_cdk.aws_ec2 import (
 from aws_cdk.aws_eks_v2 import (
     AccessPolicy,
     AccessScopeType,
+    CfnNodegroup,
     ClusterLoggingTypes,
     DefaultCapacityType,
     EndpointAccess,
@@ -102,7 +103,7 @@ class Cluster(Construct):
             cluster=self.applied_to,
             chart=chart.name,
             release=chart.name,
-            repository=chart.repository,
+            repository=chart.repository_in(self._settings.cluster.chart_repository),
             version=chart.version,
             namespace=namespace,
             create_namespace=namespace != SYSTEM,
@@ -121,7 +122,11 @@ class Cluster(Construct):
         *,
         after: Sequence[IDependable] = (),
     ) -> KubernetesManifest:
-        """Apply objects; those that are no longer among them are removed."""
+        """Apply objects; those that are no longer among them go, if Kubernetes itself has them.
+
+        The handler prunes by kubectl's own list of kinds (core, apps, batch): a NodePool, a
+        NetworkPolicy or a ServiceAccount stays (`docs/operations.md`, "What a change leaves").
+        """
         applied = KubernetesManifest(
             scope, name, cluster=self.applied_to, manifest=list(objects), overwrite=True
         )
@@ -173,7 +178,7 @@ class Cluster(Construct):
         kind = InstanceType(components.instance_type)
         arm = kind.architecture == InstanceArchitecture.ARM_64
         template = self._launch_template()
-        return self.eks.add_nodegroup_capacity(
+        nodes = self.eks.add_nodegroup_capacity(
             "Nodes",
             instance_types=[kind],
             ami_type=NodegroupAmiType.AL2023_ARM_64_STANDARD
@@ -189,6 +194,10 @@ class Cluster(Construct):
             ),
             enable_node_auto_repair=True,
         )
+        # The construct has no word for it; without, nodes stay as they were when they were made.
+        made = cast("CfnNodegroup", nodes.node.default_child)
+        made.version = self._settings.cluster.version
+        return nodes
 
     def _launch_template(self) -> LaunchTemplate:
         """Nodes whose credentials no pod can ask for: a hop more than the node's own is none."""

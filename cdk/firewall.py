@@ -3,6 +3,7 @@
 One at CloudFront would have to be in us-east-1, and so in a stack of its own.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk.aws_wafv2 import CfnWebACL, CfnWebACLAssociation
@@ -10,7 +11,17 @@ from constructs import Construct
 
 _RATE = 2_000
 """Requests of one address in five minutes."""
-_MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet")
+_ADDRESS = "X-Viewer-Ip"
+ADDRESS_OF_VIEWER = f"""
+function handler(event) {{
+  event.request.headers['{_ADDRESS.lower()}'] = {{value: event.viewer.ip}};
+  return event.request;
+}}
+"""
+"""What CloudFront runs on each request: it overwrites what a client claims to be its address. In
+X-Forwarded-For the first is the client's own word."""
+_COMMON = "AWSManagedRulesCommonRuleSet"
+_MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", _COMMON)
 # A task is large, and has links and prompts in it: these would refuse honest ones.
 _COUNTED = (
     "SizeRestrictions_BODY",
@@ -19,15 +30,18 @@ _COUNTED = (
     "CrossSiteScripting_BODY",
     "EC2MetaDataSSRF_BODY",
 )
+_COUNTED_SIGNED_IN = "SizeRestrictions_Cookie_HEADER"
+"""It refuses over 10 kB; what a load balancer keeps of who signed in may have 16."""
 
 
 class Firewall(Construct):
     """Refuses known attacks, and an address that asks too often."""
 
-    def __init__(self, scope: Construct, name: str, *, protected: str) -> None:
-        """``protected``: the ARN of a load balancer."""
+    def __init__(self, scope: Construct, name: str, *, protected: str, signed_in: bool) -> None:
+        """``protected``: the ARN of a load balancer; ``signed_in``: whether it asks who comes."""
         super().__init__(scope, name)
-        managed = [_managed(each, number) for number, each in enumerate(_MANAGED, start=1)]
+        counted = [*_COUNTED, *([_COUNTED_SIGNED_IN] if signed_in else [])]
+        managed = [_managed(each, number, counted) for number, each in enumerate(_MANAGED, start=1)]
         self.acl = CfnWebACL(
             self,
             "Acl",
@@ -44,7 +58,7 @@ class Firewall(Construct):
 def _rate() -> CfnWebACL.RuleProperty:
     """By the address that CloudFront saw: here all would come from CloudFront."""
     forwarded = CfnWebACL.ForwardedIPConfigurationProperty(
-        header_name="X-Forwarded-For", fallback_behavior="NO_MATCH"
+        header_name=_ADDRESS, fallback_behavior="NO_MATCH"
     )
     by_address = CfnWebACL.RateBasedStatementProperty(
         limit=_RATE, aggregate_key_type="FORWARDED_IP", forwarded_ip_config=forwarded
@@ -58,13 +72,13 @@ def _rate() -> CfnWebACL.RuleProperty:
     )
 
 
-def _managed(group: str, priority: int) -> CfnWebACL.RuleProperty:
+def _managed(group: str, priority: int, counted: Sequence[str]) -> CfnWebACL.RuleProperty:
     overrides: list[Any] = [
         CfnWebACL.RuleActionOverrideProperty(
             name=name, action_to_use=CfnWebACL.RuleActionProperty(count={})
         )
-        for name in _COUNTED
-        if group == "AWSManagedRulesCommonRuleSet"
+        for name in counted
+        if group == _COMMON
     ]
     rules = CfnWebACL.ManagedRuleGroupStatementProperty(
         vendor_name="AWS", name=group, rule_action_overrides=overrides or None

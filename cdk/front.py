@@ -7,12 +7,19 @@ from aws_cdk.aws_cloudfront import (
     BehaviorOptions,
     CachePolicy,
     Distribution,
+    Function,
+    FunctionAssociation,
+    FunctionCode,
+    FunctionEventType,
+    FunctionRuntime,
     OriginProtocolPolicy,
     OriginRequestPolicy,
     SecurityPolicyProtocol,
     ViewerProtocolPolicy,
+    VpcOrigin,
+    VpcOriginEndpoint,
 )
-from aws_cdk.aws_cloudfront_origins import VpcOrigin
+from aws_cdk.aws_cloudfront_origins import VpcOrigin as Origin
 from aws_cdk.aws_ec2 import (
     Connections,
     ISecurityGroup,
@@ -43,7 +50,7 @@ from constructs import Construct
 
 from cdk.balancers import SERVE_PORT, Balancers
 from cdk.cluster import Cluster
-from cdk.firewall import Firewall
+from cdk.firewall import ADDRESS_OF_VIEWER, Firewall
 from cdk.reviewed import reviewed, reviewed_managed, reviewed_resources
 from cdk.sign_in import People, by_provider
 from models.settings import Settings
@@ -71,6 +78,8 @@ class Front(Construct):
         self._settings = settings
         self._front = settings.front
         vpc = cluster.eks.vpc
+        self.people: People | None = None
+        """Those that sign in by Cognito."""
         self.targets = self._targets(vpc)
         self.balancer = self._balancer(vpc)
         self.balancer.log_access_logs(logs, "balancer")
@@ -81,7 +90,12 @@ class Front(Construct):
         self.distribution = self._distribution()
         self.balancer.connections.allow_from(self._cloudfront(vpc), Port.tcp(self._port))
         if self._front.waf:
-            Firewall(self, "Firewall", protected=self.balancer.load_balancer_arn)
+            Firewall(
+                self,
+                "Firewall",
+                protected=self.balancer.load_balancer_arn,
+                signed_in=self._front.sign_in != "none",
+            )
         self._review()
 
     @property
@@ -140,22 +154,14 @@ class Front(Construct):
         if front.sign_in == "oidc" and front.oidc is not None:
             return by_provider(front.oidc, then)
         if front.sign_in == "cognito" and front.domain is not None:
-            people = People(self, "People", domain=front.domain, prefix=self._settings.stack)
-            return people.ask(then)
+            installation = self._settings.stack
+            self.people = People(self, "People", domain=front.domain, installation=installation)
+            return self.people.ask(then)
         return then
 
     def _distribution(self) -> Distribution:
         front = self._front
-        secure = self._port == 443  # noqa: PLR2004 - HTTPS
-        origin = VpcOrigin.with_application_load_balancer(
-            self.balancer,
-            vpc_origin_name=f"{self._settings.stack}-front",
-            protocol_policy=OriginProtocolPolicy.HTTPS_ONLY
-            if secure
-            else OriginProtocolPolicy.HTTP_ONLY,
-            read_timeout=_READ,
-            keepalive_timeout=_READ,
-        )
+        origin = Origin.with_vpc_origin(self._origin(), read_timeout=_READ, keepalive_timeout=_READ)
         return Distribution(
             self,
             "Entry",
@@ -172,8 +178,32 @@ class Front(Construct):
                 # The host among it: the sign-in comes back to it, and the certificate has it.
                 origin_request_policy=OriginRequestPolicy.ALL_VIEWER,
                 viewer_protocol_policy=ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                function_associations=[self._told_who_asks()] if front.waf else None,
             ),
         )
+
+    def _origin(self) -> VpcOrigin:
+        """Another one for another port: CloudFront changes none that a distribution has."""
+        secure = self._port == 443  # noqa: PLR2004 - HTTPS
+        return VpcOrigin(
+            self,
+            f"Origin{self._port}",
+            endpoint=VpcOriginEndpoint.application_load_balancer(self.balancer),
+            vpc_origin_name=f"{self._settings.stack}-front-{self._port}",
+            protocol_policy=OriginProtocolPolicy.HTTPS_ONLY
+            if secure
+            else OriginProtocolPolicy.HTTP_ONLY,
+        )
+
+    def _told_who_asks(self) -> FunctionAssociation:
+        told = Function(
+            self,
+            "Viewer",
+            comment="Tells the firewall the address of who asks.",
+            code=FunctionCode.from_inline(ADDRESS_OF_VIEWER),
+            runtime=FunctionRuntime.JS_2_0,
+        )
+        return FunctionAssociation(event_type=FunctionEventType.VIEWER_REQUEST, function=told)
 
     def _cloudfront(self, vpc: IVpc) -> ISecurityGroup:
         """CloudFormation does not tell its id, so EC2 is asked when the distribution is there."""

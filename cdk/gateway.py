@@ -117,14 +117,15 @@ class Gateway(Construct):
             "FrontAPI",
             rest_api_name=f"{self._settings.stack}-FrontAPI",
             endpoint_types=[EndpointType.REGIONAL],
-            cloud_watch_role=True,
+            # Kept when the stack goes: it is the account's, and others may write their logs by it.
+            cloud_watch_role=self._settings.edge.set_account_role,
             deploy_options=StageOptions(
                 stage_name=self._settings.gateway.stage_name,
                 tracing_enabled=True,
                 metrics_enabled=True,
                 throttling_rate_limit=_STAGE_RATE,
                 throttling_burst_limit=_STAGE_BURST,
-                logging_level=MethodLoggingLevel.ERROR,
+                logging_level=MethodLoggingLevel.OFF,
                 access_log_destination=LogGroupLogDestination(access),
                 access_log_format=_access_log(),
             ),
@@ -190,6 +191,8 @@ class Gateway(Construct):
         keys = "Programs come in by API key, as in the reference system; people by the front."
         reviewed(api, "APIG4", keys)
         reviewed(api, "COG4", keys)
+        log = "Its group would be kept for ever and outlive the stack; there is the access log."
+        reviewed(api, "APIG6", log)
         reviewed(
             api,
             f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{_PUSH_LOGS}]",

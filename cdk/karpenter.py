@@ -131,6 +131,9 @@ class Karpenter(Construct):
                 "interruptionQueue": self.queue.queue_name,
             },
             "controller": {
+                "image": {
+                    "repository": versions.KARPENTER.image_in(self._settings.cluster.image_registry)
+                },
                 # A pod has no way to the node's metadata, which Karpenter would ask for it.
                 "env": [{"name": "AWS_REGION", "value": self._settings.aws.region}],
                 "resources": {

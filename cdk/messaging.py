@@ -60,7 +60,7 @@ class Messaging(Construct):
             for name, queue in self.dead_letters.items()
         }
         return of_runtimes | {
-            "callbacks-dead-letters": (
+            "results-callbacks-dead-letters": (
                 self.calls_dead_letters,
                 "A client's server did not take a call in all its tries.",
             ),

@@ -72,7 +72,10 @@ class RayService(Construct):
     def _values(self) -> Mapping[str, Any]:
         """Roles in one namespace, where the chart's own would be those of the whole cluster."""
         return {
-            "image": {"tag": f"v{versions.KUBERAY.version}"},
+            "image": {
+                "repository": versions.KUBERAY.image_in(self._settings.cluster.image_registry),
+                "tag": f"v{versions.KUBERAY.version}",
+            },
             "singleNamespaceInstall": True,
             "watchNamespace": [self._settings.ray_cluster.namespace],
             "crNamespacedRbacEnable": True,

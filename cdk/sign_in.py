@@ -1,6 +1,8 @@
 """Who may open the front ends: the load balancer asks Cognito, or a provider of OpenID Connect."""
 
-from aws_cdk import SecretValue, Stack
+from hashlib import sha256
+
+from aws_cdk import RemovalPolicy, SecretValue, Stack
 from aws_cdk.aws_cognito import (
     CognitoDomainOptions,
     Mfa,
@@ -17,7 +19,7 @@ from aws_cdk.aws_elasticloadbalancingv2_actions import AuthenticateCognitoAction
 from constructs import Construct
 
 from cdk.reviewed import reviewed
-from models.cloud import Oidc
+from models.front import Oidc
 
 _PASSWORD = 12
 """The shortest; Cognito's own default is 8."""
@@ -39,9 +41,9 @@ def by_provider(oidc: Oidc, then: ListenerAction) -> ListenerAction:
 
 
 class People(Construct):
-    """A user pool of our own; nobody enters himself into it."""
+    """A user pool of our own; nobody enters himself into it. It goes with the stack."""
 
-    def __init__(self, scope: Construct, name: str, *, domain: str, prefix: str) -> None:
+    def __init__(self, scope: Construct, name: str, *, domain: str, installation: str) -> None:
         super().__init__(scope, name)
         self.pool = UserPool(
             self,
@@ -57,6 +59,7 @@ class People(Construct):
                 require_symbols=True,
                 require_uppercase=True,
             ),
+            removal_policy=RemovalPolicy.DESTROY,
         )
         reviewed(self.pool, "COG2", "Who signs in may have a second factor; who deploys decides.")
         paid = "What the plan above offers costs by the person, and nobody can sign up here."
@@ -72,8 +75,8 @@ class People(Construct):
                 callback_urls=[f"https://{domain}/{_CALLBACK}"],
             ),
         )
-        # All of AWS shares these names, in each region.
-        unique = f"{prefix}-{Stack.of(self).account}"
+        # All of AWS shares these names, in each region; "aws" is in none, as it is in "drawshop".
+        unique = f"people-{_hash(installation)}-{Stack.of(self).account}"
         self._domain = self.pool.add_domain(
             "Domain", cognito_domain=CognitoDomainOptions(domain_prefix=unique)
         )
@@ -86,3 +89,7 @@ class People(Construct):
             user_pool_domain=self._domain,
             next=then,
         )
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12]

@@ -148,4 +148,6 @@ class Platform(Stack):
                 "cloudFrontEntryId": self.front.distribution.distribution_id,
                 "eksIngressName": self.front.balancer.load_balancer_dns_name,
             }
+            if self.front.people is not None:
+                outputs["UserPoolId"] = self.front.people.pool.user_pool_id
         return outputs

@@ -68,8 +68,9 @@ class Storage(Construct):
         _let_objects(who, ["s3:PutObject", "s3:DeleteObject"], self.outputs, _PAYLOADS)
 
     def let_show(self, who: IRole) -> None:
-        """Sign links to pictures, and list the checkpoints there are."""
+        """Sign links to pictures, gone ones among them, and list the checkpoints there are."""
         _let_objects(who, ["s3:GetObject"], self.outputs)
+        _let_list(who, self.outputs)
         if self.checkpoints is not None:
             _let_list(who, self.checkpoints)
 
@@ -85,12 +86,19 @@ class Storage(Construct):
         for bucket in self._readable:
             _let_objects(who, ["s3:GetObject"], bucket)
             _let_list(who, bucket)
+        self._let_decrypt_checkpoints(who)
 
     def let_mount_checkpoints(self, who: IRole) -> None:
         """Read all weights, and change none."""
         if self.checkpoints is not None:
             _let_objects(who, ["s3:GetObject"], self.checkpoints)
             _let_list(who, self.checkpoints)
+        self._let_decrypt_checkpoints(who)
+
+    def _let_decrypt_checkpoints(self, who: IRole) -> None:
+        key = self._settings.storage.model_bucket_key_arn
+        if key is not None:
+            _let(who, ["kms:Decrypt"], [key])
 
     def _ledger(self) -> Table:
         name = self._settings.ledger

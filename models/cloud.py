@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from models.part import Part
 
 Positive = Annotated[int, Field(ge=1)]
+Cores = Annotated[float, Field(ge=0.1)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
 """As Karpenter takes it: ``300s``, ``1h30m``, ``Never``."""
 Arn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:[a-z0-9-]+:.+")]
@@ -23,6 +24,8 @@ class Vpc(Part):
     id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
     cidr: Cidr = IPv4Network("10.0.0.0/16")
     """Its addresses, of an existing one, too: the pods' front lets those in."""
+    more_cidrs: tuple[Cidr, ...] = ()
+    """Further ones of an existing network, which the pods' front lets in as well."""
     zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]$")], ...], Field(min_length=2)] = (
         "a",
         "b",
@@ -57,6 +60,10 @@ class Cluster(Part):
     """Roles or users that administer the cluster; who made it does not by that."""
     public_access_cidrs: tuple[Cidr, ...] = (IPv4Network("0.0.0.0/0"),)
     """From where the cluster's API may be called; none: from inside the network only."""
+    chart_repository: Annotated[str, Field(pattern=r"^oci://\S*[^\s/]$")] | None = None
+    """A mirror of the charts, by their names: ``<this>/karpenter``; None: where each is at home."""
+    image_registry: Annotated[str, Field(pattern=r"^[^\s:/]\S*[^\s/]$")] | None = None
+    """A mirror of the charts' images, by their paths: ``<this>/karpenter/controller``."""
 
 
 class Volume(Part):
@@ -91,7 +98,7 @@ class Nodes(Part):
         "spot",
         "on-demand",
     )
-    """Both: Spot first, on demand where there is none."""
+    """Both: Spot first, on demand where there was none for ``rayCluster.startMinutes``."""
     max_gpus: Positive = 5
     """The most GPUs at once, of each kind of capacity: what bounds the bill."""
     idle_seconds: Positive = 300
@@ -155,6 +162,10 @@ class Storage(Part):
 
     create_model_bucket: bool = False
     """Whether ``modelBucketArn`` is made, or there already."""
+    model_bucket_key_arn: (
+        Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[^:]+:\d+:key/")] | None
+    ) = None
+    """The KMS key that a bucket which is there already encrypts with, if it is a customer's own."""
     output_days: Positive | None = None
     """After which pictures are deleted; None: never."""
     infrequent_days: Annotated[int, Field(ge=30)] | None = None
@@ -166,6 +177,12 @@ class Storage(Part):
     def _seldom_before_never(self) -> Self:
         if self.output_days and self.infrequent_days and self.infrequent_days >= self.output_days:
             raise ValueError("infrequentDays must be fewer than outputDays")
+        return self
+
+    @model_validator(mode="after")
+    def _key_of_another(self) -> Self:
+        if self.create_model_bucket and self.model_bucket_key_arn:
+            raise ValueError("createModelBucket makes one without a key: no modelBucketKeyArn")
         return self
 
 
@@ -181,45 +198,9 @@ class Edge(Part):
     concurrency: Annotated[int, Field(ge=1)] | None = None
     """The most at once, reserved; None: as many as the account has."""
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 30
-
-
-class Oidc(Part):
-    """Who signs in those that open the front ends."""
-
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    user_info_endpoint: str
-    client_id: str
-    client_secret_arn: Arn
-    """A secret of Secrets Manager."""
-
-
-class Front(Part):
-    """The way in for people: CloudFront to an internal load balancer to the Serve ingress."""
-
-    enabled: bool = False
-    domain: str | None = None
-    certificate_arn: Arn | None = None
-    """Of ``domain``, in us-east-1."""
-    listener_certificate_arn: Arn | None = None
-    """Of the load balancer, in the region; a sign-in needs it."""
-    sign_in: Literal["none", "cognito", "oidc"] = "none"
-    oidc: Oidc | None = None
-    waf: bool = False
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.domain is None) != (self.certificate_arn is None):
-            raise ValueError("domain and certificateArn go together")
-        if (self.sign_in == "oidc") != (self.oidc is not None):
-            raise ValueError("signIn: oidc and oidc go together")
-        if self.sign_in != "none" and (self.domain is None or not self.listener_certificate_arn):
-            raise ValueError(
-                "signIn needs domain, certificateArn and listenerCertificateArn: "
-                "a load balancer signs people in over HTTPS only"
-            )
-        return self
+    set_account_role: bool = True
+    """Whether API Gateway's role for logs is set, of which a region of an account has one; else
+    somebody has set it: API Gateway makes no access log without one."""
 
 
 class Alarms(Part):
@@ -242,10 +223,10 @@ class RayCluster(Part):
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] = (
         "atelier"
     )
-    head_cpu: Positive = 1
+    head_cpu: Cores = 0.5
     head_memory: Positive = 4
     """GiB."""
-    ingest_cpu: Positive = 1
+    ingest_cpu: Cores = 0.5
     ingest_memory: Positive = 2
     """GiB."""
     ingest_workers: Positive = 1
@@ -255,5 +236,10 @@ class RayCluster(Part):
     """Of that Valkey."""
     ready_minutes: Positive = 30
     """How long a new cluster may take to serve."""
+    start_minutes: Positive = 15
+    """How long a pod may take until Ray runs in it, its node's start and its image's way included;
+    then its place is asked for elsewhere: on demand, where Spot has none."""
+    metrics_namespace: str | None = None
+    """Whose pods may read Ray's metrics, a Prometheus; None: nobody's."""
     upgrade: Literal["NewCluster", "None"] = "NewCluster"
     """``NewCluster`` needs the GPUs twice for a while; ``None`` leaves a gap instead."""

@@ -53,8 +53,12 @@ def keys_secret(settings: Settings) -> str:
 
 
 def checkpoints(settings: Settings) -> str:
-    """The claim of the model bucket; the volume's name, too, after its namespace."""
-    return f"{ray_service(settings)}-checkpoints"
+    """The claim of the model bucket; the volume's name, too, after its namespace.
+
+    What they say is in the name: neither a volume nor a claim can be changed.
+    """
+    says = f"{settings.model_bucket} {settings.storage.checkpoint_cache}"
+    return f"{ray_service(settings)}-checkpoints-{sha256(says.encode()).hexdigest()[:6]}"
 
 
 def pool(settings: Settings, runtime: str) -> str:

@@ -103,7 +103,7 @@ class ArtifactView(_Words):
     uri: str
     """Where it lies: ``s3://bucket/key``."""
     url: str
-    """Where anyone can get it, for an hour."""
+    """Where anyone can get it, for an hour at most."""
 
 
 class ErrorView(_Words):

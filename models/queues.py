@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from models import routing
-from models.settings import Settings
+
+if TYPE_CHECKING:
+    from models.settings import Settings
 
 LONGEST_DAYS = 14
 """SQS keeps a message no longer."""
@@ -27,7 +30,7 @@ class QueuePlan:
     """Which messages of the tasks topic it takes; None: none."""
 
 
-def queues(settings: Settings) -> Iterator[QueuePlan]:
+def queues(settings: "Settings") -> Iterator[QueuePlan]:
     """All of them, dead letters before the queue that they are of."""
     tasks = settings.tasks
     for runtime in settings.models_runtime:
@@ -50,7 +53,7 @@ def queues(settings: Settings) -> Iterator[QueuePlan]:
     )
 
 
-def queues_of_services(settings: Settings) -> Iterator[QueuePlan]:
+def queues_of_services(settings: "Settings") -> Iterator[QueuePlan]:
     """Those that only AWS itself fills, and so only infrastructure makes; people read them."""
     yield QueuePlan(name=settings.undelivered)
     if settings.model_bucket is not None:

@@ -1,15 +1,19 @@
 """Which messages of the tasks topic each queue takes, as SNS filter policies; knows no client."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.parts import Runtime
-from models.settings import Settings
+
+if TYPE_CHECKING:
+    from models.settings import Settings
 
 Policy = Mapping[str, Any]
 
 RUNTIME = "runtime"
 CHECKPOINT = "sd_model_checkpoint"
+_COMBINATIONS = 150
+"""SNS takes no policy whose lists, multiplied by their lengths, have more."""
 
 
 def of_runtime(runtime: Runtime) -> Policy:
@@ -20,15 +24,19 @@ def of_runtime(runtime: Runtime) -> Policy:
     return {"$or": [named, {CHECKPOINT: [runtime.model_filename]}]}
 
 
-def of_unrouted(settings: Settings) -> Policy:
+def of_unrouted(settings: "Settings") -> Policy:
     """Messages that no runtime takes.
 
     SNS lets ``anything-but`` ignore no case, so a name in unusual case (``sdRunTime``) is routed
-    and leaves a copy here too; and a message without any attribute matches no policy at all.
+    and leaves a copy here too; and a message without any attribute matches no policy at all. With
+    more checkpoints than SNS can combine with the names, a message that names a checkpoint alone
+    leaves a copy, too.
     """
     names = [case for runtime in settings.models_runtime for case in _cases(runtime.name)]
     files = [r.model_filename for r in settings.models_runtime if r.model_filename is not None]
-    return {RUNTIME: _none_of(names)} | ({CHECKPOINT: _none_of(files)} if files else {})
+    combined = (1 + len(names)) * (1 + len(files))  # as if each value within a list counted
+    with_files = {CHECKPOINT: _none_of(files)} if files and combined <= _COMBINATIONS else {}
+    return {RUNTIME: _none_of(names)} | with_files
 
 
 def _none_of(values: Sequence[str]) -> Sequence[Any]:

@@ -20,7 +20,9 @@ from pydantic_settings import (
 )
 
 from models import cloud
+from models.deployable import deployable
 from models.errors import SettingsError
+from models.front import Front
 from models.part import explained
 from models.parts import (
     ApiKey,
@@ -34,10 +36,6 @@ from models.parts import (
     Tasks,
 )
 
-_SPOT_DRAIN_SECONDS = 75
-"""Of the two minutes from AWS's notice to the end; the rest is Ray's and Kubernetes's."""
-
-_LONGEST_BUCKET = 63
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
 
 
@@ -54,7 +52,9 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
     )
 
-    stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
+    stack_name: Annotated[
+        str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$", max_length=40)
+    ]
     model_bucket_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:s3:::.+")] | None = None
     cluster_components: ClusterComponents = ClusterComponents()
     gateway: Annotated[Gateway, Field(alias="APIGW")] = Gateway()
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     images: cloud.Images = cloud.Images()
     storage: cloud.Storage = cloud.Storage()
     edge: cloud.Edge = cloud.Edge()
-    front: cloud.Front = cloud.Front()
+    front: Front = Front()
     alarms: cloud.Alarms = cloud.Alarms()
 
     @classmethod
@@ -117,8 +117,7 @@ class Settings(BaseSettings):
         _once("apiKeys[].key", (k.key.get_secret_value() for k in self.api_keys), secret=True)
         if self.model_bucket_arn is None and self.checkpoints is None:
             raise ValueError("modelBucketArn or checkpoints (a folder) must say where weights are")
-        _drained_in_time(self)
-        _deployable(self)
+        deployable(self)
         return self
 
     def runtime(self, name: str) -> Runtime | None:
@@ -241,30 +240,6 @@ def _parse(path: Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise SettingsError(f"{path}: must be a mapping of settings, such as stackName: atelier")
     return parsed
-
-
-def _drained_in_time(settings: Settings) -> None:
-    if settings.tasks.drain_seconds <= _SPOT_DRAIN_SECONDS:
-        return
-    spot = [r.name for r in settings.models_runtime if "spot" in r.nodes.capacity]
-    if spot:
-        raise ValueError(
-            f"tasks.drainSeconds: at most {_SPOT_DRAIN_SECONDS} where a runtime runs on Spot"
-            f" ({', '.join(spot)}), or its nodes.capacity must be [on-demand]"
-        )
-
-
-def _deployable(settings: Settings) -> None:
-    """What AWS would refuse in the middle of a deployment, or what would alarm without a cause."""
-    if settings.storage.create_model_bucket and settings.model_bucket is None:
-        raise ValueError("storage.createModelBucket: modelBucketArn must name the bucket to make")
-    for bucket in (settings.output_bucket, settings.access_logs_bucket):
-        if len(bucket) > _LONGEST_BUCKET:
-            raise ValueError(f"stackName: too long, S3 takes no bucket named {bucket}")
-    if settings.front.enabled and settings.aws.partition == "aws-cn":
-        raise ValueError("front.enabled: CloudFront in China reaches into no private network")
-    if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
-        raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
 
 
 def _once(key: str, values: Iterable[str | None], *, secret: bool = False) -> None:

@@ -16,6 +16,7 @@ from deployments.replica import Replica
 from ingest.actor import Actor
 from ingest.board import Board
 from ingest.wiring import wire
+from models import keyring
 from models.event import Event
 from models.parts import Runtime
 from models.ports import Pace
@@ -53,13 +54,14 @@ def assemble(settings: Settings) -> Application:
     Raises:
         SettingsError: a runtime's type or options are wrong.
     """
+    bare, bound = keyring.bare(settings), keyring.bound(settings)
     drain = settings.tasks.drain_seconds
     for runtime in settings.models_runtime:  # a wrong type or option is told now, not by a replica
         adapter(settings, runtime)
     runtimes = {
         runtime.name: deploy(
             runtime,
-            partial(_replica, settings, runtime),
+            partial(_replica, bare, runtime),
             drain_seconds=drain,
             beside=settings.ingress.resources,
         )
@@ -76,7 +78,7 @@ def assemble(settings: Settings) -> Application:
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # a front follows with one, and asks with a few more
         **options,
-    ).bind(settings, runtimes)
+    ).bind(bound, runtimes)
     ingress = serve.deployment(
         serve.ingress()(Ingress),
         name="Ingress",
@@ -84,7 +86,7 @@ def assemble(settings: Settings) -> Application:
         max_ongoing_requests=1000,
         **options,
     )
-    return ingress.bind(settings, ingest)
+    return ingress.bind(bound, ingest)
 
 
 class Ingress:
@@ -92,6 +94,7 @@ class Ingress:
 
     def __init__(self, settings: Settings, ingest: DeploymentHandle) -> None:
         keep_to_loopback()
+        settings = keyring.completed(settings)
         log_to(settings.log_file)
         self.settings = settings
         self.ports = wire(settings)
@@ -119,6 +122,7 @@ class Ingest:
         self, settings: Settings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
         keep_to_loopback()
+        settings = keyring.completed(settings)
         log_to(settings.log_file)
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)

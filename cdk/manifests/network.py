@@ -8,6 +8,8 @@ from models import kube
 from models.settings import Settings
 
 _LINK_LOCAL = "169.254.0.0/16"
+_NODE_DNS = "169.254.20.10/32"
+"""NodeLocal DNSCache, where a cluster has it."""
 _POD_IDENTITY = "169.254.170.23/32"
 """EKS's agent on each node, which gives pods their roles."""
 _RAY = {"key": COMPONENT, "operator": "In", "values": ["head", "ingest", "runtime"]}
@@ -26,6 +28,7 @@ def policies(settings: Settings) -> list[Manifest]:
         _policy(settings, "serve", head, ingress=_from_outside(settings)),
         _policy(settings, "out", ray, egress=_out()),
         *_state(settings, head),
+        *_metrics(settings, ray),
     ]
 
 
@@ -45,13 +48,14 @@ def _policy(settings: Settings, name: str, selector: Manifest, **rules: list[Man
 
 def _from_outside(settings: Settings) -> list[Manifest]:
     """HTTP from the load balancer; KubeRay, which deploys the application and asks how it is."""
-    vpc = {"ipBlock": {"cidr": str(settings.vpc.cidr)}}
+    cidrs = (settings.vpc.cidr, *settings.vpc.more_cidrs)
+    vpc: list[Manifest] = [{"ipBlock": {"cidr": str(cidr)}} for cidr in cidrs]
     operator = {
         "namespaceSelector": {},
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}},
     }
     return [
-        {"from": [vpc], "ports": [_tcp(pods.SERVE)]},
+        {"from": vpc, "ports": [_tcp(pods.SERVE)]},
         {"from": [operator], "ports": [_tcp(pods.DASHBOARD), _tcp(pods.SERVE)]},
     ]
 
@@ -59,8 +63,9 @@ def _from_outside(settings: Settings) -> list[Manifest]:
 def _out() -> list[Manifest]:
     """Names, the pods' roles, and the web: AWS, links in tasks, callbacks."""
     dns = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    cache = {"ipBlock": {"cidr": _NODE_DNS}}
     return [
-        {"to": [dns], "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]},
+        {"to": [dns, cache], "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]},
         {"to": [{"ipBlock": {"cidr": _POD_IDENTITY}}], "ports": [_tcp(80)]},
         {"to": [_anywhere()], "ports": [_tcp(443), _tcp(80)]},
     ]
@@ -79,6 +84,14 @@ def _state(settings: Settings, head: Manifest) -> Iterator[Manifest]:
     come_in = {"from": [{"podSelector": head}], "ports": [port]}
     yield _policy(settings, "state", head, egress=[out])
     yield _policy(settings, "redis", redis, ingress=[come_in])
+
+
+def _metrics(settings: Settings, ray: Manifest) -> Iterator[Manifest]:
+    """Ray's own, of each of its pods."""
+    if namespace := settings.ray_cluster.metrics_namespace:
+        named = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+        come_in = {"from": [{"namespaceSelector": named}], "ports": [_tcp(pods.METRICS)]}
+        yield _policy(settings, "metrics", ray, ingress=[come_in])
 
 
 def _anywhere() -> Manifest:

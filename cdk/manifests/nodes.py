@@ -106,7 +106,7 @@ def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -
     if soci:
         # Images, logs and what pods write go to the NVMe disks: it would hide those of a snapshot.
         spec["instanceStorePolicy"] = "RAID0"
-    tags = {"stack": settings.stack_name, RUNTIME: runtime.name, **nodes.tags}
+    tags = {**_tags(settings), RUNTIME: runtime.name, **nodes.tags}
     return _node_class(
         settings, kube.pool(settings, runtime.name), instance_profile, spec | {"tags": tags}
     )
@@ -146,9 +146,14 @@ def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
             _volume("/dev/xvda", Volume(size=10)),
             _volume("/dev/xvdb", _CPU_VOLUME),
         ],
-        "tags": {"stack": settings.stack_name},
+        "tags": _tags(settings),
     }
     return _node_class(settings, kube.cpu_pool(settings), instance_profile, spec)
+
+
+def _tags(settings: Settings) -> dict[str, str]:
+    """Whose they are, on the bill too: the stack's own tags reach nothing that Karpenter makes."""
+    return {"Project": settings.stack_name, "stack": settings.stack_name}
 
 
 def _node_class(settings: Settings, name: str, instance_profile: str, more: Manifest) -> Manifest:

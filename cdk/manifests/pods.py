@@ -16,12 +16,15 @@ SERVE = 8000
 GCS = 6379
 REDIS = 6379
 DASHBOARD = 8265
+METRICS = 8080
 _AGENT = 52365
 # A node that is interrupted is taken after two minutes. The replica gets its `drainSeconds`, Ray
 # a little longer to see that it is done, Kubernetes a little longer than Ray.
 _RAY_LONGER = 15
 _KUBERNETES_LONGER = 35
 _HEAD_SECONDS = 60
+KEPT = {"karpenter.sh/do-not-disrupt": "true"}
+"""The annotation of a pod whose node Karpenter leaves alone while it is there."""
 
 
 def head(settings: Settings) -> Manifest:
@@ -30,7 +33,6 @@ def head(settings: Settings) -> Manifest:
     ports = {"gcs-server": GCS, "dashboard": DASHBOARD, "serve": SERVE}
     container = {
         **_container(settings, "ray-head", image(settings, HEAD)),
-        "envFrom": [_keys(settings)],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
         "resources": _resources(size.head_cpu, size.head_memory),
     }
@@ -86,9 +88,7 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
 
 
 def _kept(settings: Settings, component: str, spec: Manifest) -> Manifest:
-    """A pod whose node Karpenter leaves alone while it is there."""
-    annotations = {"karpenter.sh/do-not-disrupt": "true"}
-    of = {"labels": labels(settings, component), "annotations": annotations}
+    of = {"labels": labels(settings, component), "annotations": dict(KEPT)}
     return {"metadata": of, "spec": spec}
 
 
@@ -121,10 +121,10 @@ def _container(
     }
 
 
-def _resources(cpu: int, memory: int) -> Manifest:
+def _resources(cpu: float, memory: int) -> Manifest:
     """No limit of cores: a head that waits for its share holds the whole cluster up."""
     return {
-        "requests": {"cpu": str(cpu), "memory": f"{memory}Gi"},
+        "requests": {"cpu": f"{cpu:g}", "memory": f"{memory}Gi"},
         "limits": {"memory": f"{memory}Gi"},
     }
 

@@ -1,5 +1,6 @@
 """The RayService: the Ray cluster, and what Serve runs in it. For KubeRay 1.7 and Ray 2.60."""
 
+import math
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -17,6 +18,8 @@ RAY = version("ray")
 _FIRST = {"spot": 10, "on-demand": 0}
 """Ray tries the group with the higher priority first."""
 _INGEST_IDLE_SECONDS = 300
+_UNWANTED_SECONDS = 300
+"""After which a pod that waits for a node goes, if nothing asks for it any more."""
 
 
 def ray_service(settings: Settings) -> Manifest:
@@ -49,9 +52,10 @@ def ray_cluster(settings: Settings) -> Manifest:
             "version": "v2",
             "upscalingMode": "Default",
             "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
+            "env": _patience(settings.ray_cluster.start_minutes),
             "securityContext": security.container(),
             "resources": {
-                "requests": {"cpu": "200m", "memory": "512Mi"},
+                "requests": {"cpu": "100m", "memory": "512Mi"},
                 "limits": {"memory": "512Mi"},
             },
         },
@@ -75,6 +79,15 @@ def head_budget(settings: Settings) -> Manifest:
         "metadata": metadata(settings, f"{kube.ray_service(settings)}-head"),
         "spec": {"minAvailable": 1, "selector": {"matchLabels": labels(settings, "head")}},
     }
+
+
+def _patience(minutes: int) -> list[Manifest]:
+    """How long Ray waits for a pod; by itself an hour, and for one that nobody wants for ever."""
+    seconds = {
+        "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S": 60 * minutes,
+        "RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S": _UNWANTED_SECONDS,
+    }
+    return [{"name": name, "value": str(value)} for name, value in seconds.items()]
 
 
 def _state(settings: Settings) -> Manifest:
@@ -101,6 +114,7 @@ def _serve_service(settings: Settings) -> Manifest:
 
 def _ingest(settings: Settings) -> Manifest:
     workers = settings.ray_cluster.ingest_workers
+    cores = math.ceil(settings.ray_cluster.ingest_cpu)  # Ray counts whole ones
     return {
         "groupName": "ingest",
         "replicas": workers,
@@ -108,7 +122,7 @@ def _ingest(settings: Settings) -> Manifest:
         "maxReplicas": workers + 1,  # one more while another goes away
         "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
         "rayStartParams": {},
-        "resources": {INGEST: str(PLACES)},
+        "resources": {"CPU": str(cores), INGEST: str(PLACES)},
         "template": pods.ingest(settings),
     }
 

@@ -1,12 +1,12 @@
 """What keeps the head's state if nothing else is configured: one Valkey beside it.
 
-It outlives a restart of its container, not the loss of its node; a head that is well then goes on
-without it, and only the next one starts from nothing. Who needs more names a managed Redis.
+What it holds outlives a restart of its container, not its pod: without it the head ends at once,
+and the next one starts from nothing, all workers with it. Who needs more names a managed Redis.
 """
 
 from cdk.manifests import security
 from cdk.manifests.base import Manifest, labels, metadata
-from cdk.manifests.pods import REDIS
+from cdk.manifests.pods import KEPT, REDIS
 from models import kube
 from models.settings import Settings
 
@@ -44,7 +44,7 @@ def _stateful_set(settings: Settings) -> Manifest:
             "serviceName": name,
             "selector": {"matchLabels": labels(settings, "redis")},
             "template": {
-                "metadata": {"labels": labels(settings, "redis")},
+                "metadata": {"labels": labels(settings, "redis"), "annotations": dict(KEPT)},
                 "spec": {
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,

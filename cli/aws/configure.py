@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from atelier import Misused
+from cli.aws.weights import prefix_of
 from models.errors import SettingsError
 from models.settings import Settings
 
@@ -36,7 +37,7 @@ class Wish:
     region: str | None
     partition: str = "aws"
     admin: str | None = None
-    """Who may look into the cluster, besides CloudFormation."""
+    """Who may look into the cluster, besides CloudFormation; written together with the account."""
     bucket: str | None = None
     runtime: str | None = None
     type: str | None = None
@@ -56,13 +57,12 @@ class Wish:
 
     def new(self) -> dict[str, Any]:
         """A whole configuration."""
-        bucket = self.bucket or f"{self.stack_name.lower()}-model-bucket-{token_hex(2)}"
+        bucket = self.bucket or f"{prefix_of(self.stack_name)}{token_hex(2)}"
         runtime = self._added(self.runtime or "sdruntime", [])
         edge = {} if self.partition != "aws-cn" else {"edge": {"enabled": False}}
         first = {"stackName": self.stack_name, "aws": {}, "modelBucketArn": self._arn(bucket)}
         throttle = {"rateLimit": 30, "burstLimit": 50}
-        cluster = {"cluster": {"admins": [self.admin]}} if self.admin else {}
-        rest = {"APIGW": {"stageName": "prod", "throttle": throttle}, **edge, **cluster}
+        rest = {"APIGW": {"stageName": "prod", "throttle": throttle}, **edge}
         return self.on({**first, **rest, "modelsRuntime": [runtime]})
 
     def on(self, there: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +70,9 @@ class Wish:
         changed = {**there, "aws": self._aws(there.get("aws") or {})}
         if self.bucket:
             changed["modelBucketArn"] = self._arn(self.bucket)
+        cluster = there.get("cluster") or {}
+        if self.account and self.admin and not cluster.get("admins"):
+            changed["cluster"] = {**cluster, "admins": [self.admin]}
         changed["modelsRuntime"] = self._runtimes(list(there.get("modelsRuntime") or ()))
         return changed
 
@@ -96,10 +99,10 @@ class Wish:
         return [{**one, "type": kind} if one in known else one for one in there]
 
     def _added(self, name: str, there: list[dict[str, Any]]) -> dict[str, Any]:
-        """A checkpoint is the first of one runtime only."""
+        """A checkpoint is the first of one runtime only, and of a named bucket none is known."""
         kind = self.type or _FIRST_TYPE
         begun = dict(_TYPES.get(kind, {}))
-        if any("modelFilename" in one for one in there):
+        if self.bucket or any("modelFilename" in one for one in there):
             begun.pop("modelFilename", None)
         return {"name": name, "type": kind, **begun}
 

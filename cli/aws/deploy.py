@@ -1,6 +1,7 @@
 """`atelier aws deploy`: from nothing, or from what there is, to a picture."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import typer
 
@@ -23,6 +24,7 @@ def deploy(place: Place, asked: Asked, steps: Steps) -> None:
     configured(place, asked, steps)
     if steps.dry_run:
         return
+    place = replace(place)  # what it knows of the file may be out of date
     Deployment(place, steps, Tools(environment=place.aws.environment), bases).run()
 
 

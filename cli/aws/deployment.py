@@ -8,17 +8,20 @@ from pathlib import Path
 from secrets import token_hex
 
 import typer
+from botocore.exceptions import ClientError
 
 from atelier import Misused
 from cli.aws import preflight
 from cli.aws.check import bucket_of, keep, run
 from cli.aws.configure import Wish, draft
 from cli.aws.door import Topic, door
-from cli.aws.errors import AwsError
+from cli.aws.errors import AwsError, code_of
 from cli.aws.images import Images
 from cli.aws.inbox import inbox
 from cli.aws.keys import give_keys
 from cli.aws.kubernetes import Cluster
+from cli.aws.looks.account import bootstrapped, make_spot_role
+from cli.aws.looks.weights import SAMPLE_MODELS
 from cli.aws.order import proof
 from cli.aws.place import Place
 from cli.aws.ready import Readiness
@@ -27,12 +30,10 @@ from cli.aws.retained import retained
 from cli.aws.snapshot import snapshot_of
 from cli.aws.stack import Stack
 from cli.aws.steps import Steps
-from cli.aws.tools import NPM, ROOT, Tools
+from cli.aws.tools import NPM, Tools
 from cli.aws.uploading import uploaded
 from cli.aws.verdict import Judge
-from cli.aws.weights import model_bucket
-
-SAMPLE_MODELS = ROOT / "samples" / "models"
+from cli.aws.weights import ModelBucket, model_bucket
 
 
 @dataclass
@@ -49,18 +50,14 @@ class Deployment:
         self._look()
         there = self._weights()
         self._roles()
-        images = Images(self.place.aws, self.place.settings, self.tools, self.bases)
-        ahead = self.steps.with_snapshot and not images.missing()
-        if ahead:
+        # Before the stack: KubeRay gives up on a service whose images take too long to come.
+        self._images()
+        if self.steps.with_snapshot:
             self._snapshot()
         stack = self._stack()
         if not there:
             self._weights()
         self._keys()
-        images.push(self.place.out.note)
-        if self.steps.with_snapshot and not ahead:
-            self._snapshot()
-            stack = self._stack()
         self._ready()
         self._tell(stack)
         if not self.steps.skip_proof:
@@ -75,7 +72,8 @@ class Deployment:
     def _look(self) -> None:
         """Everything that is missing, at once; and nothing is made until it is there."""
         place = self.place
-        findings = preflight.Preflight(place.aws, place.settings, self.tools, self.bases)()
+        given = (self.tools, self.bases, self.steps.models)
+        findings = preflight.Preflight(place.aws, place.settings, *given)()
         if not place.as_json:
             preflight.show(place.out, findings)
         preflight.demand(findings)
@@ -88,23 +86,41 @@ class Deployment:
         """Whether there is a bucket for them; one that the stack makes comes with it."""
         place = self.place
         bucket = model_bucket(place.aws, place.settings)
-        new = bucket is not None and not bucket.exists()
-        if bucket is None or (new and place.settings.storage.create_model_bucket):
+        of_stack = place.settings.storage.create_model_bucket
+        missing = bucket is None or not bucket.exists()
+        if bucket is None or (missing and of_stack):
             return False
-        if new:
+        if missing or (not of_stack and bucket.half_made()):
             place.out.note(f"making bucket {bucket.name}")
             bucket.make()
-        bucket.tell_events()
-        folder = self.steps.models or (SAMPLE_MODELS if new else None)
-        if folder is not None:
-            uploaded(place.out, bucket, folder)
+        self._tell_events(bucket)
+        own = of_stack or bucket.is_ours()
+        if self.steps.models is not None:
+            uploaded(place.out, bucket, self.steps.models)
+        elif own and bucket.wants(SAMPLE_MODELS):
+            uploaded(place.out, bucket, SAMPLE_MODELS)
         return True
 
+    def _tell_events(self, bucket: ModelBucket) -> None:
+        """Somebody else's bucket may forbid it; pictures are made without."""
+        note = self.place.out.note
+        try:
+            if bucket.tell_events():
+                note(f"bucket {bucket.name} now tells EventBridge what changes in it")
+        except ClientError as exc:
+            if code_of(exc) != "AccessDenied":
+                raise
+            note(f"bucket {bucket.name} may not be told to tell EventBridge what changes in it")
+
     def _roles(self) -> None:
-        preflight.make_spot_role(self.place.aws)
-        if preflight.bootstrapped(self.place.aws) is None:
+        make_spot_role(self.place.aws)
+        if bootstrapped(self.place.aws) is None:
             there = self.place.settings.aws
             self._cdk("bootstrap", f"aws://{there.account}/{there.region}")
+
+    def _images(self) -> None:
+        place = self.place
+        Images(place.aws, place.settings, self.tools, self.bases).push(place.out.note)
 
     def _snapshot(self) -> None:
         place = self.place
@@ -115,17 +131,23 @@ class Deployment:
         self.place = replace(place)  # what it knows of the file is out of date
 
     def _stack(self) -> Stack:
-        """What stayed when the stack was destroyed is taken in again by its name."""
+        """Where it has begun it goes on; a whole one comes back from a change that fails."""
         place = self.place
         name = place.stack.name
-        kept = () if place.stack.found else retained(place.aws, place.settings)
-        taken_in = any(one.of_stack for one in kept)
-        imports = ["--import-existing-resources"] if taken_in else ["--no-rollback"]
-        self._cdk("deploy", name, "--require-approval", "never", *imports)
+        options = ["--no-rollback"] if place.stack.is_begun else []
+        options += ["--import-existing-resources"] if self._takes_in() else []
+        options += ["--yes"] if self.steps.yes else []
+        self._cdk("deploy", name, "--require-approval", "never", *options)
         made = Stack(place.aws, name)
         if not made.is_whole:
             raise AwsError(f"stack {name} is {made.status}")
         return made
+
+    def _takes_in(self) -> bool:
+        """Whether something of ours has a name that the stack would give, and is not in it."""
+        place = self.place
+        kept = (one for one in retained(place.aws, place.settings) if one.of_stack)
+        return any(one.name not in place.stack.holds for one in kept)
 
     def _cdk(self, *args: str) -> None:
         self.tools.cdk(*args, config=self.place.path)
@@ -133,13 +155,15 @@ class Deployment:
     def _keys(self) -> None:
         place = self.place
         try:
-            given = give_keys(Cluster(place.aws, place.settings.stack_name), place.settings)
+            anew = give_keys(Cluster(place.aws, place.settings.stack_name), place.settings)
         except AwsError as exc:
             place.out.note(
                 f"API keys are not in the cluster: {exc}; run this from where it answers"
             )
         else:
-            place.out.note("API keys are in the cluster" if given else "no API keys in the file")
+            place.out.note("the cluster has the file's API keys")
+            if anew:
+                place.out.note(f"pods that had others start anew: {', '.join(anew)}")
 
     def _ready(self) -> None:
         place = self.place

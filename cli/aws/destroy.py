@@ -7,10 +7,12 @@ import typer
 
 from atelier import Misused
 from cli.aws.drain import Drain
-from cli.aws.erase import erase
+from cli.aws.erase import erase, erase_logs
+from cli.aws.errors import AwsError, translated
 from cli.aws.leftovers import Leftover, Leftovers, as_leftover
 from cli.aws.place import Place
 from cli.aws.retained import Kept, retained
+from cli.aws.stack import Stack
 from cli.aws.tools import Tools
 from cli.exits import ENDED_BADLY
 
@@ -31,11 +33,19 @@ def destroy(
     """
     stays = list(retained(place.aws, place.settings))
     _agree(place, stays, delete_data=delete_data, yes=yes)
+    leftovers = Leftovers(place.aws, place.settings)
     if place.stack.found:
-        _delete(place, drain_seconds=None if now else drain_seconds)
+        try:
+            _delete(place, drain_seconds=None if now else drain_seconds)
+        except AwsError:
+            half = Stack(place.aws, place.stack.name).status == "DELETE_FAILED"
+            if half and (left := leftovers()):
+                _tell(place, stays, left)
+            raise
+    erase_logs(place.aws, list(leftovers.log_names()))
     if delete_data:
         stays = _without_data(place, stays)
-    left = Leftovers(place.aws, place.settings)()
+    left = leftovers()
     if delete_data:
         left += [as_leftover(kept) for kept in stays if kept.erasable]
     _tell(place, stays, left)
@@ -60,20 +70,28 @@ def _agree(place: Place, stays: Sequence[Kept], *, delete_data: bool, yes: bool)
 
 def _delete(place: Place, *, drain_seconds: float | None) -> None:
     """Tasks are taken again if it does not come to the deletion."""
+    functions = place.stack.of_type("AWS::Lambda::Function")
     drain = Drain(place.aws, place.settings, place.out.note)
     tools = Tools(environment=place.aws.environment)
     with drain.paused():
         if drain_seconds is not None:
             drain.wait(drain_seconds)
         tools.cdk("destroy", place.stack.name, "--force", config=place.path)
+    # Lambda made these for CDK's own functions; a long name of the stack is cut in theirs.
+    erase_logs(place.aws, [f"/aws/lambda/{name}" for name in functions])
 
 
 def _without_data(place: Place, stays: Sequence[Kept]) -> list[Kept]:
-    """What was not deleted."""
-    for kept in stays:
+    """What was not deleted. The logs of access are the last: deleting the others is one, too."""
+    logs = place.settings.access_logs_bucket
+    for kept in sorted(stays, key=lambda one: one.name == logs):
         if kept.erasable:
             place.out.note(f"deleting {kept.kind} {kept.name}")
-            erase(place.aws, kept)
+            try:
+                with translated():
+                    erase(place.aws, kept)
+            except AwsError as exc:
+                place.out.note(f"{kept.name} stays: {exc}")
     return list(retained(place.aws, place.settings))
 
 

@@ -1,9 +1,12 @@
 """Deleting what people made, for good: every version of every object, rows, snapshots."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from cli.aws.errors import AwsError
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import AwsError, code_of
 from cli.aws.retained import Kept
 from cli.aws.sdk import Aws
 
@@ -25,8 +28,28 @@ def erase(aws: Aws, kept: Kept) -> None:
             raise AssertionError(kept.kind)
 
 
+def erase_logs(aws: Aws, names: Iterable[str]) -> None:
+    """Delete these log groups, as far as they are there and may be deleted."""
+    for name in names:
+        with suppress(ClientError):
+            aws.client("logs").delete_log_group(logGroupName=name)
+
+
 def _erase_bucket(aws: Aws, name: str) -> None:
-    """Versions, deletion marks and parts of uploads count as content; then the bucket itself."""
+    """Its content, then the bucket itself; again where something came meanwhile."""
+    for again in (True, True, False):
+        _empty(aws, name)
+        try:
+            aws.client("s3").delete_bucket(Bucket=name)
+        except ClientError as exc:
+            if not again or code_of(exc) != "BucketNotEmpty":
+                raise
+        else:
+            return
+
+
+def _empty(aws: Aws, name: str) -> None:
+    """Versions, deletion marks and parts of uploads count as content."""
     s3 = aws.client("s3")
     for some in _batches(_versions(aws, name)):
         done = s3.delete_objects(Bucket=name, Delete={"Objects": list(some), "Quiet": True})
@@ -35,7 +58,6 @@ def _erase_bucket(aws: Aws, name: str) -> None:
             raise AwsError(f"s3://{name}/{first['Key']} cannot be deleted: {first['Code']}")
     for part in aws.all("s3", "list_multipart_uploads", "Uploads", Bucket=name):
         s3.abort_multipart_upload(Bucket=name, Key=part["Key"], UploadId=part["UploadId"])
-    s3.delete_bucket(Bucket=name)
 
 
 def _erase_table(aws: Aws, name: str) -> None:

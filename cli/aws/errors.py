@@ -3,7 +3,8 @@
 AwsError            AWS refused, or a step failed
 ├── Unmet           something that the step needs is missing; nothing was done
 ├── NotSignedIn     no credentials, or they have expired
-├── NotDeployed     there is no such stack
+├── NotDeployed     there is no such stack, or no such cluster
+│   └── Missing     the cluster has no such object
 ├── Away            AWS, or the cluster, does not answer
 └── Late            it has not happened in time; it may yet
 """
@@ -55,6 +56,10 @@ class NotDeployed(AwsError):
     """There is no such stack."""
 
     code = NOT_FOUND
+
+
+class Missing(NotDeployed):
+    """The cluster has no such object."""
 
 
 class Away(AwsError):

@@ -13,6 +13,7 @@ from cli.aws.sdk import Aws
 
 _ECR = ".dkr.ecr."
 _PULL_SECONDS = 3_600
+_AGENT_SECONDS = 600.0  # from the start of the instance; it takes one or two minutes
 _PAUSE = 10.0
 _ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed", "Cancelling"})
 _NOT_YET = frozenset({"InvalidInstanceId", "InvocationDoesNotExist"})
@@ -69,7 +70,7 @@ class Host:
             Late: it did not end in time, or the agent never came.
         """
         end = time.monotonic() + _PULL_SECONDS
-        command = self._sent(script, end)
+        command = self._sent(script)
         while (got := self._state(command))["Status"] not in _ENDED:
             if time.monotonic() > end:
                 raise Late(f"{self.instance} did not end in time")
@@ -80,9 +81,10 @@ class Host:
             ]
             raise AwsError(f"{self.instance}: {got['StatusDetails']}: {said.strip()}")
 
-    def _sent(self, script: str, end: float) -> str:
+    def _sent(self, script: str) -> str:
         """Its id; SSM knows an instance once its agent is up."""
         ssm = self.aws.client("ssm")
+        end = time.monotonic() + _AGENT_SECONDS
         while True:
             try:
                 got = ssm.send_command(
@@ -91,8 +93,13 @@ class Host:
                     Parameters={"commands": [script], "executionTimeout": [str(_PULL_SECONDS)]},
                 )
             except ClientError as exc:
-                if code_of(exc) not in _NOT_YET or time.monotonic() > end:
+                if code_of(exc) not in _NOT_YET:
                     raise
+                if time.monotonic() > end:
+                    raise Late(
+                        f"{self.instance}: SSM's agent never came; has its subnet a way out?"
+                        " Name another with --subnet"
+                    ) from exc
                 time.sleep(_PAUSE)
             else:
                 return str(got["Command"]["CommandId"])

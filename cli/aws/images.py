@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 from cli.aws.errors import code_of
+from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
 from models import images
@@ -35,15 +36,11 @@ class Images:
         """Kinds of those that are not there, and of which nobody said what they are built on."""
         return [kind for kind in self.missing() if kind not in {*_ON_HEAD, *self.bases}]
 
-    def repositories(self) -> list[str]:
-        """Those of the installation that are there."""
-        own = {images.repository(self.settings, kind) for kind in images.kinds(self.settings)}
-        found = self.aws.all("ecr", "describe_repositories", "repositories")
-        return sorted({each["repositoryName"] for each in found} & own)
-
     def push(self, note: Callable[[str], None]) -> None:
         """Build those that are missing with Docker, and push them; none may be baseless."""
         builds = {kind: self._build_of(kind) for kind in self.missing()}
+        for kind in builds:
+            Repositories(self.aws, self.settings).make(kind)
         if builds:
             self._sign_in()
         for kind, arguments in builds.items():

@@ -4,8 +4,10 @@ They are in no template and no manifest: pods get them from a Secret, as environ
 """
 
 import json
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from cli.aws.kubernetes import Cluster
 from models import kube
@@ -14,23 +16,23 @@ from models.settings import Settings
 
 _API_KEYS = "ATELIER_APIKEYS"
 _SIGNING = "ATELIER_CALLBACKS__SECRET"
+_LABELS = "app.kubernetes.io/instance={},app.kubernetes.io/component=ingest"
 
 
-def give_keys(cluster: Cluster, settings: Settings) -> bool:
-    """Put them there; False where the file has none. Pods that run already keep what they have."""
-    secrets = secrets_of(settings)
-    if not secrets:
-        return False
+def give_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
+    """Put them there; the names of the pods that start anew, as they have what was there before."""
     name, namespace = kube.keys_secret(settings), settings.ray_cluster.namespace
     wanted = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": name, "namespace": namespace},
         "type": "Opaque",
-        "stringData": secrets,
+        # Not `stringData`: what is in there no more would stay.
+        "data": {key: _encoded(value) for key, value in secrets_of(settings).items()},
     }
-    cluster.apply(f"/api/v1/namespaces/{namespace}/secrets/{name}", wanted)
-    return True
+    path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+    given = cluster.apply(path, wanted)
+    return _ended(cluster, settings, max(one["time"] for one in given["metadata"]["managedFields"]))
 
 
 def secrets_of(settings: Settings) -> Mapping[str, str]:
@@ -43,7 +45,22 @@ def secrets_of(settings: Settings) -> Mapping[str, str]:
     return found
 
 
+def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
+    """The pods of ingest that started before then, or in the same second."""
+    there = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
+    ours = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings))})
+    pods = (pod["metadata"] for pod in cluster.get(f"{there}?{ours}")["items"])
+    old = [pod["name"] for pod in pods if pod["creationTimestamp"] <= since]
+    for pod in old:
+        cluster.delete(f"{there}/{pod}")
+    return old
+
+
 def _shown(key: ApiKey) -> Mapping[str, Any]:
     signing = key.callback_secret
     own = {"callbackSecret": signing.get_secret_value()} if signing else {}
     return {"name": key.name, "key": key.key.get_secret_value(), **own}
+
+
+def _encoded(value: str) -> str:
+    return b64encode(value.encode()).decode()

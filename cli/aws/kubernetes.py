@@ -7,6 +7,7 @@ import json
 import ssl
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ import httpx
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.signers import RequestSigner
 
-from cli.aws.errors import Away, AwsError, NotDeployed, code_of, translated
+from cli.aws.errors import Away, AwsError, Missing, NotDeployed, code_of, translated
 from cli.aws.sdk import Aws
 
 TOKEN_SECONDS = 900
@@ -63,26 +64,41 @@ class Cluster:
 
         Raises:
             Away: it does not answer; it may be open to its own network only.
+            Missing: there is nothing.
             AwsError: it refuses.
         """
         said: Mapping[str, Any] = self._ask("GET", path).json()
         return said
 
-    def apply(self, path: str, wanted: Mapping[str, Any]) -> None:
-        """Make an object as wanted, or bring it there; what others set in it stays.
+    def apply(self, path: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make an object as wanted, or bring it there; what others set in it stays. As it is then.
 
         Raises:
             Away: it does not answer; it may be open to its own network only.
             AwsError: it refuses.
         """
         query = "?fieldManager=atelier&force=true"
-        self._ask("PATCH", f"{path}{query}", json.dumps(wanted), "application/apply-patch+yaml")
+        body, kind = json.dumps(wanted), "application/apply-patch+yaml"
+        said: Mapping[str, Any] = self._ask("PATCH", f"{path}{query}", body, kind).json()
+        return said
+
+    def delete(self, path: str) -> None:
+        """Ask for the end of what is there; it may take its time, and may be gone already.
+
+        Raises:
+            Away: it does not answer; it may be open to its own network only.
+            AwsError: it refuses.
+        """
+        with suppress(Missing):
+            self._ask("DELETE", path)
 
     def _ask(
         self, method: str, path: str, body: str | None = None, kind: str = "application/json"
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(self.aws, self.name)}", "Content-Type": kind}
         authority = ssl.create_default_context(cadata=b64decode(self.authority).decode())
+        # Python 3.13 and later want key identifiers, which EKS's certificates do not have.
+        authority.verify_flags &= ~ssl.VERIFY_X509_STRICT
         try:
             answer = httpx.request(
                 method,
@@ -98,11 +114,19 @@ class Cluster:
                 " see cluster.publicAccessCidrs"
             ) from exc
         if answer.status_code >= _REFUSED:
-            raise AwsError(
-                f"cluster {self.name} answers {answer.status_code} to {method} {path};"
-                " is your role in cluster.admins, and was it deployed since?"
-            )
+            said = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
+            raise _refusal(answer.status_code, said)
         return answer
+
+
+def _refusal(status: int, said: str) -> AwsError:
+    match status:
+        case 401 | 403:
+            return AwsError(f"{said}; is your role in cluster.admins, and was it deployed since?")
+        case 404:
+            return Missing(said)
+        case _:
+            return AwsError(said)
 
 
 def token(aws: Aws, cluster: str) -> str:

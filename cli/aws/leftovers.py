@@ -1,16 +1,23 @@
 """What may be left when a stack is gone: looked for by name and tag, with what to do about it."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import code_of
 from cli.aws.inbox import prefix_of
 from cli.aws.retained import Kept
 from cli.aws.sdk import Aws
+from cli.aws.weights import PROJECT, TAG
 from models.queues import queues, queues_of_services
 from models.settings import Settings
 
 _GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
+_ORIGINS = "CloudFront-VPCOrigins-Service-SG"
 _BATCH = 20  # load balancers whose tags are told at once
 
 
@@ -38,6 +45,8 @@ class Leftovers:
             self.security_groups,
             self.launch_templates,
             self.load_balancers,
+            self.profiles,
+            self.roles,
             self.log_groups,
             self.queues,
             self.topics,
@@ -66,7 +75,8 @@ class Leftovers:
             yield self._ec2("network interface", name, call)
 
     def security_groups(self) -> Iterator[Leftover]:
-        for one in self._tagged("describe_security_groups", "SecurityGroups"):
+        found = self._tagged("describe_security_groups", "SecurityGroups")
+        for one in chain(found, self._of_origins()):
             name = one["GroupId"]
             yield self._ec2("security group", name, f"delete-security-group --group-id {name}")
 
@@ -89,20 +99,46 @@ class Leftovers:
                     remedy = f"aws elbv2 delete-load-balancer --load-balancer-arn {arn}"
                     yield Leftover("load balancer", arn, self._in_region(remedy))
 
+    def profiles(self) -> Iterator[Leftover]:
+        """Of a `snapshot` that was killed; its role can go when this is gone."""
+        for one in self._temporary("InstanceProfile"):
+            name = one["InstanceProfileName"]
+            of = f"--instance-profile-name {name}"
+            calls = [
+                f"aws iam remove-role-from-instance-profile {of} --role-name {role['RoleName']}"
+                for role in one["Roles"]
+            ]
+            remedy = " && ".join([*calls, f"aws iam delete-instance-profile {of}"])
+            yield Leftover("instance profile", name, remedy)
+
+    def roles(self) -> Iterator[Leftover]:
+        for one in self._temporary("Role"):
+            name = one["RoleName"]
+            policy = f"aws iam delete-role-policy --role-name {name} --policy-name {name}"
+            yield Leftover("role", name, f"{policy} && aws iam delete-role --role-name {name}")
+
     def log_groups(self) -> Iterator[Leftover]:
-        """Agents in the cluster, and services of AWS, make theirs anew while they go."""
-        prefixes = [f"/aws/eks/{self._cluster}/", f"/aws/containerinsights/{self._cluster}/"]
-        functions = (f"{self.settings.stack_name}Stack-", f"{self._stack}-edge")
-        prefixes += [f"/aws/lambda/{name}" for name in functions]
-        prefixes += [f"/atelier/{self._stack}/"]
+        for name in self.log_names():
+            remedy = self._in_region(f"aws logs delete-log-group --log-group-name {name}")
+            yield Leftover("log group", name, remedy)
+
+    def log_names(self) -> Iterator[str]:
+        """Log groups: agents in the cluster, and AWS's services, make theirs anew as they go."""
+        prefixes = (
+            f"/aws/eks/{self._cluster}/",
+            f"/aws/containerinsights/{self._cluster}/",
+            f"/aws/lambda/{self.settings.stack_name}Stack-",
+            f"/aws/lambda/{self._stack}-edge",
+            f"/atelier/{self._stack}/",
+        )
         for prefix in prefixes:
             found = self.aws.all(
                 "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
             )
             for one in found:
-                name = one["logGroupName"]
-                remedy = self._in_region(f"aws logs delete-log-group --log-group-name {name}")
-                yield Leftover("log group", name, remedy)
+                name = str(one["logGroupName"])
+                if name == prefix or prefix[-1] in "/-":  # not the edge of NAME-edge
+                    yield name
 
     def queues(self) -> Iterator[Leftover]:
         """Ours by their names; and ears that an interrupted test left."""
@@ -137,6 +173,32 @@ class Leftovers:
         for filter_ in _filters(self._cluster):
             yield from self.aws.all("ec2", call, key, Filters=[filter_])
 
+    def _of_origins(self) -> Iterator[Any]:
+        """CloudFront's group for all origins in a network: untagged, it outlives them for a while.
+
+        A network of ours cannot go before it; in a network of others it may be theirs, too.
+        """
+        ours = {"Name": f"tag:{PROJECT}", "Values": [self.settings.stack_name]}
+        if self.settings.vpc.id is None:
+            for one in self.aws.all("ec2", "describe_vpcs", "Vpcs", Filters=[ours]):
+                filters = {"vpc-id": one["VpcId"], "group-name": _ORIGINS}
+                wanted = [{"Name": name, "Values": [value]} for name, value in filters.items()]
+                yield from self.aws.all(
+                    "ec2", "describe_security_groups", "SecurityGroups", Filters=wanted
+                )
+
+    def _temporary(self, kind: str) -> Iterator[Any]:
+        """Those in IAM that `snapshot` made; who may not list them has made none."""
+        call = {"InstanceProfile": "list_instance_profiles", "Role": "list_roles"}[kind]
+        own = re.compile(f"{self._cluster}-snapshot-[0-9a-f]{{6}}")
+        try:
+            found = list(self.aws.all("iam", call, f"{kind}s"))
+        except ClientError as exc:
+            if code_of(exc) != "AccessDenied":
+                raise
+            return
+        yield from (one for one in found if own.fullmatch(one[f"{kind}Name"]))
+
     def _ec2(self, kind: str, name: str, call: str) -> Leftover:
         return Leftover(kind, name, self._in_region(f"aws ec2 {call}"))
 
@@ -150,8 +212,9 @@ def as_leftover(kept: Kept) -> Leftover:
 
 
 def _filters(cluster: str) -> list[dict[str, Any]]:
-    """Tags of Karpenter, of the network plugin, of the load balancers' controller, and of EKS."""
+    """Tags of ours, of Karpenter, the network plugin, the load balancers' controller, and EKS."""
     keys = (
+        TAG,
         "aws:eks:cluster-name",
         "eks:eks-cluster-name",
         "cluster.k8s.amazonaws.com/name",

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from atelier import Misused
 from cli.aws.errors import NotDeployed
 from cli.aws.place import Place
 from cli.aws.sdk import Aws
+from models.settings import Settings
 
 _POLL_SECONDS = 2.0
 _LATE = 30_000  # milliseconds that an event may take to be found
@@ -40,11 +41,11 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Show the logs of a part of the platform, oldest first."""
-    groups = groups_of(place, component)
+    group = group_of(place, component)
     start = int(time.time() * 1_000) - ago(since)
     seen: set[str] = set()
     while True:
-        for event in found(place.aws, groups, start, task):
+        for event in found(place.aws, group, start, task):
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])
                 _tell(place, event)
@@ -54,17 +55,17 @@ def logs(
         time.sleep(_POLL_SECONDS)
 
 
-def groups_of(place: Place, component: Component) -> list[str]:
-    """Names of its log groups that are there.
+def group_of(place: Place, component: Component) -> str:
+    """The name of its log group.
 
     Raises:
         NotDeployed: there is none.
     """
-    there = [name for prefix in _prefixes(place, component) for name in _known(place.aws, prefix)]
-    if not there:
-        wanted = " or ".join(_prefixes(place, component))
-        raise NotDeployed(f"there is no log group {wanted}; is that part deployed?")
-    return there
+    name = _name(place.settings, component)
+    there = place.aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+    if name not in {group["logGroupName"] for group in there}:
+        raise NotDeployed(f"there is no log group {name}; is that part deployed?")
+    return name
 
 
 def ago(since: str) -> int:
@@ -78,35 +79,25 @@ def ago(since: str) -> int:
     return int(match[1]) * _UNITS[match[2]] * 1_000
 
 
-def found(aws: Aws, groups: Sequence[str], start: int, task: str | None) -> Iterator[Any]:
-    """Events of all groups since then, in the order of time."""
+def found(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:
+    """Events of all its streams since then, in the order of time."""
     pattern = {"filterPattern": json.dumps(task)} if task else {}
-    events = [
-        event
-        for group in groups
-        for event in aws.all(
-            "logs", "filter_log_events", "events", logGroupName=group, startTime=start, **pattern
-        )
-    ]
+    events = aws.all(
+        "logs", "filter_log_events", "events", logGroupName=group, startTime=start, **pattern
+    )
     yield from sorted(events, key=lambda event: event["timestamp"])
 
 
-def _prefixes(place: Place, component: Component) -> list[str]:
-    settings = place.settings
+def _name(settings: Settings, component: Component) -> str:
     match component:
         case Component.EDGE:
-            return [f"/aws/lambda/{settings.stack}-edge"]
+            return f"/aws/lambda/{settings.stack}-edge"
         case Component.ACCESS:
-            return [f"/atelier/{settings.stack}/access"]
+            return f"/atelier/{settings.stack}/access"
         case Component.PODS:
-            return [f"/aws/containerinsights/{settings.stack_name}/application"]
+            return f"/aws/containerinsights/{settings.stack_name}/application"
         case Component.CLUSTER:
-            return [f"/aws/eks/{settings.stack_name}/cluster"]
-
-
-def _known(aws: Aws, prefix: str) -> list[str]:
-    groups = aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
-    return [group["logGroupName"] for group in groups]
+            return f"/aws/eks/{settings.stack_name}/cluster"
 
 
 def _tell(place: Place, event: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli.aws.errors import AwsError, Late
+from cli.aws.errors import AwsError, Late, Missing
 from cli.aws.kubernetes import Cluster
 from cli.aws.sdk import Aws
 from models import kube
@@ -27,19 +27,27 @@ class Readiness:
         """Until it serves; not at all where the cluster lets nobody ask.
 
         Raises:
-            Late: it does not serve in the time that a new cluster may take.
+            Late: it does not serve in the time that a new cluster may take, or KubeRay gave up.
+            Missing: there is no such RayService, so it never will.
         """
         end = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
         said = ""
         while True:
             try:
                 now = self.look()
+            except Missing:
+                raise
             except AwsError as exc:
                 self.note(f"{exc}; a picture will tell")
                 return
-            if now.serves:
+            if now.serves and now.current:
                 self.note(f"RayService {now.name} serves")
                 return
+            if now.given_up:
+                raise Late(
+                    f"KubeRay gave up on RayService {now.name}, for good;"
+                    ' see "KubeRay gave up" in docs/operations.md'
+                )
             if now.text != said:
                 said = now.text
                 self.note(f"RayService {now.name}: {said}")
@@ -70,8 +78,19 @@ class RayService:
     @property
     def serves(self) -> bool:
         """KubeRay's own word for it: there are endpoints that answer."""
-        conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
-        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+        return self._condition("Ready").get("status") == "True"
+
+    @property
+    def current(self) -> bool:
+        """Whether KubeRay has seen what was applied last, and no old cluster answers for it."""
+        applied = self.said.get("metadata", {}).get("generation", 0)
+        seen = self.status.get("observedGeneration", 0)
+        return seen >= applied and self._condition("UpgradeInProgress").get("status") != "True"
+
+    @property
+    def given_up(self) -> bool:
+        """Whether nothing that is applied to it will change it any more."""
+        return self._condition("Ready").get("reason") == "InitializingTimeout"
 
     @property
     def deployments(self) -> Mapping[str, str]:
@@ -90,8 +109,11 @@ class RayService:
     def text(self) -> str:
         """In a few words."""
         if self.serves:
-            return "serves"
-        conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
-        why = [one.get("reason", "") for one in conditions if one["type"] == "Ready"]
+            return "serves" if self.current else "serves as before; what is new comes up"
+        why = self._condition("Ready").get("reason", "")
         waiting = [f"{name} {how}" for name, how in self.deployments.items() if how != "HEALTHY"]
-        return ", ".join([*why, *waiting]) or "just begun"
+        return ", ".join(filter(None, [why, *waiting])) or "just begun"
+
+    def _condition(self, name: str) -> Mapping[str, str]:
+        conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
+        return next((one for one in conditions if one["type"] == name), {})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cli.aws.weights import PROJECT, TAG
 from models.images import image_of
+from models.parts import Runtime
 from models.settings import Settings
 
 
@@ -19,26 +20,25 @@ class Recipe:
     arch: str = "x86_64"
     instance_type: str | None = None
     size: int = 100
-    """GiB."""
+    """GiB; a node's volume may be larger, and not smaller."""
     encrypt: bool = False
     key: str | None = None
     """Of KMS; else the account's own for EBS."""
     role: str | None = None
     """Of the instance; else a temporary one."""
     subnet: str | None = None
-    """Else one of the default network."""
+    """Else one of the cluster, or of the default network."""
 
     @classmethod
     def of(cls, settings: Settings, arch: str = "x86_64") -> "Recipe":
         """Of the images that the installation's GPU nodes run."""
-        nodes = settings.models_runtime[0].nodes
         subnets = settings.vpc.private_subnets
         return cls(
             stack=settings.stack_name,
             images=images_of(settings),
             ami_parameter=ami_parameter(settings, arch),
             arch=arch,
-            size=nodes.data_volume.size,
+            size=min(one.nodes.data_volume.size for one in _on_gpus(settings)),
             subnet=subnets[0] if subnets else None,
         )
 
@@ -56,7 +56,13 @@ class Recipe:
 
 def images_of(settings: Settings) -> list[str]:
     """URIs of what runs on GPU nodes."""
-    return sorted({image_of(settings, runtime) for runtime in settings.models_runtime})
+    return sorted({image_of(settings, runtime) for runtime in _on_gpus(settings)})
+
+
+def _on_gpus(settings: Settings) -> Sequence[Runtime]:
+    """All, where none has a GPU."""
+    runtimes = settings.models_runtime
+    return [one for one in runtimes if one.gpus] or runtimes
 
 
 def ami_parameter(settings: Settings, arch: str) -> str:

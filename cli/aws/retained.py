@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import code_of
-from cli.aws.images import Images
+from cli.aws.errors import AwsError, code_of
+from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
-from cli.aws.tools import Tools
-from cli.aws.weights import TAG, ModelBucket
+from cli.aws.weights import PROJECT, TAG, ModelBucket
+from models import images
 from models.settings import Settings
 
 
@@ -20,38 +20,55 @@ class Kept:
     kind: str
     name: str
     erasable: bool = True
-    """Whether `destroy --delete-data` takes it: no bucket that was there before."""
+    """Whether `destroy --delete-data` takes it: it is marked as this installation's."""
     of_stack: bool = True
     """Whether a new stack would make it, by the same name."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else's has the name that the stack would give; it is not taken in."""
+        return self.of_stack and not self.erasable
 
 
 def retained(aws: Aws, settings: Settings) -> Iterator[Kept]:
     """All that is there of them."""
-    for name in _buckets(settings):
-        bucket = ModelBucket(aws, name, settings.stack_name)
-        if bucket.exists():
-            own = name != settings.model_bucket or settings.storage.create_model_bucket
-            yield Kept("bucket", name, erasable=own or bucket.is_ours(), of_stack=own)
-    if _has_table(aws, settings.ledger):
-        yield Kept("table", settings.ledger)
+    for name in filter(None, _buckets(settings)):
+        yield from _bucket(aws, settings, name)
+    yield from _table(aws, settings)
     yield from _snapshots(aws, settings)
-    for name in Images(aws, settings, Tools()).repositories():
-        yield Kept("repository", name)
+    wanted = {images.repository(settings, kind) for kind in images.kinds(settings)}
+    for name, ours in Repositories(aws, settings).there():
+        yield Kept("repository", name, erasable=ours, of_stack=name in wanted)
 
 
-def _buckets(settings: Settings) -> list[str]:
-    names = [settings.output_bucket, settings.model_bucket, settings.access_logs_bucket]
-    return [name for name in names if name]
+def _buckets(settings: Settings) -> list[str | None]:
+    return [settings.output_bucket, settings.model_bucket, settings.access_logs_bucket]
 
 
-def _has_table(aws: Aws, name: str) -> bool:
+def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Kept]:
+    """One that nobody here may look into is somebody else's, and stays."""
+    bucket = ModelBucket(aws, name, settings.stack_name)
+    of_stack = name != settings.model_bucket or settings.storage.create_model_bucket
     try:
-        aws.client("dynamodb").describe_table(TableName=name)
+        there = bucket.exists()
+    except AwsError:
+        yield Kept("bucket", name, erasable=False, of_stack=of_stack)
+        return
+    if there:
+        ours = bucket.is_ours(PROJECT if of_stack else TAG)
+        yield Kept("bucket", name, erasable=ours, of_stack=of_stack)
+
+
+def _table(aws: Aws, settings: Settings) -> Iterator[Kept]:
+    name, tag = settings.ledger, {"Key": PROJECT, "Value": settings.stack_name}
+    try:
+        arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
     except ClientError as exc:
         if code_of(exc) == "ResourceNotFoundException":
-            return False
+            return
         raise
-    return True
+    tags = aws.all("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
+    yield Kept("table", name, erasable=tag in tags)
 
 
 def _snapshots(aws: Aws, settings: Settings) -> Iterator[Kept]:

@@ -39,7 +39,7 @@ def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
 
 
 def existing(aws: Aws, recipe: Recipe) -> str | None:
-    """The newest whole snapshot of the same images, big enough and as secret."""
+    """The newest whole one of the same images and size; an account may encrypt all that it has."""
     filters = [{"Name": f"tag:{tag['Key']}", "Values": [tag["Value"]]} for tag in recipe.tags]
     found = aws.all(
         "ec2",
@@ -51,7 +51,7 @@ def existing(aws: Aws, recipe: Recipe) -> str | None:
     fit = [
         one
         for one in found
-        if one["VolumeSize"] == recipe.size and one["Encrypted"] is recipe.encrypt
+        if one["VolumeSize"] == recipe.size and (one["Encrypted"] or not recipe.encrypt)
     ]
     newest = max(fit, key=lambda one: one["StartTime"], default=None)
     return str(newest["SnapshotId"]) if newest else None

@@ -44,7 +44,7 @@ class Made:
         str | None, typer.Option("--instance-role", "-R", help="Else a temporary role.")
     ] = None
     subnet: Annotated[
-        str | None, typer.Option(help="With a way to the internet; else a default network's.")
+        str | None, typer.Option(help="With a way to the internet; else one of the cluster.")
     ] = None
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the id, no more.")] = False
 

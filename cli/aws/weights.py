@@ -18,7 +18,7 @@ TAG = "atelier:stack"
 PROJECT = "Project"
 """On everything, the stack's resources too: costs are told apart by it."""
 _MISSING = frozenset({"404", "NoSuchBucket"})
-_NO_TAGS = "NoSuchTagSet"
+_NO_TAGS = frozenset({"NoSuchTagSet", "AccessDenied"})
 _TAKEN = "403"
 _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -70,25 +70,45 @@ class ModelBucket:
         tags = [{"Key": key, "Value": self.stack} for key in (TAG, PROJECT)]
         self.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tags})
 
-    def is_ours(self) -> bool:
-        """Whether it was made for this installation, by `deploy`."""
+    def is_ours(self, tag: str = TAG) -> bool:
+        """Whether it is marked as this installation's; by default, as made by `deploy`."""
         try:
             tags = self.s3.get_bucket_tagging(Bucket=self.name)["TagSet"]
         except ClientError as exc:
-            if code_of(exc) == _NO_TAGS:
+            if code_of(exc) in _NO_TAGS:
                 return False
             raise
-        return {"Key": TAG, "Value": self.stack} in tags
+        return {"Key": tag, "Value": self.stack} in tags
 
-    def tell_events(self) -> None:
-        """Let EventBridge know what changes in it; whatever else was told is told as before."""
+    def tell_events(self) -> bool:
+        """Let EventBridge know what changes in it; whether it did not before.
+
+        Whatever else was told is told as before.
+        """
         there = self.s3.get_bucket_notification_configuration(Bucket=self.name)
         there.pop("ResponseMetadata", None)
-        if "EventBridgeConfiguration" not in there:
-            self.s3.put_bucket_notification_configuration(
-                Bucket=self.name,
-                NotificationConfiguration={**there, "EventBridgeConfiguration": {}},
-            )
+        if "EventBridgeConfiguration" in there:
+            return False
+        self.s3.put_bucket_notification_configuration(
+            Bucket=self.name,
+            NotificationConfiguration={**there, "EventBridgeConfiguration": {}},
+        )
+        return True
+
+    def half_made(self) -> bool:
+        """Whether a `deploy` that chose its name ended before it was marked: nothing is in it."""
+        chosen = self.name.startswith(prefix_of(self.stack))
+        return chosen and not self.is_ours() and not self._keys()
+
+    def wants(self, folder: Path) -> bool:
+        """Whether it has no checkpoint but some of this folder's, and not all of those."""
+        first = "Stable-diffusion/"
+        wanted = {path.relative_to(folder).as_posix() for path in _files(folder / first)}
+        return self._keys(first) < wanted
+
+    def _keys(self, prefix: str = "") -> set[str]:
+        found = self.aws.all("s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix)
+        return {each["Key"] for each in found}
 
     def _only_tls(self) -> Mapping[str, Any]:
         arn = f"arn:{self.aws.partition}:s3:::{self.name}"
@@ -143,6 +163,11 @@ def upload_of(bucket: ModelBucket, folder: Path) -> Upload:
     }
     missing = [(path, key) for path, key in files if there.get(key) != path.stat().st_size]
     return Upload(bucket, missing)
+
+
+def prefix_of(stack: str) -> str:
+    """How the name of a model bucket begins that nobody named."""
+    return f"{stack.lower()}-model-bucket-"
 
 
 def model_bucket(aws: Aws, settings: Settings) -> ModelBucket | None:

@@ -27,6 +27,8 @@ _WAF_RULES = 3
 _ALARMED_OF_RUNTIME = 1 + 2 + 3 + 1  # oldest, failed, starved, dead letters: metrics of each alarm
 _ALARMED = 4  # unrouted, undelivered, dead calls, interruptions
 _METRICS_OF_RUNTIME = 2  # ended, failed: counted from the log
+_METRICS_OF_API = 3 * 5  # calls, both kinds of errors, both latencies: of each method
+_TRACED = Decimal("0.05")  # of what comes in a second after the first, by X-Ray's default rule
 
 
 def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[Line]:
@@ -177,5 +179,16 @@ def _watching(load: Load, settings: Settings) -> Iterable[Line]:
     alarmed = _ALARMED_OF_RUNTIME * runtimes + _ALARMED
     yield _line(Part.WATCHING, "cloudwatch", "metric of an alarm", alarmed)
     yield _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_RUNTIME * runtimes)
+    if settings.edge.enabled:
+        yield from _watching_api(load)
     yield _line(Part.WATCHING, "cloudwatch", "dashboard", 1)
     yield _line(Part.WATCHING, "kms", "key", 1, "of the alarms' topic")
+
+
+def _watching_api(load: Load) -> Iterable[Line]:
+    each = "calls, errors and latencies of API Gateway's methods"
+    yield _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_API, each)
+    first = min(Decimal(load.images), Decimal(str(load.hours)) * SECONDS)
+    traced = (first + _TRACED * (load.images - first)) / MILLION
+    why = f"at most: the first of each second, and {_TRACED:.0%} of the rest"
+    yield _line(Part.WATCHING, "xray", "traces", traced, why)

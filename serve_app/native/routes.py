@@ -29,7 +29,7 @@ _SENT = {
 }
 _THERE = {
     "description": "It is there.",
-    "headers": {"Location": header("Where anyone can get it, for an hour.")},
+    "headers": {"Location": header("Where anyone can get it, for an hour at most.")},
 }
 
 

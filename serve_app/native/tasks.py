@@ -159,7 +159,7 @@ class Tasks:
         request: Request,
         which: Annotated[Which, Query()],
     ) -> Response:
-        """Where an artifact can be had, for an hour; 0 is the runtime's whole answer."""
+        """Where an artifact can be had, for an hour at most; 0 is the runtime's whole answer."""
         report = await self._report(id, which.submission)
         artifact = await self._views(request).artifact(report, n)
         if artifact is None:

@@ -51,11 +51,14 @@ CHINA: Mapping[str, Any] = {
     },
     "cluster": {
         "version": "1.35",
+        "chartRepository": "oci://registry.example.cn/charts",
+        "imageRegistry": "registry.example.cn/mirror",
         "publicAccessCidrs": [],
         "admins": ["arn:aws-cn:iam::111122223333:role/operators"],
     },
     "clusterComponents": {"instanceType": "m7i.large", "desiredCount": 1},
     "images": {"repository": "registry.example.cn/atelier"},
+    "storage": {"modelBucketKeyArn": "arn:aws-cn:kms:cn-north-1:111122223333:key/1b2c"},
     "rayCluster": {"redisAddress": "redis.example.cn:6379"},
 }
 """Every part is left out that can be, and the network is one that there is."""
@@ -64,6 +67,7 @@ SECOND: Mapping[str, Any] = {
     **FULL,
     "stackName": "Workshop",
     "modelBucketArn": "arn:aws:s3:::workshop-models",
+    "edge": {"setAccountRole": False},
     "front": {"enabled": True},
 }
 """Beside the full one in its account and region; its front has no domain and no sign-in."""

@@ -10,7 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from cdk.bundle import ROOT, bundled, sources
+from cdk.bundle import PYTHON, ROOT, bundled, known_to_lambda, sources
+from models.errors import SettingsError
 from models.settings import Settings
 
 KEY = "the key of somebody"
@@ -33,6 +34,12 @@ def settings(architecture: str = "x86_64", **more: Any) -> Settings:
 @pytest.fixture(scope="session")
 def zipped() -> Path:
     return bundled(settings())
+
+
+def test_a_python_that_lambda_does_not_have_is_refused_before_anything_is_made() -> None:
+    known_to_lambda(PYTHON)
+    with pytest.raises(SettingsError, match=r"no Python 3\.99"):
+        known_to_lambda("3.99")
 
 
 def test_it_stands_alone(zipped: Path, tmp_path: Path) -> None:

@@ -88,6 +88,12 @@ def test_another_kubernetes_takes_its_own_proxy_and_names(china: Synthesized) ->
     }
 
 
+def test_the_system_nodes_go_up_with_kubernetes(whole: Synthesized, china: Synthesized) -> None:
+    for synthesized in (whole, china):
+        wanted = the(synthesized, "AWS::EKS::Cluster")["Version"]
+        assert the(synthesized, "AWS::EKS::Nodegroup")["Version"] == wanted
+
+
 def test_network_policies_are_enforced(whole: Synthesized) -> None:
     _, network = addons(whole)["vpc-cni"]
 
@@ -239,3 +245,39 @@ def test_no_pod_gets_the_credentials_of_its_system_node(template: Template) -> N
             )
         },
     )
+
+
+def test_charts_and_their_images_come_from_where_they_are_at_home(whole: Synthesized) -> None:
+    charts = {release: found for release, (_, found) in graph.charts(whole).items()}
+
+    assert charts["karpenter"]["Repository"] == "oci://public.ecr.aws/karpenter/karpenter"
+    assert _images(charts) == {
+        "karpenter": "public.ecr.aws/karpenter/controller",
+        "kuberay-operator": "quay.io/kuberay/operator",
+        "aws-load-balancer-controller": "public.ecr.aws/eks/aws-load-balancer-controller",
+    }
+
+
+def test_charts_and_their_images_come_from_a_mirror_where_there_is_one(china: Synthesized) -> None:
+    charts = {
+        release: found
+        for release, (_, found) in graph.charts(china).items()
+        if "Repository" in found
+    }
+
+    assert charts.keys() == {"karpenter-crd", "karpenter", "kuberay-operator"}
+    for release, found in charts.items():
+        assert found["Repository"] == f"oci://registry.example.cn/charts/{release}"
+    assert _images(charts) == {
+        "karpenter": "registry.example.cn/mirror/karpenter/controller",
+        "kuberay-operator": "registry.example.cn/mirror/kuberay/operator",
+    }
+
+
+def _images(charts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Where each chart's values say its image is."""
+    values = {release: found["Values"] for release, found in charts.items()}
+    images = {
+        release: given.get("controller", given).get("image") for release, given in values.items()
+    }
+    return {release: image["repository"] for release, image in images.items() if image}

@@ -1,16 +1,20 @@
+import json
+import subprocess
 from typing import Any
 
 from aws_cdk import Stack
 from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_elasticloadbalancingv2 import ListenerAction
 
-from cdk.sign_in import by_provider
+from cdk.firewall import ADDRESS_OF_VIEWER
+from cdk.sign_in import People, by_provider
 from cdk.stack import Platform
 from models import kube
-from models.cloud import Oidc
+from models.front import Oidc
 from models.settings import Settings
 from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
+from tests.cdk.test_cli import NODE
 from tests.manifests import crds
 
 
@@ -86,6 +90,26 @@ def test_nobody_signs_up_by_himself(template: Template) -> None:
     )
 
 
+def test_who_may_sign_in_is_forgotten_with_the_stack(whole: Synthesized) -> None:
+    """Else the next deployment would make a second pool, and nobody would know of the first."""
+    (pool,) = whole.resources("AWS::Cognito::UserPool").values()
+
+    assert pool["DeletionPolicy"] == "Delete"
+
+
+def test_the_sign_ins_domain_has_no_word_that_cognito_keeps_for_itself() -> None:
+    people = People(Stack(), "People", domain="studio.example.com", installation="drawshop")
+    (domain,) = (
+        Template.from_stack(Stack.of(people))
+        .find_resources("AWS::Cognito::UserPoolDomain")
+        .values()
+    )
+    prefix = json.dumps(domain["Properties"]["Domain"])
+
+    assert "people-" in prefix
+    assert "drawshop" not in prefix
+
+
 def test_a_providers_secret_is_read_where_it_is_kept() -> None:
     arn = "arn:aws:secretsmanager:us-west-2:111122223333:secret:provider"
     provider = "https://id.example.com"
@@ -135,6 +159,44 @@ def test_without_a_certificate_cloudfront_comes_by_http_inside_the_network(
     assert not second.resources("AWS::WAFv2::WebACL")
 
 
+def test_another_way_to_the_load_balancer_is_another_origin(
+    whole: Synthesized, second: Synthesized
+) -> None:
+    """CloudFront refuses to change one that a distribution uses: certificates come and go."""
+    (https, by_https), (http, by_http) = (
+        next(iter(each.resources("AWS::CloudFront::VpcOrigin").items())) for each in (whole, second)
+    )
+    names = [
+        each["Properties"]["VpcOriginEndpointConfig"]["Name"].partition("-front-")[2]
+        for each in (by_https, by_http)
+    ]
+
+    assert https != http
+    assert names == ["443", "80"]
+
+
+def test_a_viewers_address_is_cloudfronts_word_and_not_his_own() -> None:
+    claimed = {"x-viewer-ip": {"value": "1.1.1.1"}, "x-forwarded-for": {"value": "1.1.1.1"}}
+    event = {"viewer": {"ip": "203.0.113.7"}, "request": {"headers": claimed}}
+    code = f"{ADDRESS_OF_VIEWER}; console.log(JSON.stringify(handler({json.dumps(event)})))"
+    ran = subprocess.run([NODE, "-e", code], check=True, capture_output=True)
+
+    assert json.loads(ran.stdout)["headers"]["x-viewer-ip"] == {"value": "203.0.113.7"}
+
+
+def test_each_request_passes_that_function_before_the_firewall(
+    whole: Synthesized, second: Synthesized
+) -> None:
+    (entry,) = whole.resources("AWS::CloudFront::Distribution").values()
+    (function,) = whole.resources("AWS::CloudFront::Function").values()
+    behaviour = entry["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+
+    (associated,) = behaviour["FunctionAssociations"]
+    assert associated["EventType"] == "viewer-request"
+    assert function["Properties"]["FunctionCode"] == ADDRESS_OF_VIEWER
+    assert not second.resources("AWS::CloudFront::Function")
+
+
 def test_the_firewall_counts_by_the_address_that_cloudfront_saw(template: Template) -> None:
     template.has_resource_properties(
         "AWS::WAFv2::WebACL",
@@ -147,7 +209,13 @@ def test_the_firewall_counts_by_the_address_that_cloudfront_saw(template: Templa
                             "Action": {"Block": {}},
                             "Statement": {
                                 "RateBasedStatement": Match.object_like(
-                                    {"AggregateKeyType": "FORWARDED_IP"}
+                                    {
+                                        "AggregateKeyType": "FORWARDED_IP",
+                                        "ForwardedIPConfig": {
+                                            "HeaderName": "X-Viewer-Ip",
+                                            "FallbackBehavior": "NO_MATCH",
+                                        },
+                                    }
                                 )
                             },
                         }
@@ -168,6 +236,7 @@ def test_the_firewall_lets_a_task_with_links_and_pictures_through(whole: Synthes
     counted = {each["Name"] for each in common["RuleActionOverrides"]}
 
     assert counted >= {"SizeRestrictions_BODY", "GenericRFI_BODY"}
+    assert "SizeRestrictions_Cookie_HEADER" in counted  # the load balancer's own, of who signed in
     assert all(each["ActionToUse"] == {"Count": {}} for each in common["RuleActionOverrides"])
 
 

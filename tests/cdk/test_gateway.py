@@ -12,6 +12,7 @@ from aws_cdk.assertions import Capture, Match, Template
 from cdk.bundle import PYTHON
 from cdk.gateway import Gateway
 from models.settings import Settings
+from tests.cdk.conftest import Synthesized
 
 KEY = "a key that only the cluster knows"
 GIVEN: Mapping[str, Any] = {
@@ -73,11 +74,28 @@ def test_each_key_has_the_throttle_and_all_together_the_stages(template: Templat
                     "ThrottlingBurstLimit": 2000,
                     "MetricsEnabled": True,
                     "DataTraceEnabled": False,
-                    "LoggingLevel": "ERROR",
+                    "LoggingLevel": "OFF",  # else there would be a log group that nobody made
                 }
             ],
         },
     )
+
+
+def test_the_accounts_role_for_logs_is_kept_for_others_when_the_stack_goes(
+    template: Template,
+) -> None:
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    template.has_resource("AWS::ApiGateway::Account", kept)
+    template.has_resource(
+        "AWS::IAM::Role", {**kept, "Properties": {"ManagedPolicyArns": Match.any_value()}}
+    )
+
+
+def test_the_role_that_others_have_set_for_the_account_is_left_alone(second: Synthesized) -> None:
+    (stage,) = second.resources("AWS::ApiGateway::Stage").values()
+
+    assert not second.resources("AWS::ApiGateway::Account")
+    assert "AccessLogSetting" in stage["Properties"]
 
 
 def test_keys_are_made_up_by_aws_and_known_by_name(template: Template) -> None:

@@ -131,7 +131,7 @@ def test_a_bucket_is_read_and_written_where_it_must_be(
     }
     assert granted["storage.let_show"] == {
         "s3:GetObject": {f"{outputs}/*"},
-        "s3:ListBucket": {"studio-models"},
+        "s3:ListBucket": {outputs, "studio-models"},
     }
     assert granted["storage.let_take_in"] == {
         "s3:GetObject": {f"{outputs}/payloads/*"},
@@ -150,12 +150,23 @@ def test_a_bucket_is_read_and_written_where_it_must_be(
     }
 
 
+def test_weights_that_are_encrypted_with_a_key_of_yours_are_decrypted_by_who_reads_them() -> None:
+    key = "arn:aws:kms:us-west-2:111122223333:key/1b2c"
+    found = grants(Settings.read(args={**FULL, "storage": {"modelBucketKeyArn": key}}))
+
+    assert {grant for grant, allowed in found.items() if "kms:Decrypt" in allowed} == {
+        "storage.let_make",
+        "storage.let_mount_checkpoints",
+    }
+    assert found["storage.let_make"]["kms:Decrypt"] == {key}
+
+
 def test_without_a_model_bucket_none_is_read() -> None:
     args = {key: value for key, value in FULL.items() if key not in {"modelBucketArn", "storage"}}
     found = grants(Settings.read(args={**args, "checkpoints": "models"}))
 
     assert found["storage.let_mount_checkpoints"] == {}
-    assert "s3:ListBucket" not in found["storage.let_show"]
+    assert found["storage.let_show"]["s3:ListBucket"] == {Settings.read(args=FULL).output_bucket}
 
 
 def _names(template: Template) -> dict[str, str]:

@@ -128,7 +128,7 @@ def test_the_topics_are_found_by_the_references_logical_ids(
 async def test_a_laptop_has_the_same_filters_and_queues(moto_clients: Clients) -> None:
     """Made there by calls, on AWS by the template."""
     account = {"account": "123456789012", "region": "us-east-1"}
-    settings = Settings.read(args={**FULL, "stackName": "twin", "aws": account})
+    settings = Settings.read(args={**FULL, "stackName": "twin", "aws": account, "front": {}})
     await provision(settings, moto_clients)
     template = Template.from_stack(_alone(settings))
     made = named(template, "AWS::SQS::Queue", "QueueName")

@@ -73,7 +73,7 @@ def test_each_runtime_and_each_last_stop_is_watched(alarms: Alarms) -> None:
         for runtime in ("sdruntime", "comfy")
         for what in ("oldest", "failed", "starved", "dead-letters")
     }
-    others = {"callbacks-dead-letters", "unrouted", "undelivered", "spot-interruptions"}
+    others = {"results-callbacks-dead-letters", "unrouted", "undelivered", "spot-interruptions"}
 
     assert alarms.keys() == of_runtimes | others
 

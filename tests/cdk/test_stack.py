@@ -56,6 +56,7 @@ def test_outputs_say_what_the_reference_systems_do(whole: Synthesized, platform:
     assert said["sdNotificationOutputArn"] == {"Ref": "sdNotificationOutputCfn"}
     assert said["ConfigCommand"] == "aws eks update-kubeconfig --region us-west-2 --name Studio"
     assert said["cloudFrontEntryUrl"] == "https://studio.example.com"
+    assert said["UserPoolId"] == {"Ref": graph.named(platform, "Front/People/Pool")}
 
 
 def test_without_the_edge_there_is_no_endpoint_and_tasks_come_by_sns(china: Synthesized) -> None:

@@ -53,7 +53,7 @@ def test_the_ledger_is_paid_by_use_kept_and_can_be_restored(alone: Template) -> 
 async def test_a_laptop_has_the_same_table(moto_clients: Clients) -> None:
     """Made there by calls, on AWS by the template."""
     account = {"account": "123456789012", "region": "us-east-1"}
-    settings = Settings.read(args={**FULL, "stackName": "twin-table", "aws": account})
+    settings = Settings.read(args={**FULL, "stackName": "twin-table", "aws": account, "front": {}})
     await provision(settings, moto_clients)
     dynamodb = await moto_clients.dynamodb()
     here = (await dynamodb.describe_table(TableName=settings.ledger))["Table"]

@@ -113,10 +113,11 @@ def test_a_role_can_be_named_for_each_service_account() -> None:
 
 def test_objects_go_to_the_releases_namespace() -> None:
     objects = rendered(values(), namespace="pictures")
-    claimed = objects["PersistentVolume", "pictures-atelier-checkpoints"]["spec"]["claimRef"]
+    (volume,) = (one for (kind, _), one in objects.items() if kind == "PersistentVolume")
 
     assert objects["RayService", "atelier"]["metadata"]["namespace"] == "pictures"
-    assert claimed["namespace"] == "pictures"
+    assert volume["metadata"]["name"].startswith("pictures-atelier-checkpoints-")
+    assert volume["spec"]["claimRef"]["namespace"] == "pictures"
 
 
 def test_the_notes_name_the_secrets_that_are_needed() -> None:

@@ -23,19 +23,22 @@ CASES: Mapping[str, Values] = {
         "vpc": {
             "id": "vpc-0a",
             "cidr": "10.9.0.0/16",
+            "moreCidrs": ["100.64.0.0/16", "100.65.0.0/16"],
             "zones": ["a", "b"],
             "privateSubnets": ["subnet-0a", "subnet-0b"],
         },
         "cluster": {"bottlerocket": "v1.70.1"},
         "clusterComponents": {"instanceType": "m7i.large"},
         "rayCluster": {
-            "headCpu": 2,
+            "headCpu": 1.25,
             "headMemory": 6,
-            "ingestCpu": 3,
+            "ingestCpu": 2.5,
             "ingestMemory": 5,
             "ingestWorkers": 2,
             "redisAddress": "rediss://redis.example.org:6380",
             "readyMinutes": 12,
+            "startMinutes": 9,
+            "metricsNamespace": "watchers",
             "upgrade": "None",
         },
         "images": {"repository": "registry.example.org/pictures", "tag": "0.2.0"},
@@ -95,7 +98,7 @@ CASES: Mapping[str, Values] = {
     },
     "on CPUs, with names that are too long": {
         **LEAST,
-        "stackName": "A-stack-with-a-name-of-40-characters-abc",
+        "stackName": "A-Name",
         "modelsRuntime": [
             {
                 "name": "a-runtime-with-a-name-that-is-far-too-long-for-kubernetes-60",

@@ -1,5 +1,9 @@
 """Ray's own autoscaler, on a Ray cluster that nobody started. All of its private parts are here."""
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,8 +31,12 @@ class Plan:
     """Demands that nothing could ever meet."""
 
 
-def plan(ray_service: Manifest, demands: Iterable[Demand] = ()) -> Plan:
-    """From a cluster without a single worker."""
+def plan(
+    ray_service: Manifest,
+    demands: Iterable[Demand] = (),
+    availability: Mapping[str, float] | None = None,
+) -> Plan:
+    """From a cluster without a single worker; a group where a pod just waited in vain has 0."""
     config = _config(ray_service)
     asked = [ResourceRequestUtil.make(dict(demand)) for demand in demands]
     request = SchedulingRequest(
@@ -36,6 +44,7 @@ def plan(ray_service: Manifest, demands: Iterable[Demand] = ()) -> Plan:
         node_type_configs=config.get_node_type_configs(),
         max_num_nodes=config.get_max_num_nodes(),
         resource_requests=ResourceRequestUtil.group_by_count(asked),
+        recoverable_resource_availabilities=dict(availability or {}),
     )
     reply = ResourceDemandScheduler(None).schedule(request)
     started = Counter({one.instance_type: one.count for one in reply.to_launch})
@@ -46,6 +55,22 @@ def idle_seconds(ray_service: Manifest) -> Mapping[str, float]:
     """How long each worker group's pods do nothing before they go."""
     groups = _config(ray_service).get_node_type_configs().items()
     return {name: one.idle_timeout_s for name, one in groups if one.idle_timeout_s is not None}
+
+
+def patience(ray_service: Manifest) -> tuple[int, int]:
+    """Seconds for a pod to start, and for one that nothing asks for any more, as Ray reads them."""
+    options = ray_service["spec"]["rayClusterConfig"]["autoscalerOptions"]
+    asked = (
+        "from ray.autoscaler.v2.instance_manager import config as c;"
+        "start = c.InstanceReconcileConfig().allocate_status_timeout_s;"
+        "print([start, c.RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S])"
+    )
+    env = {one["name"]: one["value"] for one in options["env"]}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=os.environ | env, capture_output=True, check=True
+    )
+    start, unwanted = json.loads(done.stdout)
+    return start, unwanted
 
 
 def _config(ray_service: Manifest) -> AutoscalingConfig:

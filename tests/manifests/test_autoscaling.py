@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cdk.manifests import Manifest
-from tests.manifests.autoscaler import idle_seconds, plan
+from tests.manifests.autoscaler import idle_seconds, patience, plan
 from tests.manifests.world import demands, ray_service, runtime
 
 FIVE = {"maxGpus": 5}
@@ -45,6 +45,17 @@ def test_spot_comes_first_and_on_demand_for_the_rest(
 
     assert done.started == {"ingest": 1, **started}
     assert done.impossible == max(0, replicas - 10)
+
+
+def test_where_spot_was_asked_in_vain_it_is_on_demand(service: Manifest) -> None:
+    done = plan(service, demands(service)["pictures"] * 2, {"pictures-spot": 0.0})
+
+    assert done.started == {"ingest": 1, "pictures-on-demand": 2}
+
+
+def test_ray_sees_that_it_was_in_vain_long_before_its_own_hour(service: Manifest) -> None:
+    assert patience(service) == (900, 300)
+    assert patience(ray_service(rayCluster={"startMinutes": 40})) == (2_400, 300)
 
 
 def test_a_runtimes_replicas_start_its_own_pods_only(service: Manifest) -> None:

@@ -69,12 +69,12 @@ def test_spots_notice_is_enough_for_the_longest_drain_there() -> None:
     assert _environment(found)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "90"
 
 
-def test_only_the_head_and_the_front_have_the_keys_and_only_the_head_kubernetes() -> None:
+def test_only_the_front_has_the_keys_and_only_the_head_kubernetes() -> None:
     found = {name: one["spec"] for name, one in pods(ray_service()).items()}
     keys = {n for n, spec in found.items() if "envFrom" in spec["containers"][0]}
     tokens = {n for n, spec in found.items() if spec["automountServiceAccountToken"]}
 
-    assert keys == {"head", "ingest"}
+    assert keys == {"ingest"}
     assert tokens == {"head"}
 
 
@@ -102,15 +102,29 @@ def test_the_model_bucket_is_mounted_for_reading_under_a_name_of_its_own() -> No
     volumes = [
         named(made(**more), "PersistentVolume", name)["spec"]
         for more, name in (
-            ({}, "atelier-easel-checkpoints"),
-            ({"stackName": "other"}, "atelier-other-checkpoints"),
-            ({"rayCluster": {"namespace": "rays"}}, "rays-easel-checkpoints"),
+            ({}, "atelier-easel-checkpoints-9f611b"),
+            ({"stackName": "other"}, "atelier-other-checkpoints-9f611b"),
+            ({"rayCluster": {"namespace": "rays"}}, "rays-easel-checkpoints-9f611b"),
         )
     ]
 
     assert len({one["csi"]["volumeHandle"] for one in volumes}) == 3
-    assert volumes[0]["claimRef"] == {"namespace": "atelier", "name": "easel-checkpoints"}
+    assert volumes[0]["claimRef"] == {"namespace": "atelier", "name": "easel-checkpoints-9f611b"}
     assert volumes[0]["mountOptions"] == ["read-only", "allow-other", "region eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"modelBucketArn": "arn:aws:s3:::others"}, {"storage": {"checkpointCache": 9}}],
+)
+def test_another_bucket_or_cache_is_another_volume_since_none_can_be_changed(changed: Any) -> None:
+    before, after = made(), made(**changed)
+    for kind in ("PersistentVolume", "PersistentVolumeClaim"):
+        old, new = (one for all_ in (before, after) for one in all_ if one["kind"] == kind)
+        assert old["metadata"]["name"] != new["metadata"]["name"]
+
+    pods_of = [pods(one[-1])["pictures-spot"]["spec"]["volumes"] for one in (before, after)]
+    assert pods_of[0] != pods_of[1]
 
 
 def test_a_claim_of_ones_own_takes_the_buckets_place_for_its_runtime() -> None:
@@ -121,7 +135,10 @@ def test_a_claim_of_ones_own_takes_the_buckets_place_for_its_runtime() -> None:
         if "volumes" in one["spec"]
     }
 
-    assert (claims["pictures-spot"], claims["other-spot"]) == ("mine", "easel-checkpoints")
+    assert (claims["pictures-spot"], claims["other-spot"]) == (
+        "mine",
+        "easel-checkpoints-9f611b",
+    )
 
 
 def test_a_runtime_without_weights_is_refused() -> None:

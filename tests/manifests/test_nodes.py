@@ -118,7 +118,11 @@ def test_no_pod_gets_the_nodes_credentials_and_no_release_replaces_the_nodes() -
 
 
 def test_what_is_paid_can_be_told_apart() -> None:
+    others = named(nodes(), "EC2NodeClass", "easel-cpu")["spec"]
+
+    assert others["tags"] == {"Project": "Easel", "stack": "Easel"}
     assert node_class(tags={"team": "a"})["tags"] == {
+        "Project": "Easel",
         "stack": "Easel",
         "runtime": "pictures",
         "team": "a",

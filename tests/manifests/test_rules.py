@@ -36,6 +36,9 @@ class Spoilt:
         """The first of a kind."""
         return next(one for one in self.objects if one["kind"] == kind)
 
+    def without(self, kind: str) -> None:
+        self.objects = [one for one in self.objects if one["kind"] != kind]
+
     def serve(self, **changed: Any) -> None:
         config = yaml.safe_load(self.service["spec"]["serveConfigV2"])
         config["applications"][0]["args"].update(changed)
@@ -82,12 +85,16 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: env(s.head["template"]["spec"]["containers"][0], "RAY_REDIS_ADDRESS", "r:1"),
         lambda s: s.head["rayStartParams"].update({"redis-password": "x"}),
         lambda s: s.service["metadata"]["annotations"].update({"ray.io/ft-enabled": "true"}),
+        lambda s: s.cluster["gcsFaultToleranceOptions"].update(redisAddress="nobody:6379"),
+        lambda s: s.cluster["gcsFaultToleranceOptions"].update(redisAddress="easel-redis:6380"),
+        lambda s: s.cluster["gcsFaultToleranceOptions"].pop("redisAddress"),
     ),
     "restart-policy-never": (lambda s: s.pod.update(restartPolicy="Always"),),
     "autoscaler-v2": (
         lambda s: s.cluster.update(enableInTreeAutoscaling=False),
         lambda s: s.cluster["autoscalerOptions"].update(version="v1"),
         lambda s: env(s.head["template"]["spec"]["containers"][0], "RAY_enable_autoscaler_v2", "1"),
+        lambda s: s.cluster["autoscalerOptions"].pop("env"),
     ),
     "times-not-negative": (
         lambda s: s.service["spec"].update(rayClusterDeletionDelaySeconds=-1),
@@ -137,6 +144,10 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.one("EC2NodeClass")["spec"]["blockDeviceMappings"][1]["ebs"].update(
             snapshotID="snap-0a"
         ),
+    ),
+    "volumes-said": (
+        lambda s: s.one("EC2NodeClass")["spec"].pop("blockDeviceMappings"),
+        lambda s: s.one("EC2NodeClass")["spec"]["blockDeviceMappings"].pop(),
     ),
     "nvme-for-images": (
         lambda s: s.one("NodePool")["spec"]["template"]["spec"]["requirements"][0].update(
@@ -197,9 +208,14 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.ray["securityContext"]["capabilities"].update(drop=[]),
         lambda s: s.pod.update(securityContext={}),
         lambda s: s.one("StatefulSet")["spec"]["template"]["spec"].pop("securityContext"),
+        lambda s: s.pod["securityContext"].pop("seccompProfile"),
+        lambda s: s.cluster["autoscalerOptions"].pop("securityContext"),
     ),
     "references": (
         lambda s: s.pod.update(serviceAccountName="default"),
+        lambda s: s.pod["volumes"][0]["persistentVolumeClaim"].update(
+            claimName="easel-checkpoints"
+        ),
         lambda s: s.one("PersistentVolume")["spec"]["claimRef"].update(name="another"),
         lambda s: s.one("PersistentVolumeClaim")["spec"].update(volumeName="another"),
     ),
@@ -211,10 +227,35 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
     "budget-counts": (
         lambda s: s.one("PodDisruptionBudget")["spec"].update(minAvailable="50%"),
         lambda s: s.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"].update(a="b"),
+        lambda s: s.without("PodDisruptionBudget"),
+    ),
+    "kept": (
+        lambda s: s.head["template"]["metadata"].pop("annotations"),
+        lambda s: s.one("StatefulSet")["spec"]["template"]["metadata"].pop("annotations"),
+        lambda s: s.head["template"]["spec"].pop("affinity"),
+        lambda s: s.ingest["template"]["spec"].pop("affinity"),
+    ),
+    "token-of-kubernetes": (
+        lambda s: s.head["template"]["spec"].update(automountServiceAccountToken=False),
+        lambda s: s.pod.pop("automountServiceAccountToken"),
     ),
     "images-pinned": (
         lambda s: s.ray.update(image="registry:5000/mine"),
         lambda s: s.ray.update(image="mine:latest"),
+    ),
+    "namespace-restricted": (
+        lambda s: s.without("Namespace"),
+        lambda s: s.one("Namespace")["metadata"].pop("labels"),
+        lambda s: s.service["metadata"].update(namespace="default"),
+    ),
+    "pods-closed": (
+        lambda s: s.without("NetworkPolicy"),
+        lambda s: s.one("NetworkPolicy")["spec"].pop("egress"),
+        lambda s: s.spot["template"]["metadata"]["labels"].pop("app.kubernetes.io/instance"),
+    ),
+    "open-to-somebody": (
+        lambda s: s.one("NetworkPolicy")["spec"].update(ingress=[{}]),
+        lambda s: s.one("NetworkPolicy")["spec"].update(egress=[{"ports": [{"port": 22}]}]),
     ),
 }
 

@@ -98,43 +98,25 @@ def test_weights_must_come_from_somewhere() -> None:
     assert "modelBucketArn or checkpoints" in refusal(modelBucketArn=None)
 
 
-def test_a_bucket_to_be_made_has_a_name() -> None:
-    assert "modelBucketArn must name the bucket" in refusal(
-        modelBucketArn=None, checkpoints="models", storage={"createModelBucket": True}
+@pytest.mark.parametrize("name", ["studio-", "studio--two", "-studio", "s" * 41])
+def test_a_name_that_some_part_of_aws_would_not_take_is_refused(name: str) -> None:
+    """ECR among them: its repositories have single hyphens, between letters."""
+    assert refusal(stackName=name).startswith("stackName")
+
+
+def test_a_bucket_that_the_stack_makes_has_no_key_of_somebody_else() -> None:
+    key = "arn:aws:kms:us-west-2:111122223333:key/1b2c"
+
+    assert "no modelBucketKeyArn" in refusal(
+        storage={"createModelBucket": True, "modelBucketKeyArn": key}
     )
+    assert Settings.read(args=REFERENCE | {"storage": {"modelBucketKeyArn": key}})
 
 
 def test_pictures_are_moved_before_they_are_deleted() -> None:
     assert "infrequentDays must be fewer" in refusal(
         storage={"infrequentDays": 60, "outputDays": 60}
     )
-
-
-def test_a_bucket_name_that_s3_would_not_take_is_refused() -> None:
-    deployed = {"account": "111122223333", "region": "ap-southeast-2"}
-
-    assert "no bucket named" in refusal(stackName="a" * 40, aws=deployed)
-    assert Settings.read(args=REFERENCE | {"stackName": "a" * 27, "aws": deployed})
-
-
-def test_a_long_task_is_not_taken_for_a_hung_replica() -> None:
-    assert "alarms.starvedMinutes must be longer" in refusal(tasks={"deadlineSeconds": 1_200})
-
-
-def test_a_front_where_cloudfront_cannot_have_one_is_refused() -> None:
-    china = {"partition": "aws-cn", "region": "cn-north-1", "account": "111122223333"}
-
-    assert "front.enabled" in refusal(aws=china, front={"enabled": True})
-
-
-def test_a_drain_longer_than_spots_notice_is_refused_where_there_is_spot() -> None:
-    slowly = {"tasks": {"drainSeconds": 300}}
-    steady = REFERENCE["modelsRuntime"][0] | {"nodes": {"capacity": ["on-demand"]}}
-
-    assert "tasks.drainSeconds: at most 75 where a runtime runs on Spot (sdruntime)" in refusal(
-        **slowly
-    )
-    assert Settings.read(args=REFERENCE | slowly | {"modelsRuntime": [steady]})
 
 
 def test_a_wrong_key_value_is_never_shown() -> None:

@@ -12,6 +12,7 @@ _LABEL_KEY = re.compile(r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-
 _UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")
 _OF_REDIS = ("REDIS_PASSWORD", "RAY_REDIS_ADDRESS", "REDIS_USERNAME")
 _V2 = "RAY_enable_autoscaler_v2"
+_START = "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S"
 _COUNTED = ("num-cpus", "num-gpus", "memory", "resources")
 
 
@@ -89,6 +90,15 @@ def _redis(objects: Objects) -> Iterator[str]:
     for key in ("ray.io/ft-enabled", "ray.io/external-storage-namespace"):
         if key in annotations:
             yield f"{key}: not beside gcsFaultToleranceOptions"
+    yield from _redis_there(objects, options.get("redisAddress", ""))
+
+
+def _redis_there(objects: Objects, address: str) -> Iterator[str]:
+    """Where we make one it is that; else it is somebody else's, which nobody here can see."""
+    services = objects.named("Service").items()
+    made = [f"{name}:{port['port']}" for name, one in services for port in one["spec"]["ports"]]
+    if not address or (made and address not in made):
+        yield f"redisAddress {address!r}: what is made is {', '.join(made) or 'none'}"
 
 
 def _restart(objects: Objects) -> Iterator[str]:
@@ -103,6 +113,9 @@ def _autoscaler(objects: Objects) -> Iterator[str]:
         yield "enableInTreeAutoscaling is off: nothing would start a GPU"
     if cluster.get("autoscalerOptions", {}).get("version") != "v2":
         yield "autoscalerOptions.version: only v2 knows priority, and idle time by group"
+    env = cluster.get("autoscalerOptions", {}).get("env", ())
+    if _START not in [one["name"] for one in env]:
+        yield f"{_START}: it would be an hour until on demand is tried for Spot"
     if _V2 in objects.head.environment:
         yield f"{_V2}: autoscalerOptions.version says it already"
 

@@ -103,6 +103,13 @@ def _cached_once(objects: Objects) -> Iterator[str]:
             yield f"{name}: RAID0 would hide the images of the snapshot"
 
 
+def _volumes(objects: Objects) -> Iterator[str]:
+    for name, found in objects.named("EC2NodeClass").items():
+        devices = [one["deviceName"] for one in found["spec"].get("blockDeviceMappings", [])]
+        if devices != ["/dev/xvda", "/dev/xvdb"]:
+            yield f"{name}: without /dev/xvda and /dev/xvdb its images get 20 GiB, unencrypted"
+
+
 def _disks(objects: Objects) -> Iterator[str]:
     for name, pool in objects.named("NodePool").items():
         found = objects.named("EC2NodeClass").get(name)
@@ -189,6 +196,7 @@ RULES = (
     Rule("pod-fits-instance", _fits),
     Rule("group-can-start", _startable),
     Rule("images-cached-in-one-way", _cached_once),
+    Rule("volumes-said", _volumes),
     Rule("nvme-for-images", _disks),
     Rule("user-data-is-toml", _user_data),
     Rule("system-pinned", _pinned),

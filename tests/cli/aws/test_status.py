@@ -121,6 +121,17 @@ def test_logs_of_one_task_are_picked_out(installation: Settings, atelier: Call) 
     assert json.loads(said["message"]) == {"task": "two", "n": 2}
 
 
+def test_the_edge_of_another_installation_is_not_listened_to(
+    installation: Settings, atelier: Call
+) -> None:
+    """One that is called as this one's function."""
+    _log(f"/aws/lambda/{installation.stack}-edge-edge", "theirs")
+    result = atelier("logs", "-n", installation.stack, "edge")
+
+    assert result.exit_code == 4
+    assert "theirs" not in result.output
+
+
 def test_following_tells_each_line_once(
     installation: Settings, atelier: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

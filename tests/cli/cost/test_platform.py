@@ -187,12 +187,22 @@ def test_pictures_are_kept_as_long_as_their_lifecycle_says() -> None:
 
 
 def test_each_runtime_is_watched() -> None:
-    """Seven metrics in four alarms for each, and four of the platform."""
+    """Seven metrics in four alarms for each, four of the platform, and 15 of API Gateway's."""
     two = [{"name": name, "type": "fake"} for name in ("one", "two")]
 
     assert quantity(used(), "cloudwatch", "metric of an alarm") == 11
     assert quantity(used(modelsRuntime=two), "cloudwatch", "metric of an alarm") == 18
-    assert quantity(used(modelsRuntime=two), "cloudwatch", "metric") == 4
+    assert quantity(used(modelsRuntime=two), "cloudwatch", "metric") == 15 + 4
+
+
+def test_of_each_second_the_first_call_is_traced_and_a_twentieth_of_the_rest() -> None:
+    """A thousand in an hour that has room for 3,600; ten thousand are 6,400 more than those."""
+    few = used(changed(images=1_000, hours=1))
+    many = used(changed(images=10_000, hours=1, seconds=0.1))
+
+    assert quantity(few, "xray", "traces") == Decimal("0.001")
+    assert quantity(many, "xray", "traces") == Decimal("0.00392")
+    assert not quantity(used(edge={"enabled": False}), "xray", "traces")
 
 
 def test_a_front_is_paid_where_there_is_one() -> None:

@@ -1,0 +1,43 @@
+"""That pods are in a namespace that refuses what they must not be, behind network policies."""
+
+from collections.abc import Iterator
+
+from cdk.manifests.rules.rule import Objects, Rule
+
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+_PEERS = {"ingress": "from", "egress": "to"}
+
+
+def _namespace(objects: Objects) -> Iterator[str]:
+    name = objects.service["metadata"]["namespace"]
+    found = objects.named("Namespace").get(name)
+    if found is None:
+        yield f"{name}: there is no Namespace {name!r}"
+    elif found["metadata"].get("labels", {}).get(_ENFORCE) != "restricted":
+        yield f"{name}: takes any pod ({_ENFORCE})"
+
+
+def _closed(objects: Objects) -> Iterator[str]:
+    """A pod that no policy selects lets everything pass."""
+    policies = [one["spec"] for one in objects.of("NetworkPolicy")]
+    for name, pod in objects.pods:
+        labels = pod["metadata"]["labels"].items()
+        for direction in _PEERS:
+            closing = [one["podSelector"] for one in policies if direction in one]
+            plain = (one["matchLabels"] for one in closing if one.keys() == {"matchLabels"})
+            if not any(each.items() <= labels for each in plain):
+                yield f"{name}: no NetworkPolicy closes its {direction}"
+
+
+def _to_somebody(objects: Objects) -> Iterator[str]:
+    for name, policy in objects.named("NetworkPolicy").items():
+        for direction, peers in _PEERS.items():
+            if not all(rule.get(peers) for rule in policy["spec"].get(direction, ())):
+                yield f"{name}: {direction} is open to everybody"
+
+
+RULES = (
+    Rule("namespace-restricted", _namespace),
+    Rule("pods-closed", _closed),
+    Rule("open-to-somebody", _to_somebody),
+)

@@ -1,0 +1,58 @@
+"""The images' repositories in the account's registry; made as the stack has them, and before it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import code_of
+from cli.aws.sdk import Aws
+from cli.aws.weights import PROJECT
+from models import images
+from models.settings import Settings
+
+_THERE = "RepositoryAlreadyExistsException"
+
+
+@dataclass(frozen=True)
+class Repositories:
+    """Of one installation."""
+
+    aws: Aws
+    settings: Settings
+
+    def there(self) -> Iterator[tuple[str, bool]]:
+        """Their names, those of removed types too; and whether each is marked as ours."""
+        for each in self.aws.all("ecr", "describe_repositories", "repositories"):
+            if each["repositoryName"].startswith(images.repository(self.settings, "")):
+                yield each["repositoryName"], self._is_ours(each["repositoryArn"])
+
+    def make(self, kind: str) -> None:
+        """With all that `cdk/registry.py` gives it, for being taken into the stack adds nothing."""
+        ecr, name = self.aws.client("ecr"), images.repository(self.settings, kind)
+        try:
+            ecr.create_repository(
+                repositoryName=name,
+                imageTagMutability="IMMUTABLE",
+                imageScanningConfiguration={"scanOnPush": True},
+                tags=[self._tag],
+            )
+        except ClientError as exc:
+            if code_of(exc) != _THERE:
+                raise
+        ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=self._lifecycle)
+
+    def _is_ours(self, arn: str) -> bool:
+        return self._tag in self.aws.client("ecr").list_tags_for_resource(resourceArn=arn)["tags"]
+
+    @property
+    def _tag(self) -> dict[str, str]:
+        return {"Key": PROJECT, "Value": self.settings.stack_name}
+
+    @property
+    def _lifecycle(self) -> str:
+        keep = self.settings.images.keep
+        many = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep}
+        rule = {"rulePriority": 1, "description": f"keeps {keep}", "selection": many}
+        return json.dumps({"rules": [{**rule, "action": {"type": "expire"}}]})

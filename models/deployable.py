@@ -1,0 +1,75 @@
+"""What in settings AWS would refuse in mid-deployment, or would alarm without a cause."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from models.queues import queues, queues_of_services
+
+if TYPE_CHECKING:
+    from models.settings import Settings
+
+_SPOT_DRAIN_SECONDS = 75
+"""Of the two minutes from AWS's notice to the end; the rest is Ray's and Kubernetes's."""
+
+_LONGEST_BUCKET = 63
+_LONGEST_QUEUE = 80
+_LARGEST_AT_EDGE = 4 * 2**20
+"""Lambda takes 6 MB of a call, in which a body is a string of JSON: quotes are longer there."""
+
+
+def deployable(settings: "Settings") -> None:
+    """See to it that nothing is wrong between the groups of settings.
+
+    Raises:
+        ValueError: what is, by its keys.
+    """
+    _drained_in_time(settings)
+    _buckets(settings)
+    _queues(settings)
+    _front(settings)
+    if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
+        raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
+    at_edge = settings.edge.enabled and not settings.aws.is_local
+    if at_edge and settings.tasks.max_payload_bytes > _LARGEST_AT_EDGE:
+        raise ValueError(
+            f"tasks.maxPayloadBytes: at most {_LARGEST_AT_EDGE} with edge.enabled, for Lambda"
+        )
+
+
+def _drained_in_time(settings: "Settings") -> None:
+    if settings.tasks.drain_seconds <= _SPOT_DRAIN_SECONDS:
+        return
+    spot = [r.name for r in settings.models_runtime if "spot" in r.nodes.capacity]
+    if spot:
+        raise ValueError(
+            f"tasks.drainSeconds: at most {_SPOT_DRAIN_SECONDS} where a runtime runs on Spot"
+            f" ({', '.join(spot)}), or its nodes.capacity must be [on-demand]"
+        )
+
+
+def _buckets(settings: "Settings") -> None:
+    if settings.storage.create_model_bucket and settings.model_bucket is None:
+        raise ValueError("storage.createModelBucket: modelBucketArn must name the bucket to make")
+    for bucket in (settings.output_bucket, settings.access_logs_bucket):
+        if len(bucket) > _LONGEST_BUCKET:
+            raise ValueError(f"stackName: too long, S3 takes no bucket named {bucket}")
+
+
+def _queues(settings: "Settings") -> None:
+    plans = (*queues(settings), *queues_of_services(settings))
+    names = Counter([settings.interruptions, *(plan.name for plan in plans)])
+    for name, times in names.items():
+        if times > 1:
+            raise ValueError(f"modelsRuntime[].name: two queues would be named {name}")
+        if len(name) > _LONGEST_QUEUE:
+            raise ValueError(
+                f"stackName and modelsRuntime[].name: too long, SQS takes no queue named {name}"
+            )
+
+
+def _front(settings: "Settings") -> None:
+    if settings.front.enabled and settings.aws.partition == "aws-cn":
+        raise ValueError("front.enabled: CloudFront in China reaches into no private network")
+    certificate, region = settings.front.listener_certificate_arn, settings.aws.region
+    if certificate and f":acm:{region}:" not in certificate:
+        raise ValueError(f"front.listenerCertificateArn must be of aws.region, {region}")

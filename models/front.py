@@ -1,0 +1,52 @@
+"""The settings of the way in for people, which only infrastructure reads."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from models.cloud import Arn
+from models.part import Part
+
+
+class Oidc(Part):
+    """Who signs in those that open the front ends."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    user_info_endpoint: str
+    client_id: str
+    client_secret_arn: Arn
+    """A secret of Secrets Manager."""
+
+
+class Front(Part):
+    """The way in for people: CloudFront to an internal load balancer to the Serve ingress."""
+
+    enabled: bool = False
+    domain: str | None = None
+    certificate_arn: Annotated[str, Field(pattern=r"^arn:aws:acm:us-east-1:.+")] | None = None
+    """Of ``domain``, in us-east-1, where CloudFront looks for it."""
+    listener_certificate_arn: Annotated[str, Field(pattern=r"^arn:aws:acm:.+")] | None = None
+    """The load balancer's, of ``domain`` too, in the region; a sign-in needs it."""
+    sign_in: Literal["none", "cognito", "oidc"] = "none"
+    oidc: Oidc | None = None
+    waf: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.domain is None) != (self.certificate_arn is None):
+            raise ValueError("domain and certificateArn go together")
+        if self.listener_certificate_arn and self.domain is None:
+            raise ValueError(
+                "listenerCertificateArn needs domain: CloudFront asks the load balancer for the"
+                " host that people asked for, and nobody has a certificate of CloudFront's own"
+            )
+        if (self.sign_in == "oidc") != (self.oidc is not None):
+            raise ValueError("signIn: oidc and oidc go together")
+        if self.sign_in != "none" and not self.listener_certificate_arn:
+            raise ValueError(
+                "signIn needs domain, certificateArn and listenerCertificateArn: "
+                "a load balancer signs people in over HTTPS only"
+            )
+        return self

@@ -1,0 +1,89 @@
+"""What AWS would refuse in mid-deployment is refused when settings are read."""
+
+from typing import Any
+
+import pytest
+
+from models.settings import Settings
+from tests.models.test_settings import REFERENCE, refusal
+
+DEPLOYED = {"account": "111122223333", "region": "us-west-2"}
+LISTENER = "arn:aws:acm:us-west-2:111122223333:certificate/listener"
+
+
+def runtimes(*names: str) -> dict[str, Any]:
+    return {"modelsRuntime": [{"name": name, "type": "fake"} for name in names]}
+
+
+def test_a_bucket_to_be_made_has_a_name() -> None:
+    assert "modelBucketArn must name the bucket" in refusal(
+        modelBucketArn=None, checkpoints="models", storage={"createModelBucket": True}
+    )
+
+
+def test_a_bucket_name_that_s3_would_not_take_is_refused() -> None:
+    deployed = {"account": "111122223333", "region": "ap-southeast-2"}
+
+    assert "no bucket named" in refusal(stackName="a" * 40, aws=deployed)
+    assert Settings.read(args=REFERENCE | {"stackName": "a" * 27, "aws": deployed})
+
+
+def test_a_long_task_is_not_taken_for_a_hung_replica() -> None:
+    assert "alarms.starvedMinutes must be longer" in refusal(tasks={"deadlineSeconds": 1_200})
+
+
+def test_a_front_where_cloudfront_cannot_have_one_is_refused() -> None:
+    china = {"partition": "aws-cn", "region": "cn-north-1", "account": "111122223333"}
+
+    assert "front.enabled" in refusal(aws=china, front={"enabled": True})
+
+
+def test_a_drain_longer_than_spots_notice_is_refused_where_there_is_spot() -> None:
+    slowly = {"tasks": {"drainSeconds": 300}}
+    steady = REFERENCE["modelsRuntime"][0] | {"nodes": {"capacity": ["on-demand"]}}
+
+    assert "tasks.drainSeconds: at most 75 where a runtime runs on Spot (sdruntime)" in refusal(
+        **slowly
+    )
+    assert Settings.read(args=REFERENCE | slowly | {"modelsRuntime": [steady]})
+
+
+@pytest.mark.parametrize(
+    "name", ["interruptions", "checkpoint-events", "tasks-unrouted", "results-callbacks"]
+)
+def test_a_runtime_has_no_queue_that_is_the_platforms_own(name: str) -> None:
+    assert f"two queues would be named sdoneks-{name}" in refusal(**runtimes(name))
+
+
+def test_two_runtimes_have_no_queue_in_common() -> None:
+    assert "two queues would be named sdoneks-sd-dead-letters" in refusal(
+        **runtimes("sd", "sd-dead-letters")
+    )
+
+
+def test_a_queue_name_that_sqs_would_not_take_is_refused() -> None:
+    longest = "r" * (80 - len("sdoneks-") - len("-dead-letters"))
+
+    assert Settings.read(args=REFERENCE | runtimes(longest))
+    assert "SQS takes no queue named sdoneks-" in refusal(**runtimes(longest + "r"))
+
+
+def test_a_load_balancers_certificate_is_of_its_region() -> None:
+    front = {
+        "domain": "studio.example.com",
+        "certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/front",
+        "listenerCertificateArn": LISTENER,
+    }
+
+    assert "must be of aws.region, eu-west-1" in refusal(
+        front=front, aws=DEPLOYED | {"region": "eu-west-1"}
+    )
+    assert Settings.read(args=REFERENCE | {"front": front, "aws": DEPLOYED})
+
+
+def test_a_task_that_lambda_would_not_take_is_refused_where_it_goes_there() -> None:
+    large = {"tasks": {"maxPayloadBytes": 2**23}}
+
+    assert "tasks.maxPayloadBytes" in refusal(**large, aws=DEPLOYED)
+    assert Settings.read(args=REFERENCE | large)
+    assert Settings.read(args=REFERENCE | large | {"aws": DEPLOYED, "edge": {"enabled": False}})

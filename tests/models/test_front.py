@@ -1,0 +1,37 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from models.front import Front
+
+GIVEN: dict[str, Any] = {
+    "domain": "studio.example.com",
+    "certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/front",
+    "listenerCertificateArn": "arn:aws:acm:us-west-2:111122223333:certificate/listener",
+    "signIn": "cognito",
+}
+
+
+def test_a_front_with_all_that_a_sign_in_needs_is_taken() -> None:
+    assert Front.model_validate(GIVEN).sign_in == "cognito"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"domain": None}, "go together"),
+        ({"certificateArn": GIVEN["listenerCertificateArn"]}, "us-east-1"),
+        ({"listenerCertificateArn": None}, "over HTTPS only"),
+        ({"signIn": "oidc"}, "oidc go together"),
+    ],
+)
+def test_what_could_never_work_is_refused(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Front.model_validate(GIVEN | changed)
+
+
+def test_a_load_balancers_certificate_is_of_a_name_that_people_ask_for() -> None:
+    """CloudFront hands their Host on; no certificate has the one of its own domain."""
+    with pytest.raises(ValidationError, match="needs domain"):
+        Front.model_validate({"listenerCertificateArn": GIVEN["listenerCertificateArn"]})

@@ -1,0 +1,49 @@
+"""Keys that change in the environment, over a real Ray that has bound nothing of them."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from models.settings import Settings
+from serve_app.embedded import EmbeddedAws, provisioned
+from tests.platform.conftest import CONFIG, SETTINGS
+from tests.platform.test_replicas import RAY
+
+
+@pytest.mark.ray
+def test_replicas_that_start_anew_have_the_keys_of_their_environment(
+    embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they were bound with is unchanged, and from before the key was."""
+    runtimes = SETTINGS["modelsRuntime"][:1]
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({**SETTINGS, "stackName": "keys", "modelsRuntime": runtimes}))
+    for name, value in embedded_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    provisioned(Settings.read(config))
+    with (
+        tempfile.TemporaryDirectory(prefix="atelier-", ignore_cleanup_errors=True) as home,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.platform.keys", home, config, "taken-back", "new"],
+            cwd=CONFIG.parent,
+            env=os.environ | RAY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+
+        assert answer(url, "taken-back") == 401
+        assert answer(url, "new") == 200
+
+
+def answer(url: str, key: str) -> int:
+    return httpx.get(f"{url}/v1/tasks", headers={"x-api-key": key}, timeout=60).status_code
