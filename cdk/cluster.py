@@ -121,14 +121,22 @@ class Cluster(Construct):
         objects: Sequence[Mapping[str, Any]],
         *,
         after: Sequence[IDependable] = (),
+        prune: bool = True,
     ) -> KubernetesManifest:
         """Apply objects; those that are no longer among them go, if Kubernetes itself has them.
+
+        ``prune=False``: none goes, but those that are among them at the end.
 
         The handler prunes by kubectl's own list of kinds (core, apps, batch): a NodePool, a
         NetworkPolicy or a ServiceAccount stays (`docs/operations.md`, "What a change leaves").
         """
         applied = KubernetesManifest(
-            scope, name, cluster=self.applied_to, manifest=list(objects), overwrite=True
+            scope,
+            name,
+            cluster=self.applied_to,
+            manifest=list(objects),
+            overwrite=True,
+            prune=prune,
         )
         applied.node.add_dependency(self.ready, *after)
         return applied

@@ -3,7 +3,6 @@
 One at CloudFront would have to be in us-east-1, and so in a stack of its own.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk.aws_wafv2 import CfnWebACL, CfnWebACLAssociation
@@ -22,26 +21,25 @@ function handler(event) {{
 X-Forwarded-For the first is the client's own word."""
 _COMMON = "AWSManagedRulesCommonRuleSet"
 _MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", _COMMON)
-# A task is large, and has links and prompts in it: these would refuse honest ones.
+# A task is large, and has links and prompts in it; what a load balancer keeps of who signed in may
+# have 16 kB, and 10 are refused: these would refuse honest ones.
 _COUNTED = (
     "SizeRestrictions_BODY",
     "GenericRFI_BODY",
     "GenericLFI_BODY",
     "CrossSiteScripting_BODY",
     "EC2MetaDataSSRF_BODY",
+    "SizeRestrictions_Cookie_HEADER",
 )
-_COUNTED_SIGNED_IN = "SizeRestrictions_Cookie_HEADER"
-"""It refuses over 10 kB; what a load balancer keeps of who signed in may have 16."""
 
 
 class Firewall(Construct):
     """Refuses known attacks, and an address that asks too often."""
 
-    def __init__(self, scope: Construct, name: str, *, protected: str, signed_in: bool) -> None:
-        """``protected``: the ARN of a load balancer; ``signed_in``: whether it asks who comes."""
+    def __init__(self, scope: Construct, name: str, *, protected: str) -> None:
+        """``protected``: the ARN of a load balancer."""
         super().__init__(scope, name)
-        counted = [*_COUNTED, *([_COUNTED_SIGNED_IN] if signed_in else [])]
-        managed = [_managed(each, number, counted) for number, each in enumerate(_MANAGED, start=1)]
+        managed = [_managed(each, number) for number, each in enumerate(_MANAGED, start=1)]
         self.acl = CfnWebACL(
             self,
             "Acl",
@@ -72,12 +70,12 @@ def _rate() -> CfnWebACL.RuleProperty:
     )
 
 
-def _managed(group: str, priority: int, counted: Sequence[str]) -> CfnWebACL.RuleProperty:
+def _managed(group: str, priority: int) -> CfnWebACL.RuleProperty:
     overrides: list[Any] = [
         CfnWebACL.RuleActionOverrideProperty(
             name=name, action_to_use=CfnWebACL.RuleActionProperty(count={})
         )
-        for name in counted
+        for name in _COUNTED
         if group == _COMMON
     ]
     rules = CfnWebACL.ManagedRuleGroupStatementProperty(

@@ -90,12 +90,7 @@ class Front(Construct):
         self.distribution = self._distribution()
         self.balancer.connections.allow_from(self._cloudfront(vpc), Port.tcp(self._port))
         if self._front.waf:
-            Firewall(
-                self,
-                "Firewall",
-                protected=self.balancer.load_balancer_arn,
-                signed_in=self._front.sign_in != "none",
-            )
+            Firewall(self, "Firewall", protected=self.balancer.load_balancer_arn)
         self._review()
 
     @property

@@ -1,6 +1,6 @@
 """Ray in the cluster: KubeRay's operator, the objects of `cdk.manifests`, who their pods are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from cdk import kubectl, versions
 from cdk.cluster import Cluster
 from cdk.identity import PodIdentity
 from cdk.karpenter import Karpenter
-from cdk.manifests import cluster_objects, node_objects
+from cdk.manifests import Manifest, cluster_objects, node_objects
+from cdk.manifests.checkpoints import volume_and_claim
 from models import kube
 from models.settings import Settings
 
@@ -44,12 +45,22 @@ class RayService(Construct):
         nodes = karpenter.apply("Nodes", node_objects(settings, instance_profile=profile))
         space, *objects, service = cluster_objects(settings)
         self.namespace = cluster.apply(self, "Namespace", [space])
+        weights = volume_and_claim(settings)
         parts = cluster.apply(
-            self, "Parts", objects, after=[self.namespace, self.ingest, self.runtimes]
+            self,
+            "Parts",
+            [each for each in objects if each not in weights],
+            after=[self.namespace, self.ingest, self.runtimes],
         )
-        self.manifest = cluster.apply(
-            self, "Service", [service], after=[self._operator(), nodes, parts, *self._secrets()]
-        )
+        before = [self._operator(), nodes, parts, *self._weights(weights), *self._secrets()]
+        self.manifest = cluster.apply(self, "Service", [service], after=before)
+
+    def _weights(self, objects: Sequence[Manifest]) -> list[IDependable]:
+        """Former ones stay, since pods of the old Ray cluster still start with them."""
+        if not objects:
+            return []
+        applied = self._cluster.apply(self, "Weights", objects, after=[self.namespace], prune=False)
+        return [applied]
 
     def _identity(self, name: str, component: str) -> PodIdentity:
         return PodIdentity(

@@ -25,9 +25,7 @@ from cdk.registry import Registry
 from cdk.storage import Storage
 from models import images
 from models.settings import Settings
-
-PROJECT = "Project"
-"""The tag on everything, by which costs are told apart."""
+from models.tags import PROJECT
 
 
 class Platform(Stack):

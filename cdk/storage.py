@@ -6,7 +6,7 @@ to others: whoever reads what a task names may list, so that "missing" is told f
 
 from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack, Tags
 from aws_cdk.aws_dynamodb import (
     Attribute,
     AttributeType,
@@ -33,6 +33,7 @@ from cdk.reviewed import reviewed
 from models import cloud, table
 from models.queues import LONGEST_DAYS
 from models.settings import Settings
+from models.tags import TAG
 
 _PAYLOADS = "payloads/"
 _LOG_DAYS = 90
@@ -150,6 +151,7 @@ class Storage(Construct):
         if not self._settings.storage.create_model_bucket:
             return Bucket.from_bucket_name(self, "Checkpoints", name)
         made = self._bucket("Checkpoints", name, self.logs, rules=[_tidied()])
+        Tags.of(made).add(TAG, self._settings.stack_name)  # still ours should the stack let it go
         # Through the L1: the L2's own way makes a Lambda function that may change all buckets.
         bare = cast("CfnBucket", made.node.default_child)
         bare.notification_configuration = CfnBucket.NotificationConfigurationProperty(

@@ -236,9 +236,10 @@ class RayCluster(Part):
     """Of that Valkey."""
     ready_minutes: Positive = 30
     """How long a new cluster may take to serve."""
-    start_minutes: Positive = 15
+    start_minutes: Positive = 10
     """How long a pod may take until Ray runs in it, its node's start and its image's way included;
-    then its place is asked for elsewhere: on demand, where Spot has none."""
+    then its place is asked for elsewhere: on demand, where Spot has none. Less than
+    ``readyMinutes`` and ``alarms.starvedMinutes``, for a second start to fit in."""
     metrics_namespace: str | None = None
     """Whose pods may read Ray's metrics, a Prometheus; None: nobody's."""
     upgrade: Literal["NewCluster", "None"] = "NewCluster"

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from models.queues import queues, queues_of_services
+from models.queues import queue_names
 
 if TYPE_CHECKING:
     from models.settings import Settings
@@ -13,12 +13,13 @@ _SPOT_DRAIN_SECONDS = 75
 
 _LONGEST_BUCKET = 63
 _LONGEST_QUEUE = 80
-_LARGEST_AT_EDGE = 4 * 2**20
-"""Lambda takes 6 MB of a call, in which a body is a string of JSON: quotes are longer there."""
 
 
 def deployable(settings: "Settings") -> None:
     """See to it that nothing is wrong between the groups of settings.
+
+    Pods check theirs as well, which have defaults for what is not served: what is looked at here
+    is served, or right by default beside anything (`cdk.manifests.serve_config`).
 
     Raises:
         ValueError: what is, by its keys.
@@ -29,11 +30,6 @@ def deployable(settings: "Settings") -> None:
     _front(settings)
     if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
         raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
-    at_edge = settings.edge.enabled and not settings.aws.is_local
-    if at_edge and settings.tasks.max_payload_bytes > _LARGEST_AT_EDGE:
-        raise ValueError(
-            f"tasks.maxPayloadBytes: at most {_LARGEST_AT_EDGE} with edge.enabled, for Lambda"
-        )
 
 
 def _drained_in_time(settings: "Settings") -> None:
@@ -56,9 +52,7 @@ def _buckets(settings: "Settings") -> None:
 
 
 def _queues(settings: "Settings") -> None:
-    plans = (*queues(settings), *queues_of_services(settings))
-    names = Counter([settings.interruptions, *(plan.name for plan in plans)])
-    for name, times in names.items():
+    for name, times in Counter(queue_names(settings)).items():
         if times > 1:
             raise ValueError(f"modelsRuntime[].name: two queues would be named {name}")
         if len(name) > _LONGEST_QUEUE:

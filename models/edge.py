@@ -5,12 +5,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from models.errors import SettingsError
 from models.settings import Settings
 
 FILE = "edge.json"
 """The file beside the edge's code that holds an `EdgeConfig`."""
 KEY_NAMES = "EDGE_KEY_NAMES"
 """The environment variable with pairs of an API key's id at the gateway and its name, in JSON."""
+
+_LARGEST = 4 * 2**20
+"""Lambda takes 6 MB of a call, in which a body is a string of JSON: quotes are longer there."""
 
 
 class EdgeConfig(BaseModel):
@@ -26,6 +30,15 @@ class EdgeConfig(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings) -> "EdgeConfig":
+        """What the edge of this installation is told.
+
+        Raises:
+            SettingsError: Lambda would not take the largest task.
+        """
+        if settings.tasks.max_payload_bytes > _LARGEST:
+            raise SettingsError(
+                f"tasks.maxPayloadBytes: at most {_LARGEST} with edge.enabled, for Lambda"
+            )
         told = settings.without_secrets()
         if settings.model_bucket is not None:
             told.pop("checkpoints", None)  # a folder that is not there

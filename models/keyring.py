@@ -15,7 +15,8 @@ def bound(settings: Settings) -> Settings:
     """For others to complete: without any, if the environment here has the same; else as it is.
 
     Serve keeps what is bound, and binds anew only when its config changes: a key in there would be
-    valid long after it was taken back. Those of a file go along, as the file may not be there.
+    valid long after it was taken back. Those of a file go along, as the file may not be there; and
+    with them what the environment signs callbacks with, which then stays as it was.
     """
     left = bare(settings)
     here = completed(left)
@@ -25,6 +26,8 @@ def bound(settings: Settings) -> Settings:
 
 def completed(settings: Settings) -> Settings:
     """With those of this process's environment, where it has none of its own.
+
+    None by intent, as ``apiKeys: []`` in Serve's ``args``, counts as none: the environment's win.
 
     Raises:
         SettingsError: a secret in the environment is wrong.

@@ -58,3 +58,10 @@ def queues_of_services(settings: "Settings") -> Iterator[QueuePlan]:
     yield QueuePlan(name=settings.undelivered)
     if settings.model_bucket is not None:
         yield QueuePlan(name=settings.checkpoint_events)
+
+
+def queue_names(settings: "Settings") -> Iterator[str]:
+    """Of all of them, Karpenter's own among them."""
+    yield settings.interruptions
+    for plan in (*queues(settings), *queues_of_services(settings)):
+        yield plan.name

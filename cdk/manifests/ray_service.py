@@ -10,6 +10,7 @@ from cdk.manifests.nodes import pods_at_most
 from cdk.manifests.serve_config import INGEST, PLACES, place, serve_config
 from models import kube
 from models.cloud import Capacity
+from models.errors import SettingsError
 from models.parts import Runtime
 from models.settings import Settings
 
@@ -52,7 +53,7 @@ def ray_cluster(settings: Settings) -> Manifest:
             "version": "v2",
             "upscalingMode": "Default",
             "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
-            "env": _patience(settings.ray_cluster.start_minutes),
+            "env": _patience(settings),
             "securityContext": security.container(),
             "resources": {
                 "requests": {"cpu": "100m", "memory": "512Mi"},
@@ -81,8 +82,18 @@ def head_budget(settings: Settings) -> Manifest:
     }
 
 
-def _patience(minutes: int) -> list[Manifest]:
-    """How long Ray waits for a pod; by itself an hour, and for one that nobody wants for ever."""
+def _patience(settings: Settings) -> list[Manifest]:
+    """How long Ray waits for a pod; by itself an hour, and for one that nobody wants for ever.
+
+    Raises:
+        SettingsError: so long that nothing is left for a second start, on demand.
+    """
+    minutes, ready = settings.ray_cluster.start_minutes, settings.ray_cluster.ready_minutes
+    if minutes >= min(ready, settings.alarms.starved_minutes):
+        raise SettingsError(
+            "rayCluster.startMinutes must be less than rayCluster.readyMinutes"
+            " and alarms.starvedMinutes"
+        )
     seconds = {
         "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S": 60 * minutes,
         "RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S": _UNWANTED_SECONDS,

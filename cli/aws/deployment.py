@@ -15,7 +15,7 @@ from cli.aws import preflight
 from cli.aws.check import bucket_of, keep, run
 from cli.aws.configure import Wish, draft
 from cli.aws.door import Topic, door
-from cli.aws.errors import AwsError, code_of
+from cli.aws.errors import NOT_ALLOWED, AwsError, code_of
 from cli.aws.images import Images
 from cli.aws.inbox import inbox
 from cli.aws.keys import give_keys
@@ -26,7 +26,6 @@ from cli.aws.order import proof
 from cli.aws.place import Place
 from cli.aws.ready import Readiness
 from cli.aws.recipe import Recipe
-from cli.aws.retained import retained
 from cli.aws.snapshot import snapshot_of
 from cli.aws.stack import Stack
 from cli.aws.steps import Steps
@@ -72,11 +71,12 @@ class Deployment:
     def _look(self) -> None:
         """Everything that is missing, at once; and nothing is made until it is there."""
         place = self.place
-        given = (self.tools, self.bases, self.steps.models)
+        given = (self.tools, self.bases, self.steps.models, self.steps.with_snapshot)
         findings = preflight.Preflight(place.aws, place.settings, *given)()
         if not place.as_json:
             preflight.show(place.out, findings)
         preflight.demand(findings)
+        self._cdk("synth", "--quiet")  # what the settings ask for and cannot be had ends here
         question = f"Deploy {place.stack.name} to {place.aws.region}, account"
         question += f" {place.aws.caller.account}? It costs money until it is destroyed."
         if not self.steps.yes and not typer.confirm(question, err=True):
@@ -93,11 +93,12 @@ class Deployment:
         if missing or (not of_stack and bucket.half_made()):
             place.out.note(f"making bucket {bucket.name}")
             bucket.make()
+        if of_stack:
+            bucket.hand_over()
         self._tell_events(bucket)
-        own = of_stack or bucket.is_ours()
         if self.steps.models is not None:
             uploaded(place.out, bucket, self.steps.models)
-        elif own and bucket.wants(SAMPLE_MODELS):
+        elif bucket.gets(SAMPLE_MODELS, of_stack=of_stack):
             uploaded(place.out, bucket, SAMPLE_MODELS)
         return True
 
@@ -108,7 +109,7 @@ class Deployment:
             if bucket.tell_events():
                 note(f"bucket {bucket.name} now tells EventBridge what changes in it")
         except ClientError as exc:
-            if code_of(exc) != "AccessDenied":
+            if code_of(exc) not in NOT_ALLOWED:
                 raise
             note(f"bucket {bucket.name} may not be told to tell EventBridge what changes in it")
 
@@ -131,23 +132,20 @@ class Deployment:
         self.place = replace(place)  # what it knows of the file is out of date
 
     def _stack(self) -> Stack:
-        """Where it has begun it goes on; a whole one comes back from a change that fails."""
+        """Where it has begun it goes on; a whole one comes back from a change that fails.
+
+        What stayed of an earlier one is taken in; that nobody else's would be, the preflight saw.
+        """
         place = self.place
         name = place.stack.name
-        options = ["--no-rollback"] if place.stack.is_begun else []
-        options += ["--import-existing-resources"] if self._takes_in() else []
+        options = ["--require-approval", "never", "--import-existing-resources"]
+        options += ["--no-rollback"] if place.stack.is_begun else []
         options += ["--yes"] if self.steps.yes else []
-        self._cdk("deploy", name, "--require-approval", "never", *options)
+        self._cdk("deploy", name, *options)
         made = Stack(place.aws, name)
         if not made.is_whole:
             raise AwsError(f"stack {name} is {made.status}")
         return made
-
-    def _takes_in(self) -> bool:
-        """Whether something of ours has a name that the stack would give, and is not in it."""
-        place = self.place
-        kept = (one for one in retained(place.aws, place.settings) if one.of_stack)
-        return any(one.name not in place.stack.holds for one in kept)
 
     def _cdk(self, *args: str) -> None:
         self.tools.cdk(*args, config=self.place.path)

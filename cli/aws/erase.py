@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import AwsError, code_of
+from cli.aws.errors import AwsError
 from cli.aws.retained import Kept
 from cli.aws.sdk import Aws
 
@@ -36,20 +36,7 @@ def erase_logs(aws: Aws, names: Iterable[str]) -> None:
 
 
 def _erase_bucket(aws: Aws, name: str) -> None:
-    """Its content, then the bucket itself; again where something came meanwhile."""
-    for again in (True, True, False):
-        _empty(aws, name)
-        try:
-            aws.client("s3").delete_bucket(Bucket=name)
-        except ClientError as exc:
-            if not again or code_of(exc) != "BucketNotEmpty":
-                raise
-        else:
-            return
-
-
-def _empty(aws: Aws, name: str) -> None:
-    """Versions, deletion marks and parts of uploads count as content."""
+    """Its content, then the bucket itself; versions, deletion marks and parts of uploads count."""
     s3 = aws.client("s3")
     for some in _batches(_versions(aws, name)):
         done = s3.delete_objects(Bucket=name, Delete={"Objects": list(some), "Quiet": True})
@@ -58,6 +45,7 @@ def _empty(aws: Aws, name: str) -> None:
             raise AwsError(f"s3://{name}/{first['Key']} cannot be deleted: {first['Code']}")
     for part in aws.all("s3", "list_multipart_uploads", "Uploads", Bucket=name):
         s3.abort_multipart_upload(Bucket=name, Key=part["Key"], UploadId=part["UploadId"])
+    s3.delete_bucket(Bucket=name)
 
 
 def _erase_table(aws: Aws, name: str) -> None:

@@ -28,7 +28,7 @@ _NOT_SIGNED_IN = frozenset(
         "UnrecognizedClientException",
     }
 )
-_NOT_ALLOWED = frozenset(
+NOT_ALLOWED = frozenset(
     {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
 _SIGN_IN = "sign in (`aws sso login`, or AWS_ACCESS_KEY_ID), or name a profile with --profile"
@@ -113,6 +113,6 @@ def _of(error: sdk.ClientError) -> AwsError:
     code, call = code_of(error), error.operation_name
     if code in _NOT_SIGNED_IN:
         return NotSignedIn(f"{call}: {code}; {_SIGN_IN}")
-    if code in _NOT_ALLOWED:
+    if code in NOT_ALLOWED:
         return AwsError(f"not allowed: {call}; ask for it, or use another --profile")
     return AwsError(f"{call}: {error.response.get('Error', {}).get('Message') or code}")

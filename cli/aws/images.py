@@ -47,7 +47,9 @@ class Images:
             uri = images.image(self.settings, kind)
             note(f"building {uri}")
             machine = f"linux/{images.architecture_of(self.settings, kind)}"
-            self.tools.run("docker", "build", "--platform", machine, "--tag", uri, *arguments, ".")
+            # With the builder that the preflight asked; `docker build` takes another one.
+            build = ("buildx", "build", "--load", "--platform", machine, "--tag", uri)
+            self.tools.run("docker", *build, *arguments, ".")
             self.tools.run("docker", "push", uri)
 
     def _build_of(self, kind: str) -> list[str]:

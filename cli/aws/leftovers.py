@@ -8,13 +8,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import code_of
+from cli.aws.errors import NOT_ALLOWED, code_of
 from cli.aws.inbox import prefix_of
 from cli.aws.retained import Kept
 from cli.aws.sdk import Aws
-from cli.aws.weights import PROJECT, TAG
-from models.queues import queues, queues_of_services
+from models.queues import queue_names
 from models.settings import Settings
+from models.tags import PROJECT, TAG
 
 _GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
 _ORIGINS = "CloudFront-VPCOrigins-Service-SG"
@@ -101,7 +101,7 @@ class Leftovers:
 
     def profiles(self) -> Iterator[Leftover]:
         """Of a `snapshot` that was killed; its role can go when this is gone."""
-        for one in self._temporary("InstanceProfile"):
+        for one in self._temporary("list_instance_profiles", "InstanceProfile"):
             name = one["InstanceProfileName"]
             of = f"--instance-profile-name {name}"
             calls = [
@@ -112,38 +112,29 @@ class Leftovers:
             yield Leftover("instance profile", name, remedy)
 
     def roles(self) -> Iterator[Leftover]:
-        for one in self._temporary("Role"):
+        for one in self._temporary("list_roles", "Role"):
             name = one["RoleName"]
             policy = f"aws iam delete-role-policy --role-name {name} --policy-name {name}"
             yield Leftover("role", name, f"{policy} && aws iam delete-role --role-name {name}")
 
     def log_groups(self) -> Iterator[Leftover]:
-        for name in self.log_names():
+        """Those of CDK's functions, too; by the name they may be of a stack ``NAMEStack-…``."""
+        of_cdk = self._log_names(f"/aws/lambda/{self._cluster}Stack-")
+        for name in chain(self.log_names(), of_cdk):
             remedy = self._in_region(f"aws logs delete-log-group --log-group-name {name}")
             yield Leftover("log group", name, remedy)
 
     def log_names(self) -> Iterator[str]:
         """Log groups: agents in the cluster, and AWS's services, make theirs anew as they go."""
-        prefixes = (
-            f"/aws/eks/{self._cluster}/",
-            f"/aws/containerinsights/{self._cluster}/",
-            f"/aws/lambda/{self.settings.stack_name}Stack-",
-            f"/aws/lambda/{self._stack}-edge",
-            f"/atelier/{self._stack}/",
-        )
-        for prefix in prefixes:
-            found = self.aws.all(
-                "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
-            )
-            for one in found:
-                name = str(one["logGroupName"])
-                if name == prefix or prefix[-1] in "/-":  # not the edge of NAME-edge
-                    yield name
+        edge = f"/aws/lambda/{self._stack}-edge"
+        yield from self._log_names(f"/aws/eks/{self._cluster}/")
+        yield from self._log_names(f"/aws/containerinsights/{self._cluster}/")
+        yield from self._log_names(f"/atelier/{self._stack}/")
+        yield from (name for name in self._log_names(edge) if name == edge)  # not of NAME-edge
 
     def queues(self) -> Iterator[Leftover]:
         """Ours by their names; and ears that an interrupted test left."""
-        plans = (*queues(self.settings), *queues_of_services(self.settings))
-        own = {self.settings.interruptions, *(plan.name for plan in plans)}
+        own = {*queue_names(self.settings)}
         found = self.aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=f"{self._stack}-")
         for url in found:
             name = url.rpartition("/")[2]
@@ -187,17 +178,20 @@ class Leftovers:
                     "ec2", "describe_security_groups", "SecurityGroups", Filters=wanted
                 )
 
-    def _temporary(self, kind: str) -> Iterator[Any]:
+    def _temporary(self, call: str, kind: str) -> Iterator[Any]:
         """Those in IAM that `snapshot` made; who may not list them has made none."""
-        call = {"InstanceProfile": "list_instance_profiles", "Role": "list_roles"}[kind]
         own = re.compile(f"{self._cluster}-snapshot-[0-9a-f]{{6}}")
         try:
             found = list(self.aws.all("iam", call, f"{kind}s"))
         except ClientError as exc:
-            if code_of(exc) != "AccessDenied":
+            if code_of(exc) not in NOT_ALLOWED:
                 raise
             return
         yield from (one for one in found if own.fullmatch(one[f"{kind}Name"]))
+
+    def _log_names(self, prefix: str) -> Iterator[str]:
+        found = self.aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+        yield from (str(one["logGroupName"]) for one in found)
 
     def _ec2(self, kind: str, name: str, call: str) -> Leftover:
         return Leftover(kind, name, self._in_region(f"aws ec2 {call}"))

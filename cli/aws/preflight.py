@@ -33,6 +33,8 @@ class Preflight:
     """As `Images` has them."""
     models: Path | None = None
     """The folder that is to go into the model bucket."""
+    with_snapshot: bool = False
+    """Whether deploy makes one, so that none needs to be there."""
 
     def __call__(self) -> list[Finding]:
         looks = self._looks()
@@ -50,7 +52,7 @@ class Preflight:
             "names": names(aws, settings),
             "certificates": certificates(aws, settings),
             "weights": weights(aws, settings, self.models),
-            "snapshots": snapshots(aws, settings),
+            "snapshots": iter(()) if self.with_snapshot else snapshots(aws, settings),
             "images": images(Images(aws, settings, self.tools, self.bases)),
             "bootstrap": bootstrap(aws),
         }

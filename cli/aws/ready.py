@@ -12,6 +12,7 @@ from models import kube
 from models.settings import Settings
 
 _PAUSE = 10.0
+_FRONT = ("Ingress", "Ingest")  # as `serve_app.app` calls them
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,20 @@ class RayService:
 
     @property
     def serves(self) -> bool:
-        """KubeRay's own word for it: there are endpoints that answer."""
-        return self._condition("Ready").get("status") == "True"
+        """KubeRay's own word for it, of the head's endpoint; and what stands behind that is up.
+
+        Runtimes are not waited for: they start with the first task.
+        """
+        front = [how for name, how in self.deployments.items() if name in _FRONT]
+        ready = self._condition("Ready").get("status") == "True"
+        return ready and all(how == "HEALTHY" for how in front)
 
     @property
     def current(self) -> bool:
-        """Whether KubeRay has seen what was applied last, and no old cluster answers for it."""
+        """Whether KubeRay has seen what was applied last, and no old cluster answers for it.
+
+        It writes each generation that it has seen: its conditions bear the number, too.
+        """
         applied = self.said.get("metadata", {}).get("generation", 0)
         seen = self.status.get("observedGeneration", 0)
         return seen >= applied and self._condition("UpgradeInProgress").get("status") != "True"

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cli.aws.weights import PROJECT, TAG
 from models.images import image_of
 from models.parts import Runtime
 from models.settings import Settings
+from models.tags import PROJECT, TAG, tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Recipe:
             "atelier:images": " ".join(sorted(self.images))[:256],
             "atelier:arch": self.arch,
         }
-        return [{"Key": key, "Value": value} for key, value in known.items()]
+        return [tag(key, value) for key, value in known.items()]
 
 
 def images_of(settings: Settings) -> list[str]:

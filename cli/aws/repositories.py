@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from cli.aws.errors import code_of
 from cli.aws.sdk import Aws
-from cli.aws.weights import PROJECT
 from models import images
 from models.settings import Settings
+from models.tags import PROJECT, tag
 
 _THERE = "RepositoryAlreadyExistsException"
 
@@ -48,7 +48,7 @@ class Repositories:
 
     @property
     def _tag(self) -> dict[str, str]:
-        return {"Key": PROJECT, "Value": self.settings.stack_name}
+        return tag(PROJECT, self.settings.stack_name)
 
     @property
     def _lifecycle(self) -> str:

@@ -8,9 +8,10 @@ from botocore.exceptions import ClientError
 from cli.aws.errors import AwsError, code_of
 from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
-from cli.aws.weights import PROJECT, TAG, ModelBucket
+from cli.aws.weights import ModelBucket
 from models import images
 from models.settings import Settings
+from models.tags import PROJECT, TAG, tag
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Kept]:
 
 
 def _table(aws: Aws, settings: Settings) -> Iterator[Kept]:
-    name, tag = settings.ledger, {"Key": PROJECT, "Value": settings.stack_name}
+    name = settings.ledger
     try:
         arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
     except ClientError as exc:
@@ -68,7 +69,7 @@ def _table(aws: Aws, settings: Settings) -> Iterator[Kept]:
             return
         raise
     tags = aws.all("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
-    yield Kept("table", name, erasable=tag in tags)
+    yield Kept("table", name, erasable=tag(PROJECT, settings.stack_name) in tags)
 
 
 def _snapshots(aws: Aws, settings: Settings) -> Iterator[Kept]:

@@ -10,11 +10,12 @@ from cli.aws.errors import NotDeployed, code_of
 from cli.aws.sdk import Aws
 
 _MISSING = "ValidationError"
-_ANEW = frozenset({"none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
-"""CDK makes the stack, or deletes what is left of it and makes it again."""
-_HALF = frozenset({"CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"})
-"""A creation that stopped, and goes on from there; the last is its second attempt."""
-_IN_IT = ("CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_")
+_BEGUN = frozenset(
+    {
+        *("none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),  # made anew
+        *("CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"),  # gone on with
+    }
+)
 
 
 class Stack:
@@ -62,7 +63,7 @@ class Stack:
     @property
     def is_begun(self) -> bool:
         """Whether there is no whole stack that a change could be rolled back to."""
-        return self.status in _ANEW | _HALF
+        return self.status in _BEGUN
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
@@ -78,14 +79,6 @@ class Stack:
             StackName=self.there["StackName"],
         )
         return tuple(found)
-
-    @property
-    def holds(self) -> frozenset[str]:
-        """Physical ids of what is in it, and still will be when it is deployed."""
-        if self.status in _ANEW:
-            return frozenset()
-        own = (one for one in self.resources if one["ResourceStatus"].startswith(_IN_IT))
-        return frozenset(one.get("PhysicalResourceId", "") for one in own)
 
     def of_type(self, kind: str) -> list[str]:
         """Physical ids of the resources of a type, such as ``AWS::Logs::LogGroup``."""

@@ -37,6 +37,8 @@ _ACTIONS = (
 """What SSM's agent does, and what pulls images."""
 _KNOWN_SECONDS = 120.0  # EC2 knows a new profile later than IAM
 _PAUSE = 5.0
+_NOWHERE = "no cluster yet, and no default network: deploy without -S first, then with it,"
+_NOWHERE += " or name a --subnet to `atelier aws snapshot`"
 # The admin container can enter the host; nobody can sign in to it, for no key is given.
 _USER_DATA = "[settings.host-containers.admin]\nenabled = true\n"
 
@@ -69,7 +71,7 @@ def _started(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
             return _start(aws, recipe, ami, profile)
         except ClientError as exc:
             if code_of(exc) == "VPCIdNotSpecified":
-                raise Unmet("no cluster and no default network here; name a --subnet") from exc
+                raise Unmet(_NOWHERE) from exc
             if "IAM Instance Profile" not in str(exc) or time.monotonic() > end:
                 raise
             time.sleep(_PAUSE)

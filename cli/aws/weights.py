@@ -9,16 +9,17 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import AwsError, Unmet, code_of
+from cli.aws.errors import NOT_ALLOWED, AwsError, Unmet, code_of
 from cli.aws.sdk import Aws
 from models.settings import Settings
+from models.tags import PROJECT, TAG, tag
 
-TAG = "atelier:stack"
-"""On what the commands make outside the stack; its value is the stack's name."""
-PROJECT = "Project"
-"""On everything, the stack's resources too: costs are told apart by it."""
+CHECKPOINTS = "Stable-diffusion/"
+"""Keys of checkpoints begin so."""
 _MISSING = frozenset({"404", "NoSuchBucket"})
-_NO_TAGS = frozenset({"NoSuchTagSet", "AccessDenied"})
+_NO_TAGS = NOT_ALLOWED | {"NoSuchTagSet"}
+_NO_POLICY = "NoSuchBucketPolicy"
+_ONLY_TLS = "OnlyTls"  # the id of the one statement that `make` gives
 _TAKEN = "403"
 _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -67,10 +68,10 @@ class ModelBucket:
             Bucket=self.name, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True)
         )
         self.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._only_tls()))
-        tags = [{"Key": key, "Value": self.stack} for key in (TAG, PROJECT)]
+        tags = [tag(key, self.stack) for key in (TAG, PROJECT)]
         self.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tags})
 
-    def is_ours(self, tag: str = TAG) -> bool:
+    def is_ours(self, by: str = TAG) -> bool:
         """Whether it is marked as this installation's; by default, as made by `deploy`."""
         try:
             tags = self.s3.get_bucket_tagging(Bucket=self.name)["TagSet"]
@@ -78,7 +79,7 @@ class ModelBucket:
             if code_of(exc) in _NO_TAGS:
                 return False
             raise
-        return {"Key": tag, "Value": self.stack} in tags
+        return tag(by, self.stack) in tags
 
     def tell_events(self) -> bool:
         """Let EventBridge know what changes in it; whether it did not before.
@@ -98,22 +99,36 @@ class ModelBucket:
     def half_made(self) -> bool:
         """Whether a `deploy` that chose its name ended before it was marked: nothing is in it."""
         chosen = self.name.startswith(prefix_of(self.stack))
-        return chosen and not self.is_ours() and not self._keys()
+        return chosen and not self.is_ours() and not self.keys()
 
-    def wants(self, folder: Path) -> bool:
-        """Whether it has no checkpoint but some of this folder's, and not all of those."""
-        first = "Stable-diffusion/"
-        wanted = {path.relative_to(folder).as_posix() for path in _files(folder / first)}
-        return self._keys(first) < wanted
+    def gets(self, folder: Path, *, of_stack: bool) -> bool:
+        """Whether `deploy` brings this folder by itself: into a bucket that it or the stack makes.
 
-    def _keys(self, prefix: str = "") -> set[str]:
+        Such a one has no checkpoint but some of the folder's, and not all of those.
+        """
+        wanted = {path.relative_to(folder).as_posix() for path in _files(folder / CHECKPOINTS)}
+        own = of_stack or self.is_ours() or self.half_made()
+        return own and self.keys(CHECKPOINTS) < wanted
+
+    def hand_over(self) -> None:
+        """Take the policy of `make` away: the stack makes its own, and only where there is none."""
+        try:
+            policy = self.s3.get_bucket_policy(Bucket=self.name)["Policy"]
+        except ClientError as exc:
+            if code_of(exc) != _NO_POLICY:
+                raise
+            return
+        if _ONLY_TLS in policy and policy.count('"Effect"') == 1:
+            self.s3.delete_bucket_policy(Bucket=self.name)
+
+    def keys(self, prefix: str = "") -> set[str]:
         found = self.aws.all("s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix)
         return {each["Key"] for each in found}
 
     def _only_tls(self) -> Mapping[str, Any]:
         arn = f"arn:{self.aws.partition}:s3:::{self.name}"
         statement = {
-            "Sid": "OnlyTls",
+            "Sid": _ONLY_TLS,
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",

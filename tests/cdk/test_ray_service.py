@@ -60,6 +60,18 @@ def test_the_ray_service_comes_last(whole: Synthesized, settings: Settings) -> N
     assert {name for name, _ in graph.kind(whole, "NodePool")} <= before
 
 
+def test_weights_go_after_those_who_mount_them_and_with_the_stack_only(
+    whole: Synthesized,
+) -> None:
+    """By a changed bucket, pods of the old Ray cluster would lose the claim they start with."""
+    before = graph.waits_for(whole.json, applier(whole, "RayService"))
+    manifests = whole.resources(graph.MANIFEST)
+    never = {name for name, of in manifests.items() if "PruneLabel" not in of["Properties"]}
+
+    assert never == {applier(whole, "PersistentVolume")} <= before
+    assert never == {applier(whole, "PersistentVolumeClaim")}
+
+
 def test_nothing_is_put_into_a_namespace_that_is_not_there_yet(
     whole: Synthesized, settings: Settings
 ) -> None:

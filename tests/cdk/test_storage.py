@@ -117,6 +117,10 @@ def test_a_model_bucket_tells_of_its_changes_without_a_function(alone: Template)
     alone.resource_count_is("Custom::S3BucketNotifications", 0)
 
 
+def test_a_model_bucket_that_the_stack_lets_go_is_still_known_as_ours(alone: Template) -> None:
+    assert {"Key": "atelier:stack", "Value": "Studio"} in buckets(alone)["studio-models"]["Tags"]
+
+
 def test_a_model_bucket_that_there_is_is_left_alone(settings: Settings) -> None:
     known = buckets(template_of(changed(createModelBucket=False)))
 

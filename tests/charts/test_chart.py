@@ -111,6 +111,16 @@ def test_a_role_can_be_named_for_each_service_account() -> None:
     assert "annotations" not in objects["ServiceAccount", "atelier-head"]["metadata"]
 
 
+def test_a_changed_bucket_leaves_the_former_claim_to_the_pods_that_have_it() -> None:
+    annotated = {
+        kind: made["metadata"].get("annotations", {}).get("helm.sh/resource-policy")
+        for (kind, _), made in rendered(values()).items()
+    }
+    kept = {kind for kind, policy in annotated.items() if policy == "keep"}
+
+    assert kept == {"PersistentVolume", "PersistentVolumeClaim"}
+
+
 def test_objects_go_to_the_releases_namespace() -> None:
     objects = rendered(values(), namespace="pictures")
     (volume,) = (one for (kind, _), one in objects.items() if kind == "PersistentVolume")

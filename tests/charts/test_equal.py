@@ -135,6 +135,8 @@ def comparable(made: Mapping[str, Any]) -> Mapping[str, Any]:
     plain = deepcopy(dict(made))
     for label in ("app.kubernetes.io/managed-by", "helm.sh/chart"):
         plain["metadata"]["labels"].pop(label, None)
+    if plain["metadata"].get("annotations") == {"helm.sh/resource-policy": "keep"}:
+        del plain["metadata"]["annotations"]  # the stack says it to what applies them
     for container in containers(plain):
         container.get("env", []).sort(key=lambda variable: variable["name"])
     if plain["kind"] == "RayService":

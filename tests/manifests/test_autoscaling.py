@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cdk.manifests import Manifest
+from models.errors import SettingsError
 from tests.manifests.autoscaler import idle_seconds, patience, plan
 from tests.manifests.world import demands, ray_service, runtime
 
@@ -54,8 +55,22 @@ def test_where_spot_was_asked_in_vain_it_is_on_demand(service: Manifest) -> None
 
 
 def test_ray_sees_that_it_was_in_vain_long_before_its_own_hour(service: Manifest) -> None:
-    assert patience(service) == (900, 300)
-    assert patience(ray_service(rayCluster={"startMinutes": 40})) == (2_400, 300)
+    assert patience(service) == (600, 300)
+    assert patience(ray_service(rayCluster={"startMinutes": 15})) == (900, 300)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rayCluster": {"startMinutes": 20}},
+        {"rayCluster": {"readyMinutes": 10}},
+        {"alarms": {"starvedMinutes": 10}, "tasks": {"deadlineSeconds": 300}},
+    ],
+    ids=["alarmed before", "given up before", "an impatient alarm"],
+)
+def test_a_start_that_leaves_no_time_for_another_is_refused(given: Mapping[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"rayCluster\.startMinutes must be less"):
+        ray_service(**given)
 
 
 def test_a_runtimes_replicas_start_its_own_pods_only(service: Manifest) -> None:

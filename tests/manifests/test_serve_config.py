@@ -22,6 +22,12 @@ from tests.manifests.world import (
 )
 from tests.models.test_settings import REFERENCE
 
+FRONT: Mapping[str, Any] = {
+    "enabled": True,
+    "domain": "studio.example.com",
+    "certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/front",
+    "listenerCertificateArn": "arn:aws:acm:eu-west-1:111122223333:certificate/listener",
+}
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
 
@@ -60,6 +66,26 @@ def test_the_settings_come_back_as_they_were() -> None:
     assert back.output_bucket == given.output_bucket
     assert back.models_runtime[0].admit == 7
     assert back.models_runtime[0].options == given.models_runtime[0].options
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tasks": {"maxPayloadBytes": 5 * 2**20}, "edge": {"enabled": False}},
+        {
+            "rayCluster": {"startMinutes": 6},
+            "tasks": {"deadlineSeconds": 300},
+            "alarms": {"starvedMinutes": 8},
+        },
+        {"storage": {"createModelBucket": True}, "outputBucketName": "pictures"},
+        {"front": FRONT, "edge": {"enabled": False}},
+    ],
+    ids=["large tasks", "impatient", "buckets", "front"],
+)
+def test_no_default_of_what_is_not_served_is_in_the_applications_way(
+    given: Mapping[str, Any],
+) -> None:
+    assert Settings.read(args=args(ray_service(**given))).tasks == settings(**given).tasks
 
 
 def test_what_the_settings_allow_together_the_application_allows_too() -> None:

@@ -53,11 +53,12 @@ def test_ray_counts_whole_cores_and_none_of_the_heads() -> None:
 
 
 def fits(manifests: list[Manifest]) -> bool:
-    """Whether it goes in some order, each pod onto the first node that has room."""
+    """Whether it goes in every order, wherever each pod is put that has room."""
     components = ClusterComponents()
     assert components.instance_type == "m7g.large"
     pods = [*ONCE, *asked(manifests)]
-    return any(_placed(order, components.desired_count) for order in permutations(pods))
+    empty = (_sum(list(ON_EACH_NODE)),) * components.desired_count
+    return all(_placed(order, empty) for order in permutations(pods))
 
 
 def asked(manifests: list[Manifest]) -> Iterator[Size]:
@@ -79,12 +80,11 @@ def _sum(sizes: list[Size]) -> Size:
     return sum(cores, Decimal()), sum(memory, Decimal())
 
 
-def _placed(pods: tuple[Size, ...], nodes: int) -> bool:
-    taken = [_sum(list(ON_EACH_NODE)) for _ in range(nodes)]
-    for pod in pods:
-        after = [_sum([each, pod]) for each in taken]
-        room = [n for n, (cpu, memory) in enumerate(after) if cpu <= NODE[0] and memory <= NODE[1]]
-        if not room:
-            return False
-        taken[room[0]] = after[room[0]]
-    return True
+def _placed(pods: tuple[Size, ...], taken: tuple[Size, ...]) -> bool:
+    if not pods:
+        return True
+    pod, *left = pods
+    after = [_sum([each, pod]) for each in taken]
+    room = [n for n, (cpu, memory) in enumerate(after) if cpu <= NODE[0] and memory <= NODE[1]]
+    placed = (_placed(tuple(left), (*taken[:n], after[n], *taken[n + 1 :])) for n in room)
+    return bool(room) and all(placed)

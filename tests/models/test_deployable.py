@@ -79,11 +79,3 @@ def test_a_load_balancers_certificate_is_of_its_region() -> None:
         front=front, aws=DEPLOYED | {"region": "eu-west-1"}
     )
     assert Settings.read(args=REFERENCE | {"front": front, "aws": DEPLOYED})
-
-
-def test_a_task_that_lambda_would_not_take_is_refused_where_it_goes_there() -> None:
-    large = {"tasks": {"maxPayloadBytes": 2**23}}
-
-    assert "tasks.maxPayloadBytes" in refusal(**large, aws=DEPLOYED)
-    assert Settings.read(args=REFERENCE | large)
-    assert Settings.read(args=REFERENCE | large | {"aws": DEPLOYED, "edge": {"enabled": False}})

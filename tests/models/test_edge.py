@@ -3,7 +3,10 @@
 from base64 import b64encode
 from typing import Any
 
+import pytest
+
 from models.edge import EdgeConfig, key_names
+from models.errors import SettingsError
 from models.settings import Settings
 
 KEY = "the key of somebody"
@@ -49,3 +52,10 @@ def test_it_says_whose_callbacks_are_signed() -> None:
 def test_the_gateway_has_the_keys_that_are_configured_or_one() -> None:
     assert key_names(settings(apiKeys=[{"name": "ana", "key": KEY}])) == ("ana",)
     assert key_names(settings()) == ("default",)
+
+
+def test_a_task_that_lambda_would_not_take_is_refused() -> None:
+    large = settings(tasks={"maxPayloadBytes": 4 * 2**20 + 1})
+
+    with pytest.raises(SettingsError, match=r"tasks\.maxPayloadBytes: at most 4194304"):
+        EdgeConfig.of(large)

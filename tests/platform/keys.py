@@ -1,4 +1,4 @@
-"""The platform on a Ray of its own, built with one API key in the environment, run with another.
+"""The platform on a Ray of its own, built with one key in the environment, run with another.
 
 Says its URL in a line, and ends with its input.
 """
@@ -6,6 +6,7 @@ Says its URL in a line, and ends with its input.
 import json
 import os
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,14 @@ from serve_app.app import assemble
 from serve_app.embedded import free_port
 
 
+def secret(key: str) -> str:
+    """What signs callbacks beside this API key."""
+    return "whsec_" + b64encode(key.encode().ljust(32)).decode()
+
+
 def give(key: str) -> None:
     os.environ["ATELIER_APIKEYS"] = json.dumps([{"name": "us", "key": key}])
+    os.environ["ATELIER_CALLBACKS__SECRET"] = secret(key)
 
 
 def main(home: Path, config: Path, before: str, after: str) -> None:

@@ -4,15 +4,20 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
+from standardwebhooks import Webhook
 
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, provisioned
-from tests.platform.conftest import CONFIG, SETTINGS
+from tests.platform.conftest import CONFIG, SETTINGS, until
+from tests.platform.keys import secret
+from tests.platform.test_native import Receiver, submit
 from tests.platform.test_replicas import RAY
 
 
@@ -43,7 +48,24 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
 
         assert answer(url, "taken-back") == 401
         assert answer(url, "new") == 200
+        headers, body = called(url, "new")
+        assert Webhook(secret("new")).verify(body, headers)["type"] == "task.completed"
 
 
 def answer(url: str, key: str) -> int:
     return httpx.get(f"{url}/v1/tasks", headers={"x-api-key": key}, timeout=60).status_code
+
+
+def called(url: str, key: str) -> tuple[dict[str, str], bytes]:
+    """How ingest calls back for a task: its headers and body."""
+    Receiver.calls = []
+    with (
+        httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=60) as native,
+        ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        callback = {"url": f"http://127.0.0.1:{server.server_port}/told"}
+        submit(native, "called", runtime="sdruntime", callback=callback)
+        until(lambda: Receiver.calls)
+        server.shutdown()
+    return Receiver.calls[0]

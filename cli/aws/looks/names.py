@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from cli.aws.looks.finding import Finding
 from cli.aws.retained import retained
 from cli.aws.sdk import Aws
-from cli.aws.weights import PROJECT
-from models.queues import queues, queues_of_services
+from models.queues import queue_names
 from models.settings import Settings
+from models.tags import PROJECT
 
 
 def names(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -18,8 +18,7 @@ def names(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Installation `a` with a runtime `b-sd` has a queue that `a-b` has for its `sd`."""
-    plans = (*queues(settings), *queues_of_services(settings))
-    own = {settings.interruptions, *(plan.name for plan in plans)}
+    own = {*queue_names(settings)}
     prefix = f"{settings.stack}-"
     for url in aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix):
         name = url.rpartition("/")[2]

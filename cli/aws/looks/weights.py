@@ -10,12 +10,11 @@ from cli.aws.errors import code_of
 from cli.aws.looks.finding import Finding, State
 from cli.aws.sdk import Aws
 from cli.aws.tools import ROOT
-from cli.aws.weights import ModelBucket, model_bucket
+from cli.aws.weights import CHECKPOINTS, ModelBucket, model_bucket
 from models.settings import Settings
 
 SAMPLE_MODELS = ROOT / "samples" / "models"
 """What goes into a bucket of ours that has none."""
-_FOLDER = "Stable-diffusion/"
 _PIPELINE = "/model_index.json"
 """The file that makes a folder one checkpoint."""
 _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin)$")
@@ -37,18 +36,18 @@ def weights(aws: Aws, settings: Settings, models: Path | None) -> Iterator[Findi
         yield from _key(bucket, settings)
     else:
         yield Finding("model bucket", "note", f"{bucket.name} is not there; deploy makes it")
-    keys = [*_keys(bucket)] if there else []
+    keys = [*bucket.keys(CHECKPOINTS)] if there else []
     if folder := models or _sample(bucket, settings, there=there):
         keys += [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     yield from _checkpoints(settings, sorted({*_names(keys)}))
 
 
 def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | None:
-    """What deploy brings by itself: into a bucket of ours that has nothing else."""
+    """What deploy brings by itself."""
     if not there:
         return SAMPLE_MODELS
-    own = settings.storage.create_model_bucket or bucket.is_ours()
-    return SAMPLE_MODELS if own and bucket.wants(SAMPLE_MODELS) else None
+    of_stack = settings.storage.create_model_bucket
+    return SAMPLE_MODELS if bucket.gets(SAMPLE_MODELS, of_stack=of_stack) else None
 
 
 def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
@@ -79,22 +78,17 @@ def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
             yield Finding(name, "there", fit[0])
             continue
         others = [*there[:_SHOWN], *(["..."] if there[_SHOWN:] else [])] or ["nothing"]
-        text = f"no {wanted or 'checkpoint'} in {_FOLDER} of the model bucket"
+        text = f"no {wanted or 'checkpoint'} in {CHECKPOINTS} of the model bucket"
         remedy = "name one that is there in modelFilename, or bring one with --models FOLDER"
         state: State = "missing" if runtime.type == "diffusers" else "note"
         yield Finding(name, state, f"{text}, but {', '.join(others)}", remedy)
 
 
-def _keys(bucket: ModelBucket) -> Iterator[str]:
-    given = {"Bucket": bucket.name, "Prefix": _FOLDER}
-    return (each["Key"] for each in bucket.aws.all("s3", "list_objects_v2", "Contents", **given))
-
-
 def _names(keys: Iterable[str]) -> Iterator[str]:
     """Of the checkpoints among them, as the runtimes list them."""
     for key in keys:
-        name = key.removeprefix(_FOLDER).removesuffix(_PIPELINE)
-        if key.startswith(_FOLDER) and (key.endswith(_PIPELINE) or _EXTENSION.search(key)):
+        name = key.removeprefix(CHECKPOINTS).removesuffix(_PIPELINE)
+        if key.startswith(CHECKPOINTS) and (key.endswith(_PIPELINE) or _EXTENSION.search(key)):
             yield name
 
 

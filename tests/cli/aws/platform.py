@@ -24,6 +24,7 @@ from models.ports import Runner
 from models.progress import Progress
 from models.report import Report
 from models.settings import Settings
+from models.tags import PROJECT, TAG, tag
 from models.task import Task
 from serve_app.api import api
 from serve_app.auth import Keys
@@ -69,17 +70,16 @@ def client(service: str) -> Any:
 def made(settings: Settings) -> None:
     """Queues, buckets and all, with the tag that everything of a stack has."""
     provisioned(settings)
-    of_stack = {"Project": settings.stack_name}
     for url in client("sqs").list_queues(QueueNamePrefix=f"{settings.stack}-")["QueueUrls"]:
-        client("sqs").tag_queue(QueueUrl=url, Tags=of_stack)
-    buckets = [settings.output_bucket]
+        client("sqs").tag_queue(QueueUrl=url, Tags={PROJECT: settings.stack_name})
+    tags = [tag(key, settings.stack_name) for key in (PROJECT, TAG)]
+    buckets = {settings.output_bucket: tags[:1]}
     if settings.storage.create_model_bucket:
-        buckets.append(str(settings.model_bucket))
-    tags = [{"Key": key, "Value": value} for key, value in of_stack.items()]
-    for bucket in buckets:
-        client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+        buckets[str(settings.model_bucket)] = tags
+    for bucket, its in buckets.items():
+        client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": its})
     table = client("dynamodb").describe_table(TableName=settings.ledger)["Table"]["TableArn"]
-    client("dynamodb").tag_resource(ResourceArn=table, Tags=tags)
+    client("dynamodb").tag_resource(ResourceArn=table, Tags=tags[:1])
 
 
 def make_stack(

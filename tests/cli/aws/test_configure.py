@@ -230,15 +230,13 @@ def _of(name: str) -> dict[str, Any]:
 
 def _names(settings: Settings) -> set[str]:
     from models import images, kube  # noqa: PLC0415
-    from models.queues import queues, queues_of_services  # noqa: PLC0415
+    from models.queues import queue_names  # noqa: PLC0415
 
-    plans = (*queues(settings), *queues_of_services(settings))
     return {
-        *(plan.name for plan in plans),
+        *queue_names(settings),
         settings.tasks_topic,
         settings.results_topic,
         settings.ledger,
-        settings.interruptions,
         settings.output_bucket,
         settings.access_logs_bucket,
         *(images.repository(settings, kind) for kind in images.kinds(settings)),

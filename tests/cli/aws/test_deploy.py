@@ -46,7 +46,7 @@ def test_from_nothing_to_a_picture_and_again(
     Image.open(picture).load()
     assert file.read_text() == written
     assert "0 files" not in again.output
-    assert [call[0] for call in pushed] == ["login", "build", "push", "build", "push"]
+    assert [call[0] for call in pushed] == ["login", "buildx", "push", "buildx", "push"]
     assert programs.of("docker") == pushed
     deploys = [call for call in programs.of("cdk") if call[0] == "deploy"]
     assert [call[1] for call in deploys] == [f"{name}Stack"] * 2
@@ -115,28 +115,35 @@ def test_after_a_failure_the_next_run_goes_on(
         assert {"--no-rollback", "--import-existing-resources", "--yes"} < set(call)
 
 
-def test_a_whole_stack_is_changed_with_a_way_back_and_takes_in_what_it_lacks(
+def test_a_whole_stack_is_changed_with_a_way_back(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:
     name = unique("d")
     atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
-    file = tmp_path / f"config.{name}.yaml"
-    file.write_text(file.read_text() + "images: {repository: registry.example.org/pictures}\n")
-    settings = Settings.read(file)
-    own = {"BucketName": settings.output_bucket}
-    make_stack(settings, more={"Outputs": {"Type": "AWS::S3::Bucket", "Properties": own}})
-    client("s3").put_bucket_tagging(
-        Bucket=settings.output_bucket,
-        Tagging={"TagSet": [{"Key": "Project", "Value": name}]},
-    )
+    make_stack(Settings.read(tmp_path / f"config.{name}.yaml"))
     first = atelier("deploy", "-n", name, "--yes", "--skip-proof")
     second = atelier("deploy", "-n", name, "--skip-proof", stdin="y\n")
-    deploys = [set(call) for call in programs.of("cdk") if call[0] == "deploy"]
+    deploys = [call for call in programs.of("cdk") if call[0] == "deploy"]
 
     assert first.exit_code == second.exit_code == 0, second.output
     assert not [call for call in deploys if "--no-rollback" in call]
-    assert ["--import-existing-resources" in call for call in deploys] == [False, True]
     assert ["--yes" in call for call in deploys] == [True, False]
+
+
+def test_the_stack_finds_no_policy_on_a_bucket_that_it_takes_in(
+    signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
+) -> None:
+    """CloudFormation puts its own only where there is none."""
+    name = unique("d")
+    given = ("-n", name, "--yes", "--skip-proof")
+    atelier("deploy", *given, *REGION, *FAKE)
+    file = tmp_path / f"config.{name}.yaml"
+    file.write_text(file.read_text() + "storage: {createModelBucket: true}\n")
+    result = atelier("deploy", *given)
+
+    assert result.exit_code == 0, result.output
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        client("s3").get_bucket_policy(Bucket=Settings.read(file).model_bucket)
 
 
 def test_what_only_bears_a_name_of_ours_is_not_taken_in(
@@ -158,12 +165,23 @@ def test_what_only_bears_a_name_of_ours_is_not_taken_in(
     assert agreed.exit_code == 0, agreed.output
 
 
+def test_settings_that_cannot_be_deployed_make_nothing(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    programs.fails = "cdk synth"
+    result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", "--skip-proof")
+
+    assert result.exit_code == 1
+    assert "`cdk synth` failed" in result.output
+    assert [call[:2] for call in programs.calls] == [["cdk", "synth"]]
+
+
 def test_images_are_there_before_the_stack(
     signed_in: Any, programs: Programs, atelier: Call
 ) -> None:
     """An image that cannot be built costs nothing."""
     name = unique("d")
-    programs.fails = "docker build"
+    programs.fails = "docker buildx"
     failed = atelier("deploy", "-n", name, *REGION, *FAKE, "--yes", "--skip-proof")
     before = [call[0] for call in programs.of("cdk")]
     programs.fails = ""
@@ -179,8 +197,9 @@ def test_images_are_there_before_the_stack(
 def test_a_snapshot_of_them_too(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:
+    """Though the file names one that is gone."""
     name = unique("d")
-    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
+    atelier("deploy", "-n", name, *REGION, *FAKE, "-d", "-s", "snap-0a")
     file = tmp_path / f"config.{name}.yaml"
     recipe = Recipe.of(Settings.read(file))
     ec2 = client("ec2")
@@ -209,9 +228,14 @@ def test_a_changed_file_is_what_is_deployed(
 def test_a_bucket_that_was_left_half_made_is_made_whole(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:
+    """And gets its checkpoint, which diffusers cannot do without."""
     name = unique("d")
-    atelier("deploy", "-n", name, *REGION, *FAKE, "-d")
-    chosen = str(Settings.read(tmp_path / f"config.{name}.yaml").model_bucket)
+    file = tmp_path / f"config.{name}.yaml"
+    atelier("deploy", "-n", name, *REGION, "-t", "diffusers", "-d")
+    content = yaml.safe_load(file.read_text())
+    content["modelsRuntime"][0]["gpus"] = 0  # the emulator knows no quotas
+    file.write_text(yaml.safe_dump(content))
+    chosen = str(Settings.read(file).model_bucket)
     bucket = ModelBucket(Aws("us-east-1"), chosen, name)
     bucket.s3.create_bucket(Bucket=chosen)
     first = atelier("deploy", "-n", name, "--yes", "--skip-proof")
@@ -294,7 +318,7 @@ def test_an_image_without_a_base_is_asked_for(
     result = atelier("deploy", "-n", name, "--yes", "--skip-proof")
     given = ("--base-image", "comfyui=mine/comfyui:1")
     again = atelier("deploy", "-n", name, "--yes", "--skip-proof", *given)
-    builds = [call for call in programs.of("docker") if call[0] == "build"]
+    builds = [call for call in programs.of("docker") if call[:2] == ["buildx", "build"]]
 
     assert result.exit_code == 2
     assert "--base-image comfyui=IMAGE:VERSION" in result.output
@@ -308,7 +332,7 @@ def test_no_means_no(signed_in: Any, programs: Programs, atelier: Call) -> None:
 
     assert result.exit_code == 2
     assert "nothing was deployed" in result.output
-    assert not programs.of("cdk")
+    assert [call[0] for call in programs.of("cdk")] == ["synth"]
 
 
 def test_weights_go_into_a_bucket_that_the_stack_makes(

@@ -108,6 +108,19 @@ def test_log_groups_that_were_made_anew_go(
     assert other in left
 
 
+def test_log_groups_that_may_be_another_stacks_are_named_and_stay(
+    installation: Settings, programs: Programs, atelier: Call
+) -> None:
+    """Of a stack that is called as ours and something more."""
+    logs, theirs = client("logs"), f"/aws/lambda/{installation.stack}Stack-dev-handler"
+    logs.create_log_group(logGroupName=theirs)
+    result = atelier("destroy", "-n", installation.stack, "--yes", "--now")
+
+    assert f"LEFT: log group {theirs}; aws logs delete-log-group" in result.output
+    assert theirs in [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]]
+    logs.delete_log_group(logGroupName=theirs)
+
+
 def test_half_a_deletion_tells_what_is_in_the_way(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:

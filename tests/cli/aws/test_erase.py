@@ -27,22 +27,6 @@ def test_snapshots_are_kept_and_can_be_erased(moto: None) -> None:
     assert not list(retained(there, settings))
 
 
-def test_what_comes_into_a_bucket_while_it_is_erased_goes_too(signed_in: Any) -> None:
-    """Logs of access come hours later."""
-    name, s3, aws = unique(), client("s3"), Aws("us-east-1")
-    s3.create_bucket(Bucket=name)
-    late = iter(["a log"])
-
-    def log(**_: Any) -> None:
-        for key in late:
-            s3.put_object(Bucket=name, Key=key)
-
-    aws.client("s3").meta.events.register("before-call.s3.DeleteBucket", log)
-    erase(aws, Kept("bucket", name))
-
-    assert name not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
-
-
 def test_a_protected_table_is_erased(signed_in: Any) -> None:
     name = unique()
     dynamodb = client("dynamodb")

@@ -190,6 +190,22 @@ def test_what_the_old_cluster_serves_is_not_what_was_applied(
     assert readiness.look().serves
 
 
+def test_it_does_not_serve_while_ingest_is_away(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    """Its pods start anew for new keys; the head's endpoint is there all the time."""
+    front = {"Ingress": {"status": "HEALTHY"}, "painter": {"status": "UPSCALING"}}
+
+    def looked(ingest: str) -> bool:
+        app = {"serveDeploymentStatuses": {**front, "Ingest": {"status": ingest}}}
+        active = {"applicationStatuses": {"atelier": app}}
+        kube.answers[SERVICE] = {"status": {"conditions": [READY], "activeServiceStatus": active}}
+        return Readiness(cluster.aws, settings, lambda _: None).look().serves
+
+    assert not looked("UNHEALTHY")
+    assert looked("HEALTHY")
+
+
 def test_what_kuberay_gave_up_is_not_waited_for(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:

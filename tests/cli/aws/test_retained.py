@@ -42,6 +42,14 @@ def test_a_model_bucket_that_the_stack_is_to_make_must_be_ours(signed_in: Any) -
     assert not kept.erasable
 
 
+def test_a_model_bucket_that_the_stack_made_and_let_go_is_ours(signed_in: Any) -> None:
+    name = unique()
+    made(settings_of(name, storage={"createModelBucket": True}))
+    settings = settings_of(name)
+
+    assert _kept(settings)["bucket", str(settings.model_bucket)].erasable
+
+
 def test_a_bucket_that_nobody_here_may_look_into_stays(
     moto: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,6 +179,7 @@ def test_without_a_network_it_is_said_what_to_name(
     result = atelier("snapshot")
 
     assert result.exit_code == 2, result.output
+    assert "deploy without -S first" in result.output
     assert "--subnet" in result.output
     assert not left()
 

@@ -1,5 +1,6 @@
 """Checkpoints on their way into the model bucket."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,19 @@ def test_a_bucket_whose_marks_nobody_here_may_read_is_not_ours(
     monkeypatch.setattr(bucket.s3, "get_bucket_tagging", refused)
 
     assert not bucket.is_ours()
+
+
+@pytest.mark.parametrize(("sid", "stays"), [("OnlyTls", False), ("Mine", True)])
+def test_only_a_policy_of_ours_makes_way_for_the_stacks(
+    bucket: ModelBucket, sid: str, stays: bool
+) -> None:
+    s3 = client("s3")
+    policy = s3.get_bucket_policy(Bucket=bucket.name)["Policy"].replace("OnlyTls", sid)
+    s3.put_bucket_policy(Bucket=bucket.name, Policy=policy)
+    bucket.hand_over()
+    with nullcontext() if stays else pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        s3.get_bucket_policy(Bucket=bucket.name)
+    bucket.hand_over()
 
 
 def test_what_else_is_told_of_a_bucket_stays(bucket: ModelBucket) -> None:
