@@ -1,0 +1,112 @@
+"""A small world for callbacks: memory ports, one courier, receivers that are real servers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import SecretStr
+
+from ingest.courier import Courier, Post
+from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
+from ingest.tell import Tell
+from models.callback import Call, Callback
+from models.parts import Callbacks
+from models.report import Report
+from models.task import Task
+from serve_app.webhook import WebPost
+from tests.ingest.receiver import SECRET, Receiver
+from tests.ingest.world import until
+
+Secret = Callable[[str | None], SecretStr | None]
+AT_ONCE = {"retrySeconds": (0, 0, 0)}
+
+
+class World:
+    """Memory ports around couriers that may call the receivers it is given."""
+
+    def __init__(
+        self,
+        *receivers: Receiver,
+        secret: Secret = lambda _: SecretStr(SECRET),
+        queue: MemoryQueue | None = None,
+        ledger: MemoryLedger | None = None,
+        post: Post | None = None,
+        allow: Sequence[str] = (),
+        **rules: Any,
+    ) -> None:
+        self.queue = queue or MemoryQueue()
+        self.ledger = ledger or MemoryLedger()
+        self.post = post or WebPost([*allow, *(receiver.host for receiver in receivers)])
+        self.secret = secret
+        self.rules = Callbacks.model_validate(AT_ONCE | rules)
+        self.results, calls = MemoryTopic(), MemoryTopic()
+        calls.subscribe(self.queue, raw=True)
+        self.tell = Tell(results=self.results, callbacks=calls)
+        self.courier = self.new()
+
+    def new(self) -> Courier:
+        return Courier(
+            queue=self.queue,
+            ledger=self.ledger,
+            post=self.post,
+            secret=self.secret,
+            rules=self.rules,
+            lease_seconds=1,
+            capacity=20,
+        )
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[asyncio.Task[None]]:
+        self.courier = self.new()
+        work = asyncio.create_task(self.courier.work())
+        await asyncio.sleep(0)
+        try:
+            yield work
+        finally:
+            self.courier.drain()
+            await asyncio.wait([work], timeout=5)
+            work.cancel()
+
+    async def start(
+        self, url: str, *, key: str | None = None, submission: str = "s1", **wanted: Any
+    ) -> Report:
+        """A task that runs, and whose callback was told of it."""
+        callback = Callback(url=url, **wanted)
+        task = Task(
+            submission=submission,
+            id="owl",
+            runtime="studio",
+            kind="text-to-image",
+            callback=callback,
+            context={"order": 7},
+        )
+        await self.ledger.queue(task, key)
+        report = await self.ledger.start(task)
+        await self.tell(report, task.context)
+        return report
+
+    async def end(self, url: str, **options: Any) -> None:
+        """A task that is completed, and whose callback was told of it."""
+        running = await self.start(url, **options)
+        done = running.completed(("s3://outputs/owl-1.png",), "s3://outputs/owl.out", {"run": 1.0})
+        await self.tell(await self.ledger.finish(done), {"order": 7})
+
+    async def settled(self) -> Sequence[Call]:
+        """The calls noted on the task, when none is wanted any more."""
+        async with self.working():
+            await until(lambda: self.queue.depth == 0)
+        return await self.noted()
+
+    async def noted(self) -> Sequence[Call]:
+        report = await self.ledger.find("owl")
+        assert report is not None
+        return report.calls
+
+    @property
+    def given_up(self) -> Sequence[str]:
+        return [letter.reason for letter in self.queue.dead_letters]
+
+
+def outcome(calls: Sequence[Call]) -> Sequence[tuple[str, int | None, str | None]]:
+    return [(call.event, call.status, call.error) for call in calls]

@@ -1,0 +1,206 @@
+"""A courier whose parts break or are away, and one that ends: no call is lost."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from ingest.courier import Post
+from ingest.memory import MemoryLedger, MemoryQueue
+from models.callback import Call
+from models.errors import Unavailable
+from models.ports import Delivery
+from tests.ingest.couriers import World, outcome
+from tests.ingest.receiver import serving
+from tests.ingest.world import until
+
+
+async def test_a_call_cut_off_by_a_crash_is_made_again_under_the_same_name() -> None:
+    late = asyncio.Event()
+    async with serving(late, 200) as receiver:
+        world = World(receiver)
+        await world.end(receiver.url)
+        async with world.working() as work:
+            await until(lambda: bool(receiver.told))
+            work.cancel()
+            await asyncio.wait([work])
+        late.set()
+
+        await world.settled()
+
+    first, second = receiver.told
+    assert first.name == second.name
+    assert first.body == second.body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "null",
+        "{}",
+        json.dumps({"id": "owl", "submission": "s", "event": "completed", "url": 7}),
+        json.dumps(
+            {
+                "id": "owl",
+                "submission": "s",
+                "event": "completed",
+                "url": "http://127.0.0.1/",
+                "key": None,
+                "notification": "no JSON",
+            }
+        ),
+    ],
+)
+async def test_a_message_that_asks_for_no_call_is_rejected_and_the_next_one_made(
+    body: str,
+) -> None:
+    async with serving() as receiver:
+        world = World(receiver)
+        await world.queue.send(body)
+        await world.end(receiver.url)
+
+        await world.settled()
+
+    assert world.given_up == ["the message asks for no call"]
+    assert len(receiver.told) == 1
+
+
+class Buggy(Post):
+    """It breaks once, as no port should."""
+
+    broken = False
+    calls = 0
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        if not self.broken:
+            self.broken = True
+            raise KeyError("a bug")
+        self.calls += 1
+        return 200
+
+
+async def test_a_call_that_breaks_the_courier_does_not_stop_it() -> None:
+    post = Buggy()
+    world = World(post=post, queue=MemoryQueue(visibility=0.2))
+    await world.end("https://a.test/", submission="s1")
+    await world.end("https://a.test/", submission="s2")
+
+    await world.settled()  # the first comes back when its lease ends
+
+    assert post.calls == 2
+
+
+class AwayLedger(MemoryLedger):
+    """A ledger that does not take the first note."""
+
+    notes = 0
+
+    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+        self.notes += 1
+        if self.notes == 1:
+            raise Unavailable("the ledger is down")
+        return await super().note(id, submission, call)
+
+
+async def test_a_call_that_could_not_be_noted_is_made_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as receiver:
+        world = World(receiver, ledger=AwayLedger(), queue=MemoryQueue(visibility=0.2))
+        await world.end(receiver.url)
+
+        calls = await world.settled()
+
+    assert [told.name for told in receiver.told] == [receiver.told[0].name] * 2
+    assert outcome(calls) == [("completed", 200, None)]
+    assert "platform_unavailable" in caplog.messages
+
+
+class AwayQueue(MemoryQueue):
+    """A queue that does not answer at first."""
+
+    receives = 0
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        self.receives += 1
+        if self.receives == 1:
+            raise Unavailable("the queue is down")
+        return await super().receive(most)
+
+
+async def test_a_queue_that_is_away_is_asked_again() -> None:
+    async with serving() as receiver:
+        world = World(receiver, queue=AwayQueue())
+        await world.end(receiver.url)
+
+        await world.settled()
+
+    assert len(receiver.told) == 1
+
+
+class Broken(MemoryQueue):
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        raise ValueError("a bug in the loop")
+
+
+async def test_a_dead_courier_says_what_ended_it() -> None:
+    with pytest.raises(ExceptionGroup) as ended:
+        await World(queue=Broken()).courier.work()
+
+    assert ended.group_contains(ValueError, match="a bug in the loop")
+
+
+async def test_a_drain_brings_what_is_called_to_its_end() -> None:
+    late = asyncio.Event()
+    async with serving(late) as receiver:
+        world = World(receiver)
+        await world.end(receiver.url)
+        async with world.working() as work:
+            await until(lambda: bool(receiver.told))
+            world.courier.drain()
+            late.set()
+            await asyncio.wait([work], timeout=5)
+
+    assert work.done()
+    assert world.queue.depth == 0
+
+
+async def test_what_arrives_while_draining_is_handed_back() -> None:
+    async with serving() as receiver:
+        world = World(receiver, queue=MemoryQueue(wait=2))
+        async with world.working() as work:
+            await asyncio.sleep(0.05)  # now it polls
+            world.courier.drain()
+            await world.end(receiver.url)
+            await asyncio.wait([work], timeout=5)
+
+    assert not receiver.told
+    assert len(await world.queue.receive(10)) == 1
+
+
+class Strict(MemoryQueue):
+    """A queue that is asked for no more and no less than it may be."""
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        assert 1 <= most <= 10
+        return await super().receive(most)
+
+
+async def test_a_full_courier_leaves_the_rest_to_others_and_can_be_drained() -> None:
+    late = asyncio.Event()
+    async with serving(late) as one, serving(late) as two:
+        world = World(one, two, queue=Strict())
+        for number in range(30):
+            await world.end((one, two)[number % 2].url, submission=f"s{number}")
+        async with world.working() as work:
+            await until(lambda: len(one.told) + len(two.told) == 20)
+            left = await world.queue.receive(10)
+            assert not work.done()
+            world.courier.drain()
+            late.set()
+            await asyncio.wait([work], timeout=5)
+
+    assert left
+    assert len(one.told) + len(two.told) == 20

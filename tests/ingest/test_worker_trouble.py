@@ -1,0 +1,239 @@
+"""A worker whose parts break or are away, or that ends: no task is lost, none is told twice."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
+from ingest.tell import Tell
+from models.errors import RuntimeUnavailable, Unavailable
+from models.parts import Tasks
+from models.ports import Delivery
+from models.report import Report, Status
+from models.task import Task
+from tests.ingest.test_board import following, told
+from tests.ingest.world import Mute, World, message, until
+
+
+@pytest.fixture
+def world() -> World:
+    return World(Tasks(leaseSeconds=3))
+
+
+async def test_a_vanished_runtime_gets_another_try_at_once(world: World) -> None:
+    world.runtime.acts = [RuntimeUnavailable("node gone"), 0.0]
+    await world.publish()
+
+    async with world.working():
+        async with asyncio.timeout(2):  # the lease is 3 s: it was handed back, not left to lapse
+            (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 2
+
+
+async def test_a_task_that_lost_its_runtime_is_queued_again_for_all_to_see(world: World) -> None:
+    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image")
+    world.runtime.acts = [RuntimeUnavailable("node gone")]
+    world.worker.line = replace(world.worker.line, rules=Tasks(maxAttempts=2))
+    (delivery,) = [
+        Delivery(id="m", receipt="r", body=json.dumps(message()), attributes={"submission": "s1"})
+    ]
+    async with following(world.board) as events:
+        await world.board.watch("front", "s1")
+        with pytest.raises(RuntimeUnavailable):
+            await world.worker.handle(delivery)
+        said = await told(events, 3)
+
+    waiting = await world.ledger.find(task.id)
+    assert [each.status for each in said if isinstance(each, Report)] == ["running", "queued"]
+    assert waiting is not None
+    assert (waiting.status, waiting.attempt) == (Status.QUEUED, 1)
+
+
+async def test_a_runtime_that_keeps_vanishing_ends_as_failed(world: World) -> None:
+    world.runtime.acts = [RuntimeUnavailable("CUDA fault")]
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert (told["status"], told["result"], told["image_url"]) == ("failed", False, [])
+    assert world.runtime.runs == 3
+    out = json.loads(world.objects.bodies[told["output_url"]])
+    assert out["parameters"]["error_msg"] == "CUDA fault"
+    assert out["parameters"]["error"] == "RuntimeUnavailable"
+
+
+async def test_draining_hands_back_what_does_not_end(world: World) -> None:
+    world.runtime.acts = [60.0]
+    await world.publish()
+
+    async with world.working() as work:
+        await until(lambda: world.runtime.runs == 1)
+        world.worker.drain()
+        work.cancel()
+        await asyncio.wait([work])
+
+    assert len(await world.queue.receive(10)) == 1
+
+
+class AwayLedger(MemoryLedger):
+    """A ledger that does not answer for a while."""
+
+    away = True
+
+    async def start(self, task: Task) -> Report:
+        if self.away:
+            raise Unavailable("the ledger is down")
+        return await super().start(task)
+
+
+async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World) -> None:
+    ledger = AwayLedger()
+    world.worker.line = replace(world.worker.line, ledger=ledger)
+    await world.publish()
+
+    async with world.working() as work:
+        await asyncio.sleep(0.2)
+        assert world.runtime.runs == 0
+        assert not work.done()
+        ledger.away = False
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+
+
+class Deaf(MemoryTopic):
+    """A results topic that fails its first publication."""
+
+    fails = 1
+
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise Unavailable("the topic is down")
+        await super().publish(message, attributes)
+
+
+def deafen(world: World) -> None:
+    """Give it a topic that is down at first."""
+    world.results = Deaf()
+    world.worker.line = replace(
+        world.worker.line, tell=Tell(results=world.results, callbacks=world.calls)
+    )
+
+
+async def test_a_report_that_could_not_be_told_is_told_later_without_a_second_run(
+    world: World,
+) -> None:
+    deafen(world)
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 1
+
+
+async def test_of_two_racing_attempts_one_report_is_told(world: World) -> None:
+    world.runtime.acts = [0.2]
+    await world.publish(submission="s1")
+    await world.publish(submission="s1")
+
+    async with world.working():
+        await world.notifications(1)
+        await until(lambda: world.runtime.runs == 2)
+        await asyncio.sleep(0.4)
+
+    assert len(world.results.published) == 1
+
+
+async def test_a_task_that_lost_its_runtime_every_time_is_not_started_again(world: World) -> None:
+    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
+    for _ in range(3):  # three workers started it, and died with it
+        await world.ledger.start(task)
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "failed"
+    assert world.runtime.runs == 0
+
+
+async def test_what_arrives_while_draining_is_handed_back(world: World) -> None:
+    async with world.working() as work:
+        world.worker.drain()
+        await world.publish()
+        await asyncio.wait([work], timeout=2)
+
+    assert world.runtime.runs == 0
+    assert len(await world.queue.receive(10)) == 1
+
+
+async def test_a_start_that_cannot_be_told_stops_nothing() -> None:
+    world = World(Tasks(leaseSeconds=3, notifyRunning=True))
+    deafen(world)
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 1
+
+
+async def test_a_replica_that_ends_without_a_report_gets_another_try(world: World) -> None:
+    world.runtime.acts = [Mute(), 0.0]
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
+    assert world.runtime.runs == 2
+
+
+async def test_a_message_that_breaks_the_worker_does_not_stop_it(world: World) -> None:
+    world.runtime.acts = [KeyError("a bug"), 0.0]
+    await world.publish(submission="s1")
+    await world.publish(submission="s2")
+
+    async with world.working():
+        told = await world.notifications(2)  # the first comes back when its lease ends
+
+    assert {one["submission"] for one in told} == {"s1", "s2"}
+
+
+class Unreachable(MemoryQueue):
+    """A queue that does not answer at first, nor takes a lease's renewal or hand-back."""
+
+    fails = 2
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        if self.fails:
+            self.fails -= 1
+            raise Unavailable("the queue is down")
+        return await super().receive(most)
+
+    async def extend(self, delivery: Delivery, seconds: int) -> None:
+        raise Unavailable("the queue is down")
+
+
+async def test_a_queue_that_is_away_is_asked_again() -> None:
+    world = World(Tasks(leaseSeconds=3))
+    queue = Unreachable(visibility=3)
+    world.tasks.subscribe(queue)
+    world.worker.queue = queue
+    world.runtime.acts = [RuntimeUnavailable("gone"), 1.2]  # not handed back, and not renewed
+    await world.publish()
+
+    async with world.working():
+        (told,) = await world.notifications(1)
+
+    assert told["status"] == "completed"
