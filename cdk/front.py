@@ -165,7 +165,9 @@ class Front(Construct):
             certificate=Certificate.from_certificate_arn(self, "Certificate", front.certificate_arn)
             if front.certificate_arn
             else None,
-            minimum_protocol_version=SecurityPolicyProtocol.TLS_V1_2_2021,
+            minimum_protocol_version=SecurityPolicyProtocol.TLS_V1_2_2021
+            if front.certificate_arn
+            else None,  # CloudFront's own domain has CloudFront's own choice
             default_behavior=BehaviorOptions(
                 origin=origin,
                 allowed_methods=AllowedMethods.ALLOW_ALL,
