@@ -79,7 +79,8 @@ async def on_error(request: Request, exc: Exception) -> Response:
     if isinstance(exc, HTTPException) and not _is_native(request.url.path):
         return Problem.routed(exc).response()
     problem = _native_problem(request, exc)
-    context = {"api": "v1", "holder": getattr(request.state, "holder", None)}
+    holder: Holder | None = getattr(request.state, "holder", None)
+    context = {"api": "v1", "holder": holder.name if holder else None}
     problem.log("request_refused", method=request.method, path=request.url.path, **context)
     return problem.response()
 

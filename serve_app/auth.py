@@ -3,9 +3,10 @@
 import hmac
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
+from models.role import Role
 from models.settings import Settings
 
 Clock = Callable[[], float]
@@ -39,12 +40,13 @@ class TokenBucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds a key."""
+    """The holder of an API key, as every operation knows it: `request.state.holder`."""
 
     name: str
-    """May stand in a log."""
-    digest: bytes
-    bucket: TokenBucket
+    """Owner of the tasks that are sent with the key; may stand in a log."""
+    role: Role = Role.ARTIST
+    digest: bytes = field(repr=False)
+    bucket: TokenBucket = field(repr=False)
 
 
 class Keys:

@@ -34,7 +34,7 @@ class Gate:
         if not holder.bucket.take():
             pause = holder.bucket.seconds_to_next()
             raise Sort.TOO_MANY.problem("Slow down; Retry-After says.", retry_after=pause)
-        request.state.holder = holder.name
+        request.state.holder = holder
         _refuse_repeated(request)
 
 

@@ -19,6 +19,7 @@ from models.native import TaskList, TaskRequest, TaskView
 from models.ports import Search
 from models.report import Report, Status
 from models.task import Task
+from serve_app.auth import Holder
 from serve_app.native import Native
 from serve_app.native.asked import (
     IdempotencyKey,
@@ -84,7 +85,8 @@ class Tasks:
     ) -> TaskView:
         """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
         native = self.native
-        order = ordered(asked, request.state.holder, native.settings, native.kinds, native.signs)
+        holder: Holder = request.state.holder
+        order = ordered(asked, holder.name, native.settings, native.kinds, native.signs)
         task, replayed = await self.once(order, key)
         _note("submission_repeated" if replayed else "submission_accepted", request, task)
         report = await self._noted(task, order)
@@ -199,5 +201,6 @@ class Tasks:
 
 
 def _note(event: str, request: Request, of: Task | Report) -> None:
-    context = {"api": "v1", "holder": request.state.holder, **of.log_context()}
+    holder: Holder = request.state.holder
+    context = {"api": "v1", "holder": holder.name, **of.log_context()}
     log.info(event, extra=context)
