@@ -9,6 +9,9 @@ from typing import Any
 from models.callback import Callback
 from models.errors import InvalidTask
 
+_DIGITS = 16
+"""Of the submission in a key, in hex: with 64 bits no two submissions of one id ever meet."""
+
 
 class Kind(StrEnum):
     """What a task asks for; on the wire ``tasktype``."""
@@ -51,8 +54,8 @@ class Task:
     @property
     def stem(self) -> str:
         """Start of every key of this submission: a retry overwrites, a resubmission does not."""
-        r4 = hashlib.sha256(self.submission.encode()).hexdigest()[:4]
-        return f"{self.folder}/{self.id}-{r4}"
+        digest = hashlib.sha256(self.submission.encode()).hexdigest()[:_DIGITS]
+        return f"{self.folder}/{self.id}-{digest}"
 
     def log_context(self) -> Mapping[str, str]:
         return {"task": self.id, "submission": self.submission, "runtime": self.runtime}

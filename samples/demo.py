@@ -23,6 +23,8 @@ from samples.shapes.judge import judge
 OUTPUT = Path("demo-output")
 TASK_SECONDS = 120
 RUNTIME = "sdruntime"
+TOLD = {"ATELIER_TASKS__NOTIFYRUNNING": "true"}
+"""Settings of the demo alone: its bars show each start, so notifications say that, too."""
 _SAYS = {"queued": 1, "running": 2, "completed": 3, "failed": 3}
 
 console = Console()
@@ -57,7 +59,7 @@ def platform() -> Iterator[Local]:
     """The platform on this machine, and a word about where it is."""
     with ExitStack() as stack:
         with console.status("Starting the embedded AWS, Ray and the runtime …"):
-            there = stack.enter_context(running())
+            there = stack.enter_context(running(environment=TOLD))
         address = there.address
         console.print(f"Started in {address['seconds']:.1f} s: {address['url']}, AWS at", end=" ")
         console.print(f"{address['aws_endpoint']}, dashboard at {address['dashboard']}")

@@ -73,9 +73,10 @@ async def test_artifacts_and_answer_are_stored_under_the_contracts_names() -> No
 
     assert report.status is Status.COMPLETED
     assert [
-        bool(re.fullmatch(r"s3://outputs/p/a/a-[0-9a-f]{4}-[12]\.png", u)) for u in report.artifacts
+        bool(re.fullmatch(r"s3://outputs/p/a/a-[0-9a-f]{16}-[12]\.png", u))
+        for u in report.artifacts
     ] == [True] * 2
-    assert re.fullmatch(r"s3://outputs/p/a/a-[0-9a-f]{4}\.out", report.output or "")
+    assert re.fullmatch(r"s3://outputs/p/a/a-[0-9a-f]{16}\.out", report.output or "")
     assert {objects.content_types[uri] for uri in report.artifacts} == {"image/png"}
     out = json.loads(objects.bodies[report.output or ""])
     assert out["images"] == list(report.artifacts)

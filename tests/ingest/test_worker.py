@@ -32,8 +32,8 @@ async def test_a_task_is_run_told_and_acknowledged(world: World) -> None:
         "id": "a",
         "status": "completed",
         "result": True,
-        "image_url": [f"{OUTPUT}/p/a/a-{_r4('s1')}-1.png"],
-        "output_url": f"{OUTPUT}/p/a/a-{_r4('s1')}.out",
+        "image_url": [f"{OUTPUT}/p/a/a-{_digits('s1')}-1.png"],
+        "output_url": f"{OUTPUT}/p/a/a-{_digits('s1')}.out",
         "context": {"order": 42},
         "submission": "s1",
     }
@@ -252,9 +252,9 @@ def test_an_ended_report_stays_ended() -> None:
     assert report.failed(TaskFailed("x")).ended
 
 
-def _r4(submission: str) -> str:
+def _digits(submission: str) -> str:
     task = Task(submission=submission, id="a", runtime="r", kind="k")
-    return task.stem[-4:]
+    return task.stem.rpartition("-")[2]
 
 
 @pytest.mark.parametrize("payload", [None, b"x" * (2**20 + 1)])

@@ -1,4 +1,6 @@
 import pickle
+from dataclasses import replace
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,15 @@ def test_keys_are_a_function_of_the_submission() -> None:
     assert TASK.stem != other.stem
     assert TASK.stem.startswith("p/a/a-")
     assert Task(submission="s", id="a", runtime="r", kind="k").stem.startswith("a/a-")
+
+
+def test_submissions_of_one_id_never_share_a_key() -> None:
+    sent = [str(uuid5(NAMESPACE_URL, str(number))) for number in range(20_000)]
+
+    stems = {replace(TASK, submission=submission).stem for submission in sent}
+
+    assert len(stems) == len(sent)
+    assert replace(TASK, submission=sent[0], context=["a retry"]).stem in stems
 
 
 @pytest.mark.parametrize(

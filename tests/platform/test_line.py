@@ -60,7 +60,7 @@ def test_http_and_sns_take_the_same_line(up: Watched) -> None:
     assert by_http.keys() == by_sns.keys()
     assert by_http["context"] == by_sns["context"] == {"order": 42}
     assert re.fullmatch(
-        r"s3://outputbucket/renders/by-http/by-http-[0-9a-f]{4}-1\.png", by_http["image_url"][0]
+        r"s3://outputbucket/renders/by-http/by-http-[0-9a-f]{16}-1\.png", by_http["image_url"][0]
     )
     out = json.loads(up.fetch(by_sns["output_url"]))
     assert out["images"] == by_sns["image_url"]
