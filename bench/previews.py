@@ -13,9 +13,9 @@ from statistics import median
 
 from bench.report import report
 from deployments.adapter import RuntimeSpec
-from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.studio import Studio
 from models.progress import Progress
+from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 
 MODELS = Path("samples/models")

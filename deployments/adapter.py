@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from deployments.fields import image_links
 from models.part import Part
 from models.progress import Progress
+from models.runtimes import RuntimeType
 from models.task import Kind, Task
 
 Options = TypeVar("Options", bound=Part)
@@ -63,6 +64,8 @@ class Adapter(ABC):
 
     kinds: ClassVar[frozenset[Kind]]
     """What it can do."""
+    described: ClassVar[RuntimeType | None] = None
+    """The type's description: who has one gets its tasks' contents judged before a replica runs."""
 
     slots: int = 1
     """How many tasks it can run at once; with more than one, `run` says `Begun`."""

@@ -9,20 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from ipaddress import ip_address
-from pathlib import Path
 from threading import Thread
-from typing import Annotated, Self
 
 import httpx
-from pydantic import Field, model_validator
 
 from deployments import leash, tree
 from deployments.said import Said
 from models.errors import RuntimeUnavailable
-from models.part import Part
+from models.runtimes.backend import Process
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.2
@@ -36,37 +33,6 @@ _KEPT = frozenset(
 )
 _KEPT_GROUPS = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "HSA_", "OMP_", "PYTORCH_", "SSL_CERT_")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
-Seconds = Annotated[float, Field(gt=0)]
-Value = Annotated[str, Field(coerce_numbers_to_str=True)]
-
-
-class Process(Part):
-    """The backend's process, or the URL of one that somebody else runs."""
-
-    command: tuple[str, ...] = ()
-    """Program and arguments; ``{port}`` in an argument stands for the port."""
-    url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
-    """Of a server that already runs; nothing is started."""
-    environment: Annotated[Mapping[str, Value], Field(repr=False)] = {}
-    """Added to the little that is kept of the replica's own; never printed."""
-    folder: Path | None = None
-    """Working folder."""
-    port: Annotated[int, Field(ge=0, le=65_535)] = 0
-    """On loopback; 0: a free one."""
-    ready_seconds: Seconds = 600
-    stop_seconds: Seconds = 10
-    """From asking it to end to ending it."""
-    memory_mib: Annotated[int, Field(ge=1)] | None = None
-    """Memory of it and all that it started, past which it is replaced between tasks."""
-    threads: Annotated[int, Field(ge=1)] | None = None
-    """Threads of its numerical libraries; None: the replica's."""
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if bool(self.command) == bool(self.url):
-            raise ValueError("either command or url is needed, and not both")
-        return self
 
 
 class Backend:

@@ -6,18 +6,8 @@ from contextlib import aclosing
 from typing import Any
 
 from deployments.adapter import Adapter
-from deployments.backend import Process
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.part import Part
 from models.task import Kind, Task
-
-
-class ServedOptions(Part):
-    """Options of a runtime whose backend is a process or a server; subclass it."""
-
-    backend: Process
-    warm_up: Mapping[str, Any] | None = None
-    """Content of a task that is run once before the first real one; its outcome is dropped."""
 
 
 async def warm_up(adapter: Adapter, kind: Kind, content: Mapping[str, Any] | None) -> None:

@@ -20,21 +20,13 @@ from models.errors import Unavailable
 from models.event import Event
 from models.ports import Live, Pace
 from models.report import Report
+from models.runtimes import runtime_type
 from models.settings import Settings
 from models.task import Kind
 from serve_app.api import api
 from serve_app.auth import Holder, Keys, TokenBucket
 from serve_app.front import native
 from serve_app.native.feed import Feed, Rhythm
-
-_DRAWING = frozenset(Kind) - {Kind.PIPELINE}
-KINDS: Mapping[str, frozenset[Kind]] = {
-    "comfyui": frozenset({Kind.PIPELINE}),
-    "diffusers": _DRAWING,
-    "fake": frozenset(Kind),
-    "sdwebui": _DRAWING,
-}
-"""What the runtime types here can do: their adapters import more than belongs into the function."""
 
 # Nobody is heard, so nobody is waited for: the ledger is looked at instead.
 _RHYTHM = Rhythm(tick=0.5, look_alone=1, patience=0)
@@ -68,9 +60,12 @@ def function(
 
 
 def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
-    """What a configured runtime can do; of a type that is not known here, ingest decides."""
+    """What a configured runtime can do; of a third party's type, ingest decides."""
     found = settings.runtime(runtime)
-    return KINDS.get(found.type, frozenset(Kind)) if found else frozenset()
+    if found is None:
+        return frozenset()
+    known = runtime_type(found.type)
+    return known.kinds if known else frozenset(Kind)
 
 
 class Gateway:

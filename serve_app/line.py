@@ -3,7 +3,7 @@
 from deployments.adapter import Adapter, RuntimeSpec
 from deployments.inputs import Inputs
 from deployments.replica import Replica
-from deployments.runtimes import adapter_class
+from deployments.runtimes import adapter_class, kinds_of
 from ingest.board import Board
 from ingest.courier import Courier
 from ingest.envelope import Envelope
@@ -22,7 +22,7 @@ _WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps 
 def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
     """What a configured runtime can do."""
     found = settings.runtime(runtime)
-    return adapter_class(found.type).kinds if found else frozenset()
+    return kinds_of(found.type) if found else frozenset()
 
 
 def courier(settings: Settings, ports: Ports) -> Courier:

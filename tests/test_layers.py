@@ -53,7 +53,7 @@ def test_a_file_imports_only_what_its_layer_may(path: Path) -> None:
 
 
 def test_the_models_stand_on_little() -> None:
-    found = {name for path in (ROOT / "models").glob("*.py") for name in imports(path)}
+    found = {name for path in (ROOT / "models").rglob("*.py") for name in imports(path)}
     foreign = {name for name in found - OURS if name not in _standard()}
 
     assert foreign <= MODELS_STAND_ON

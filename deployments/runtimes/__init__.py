@@ -6,6 +6,8 @@ from types import ModuleType
 
 from deployments.adapter import Adapter
 from models.errors import SettingsError
+from models.runtimes import RuntimeType, runtime_type
+from models.task import Kind
 
 
 def runtime_types() -> list[str]:
@@ -29,6 +31,25 @@ def adapter_class(type: str) -> type[Adapter]:  # noqa: A002 - its name in the c
         names = ", ".join(cls.__name__ for cls in found) or "none"
         raise SettingsError(f"runtime type {type!r} must define one Adapter, but defines: {names}")
     return found[0]
+
+
+def kinds_of(type: str) -> frozenset[Kind]:  # noqa: A002
+    """The kinds of task that a runtime type can do; imports the adapters of third parties only.
+
+    Raises:
+        SettingsError: there is no such type, or its module does not define one adapter.
+    """
+    known = runtime_type(type)
+    return known.kinds if known else adapter_class(type).kinds
+
+
+def described(type: str) -> RuntimeType | None:  # noqa: A002
+    """The description of a runtime type; None for a third party's that has none.
+
+    Raises:
+        SettingsError: there is no such type, or its module does not define one adapter.
+    """
+    return runtime_type(type) or adapter_class(type).described
 
 
 def _adapters(module: str) -> list[type[Adapter]]:

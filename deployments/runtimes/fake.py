@@ -16,48 +16,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from PIL import Image
-from pydantic import Field
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.part import Part
 from models.progress import Progress
+from models.runtimes.fake import FAKE, MOST_PICTURES, Options
 from models.task import Kind, Task
 
-_MOST_PICTURES = 100
 _SEEDS = 2**32
 _TILES = 8
 _PREVIEW = 32
 _PNG_END = 12  # bytes of the IEND chunk
 _PICTURE_FIELDS = frozenset({"image", "mask"})
-
-Milliseconds = Annotated[float, Field(ge=0)]
-Pixels = Annotated[int, Field(ge=1, le=8192)]
-
-
-class Options(Part):
-    """What the simulated GPU is like."""
-
-    gpu_ms: Milliseconds = 50
-    """GPU time of a task, whatever it asks for."""
-    load_ms: Milliseconds = 0
-    """Time to load a checkpoint."""
-    steps: Annotated[int, Field(ge=1)] = 4
-    width: Pixels = 64
-    height: Pixels = 64
-    pictures: Annotated[int, Field(ge=1, le=_MOST_PICTURES)] = 1
-    """For a task that does not say."""
-    payload_bytes: Annotated[int, Field(ge=0)] = 0
-    """Each picture is about so large, with noise."""
-    preview_every: Annotated[int, Field(ge=0)] = 0
-    """Steps from one preview to the next; 0 for none, since drawing one takes a real CPU."""
-    checkpoints: tuple[str, ...] = ()
-    """All that there are; empty means any name is one."""
-    log: Path | None = None
-    """A JSONL file with the start and end of all GPU work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +58,8 @@ class FakeAdapter(Adapter):
     finds the runtime gone after its first step.
     """
 
-    kinds = frozenset(Kind)
+    kinds = FAKE.kinds
+    described = FAKE
     slots = 1
 
     def __init__(self, spec: RuntimeSpec) -> None:
@@ -217,8 +191,8 @@ def _count(task: Task, content: Mapping[str, Any], default: int) -> int:
 
 
 def _allowed(count: int) -> int:
-    if count > _MOST_PICTURES:
-        raise TaskFailed(f"{count} pictures are more than {_MOST_PICTURES}")
+    if count > MOST_PICTURES:
+        raise TaskFailed(f"{count} pictures are more than {MOST_PICTURES}")
     return count
 
 

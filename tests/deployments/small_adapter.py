@@ -12,9 +12,10 @@ from PIL import Image
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.backend import Backend
-from deployments.served import ServedOptions, warm_up
+from deployments.served import warm_up
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
+from models.runtimes.backend import ServedOptions
 from models.task import Kind, Task
 
 BACKEND = Path(__file__).with_name("small_backend.py")

@@ -12,8 +12,9 @@ import httpx
 import psutil
 import pytest
 
-from deployments.backend import Backend, Process
+from deployments.backend import Backend
 from models.errors import RuntimeUnavailable, SettingsError
+from models.runtimes.backend import Process
 from tests.deployments.small_adapter import options
 
 ROOT = Path(__file__).parents[2]

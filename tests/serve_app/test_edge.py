@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from deployments.runtimes import adapter_class, runtime_types
 from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.wiring import Ports
 from models.edge import EdgeConfig
@@ -269,12 +268,6 @@ def test_callbacks_are_taken_where_ingest_can_sign_them() -> None:
     assert signed("POST", "/v1/tasks", asked)[0] == 202
     unsigned.close()
     signed.close()
-
-
-@pytest.mark.parametrize("kind", runtime_types())
-def test_it_knows_what_each_type_can_do(kind: str) -> None:
-    """Without their adapters, which import too much for it."""
-    assert edge.KINDS[kind] == adapter_class(kind).kinds
 
 
 def test_a_type_that_it_does_not_know_is_left_to_ingest() -> None:

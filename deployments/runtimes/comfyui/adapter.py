@@ -6,14 +6,13 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, ClassVar
+from typing import Any
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.artifacts import sniff
 from deployments.runtimes.comfyui.course import Course
 from deployments.runtimes.comfyui.faults import Again
 from deployments.runtimes.comfyui.graph import Graph
-from deployments.runtimes.comfyui.options import Options
 from deployments.runtimes.comfyui.outcome import outcome
 from deployments.runtimes.comfyui.outputs import artifacts
 from deployments.runtimes.comfyui.server import Server, serving
@@ -21,6 +20,7 @@ from deployments.runtimes.comfyui.watch import Watch
 from deployments.served import warm_up
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
+from models.runtimes.comfyui import COMFYUI, Options
 from models.task import Kind, Task
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
@@ -33,7 +33,8 @@ class ComfyUiAdapter(Adapter):
     left for `interrupt`: what runs then may be the next task's.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.PIPELINE})
+    kinds = COMFYUI.kinds
+    described = COMFYUI
     slots = 2
     """One on the GPU; the other has its inputs sent, or its outputs fetched."""
 

@@ -11,13 +11,13 @@ from deployments.ahead import Ahead
 from deployments.backend import Backend
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.events import Events
-from deployments.runtimes.comfyui.options import Options
 from deployments.runtimes.comfyui.record import Record
 from deployments.runtimes.comfyui.refusal import Problem, problems, refused
 from deployments.runtimes.comfyui.watch import Watch
 from deployments.served import outlast
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
+from models.runtimes.comfyui import Options
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 

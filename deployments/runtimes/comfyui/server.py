@@ -10,10 +10,10 @@ from deployments.adapter import RuntimeSpec
 from deployments.backend import Backend
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.events import Events
-from deployments.runtimes.comfyui.options import Options
 from deployments.runtimes.comfyui.prompts import Prompts
 from deployments.runtimes.comfyui.workspace import Workspace, bucket_paths, merged
 from models.errors import RuntimeUnavailable
+from models.runtimes.comfyui import Options
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from deployments.backend import Process
+from models.runtimes.backend import Process
 
 _NAME = "atelier-comfyui-"
 _MIB = 2**20

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.fields import asked_checkpoint, image_links
 from deployments.runtimes.diffusers.lane import Lane
-from deployments.runtimes.diffusers.options import Options
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
-from models.task import Kind, Task
+from models.runtimes.diffusers import DIFFUSERS, Options
+from models.task import Task
 
 if TYPE_CHECKING:
     from deployments.runtimes.diffusers.studio import Studio
@@ -24,14 +24,8 @@ _WITHOUT_CHECKPOINT = "extra-"
 class DiffusersAdapter(Adapter):
     """Stable Diffusion 1.x and SDXL in this process, asked for in the Web UI's words."""
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset(
-        {
-            Kind.TEXT_TO_IMAGE,
-            Kind.IMAGE_TO_IMAGE,
-            Kind.EXTRA_SINGLE_IMAGE,
-            Kind.EXTRA_BATCH_IMAGES,
-        }
-    )
+    kinds = DIFFUSERS.kinds
+    described = DIFFUSERS
 
     def __init__(self, spec: RuntimeSpec) -> None:
         super().__init__(spec)

@@ -7,13 +7,13 @@ from PIL import Image
 
 from deployments.adapter import Artifact
 from deployments.runtimes.diffusers.answer import extra_answer
-from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.painting import Steps
 from deployments.runtimes.diffusers.pixels import opaque, picture, png
 from deployments.runtimes.diffusers.upscaling import NONE, Upscalers, telling
 from deployments.runtimes.diffusers.webui import ExtraBatch, ExtraSingle, Upscaling
 from models.errors import TaskFailed
 from models.progress import Progress
+from models.runtimes.diffusers import Options
 from models.task import Task
 
 _TO_SIZE = 1

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.webui import TextToImage
 from models.errors import TaskFailed
+from models.runtimes.diffusers import Options
 
 Size = tuple[int, int]
 

@@ -16,7 +16,6 @@ from deployments.runtimes.diffusers.answer import Told
 from deployments.runtimes.diffusers.encode import encode
 from deployments.runtimes.diffusers.ground import Fill, Ground
 from deployments.runtimes.diffusers.limits import Limits, Size
-from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
 from deployments.runtimes.diffusers.preview import Previews
@@ -24,6 +23,7 @@ from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, t
 from deployments.runtimes.diffusers.upscaling import Upscalers, telling
 from deployments.runtimes.diffusers.webui import ImageToImage, TextToImage
 from models.progress import Progress
+from models.runtimes.diffusers import Options
 from models.task import Task
 
 Steps = Generator[Progress | Artifact | Answer]

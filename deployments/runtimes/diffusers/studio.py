@@ -20,12 +20,12 @@ from deployments.checkpoints import Checkpoints, Shelf
 from deployments.runtimes.diffusers import demand
 from deployments.runtimes.diffusers.extras import Extras
 from deployments.runtimes.diffusers.faults import Fault, fault
-from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.painting import Easel, Steps
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
 from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.upscaling import Upscalers
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
+from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 
 log = logging.getLogger("ray.serve.atelier.diffusers")

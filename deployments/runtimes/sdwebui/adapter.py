@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
-from typing import ClassVar
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.ahead import Ahead
@@ -14,14 +13,14 @@ from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
 from deployments.runtimes.sdwebui.faults import DeviceFailed
 from deployments.runtimes.sdwebui.generation import Generation
-from deployments.runtimes.sdwebui.options import Options
 from deployments.runtimes.sdwebui.progress import WHOLE, Watch
-from deployments.runtimes.sdwebui.request import DRAWN, PATHS, bare
+from deployments.runtimes.sdwebui.request import DRAWN, bare
 from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, written
 from deployments.runtimes.sdwebui.session import Session
 from deployments.served import outlast, warm_up
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
+from models.runtimes.sdwebui import SDWEBUI, Options
 from models.task import Kind, Task
 
 _LAST_WORDS_SECONDS = 1.0
@@ -34,7 +33,8 @@ class SdWebUiAdapter(Adapter):
     do: what runs then may be the next task's.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset(PATHS)
+    kinds = SDWEBUI.kinds
+    described = SDWEBUI
     slots = 2
     """One is drawn; the other gets ready, or its pictures are read."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.backend import Process
 from deployments.runtimes.comfyui.workspace import Workspace, bucket_paths, merged
+from models.runtimes.backend import Process
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import torch
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
-from deployments.runtimes.diffusers.options import Options
 from deployments.runtimes.diffusers.studio import Studio
 from models.errors import RuntimeUnavailable, TaskFailed
+from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 from tests.runtimes.diffusers.conftest import encoded, noise, task
 

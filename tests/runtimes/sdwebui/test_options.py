@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from deployments.adapter import RuntimeSpec
-from deployments.backend import Process
 from deployments.runtimes import adapter_class
 from deployments.runtimes.sdwebui import SdWebUiAdapter
-from deployments.runtimes.sdwebui.options import Options
 from models.errors import SettingsError
+from models.runtimes.backend import Process
+from models.runtimes.sdwebui import Options
 from models.task import Kind
 
 URL = {"url": "http://127.0.0.1:7860"}
