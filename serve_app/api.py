@@ -29,6 +29,8 @@ from serve_app.auth import Holder, Keys
 from serve_app.body import TooLarge, whole_body
 from serve_app.dialects import v1alpha1, v1alpha2
 from serve_app.dialects.rules import INVALID, Accepted, Refused
+from serve_app.heads import HeadAsGet, HeadFault, Heads
+from serve_app.hints import hint
 from serve_app.native import Native, problems
 from serve_app.native.gate import API_KEY
 from serve_app.native.openapi import schemas
@@ -56,6 +58,8 @@ def api(native: Native) -> FastAPI:
         app.add_exception_handler(error, on_error)
     app.add_middleware(Slashes)
     app.add_middleware(Rim, problem=unexpected)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Heads, problem=refused_head)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts="*")  # a task's URLs are https then
     return app
 
@@ -77,7 +81,7 @@ async def healthz() -> Mapping[str, str]:
 async def on_error(request: Request, exc: Exception) -> Response:
     """An error as an answer, in the words of the API that was asked."""
     if isinstance(exc, HTTPException) and not _is_native(request.url.path):
-        return Problem.routed(exc).response()
+        return _routed(request, exc).response()
     problem = _native_problem(request, exc)
     holder: Holder | None = getattr(request.state, "holder", None)
     context = {"api": "v1", "holder": holder.name if holder else None}
@@ -87,6 +91,13 @@ async def on_error(request: Request, exc: Exception) -> Response:
 
 def unexpected(path: str) -> Problem:
     return problems.unexpected() if _is_native(path) else Problem.unexpected()
+
+
+def refused_head(path: str, fault: HeadFault) -> Problem:
+    """The answer to a fault of a request's head, in the words of the API that was asked."""
+    if _is_native(path):
+        return problems.refused_head(fault)
+    return Problem.told(fault.status, fault.status.phrase, hint=fault.remedy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +151,16 @@ def _is_native(path: str) -> bool:
     return path == "/v1" or path.startswith("/v1/")
 
 
+def _routed(request: Request, exc: HTTPException) -> Problem:
+    """The router's own answers (404, 405); a contract's clients know 404 without a hint."""
+    path = request.url.path
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return Problem.routed(exc, {"Allow": ", ".join(sorted(_methods(request)))})
+    if exc.status_code == HTTPStatus.NOT_FOUND and not path.startswith("/v1alpha"):
+        return Problem.told(HTTPStatus.NOT_FOUND, exc.detail, hint=hint(path, request.app.routes))
+    return Problem.routed(exc)
+
+
 def _native_problem(request: Request, exc: Exception) -> Problem:
     match exc:
         case Problem():
@@ -155,7 +176,8 @@ def _native_problem(request: Request, exc: Exception) -> Problem:
 def _methods(request: Request) -> set[str]:
     """What the path can be asked for; the router itself tells of one operation only."""
     matching = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in matching for method in route.methods}
+    methods = {method for route in matching for method in route.methods}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _admit(holder: Holder | None) -> Holder:

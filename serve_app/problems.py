@@ -34,10 +34,14 @@ class Problem(Exception):
 
     @classmethod
     def told(
-        cls, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None
+        cls,
+        status: HTTPStatus,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        **more: str,
     ) -> "Problem":
-        """As API Gateway tells it."""
-        return cls(status, message, _message(message), "application/json", headers)
+        """As API Gateway tells it; ``more`` stands in the body beside the message."""
+        return cls(status, message, _message(message, **more), "application/json", headers)
 
     @classmethod
     def refused(cls, text: str) -> "Problem":
@@ -50,9 +54,9 @@ class Problem(Exception):
         return cls(HTTPStatus.SERVICE_UNAVAILABLE, text, text, "text/plain")
 
     @classmethod
-    def routed(cls, exc: HTTPException) -> "Problem":
+    def routed(cls, exc: HTTPException, headers: Mapping[str, str] | None = None) -> "Problem":
         """The router's own answers (404, 405)."""
-        return cls.told(HTTPStatus(exc.status_code), exc.detail, exc.headers)
+        return cls.told(HTTPStatus(exc.status_code), exc.detail, headers or exc.headers)
 
     @classmethod
     def unexpected(cls) -> "Problem":
@@ -94,8 +98,8 @@ class Rim:
             await self.problem(scope["path"]).response()(scope, receive, send)
 
 
-def _message(text: str) -> str:
-    return json.dumps({"message": text}, separators=(",", ":"))
+def _message(text: str, **more: str) -> str:
+    return json.dumps({"message": text, **more}, separators=(",", ":"))
 
 
 def _note(exc: Exception, scope: Scope) -> None:

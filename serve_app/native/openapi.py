@@ -22,7 +22,16 @@ from serve_app.native.problems import MEDIA_TYPE, Sort
 Answers = dict[int | str, dict[str, Any]]
 
 _SCHEMAS = "#/components/schemas/"
-_ALWAYS = (Sort.UNAUTHORIZED, Sort.INVALID, Sort.TOO_MANY, Sort.UNEXPECTED, Sort.UNAVAILABLE)
+_ALWAYS = (
+    Sort.MALFORMED_HEAD,
+    Sort.UNAUTHORIZED,
+    Sort.URL_TOO_LONG,
+    Sort.INVALID,
+    Sort.TOO_MANY,
+    Sort.HEAD_TOO_LARGE,
+    Sort.UNEXPECTED,
+    Sort.UNAVAILABLE,
+)
 _RETRIED = frozenset({Sort.IN_PROGRESS, Sort.TOO_MANY, Sort.UNAVAILABLE})
 _TOLD: Mapping[str, type[BaseModel]] = {
     "status": StatusEvent,

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from models.native import FieldError, ProblemView
 from models.part import allowed, path_of
+from serve_app.heads import HeadFault
 from serve_app.problems import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -22,17 +23,20 @@ class Sort(Enum):
     """A sort of problem: its word, its HTTP status, its title; all are stable."""
 
     MALFORMED = "malformed-body", 400, "The body is not proper JSON"
+    MALFORMED_HEAD = "malformed-head", 400, "The request's head is not proper HTTP"
     UNAUTHORIZED = "unauthorized", 401, "A valid API key is needed"
     NOT_FOUND = "not-found", 404, "There is no such thing"
     NOT_ALLOWED = "method-not-allowed", 405, "That cannot be done with this"
     IN_PROGRESS = "idempotency-in-progress", 409, "A request with this key is under way"
     TOO_LARGE = "too-large", 413, "The task is too large"
+    URL_TOO_LONG = "url-too-long", 414, "The URL is too long"
     INVALID = "invalid-request", 422, "The request is not valid"
     UNKNOWN_RUNTIME = "unknown-runtime", 422, "There is no such runtime"
     UNSUPPORTED_KIND = "unsupported-kind", 422, "The runtime cannot do this kind of task"
     UNSIGNED_CALLBACK = "unsigned-callback", 422, "No callback can be signed"
     KEY_REUSED = "idempotency-key-reused", 422, "The idempotency key was used for another task"
     TOO_MANY = "too-many-requests", 429, "Too many requests with this API key"
+    HEAD_TOO_LARGE = "head-too-large", 431, "The header fields are too large"
     UNEXPECTED = "internal-error", 500, "Something went wrong here"
     NOT_HERE = "not-here", 501, "That cannot be done through this way in"
     UNAVAILABLE = "unavailable", 503, "Not now; try again"
@@ -68,6 +72,14 @@ class Sort(Enum):
         )
 
 
+_HEADS: Mapping[HeadFault, Sort] = {
+    HeadFault.TOO_LARGE: Sort.HEAD_TOO_LARGE,
+    HeadFault.TOO_LONG: Sort.URL_TOO_LONG,
+    HeadFault.REPEATED: Sort.MALFORMED_HEAD,
+    HeadFault.NO_HOST: Sort.MALFORMED_HEAD,
+}
+
+
 def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None = None) -> Problem:
     """What pydantic found; ``model`` says which keys are known."""
     fields = [FieldError(field=path_of(e["loc"]), message=_message(e, model)) for e in errors]
@@ -82,6 +94,10 @@ def routed(exc: HTTPException, methods: Iterable[str]) -> Problem:
     problem = Sort.NOT_ALLOWED.problem(f"This path knows {can}.")
     problem.headers = {"Allow": can}
     return problem
+
+
+def refused_head(fault: HeadFault) -> Problem:
+    return _HEADS[fault].problem(fault.remedy)
 
 
 def unavailable() -> Problem:

@@ -117,11 +117,57 @@ async def test_slashes_too_many_are_taken(front: Front, path: str) -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/task", "/v1beta1", "/v1alpha2/x", "/docs", "/redoc"])
-async def test_other_paths_are_not_found(front: Front, path: str) -> None:
+async def test_other_paths_of_a_contract_are_not_found(front: Front) -> None:
+    answer = await front.post("/v1alpha2/x", json=task())
+
+    assert (answer.status_code, answer.text) == (404, '{"message":"Not Found"}')
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("/tasks", "Did you mean /v1/tasks? "),
+        ("/tasks/owl", "Did you mean /v1/tasks/{id}? "),
+        ("/tasks/owl/events", "Did you mean /v1/tasks/{id}/events? "),
+        ("/healtz", "Did you mean /healthz? "),
+        ("/redoc", ""),
+        ("/favicon.ico", ""),
+        ("/%00%0a<script>", ""),
+        ("/" + "a/" * 5_000, ""),
+    ],
+)
+async def test_other_paths_are_not_found_and_lead_to_those_that_are(
+    front: Front, path: str, near: str
+) -> None:
     answer = await front.post(path, json=task())
 
-    assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
+    assert answer.status_code == 404
+    told = answer.json()
+    assert told["message"] == "Not Found"
+    assert told["hint"] == f"{near}The API is under /v1; GET / says where its description is."
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/v1/tasks"])
+async def test_head_is_answered_as_get_without_the_body(front: Front, path: str) -> None:
+    got, head = await front.get(path), await front.head(path)
+
+    assert got.content
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert {**head.headers} == {**got.headers}
+
+
+async def test_head_of_what_can_only_be_posted_is_not_allowed(front: Front) -> None:
+    answer = await front.head("/v1alpha2")
+
+    assert (answer.status_code, answer.content) == (405, b"")
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+async def test_allow_has_all_that_a_path_can_be_asked_for(front: Front, method: str) -> None:
+    answer = await front.request(method, "/healthz")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])

@@ -286,6 +286,20 @@ async def test_a_client_that_leaves_is_watched_for_no_more(
     assert world.ingest.watches == 1
 
 
+async def test_a_head_of_a_stream_ends_at_once_and_watches_no_more(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.run(OWL)
+
+    answer = await served.head("/v1/tasks/owl/events")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    async with asyncio.timeout(10):
+        while world.ingest.watches != world.ingest.unwatches:
+            await asyncio.sleep(0.01)
+
+
 async def test_an_end_that_ingest_did_not_say_is_told(
     world: World, served: httpx.AsyncClient
 ) -> None:

@@ -104,11 +104,11 @@ async def test_other_paths_are_no_part_of_it(client: httpx.AsyncClient, path: st
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/tasks", "GET, POST"),
-        ("PATCH", "/v1/tasks/owl", "DELETE, GET"),
-        ("DELETE", "/v1/tasks/owl/events", "GET"),
-        ("POST", "/v1/tasks/owl/artifacts/1", "GET"),
-        ("OPTIONS", "/v1/runtimes", "GET"),
+        ("PUT", "/v1/tasks", "GET, HEAD, POST"),
+        ("PATCH", "/v1/tasks/owl", "DELETE, GET, HEAD"),
+        ("DELETE", "/v1/tasks/owl/events", "GET, HEAD"),
+        ("POST", "/v1/tasks/owl/artifacts/1", "GET, HEAD"),
+        ("OPTIONS", "/v1/runtimes", "GET, HEAD"),
     ],
 )
 async def test_other_methods_are_not_allowed(

@@ -1,0 +1,31 @@
+"""A hint for who asks at a path where nothing is."""
+
+import difflib
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Match, Route
+
+_ELSEWHERE = "The API is under /v1; GET / says where its description is."
+
+_LONGEST = 80  # characters of a path that are compared
+_ALIKE = 0.8
+
+
+def hint(path: str, routes: Sequence[BaseRoute]) -> str:
+    """The nearest path that there is, or where all of them are described."""
+    known = [route for route in routes if isinstance(route, Route)]
+    found = _versioned(path, known) or _nearest(path, known)
+    return f"Did you mean {found}? {_ELSEWHERE}" if found else _ELSEWHERE
+
+
+def _versioned(path: str, known: Sequence[Route]) -> str | None:
+    """The path with the version that was left out."""
+    scope = {"type": "http", "path": f"/v1{path}", "method": "GET"}
+    found = (route.path_format for route in known if route.matches(scope)[0] is not Match.NONE)
+    return next(found, None)
+
+
+def _nearest(path: str, known: Sequence[Route]) -> str | None:
+    paths = [route.path_format for route in known]
+    near = difflib.get_close_matches(path[:_LONGEST], paths, n=1, cutoff=_ALIKE)
+    return near[0] if near else None
