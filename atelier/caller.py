@@ -41,15 +41,24 @@ class Caller:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Request:
-        """What is None among the parameters is left out."""
+        """A request of the platform; what is None among the parameters is left out.
+
+        Raises:
+            Misused: the path or a parameter cannot stand in a URL.
+        """
         named = {name.encode(): value.encode() for name, value in (headers or {}).items()}
-        return httpx.Request(
-            method,
-            f"{self.url}{path}",
-            params={name: value for name, value in (params or {}).items() if value is not None},
-            content=content,
-            headers={b"x-api-key": self._key, b"user-agent": b"atelier", **named},
-        )
+        try:
+            return httpx.Request(
+                method,
+                f"{self.url}{path}",
+                params={name: value for name, value in (params or {}).items() if value is not None},
+                content=content,
+                headers={b"x-api-key": self._key, b"user-agent": b"atelier", **named},
+            )
+        except (UnicodeEncodeError, httpx.InvalidURL):
+            raise Misused(
+                "an id, a submission or a name is too long for a URL, or is no Unicode text"
+            ) from None
 
     def tries(self, until: float | None = None, *, most: int = _MOST) -> Tries:
         """The tries of one call, or of what of a longer one is to end by a time."""

@@ -164,5 +164,7 @@ def _translated(request: httpx.Request) -> Iterator[None]:
         yield
     except SSEError as exc:  # it says of itself that it is one of the next
         raise Misaddressed.at(request.url, exc) from exc
+    except httpx.DecodingError as exc:
+        raise Misaddressed.at(request.url, "its answer cannot be unpacked") from exc
     except httpx.TransportError as exc:
         raise Unreachable.at(request.url, str(exc) or type(exc).__name__) from exc

@@ -238,7 +238,7 @@ def _path(task: TaskRef, submission: str | None) -> tuple[str, Mapping[str, str 
     """Where it is, and the parameters that say which submission."""
     if isinstance(task, TaskView):
         return _path(task.id, task.submission)
-    return f"/v1/tasks/{quote(task, safe='')}", {"submission": submission}
+    return f"/v1/tasks/{quote(task, safe='', errors='surrogatepass')}", {"submission": submission}
 
 
 def _task(given: Mapping[str, Any]) -> TaskRequest:

@@ -11,6 +11,7 @@ AtelierError
 └── Misaddressed     what answered is not the platform's API
 """
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -136,9 +137,21 @@ def parsed(model: type[Model], response: httpx.Response) -> Model:
         Misaddressed: they are others.
     """
     try:
-        return model.model_validate_json(response.content)
-    except ValidationError:
+        return read(model, response.content)
+    except ValueError:
         raise Misaddressed.at(response.request.url, f"no {model.__name__}") from None
+
+
+def read(model: type[Model], body: bytes | str) -> Model:
+    """The words in a JSON document; a half of a surrogate pair may stand in its strings.
+
+    Raises:
+        ValueError: it has others, or is no JSON.
+    """
+    try:
+        return model.model_validate(json.loads(body))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def shown(url: httpx.URL) -> str:
@@ -148,10 +161,11 @@ def shown(url: httpx.URL) -> str:
 
 def _problem_of(response: httpx.Response) -> ProblemView:
     """In the platform's words, or of a gateway or proxy that has others."""
-    with suppress(ValidationError):
-        return ProblemView.model_validate_json(response.content)
+    with suppress(ValueError):
+        return read(ProblemView, response.content)
     status, title = response.status_code, response.reason_phrase
-    detail = response.text.strip()[:_LONGEST] or title
+    # Its charset may be one of Python's codecs that make no text.
+    detail = response.content.decode(errors="replace").strip()[:_LONGEST] or title
     return ProblemView(type=_FOREIGN, title=title, status=status, detail=detail)
 
 
@@ -164,6 +178,6 @@ def _seconds(response: httpx.Response) -> float:
     text = response.headers.get("retry-after", "")
     with suppress(ValueError):
         return max(0.0, float(text))
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError, OverflowError):  # a date may lack its zone
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
     return 0.0

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from httpx_sse import ServerSentEvent
-from pydantic import ValidationError
 
-from atelier.errors import Misaddressed
+from atelier.errors import Misaddressed, read
 from models.native import ArtifactView, PreviewEvent, ProgressView, StatusEvent, TaskView
 
 Event = StatusEvent | ProgressView | PreviewEvent | ArtifactView | TaskView
@@ -36,6 +35,6 @@ def event_of(sent: ServerSentEvent) -> Event | None:
     if model is None:
         return None
     try:
-        return model.model_validate_json(sent.data)
-    except ValidationError:
+        return read(model, sent.data)
+    except ValueError:
         raise Misaddressed(f"the data of an event {sent.event!r} is no {model.__name__}") from None

@@ -11,6 +11,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from atelier import Event, PreviewEvent, ProgressView, StatusEvent, TaskView
 from cli.preview import Painter, Picture
 from cli.show import Show, state
+from models.visible import visible
+
+_MOST = 10**9  # steps that a bar can count
 
 
 class Bars(Show):
@@ -25,7 +28,7 @@ class Bars(Show):
             TimeElapsedColumn(),
         )
         for name in names:
-            self._bars.add_task(name, total=None, state="")
+            self._bars.add_task(visible(name), total=None, state="")
         self._paint = paint
         self._preview: Picture | None = None
         # What is said on standard output meanwhile belongs there.
@@ -50,7 +53,7 @@ class Bars(Show):
             case StatusEvent():
                 self._bars.update(bar, state=state(event))
             case ProgressView(step=step, of=of):
-                self._bars.update(bar, completed=step, total=of)
+                self._bars.update(bar, completed=min(step, _MOST), total=min(of, _MOST))
             case PreviewEvent() if self._paint:
                 self._show(self._paint(event))
             case TaskView():

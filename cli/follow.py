@@ -13,7 +13,7 @@ from atelier import AsyncClient, AtelierError, Status, TaskRef, TaskView
 from cli.bars import Bars
 from cli.exits import ENDED_BADLY, OK
 from cli.here import Here
-from cli.out import Out
+from cli.out import Out, again
 from cli.preview import painter
 from cli.show import Json, Lines, Nothing, Show
 
@@ -53,7 +53,7 @@ class Follow:
             with self._show(names) as show:
                 outcomes = asyncio.run(self._all(tasks, show))
         except KeyboardInterrupt:
-            self.here.out.note(f"They go on; see them again: atelier watch {' '.join(names)}")
+            self.here.out.note(f"They go on; see them again: {again('watch', *names)}")
             raise
         raise typer.Exit(max(map(self._tell, names, outcomes)))
 

@@ -1,6 +1,12 @@
-"""What a command says: results on standard output, all else on standard error."""
+"""What a command says: results on standard output, all else on standard error.
 
+Everything that a person reads passes here, and is made `visible`: much of it was written by others.
+"""
+
+import io
 import json
+import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +16,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from models.visible import visible, visible_lines
+
 _ANY = 1000  # columns: a pipe has no width
+
+Cell = str | Sequence[str]
+"""Text of one line, or of several."""
 
 
 class Out:
@@ -18,30 +29,39 @@ class Out:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a pipe may take less than Unicode
+                stream.reconfigure(errors="backslashreplace")
         self.err = Console(stderr=True, highlight=False)
 
     def json(self, said: BaseModel | Mapping[str, Any]) -> None:
-        """One document, in one line."""
-        text = said.model_dump_json() if isinstance(said, BaseModel) else json.dumps(said)
-        typer.echo(text)
+        """Print one document, in one line of ASCII."""
+        document = said.model_dump() if isinstance(said, BaseModel) else said
+        # DEL is the one control character that JSON lets stand.
+        typer.echo(json.dumps(document).replace("\x7f", "\\u007f"))
 
     def line(self, text: str) -> None:
-        typer.echo(text)
+        """Print one line, whatever is in the text."""
+        typer.echo(visible(text))
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def lines(self, text: str) -> None:
+        """Print text that may have several lines, such as an entry of a log."""
+        typer.echo(visible_lines(text))
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         """The first cell of a row is its name, which is never cut."""
         name, *others = heads
         table = Table(Column(name, no_wrap=True), *others, box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(_cell(each)) for each in row))
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = _ANY
         console.print(table)
 
-    def pairs(self, known: Mapping[str, object]) -> None:
+    def pairs(self, known: Mapping[str, Cell | None]) -> None:
         """What is not None or empty."""
-        rows = [(name, str(what)) for name, what in known.items() if what not in (None, "")]
+        rows = [(name, _cell(what)) for name, what in known.items() if what]
         width = max(len(name) for name, _ in rows)
         for name, what in rows:
             typer.echo(f"{name:{width}}  " + what.replace("\n", "\n" + " " * (width + 2)))
@@ -49,7 +69,21 @@ class Out:
     def note(self, text: str) -> None:
         """What a person may want to know; a program does not."""
         if not self.as_json:
-            typer.secho(text, dim=True, err=True)
+            typer.secho(visible_lines(text), dim=True, err=True)
+
+    def block(self, text: str) -> None:
+        """Show several lines on standard error, such as what would change in a file."""
+        typer.echo(visible_lines(text), err=True)
 
     def complain(self, text: str) -> None:
-        typer.secho(f"atelier: {text}", fg="red", err=True)
+        """Say what is wrong; lines after the first are indented, so that none poses as ours."""
+        typer.secho(f"atelier: {visible_lines(text)}".replace("\n", "\n  "), fg="red", err=True)
+
+
+def again(*words: str) -> str:
+    """A command line of ours that can be pasted into a shell, whatever an id has in it."""
+    return shlex.join(["atelier", *words])
+
+
+def _cell(what: Cell) -> str:
+    return visible(what) if isinstance(what, str) else "\n".join(map(visible, what))

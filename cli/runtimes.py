@@ -18,7 +18,7 @@ def runtimes(here: Here) -> None:
     rows = (
         (
             each.name,
-            "\n".join(each.kinds),
+            [kind.value for kind in each.kinds],
             (each.checkpoint or "") + (" (or another)" if each.dynamic else ""),
             _known(each.backlog),
             _known(each.running),

@@ -14,7 +14,7 @@ from atelier import Client, Kind, Misused, TaskRequest, TaskView
 from cli.fields import Fields, json_or_text
 from cli.follow import Follow
 from cli.here import Here
-from cli.out import Out
+from cli.out import Out, again
 from cli.payload import Payload, payload
 
 
@@ -178,4 +178,4 @@ def _tell(out: Out, task: TaskView, *, followed: bool) -> None:
         out.json(task)
     else:
         out.line(task.id)
-        out.note(f"sent to {task.runtime}; see it with: atelier watch {task.id}")
+        out.note(f"sent to {task.runtime}; see it with: {again('watch', task.id)}")

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,8 @@ from atelier import AtelierError, Client, Misused, Status, TaskView
 from cli.exits import OK
 from cli.follow import Follow
 from cli.here import Here
-from cli.when import age, moment
+from cli.out import Cell
+from cli.when import age, moment, told
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Its id.", show_default=False)]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Their ids.", show_default=False)]
@@ -140,7 +140,7 @@ def _row(task: TaskView, now: float) -> tuple[str, ...]:
     return task.id, task.status.value, task.kind, task.runtime, age(now - task.created)
 
 
-def _known(task: TaskView) -> Mapping[str, object]:
+def _known(task: TaskView) -> Mapping[str, Cell | None]:
     """What is worth a line, if it is known."""
     progress, error = task.progress, task.error
     return {
@@ -149,19 +149,23 @@ def _known(task: TaskView) -> Mapping[str, object]:
         "status": task.status.value,
         "runtime": task.runtime,
         "kind": task.kind,
-        "attempt": task.attempt or None,
-        "queued behind": task.position,
+        "attempt": _count(task.attempt or None),
+        "queued behind": _count(task.position),
         "ends in about": None if task.eta_seconds is None else f"{task.eta_seconds:.0f} s",
         "progress": f"step {progress.step} of {progress.of}" if progress else None,
         "took": ", ".join(f"{name} {took:.2f} s" for name, took in task.seconds.items()),
         "checkpoint": task.checkpoint,
-        "pictures": "\n".join(artifact.uri for artifact in task.artifacts),
+        "pictures": [artifact.uri for artifact in task.artifacts],
         "answer": task.output.uri if task.output else None,
         "error": f"{error.kind}: {error.message}" if error else None,
         "context": json.dumps(task.context) if task.context else None,
-        "made": datetime.fromtimestamp(task.created, UTC).isoformat(" ", "seconds"),
-        "changed": datetime.fromtimestamp(task.updated, UTC).isoformat(" ", "seconds"),
+        "made": told(task.created),
+        "changed": told(task.updated),
     }
+
+
+def _count(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _one_of_several(ids: Sequence[str], submission: str | None) -> None:

@@ -1,7 +1,8 @@
 """Times as people say them."""
 
+import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from atelier import Misused
 
@@ -25,8 +26,18 @@ def moment(said: str | None, now: float) -> float | None:
         raise Misused(f"{said}: must be like 90m, 2h, 7d or 2026-11-22T10:30") from None
 
 
+def told(seconds: float) -> str:
+    """A time since 1970 in UTC; ``?`` for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
 def age(seconds: float) -> str:
-    """About how long, in the largest unit that is filled."""
+    """About how long, in the largest unit that is filled; ``?`` for what is not finite."""
+    if not math.isfinite(seconds):
+        return "?"
     for unit, size in reversed(_SECONDS.items()):
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"

@@ -43,7 +43,7 @@ def configured(place: Place, asked: Asked, steps: Steps) -> None:
 
 
 def _agree_to(place: Place, made: Draft, steps: Steps) -> None:
-    place.out.err.print(made.diff, markup=False)
+    place.out.block(made.diff)
     question = f"Change {place.path} so? (comments within go; the old one is kept as .bak)"
     if not steps.yes and not typer.confirm(question, err=True):
         raise Misused(f"{place.path} was left as it is; nothing was deployed")

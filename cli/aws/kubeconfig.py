@@ -19,6 +19,7 @@ from cli.aws.kubernetes import TOKEN_SECONDS, Cluster, token
 from cli.aws.place import Place
 from cli.aws.sdk import Aws
 from cli.aws.tools import unpacked
+from cli.out import Out
 
 _API = "client.authentication.k8s.io/v1"
 _LISTS = ("clusters", "users", "contexts")
@@ -56,7 +57,7 @@ def give_token(
         with translated():
             signed = token(Aws(region, profile), cluster)
     except AwsError as exc:
-        typer.echo(f"atelier: {exc}", err=True)
+        Out(as_json=False).complain(str(exc))
         raise typer.Exit(exc.code) from None
     status = {"expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "token": signed}
     said = {"apiVersion": _API, "kind": "ExecCredential", "spec": {}, "status": status}

@@ -106,4 +106,4 @@ def _tell(place: Place, event: Mapping[str, Any]) -> None:
         place.out.json({**said, "message": event["message"].rstrip("\n")})
     else:
         when = datetime.fromtimestamp(event["timestamp"] / 1_000, UTC)
-        place.out.line(f"{when:%Y-%m-%dT%H:%M:%SZ}  {event['message'].rstrip()}")
+        place.out.lines(f"{when:%Y-%m-%dT%H:%M:%SZ}  {event['message'].rstrip()}")

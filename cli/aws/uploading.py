@@ -6,14 +6,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from cli.aws.weights import ModelBucket, upload_of
 from cli.out import Out
+from models.visible import visible
 
 
 def uploaded(out: Out, bucket: ModelBucket, folder: Path) -> int:
     """Upload what the bucket lacks of this folder; how many files that were."""
     upload = upload_of(bucket, folder)
     out.note(f"{folder} to {bucket.name}: {len(upload.files)} files, {upload.bytes:,} bytes")
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn(), console=out.err, disable=out.as_json) as bars:
-        bar = bars.add_task(folder.name, total=upload.bytes)
+        bar = bars.add_task(visible(folder.name), total=upload.bytes)
         upload.run(lambda sent: bars.advance(bar, sent))
     return len(upload.files)

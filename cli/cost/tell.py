@@ -18,7 +18,8 @@ def ours(out: Out, estimate: Estimate, items: Sequence[Item], region: str) -> No
         return
     out.table([*_HEADS, ""], [*([*_cells(item), item.line.why] for item in items), _sum(items)])
     of_a_million = f"{cents(estimate.a_million):,} USD for a million pictures"
-    out.line(f"\n{of_a_million}; prices of {region}, {_dates(items)}")
+    out.line("")
+    out.line(f"{of_a_million}; prices of {region}, {_dates(items)}")
 
 
 def seed(out: Out, seed: Seed, estimate: Estimate) -> None:

@@ -2,15 +2,8 @@
 
 import io
 import json
-import os
-import pty
 import signal
-import subprocess
-import sys
-import termios
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +14,7 @@ from cli.bars import Bars
 from cli.preview import painter
 from tests.atelier.there import KEY, There, png
 from tests.cli.conftest import Atelier
+from tests.cli.terminal import Terminal
 
 ESCAPE = "\x1b"
 HALF = "▀"
@@ -118,52 +112,8 @@ def test_a_preview_that_is_no_picture_is_left_out() -> None:
     assert paint(PreviewEvent(content_type="image/png", data="AAAA")) is None
 
 
-class Terminal:
-    """A person's terminal, in which the command runs."""
-
-    def __init__(self, there: There, *args: str, rows: int, columns: int) -> None:
-        self.screen, side = pty.openpty()
-        termios.tcsetwinsize(side, (rows, columns))
-        environment = {**os.environ, "ATELIER_URL": there.url, "ATELIER_API_KEY": KEY}
-        environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        self.command = subprocess.Popen(
-            [sys.executable, "-m", "cli", *args],
-            stdin=side,
-            stdout=side,
-            stderr=side,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(side)
-        self.shown = ""
-
-    def until(self, text: str) -> None:
-        """Read on until this was shown."""
-        while text not in self.shown:
-            self.shown += os.read(self.screen, 65536).decode(errors="replace")
-
-    def end(self) -> int:
-        """Read to the end; the exit code."""
-        with suppress(OSError):  # the other side is closed
-            self.until("never shown")
-        return self.command.wait(timeout=20)
-
-
-@contextmanager
-def terminal(
-    there: There, *args: str | Path, rows: int = 24, columns: int = 80
-) -> Iterator[Terminal]:
-    terminal = Terminal(there, *map(str, args), rows=rows, columns=columns)
-    try:
-        yield terminal
-    finally:
-        terminal.command.kill()
-        terminal.command.wait()
-        os.close(terminal.screen)
-
-
 def test_a_person_sees_progress_previews_and_files(there: There, held: str, tmp_path: Path) -> None:
-    with terminal(there, "watch", held, "--save", tmp_path) as screen:
+    with Terminal(there.url, "watch", held, "--save", tmp_path) as screen:
         screen.until(HALF)
         there.go()
 
@@ -174,7 +124,7 @@ def test_a_person_sees_progress_previews_and_files(there: There, held: str, tmp_
 
 
 def test_a_terminal_without_a_size_shows_no_preview(there: There, held: str) -> None:
-    with terminal(there, "watch", held, rows=0, columns=0) as screen:
+    with Terminal(there.url, "watch", held, rows=0, columns=0) as screen:
         screen.until("running")
         there.go()
 
@@ -183,7 +133,7 @@ def test_a_terminal_without_a_size_shows_no_preview(there: There, held: str) -> 
 
 
 def test_a_person_who_leaves_is_told_that_the_task_goes_on(there: There, held: str) -> None:
-    with terminal(there, "watch", held) as screen:
+    with Terminal(there.url, "watch", held) as screen:
         screen.until(HALF)
         screen.command.send_signal(signal.SIGINT)
 

@@ -112,6 +112,14 @@ def test_logs_of_a_component_come_in_order(installation: Settings, atelier: Call
     ]
 
 
+def test_logs_are_shown_as_text(installation: Settings, atelier: Call) -> None:
+    group = f"/aws/containerinsights/{installation.stack}/application"
+    _log(group, "a prompt\x1b]0;owned\x07\r\nand \x9b31mmore")
+    result = atelier("logs", "-n", installation.stack, "pods")
+
+    assert "a prompt\\x1b]0;owned\\x07\\r\nand \\x9b31mmore\n" in result.output
+
+
 def test_logs_of_one_task_are_picked_out(installation: Settings, atelier: Call) -> None:
     group = f"/aws/lambda/{installation.stack}-edge"
     _log(group, '{"task": "one", "n": 1}', '{"task": "two", "n": 2}')

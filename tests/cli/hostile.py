@@ -1,0 +1,118 @@
+"""A server that answers as the platform does, and puts into every text what a terminal obeys."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ATTACK = (
+    "\x1b[2J\x1b]0;owned\x07\x1b]8;;http://evil\x1b\\\x9b31m\x90q\x9c\x7f\x08\x00\r\n\t"
+    "\u202eexe.gpj\u2066\u200b\ufeff\u2028\u2029\u0085[red]markup[/red][/]"
+)
+"""CSI, OSC, DCS and their C1 forms, bidi, invisible marks, breaks of lines, Rich's markup."""
+HALF = "\ud83d"
+"""Of a surrogate pair."""
+
+
+def task(status: str = "failed") -> dict[str, Any]:
+    artifact = {"n": 1, "uri": f"s3://b/{ATTACK}.png", "url": f"http://h/{ATTACK}"}
+    return {
+        "id": f"id{ATTACK}",
+        "submission": f"s{ATTACK}",
+        "runtime": f"r{ATTACK}",
+        "kind": f"k{ATTACK}",
+        "status": status,
+        "attempt": 1,
+        "progress": {"step": 10**400, "of": -1},
+        "seconds": {f"run{ATTACK}": 1e308},
+        "checkpoint": f"c{ATTACK}{HALF}",
+        "artifacts": [artifact],
+        "output": {**artifact, "n": 0},
+        "error": {"kind": f"E{ATTACK}", "message": f"m{ATTACK}{HALF}", "reason": ATTACK},
+        "key": ATTACK,
+        "context": {ATTACK: HALF},
+        "callback": {"url": ATTACK, "events": [ATTACK], "calls": []},
+        "created": 1e300,
+        "updated": -1e300,
+        "status_url": ATTACK,
+        "events_url": ATTACK,
+    }
+
+
+RUNTIME = {
+    "name": f"r{ATTACK}",
+    "type": ATTACK,
+    "kinds": ["pipeline"],
+    "checkpoint": f"c{ATTACK}{HALF}",
+    "replicas": 1,
+    "loaded": [ATTACK],
+}
+PROBLEM = {
+    "type": f"urn:atelier:{ATTACK}",
+    "title": ATTACK,
+    "status": 422,
+    "detail": ATTACK + HALF,
+    "errors": [{"field": f"f{ATTACK}", "message": ATTACK}],
+}
+EVENTS = (
+    ("status", {"status": "running", "attempt": 1}),
+    ("progress", {"step": 1, "of": 10**400}),
+    ("preview", {"content_type": ATTACK, "data": ATTACK}),
+    ("artifact", task()["artifacts"][0]),
+    ("end", task()),
+)
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """What it answers stands in the server's ``answers``: data, problems, or pages of others."""
+
+    def do_GET(self) -> None:
+        kind = self.server.answers  # type: ignore[attr-defined]
+        if kind == "problems":
+            return self._send(422, json.dumps(PROBLEM), "Hostile\x1b[2J\x9b31m")
+        if kind == "pages":
+            return self._send(403, f"<html>{ATTACK}", "Hostile\x9b31m")
+        if self.path.partition("?")[0].endswith("/events"):
+            parts = (f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in EVENTS)
+            return self._send(200, "".join(parts), "OK", "text/event-stream")
+        return self._send(200, json.dumps(self._data()), "OK")
+
+    do_POST = do_DELETE = do_GET  # noqa: N815
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def _data(self) -> dict[str, Any]:
+        path = self.path.partition("?")[0]
+        if path == "/v1/runtimes":
+            return {"runtimes": [RUNTIME]}
+        if path == "/v1/checkpoints":
+            return {"checkpoints": [{"name": f"c{ATTACK}{HALF}", "runtimes": [f"r{ATTACK}"]}]}
+        if path == "/v1/tasks" and self.command == "GET":
+            return {"tasks": [task(), task("completed")], "next": None}
+        return task()
+
+    def _send(self, status: int, text: str, reason: str, kind: str = "application/json") -> None:
+        body = text.encode(errors="surrogatepass")
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(status, reason)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def hostile(answers: str) -> Iterator[str]:
+    """The URL of such a server; it answers with ``data``, ``problems`` or ``pages``."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
+        server.answers = answers  # type: ignore[attr-defined]
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
