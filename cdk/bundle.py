@@ -32,6 +32,7 @@ PACKAGES = (
     "aiobotocore",
     "fastapi",
     "filetype",
+    "jinja2",
     "mangum",
     "pydantic",
     "pydantic-settings",
@@ -54,7 +55,8 @@ def bundled(settings: Settings, cache: Path | None = None) -> Path:
     known_to_lambda(PYTHON)
     cache = cache or platformdirs.user_cache_path("atelier")
     config = EdgeConfig.of(settings).model_dump_json().encode()
-    ours = {str(path.relative_to(ROOT)): path.read_bytes() for path in sources()}
+    files = [*sources(), *templates()]
+    ours = {str(path.relative_to(ROOT)): path.read_bytes() for path in files}
     packages = _packages(settings.edge.architecture, cache)
     content = {**ours, FILE: config}
     named = (name.encode() + b"\0" + sha256(body).digest() for name, body in content.items())
@@ -86,6 +88,12 @@ def sources(root: Path = ROOT) -> list[Path]:
             found.add(path)
             ahead += [name.rpartition(".")[0], *_imports(path)]
     return sorted(found)
+
+
+def templates(root: Path = ROOT) -> list[Path]:
+    """The files that its packages make pages from; sorted."""
+    folders = {path.parent / "templates" for path in sources(root)}
+    return sorted(path for folder in folders for path in folder.glob("*"))
 
 
 def _path(root: Path, module: str) -> Path | None:

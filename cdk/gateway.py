@@ -142,6 +142,7 @@ class Gateway(Construct):
         root = self.api.root
         for name in _DIALECTS:
             root.add_resource(name).add_method("POST", to_edge, api_key_required=True)
+        root.add_method("GET", to_edge, api_key_required=True)
         root.add_resource("{proxy+}").add_method("ANY", to_edge, api_key_required=True)
 
     def _refuse(self) -> None:

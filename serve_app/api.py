@@ -25,6 +25,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.errors import Unavailable
 from models.task import Task
+from models.version import VERSION
 from serve_app.auth import Holder, Keys
 from serve_app.body import TooLarge, whole_body
 from serve_app.dialects import v1alpha1, v1alpha2
@@ -35,6 +36,7 @@ from serve_app.native import Native, problems
 from serve_app.native.gate import API_KEY
 from serve_app.native.openapi import schemas
 from serve_app.native.routes import add_routes
+from serve_app.pages.routes import add_pages
 from serve_app.problems import Problem, Rim
 from serve_app.submit import Submit
 
@@ -47,12 +49,20 @@ _SLASHES = re.compile(r"/+(v1alpha[12])/*")
 
 def api(native: Native) -> FastAPI:
     """The front as an application."""
-    app = Api(title="atelier", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = Api(
+        title="atelier",
+        version=VERSION,
+        description="Tasks in, pictures out: submitted, found, watched and cancelled over HTTP.",
+        docs_url=None,  # the page of ours loads nothing from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     for name, dialect in DIALECTS.items():
         parse = partial(dialect.parse, settings=native.settings, kinds=native.kinds)
         door = Door(name=name, parse=parse, submit=native.submit, keys=native.keys)
         app.add_api_route(f"/{name}", door.post, methods=["POST"], name=name, **_told(dialect))
     add_routes(app, native)
+    add_pages(app, native)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     for error in (Problem, HTTPException, RequestValidationError, Unavailable):
         app.add_exception_handler(error, on_error)

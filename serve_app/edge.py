@@ -87,7 +87,7 @@ def _base(told: Mapping[str, Any], path: str) -> str:
     """The stage, which is before the path in URLs; unless a domain of one's own stands for it."""
     stage = f"/{told['stage']}"
     whole: str = told["path"]
-    return stage if whole != path and whole.startswith(f"{stage}/") else ""
+    return stage if whole != path and f"{whole}/".startswith(f"{stage}/") else ""
 
 
 class GatewayKeys(Keys):

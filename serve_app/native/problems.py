@@ -89,7 +89,7 @@ def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None =
 def routed(exc: HTTPException, methods: Iterable[str]) -> Problem:
     """The router's own answers (404, 405)."""
     if exc.status_code == HTTPStatus.NOT_FOUND:
-        return Sort.NOT_FOUND.problem("There is nothing at this path; /openapi.json has them all.")
+        return Sort.NOT_FOUND.problem("There is nothing at this path; /docs has them all.")
     can = ", ".join(sorted(methods))
     problem = Sort.NOT_ALLOWED.problem(f"This path knows {can}.")
     problem.headers = {"Allow": can}

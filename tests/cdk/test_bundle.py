@@ -52,6 +52,13 @@ sys.path.insert(0, {str(tmp_path)!r})
 from serve_app.function import handler
 files = [getattr(m, "__file__", None) or "" for m in list(sys.modules.values())]
 foreign = [f for f in files if "site-packages" in f or f.startswith({str(ROOT)!r})]
+page = handler(
+    {{
+        "resource": "/{{proxy+}}", "path": "/docs", "httpMethod": "GET", "body": None,
+        "requestContext": {{"stage": "dev", "path": "/dev/docs", "identity": {{"apiKeyId": "a"}}}},
+    }},
+    None,
+)
 answer = handler(
     {{
         "resource": "/v1alpha2", "path": "/v1alpha2", "httpMethod": "POST", "body": "{{",
@@ -61,13 +68,13 @@ answer = handler(
     }},
     None,
 )
-print(answer["statusCode"], answer["body"], foreign)
+print(page["statusCode"], answer["statusCode"], answer["body"], foreign)
 """
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", code]
 
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
 
-    assert said.stdout.strip() == "400 Invalid request format []"
+    assert said.stdout.strip() == "200 400 Invalid request format []"
 
 
 @pytest.mark.parametrize("architecture", MACHINES)

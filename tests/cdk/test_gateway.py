@@ -40,6 +40,7 @@ def test_every_method_asks_for_a_key(template: Template) -> None:
 
     assert sorted(method["Properties"]["HttpMethod"] for method in methods) == [
         "ANY",
+        "GET",
         "POST",
         "POST",
     ]

@@ -196,6 +196,23 @@ def test_urls_lead_through_the_stage_unless_a_domain_stands_for_it(
     assert told["status_url"].startswith(f"{base}v1/tasks/owl?")
 
 
+@pytest.mark.parametrize("path", ["/dev/", "/dev", "/"])
+def test_the_first_page_leads_through_the_stage(function: Function, path: str) -> None:
+    context = {"stage": "dev", "path": path, "identity": {"apiKeyId": "id-of-ana"}}
+
+    told = function.json("GET", "/", requestContext=context)
+
+    stage = "" if path == "/" else "/dev"
+    assert told["links"]["reference"] == f"https://abc.example.com{stage}/docs"
+
+
+def test_the_reference_is_a_page(function: Function) -> None:
+    status, headers, body = function("GET", "/docs")
+
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert 'id="submitTask"' in body
+
+
 def test_tasks_are_found_and_listed(function: Function) -> None:
     function("POST", "/v1alpha2", SUBMISSION)
 

@@ -1,0 +1,55 @@
+# No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
+"""The page at ``/``: what this is and where to go, for a browser and for a program."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Header, Request, Response
+from starlette.responses import JSONResponse
+
+from models.settings import Settings
+from models.task import Kind
+from models.version import VERSION
+from serve_app.dialects.rules import Kinds
+from serve_app.pages.accept import wants_html
+from serve_app.pages.html import answer, rendered
+
+_PLACES = {
+    "api": "v1/tasks",
+    "reference": "docs",
+    "openapi": "openapi.json",
+    "health": "healthz",
+    "ready": "readyz",
+}
+_PICTURE = {"prompt": "a red circle on a blue background", "steps": 12}
+
+
+class Home:
+    """Answers who comes without knowing where to."""
+
+    def __init__(self, settings: Settings, kinds: Kinds) -> None:
+        able = {kind for runtime in settings.models_runtime for kind in kinds(runtime.name)}
+        self._draws = Kind.TEXT_TO_IMAGE in able
+
+    async def __call__(
+        self, request: Request, accept: Annotated[str, Header()] = "*/*"
+    ) -> Response:
+        """A page for a browser, JSON for all others."""
+        base = str(request.base_url)
+        links = {name: f"{base}{path}" for name, path in _PLACES.items()}
+        told: Response
+        if wants_html(accept):
+            curl = self._curl(base)
+            told = answer(rendered("home.html", links=links, curl=curl, version=VERSION))
+        else:
+            told = JSONResponse({"name": "atelier", "version": VERSION, "links": links})
+        told.headers["Vary"] = "Accept"
+        # The host that was asked for stands in it, which is no answer for anybody else.
+        told.headers["Cache-Control"] = "no-store"
+        return told
+
+    def _curl(self, base: str) -> str:
+        """A command that makes a picture here, or runs a graph where nothing draws by prompts."""
+        asked: dict[str, Any] = {"kind": "text-to-image", "content": _PICTURE}
+        body = json.dumps(asked) if self._draws else '{"kind": "pipeline", "content": GRAPH}'
+        return f"curl -s '{base}v1/tasks?wait=30' \\\n  -H \"x-api-key: $KEY\" \\\n  -d '{body}'"

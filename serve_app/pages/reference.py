@@ -1,0 +1,232 @@
+"""The reference of the API, read from its own OpenAPI description."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from serve_app.pages.schemas import Field, Schema, field_of, fields_of, kind_of, prose
+
+Document = Mapping[str, Any]
+
+_PROBLEM = "application/problem+json"
+_EVENTS = "text/event-stream"
+_OTHERS = "older clients"
+_URN = "urn:atelier:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A body or an answer, as it is sent."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One status that an operation answers with."""
+
+    status: str
+    text: Markup
+    media: str
+    kind: Markup | None
+    headers: Sequence[Field]
+    events: Sequence[tuple[str, Markup]]
+    """Names of server-sent events, and what is in each."""
+    problems: Sequence[str]
+    examples: Sequence[Example]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path."""
+
+    id: str
+    group: str
+    method: str
+    path: str
+    text: Markup
+    parameters: Sequence[Field]
+    body: Markup | None
+    """What its body is; None where it has none."""
+    body_text: Markup
+    fields: Sequence[Field]
+    """Those of its body."""
+    bodies: Sequence[Example]
+    curl: str
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A schema that others refer to."""
+
+    name: str
+    text: Markup
+    kind: Markup
+    fields: Sequence[Field]
+    json: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemKind:
+    """A sort of problem: its word, which is stable, and an example."""
+
+    word: str
+    status: int
+    title: str
+    json: str
+
+
+class Reference:
+    """All that an OpenAPI description says, in the order in which it says it."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.title: str = document["info"]["title"]
+        self.version: str = document["info"]["version"]
+        self.operations = tuple(self._operations())
+
+    @property
+    def groups(self) -> Sequence[tuple[str, Sequence[Operation]]]:
+        ordered = sorted(self.operations, key=lambda each: each.group == _OTHERS)
+        return [(name, tuple(each)) for name, each in groupby(ordered, lambda each: each.group)]
+
+    @property
+    def schemas(self) -> Sequence[Named]:
+        named: Mapping[str, Schema] = self._document.get("components", {}).get("schemas", {})
+        return [
+            Named(
+                name=name,
+                text=prose(schema.get("description", "")),
+                kind=kind_of(schema),
+                fields=tuple(fields_of(schema)),
+                json=_written(schema),
+            )
+            for name, schema in sorted(named.items())
+        ]
+
+    @property
+    def problems(self) -> Sequence[ProblemKind]:
+        """Each sort of problem that some operation has, by status."""
+        found: dict[str, Any] = {}
+        for answer in self._answers_in_problem_form():
+            for example in answer.get("examples", {}).values():
+                found[_word(example["value"])] = example["value"]
+        kinds = [
+            ProblemKind(word=word, status=one["status"], title=one["title"], json=_written(one))
+            for word, one in found.items()
+        ]
+        return sorted(kinds, key=lambda kind: (kind.status, kind.word))
+
+    def _answers_in_problem_form(self) -> Iterator[Mapping[str, Any]]:
+        for path in self._document["paths"].values():
+            for operation in path.values():
+                for answer in operation["responses"].values():
+                    yield answer.get("content", {}).get(_PROBLEM, {})
+
+    def _operations(self) -> Iterator[Operation]:
+        for path, methods in self._document["paths"].items():
+            for method, told in methods.items():
+                yield self._operation(path, method, told)
+
+    def _operation(self, path: str, method: str, told: Mapping[str, Any]) -> Operation:
+        body = told.get("requestBody", {})
+        media, content = _first(body.get("content", {}))
+        schema = content.get("schema", {})
+        bodies = tuple(_examples(content))
+        return Operation(
+            id=told["operationId"],
+            group=next(iter(told.get("tags", ())), _OTHERS),
+            method=method.upper(),
+            path=path,
+            text=prose(told.get("description", told.get("summary", ""))),
+            parameters=tuple(map(_parameter, told.get("parameters", ()))),
+            body=kind_of(schema) if media else None,
+            body_text=prose(self._resolved(schema).get("description", "")),
+            fields=tuple(fields_of(self._resolved(schema))),
+            bodies=bodies,
+            curl=_curl(path, method, told, bodies),
+            answers=tuple(
+                _answer(status, one) for status, one in sorted(told["responses"].items())
+            ),
+        )
+
+    def _resolved(self, schema: Schema) -> Schema:
+        """The schema itself, where another refers to it."""
+        ref = schema.get("$ref", "")
+        schemas: Mapping[str, Schema] = self._document.get("components", {}).get("schemas", {})
+        return schemas.get(ref.rpartition("/")[2], schema)
+
+
+def _parameter(told: Mapping[str, Any]) -> Field:
+    schema = {"description": told.get("description", ""), **told["schema"]}
+    return field_of(told["name"], schema, required=told.get("required", False), where=told["in"])
+
+
+def _answer(status: str, told: Mapping[str, Any]) -> Answer:
+    media, content = _first(told.get("content", {}))
+    schema = content.get("schema")
+    problem = media == _PROBLEM
+    examples = tuple(_examples(content))
+    return Answer(
+        status=status,
+        text=prose(told.get("description", "")),
+        media=media,
+        kind=kind_of(schema) if schema else None,
+        headers=tuple(
+            field_of(
+                name, {"description": one.get("description", ""), **one["schema"]}, required=False
+            )
+            for name, one in told.get("headers", {}).items()
+        ),
+        events=tuple(_events(content.get("itemSchema", {}))) if media == _EVENTS else (),
+        problems=_words(content) if problem else (),
+        examples=() if problem else examples,
+    )
+
+
+def _events(item: Schema) -> Iterator[tuple[str, Markup]]:
+    for event in item.get("oneOf", ()):
+        of = event["properties"]
+        yield of["event"]["const"], kind_of(of["data"].get("contentSchema", {}))
+
+
+def _words(content: Mapping[str, Any]) -> Sequence[str]:
+    return [_word(example["value"]) for example in content.get("examples", {}).values()]
+
+
+def _word(problem: Mapping[str, Any]) -> str:
+    return str(problem["type"]).removeprefix(_URN)
+
+
+def _first(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    return next(iter(content.items()), ("", {}))
+
+
+def _examples(content: Mapping[str, Any]) -> Iterator[Example]:
+    for name, one in content.get("examples", {}).items():
+        yield Example(name=name, text=_written(one["value"]))
+    if "example" in content:
+        yield Example(name="example", text=_written(content["example"]))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _curl(path: str, method: str, told: Mapping[str, Any], bodies: Sequence[Example]) -> str:
+    """A command for a shell in which ``URL`` and ``KEY`` are set."""
+    words = ["curl -s", *(() if method in ("get", "post") else (f"-X {method.upper()}",))]
+    words.append(f'"$URL{path}"')
+    lines = [" ".join(words)]
+    if told.get("security"):
+        lines.append('-H "x-api-key: $KEY"')
+    if bodies:
+        lines.append(f"-d {shlex.quote(bodies[0].text)}")
+    return " \\\n  ".join(lines)

@@ -1,0 +1,136 @@
+"""JSON Schemas in words: what a value may be, and the fields of an object."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+Schema = Mapping[str, Any]
+
+_LIMITS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} of them",
+    "maxItems": "at most {} of them",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One parameter of an operation, or one field of an object."""
+
+    name: str
+    where: str = ""
+    """Of a parameter: path, query or header."""
+    kind: Markup
+    required: bool
+    limits: Sequence[Markup]
+    default: str | None
+    text: Markup
+
+
+def prose(text: str) -> Markup:
+    """Plain text with code between backticks."""
+    parts = text.replace("``", "`").split("`")
+    marked = (code(part) if n % 2 else escape(part) for n, part in enumerate(parts))
+    return Markup("").join(marked)
+
+
+def code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def kind_of(schema: Schema) -> Markup:
+    """What a value may be, with links to the schemas that have a name."""
+    return _listed(schema) or _joined(schema) or _nested(schema) or _plain(schema)
+
+
+def _listed(schema: Schema) -> Markup | None:
+    """A schema of a name, or the values that there are."""
+    match schema:
+        case {"$ref": str(ref)}:
+            return Markup('<a href="#schema-{0}">{0}</a>').format(ref.rpartition("/")[2])
+        case {"const": value}:
+            return code(json.dumps(value))
+        case {"enum": [*values]}:
+            return Markup(" or ").join(code(json.dumps(value)) for value in values)
+    return None
+
+
+def _joined(schema: Schema) -> Markup | None:
+    words = {"anyOf": Markup(" or "), "oneOf": Markup(" or "), "allOf": Markup(" and ")}
+    found = (
+        word.join(dict.fromkeys(map(kind_of, schema[key])))
+        for key, word in words.items()
+        if key in schema
+    )
+    return next(found, None)
+
+
+def _nested(schema: Schema) -> Markup | None:
+    match schema:
+        case {"type": "array", "items": dict(items)}:
+            return Markup("list of {}").format(kind_of(items))
+        case {"type": "object", "additionalProperties": dict(values)} if values:
+            return Markup("object of {}").format(kind_of(values))
+    return None
+
+
+def _plain(schema: Schema) -> Markup:
+    match schema:
+        case {"type": str(name), "format": str(form)}:
+            return escape(f"{name} ({form})")
+        case {"type": str(name)}:
+            return escape(name)
+        case {"type": [*names]}:
+            return escape(" or ".join(map(str, names)))
+    return Markup("any JSON")
+
+
+def limits_of(schema: Schema) -> Iterator[Markup]:
+    """The bounds of a value, each once."""
+    for part in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        for name, words in _LIMITS.items():
+            if name in part:
+                yield escape(words.format(part[name]))
+        if "pattern" in part:
+            yield Markup("matches {}").format(code(part["pattern"]))
+    items = schema.get("items")
+    if isinstance(items, dict):
+        yield from (Markup("each {}").format(limit) for limit in limits_of(items))
+
+
+def field_of(name: str, schema: Schema, *, required: bool, where: str = "") -> Field:
+    return Field(
+        name=name,
+        where=where,
+        kind=kind_of(schema),
+        required=required,
+        limits=tuple(dict.fromkeys(limits_of(schema))),
+        default=_default(schema),
+        text=prose(schema.get("description", "")),
+    )
+
+
+def fields_of(schema: Schema, path: str = "") -> Iterator[Field]:
+    """The fields of an object, and of the objects without a name that are in it."""
+    required = schema.get("required", ())
+    for name, inner in schema.get("properties", {}).items():
+        yield field_of(f"{path}{name}", inner, required=name in required)
+        yield from fields_of(inner, f"{path}{name}.")
+        items = inner.get("items")
+        if isinstance(items, dict):
+            yield from fields_of(items, f"{path}{name}[].")
+
+
+def _default(schema: Schema) -> str | None:
+    """Nothing is said of null, which is how a field is left out."""
+    value = schema.get("default")
+    return None if value in (None, [], {}) else json.dumps(value)
