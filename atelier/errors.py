@@ -25,6 +25,7 @@ from models.native import ProblemView
 Model = TypeVar("Model", bound=BaseModel)
 
 _IN_PROGRESS = "urn:atelier:idempotency-in-progress"
+_FORBIDDEN = "urn:atelier:forbidden"
 _FOREIGN = "about:blank"
 _SERVER = 500
 _TOO_LARGE = 413
@@ -56,7 +57,7 @@ class Refused(AtelierError):
 
 
 class Unauthorized(Refused):
-    """The API key is not known there."""
+    """The API key is not known there, or its role may not do that."""
 
 
 class NotFound(Refused):
@@ -109,6 +110,8 @@ def error_of(response: httpx.Response) -> AtelierError:
     """What an answer that is no success means."""
     where, problem = shown(response.request.url), _problem_of(response)
     match problem.status:
+        case 403 if problem.type == _FORBIDDEN:
+            return Unauthorized(problem)
         case 401 | 403:
             return Unauthorized(_saying(problem, f"the API key is not known at {where}"))
         case status if status in _PASSING or status >= _SERVER or problem.type == _IN_PROGRESS:

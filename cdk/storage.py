@@ -61,8 +61,8 @@ class Storage(Construct):
         """Read and change tasks and claims, and search among the tasks."""
         rows = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"]
         _let(who, [f"dynamodb:{each}" for each in rows], [self.ledger.table_arn])
-        index = f"{self.ledger.table_arn}/index/{table.INDEX}"
-        _let(who, ["dynamodb:Query"], [index])
+        indexes = [f"{self.ledger.table_arn}/index/{name}" for name in table.INDEXES]
+        _let(who, ["dynamodb:Query"], indexes)
 
     def let_submit(self, who: IRole) -> None:
         """Store a task that is too large for a message, and withdraw it."""
@@ -120,11 +120,12 @@ class Storage(Construct):
             removal_policy=RemovalPolicy.RETAIN,
             resource_policy=PolicyDocument(statements=[_only_tls([arn, f"{arn}/index/*"])]),
         )
-        made.add_global_secondary_index(
-            index_name=table.INDEX,
-            partition_keys=[_attribute(each) for each in table.INDEX_PARTITION],
-            sort_keys=[_attribute(each) for each in table.INDEX_ORDER],
-        )
+        for index, partition in table.INDEXES.items():
+            made.add_global_secondary_index(
+                index_name=index,
+                partition_keys=[_attribute(each) for each in partition],
+                sort_keys=[_attribute(each) for each in table.INDEX_ORDER],
+            )
         return made
 
     def _bucket(

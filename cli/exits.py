@@ -12,8 +12,8 @@ TIMED_OUT = 6
 
 TOLD = (
     "Exit codes: 0 done; 1 a task failed or was cancelled; 2 wrong usage or payload;"
-    " 3 API key not known; 4 no such task; 5 platform not reachable; 6 not ended in time;"
-    " 130 interrupted."
+    " 3 API key not known, or not allowed to; 4 no such task; 5 platform not reachable;"
+    " 6 not ended in time; 130 interrupted."
 )
 
 

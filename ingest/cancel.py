@@ -20,13 +20,22 @@ class Cancel:
     tell: Tell
     live: Live
 
-    async def __call__(self, id: str, submission: str) -> Report:  # noqa: A002
+    async def __call__(
+        self,
+        id: str,  # noqa: A002
+        submission: str,
+        key: str | None = None,
+    ) -> Report | None:
         """The report that stands: cancelled, or how it had ended before.
+
+        With the name of an API key, None where the task is not known to belong to it.
 
         Raises:
             Unavailable: it is not cancelled.
         """
-        report = await self.ledger.cancel(id, submission)
+        report = await self.ledger.cancel(id, submission, key)
+        if report is None:
+            return None
         held = await self._stop(report)
         if report.status is Status.CANCELLED and not (report.told or held):
             await self._tell(report)

@@ -2,14 +2,15 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models.errors import InvalidTask
 from models.ports import Delivery, Objects
 from models.task import Task
-from models.wire import pointed_uri, task_of
+from models.wire import OWNER, pointed_uri, task_of
 
+_OWNER = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _SUBMISSION = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -23,6 +24,8 @@ class Envelope:
     """``s3://`` URI under which payloads too large for a message lie; no other is followed."""
     limit: int
     """Bytes of the largest payload."""
+    trusts_owner: bool = False
+    """Whether the attribute ``owner`` is believed."""
 
     async def open(self, delivery: Delivery) -> Task:
         """The task in it.
@@ -38,7 +41,11 @@ class Envelope:
             body = _parsed(await self._payload(uri))
         given = attributes.get("submission", "")
         submission = given if _SUBMISSION.fullmatch(given) else message_id
-        return task_of(body, runtime=self.runtime, submission=submission)
+        if not _SUBMISSION.fullmatch(submission):
+            raise InvalidTask("the message has no proper id")
+        task = task_of(body, runtime=self.runtime, submission=submission)
+        owner = attributes.get(OWNER, "") if self.trusts_owner else ""
+        return replace(task, owner=owner if _OWNER.fullmatch(owner) else None)
 
     async def _payload(self, uri: str) -> bytes:
         if not uri.startswith(self.payloads):

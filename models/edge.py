@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import SettingsError
+from models.role import Role
 from models.settings import Settings
 
 FILE = "edge.json"
@@ -27,6 +28,8 @@ class EdgeConfig(BaseModel):
     """Whether callbacks are signed whichever key a task was sent with."""
     signed: tuple[str, ...]
     """Names of keys whose tasks' callbacks are signed with a secret of their own."""
+    roles: Mapping[str, Role] = Field(default_factory=dict)
+    """Roles of keys by their names; a name that is not there has an artist's."""
 
     @classmethod
     def of(cls, settings: Settings) -> "EdgeConfig":
@@ -46,6 +49,7 @@ class EdgeConfig(BaseModel):
             settings=told,
             all_signed=settings.callbacks.secret is not None,
             signed=tuple(key.name for key in settings.api_keys if key.callback_secret),
+            roles={key.name: key.role for key in settings.api_keys},
         )
 
     def signs(self, key: str) -> bool:
@@ -55,4 +59,4 @@ class EdgeConfig(BaseModel):
 
 def key_names(settings: Settings) -> tuple[str, ...]:
     """The API keys that the gateway has: as configured, by name, and at least one."""
-    return tuple(key.name for key in settings.api_keys) or ("default",)
+    return tuple(dict.fromkeys(key.name for key in settings.api_keys)) or ("default",)

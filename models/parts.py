@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from models.cloud import Nodes, Pod, Positive
 from models.extra_values import translated
 from models.part import Part
+from models.role import Role
 
 _RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
@@ -60,8 +61,11 @@ class ClusterComponents(Part):
 
 
 class ApiKey(Part):
-    name: str
-    """Who uses it; may stand in a log."""
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+    """Owner of the tasks that are sent with it; may stand in a log. Keys of one name share them."""
+    role: Role = Role.ARTIST
+    """``viewer`` reads the tasks of its name, ``artist`` submits and cancels them, too;
+    ``operator`` reads and cancels all tasks, those among them that came by SNS."""
     key: Annotated[SecretStr, Field(min_length=1)]
     callback_secret: CallbackSecret | None = None
     """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
@@ -82,6 +86,14 @@ class Callbacks(Part):
         10_800,
     )
     """Pauses between the calls of one event; after the last it is given up."""
+
+
+class Sns(Part):
+    """What is believed of messages that others publish on the tasks topic."""
+
+    trust_owner_attribute: bool = False
+    """Whether the message attribute ``owner`` names the API key that a task belongs to; whoever may
+    publish may then name any. Else, and without the attribute, the task belongs to operators."""
 
 
 class Inputs(Part):

@@ -144,11 +144,17 @@ class Ledger(ABC):
         """Note that this attempt is over and another waits; unless more has happened since."""
 
     @abstractmethod
-    async def cancel(self, id: str, submission: str) -> Report:  # noqa: A002
+    async def cancel(
+        self,
+        id: str,  # noqa: A002
+        submission: str,
+        key: str | None = None,
+    ) -> Report | None:
         """The report that stands: cancelled now, or how it had ended before.
 
-        One that is not known yet (it came by SNS and was not received) ends as cancelled when it
-        comes; until then its report has no runtime.
+        Without a ``key``, one that is not known yet (it came by SNS and was not received) ends as
+        cancelled when it comes; until then its report has no runtime. With the name of an API key
+        nothing is written unless the task belongs to it, and the answer is None.
         """
 
     @abstractmethod
@@ -160,8 +166,16 @@ class Ledger(ABC):
         """Note a call to its callback; all calls so far, this one last."""
 
     @abstractmethod
-    async def find(self, id: str, submission: str | None = None) -> Report | None:  # noqa: A002
-        """What is known of a submission; without one, of the newest of that id."""
+    async def find(
+        self,
+        id: str,  # noqa: A002
+        submission: str | None = None,
+        key: str | None = None,
+    ) -> Report | None:
+        """What is known of a submission; without one, of the newest of that id.
+
+        With the name of an API key, another's tasks are as unknown as those that never were.
+        """
 
     @abstractmethod
     async def search(self, search: Search, most: int, after: str | None = None) -> Page:

@@ -61,7 +61,7 @@ class Report:
     told: bool = False
     """Whether its notification was published."""
     key: str | None = None
-    """Name of the API key that it was sent with; None for one that came by SNS."""
+    """Name of the API key that it belongs to; None for one that came by SNS, an operator's."""
     context: str | None = None
     """The client's own words as JSON text; None where they are too long to be kept."""
     callback: Callback | None = None
@@ -84,6 +84,7 @@ class Report:
             kind=task.kind,
             status=status,
             attempt=attempt,
+            key=task.owner,
             context=_kept(task.context),
             callback=task.callback,
         )

@@ -12,3 +12,8 @@ class Role(StrEnum):
     """Submits and cancels tasks of its own name, too."""
     OPERATOR = "operator"
     """Reads and cancels everybody's tasks, too, and those that came by SNS."""
+
+    def has(self, other: "Role") -> bool:
+        """Whether this role may do what the other may."""
+        ranks = tuple(Role)
+        return ranks.index(self) >= ranks.index(other)

@@ -33,6 +33,7 @@ from models.parts import (
     Ingress,
     Inputs,
     Runtime,
+    Sns,
     Tasks,
 )
 
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     log_file: Path | None = None
     """Where events go as JSON lines, besides Serve's own log; what a container prints is
     ``/proc/1/fd/1``."""
+    sns: Sns = Sns()
     inputs: Inputs = Inputs()
     tasks: Tasks = Tasks()
     callbacks: Callbacks = Callbacks()
@@ -114,6 +116,7 @@ class Settings(BaseSettings):
             raise ValueError("modelsRuntime: at least one runtime is needed")
         _once("modelsRuntime[].name", (r.name for r in self.models_runtime))
         _once("modelsRuntime[].modelFilename", (r.model_filename for r in self.models_runtime))
+        _one_role(self.api_keys)
         _once("apiKeys[].key", (k.key.get_secret_value() for k in self.api_keys), secret=True)
         if self.model_bucket_arn is None and self.checkpoints is None:
             raise ValueError("modelBucketArn or checkpoints (a folder) must say where weights are")
@@ -240,6 +243,13 @@ def _parse(path: Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise SettingsError(f"{path}: must be a mapping of settings, such as stackName: atelier")
     return parsed
+
+
+def _one_role(keys: Iterable[ApiKey]) -> None:
+    """Keys of one name are one tenant's."""
+    roles = {key.name: key.role for key in keys}
+    if any(key.role is not roles[key.name] for key in keys):
+        raise ValueError("apiKeys[].role must be the same for all keys of one name")
 
 
 def _once(key: str, values: Iterable[str | None], *, secret: bool = False) -> None:

@@ -5,6 +5,11 @@ KEY = ("id", "submission")
 INDEX = "by-runtime-and-status"
 INDEX_PARTITION = ("runtime", "status")
 INDEX_ORDER = ("created", "id", "submission")
+KEY_INDEX = "by-key"
+"""The index of the tasks of each API key, in the order of `INDEX_ORDER`."""
+KEY_INDEX_PARTITION = ("key",)
+INDEXES = {INDEX: INDEX_PARTITION, KEY_INDEX: KEY_INDEX_PARTITION}
+"""The attributes that partition each index; all have whole rows."""
 NUMBERS = frozenset({"created"})
 """Attributes of the keys that are numbers; the others are strings."""
 EXPIRES = "expires"

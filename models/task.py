@@ -45,6 +45,9 @@ class Task:
     context: Any = field(default_factory=dict)
     """The client's own words, echoed in the notification: any JSON."""
     callback: Callback | None = None
+    owner: str | None = None
+    """Name of the API key that the message says it belongs to, if that is believed.
+    The ledger keeps the first that it is told."""
 
     @property
     def folder(self) -> str:

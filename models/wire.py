@@ -18,6 +18,8 @@ LARGEST = 256 * 1024
 
 SUBMISSION = "submission"
 """The attribute that carries a task's identity."""
+OWNER = "owner"
+"""The attribute by which others' messages may name the API key that a task belongs to."""
 
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _OLD_POINTER = "com.amazon.sqs.javamessaging.MessageS3Pointer"

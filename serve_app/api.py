@@ -24,6 +24,7 @@ from typing_extensions import override
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.errors import Unavailable
+from models.role import Role
 from models.task import Task
 from models.version import VERSION
 from serve_app.auth import Holder, Keys
@@ -195,6 +196,8 @@ def _admit(holder: Holder | None) -> Holder:
         raise Problem.told(HTTPStatus.UNAUTHORIZED, "Unauthorized")
     if not holder.bucket.take():
         raise Problem.told(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests")
+    if not holder.role.has(Role.ARTIST):
+        raise Problem.told(HTTPStatus.FORBIDDEN, "Forbidden")
     return holder
 
 
@@ -213,6 +216,7 @@ def _told(dialect: ModuleType) -> Mapping[str, Any]:
             200: {"content": {"application/json": {"schema": dialect.ANSWER}}},
             400: {"description": "Refused, with the reason as plain text", "content": text},
             401: {"description": "No valid key", "content": told},
+            403: {"description": "A key that may only read", "content": told},
             413: {"description": "A body over 10 MB", "content": told},
             429: {"description": "Too many requests with this key", "content": told},
             503: {"description": "Not accepted; try again", "content": {"text/plain": {}}},

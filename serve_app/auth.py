@@ -48,6 +48,11 @@ class Holder:
     digest: bytes = field(repr=False)
     bucket: TokenBucket = field(repr=False)
 
+    @property
+    def limited_to(self) -> str | None:
+        """Name whose tasks alone the holder reads and cancels; None: everybody's."""
+        return None if self.role is Role.OPERATOR else self.name
+
 
 class Keys:
     """The API keys, known by their digests."""
@@ -58,11 +63,16 @@ class Keys:
     @classmethod
     def of(cls, settings: Settings, clock: Clock = time.monotonic) -> "Keys":
         throttle = settings.gateway.throttle
+        buckets = {  # keys of one name are one holder's
+            key.name: TokenBucket(throttle.rate_limit, throttle.burst_limit, clock)
+            for key in settings.api_keys
+        }
         holders = [
             Holder(
                 name=key.name,
+                role=key.role,
                 digest=_digest(key.key.get_secret_value().encode()),
-                bucket=TokenBucket(throttle.rate_limit, throttle.burst_limit, clock),
+                bucket=buckets[key.name],
             )
             for key in settings.api_keys
         ]

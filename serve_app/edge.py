@@ -20,6 +20,7 @@ from models.errors import Unavailable
 from models.event import Event
 from models.ports import Live, Pace
 from models.report import Report
+from models.role import Role
 from models.runtimes import runtime_type
 from models.settings import Settings
 from models.task import Kind
@@ -50,7 +51,7 @@ def function(
         settings,
         ports,
         Feed(Unheard(), ports.ledger, _RHYTHM),
-        keys=GatewayKeys(key_names),
+        keys=GatewayKeys(key_names, config.roles),
         kinds=partial(kinds, settings),
         signs=config.signs,
         longest_answer=max(1, settings.edge.timeout_seconds - _MARGIN),
@@ -93,9 +94,10 @@ def _base(told: Mapping[str, Any], path: str) -> str:
 class GatewayKeys(Keys):
     """The keys that the gateway lets in, known by their ids there; it counts, too."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], roles: Mapping[str, Role]) -> None:
         super().__init__(())
         self.names = names
+        self.roles = roles
 
     @override
     def holder(self, key: bytes) -> Holder | None:
@@ -103,7 +105,12 @@ class GatewayKeys(Keys):
         if not key:
             return None
         name = self.names.get(key.decode(), key.decode())
-        return Holder(name=name, digest=key, bucket=TokenBucket(_UNCOUNTED, _UNCOUNTED))
+        return Holder(
+            name=name,
+            role=self.roles.get(name, Role.ARTIST),
+            digest=key,
+            bucket=TokenBucket(_UNCOUNTED, _UNCOUNTED),
+        )
 
 
 class Unheard(Live):

@@ -45,6 +45,7 @@ def worker(
         objects=ports.objects,
         payloads=f"{output}/payloads/",
         limit=settings.tasks.max_payload_bytes + _WRAPPING,
+        trusts_owner=settings.sns.trust_owner_attribute,
     )
     line = Line(
         envelope=envelope,

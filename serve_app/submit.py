@@ -43,10 +43,12 @@ class Submit:
         key: str | None = None,
         submission: str | None = None,
         again: bool = False,
+        noted: bool = False,
     ) -> Task:
         """Publish a message that the runtime will consume, sent with the API key of this name.
 
         ``again``: this submission may have been published before; then nothing of it is withdrawn.
+        ``noted``: only if the ledger has noted it, which alone knows whose it is.
 
         Raises:
             Unavailable: it was not published.
@@ -54,8 +56,8 @@ class Submit:
         task = task_of(message.body, runtime=runtime, submission=submission or self.mint())
         outgoing = message.sent_as(task.submission)
         payload = self._payload(task) if outgoing.size > LARGEST else None
-        await self._queue(task, key)
         try:
+            await self._queue(task, key, noted=noted)
             await self._publish(outgoing, payload)
         except Unavailable:
             if not again:
@@ -63,10 +65,12 @@ class Submit:
             raise
         return task
 
-    async def _queue(self, task: Task, key: str | None) -> None:
+    async def _queue(self, task: Task, key: str | None, *, noted: bool) -> None:
         try:
             await self.ledger.queue(task, key)
         except Unavailable:  # the queue is the truth of what is to do; the worker notes the rest
+            if noted:
+                raise
             log.warning("submission_not_noted", extra=task.log_context())
 
     async def _publish(self, message: Message, payload: str | None) -> None:

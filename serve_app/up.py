@@ -108,7 +108,9 @@ def _settings(config: Path) -> Settings:
     settings = Settings.read(config)
     args: dict[str, Any] = {}
     if not settings.api_keys:  # in the environment, so that `serve deploy` finds it there too
-        os.environ["ATELIER_APIKEYS"] = json.dumps([{"name": "local", "key": _KEY}])
+        os.environ["ATELIER_APIKEYS"] = json.dumps(
+            [{"name": "local", "key": _KEY, "role": "operator"}]
+        )
     if settings.callbacks.secret is None:
         secret = base64.b64encode(secrets.token_bytes(32)).decode()
         os.environ["ATELIER_CALLBACKS__SECRET"] = f"whsec_{secret}"

@@ -19,6 +19,7 @@ _DISK_GIB = 50  # a system node's volume
 _RECEIVES_AND_DELETES = 3  # a send by SNS, and a receive and a delete that no other task shares
 _TABLE_WRITES = 1 + 1 + 1 + 1  # queue, start, finish, tell
 _INDEX_WRITES = 1 + 2 + 2 + 1  # a changed status is a delete and a put there
+_KEY_INDEX_WRITES = 1 + 1 + 1 + 1  # of a task that came by HTTP; the others have no key
 _UNQUEUED = 3  # fewer of them for a task that came by SNS: its first row says that it runs
 _OBJECTS = 2  # a picture and its .out
 _ANSWER_KIB = 1
@@ -119,11 +120,13 @@ def _polled(settings: Settings) -> int:
 
 def _ledger(load: Load, settings: Settings) -> Iterable[Line]:
     by_http = settings.edge.enabled or settings.front.enabled
-    writes = (_TABLE_WRITES + _INDEX_WRITES - (0 if by_http else _UNQUEUED)) * load.row_kib
-    why = f"{writes} units a task, its index included"
+    by_key = _KEY_INDEX_WRITES if by_http else -_UNQUEUED
+    writes = (_TABLE_WRITES + _INDEX_WRITES + by_key) * load.row_kib
+    why = f"{writes} units a task, its indexes included"
     yield _line(Part.LEDGER, "dynamodb", "writes", writes * load.images / MILLION, why)
     rows = _gib(load, load.row_kib) * settings.tasks.ledger_days / _DAYS
-    yield _line(Part.LEDGER, "dynamodb", "storage", 2 * rows, "rows, and once more in the index")
+    copies = 3 if by_http else 2
+    yield _line(Part.LEDGER, "dynamodb", "storage", copies * rows, "rows, and again in each index")
     yield _line(Part.LEDGER, "dynamodb", "recovery", rows, "point-in-time recovery")
 
 

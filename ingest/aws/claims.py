@@ -12,6 +12,8 @@ from ingest.aws.row import REFUSED, Row, Values, key_of, number, standing
 from models.ports import Claim, Claims
 
 _DAY = 86_400
+_NO_SUBMISSION = "#claim"
+"""What no submission is called, so that no task's row can stand where a claim does."""
 _FREE = "attribute_not_exists(#id) OR #expires <= :now"  # an expired row is removed some time later
 
 
@@ -66,7 +68,7 @@ class DynamoClaims(Claims):
 
 
 def _key(key: str) -> Values:
-    return key_of(f"claim/{hashlib.sha256(key.encode()).hexdigest()}", "claim")
+    return key_of(f"claim/{hashlib.sha256(key.encode()).hexdigest()}", _NO_SUBMISSION)
 
 
 def _claim(row: Row, *, new: bool) -> Claim:

@@ -34,9 +34,11 @@ _NEW = "attribute_not_exists(#status)"
 _KNOWN = "attribute_exists(#status)"
 _QUEUED = "#status = :is_queued"
 _NOT_ENDED = f"{_NEW} OR #status IN (:is_queued, :is_running)"
+_NOT_ENDED_AND_OWNED = "#key = :owner AND #status IN (:is_queued, :is_running)"
 _IN_THIS_ATTEMPT = "#status = :is_running AND #attempt = :attempt"
 
 _FIRST = "if_not_exists(#created, :updated)"
+_FIRST_OWNER = "if_not_exists(#key, :key)"
 _ONE_MORE = "if_not_exists(#attempt, :zero) + :one"
 _WITH_THE_OTHERS = "list_append(if_not_exists(#calls, :none), :calls)"
 
@@ -87,10 +89,18 @@ class DynamoLedger(Ledger):
         queued = {"status": {"S": Status.QUEUED.value}, "attempt": number(report.attempt)}
         await self._change(at, queued, when=_IN_THIS_ATTEMPT)
 
-    async def cancel(self, id: str, submission: str) -> Report:  # noqa: A002
+    async def cancel(
+        self,
+        id: str,  # noqa: A002
+        submission: str,
+        key: str | None = None,
+    ) -> Report | None:
         at = key_of(id, submission)
         cancelled = {"status": {"S": Status.CANCELLED.value}}
-        return report_of(await self._change(at, cancelled, when=_NOT_ENDED))
+        if key is None:
+            return report_of(await self._change(at, cancelled, when=_NOT_ENDED))
+        row = await self._change(at, cancelled, when=_NOT_ENDED_AND_OWNED, owner=key)
+        return report_of(row) if _is_owned(row, key) else None
 
     async def tell(self, report: Report) -> None:
         at = key_of(report.id, report.submission)
@@ -102,9 +112,15 @@ class DynamoLedger(Ledger):
         row = await self._change(at, calls, when=_KNOWN, how={"calls": _WITH_THE_OTHERS})
         return report_of(row).calls if row else (call,)
 
-    async def find(self, id: str, submission: str | None = None) -> Report | None:  # noqa: A002
+    async def find(
+        self,
+        id: str,  # noqa: A002
+        submission: str | None = None,
+        key: str | None = None,
+    ) -> Report | None:
         rows = await (self._all(id) if submission is None else self._one(id, submission))
-        reports = [report_of(row) for row in rows if "status" in row]
+        owned = (row for row in rows if key is None or _is_owned(row, key))
+        reports = [report_of(row) for row in owned if "status" in row]
         return max(reports, key=age, default=None)
 
     async def search(self, search: Search, most: int, after: str | None = None) -> Page:
@@ -143,13 +159,24 @@ class DynamoLedger(Ledger):
         return rows
 
     async def _change(
-        self, at: Values, fields: Values, *, when: str, how: Mapping[str, str] | None = None
+        self,
+        at: Values,
+        fields: Values,
+        *,
+        when: str,
+        how: Mapping[str, str] | None = None,
+        owner: str = "",
     ) -> Row:
-        """The row with these fields, set or changed as ``how`` says; or, refused, as it stands."""
+        """The row with these fields, set or changed as ``how`` says; or, refused, as it stands.
+
+        ``owner`` is the ``:owner`` of a condition.
+        """
         now = self.clock()
         times = {"updated": number(now), "expires": number(int(now) + self.days * _DAY)}
         written = {**fields, **times}
         sets = {name: f":{name}" for name in written} | {"created": _FIRST} | dict(how or {})
+        if "key" in fields:
+            sets["key"] = _FIRST_OWNER  # whose it is does not change
         change = "SET " + ", ".join(f"#{name} = {value}" for name, value in sets.items())
         dynamodb = await self.clients.dynamodb()
         with translated("DynamoDB UpdateItem"):
@@ -159,13 +186,19 @@ class DynamoLedger(Ledger):
                     Key=at,
                     UpdateExpression=change,
                     ConditionExpression=when,
-                    **_named(f"{change} {when}", written),
+                    **_named(f"{change} {when}", {**written, "owner": {"S": owner}}),
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",  # saves a read
                 )
             except ClientError as exc:
                 return standing(exc)
         return answer["Attributes"]
+
+
+def _is_owned(row: Row, key: str) -> bool:
+    """Whether it is a row of a task that belongs to the API key of this name."""
+    owned: bool = row.get("key") == {"S": key}
+    return owned
 
 
 def _named(text: str, fields: Values) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""The index of the ledger's table: submissions by runtime and status, in the order of their age.
+"""The indexes of the ledger's table: by runtime and status, and by API key, in the order of age.
 
-A row without a runtime is not in it: claims are not, nor is what was cancelled before it came.
+A row without a runtime is not in the first: claims are not, nor is what was cancelled before it
+came. In the second is what came by HTTP, and what names an owner who is believed.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,10 @@ from ingest.aws.row import number, report_of
 from ingest.paging import Age, age
 from models.ports import Search
 from models.report import Report, Status
-from models.table import INDEX, INDEX_PARTITION
+from models.table import INDEX, INDEX_PARTITION, KEY_INDEX, KEY_INDEX_PARTITION
 
 _CHUNK = 50
 _EVER = 1e11  # seconds; an expression takes no infinity
-_IN_TIME = "#runtime = :runtime AND #status = :status AND #created BETWEEN :since AND :until"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,8 @@ class Index:
             return
         async with AsyncExitStack() as stack:
             partitions = [
-                await stack.enter_async_context(aclosing(self._partition(r, s, since, until)))
-                for s in search.statuses
-                for r in search.runtimes
+                await stack.enter_async_context(aclosing(self._partition(each, since, until)))
+                for each in _partitions(search)
             ]
             # One after the other, as a task goes through its statuses, so that none slips by.
             heads = [await anext(each, None) for each in partitions]
@@ -55,7 +54,7 @@ class Index:
         created: list[float] = []
         with translated("DynamoDB Query"):
             pages = dynamodb.get_paginator("query").paginate(
-                **self._query(runtime, Status.QUEUED, 0, _EVER),
+                **self._query(_Partition.of_runtime(runtime, Status.QUEUED), 0, _EVER),
                 ProjectionExpression="#created",
                 PaginationConfig={"MaxItems": most},
             )
@@ -64,12 +63,12 @@ class Index:
         return created
 
     async def _partition(
-        self, runtime: str, status: Status, since: float, until: float
+        self, partition: "_Partition", since: float, until: float
     ) -> AsyncGenerator[Report, None]:
         dynamodb = await self.clients.dynamodb()
         with translated("DynamoDB Query"):
             pages = dynamodb.get_paginator("query").paginate(
-                **self._query(runtime, status, since, until),
+                **self._query(partition, since, until),
                 ScanIndexForward=False,
                 PaginationConfig={"PageSize": _CHUNK},
             )
@@ -77,18 +76,48 @@ class Index:
                 for row in page["Items"]:
                     yield report_of(row)
 
-    def _query(self, runtime: str, status: Status, since: float, until: float) -> dict[str, Any]:
+    def _query(self, partition: "_Partition", since: float, until: float) -> dict[str, Any]:
+        equal = " AND ".join(f"#{name} = :{name}" for name in partition.values)
         return {
             "TableName": self.table,
-            "IndexName": INDEX,
-            "KeyConditionExpression": _IN_TIME,
+            "IndexName": partition.index,
+            "KeyConditionExpression": f"{equal} AND #created BETWEEN :since AND :until",
             "ExpressionAttributeNames": {
-                f"#{name}": name for name in (*INDEX_PARTITION, "created")
+                f"#{name}": name for name in (*partition.values, "created")
             },
             "ExpressionAttributeValues": {
-                ":runtime": {"S": runtime},
-                ":status": {"S": status.value},
+                **{f":{name}": {"S": value} for name, value in partition.values.items()},
                 ":since": number(round(since, 9)),  # DynamoDB refuses what is too near to zero
                 ":until": number(round(until, 9)),
             },
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Partition:
+    """A part of an index that is in the order of age."""
+
+    index: str
+    values: Mapping[str, str]
+    """By the attributes that partition the index."""
+
+    @classmethod
+    def of_runtime(cls, runtime: str, status: Status) -> "_Partition":
+        values = dict(zip(INDEX_PARTITION, (runtime, status.value), strict=True))
+        return cls(index=INDEX, values=values)
+
+    @classmethod
+    def of_key(cls, key: str) -> "_Partition":
+        values = dict(zip(KEY_INDEX_PARTITION, (key,), strict=True))
+        return cls(index=KEY_INDEX, values=values)
+
+
+def _partitions(search: Search) -> Sequence[_Partition]:
+    """Where all that is looked for stands.
+
+    One key's tasks stand together: others' are neither read nor counted, nor is one of them the
+    place where a page ends, which its cursor names.
+    """
+    if search.key is not None:
+        return [_Partition.of_key(search.key)]
+    return [_Partition.of_runtime(r, s) for s in search.statuses for r in search.runtimes]

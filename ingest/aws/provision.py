@@ -154,15 +154,16 @@ class _Provision:
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[
                     {"AttributeName": each, "AttributeType": "N" if each in table.NUMBERS else "S"}
-                    for each in (*table.INDEX_PARTITION, *table.INDEX_ORDER)
+                    for each in _indexed()
                 ],
                 KeySchema=_schema(table.KEY[:1], table.KEY[1:]),
                 GlobalSecondaryIndexes=[
                     {
-                        "IndexName": table.INDEX,
-                        "KeySchema": _schema(table.INDEX_PARTITION, table.INDEX_ORDER),
+                        "IndexName": name,
+                        "KeySchema": _schema(partition, table.INDEX_ORDER),
                         "Projection": {"ProjectionType": "ALL"},
                     }
+                    for name, partition in table.INDEXES.items()
                 ],
             )
         with translated("DynamoDB DescribeTable"):
@@ -184,6 +185,12 @@ class _Provision:
     def _check(self, name: str, made: str) -> None:
         if made != self.settings.arn("sns", name):
             raise SettingsError(f"made {made}, but aws.account and aws.region say otherwise")
+
+
+def _indexed() -> Sequence[str]:
+    """The attributes of all keys of the ledger's table, each once."""
+    partitions = (each for partition in table.INDEXES.values() for each in partition)
+    return tuple(dict.fromkeys((*partitions, *table.INDEX_ORDER)))
 
 
 def _schema(partition: Sequence[str], order: Sequence[str]) -> "list[KeySchemaElementTypeDef]":

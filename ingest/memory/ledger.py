@@ -45,9 +45,16 @@ class MemoryLedger(Ledger):
         if known and known.status is Status.RUNNING and known.attempt == report.attempt:
             self._note(replace(known, status=Status.QUEUED))
 
-    async def cancel(self, id: str, submission: str) -> Report:  # noqa: A002
+    async def cancel(
+        self,
+        id: str,  # noqa: A002
+        submission: str,
+        key: str | None = None,
+    ) -> Report | None:
         unknown = Report(id=id, submission=submission, runtime="", status=Status.QUEUED)
         known = self._reports.get((id, submission), unknown)
+        if key not in (None, known.key):
+            return None
         return known if known.ended else self._note(known.cancelled())
 
     async def tell(self, report: Report) -> None:
@@ -58,10 +65,19 @@ class MemoryLedger(Ledger):
         known = self._reports.get((id, submission))
         return self._note(known, call).calls if known else (call,)
 
-    async def find(self, id: str, submission: str | None = None) -> Report | None:  # noqa: A002
-        if submission is not None:
-            return self._reports.get((id, submission))
-        found = (report for report in self._reports.values() if report.id == id)
+    async def find(
+        self,
+        id: str,  # noqa: A002
+        submission: str | None = None,
+        key: str | None = None,
+    ) -> Report | None:
+        found = (
+            report
+            for report in self._reports.values()
+            if report.id == id
+            and submission in (None, report.submission)
+            and key in (None, report.key)
+        )
         return max(found, key=age, default=None)
 
     async def search(self, search: Search, most: int, after: str | None = None) -> Page:
@@ -82,6 +98,8 @@ class MemoryLedger(Ledger):
             (report.id, report.submission), replace(report, created=now, calls=())
         )
         kept = {name: getattr(known, name) for name in _KEPT if getattr(report, name) is None}
+        if known.key is not None:  # whose it is does not change
+            kept["key"] = known.key
         kept |= {"calls": (*known.calls, *calls), "created": known.created, "updated": now}
         noted = self._reports[report.id, report.submission] = replace(report, **kept)
         return noted

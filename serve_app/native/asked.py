@@ -106,7 +106,7 @@ class Wanted(_Query):
     runtime: Annotated[tuple[RuntimeName, ...], Field(max_length=_MOST_RUNTIMES)] = ()
     """May be repeated."""
     key: str | None = None
-    """Name of the API key they were sent with."""
+    """Name of the API key they belong to; another's than one's own is for operators."""
     since: Moment = 0
     """Created at or after."""
     until: Moment | None = None

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from models.native import TaskRequest
+from models.role import Role
 from serve_app.auth import Keys
 from serve_app.body import LARGEST_BODY, TooLarge, whole_body
 from serve_app.dialects.rules import DEEPEST, Refused, read
@@ -22,8 +23,9 @@ API_KEY = APIKeyHeader(name="x-api-key", auto_error=False)
 class Gate:
     """Lets holders of a key in, each as often as the throttle allows."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, needs: Role = Role.VIEWER) -> None:
         self.keys = keys
+        self.needs = needs
 
     async def __call__(
         self, request: Request, key: Annotated[str | None, Security(API_KEY)]
@@ -35,6 +37,11 @@ class Gate:
             pause = holder.bucket.seconds_to_next()
             raise Sort.TOO_MANY.problem("Slow down; Retry-After says.", retry_after=pause)
         request.state.holder = holder
+        if not holder.role.has(self.needs):
+            raise Sort.FORBIDDEN.problem(
+                f"The key's role is {holder.role}; this needs {self.needs}, which an operator of"
+                " the platform gives."
+            )
         _refuse_repeated(request)
 
 

@@ -66,7 +66,12 @@ class Once:
     async def _publish(self, order: Order, submission: str, *, again: bool = False) -> Task:
         message = order.message(submission)
         return await self.submit(
-            message, order.runtime, key=order.holder, submission=submission, again=again
+            message,
+            order.runtime,
+            key=order.holder,
+            submission=submission,
+            again=again,
+            noted=True,
         )
 
     async def _settle(self, name: str, task: Task) -> None:

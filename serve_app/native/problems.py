@@ -25,6 +25,7 @@ class Sort(Enum):
     MALFORMED = "malformed-body", 400, "The body is not proper JSON"
     MALFORMED_HEAD = "malformed-head", 400, "The request's head is not proper HTTP"
     UNAUTHORIZED = "unauthorized", 401, "A valid API key is needed"
+    FORBIDDEN = "forbidden", 403, "The API key may not do that"
     NOT_FOUND = "not-found", 404, "There is no such thing"
     NOT_ALLOWED = "method-not-allowed", 405, "That cannot be done with this"
     IN_PROGRESS = "idempotency-in-progress", 409, "A request with this key is under way"

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Security
 from starlette.responses import Response
 
+from models.role import Role
 from serve_app.native import Native, examples
 from serve_app.native.gate import Gate
 from serve_app.native.offer import Offer
@@ -16,6 +17,7 @@ from serve_app.native.tasks import Tasks
 
 _REFUSALS = (
     Sort.MALFORMED,
+    Sort.FORBIDDEN,
     Sort.IN_PROGRESS,
     Sort.TOO_LARGE,
     Sort.UNKNOWN_RUNTIME,
@@ -40,10 +42,11 @@ def add_routes(app: FastAPI, native: Native) -> None:
     """
     outlook = Outlook(native.settings, native.ledger, native.feed, native.backlog)
     tasks, offer = Tasks(native, outlook), Offer(native, outlook)
-    gate = Security(Gate(native.keys))
+    reads, acts = (Security(Gate(native.keys, role)) for role in (Role.VIEWER, Role.ARTIST))
 
     def add(path: str, does: Callable[..., Any], method: str = "GET", **told: Any) -> None:
         tag = path.split("/")[1]
+        gate = reads if method == "GET" else acts
         app.add_api_route(
             f"/v1{path}", does, methods=[method], tags=[tag], dependencies=[gate], **told
         )
@@ -65,7 +68,10 @@ def add_routes(app: FastAPI, native: Native) -> None:
         "/tasks",
         tasks.search,
         operation_id="listTasks",
-        responses={200: answer("A page of them.", examples.LIST), **problems()},
+        responses={
+            200: answer("A page of them.", examples.LIST),
+            **problems(Sort.FORBIDDEN),
+        },
     )
     add(
         "/tasks/{id:task}/events",
@@ -97,7 +103,10 @@ def add_routes(app: FastAPI, native: Native) -> None:
         tasks.cancel,
         "DELETE",
         operation_id="cancelTask",
-        responses={200: answer("How it ended.", examples.CANCELLED), **problems(Sort.NOT_FOUND)},
+        responses={
+            200: answer("How it ended.", examples.CANCELLED),
+            **problems(Sort.FORBIDDEN, Sort.NOT_FOUND),
+        },
     )
     add(
         "/runtimes",

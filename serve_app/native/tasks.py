@@ -14,11 +14,11 @@ from fastapi.sse import EventSourceResponse
 from starlette.types import Send
 from typing_extensions import override
 
-from models.errors import Unavailable
+from models.errors import InvalidTask, Unavailable
 from models.native import TaskList, TaskRequest, TaskView
 from models.ports import Search
 from models.report import Report, Status
-from models.task import Task
+from models.task import Task, clean_prefix
 from serve_app.auth import Holder
 from serve_app.native import Native
 from serve_app.native.asked import (
@@ -106,7 +106,7 @@ class Tasks:
         which: Annotated[Which, Query()],
     ) -> TaskView:
         """What is known of a task now."""
-        return await self._view(request, await self._report(id, which.submission))
+        return await self._view(request, await self._report(request, id, which.submission))
 
     async def search(self, request: Request, wanted: Annotated[Wanted, Query()]) -> TaskList:
         """Tasks, the newest first; without their positions and progress."""
@@ -114,7 +114,7 @@ class Tasks:
         search = Search(
             runtimes=tuple(dict.fromkeys(map(str.lower, wanted.runtime))) or configured,
             statuses=tuple(dict.fromkeys(wanted.status)) or tuple(Status),
-            key=wanted.key,
+            key=_whose(request, wanted.key),
             since=wanted.since,
             until=wanted.until,
         )
@@ -132,8 +132,13 @@ class Tasks:
         which: Annotated[Which, Query()],
     ) -> TaskView:
         """End a task; what is told is how it ended, which may have happened before."""
-        submission = which.submission or (await self._report(id, None, _NOT_YET)).submission
-        report = await self.native.cancel(id, submission)
+        holder: Holder = request.state.holder
+        if not _is_id(id):  # what an operator cancels may not be known yet: then a row is written
+            raise Sort.NOT_FOUND.problem(_UNKNOWN)
+        submission = which.submission or (await self._report(request, id, None)).submission
+        report = await self.native.cancel(id, submission, holder.limited_to)
+        if report is None:
+            raise Sort.NOT_FOUND.problem(_UNKNOWN)
         _note("cancel_asked", request, report)
         return await self._view(request, report)
 
@@ -147,7 +152,7 @@ class Tasks:
         """What happens to a task, first what is known; its end is the last event."""
         if self.native.longest_answer is not None:
             raise Sort.NOT_HERE.problem(_ELSEWHERE)
-        report = await self._report(id, which.submission)
+        report = await self._report(request, id, which.submission)
         place = Place.after(last)
         if place.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -162,7 +167,7 @@ class Tasks:
         which: Annotated[Which, Query()],
     ) -> Response:
         """Where an artifact can be had, for an hour at most; 0 is the runtime's whole answer."""
-        report = await self._report(id, which.submission)
+        report = await self._report(request, id, which.submission)
         artifact = await self._views(request).artifact(report, n)
         if artifact is None:
             raise Sort.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
@@ -170,13 +175,16 @@ class Tasks:
 
     async def _report(
         self,
+        request: Request,
         id: str,  # noqa: A002
         submission: str | None,
-        unknown: str = _UNKNOWN,
     ) -> Report:
-        report = await self.native.ledger.find(id, submission)
+        """The task as the holder may know it; another's is not told from one that never was."""
+        holder: Holder = request.state.holder
+        report = await self.native.ledger.find(id, submission, holder.limited_to)
         if report is None:
-            raise Sort.NOT_FOUND.problem(unknown)
+            cancels = request.method == "DELETE" and holder.limited_to is None
+            raise Sort.NOT_FOUND.problem(_NOT_YET if cancels else _UNKNOWN)
         return report
 
     async def _noted(self, task: Task, order: Order) -> Report:
@@ -198,6 +206,25 @@ class Tasks:
 
     def _views(self, request: Request) -> Views:
         return Views(objects=self.native.objects, base=str(request.base_url))
+
+
+def _whose(request: Request, asked: str | None) -> str | None:
+    """Name whose tasks are listed; None: everybody's."""
+    holder: Holder = request.state.holder
+    mine = holder.limited_to
+    if mine is not None and asked not in (None, mine):
+        raise Sort.FORBIDDEN.problem(
+            "Only an operator's key lists others' tasks; leave the parameter `key` out."
+        )
+    return mine or asked
+
+
+def _is_id(id: str) -> bool:  # noqa: A002
+    """Whether a task can have this id."""
+    try:
+        return clean_prefix(id) == id
+    except InvalidTask:
+        return False
 
 
 def _note(event: str, request: Request, of: Task | Report) -> None:

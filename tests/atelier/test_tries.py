@@ -147,6 +147,12 @@ async def test_a_wrong_key_is_said_at_once(there: There) -> None:
     assert len(there.way.asked) == 1
 
 
+async def test_what_the_keys_role_may_not_do_is_said_with_the_remedy(there: There) -> None:
+    async with AsyncClient(there.url, "bo's key") as client:
+        with pytest.raises(Unauthorized, match="leave the parameter `key` out"):
+            await anext(client.list(key="ana"))
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/v1"])
 async def test_another_server_is_told_from_a_missing_task(there: There, path: str) -> None:
     async with AsyncClient(f"{there.store.url}{path}", KEY) as client:

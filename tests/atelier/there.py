@@ -44,7 +44,7 @@ SETTINGS: Mapping[str, Any] = {
         {"name": "anyruntime", "type": "fake", "dynamicModel": True},
     ],
     "APIGW": {"throttle": {"rateLimit": 1000, "burstLimit": 1000}},
-    "apiKeys": [{"name": "ana", "key": KEY}, {"name": "bo", "key": "bo's key"}],
+    "apiKeys": [{"name": "ana", "key": KEY, "role": "operator"}, {"name": "bo", "key": "bo's key"}],
     "callbacks": {"secret": "whsec_" + b64encode(b"s" * 24).decode()},
 }
 

@@ -108,15 +108,16 @@ def test_messages_are_received_by_who_works_and_sent_by_who_may(
     }
 
 
-def test_the_ledger_is_kept_by_rows_and_read_by_its_index(
+def test_the_ledger_is_kept_by_rows_and_read_by_its_indexes(
     granted: Mapping[str, Mapping[str, set[str]]],
 ) -> None:
-    table, index = "studio-ledger", "studio-ledger/index/by-runtime-and-status"
+    table = "studio-ledger"
+    indexes = {f"{table}/index/by-runtime-and-status", f"{table}/index/by-key"}
     rows = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
     assert granted["storage.let_keep_ledger"] == {
         **{f"dynamodb:{row}": {table} for row in rows},
-        "dynamodb:Query": {table, index},
+        "dynamodb:Query": {table, *indexes},
     }
 
 

@@ -303,3 +303,60 @@ async def test_a_call_does_not_bring_back_what_was_forgotten(kept: World, task: 
 def completed(report: Report) -> Report:
     artifacts = ("s3://bucket/id-1/1.png", "s3://bucket/id-1/2.png")
     return report.completed(artifacts, "s3://bucket/id-1.out", {"run": 1.25, "store": 1e-07})
+
+
+async def test_what_belongs_to_another_key_is_unknown(kept: World, task: Task) -> None:
+    await kept.ledger.queue(task, "ana")
+    await kept.ledger.queue(replace(task, submission="s-2"), "bo")
+    found = {key: await kept.ledger.find(task.id, key=key) for key in ("ana", "bo", "eve")}
+
+    assert {key: report and report.submission for key, report in found.items()} == {
+        "ana": "s-1",
+        "bo": "s-2",
+        "eve": None,
+    }
+    assert await kept.ledger.find(task.id, "s-1", key="bo") is None
+    assert await kept.ledger.find(task.id, "s-1", key="ana") is not None
+
+
+async def test_only_its_own_key_cancels_a_task(kept: World, task: Task) -> None:
+    queued = await noted(kept, task, "ana")
+
+    assert await kept.ledger.cancel(task.id, "s-1", key="bo") is None
+    assert await kept.ledger.find(task.id, "s-1") == queued
+
+    cancelled = await kept.ledger.cancel(task.id, "s-1", key="ana")
+
+    assert cancelled == queued.cancelled()
+    assert await kept.ledger.cancel(task.id, "s-1", key="ana") == cancelled
+    assert await kept.ledger.cancel(task.id, "s-1", key="bo") is None
+
+
+async def test_for_a_key_nothing_is_noted_of_an_unknown_task(kept: World, task: Task) -> None:
+    assert await kept.ledger.cancel(task.id, "s-1", key="ana") is None
+    assert await kept.ledger.find(task.id, "s-1") is None
+    assert (await kept.ledger.start(task)).status is Status.RUNNING
+
+
+async def test_whose_a_task_is_does_not_change(kept: World, task: Task) -> None:
+    claims = replace(task, owner="eve")
+    await kept.ledger.queue(task, "ana")
+    running = await kept.ledger.start(claims)
+    ended = await kept.ledger.finish(completed(replace(running, key="eve")))
+
+    assert (running.key, ended.key) == ("ana", "ana")
+
+
+async def test_a_task_that_nobody_queued_belongs_to_whom_it_names(kept: World, task: Task) -> None:
+    await kept.ledger.start(replace(task, owner="ana"))
+    await kept.ledger.start(task)
+
+    assert await kept.ledger.find(task.id, key="ana") is not None
+
+
+async def noted(kept: World, task: Task, key: str) -> Report:
+    """Its report, once it is queued with this key."""
+    await kept.ledger.queue(task, key)
+    report = await kept.ledger.find(task.id, task.submission)
+    assert report is not None
+    return report

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from ingest.paging import age, age_after
 from models.callback import Callback
 from models.ports import Ledger, Search
 from models.report import Report, Status
@@ -228,3 +229,26 @@ class TestWaiting:
         await ledger.requeue(await ledger.start(task))
 
         assert await ledger.waiting(task.runtime, 9) == [began]
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+async def test_others_tasks_are_in_no_page_and_no_cursor_of_ones_own(
+    ledger: Ledger, clock: Clock, task: Task, most: int
+) -> None:
+    """However many others have: they are not read, and so name no place where a page ends."""
+    mine, others = f"me {task.id}", f"you {task.id}"
+    for name in "abc":
+        clock.now += 1
+        await queued(ledger, task, name, key=mine)
+        await queued(ledger, task, *(f"{name}{n}" for n in range(200)), key=others)
+    await ledger.start(named(task, "b"))
+    search = replace(of(task), key=mine)
+    page = await ledger.search(search, most)
+    told = [*page.reports]
+    while page.next is not None:
+        assert age_after(page.next) in [age(report) for report in told]
+        page = await ledger.search(search, most, page.next)
+        told += page.reports
+
+    assert names(told) == "cba"
+    assert await found(ledger, replace(search, statuses=(Status.RUNNING,))) == "b"

@@ -12,7 +12,7 @@ from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
-from models.table import INDEX
+from models.table import INDEXES
 from serve_app.embedded import EmbeddedAws
 from tests.contracts.ports import fresh_settings
 
@@ -137,9 +137,9 @@ async def test_the_ledger_expires_rows(clients: Clients, settings: Settings) -> 
     table = (await dynamodb.describe_table(TableName=settings.ledger))["Table"]
     expiry = await dynamodb.describe_time_to_live(TableName=settings.ledger)
 
-    (index,) = table["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == INDEX
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    indexes = table["GlobalSecondaryIndexes"]
+    assert {index["IndexName"] for index in indexes} == set(INDEXES)
+    assert all(index["Projection"] == {"ProjectionType": "ALL"} for index in indexes)
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert expiry["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
     assert expiry["TimeToLiveDescription"]["AttributeName"] == "expires"

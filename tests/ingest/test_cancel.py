@@ -48,6 +48,7 @@ async def test_a_running_task_is_stopped_and_told(world: World) -> None:
         (said,) = await world.notifications(1)
         await until(lambda: world.queue.depth == 0)
 
+    assert standing
     assert standing.status is Status.CANCELLED
     assert said == {
         "runtime": "sdruntime",
@@ -98,6 +99,7 @@ async def test_cancelling_again_changes_nothing(world: World) -> None:
     first = await world.cancel("a", "s1")
     again = await world.cancel("a", "s1")
 
+    assert first
     assert again == replace(first, told=True)
     assert len(told(world)) == 1
 
@@ -108,6 +110,7 @@ async def test_what_has_ended_stays_as_it_ended(world: World) -> None:
         await world.notifications(1)
     standing = await world.cancel("a", "s1")
 
+    assert standing
     assert standing.status is Status.COMPLETED
     assert [said["status"] for said in told(world)] == ["completed"]
 
@@ -182,7 +185,9 @@ async def test_a_cancel_that_could_not_be_told_is_told_by_the_delivery(world: Wo
 async def test_while_who_cancelled_tells_a_delivery_waits(world: World) -> None:
     """Both would tell it; the delivery comes back and finds it told."""
     await world.publish()
-    await world.board.stop(await world.ledger.cancel("a", "s1"))
+    cancelled = await world.ledger.cancel("a", "s1")
+    assert cancelled
+    await world.board.stop(cancelled)
 
     async with world.working():
         await asyncio.sleep(0.3)

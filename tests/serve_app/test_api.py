@@ -353,7 +353,7 @@ async def test_openapi_tells_of_two_operations_with_their_key(front: Front) -> N
     for path in ("/v1alpha1", "/v1alpha2"):
         [(method, operation)] = told["paths"][path].items()
         assert method == "post"
-        assert set(operation["responses"]) == {"200", "400", "401", "413", "429", "503"}
+        assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "429", "503"}
         assert operation["security"] == [{"APIKeyHeader": []}]
     assert told["components"]["securitySchemes"]["APIKeyHeader"]["name"] == "x-api-key"
 

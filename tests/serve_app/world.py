@@ -137,7 +137,10 @@ def settings(burst: int = 10_000, **more: Any) -> Settings:
             {"name": "comfy", "type": "fake", "dynamicModel": True},
         ],
         "APIGW": {"throttle": {"rateLimit": 1, "burstLimit": burst}},
-        "apiKeys": [{"name": "ana", "key": KEY}, {"name": "bo", "key": OTHER_KEY}],
+        "apiKeys": [
+            {"name": "ana", "key": KEY, "role": "operator"},
+            {"name": "bo", "key": OTHER_KEY},
+        ],
     }
     return Settings.read(args=given | more)
 

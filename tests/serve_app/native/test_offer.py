@@ -17,7 +17,9 @@ from tests.serve_app.world import QUICK, World, task
 
 class SilentLedger(MemoryLedger):
     @override
-    async def find(self, id: str, submission: str | None = None) -> Report | None:
+    async def find(
+        self, id: str, submission: str | None = None, key: str | None = None
+    ) -> Report | None:
         raise Unavailable
 
 

@@ -46,13 +46,11 @@ def problem(answer: httpx.Response) -> tuple[int, str, list[str]]:
     return answer.status_code, word, [error["field"] for error in told["errors"]]
 
 
-class SilentLedger(MemoryLedger):
+class UnreadableLedger(MemoryLedger):
     @override
-    async def queue(self, task: Task, key: str | None = None) -> None:
-        raise Unavailable
-
-    @override
-    async def find(self, id: str, submission: str | None = None) -> Report | None:
+    async def find(
+        self, id: str, submission: str | None = None, key: str | None = None
+    ) -> Report | None:
         raise Unavailable
 
 
@@ -236,8 +234,24 @@ async def test_a_task_that_was_not_published_is_not_accepted() -> None:
     assert await world.ledger.find("owl") is None
 
 
-async def test_a_silent_ledger_holds_nothing_up() -> None:
-    world = World(ledger=SilentLedger())
+class UnwritableLedger(MemoryLedger):
+    @override
+    async def queue(self, task: Task, key: str | None = None) -> None:
+        raise Unavailable
+
+
+async def test_what_the_ledger_cannot_note_is_not_published() -> None:
+    """Nobody would know whose it is."""
+    world = World(ledger=UnwritableLedger())
+    async with world.client() as client:
+        answer = await client.post("/v1/tasks", json=asked(id="owl"))
+
+    assert problem(answer)[:2] == (503, "unavailable")
+    assert not world.topic.published
+
+
+async def test_a_ledger_that_cannot_be_read_holds_nothing_up() -> None:
+    world = World(ledger=UnreadableLedger())
     async with world.client() as client:
         view = (await client.post("/v1/tasks", json=asked(id="owl"))).json()
 

@@ -22,7 +22,9 @@ OWL = task()
 
 class SilentLedger(MemoryLedger):
     @override
-    async def find(self, id: str, submission: str | None = None) -> Report | None:
+    async def find(
+        self, id: str, submission: str | None = None, key: str | None = None
+    ) -> Report | None:
         raise Unavailable
 
 
