@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from models import cloud
 from models.deployable import deployable
+from models.environment import Environment
 from models.errors import SettingsError
 from models.front import Front
 from models.part import explained
@@ -91,9 +92,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del dotenv_settings, file_secret_settings  # no source that nobody asked for
+        # No source that nobody asked for; the environment is read by one of our own.
+        del env_settings, dotenv_settings, file_secret_settings
         file = InitSettingsSource(settings_cls, init_kwargs=dict(_file.get({})))
-        return init_settings, env_settings, file
+        return init_settings, Environment(settings_cls), file
 
     @classmethod
     def read(cls, path: Path | None = None, args: Mapping[str, Any] | None = None) -> "Settings":

@@ -96,14 +96,16 @@ def running(
     *,
     environment: Mapping[str, str] | None = None,
     aws_endpoint: str | None = None,
+    ports: tuple[int, int] = (0, 0),
 ) -> Iterator[Local]:
-    """`atelier up` on free ports, stopped at the end.
+    """`atelier up`, stopped at the end; on free ports unless HTTP's and the emulator's are given.
 
     Raises:
         RuntimeError: it did not start; what it said stands on standard error.
     """
     command = [sys.executable, "-m", "cli", "up", "--config", str(config)]
-    command += ["--port", "0", "--aws-port", "0", "--json"]
+    http, aws = map(str, ports)
+    command += ["--port", http, "--aws-port", aws, "--json"]
     environment = os.environ | (environment or {})
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, text=True, env=environment

@@ -13,8 +13,13 @@ from xdist.scheduler import LoadScopeScheduling
 from ingest.aws.client import Clients
 from serve_app.embedded import EmbeddedAws
 
-TOGETHER = ("tests/platform/", "tests/cdk/", "tests/cloud/")
-"""Folders whose tests share what takes long to come up: a Ray, a stack."""
+TOGETHER = {
+    "tests/docs/running/": "a Ray",
+    "tests/platform/": "a Ray",
+    "tests/cdk/": "a stack",
+    "tests/cloud/": "a stack of its own",
+}
+"""What takes long to come up, and there is one of at a time: the folders whose tests share it."""
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,12 +32,12 @@ class OneRay(LoadScopeScheduling):  # type: ignore[misc] # untyped
     @override
     def _split_scope(self, nodeid: str) -> str:
         path, _, _ = nodeid.partition("::")
-        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+        return next((what for folder, what in TOGETHER.items() if path.startswith(folder)), path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
+    items.sort(key=lambda item: not item.nodeid.startswith(tuple(TOGETHER)))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -35,7 +35,6 @@ _SERVERS: Mapping[str, Mapping[str, Any]] = {
             "/opt/venv/bin/python",
             "main.py",
             "--user-directory=/var/lib/atelier/comfyui",
-            "--database-url=sqlite:///:memory:",
         ],
         "folder": "/comfyui",
     },

@@ -53,6 +53,5 @@ comfyui:
     - /opt/venv/bin/python
     - main.py
     - --user-directory=/var/lib/atelier/comfyui
-    - "--database-url=sqlite:///:memory:"
   folder: /comfyui
 {{- end -}}

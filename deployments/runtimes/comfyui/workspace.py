@@ -60,6 +60,8 @@ class Workspace:
             "--temp-directory": str(self.folder / "temp"),
             "--preview-method": "latent2rgb" if previews else "none",
         }
+        if _has_database(process):  # beside the user's files replicas would lock each other out
+            arguments["--database-url"] = f"sqlite:///{self.folder / 'comfyui.db'}"
         given = {word.partition("=")[0] for word in process.command}
         lacking = [word for pair in arguments.items() if pair[0] not in given for word in pair]
         if paths:  # ComfyUI takes several of these
@@ -104,6 +106,12 @@ def merged(*several: Paths) -> Paths:
         for sort, folders in paths.items():
             found.setdefault(sort, []).extend(folders)
     return {sort: folders for sort, folders in found.items() if folders}
+
+
+def _has_database(process: Process) -> bool:
+    """Whether this ComfyUI keeps a database; older ones, which have none, refuse the option."""
+    arguments = (process.folder or Path()) / "comfy" / "cli_args.py"
+    return arguments.is_file() and "--database-url" in arguments.read_text()
 
 
 def _remove_orphans(parent: Path) -> None:

@@ -29,6 +29,6 @@ def _process() -> dict[str, Any]:
     if not COMFYUI:
         return {"command": [sys.executable, "-m", "tests.runtimes.comfyui.double"], "folder": ROOT}
     flags = os.environ.get("COMFYUI_FLAGS", "--cpu").split()
-    own = ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:"]
+    own = ["--disable-api-nodes", "--disable-auto-launch"]
     command = [python_of(Path(COMFYUI), "COMFYUI_PYTHON"), "main.py", *own, *flags]
     return {"command": command, "folder": COMFYUI, "threads": 1}

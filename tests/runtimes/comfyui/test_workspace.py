@@ -38,6 +38,21 @@ def test_what_the_command_lacks_is_added(workspace: Workspace) -> None:
     }
 
 
+def test_a_comfyui_with_a_database_gets_a_file_of_its_replicas_own(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    arguments_of_comfyui = tmp_path / "comfy" / "cli_args.py"
+    arguments_of_comfyui.parent.mkdir()
+    arguments_of_comfyui.write_text('parser.add_argument("--database-url", type=str)')
+    process = Process(command=("python", "main.py"), folder=tmp_path)
+    mine = Process(command=("python", "main.py", "--database-url", "x"), folder=tmp_path)
+
+    given = arguments(workspace.started_here(process, {}, previews=True))
+
+    assert given["--database-url"] == f"sqlite:///{workspace.folder}/comfyui.db"
+    assert workspace.started_here(mine, {}, previews=True).command.count("--database-url") == 1
+
+
 def test_what_the_command_has_stays_as_it_is(workspace: Workspace) -> None:
     process = Process(command=("python", "main.py", "--port=81", "--preview-method=taesd"))
     command = workspace.started_here(process, {}, previews=False).command

@@ -1,0 +1,42 @@
+"""How each block is tried."""
+
+from enum import StrEnum
+
+from tests.docs.pages import Block
+
+_READING = ("atelier config ", "atelier checkpoints", "atelier runtimes", "atelier version")
+
+
+class Way(StrEnum):
+    """What a block is, and so how it is tried."""
+
+    SHELL = "run by bash"
+    PYTHON = "run by Python"
+    OUTPUT = "compared with what the block before printed"
+    CONFIGURATION = "read as a configuration"
+    PROFILES = "read as profiles"
+    PARSED = "its command lines are parsed"
+    SHOWN = "held to the code in another way"
+
+
+_OF_LANGUAGE = {"python": Way.PYTHON, "yaml": Way.CONFIGURATION, "toml": Way.PROFILES}
+
+
+def way_of(block: Block) -> Way | None:
+    """How a block is tried; None where nobody knows, which no block may stay."""
+    if block.shows is not None:
+        return Way.SHOWN
+    match block.language:
+        case "sh":
+            return Way.SHELL if _is_run(block) else Way.PARSED
+        case "" | "json":
+            before = block.after and way_of(block.after)
+            return Way.OUTPUT if before is Way.SHELL else None
+    return _OF_LANGUAGE.get(block.language)
+
+
+def _is_run(block: Block) -> bool:
+    """Whether a command line is run: a fenced one, or one of a table that changes nothing."""
+    if block.needs or block.place == "sentence":
+        return False
+    return block.place == "fence" or block.text.startswith(_READING)
