@@ -1,7 +1,9 @@
 # No `from __future__ import annotations` here: Ray reads the annotation of `build` while running.
 """Settings to a Serve application of ingress, ingest and runtimes; what is in each, others make."""
 
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
-from deployments.deploy import deploy, keep_to_loopback
+from deployments.deploy import ONE_LOOP, deploy, keep_to_loopback
 from deployments.replica import Replica
 from ingest.actor import Actor
 from ingest.board import Board
@@ -29,6 +31,13 @@ from serve_app.handles import Ingests, Replicas
 from serve_app.line import adapter, courier, kinds, replica, worker
 from serve_app.logs import log_to
 from serve_app.native.feed import Feed
+
+log = logging.getLogger("ray.serve.atelier.api")
+
+_NO_KEY = (
+    "there is no API key, so every request is answered 401; where Ray starts set"
+    """ ATELIER_APIKEYS='[{"name": "me", "key": "..."}]'"""
+)
 
 
 class Args(BaseModel):
@@ -68,7 +77,11 @@ def assemble(settings: Settings) -> Application:
         for runtime in settings.models_runtime
     }
     options = {
-        "ray_actor_options": {"num_cpus": 0.1, "resources": dict(settings.ingress.resources)},
+        "ray_actor_options": {
+            "num_cpus": 0.1,
+            "resources": dict(settings.ingress.resources),
+            "runtime_env": {"env_vars": dict(ONE_LOOP)},
+        },
         "health_check_period_s": 5,
     }
     ingest = serve.deployment(
@@ -102,7 +115,7 @@ class Ingress:
             settings,
             self.ports,
             Feed(Ingests(ingest), self.ports.ledger),
-            keys=Keys.of(settings),
+            keys=_keys(settings),
             kinds=partial(kinds, settings),
         )
 
@@ -135,8 +148,10 @@ class Ingest:
         }
         self.actor = Actor({**workers, settings.callback_calls: courier(settings, self.ports)})
 
-    def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
-        return self.board.follow(follower)
+    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        async with aclosing(self.board.follow(follower)) as stream:
+            async for events in stream:
+                yield events
 
     async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
         return await self.board.watch(follower, submission)
@@ -150,13 +165,21 @@ class Ingest:
     async def paces(self) -> Mapping[str, Pace]:
         return await self.board.paces()
 
-    def check_health(self) -> None:
+    async def check_health(self) -> None:
         self.actor.check_health()
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
         if hasattr(self, "actor"):
             await self.actor.drain(self.drain_seconds)
             await self.ports.close()
+
+
+def _keys(settings: Settings) -> Keys:
+    """Those who may come in; a front that nobody may use says so in its log."""
+    keys = Keys.of(settings)
+    if not keys.holders:
+        log.warning(_NO_KEY)
+    return keys
 
 
 async def _replica(settings: Settings, runtime: Runtime) -> Replica:

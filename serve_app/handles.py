@@ -1,4 +1,8 @@
-"""Ingest and the runtimes as others see them, behind Serve's handles: our ports, our errors."""
+"""Ingest and the runtimes as others see them, behind Serve's handles: our ports, our errors.
+
+All calls go by reference, through Ray, whatever `RAY_SERVE_USE_GRPC_BY_DEFAULT` says: Ray notices a
+node that is gone within seconds, a gRPC stream after its keepalive, up to seven minutes later.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
@@ -23,7 +27,7 @@ class Replicas(Runner):
     """A runtime's replicas."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._run = handle.options(method_name="run", stream=True)
+        self._run = handle.options(method_name="run", stream=True, _by_reference=True)
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
         stream = self._run.remote(task, attempt)
@@ -40,8 +44,8 @@ class Ingests(Live):
     """The one replica of ingest."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
-        self._follow = handle.options(method_name="follow", stream=True)
+        self._handle = handle.options(_by_reference=True)
+        self._follow = handle.options(method_name="follow", stream=True, _by_reference=True)
 
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         stream = self._follow.remote(follower)

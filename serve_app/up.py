@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.errors import AtelierError, SettingsError
+from models.exports import exports
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, free_port, provisioned
 
@@ -35,11 +36,6 @@ _RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # Our replicas never block their loop: without threads and actor calls between a request and
-    # them, a task costs two thirds of the CPU (docs/performance.md).
-    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
 }
 _NAME = "atelier"
 
@@ -75,12 +71,15 @@ def up(
     try:
         with ExitStack() as stack:
             home = stack.enter_context(_home())
+            missing = _missing(Settings.read(config))
+            os.environ.update(missing)
             settings = _settings(config)
             port = free_port(port, "HTTP")
             aws = stack.enter_context(_aws(settings, aws_port, home))
             provisioned(settings)
             if aws_only:
-                _show_environment(aws)
+                token = _token(home)
+                print(exports({**aws, **missing, **token, **_RAY}), end="", flush=True)  # noqa: T201
             else:
                 address = _start(stack, settings, port, home, began)
                 _show(address, as_json=as_json)
@@ -103,23 +102,31 @@ def _heed(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> 
         signal.signal(number, handler)
 
 
-def _settings(config: Path) -> Settings:
-    """The file's settings, with what a laptop needs where the file says nothing."""
-    settings = Settings.read(config)
-    args: dict[str, Any] = {}
-    if not settings.api_keys:  # in the environment, so that `serve deploy` finds it there too
-        os.environ["ATELIER_APIKEYS"] = json.dumps(
-            [{"name": "local", "key": _KEY, "role": "operator"}]
-        )
+def _missing(settings: Settings) -> Mapping[str, str]:
+    """The environment that a laptop needs where the settings say nothing, for all ways of running.
+
+    In the environment, so that Ray's workers have it too, and Serve's ``args`` no secret.
+    """
+    missing: dict[str, str] = {}
+    if not settings.api_keys:
+        key = {"name": "local", "key": _KEY, "role": "operator"}
+        missing["ATELIER_APIKEYS"] = json.dumps([key])
     if settings.callbacks.secret is None:
         secret = base64.b64encode(secrets.token_bytes(32)).decode()
-        os.environ["ATELIER_CALLBACKS__SECRET"] = f"whsec_{secret}"
-    if settings.checkpoints is not None:  # replicas run in another folder
-        args["checkpoints"] = str(settings.checkpoints.expanduser().absolute())
-    args["tasks"] = {  # so that Ctrl-C takes seconds
-        "drainSeconds": min(_DRAIN_SECONDS, settings.tasks.drain_seconds),
-        "pollSeconds": min(_POLL_SECONDS, settings.tasks.poll_seconds),
-    }
+        missing["ATELIER_CALLBACKS__SECRET"] = f"whsec_{secret}"
+    tasks = settings.tasks  # so that Ctrl-C takes seconds
+    missing["ATELIER_TASKS__DRAINSECONDS"] = f"{min(_DRAIN_SECONDS, tasks.drain_seconds):g}"
+    missing["ATELIER_TASKS__POLLSECONDS"] = str(min(_POLL_SECONDS, tasks.poll_seconds))
+    return missing
+
+
+def _settings(config: Path) -> Settings:
+    """The file's settings and the environment's, with weights that replicas find."""
+    settings = Settings.read(config)
+    if settings.checkpoints is None:
+        return settings
+    # Replicas run in another folder.
+    args = {"checkpoints": str(settings.checkpoints.expanduser().absolute())}
     return Settings.read(config, args)
 
 
@@ -181,7 +188,7 @@ def _aws(settings: Settings, port: int, home: Path) -> Iterator[Mapping[str, str
 @contextmanager
 def _ray(settings: Settings, home: Path) -> Iterator[str]:
     """A Ray of our own, on loopback; its dashboard's URL."""
-    _make_token(home / "ray-token")
+    os.environ.update(_token(home))
     for name, value in _RAY.items():
         os.environ.setdefault(name, value)
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
@@ -206,12 +213,12 @@ def _ray(settings: Settings, home: Path) -> Iterator[str]:
         ray.shutdown()
 
 
-def _make_token(path: Path) -> None:
-    """Ray would otherwise make or reuse a token of the whole account."""
+def _token(home: Path) -> Mapping[str, str]:
+    """A token for one Ray, in a file; else Ray makes or reuses one of the whole account."""
+    path = home / "ray-token"
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
-    os.environ["RAY_AUTH_MODE"] = "token"
-    os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
 
 
 def check_gpus(settings: Settings, there: float) -> None:
@@ -250,11 +257,6 @@ def _run(application: "Application") -> None:
         said = serve.status().applications[_NAME].deployments
         parts = [f"{name}: {one.message}" for name, one in said.items() if one.message]
         raise AtelierError("\n".join([str(exc), *parts])) from None
-
-
-def _show_environment(environment: Mapping[str, str]) -> None:
-    for name, value in environment.items():
-        print(f"export {name}={value}", flush=True)  # noqa: T201 - for a shell to read
 
 
 def _show(address: Address, *, as_json: bool) -> None:

@@ -72,7 +72,7 @@ def test_the_emulator_alone_prints_the_environment_of_its_users(config: Path) ->
         text=True,
     ) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        line = next(line for line in process.stdout if not line.startswith("#"))
         process.send_signal(signal.SIGTERM)
 
     assert line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")

@@ -1,13 +1,15 @@
 """What Serve is given to keep, without a Ray."""
 
+import inspect
 import json
 from typing import Any
 
 import pytest
 from ray import cloudpickle
 
+from deployments.deploy import ServedReplica
 from models.settings import Settings
-from serve_app.app import assemble
+from serve_app.app import Ingest, Ingress, _keys, assemble
 
 SIGNING = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 KEYS = [{"name": "us", "key": "sesame", "callbackSecret": SIGNING}]
@@ -26,6 +28,41 @@ def test_no_secret_of_the_environment_is_bound(monkeypatch: pytest.MonkeyPatch) 
     assert b"atelier" in kept
     assert b"sesame" not in kept
     assert SIGNING.encode() not in kept
+
+
+def test_every_way_of_running_has_the_same_environment_of_its_deployments() -> None:
+    front: Any = assemble(Settings.read(args=GIVEN))._bound_deployment  # noqa: SLF001
+    ingest = front.init_args[1]._bound_deployment  # noqa: SLF001
+    (studio,) = (one._bound_deployment for one in ingest.init_args[1].values())  # noqa: SLF001
+
+    for deployed in (front, ingest, studio):
+        environment = deployed.ray_actor_options["runtime_env"]["env_vars"]
+        assert environment["RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD"] == "0"
+        assert environment["RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP"] == "0"
+
+
+@pytest.mark.parametrize("deployed", [Ingress, Ingest, ServedReplica])
+def test_nothing_that_serve_calls_is_run_in_a_thread(deployed: type) -> None:
+    """Ray may run plain methods in threads, without an event loop, and takes no stream from one."""
+    called = [
+        method
+        for name, method in inspect.getmembers(deployed, inspect.isfunction)
+        if not name.startswith("_") or name == "__del__"
+    ]
+
+    assert called
+    for method in called:
+        assert inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method), method
+
+
+def test_a_front_without_an_api_key_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    _keys(Settings.read(args=GIVEN | {"apiKeys": KEYS}))
+    assert not caplog.messages
+
+    _keys(Settings.read(args=GIVEN))
+    [warning] = caplog.messages
+    assert "every request is answered 401" in warning
+    assert """ATELIER_APIKEYS='[{"name": "me", "key": "..."}]'""" in warning
 
 
 def test_a_files_own_keys_go_to_the_front_and_ingest_and_to_no_replica() -> None:
