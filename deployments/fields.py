@@ -1,18 +1,10 @@
-"""A request of the Web UI's shape: its links to pictures, its settings, its routing keys."""
+"""A request of the Web UI's shape: its links to pictures, and the checkpoint it asks for."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.errors import TaskFailed
+from models.runtimes.webui import SCHEMES
 
-SCHEMES = ("http://", "https://", "s3://")
-ROUTING = frozenset(
-    {
-        *("task", "id_task", "uid", "sd_model_checkpoint", "image_link", "save_dir", "sd_vae"),
-        "override_settings",
-    }
-)
-"""Keys of ``alwayson_scripts`` that are no extension: the guide's clients put them there."""
 _FIELDS = frozenset(
     {"init_images", "mask", "image", "imageList", "firstphase_image", "firstpass_image"}
 )
@@ -48,34 +40,6 @@ def asked_checkpoint(content: Any) -> str | None:
         case {"alwayson_scripts": {"sd_model_checkpoint": str(name)}}:
             return name or None
     return None
-
-
-def scripts_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All that ``alwayson_scripts`` holds.
-
-    Raises:
-        TaskFailed: it is no object.
-    """
-    return _object(content, "alwayson_scripts")
-
-
-def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The request's ``override_settings``; those in ``alwayson_scripts`` win.
-
-    Raises:
-        TaskFailed: one of them is no object.
-    """
-    inner = _object(scripts_of(content), "override_settings")
-    return {**_object(content, "override_settings"), **inner}
-
-
-def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = content.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise TaskFailed(f"{key}: must be an object")
-    return value
 
 
 def _fields(content: Any) -> dict[str, Any]:

@@ -1,24 +1,36 @@
 """The line of a task, from its delivery to its notification."""
 
 import asyncio
+import json
 import logging
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ingest.board import Board
 from ingest.envelope import Envelope
 from ingest.intake import Intake
 from ingest.lease import lease
 from ingest.tell import Tell
-from models import strict_json
 from models.errors import InvalidTask, RuntimeUnavailable, TaskFailed, Unavailable
 from models.notification import failure_output
 from models.parts import Tasks
 from models.ports import Delivery, Ledger, Objects, Queue, Runner
 from models.report import Report, Status
+from models.runtimes.content import Fault, refuse
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.ingest")
+
+
+Judge = Callable[[str, Any], Sequence[Fault]]
+"""Finds what is wrong in the content of a task of some kind, in microseconds."""
+
+
+def _unjudged(kind: str, content: Any) -> Sequence[Fault]:
+    del kind, content
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +45,7 @@ class Line:
     runner: Runner
     kinds: frozenset[str]
     """The kinds of task that the runtime can do."""
+    judge: Judge = _unjudged
     output: str
     """``s3://`` URI of the bucket of artifacts."""
     rules: Tasks
@@ -147,6 +160,7 @@ class Worker(Intake):
             raise TaskFailed(f"tasktype {task.kind!r} is not supported by {task.runtime}: {can}")
         if report.attempt > self.line.rules.max_attempts:
             raise RuntimeUnavailable(f"lost its runtime in each of {report.attempt - 1} attempts")
+        refuse(self.line.judge(task.kind, task.content))
 
     async def _watch(self, task: Task, report: Report) -> Report:
         """Run it until it ends, the board stops it, or the ledger says that it has ended."""
@@ -187,7 +201,7 @@ class Worker(Intake):
         if report.status is not Status.FAILED:
             return report
         uri = f"{self.line.output}/{task.stem}.out"
-        body = strict_json.written(failure_output(task, report)).encode()
+        body = json.dumps(failure_output(task, report)).encode()
         await self.line.objects.put(uri, body, "application/json")
         return replace(report, output=uri)
 

@@ -197,6 +197,15 @@ class RuntimeList(_Words):
     runtimes: tuple[RuntimeView, ...]
 
 
+class SchemaView(_Words):
+    """What a runtime takes as the content of its tasks."""
+
+    runtime: str
+    type: str
+    content: dict[Kind, dict[str, Any]]
+    """By kind, a JSON Schema; an empty one where any content is taken."""
+
+
 class CheckpointView(_Words):
     name: str
     runtimes: tuple[str, ...]

@@ -4,6 +4,7 @@
 An instance counts its own requests: with several replicas a key has the throttle in each.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +23,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from models import strict_json
 from models.errors import Unavailable
 from models.role import Role
 from models.task import Task
@@ -58,6 +58,7 @@ def api(native: Native) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.native = native
     for name, dialect in DIALECTS.items():
         parse = partial(dialect.parse, settings=native.settings, kinds=native.kinds)
         door = Door(name=name, parse=parse, submit=native.submit, keys=native.keys)
@@ -78,10 +79,12 @@ def api(native: Native) -> FastAPI:
 class Api(FastAPI):
     """Tells OpenAPI of the schemas that are read and written by hand, too."""
 
+    native: Native
+
     @override
     def openapi(self) -> dict[str, Any]:
         told = super().openapi()
-        told["components"]["schemas"] |= schemas()
+        told["components"]["schemas"] |= schemas(self.native)
         return told
 
 
@@ -130,7 +133,7 @@ class Door:
             exc.log("submission_refused", **context)
             return exc.response()
         log.info("submission_accepted", extra={**context, **task.log_context()})
-        return Response(strict_json.written(accepted.answer), media_type="application/json")
+        return Response(json.dumps(accepted.answer), media_type="application/json")
 
     async def _submit(self, request: Request, holder: Holder) -> tuple[Accepted, Task]:
         try:

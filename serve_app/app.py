@@ -15,6 +15,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.deploy import ONE_LOOP, deploy, keep_to_loopback
 from deployments.replica import Replica
+from deployments.runtimes import described
 from ingest.actor import Actor
 from ingest.board import Board
 from ingest.wiring import wire
@@ -117,6 +118,7 @@ class Ingress:
             Feed(Ingests(ingest), self.ports.ledger),
             keys=_keys(settings),
             kinds=partial(kinds, settings),
+            describe=described,
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:  # Serve's own hook

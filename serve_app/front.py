@@ -9,6 +9,8 @@ from ingest.cancel import Cancel
 from ingest.tell import Tell
 from ingest.wiring import Ports
 from models.ports import Queue
+from models.runtimes import runtime_type
+from models.runtimes.contents import Contents, Describe
 from models.settings import Settings
 from serve_app.auth import Keys
 from serve_app.dialects.rules import Kinds
@@ -24,10 +26,14 @@ def native(
     *,
     keys: Keys,
     kinds: Kinds,
+    describe: Describe = runtime_type,
     signs: Signs | None = None,
     longest_answer: float | None = None,
 ) -> Native:
-    """What the HTTP API works with; the settings know what signs callbacks, unless told here."""
+    """What the HTTP API works with; the settings know what signs callbacks, unless told here.
+
+    ``describe`` finds runtime types; those of third parties where their adapters are at hand.
+    """
     submit = Submit(
         topic=ports.tasks,
         objects=ports.objects,
@@ -47,6 +53,7 @@ def native(
         submit=submit,
         keys=keys,
         kinds=kinds,
+        contents=Contents.of(settings.models_runtime, describe),
         signs=signs or (lambda key: settings.callback_secret(key) is not None),
         ledger=ports.ledger,
         objects=ports.objects,

@@ -1,9 +1,11 @@
 """What carries a task, put together from settings: workers, the courier, replicas; without Ray."""
 
+from functools import partial
+
 from deployments.adapter import Adapter, RuntimeSpec
 from deployments.inputs import Inputs
 from deployments.replica import Replica
-from deployments.runtimes import adapter_class, kinds_of
+from deployments.runtimes import adapter_class, described, kinds_of
 from ingest.board import Board
 from ingest.courier import Courier
 from ingest.envelope import Envelope
@@ -11,6 +13,7 @@ from ingest.wiring import Ports
 from ingest.worker import Line, Worker
 from models.parts import Runtime
 from models.ports import Objects, Runner
+from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind
 from serve_app.front import tell
@@ -47,6 +50,7 @@ def worker(
         limit=settings.tasks.max_payload_bytes + _WRAPPING,
         trusts_owner=settings.sns.trust_owner_attribute,
     )
+    contents = Contents.of([runtime], described)
     line = Line(
         envelope=envelope,
         ledger=ports.ledger,
@@ -55,6 +59,7 @@ def worker(
         board=board,
         runner=runner,
         kinds=kinds(settings, runtime.name),
+        judge=partial(contents.faults, runtime.name),
         output=output,
         rules=settings.tasks,
     )

@@ -1,5 +1,6 @@
 """HTTP answers that are not a task's, and the rim that makes an answer of every error."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -9,8 +10,6 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from models import strict_json
 
 log = logging.getLogger("ray.serve.atelier.api")
 
@@ -100,7 +99,7 @@ class Rim:
 
 
 def _message(text: str, **more: str) -> str:
-    return strict_json.written({"message": text, **more}, compact=True)
+    return json.dumps({"message": text, **more}, separators=(",", ":"))
 
 
 def _note(exc: Exception, scope: Scope) -> None:

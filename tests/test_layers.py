@@ -23,7 +23,10 @@ AWS_SDK_IN = frozenset({("ingest", "aws"), ("cli", "aws")})
 RAY_IN = frozenset(
     {"serve_app/app.py", "serve_app/handles.py", "serve_app/up.py", "deployments/deploy.py"}
 )
-MODELS_STAND_ON = frozenset({"pydantic", "pydantic_settings", "yaml"})
+MODELS_STAND_ON = frozenset(
+    {"pydantic", "pydantic_core", "pydantic_settings", "typing_extensions", "yaml"}
+)
+"""Pydantic, and what it brings."""
 
 
 def sources() -> list[Path]:

@@ -1,11 +1,15 @@
 """The type ``fake``: a simulated GPU."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import override
 
 from models.part import Part
+from models.runtimes.content import Content, Fault, JsonSchema, faults_in
 from models.runtimes.type import RuntimeType
 from models.task import Kind
 
@@ -13,6 +17,7 @@ MOST_PICTURES = 100
 """Pictures of one task, at most."""
 
 Milliseconds = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(strict=True, ge=1)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -38,4 +43,58 @@ class Options(Part):
     """A JSONL file with the start and end of all GPU work."""
 
 
-FAKE = RuntimeType(name="fake", kinds=frozenset(Kind), options=Options)
+class Request(BaseModel):
+    """What a task may ask of the simulated GPU; it takes any other field, and looks at none."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    prompt: Any = ""
+    """The pattern is drawn from its hash."""
+    seed: Any = None
+    """A whole number from 0 gives the same pattern again."""
+    batch_size: Count = 1
+    n_iter: Count = 1
+    """Batches: the pictures are ``batch_size`` times as many."""
+    imageList: list[Any] | None = None  # noqa: N815 - the Web UI's name
+    """Pictures of extra-batch-images; one is drawn for each."""
+    fail: Any = None
+    """Refuse the task, with this as the reason."""
+    vanish: Any = None
+    """Lose the runtime after the first step."""
+
+
+@dataclass(frozen=True)
+class RequestContent(Content):
+    """A content of any kind of task."""
+
+    kind: Kind
+
+    @override
+    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+        del options
+        if not isinstance(content, dict):
+            return [Fault("", f"must be an object, not a {type(content).__name__}")]
+        try:
+            request = Request.model_validate(content)
+        except ValidationError as exc:
+            return list(faults_in(exc))
+        return list(self._amount_faults(request))
+
+    @override
+    def schema(self, options: Part) -> JsonSchema:
+        return Request.model_json_schema()
+
+    def _amount_faults(self, request: Request) -> Iterator[Fault]:
+        batch = self.kind is Kind.EXTRA_BATCH_IMAGES
+        count = len(request.imageList or ()) if batch else request.batch_size * request.n_iter
+        if count > MOST_PICTURES:
+            field = "imageList" if batch else "batch_size"
+            yield Fault(field, f"{count} pictures are more than {MOST_PICTURES}")
+
+
+FAKE = RuntimeType(
+    name="fake",
+    kinds=frozenset(Kind),
+    options=Options,
+    contents={kind: RequestContent(kind) for kind in Kind},
+)

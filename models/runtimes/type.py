@@ -1,14 +1,18 @@
 """What is known of a runtime type without its adapter."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from models.part import Part
+from models.parts import Runtime
+from models.runtimes.content import Content, Fault, JsonSchema, inlined
 from models.task import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeType:
-    """A kind of runtime, such as ``diffusers``: what it can do and how it is set up."""
+    """A kind of runtime, such as ``diffusers``: what it can do and how it is asked."""
 
     name: str
     """Module name of its adapter under ``deployments/runtimes``."""
@@ -16,3 +20,25 @@ class RuntimeType:
     """The kinds of task that it can do."""
     options: type[Part]
     """The model of ``modelsRuntime[].options``."""
+    contents: Mapping[Kind, Content] = field(default_factory=dict)
+    """What the content of each kind must be; a kind that is not here is not judged."""
+
+    def read(self, runtime: Runtime) -> Part:
+        """Read the options of a configured runtime.
+
+        Raises:
+            SettingsError: naming each wrong option, and what is allowed there.
+        """
+        return self.options.read(runtime.options, under=f"modelsRuntime[{runtime.name}].options")
+
+    def faults(self, kind: str, content: Any, options: Part) -> Sequence[Fault]:
+        """Find everything that is wrong in the content of a task of this kind."""
+        judge = next((judge for known, judge in self.contents.items() if known == kind), None)
+        return judge.faults(content, options) if judge else ()
+
+    def schemas(self, options: Part) -> Mapping[Kind, JsonSchema]:
+        """Describe the content of each kind; an empty schema where it is not judged."""
+        return {
+            kind: inlined(self.contents[kind].schema(options)) if kind in self.contents else {}
+            for kind in sorted(self.kinds)
+        }

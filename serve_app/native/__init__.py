@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ingest.cancel import Cancel
 from models.ports import Claims, Ledger, Objects
+from models.runtimes.contents import Contents
 from models.settings import Settings
 from serve_app.auth import Keys
 from serve_app.dialects.rules import Kinds
@@ -25,6 +26,8 @@ class Native:
     keys: Keys
     kinds: Kinds
     signs: Signs
+    contents: Contents
+    """What each runtime accepts as the content of a task."""
     ledger: Ledger
     objects: Objects
     claims: Claims

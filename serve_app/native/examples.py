@@ -12,6 +12,7 @@ from models.native import (
     CheckpointView,
     RuntimeList,
     RuntimeView,
+    SchemaView,
     TaskList,
     TaskView,
 )
@@ -102,6 +103,17 @@ RUNTIMES = RuntimeList(
             seconds_per_task=3.4,
         ),
     )
+)
+
+SCHEMA = SchemaView(
+    runtime="sdruntime",
+    type="diffusers",
+    content={
+        Kind.TEXT_TO_IMAGE: {
+            "type": "object",
+            "properties": {"steps": {"type": "integer", "minimum": 1, "maximum": 150}},
+        }
+    },
 )
 
 CHECKPOINTS = CheckpointList(checkpoints=(CheckpointView(name="shapes", runtimes=("sdruntime",)),))

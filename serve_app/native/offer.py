@@ -5,14 +5,22 @@ import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from models.errors import Unavailable
-from models.native import CheckpointList, CheckpointView, RuntimeList, RuntimeView
+from models.native import (
+    CheckpointList,
+    CheckpointView,
+    RuntimeList,
+    RuntimeName,
+    RuntimeView,
+    SchemaView,
+)
 from models.parts import Runtime
 from serve_app.native import Native
 from serve_app.native.asked import Nothing
 from serve_app.native.outlook import Outlook
+from serve_app.native.problems import Sort
 
 _DEADLINE = 2.0
 _EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
@@ -29,6 +37,20 @@ class Offer:
         """The configured runtimes; what does not answer in time is null."""
         configured = self.native.settings.models_runtime
         return RuntimeList(runtimes=tuple(await asyncio.gather(*map(self._runtime, configured))))
+
+    async def schema(
+        self, name: Annotated[RuntimeName, Path()], _: Annotated[Nothing, Query()]
+    ) -> SchemaView:
+        """What a runtime takes as the content of each kind of task."""
+        native = self.native
+        runtime = native.settings.runtime(name)
+        if runtime is None:
+            known = ", ".join(each.name for each in native.settings.models_runtime)
+            raise Sort.NOT_FOUND.problem(f"There is no such runtime; there is: {known}.")
+        schemas = native.contents.schemas(runtime.name)
+        kinds = sorted(native.kinds(runtime.name))
+        content = {kind: dict(schemas.get(kind, {})) for kind in kinds}
+        return SchemaView(runtime=runtime.name, type=runtime.type, content=content)
 
     async def checkpoints(self, _: Annotated[Nothing, Query()]) -> CheckpointList:
         """The checkpoints there are, and the runtimes that can load each."""

@@ -1,7 +1,7 @@
 """What OpenAPI says of the native API beyond what FastAPI finds in its operations."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from models.native import (
     TaskRequest,
     TaskView,
 )
+from serve_app.native import Native
 from serve_app.native.examples import EVENTS, REQUESTS
 from serve_app.native.problems import MEDIA_TYPE, Sort
 
@@ -42,13 +43,26 @@ _TOLD: Mapping[str, type[BaseModel]] = {
 }
 
 
-def schemas() -> Mapping[str, Any]:
-    """The schemas that no operation's signature names."""
+def schemas(native: Native) -> Mapping[str, Any]:
+    """The schemas that no operation's signature names; what each runtime takes is configured."""
     told: list[tuple[type[BaseModel], JsonSchemaMode]] = [(TaskRequest, "validation")]
     told += [(model, "serialization") for model in _TOLD.values()]
     told += [(ProblemView, "serialization")]
     _, found = models_json_schema(told, ref_template=f"{_SCHEMAS}{{model}}")
-    return dict(found["$defs"])
+    made = dict(found["$defs"])
+    contents = dict(_contents(native))
+    options = [{"$ref": f"{_SCHEMAS}{name}"} for name in contents]
+    made[TaskRequest.__name__]["properties"]["content"]["anyOf"] = options
+    return made | contents
+
+
+def _contents(native: Native) -> Iterator[tuple[str, Any]]:
+    """Such as ``content.sdruntime.text-to-image``, for each runtime and kind."""
+    for runtime in native.settings.models_runtime:
+        schemas = native.contents.schemas(runtime.name)
+        for kind in sorted(native.kinds(runtime.name)):
+            title = f"{kind} of {runtime.name}"
+            yield f"content.{runtime.name}.{kind}", {**schemas.get(kind, {}), "title": title}
 
 
 def body() -> dict[str, Any]:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import InvalidTask
-from models.native import TaskRequest
+from models.native import FieldError, TaskRequest
+from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind, Task
 from models.wire import Message, task_of
 from serve_app.dialects.rules import Kinds
-from serve_app.native import Signs
+from serve_app.native import Native
 from serve_app.native.problems import Sort
+
+_MOST_TOLD = 50
+"""Wrong fields of one request, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,22 +54,21 @@ class Order:
         return task_of(body, runtime=self.runtime, submission=submission)
 
 
-def ordered(
-    request: TaskRequest, holder: str, settings: Settings, kinds: Kinds, signs: Signs
-) -> Order:
+def ordered(request: TaskRequest, holder: str, native: Native) -> Order:
     """The request, checked against what is configured.
 
     Raises:
         Problem: it cannot be accepted.
     """
-    if request.callback and not signs(holder):
+    if request.callback and not native.signs(holder):
         raise Sort.UNSIGNED_CALLBACK.at(
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",
         )
-    runtime = _runtime(request, settings, kinds)
+    runtime = _runtime(request, native.settings, native.kinds)
     order = Order(request=request, runtime=runtime, holder=holder)
-    _check(order, settings.tasks.max_payload_bytes)
+    _check(order, native.settings.tasks.max_payload_bytes)
+    _judge(order, native.contents)
     return order
 
 
@@ -96,3 +99,19 @@ def _check(order: Order, limit: int) -> None:
         order.task(longest)
     except InvalidTask as exc:
         raise Sort.INVALID.at("prefix", str(exc).replace("metadata.", "")) from None
+
+
+def _judge(order: Order, contents: Contents) -> None:
+    """Refuse a content that the runtime would refuse, before it is published."""
+    request = order.request
+    faults = contents.faults(order.runtime, request.kind, request.content)
+    if faults:
+        wrong = [
+            FieldError(field=".".join(filter(None, ("content", each.field))), message=each.message)
+            for each in faults[:_MOST_TOLD]
+        ]
+        raise Sort.INVALID.problem(
+            "Correct what `errors` names; "
+            f"/v1/runtimes/{order.runtime}/schema describes what this runtime takes.",
+            wrong,
+        )

@@ -115,6 +115,15 @@ def add_routes(app: FastAPI, native: Native) -> None:
         responses={200: answer("All of them.", examples.RUNTIMES), **problems()},
     )
     add(
+        "/runtimes/{name}/schema",
+        offer.schema,
+        operation_id="getRuntimeSchema",
+        responses={
+            200: answer("By kind, a JSON Schema.", examples.SCHEMA),
+            **problems(Sort.NOT_FOUND),
+        },
+    )
+    add(
         "/checkpoints",
         offer.checkpoints,
         operation_id="listCheckpoints",

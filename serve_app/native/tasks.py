@@ -86,7 +86,7 @@ class Tasks:
         """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
         native = self.native
         holder: Holder = request.state.holder
-        order = ordered(asked, holder.name, native.settings, native.kinds, native.signs)
+        order = ordered(asked, holder.name, native)
         task, replayed = await self.once(order, key)
         _note("submission_repeated" if replayed else "submission_accepted", request, task)
         report = await self._noted(task, order)

@@ -24,6 +24,8 @@ from models.parts import Tasks
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report, Status
+from models.runtimes import runtime_type
+from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind, Task
 from serve_app.api import api
@@ -245,6 +247,7 @@ def _native(world: World, store: Store) -> Native:
         keys=Keys.of(settings),
         kinds=lambda _: frozenset(Kind),
         signs=lambda _: True,
+        contents=Contents.of(settings.models_runtime, runtime_type),
         ledger=world.ledger,
         objects=store,
         claims=MemoryClaims(),

@@ -1,4 +1,4 @@
-"""Links are whole values of fields that can hold a picture; settings stand in several places."""
+"""Links are whole values of fields that can hold a picture."""
 
 from typing import Any
 
@@ -10,11 +10,8 @@ from deployments.fields import (
     asked_checkpoint,
     image_links,
     is_link,
-    scripts_of,
-    settings_of,
     with_inputs,
 )
-from models.errors import TaskFailed
 
 A, B, C = "https://example.com/a.png", "http://example.com/b.png", "s3://bucket/c.png"
 
@@ -97,24 +94,3 @@ def test_a_link_left_over_is_in_no_field_of_a_picture(content: dict[str, Any]) -
 )
 def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> None:
     assert asked_checkpoint(content) == name
-
-
-def test_settings_in_alwayson_scripts_win() -> None:
-    inner = {"override_settings": {"b": 2, "c": 3}}
-
-    assert settings_of({"override_settings": {"a": 1, "b": 1}, "alwayson_scripts": inner}) == {
-        "a": 1,
-        "b": 2,
-        "c": 3,
-    }
-    assert settings_of({"override_settings": None}) == {}
-
-
-@pytest.mark.parametrize("key", ["alwayson_scripts", "override_settings"])
-def test_what_must_be_an_object_is_told(key: str) -> None:
-    with pytest.raises(TaskFailed, match=f"{key}: must be an object"):
-        settings_of({key: ["x"]})
-
-
-def test_without_scripts_there_are_none() -> None:
-    assert scripts_of({"alwayson_scripts": None}) == scripts_of({}) == {}

@@ -17,6 +17,8 @@ from models.errors import Unavailable
 from models.event import Event
 from models.ports import Live, Pace
 from models.report import Report, Status
+from models.runtimes import runtime_type
+from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind, Task
 from serve_app.api import api
@@ -214,6 +216,7 @@ class World:
             keys=Keys.of(self.settings, self.clock),
             kinds=lambda name: self.kinds.get(name, frozenset()),
             signs=lambda key: self.settings.callback_secret(key) is not None,
+            contents=Contents.of(self.settings.models_runtime, runtime_type),
             ledger=self.ledger,
             objects=self.objects,
             claims=self.claims,

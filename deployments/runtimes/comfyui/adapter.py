@@ -84,9 +84,7 @@ class ComfyUiAdapter(Adapter):
         return self._server
 
     def _graph(self, task: Task) -> Graph:
-        graph = Graph.read(task.content)
-        graph.check_allowed(self._options.allow_nodes)
-        return graph
+        return Graph.read(task.content, self._options.allow_nodes)
 
     async def _uploaded(
         self, graph: Graph, folder: str, inputs: Mapping[str, bytes]

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from deployments.fields import is_link
-from models.errors import TaskFailed
+from models.runtimes.comfyui.graphs import graph_faults, taken_from, unwrapped
+from models.runtimes.content import refuse
 
-_EXPORT = (
-    "this is the format of ComfyUI's editor; export the workflow with Workflow > Export (API)"
-    ' (in older versions "Save (API Format)" of the dev mode), and send that'
-)
 _FILE_FIELDS = frozenset(
     {"image", "images", "mask", "video", "audio", "file", "model_file", "upload"}
 )
@@ -25,29 +22,14 @@ class Graph:
     nodes: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def read(cls, content: Any) -> Self:
-        """Take a task's content as a graph.
+    def read(cls, content: Any, allowed: Collection[str] | None = None) -> Self:
+        """Take a task's content as a graph of any nodes, or of these classes.
 
         Raises:
-            TaskFailed: it is none, and why.
+            TaskFailed: naming each node and field that is wrong.
         """
-        if not isinstance(content, dict) or not content:
-            raise TaskFailed("the content must be a graph: an object of nodes by their id")
-        if isinstance(content.get("nodes"), list):
-            raise TaskFailed(_EXPORT)
-        for name, node in content.items():
-            _check_node(name, node)
-        return cls(content)
-
-    def check_allowed(self, allowed: Collection[str] | None) -> None:
-        """Refuse a graph with a node class that is not among these.
-
-        Raises:
-            TaskFailed: naming the node and its class.
-        """
-        for name in self.nodes:
-            if allowed is not None and self.kind(name) not in allowed:
-                raise TaskFailed(f"{self.title(name)} is of a class that options.allowNodes lacks")
+        refuse(list(graph_faults(content, allowed)))
+        return cls(unwrapped(content))
 
     @property
     def links(self) -> list[str]:
@@ -86,7 +68,7 @@ class Graph:
     @property
     def ends(self) -> set[str]:
         """Nodes that no other takes anything from."""
-        taken = {str(value[0]) for _, _, value in self._inputs() if _is_connection(value)}
+        taken = {taken_from(value) for _, _, value in self._inputs()}
         return set(self.nodes) - taken
 
     @property
@@ -107,23 +89,12 @@ class Graph:
                 yield name, field, value
 
 
-def _check_node(name: str, node: Any) -> None:
-    if not isinstance(node, dict) or not isinstance(node.get("class_type"), str):
-        raise TaskFailed(f"node {name} of the graph has no class_type: is it in the API format?")
-    if not isinstance(node.get("inputs"), dict):
-        raise TaskFailed(f"node {name} ({node['class_type']}) of the graph has no inputs")
-
-
 def _takes_file(kind: str, field: str) -> bool:
     # A node that fetches by itself (LoadImageFromUrl) keeps its link.
     if "url" in kind or "url" in field:
         return False
     loads = "load" in kind and any(word in kind for word in _MEDIA)
     return loads or field in _FILE_FIELDS
-
-
-def _is_connection(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2  # noqa: PLR2004 - node and slot
 
 
 def _counts(value: Any) -> bool:

@@ -1,13 +1,14 @@
 """What the Web UI would have answered: ``parameters``, ``info`` and each picture's own text."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from deployments.adapter import Answer, Artifact
-from deployments.runtimes.diffusers.webui import ImageToImage, TextToImage
-from models import strict_json
+from deployments.runtimes.diffusers.samplers import sampler_of
+from models.runtimes.diffusers.requests import ImageToImage, TextToImage
 
 VERSION = "atelier diffusers"
 
@@ -44,13 +45,13 @@ class Told:
             body={
                 "images": list(artifacts),
                 "parameters": parameters,
-                "info": strict_json.written(self._info()),
+                "info": json.dumps(self._info()),
             }
         )
 
     def _settings(self, index: int) -> list[tuple[str, Any]]:
         request = self.request
-        sampler, (width, height) = request.sampler, self.size
+        sampler, (width, height) = sampler_of(request), self.size
         told: list[tuple[str, Any]] = [
             ("Steps", request.steps),
             ("Sampler", sampler.name),
@@ -73,6 +74,7 @@ class Told:
 
     def _info(self) -> dict[str, Any]:
         request, count = self.request, len(self.seeds)
+        sampler = sampler_of(request)
         strength = request.denoising_strength
         drawn_over = isinstance(request, ImageToImage) or request.enable_hr
         return {
@@ -87,8 +89,8 @@ class Told:
             "subseed_strength": 0,
             "width": self.size[0],
             "height": self.size[1],
-            "sampler_name": request.sampler.name,
-            "scheduler": request.sampler.schedule,
+            "sampler_name": sampler.name,
+            "scheduler": sampler.schedule,
             "cfg_scale": request.cfg_scale,
             "steps": request.steps,
             "batch_size": request.batch_size,

@@ -9,9 +9,8 @@ from PIL import Image
 from deployments.runtimes.diffusers.ground import Ground, ground
 from deployments.runtimes.diffusers.painting import Easel, Painting, Steps
 from deployments.runtimes.diffusers.pixels import opaque, picture
-from deployments.runtimes.diffusers.prompt import refuse_unknown_language
-from deployments.runtimes.diffusers.webui import ImageToImage, TextToImage
 from models.errors import TaskFailed
+from models.runtimes.diffusers.requests import LATENT_UPSCALERS, ImageToImage, TextToImage
 from models.task import Task
 
 
@@ -22,12 +21,12 @@ def text_to_image(easel: Easel, task: Task, inputs: Mapping[str, bytes]) -> Step
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
     del inputs
-    request = TextToImage.read(task.content)
+    request = TextToImage.read(task.content, easel.options)
     _check(easel, request)
     size = easel.limits.size(request, (easel.pipeline.native, easel.pipeline.native))
     if request.enable_hr:
         easel.limits.larger(request, size)
-        if not request.hr_upscaler.lower().startswith("latent"):
+        if request.hr_upscaler not in LATENT_UPSCALERS:
             easel.upscalers.check(request.hr_upscaler, "hr_upscaler")
     yield from Painting(easel=easel, task=task, request=request, size=size).steps()
 
@@ -38,7 +37,7 @@ def image_to_image(easel: Easel, task: Task, inputs: Mapping[str, bytes]) -> Ste
     Raises:
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
-    request = ImageToImage.read(task.content)
+    request = ImageToImage.read(task.content, easel.options)
     _check(easel, request)
     images = _init_images(request, inputs)
     size = easel.limits.size(request, images[0].size)
@@ -49,10 +48,7 @@ def image_to_image(easel: Easel, task: Task, inputs: Mapping[str, bytes]) -> Ste
 
 def _check(easel: Easel, request: TextToImage) -> None:
     for text in (request.prompt, request.negative_prompt):
-        refuse_unknown_language(text)
         _refuse_embeddings(easel, text)
-    easel.limits.check_amount(request)
-    _ = request.sampler  # an unknown name is refused here
 
 
 def _refuse_embeddings(easel: Easel, text: str) -> None:
@@ -66,15 +62,7 @@ def _refuse_embeddings(easel: Easel, text: str) -> None:
 
 
 def _init_images(request: ImageToImage, inputs: Mapping[str, bytes]) -> list[Image.Image]:
-    count = len(request.init_images)
-    if not count:
-        raise TaskFailed("init_images: one picture at least is needed, as base64 or a link")
-    if count not in (1, request.batch_size):
-        raise TaskFailed(
-            f"init_images: {count} pictures for a batch_size of {request.batch_size}; "
-            "send one, or one for each picture of a batch"
-        )
     return [
-        opaque(picture(text, inputs, f"init_images.{index}"))
+        opaque(picture(text, inputs, f"init_images[{index}]"))
         for index, text in enumerate(request.init_images)
     ]

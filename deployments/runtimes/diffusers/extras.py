@@ -10,10 +10,10 @@ from deployments.runtimes.diffusers.answer import extra_answer
 from deployments.runtimes.diffusers.painting import Steps
 from deployments.runtimes.diffusers.pixels import opaque, picture, png
 from deployments.runtimes.diffusers.upscaling import NONE, Upscalers, telling
-from deployments.runtimes.diffusers.webui import ExtraBatch, ExtraSingle, Upscaling
 from models.errors import TaskFailed
 from models.progress import Progress
 from models.runtimes.diffusers import Options
+from models.runtimes.diffusers.requests import ExtraBatch, ExtraSingle, Upscaling
 from models.task import Task
 
 _TO_SIZE = 1
@@ -27,19 +27,14 @@ class Extras:
     options: Options
 
     def single(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
-        request = ExtraSingle.read(task.content)
+        request = ExtraSingle.read(task.content, self.options)
         images = [picture(request.image, inputs, "image")]
         yield from self._steps(task, request, images, batch=False)
 
     def batch(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
-        request = ExtraBatch.read(task.content)
-        if len(request.imageList) > self.options.max_pictures:
-            raise TaskFailed(
-                f"imageList: {len(request.imageList)} pictures are more than the "
-                f"{self.options.max_pictures} allowed in one task"
-            )
+        request = ExtraBatch.read(task.content, self.options)
         images = [
-            picture(one.data, inputs, f"imageList.{index}.data")
+            picture(one.data, inputs, f"imageList[{index}].data")
             for index, one in enumerate(request.imageList)
         ]
         yield from self._steps(task, request, images, batch=True)

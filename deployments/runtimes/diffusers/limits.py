@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from deployments.runtimes.diffusers.webui import TextToImage
 from models.errors import TaskFailed
+from models.runtimes.content import refuse
 from models.runtimes.diffusers import Options
+from models.runtimes.diffusers.requests import TextToImage, too_many_pixels
 
 Size = tuple[int, int]
 
@@ -17,18 +18,6 @@ class Limits:
     factor: int
     """Pixels of a latent's side: sides of pictures are its multiples."""
 
-    def check_amount(self, request: TextToImage) -> None:
-        """Check how many pictures are asked for.
-
-        Raises:
-            TaskFailed: too many pictures.
-        """
-        if request.pictures > self.options.max_pictures:
-            raise TaskFailed(
-                f"batch_size x n_iter: {request.pictures} pictures are more than the "
-                f"{self.options.max_pictures} allowed in one task"
-            )
-
     def size(self, request: TextToImage, default: Size) -> Size:
         """The size asked for; a side that is not named has the default's, made to fit.
 
@@ -37,7 +26,7 @@ class Limits:
         """
         width = self._side("width", request.width, default[0])
         height = self._side("height", request.height, default[1])
-        self._check_pixels("width x height", width, height)
+        self._check_pixels("width", width, height)
         return width, height
 
     def larger(self, request: TextToImage, size: Size) -> Size:
@@ -66,7 +55,4 @@ class Limits:
 
     def _check_pixels(self, field: str, width: int, height: int) -> None:
         if width * height > self.options.max_pixels:
-            raise TaskFailed(
-                f"{field}: {width}x{height} has more than the {self.options.max_pixels} "
-                "pixels allowed in one picture"
-            )
+            refuse([too_many_pixels(field, width, height, self.options.max_pixels)])

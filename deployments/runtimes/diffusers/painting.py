@@ -19,16 +19,15 @@ from deployments.runtimes.diffusers.limits import Limits, Size
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
 from deployments.runtimes.diffusers.preview import Previews
+from deployments.runtimes.diffusers.samplers import sampler_of
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
 from deployments.runtimes.diffusers.upscaling import Upscalers, telling
-from deployments.runtimes.diffusers.webui import ImageToImage, TextToImage
 from models.progress import Progress
 from models.runtimes.diffusers import Options
+from models.runtimes.diffusers.requests import LATENT_UPSCALERS, ImageToImage, TextToImage
 from models.task import Task
 
 Steps = Generator[Progress | Artifact | Answer]
-
-_LATENT_UPSCALING = "latent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +153,7 @@ class Painting:
         width, height = (side // self._pipeline.factor for side in size)
         return Sampling(
             guidance=guidance,
-            sampler=self.request.sampler,
+            sampler=sampler_of(self.request),
             schedule=self._pipeline.schedule,
             steps=steps,
             seed=self._seeds[number],
@@ -202,9 +201,9 @@ class Painting:
         self, latents: torch.Tensor, size: Size, before: int
     ) -> Generator[Progress, None, torch.Tensor]:
         name = self.request.hr_upscaler
-        if name.lower().startswith(_LATENT_UPSCALING):
+        if (mode := LATENT_UPSCALERS.get(name)) is not None:
             width, height = (side // self._pipeline.factor for side in size)
-            return F.interpolate(latents, (height, width), mode="bilinear", antialias=True)
+            return F.interpolate(latents, (height, width), mode=mode)
         image = from_latents(self._pipeline, latents)
         tiles = self.easel.upscalers.enlarge(image, size, name)
         larger = yield from telling(tiles, self._progress(before + self.request.steps))

@@ -15,6 +15,7 @@ from models.errors import TaskFailed
 
 _MOST_PIXELS = 8192 * 8192
 """Of a picture in a request: a small file can hold a very large one."""
+_NO_PICTURE = "is no picture: send a PNG, JPEG or WebP file as base64 or a link"
 
 
 def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
@@ -32,10 +33,10 @@ def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
                 raise TaskFailed(f"{field}: {image.width}x{image.height} pixels are too many")
             image.load()
             return ImageOps.exif_transpose(image)
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as exc:
-        raise TaskFailed(
-            f"{field}: is no picture: send a PNG, JPEG or WebP file as base64 or a link ({exc})"
-        ) from None
+    except UnidentifiedImageError:  # its words name an object of ours
+        raise TaskFailed(f"{field}: {_NO_PICTURE}") from None
+    except (OSError, ValueError, Image.DecompressionBombError) as exc:
+        raise TaskFailed(f"{field}: {_NO_PICTURE} ({exc})") from None
 
 
 def opaque(image: Image.Image) -> Image.Image:

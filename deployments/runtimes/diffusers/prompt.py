@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from models.errors import TaskFailed
+from models.runtimes.diffusers.prompts import LORA, wrong_tags
 
 MORE = 1.1
 LESS = 1 / MORE
@@ -18,10 +19,6 @@ _TOKEN = re.compile(
     r"|(?P<open>[(\[])|(?P<close>[)\]])|(?P<break>\bBREAK\b)|(?P<text>[^\\()\[\]:B]+|.)",
     re.DOTALL,
 )
-_LORA = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
-_OTHER_NETWORK = re.compile(r"<(hypernet):[^<>]*>")
-_SCHEDULED = re.compile(r"(?<!\\)\[[^\[\]]*:\s*[\d.]+\s*\]|(?<!\\)\[[^\[\]]*\|[^\[\]]*\]")
-_COMPOSED = re.compile(r"\bAND\b")
 
 
 @dataclass(frozen=True)
@@ -53,38 +50,15 @@ def loras(prompt: str) -> tuple[str, list[LoraTag]]:
     Raises:
         TaskFailed: a tag is not one.
     """
-    tags = [_tag(match) for match in _LORA.finditer(prompt)]
-    return _LORA.sub("", prompt).strip(), tags
+    if wrong := next(wrong_tags(prompt), None):
+        raise TaskFailed(f"prompt: {wrong}")
+    tags = [LoraTag(match[1].strip(), float(match[2] or 1)) for match in LORA.finditer(prompt)]
+    return LORA.sub("", prompt).strip(), tags
 
 
 def spans(prompt: str) -> list[Span | Break]:
     """The prompt's pieces with their weights; neighbours of one weight are one piece."""
     return _merged(_read(prompt))
-
-
-def refuse_unknown_language(prompt: str) -> None:
-    """Check for what only the Web UI itself understands.
-
-    Raises:
-        TaskFailed: the prompt means something to the Web UI that would be lost here.
-    """
-    for pattern, what in (
-        (_SCHEDULED, "prompt editing and alternation ([from:to:when], [a|b])"),
-        (_COMPOSED, "composition with AND"),
-        (_OTHER_NETWORK, "hypernetworks"),
-    ):
-        if match := pattern.search(prompt):
-            raise TaskFailed(f"prompt: {what} is not supported here: {match.group()!r}")
-
-
-def _tag(match: re.Match[str]) -> LoraTag:
-    name, weight = match.group(1).strip(), match.group(2)
-    try:
-        return LoraTag(name, 1.0 if weight is None else float(weight))
-    except ValueError:
-        raise TaskFailed(
-            f"prompt: {match.group()!r}: the weight must be one number, such as <lora:{name}:0.8>"
-        ) from None
 
 
 @dataclass(frozen=True)

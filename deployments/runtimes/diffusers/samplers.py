@@ -1,6 +1,7 @@
-"""The Web UI's names of samplers and noise schedules, and the diffusers scheduler each one is.
+"""The diffusers scheduler that each of the Web UI's samplers and noise schedules is.
 
-Knows names only; a scheduler object is made of a checkpoint's own schedule by `Sampler.scheduler`.
+Knows classes by name only; a scheduler object is made of a checkpoint's own schedule by
+`Sampler.scheduler`. How clients spell the names is in `models.runtimes.diffusers.samplers`.
 """
 
 import inspect
@@ -9,8 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import TaskFailed
+from models.runtimes.diffusers.requests import TextToImage
+from models.runtimes.diffusers.samplers import (
+    AUTOMATIC,
+    SAMPLERS,
+    SCHEDULES,
+    sampler_named,
+    schedule_named,
+)
 
-AUTOMATIC = "Automatic"
 _SPACED = {
     "Uniform": {"timestep_spacing": "linspace"},
     "Normal": {"timestep_spacing": "linspace"},
@@ -25,7 +33,7 @@ _SIGMAS = {
 _LATENT = {"clip_sample": False, "thresholding": False}
 """Some schedulers keep pixels in their range unless told that these are none."""
 _PLAIN = dict.fromkeys(("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"), False)
-SCHEDULES: Mapping[str, Mapping[str, Any]] = {AUTOMATIC: {}, **_SIGMAS, **_SPACED}
+_SCHEDULE_SETTINGS: Mapping[str, Mapping[str, Any]] = {**_SIGMAS, **_SPACED}
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Sampler:
         Raises:
             TaskFailed: no schedule has this name; the message lists them.
         """
-        found = _lookup(SCHEDULES, name)
+        found = schedule_named(name)
         if found is None:
             raise TaskFailed(f"scheduler: no {name!r}; there is: {', '.join(SCHEDULES)}")
         return replace(self, schedule=self.automatic if found == AUTOMATIC else found)
@@ -65,7 +73,7 @@ class Sampler:
     def _spacing(self) -> Mapping[str, Any]:
         if self.schedule == AUTOMATIC:
             return {}
-        return _PLAIN | dict(SCHEDULES[self.schedule])
+        return _PLAIN | dict(_SCHEDULE_SETTINGS[self.schedule])
 
 
 _MULTISTEP = "DPMSolverMultistepScheduler"
@@ -91,8 +99,12 @@ _TABLE = (
     Sampler("LCM", "LCMScheduler"),
     Sampler("TCD", "TCDScheduler"),
 )
-SAMPLERS: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _TABLE}
-DEFAULT = "Euler"
+_BY_NAME: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _TABLE}
+
+
+def sampler_of(request: TextToImage) -> Sampler:
+    """The sampler that a request asks for."""
+    return sampler(request.sampler_name, request.scheduler)
 
 
 def sampler(name: str, schedule: str = AUTOMATIC) -> Sampler:
@@ -101,15 +113,8 @@ def sampler(name: str, schedule: str = AUTOMATIC) -> Sampler:
     Raises:
         TaskFailed: no sampler or schedule has this name; the message lists them.
     """
-    for suffix in ("", *(f" {known}" for known in SCHEDULES)):
-        found = _lookup(SAMPLERS, name.lower().removesuffix(suffix.lower()) if suffix else name)
-        if found is not None:
-            combined = suffix.strip() or schedule
-            return SAMPLERS[found].with_schedule(combined)
-    raise TaskFailed(f"sampler_name: no {name!r}; there is: {', '.join(SAMPLERS)}")
-
-
-def _lookup(table: Mapping[str, Any], name: str) -> str | None:
-    """The key as the table spells it; the Web UI takes ``sgm_uniform`` for "SGM Uniform"."""
-    plain = name.strip().lower().replace("_", " ")
-    return next((key for key in table if key.lower() == plain), None)
+    found = sampler_named(name)
+    if found is None:
+        raise TaskFailed(f"sampler_name: no {name!r}; there is: {', '.join(SAMPLERS)}")
+    known, combined = found
+    return _BY_NAME[known].with_schedule(combined or schedule)

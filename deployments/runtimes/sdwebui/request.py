@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployments.fields import ROUTING, scripts_of, settings_of, with_inputs
+from deployments.fields import with_inputs
 from deployments.runtimes.sdwebui.pictures import encoded
 from deployments.runtimes.sdwebui.server import API
 from models.errors import TaskFailed
+from models.runtimes.content import Fault, refuse
+from models.runtimes.webui import (
+    NOT_AN_OBJECT,
+    ROUTING,
+    object_at,
+    object_faults,
+    settings_in,
+)
 from models.task import Kind, Task
 
 PATHS = {
@@ -64,20 +72,21 @@ def bare(task: Task) -> dict[str, Any]:
     """The content without the guide's routing keys, and what they carry where the Web UI has it.
 
     Raises:
-        TaskFailed: it is no object.
+        TaskFailed: it is no object, or holds something else where an object must be.
     """
     content = task.content
     if not isinstance(content, dict):
-        raise TaskFailed("content: must be an object, the body of a Web UI request")
+        raise TaskFailed(str(Fault("", NOT_AN_OBJECT)))
+    refuse(list(object_faults(content)))
     if task.kind == Kind.EXTRA_BATCH_IMAGES:
         return content | {"imageList": _named(content.get("imageList"))}
     return _drawn(content, task.kind) if task.kind in DRAWN else content
 
 
 def _drawn(content: dict[str, Any], kind: str) -> dict[str, Any]:
-    scripts = scripts_of(content)
+    scripts = object_at(content, "alwayson_scripts")
     # The checkpoint is loaded before: the server would take an unknown name for the current one.
-    settings = {k: v for k, v in settings_of(content).items() if k != "sd_model_checkpoint"}
+    settings = {k: v for k, v in settings_in(content).items() if k != "sd_model_checkpoint"}
     extensions = {name: script for name, script in scripts.items() if name not in ROUTING}
     changed: dict[str, Any] = {"alwayson_scripts": extensions, "override_settings": settings}
     if kind == Kind.IMAGE_TO_IMAGE and (link := scripts.get("image_link")):

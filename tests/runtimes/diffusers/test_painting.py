@@ -150,8 +150,8 @@ async def test_progress_is_told_in_the_steps_asked_for(ask: Ask) -> None:
     [
         ({"width": 33}, "width: must be a multiple of 2, such as 32 or 34: 33"),
         ({"height": 1}, "height: must be a multiple of 2, such as 2: 1"),
-        ({"width": 4096, "height": 4096}, "width x height: .*pixels allowed"),
-        ({"batch_size": 3, "n_iter": 2}, "6 pictures are more than the 4 allowed"),
+        ({"width": 4096, "height": 4096}, "width: .*pixels allowed"),
+        ({"batch_size": 3, "n_iter": 2}, "6 pictures .* are more than the 4 allowed"),
         ({"sampler_name": "Magic"}, "sampler_name: no 'Magic'"),
         ({"prompt": "[a:b:0.5]"}, "prompt editing"),
         ({"prompt": "<lora:none:1>"}, "no LoRA 'none'; there is: bold.safetensors"),
@@ -276,8 +276,8 @@ async def test_an_empty_mask_changes_nothing(ask: Ask) -> None:
     [
         ({}, "init_images: one picture at least"),
         ({"init_images": ["x", "y", "z"]}, "init_images: 3 pictures for a batch_size of 1"),
-        ({"init_images": ["aGVsbG8="]}, "init_images.0: is no picture"),
-        ({"init_images": ["***"]}, "init_images.0: .*not base64"),
+        ({"init_images": ["aGVsbG8="]}, r"init_images\[0\]: is no picture"),
+        ({"init_images": ["***"]}, r"init_images\[0\]: must be a picture as base64"),
         ({"init_images": ["https://example.com/a.png"]}, "a.png was not fetched"),
         ({"init_images": [encoded(noise(8, 8))], "mask": "aGVsbG8="}, "mask: is no picture"),
     ],

@@ -14,11 +14,12 @@ from PIL import Image
 from deployments.adapter import Artifact, RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.encode import Condition
-from deployments.runtimes.diffusers.samplers import SAMPLERS, sampler
+from deployments.runtimes.diffusers.samplers import sampler
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling
 from deployments.runtimes.diffusers.studio import Studio
 from models.progress import Progress
 from models.runtimes.diffusers import Options
+from models.runtimes.diffusers.samplers import SAMPLERS
 from models.task import Kind, Task
 from tests.runtimes.diffusers.conftest import encoded, mask, noise, run, task
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from deployments.runtimes.diffusers.samplers import SAMPLERS, SCHEDULES, sampler
+from deployments.runtimes.diffusers.samplers import sampler
 from models.errors import TaskFailed
+from models.runtimes.diffusers.samplers import SAMPLERS, SCHEDULES
 from tests.runtimes.diffusers.conftest import Ask, encoded, noise
 
 
@@ -20,6 +21,7 @@ from tests.runtimes.diffusers.conftest import Ask, encoded, noise
         ("DPM++ 2M", "sgm_uniform", ("DPM++ 2M", "SGM Uniform")),
         ("Euler", "karras", ("Euler", "Karras")),
         ("LMS Karras", "Automatic", ("LMS", "Karras")),
+        ("Euler", "", ("Euler", "Automatic")),
     ],
 )
 def test_names_of_old_and_new(name: str, schedule: str, found: tuple[str, str]) -> None:

@@ -1,12 +1,10 @@
-"""The type ``diffusers``: Stable Diffusion in the replica's own process."""
+"""The options of the type ``diffusers``."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.part import Part
-from models.runtimes.type import RuntimeType
-from models.task import Kind
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -33,6 +31,3 @@ class Options(Part):
     """Steps from one preview to the next; 0 for none."""
     preview_side: Annotated[int, Field(ge=16, le=1024)] = 256
     """Pixels of a preview's longer side, at most."""
-
-
-DIFFUSERS = RuntimeType(name="diffusers", kinds=frozenset(Kind) - {Kind.PIPELINE}, options=Options)

@@ -1,4 +1,4 @@
-"""The type ``comfyui``: graphs on a ComfyUI server."""
+"""The options of the type ``comfyui``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +7,6 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from models.runtimes.backend import ServedOptions
-from models.runtimes.type import RuntimeType
-from models.task import Kind
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -38,6 +36,3 @@ class Options(ServedOptions):
         if self.backend.url and (self.custom_nodes or self.model_paths):
             raise ValueError("customNodes and modelPaths need backend.command: nothing is started")
         return self
-
-
-COMFYUI = RuntimeType(name="comfyui", kinds=frozenset({Kind.PIPELINE}), options=Options)

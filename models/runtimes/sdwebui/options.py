@@ -1,4 +1,4 @@
-"""The type ``sdwebui``: a server of the Stable Diffusion Web UI's API (A1111, Forge, SD.Next)."""
+"""The options of the type ``sdwebui``."""
 
 import re
 from typing import Annotated, Self
@@ -6,8 +6,6 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 
 from models.runtimes.backend import Process, ServedOptions
-from models.runtimes.type import RuntimeType
-from models.task import Kind
 
 _FLAGS = {"--server-name": "127.0.0.1", "--port": "{port}"}
 _LOOPBACK = re.compile(r"--server-name[ =](127\.0\.0\.1|localhost)\b")
@@ -51,6 +49,3 @@ class Options(ServedOptions):
         lacking = (pair for pair in _FLAGS.items() if not any(pair[0] in word for word in command))
         flags = (word for pair in lacking for word in pair)
         return self.backend.model_copy(update={"command": (*command, *flags)})
-
-
-SDWEBUI = RuntimeType(name="sdwebui", kinds=frozenset(Kind) - {Kind.PIPELINE}, options=Options)

@@ -1,0 +1,66 @@
+"""The type ``comfyui``: graphs on a ComfyUI server."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from models.part import Part
+from models.runtimes.comfyui.graphs import graph_faults
+from models.runtimes.comfyui.options import Options
+from models.runtimes.content import Content, Fault, JsonSchema
+from models.runtimes.type import RuntimeType
+from models.task import Kind
+
+__all__ = ["COMFYUI", "Options"]
+
+
+class GraphContent(Content):
+    """A content that is a graph in ComfyUI's API format, or a body of ComfyUI's ``/prompt``."""
+
+    @override
+    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+        return list(graph_faults(content, _allowed(options)))
+
+    @override
+    def schema(self, options: Part) -> JsonSchema:
+        allowed = _allowed(options)
+        kind = {"type": "string", "minLength": 1} if allowed is None else {"enum": sorted(allowed)}
+        node = {
+            "type": "object",
+            "required": ["class_type", "inputs"],
+            "properties": {
+                "class_type": {**kind, "description": "The node's class."},
+                "inputs": {
+                    "type": "object",
+                    "description": "Values, and [id, slot] for what another node gives.",
+                },
+            },
+        }
+        graph = {
+            "type": "object",
+            "description": "Nodes by their ids: Workflow > Export (API) in ComfyUI.",
+            "minProperties": 1,
+            "additionalProperties": node,
+        }
+        wrapped = {
+            "type": "object",
+            "description": "The body of ComfyUI's own POST /prompt; the graph alone counts.",
+            "required": ["prompt"],
+            "properties": {"prompt": graph},
+        }
+        return {"title": "Graph", "anyOf": [graph, wrapped]}
+
+
+def _allowed(options: Part) -> frozenset[str] | None:
+    if not isinstance(options, Options):
+        raise TypeError(f"options of another type: {type(options).__module__}")
+    return options.allow_nodes
+
+
+COMFYUI = RuntimeType(
+    name="comfyui",
+    kinds=frozenset({Kind.PIPELINE}),
+    options=Options,
+    contents={Kind.PIPELINE: GraphContent()},
+)

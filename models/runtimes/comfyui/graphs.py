@@ -1,0 +1,106 @@
+"""A graph of ComfyUI's API format: what it must look like; never what a node does."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from models.runtimes.content import Fault, shown
+
+EDITOR_FORMAT = (
+    "this is the format of ComfyUI's editor; export the workflow with Workflow > Export (API)"
+    ' (in older versions "Save (API Format)" of the dev mode), and send that'
+)
+_NOT_A_GRAPH = "must be a graph: an object of nodes by their ids, in ComfyUI's API format"
+_LONGEST_NAME = 60
+
+
+def unwrapped(content: Any) -> Any:
+    """The graph inside ``{"prompt": graph, "client_id": …}``, the body of ComfyUI's own API."""
+    match content:
+        case {"prompt": dict(graph)} if "class_type" not in graph:
+            return graph
+    return content
+
+
+def graph_faults(content: Any, allowed: Collection[str] | None) -> Iterator[Fault]:
+    """Find everything that is wrong with the shape of a graph.
+
+    ``allowed``: the node classes that it may have; None for any.
+    """
+    graph = unwrapped(content)
+    if not isinstance(graph, dict) or not graph:
+        yield Fault("", _NOT_A_GRAPH)
+    elif isinstance(graph.get("nodes"), list):
+        yield Fault("", EDITOR_FORMAT)
+    else:
+        under = "" if graph is content else "prompt."
+        for name, node in graph.items():
+            for fault in _node_faults(node, graph, allowed):
+                field = f".{fault.field}" if fault.field else ""
+                yield Fault(f"{under}{name[:_LONGEST_NAME]}{field}", fault.message)
+        yield from _circles(graph)
+
+
+def _node_faults(
+    node: Any, graph: Mapping[str, Any], allowed: Collection[str] | None
+) -> Iterator[Fault]:
+    if not isinstance(node, dict):
+        yield Fault("", f"must be a node with class_type and inputs (given: {shown(node)})")
+        return
+    kind = node.get("class_type")
+    if not isinstance(kind, str) or not kind:
+        yield Fault("class_type", "is missing; is the graph in the API format?")
+    elif allowed is not None and kind not in allowed:
+        yield Fault("class_type", f"{shown(kind)} is a class that options.allowNodes lacks")
+    inputs = node.get("inputs")
+    if not isinstance(inputs, dict):
+        yield Fault("inputs", "must be an object, empty if the node has none")
+        return
+    for field, value in inputs.items():
+        if (taken := taken_from(value)) is not None and taken not in graph:
+            message = f"is taken from node {shown(taken)}, which the graph does not have"
+            yield Fault(f"inputs.{field[:_LONGEST_NAME]}", message)
+
+
+def taken_from(value: Any) -> str | None:
+    """The id of the node that an input is taken from; None for a value of its own."""
+    match value:
+        case [str(node), int() | float() as slot] if not isinstance(slot, bool):
+            return node
+    return None
+
+
+def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find nodes that wait for each other: ComfyUI could never run them."""
+    waits = {name: _sources(node) & graph.keys() for name, node in graph.items()}
+    takers: dict[str, list[str]] = {name: [] for name in graph}
+    for name, sources in waits.items():
+        for source in sources:
+            takers[source].append(name)
+    ready = [name for name, sources in waits.items() if not sources]
+    while ready:
+        done = ready.pop()
+        for taker in takers[done]:
+            waits[taker].discard(done)
+            if not waits[taker]:
+                ready.append(taker)
+        del waits[done]
+    if waits:
+        name = _on_circle(waits)
+        yield Fault(f"{name[:_LONGEST_NAME]}.inputs", "the node takes from itself, in a circle")
+
+
+def _on_circle(waits: Mapping[str, set[str]]) -> str:
+    """A node of those that wait which is on the circle itself: each has a source among them."""
+    seen: set[str] = set()
+    name = next(iter(waits))
+    while name not in seen:
+        seen.add(name)
+        name = min(waits[name])
+    return name
+
+
+def _sources(node: Any) -> set[str]:
+    inputs = node.get("inputs") if isinstance(node, dict) else None
+    if not isinstance(inputs, dict):
+        return set()
+    return {taken for value in inputs.values() if (taken := taken_from(value)) is not None}

@@ -1,0 +1,48 @@
+"""What the configured runtimes accept as the contents of their tasks."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from models.part import Part
+from models.parts import Runtime
+from models.runtimes.content import Fault, JsonSchema
+from models.runtimes.type import RuntimeType
+from models.task import Kind
+
+Describe = Callable[[str], RuntimeType | None]
+"""Finds the description of a runtime type; None where there is none."""
+
+
+class Contents:
+    """Judges contents under the options of each configured runtime.
+
+    A runtime whose type has no description takes any content.
+    """
+
+    def __init__(self, types: Mapping[str, tuple[RuntimeType, Part]]) -> None:
+        self._types = types
+        """By the runtime's name, its type and its options."""
+
+    @classmethod
+    def of(cls, runtimes: Iterable[Runtime], describe: Describe) -> "Contents":
+        """Read the options of runtimes.
+
+        Raises:
+            SettingsError: an option is wrong.
+        """
+        described = ((each, describe(each.type)) for each in runtimes)
+        return cls({each.name: (type_, type_.read(each)) for each, type_ in described if type_})
+
+    def faults(self, runtime: str, kind: str, content: Any) -> Sequence[Fault]:
+        """Find everything that is wrong in the content of a task for a runtime."""
+        if (found := self._types.get(runtime)) is None:
+            return ()
+        type_, options = found
+        return type_.faults(kind, content, options)
+
+    def schemas(self, runtime: str) -> Mapping[Kind, JsonSchema]:
+        """Describe the content of each kind that a runtime can do; empty where it is not judged."""
+        if (found := self._types.get(runtime)) is None:
+            return {}
+        type_, options = found
+        return type_.schemas(options)

@@ -1,0 +1,77 @@
+"""The type ``diffusers``: Stable Diffusion in the replica's own process, in the Web UI's words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from typing_extensions import override
+
+from models.part import Part
+from models.runtimes.content import Content, Fault, JsonSchema
+from models.runtimes.diffusers.fields import SECOND_PASS_UNLESS, WITHOUT_EFFECT
+from models.runtimes.diffusers.options import Options
+from models.runtimes.diffusers.requests import (
+    ExtraBatch,
+    ExtraSingle,
+    ImageToImage,
+    Request,
+    TextToImage,
+)
+from models.runtimes.diffusers.samplers import SCHEMA
+from models.runtimes.type import RuntimeType
+from models.task import Kind
+
+__all__ = ["DIFFUSERS", "Options"]
+
+_NO_EFFECT = {"description": "Taken, and changes nothing here.", "deprecated": True}
+_SCRIPTS = {
+    "type": "object",
+    "description": "The guide's routing keys; an extension with arguments is refused.",
+}
+_NEEDED = {ImageToImage: "init_images", ExtraSingle: "image", ExtraBatch: "imageList"}
+
+
+@dataclass(frozen=True)
+class RequestContent(Content):
+    """A content that is a request of the Web UI."""
+
+    model: type[Request]
+
+    @override
+    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+        return self.model.judged(content, _own(options))[1]
+
+    @override
+    def schema(self, options: Part) -> JsonSchema:
+        schema = self.model.model_json_schema()
+        properties = schema["properties"]
+        for field, most in self.model.most(_own(options)).items():
+            properties[field]["maximum"] = most
+        for field, harmless in {**SECOND_PASS_UNLESS, **self.model.unless}.items():
+            properties[field] = {"enum": list(harmless), **_NO_EFFECT}
+        properties |= dict.fromkeys(sorted(WITHOUT_EFFECT), _NO_EFFECT)
+        properties["sampler_index"] = {**SCHEMA, "deprecated": True}
+        properties["alwayson_scripts"] = _SCRIPTS
+        if (needed := _NEEDED.get(self.model)) is not None:
+            properties[needed] |= {"minItems": 1} if properties[needed]["type"] == "array" else {}
+            schema["required"] = [needed]
+        return schema | {"additionalProperties": False}
+
+
+def _own(options: Part) -> Options:
+    if not isinstance(options, Options):
+        raise TypeError(f"options of another type: {type(options).__module__}")
+    return options
+
+
+DIFFUSERS = RuntimeType(
+    name="diffusers",
+    kinds=frozenset(Kind) - {Kind.PIPELINE},
+    options=Options,
+    contents={
+        Kind.TEXT_TO_IMAGE: RequestContent(TextToImage),
+        Kind.IMAGE_TO_IMAGE: RequestContent(ImageToImage),
+        Kind.EXTRA_SINGLE_IMAGE: RequestContent(ExtraSingle),
+        Kind.EXTRA_BATCH_IMAGES: RequestContent(ExtraBatch),
+    },
+)

@@ -1,0 +1,52 @@
+"""Names of samplers and noise schedules, as the Web UI writes and as clients spell them."""
+
+import re
+from collections.abc import Iterable
+
+AUTOMATIC = "Automatic"
+DEFAULT = "Euler"
+SAMPLERS = (
+    *("DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE"),
+    *("Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a"),
+    *("DDIM", "DDPM", "PLMS", "UniPC", "DEIS", "LCM", "TCD"),
+)
+SCHEDULES = (
+    AUTOMATIC,
+    *("Karras", "Exponential", "Beta", "Uniform", "Normal", "Simple", "SGM Uniform"),
+)
+SCHEMA = {
+    "anyOf": [
+        {"enum": list(SAMPLERS)},
+        {
+            "type": "string",
+            "pattern": f"^({'|'.join(map(re.escape, SAMPLERS))}) ({'|'.join(SCHEDULES)})$",
+            "description": "As older clients write it: with its schedule.",
+        },
+    ]
+}
+"""A sampler's name as a JSON Schema."""
+
+
+def sampler_named(name: str) -> tuple[str, str | None] | None:
+    """Find a sampler by any spelling of its name; older clients append its schedule.
+
+    The schedule is None where the name has none; all is None where there is no such sampler.
+    """
+    if (plain := _found(SAMPLERS, name)) is not None:
+        return plain, None
+    for schedule in SCHEDULES:
+        found = _found(SAMPLERS, name.lower().removesuffix(f" {schedule.lower()}"))
+        if found is not None:
+            return found, schedule
+    return None
+
+
+def schedule_named(name: str) -> str | None:
+    """Find a noise schedule by any spelling of its name; an empty one is the sampler's own."""
+    return _found(SCHEDULES, name or AUTOMATIC)
+
+
+def _found(known: Iterable[str], name: str) -> str | None:
+    """The Web UI takes ``sgm_uniform`` for "SGM Uniform"."""
+    plain = name.strip().lower().replace("_", " ")
+    return next((each for each in known if each.lower() == plain), None)

@@ -1,0 +1,57 @@
+"""Requests of the Stable Diffusion Web UI's API: their parts, whichever runtime takes them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from models.runtimes.content import Fault, shown
+
+SCHEMES = ("http://", "https://", "s3://")
+ROUTING = frozenset(
+    {
+        *("task", "id_task", "uid", "sd_model_checkpoint", "image_link", "save_dir", "sd_vae"),
+        "override_settings",
+    }
+)
+"""Keys of ``alwayson_scripts`` that are no extension: the guide's clients put them there."""
+NOT_AN_OBJECT = "must be an object, the body of a Web UI request"
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+_LOOKED_AT = 200  # characters: what is no base64 shows it early
+
+
+def _picture(given: str) -> str:
+    if given.startswith(("data:", *SCHEMES)) or _BASE64.fullmatch(given[:_LOOKED_AT]):
+        return given
+    raise ValueError("must be a picture as base64, or a link to one (http, https or s3)")
+
+
+Picture = Annotated[str, AfterValidator(_picture)]
+"""A picture as base64, a data URL or a link; what is behind it is not looked at."""
+
+
+def object_faults(content: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find what must be an object and is none."""
+    scripts = content.get("alwayson_scripts")
+    inner = scripts.get("override_settings") if isinstance(scripts, dict) else None
+    for field, value in (
+        ("alwayson_scripts", scripts),
+        ("alwayson_scripts.override_settings", inner),
+        ("override_settings", content.get("override_settings")),
+    ):
+        if value is not None and not isinstance(value, dict):
+            yield Fault(field, f"must be an object (given: {shown(value)})")
+
+
+def object_at(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object under a key; an empty one where there is none."""
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's ``override_settings``; those in ``alwayson_scripts`` win."""
+    inner = object_at(object_at(content, "alwayson_scripts"), "override_settings")
+    return {**object_at(content, "override_settings"), **inner}
