@@ -6,6 +6,7 @@ one a second later (DNS rebinding) finds nobody to lie to.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ import httpcore
 import httpx
 
 from models.errors import InputRefused
+
+log = logging.getLogger("ray.serve.atelier.guard")
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -61,6 +64,8 @@ def web_url(link: str) -> httpx.URL:
         url = httpx.URL(link)
     except httpx.InvalidURL as exc:
         raise InputRefused(f"it is not a URL ({exc})") from exc
+    except UnicodeError:  # half of a character
+        raise InputRefused("it is not a URL (it is not Unicode text)") from None
     if url.scheme not in ("http", "https"):
         raise InputRefused(f"its scheme is {url.scheme!r}, not http or https")
     if url.userinfo:
@@ -96,12 +101,12 @@ class Guard:
         named = self._named(host, port)
         for address in addresses:
             if _metadata(address):
+                _note(host, address)
+                raise InputRefused(f"its host {host} resolves to a link-local or metadata address")
+            if not named and not _public(address):
+                _note(host, address)
                 raise InputRefused(
-                    f"its host {host} resolves to a link-local or metadata address ({address})"
-                )
-            if not named and (what := _forbidden(address)):
-                raise InputRefused(
-                    f"its host {host} resolves to a {what} address ({address});"
+                    f"its host {host} resolves to a private address;"
                     " allow it with inputs.allowHosts"
                 )
         return [str(address) for address in addresses]
@@ -153,9 +158,13 @@ def _metadata(address: Address) -> bool:
     return any(one in net for one in _faces(address) for net in _METADATA)
 
 
-def _forbidden(address: Address) -> str | None:
-    """What makes an address not public; None for one that is."""
-    return next((what for one in _faces(address) if (what := _kind(one))), None)
+def _note(host: str, address: Address) -> None:
+    """Log which address a host has: for the operator, while the sender learns nothing of inside."""
+    log.info("address_refused", extra={"host": host, "address": str(address)})
+
+
+def _public(address: Address) -> bool:
+    return not any(_special(one) for one in _faces(address))
 
 
 def _faces(address: Address) -> Iterator[Address]:
@@ -170,15 +179,9 @@ def _faces(address: Address) -> Iterator[Address]:
             yield IPv4Address(number & _LOW)
 
 
-def _kind(address: Address) -> str | None:
-    kinds = {
-        "loopback": address.is_loopback,
-        "unspecified": address.is_unspecified,
-        "multicast": address.is_multicast,
-        "private": address.is_private or not address.is_global,
-        "special-purpose": not _ordinary(address),
-    }
-    return next((kind for kind, so in kinds.items() if so), None)
+def _special(address: Address) -> bool:
+    named = address.is_loopback or address.is_unspecified or address.is_multicast
+    return named or address.is_private or not address.is_global or not _ordinary(address)
 
 
 def _ordinary(address: Address) -> bool:

@@ -20,6 +20,7 @@ from deployments.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
 from models.errors import InputRefused
 from models.parts import Inputs as Limits
 from models.ports import Objects
+from models.s3_link import SCHEME, s3_link
 
 _AT_ONCE = 16
 _CONNECT_SECONDS = 5
@@ -101,7 +102,7 @@ class Inputs:
         return data
 
     async def _read(self, link: str) -> bytes:
-        if link.startswith("s3://"):
+        if link.startswith(SCHEME):
             return await self._object(link)
         url = web_url(link)
         try:
@@ -111,7 +112,10 @@ class Inputs:
             return await self._follow(url)
 
     async def _object(self, link: str) -> bytes:
-        bucket = link.removeprefix("s3://").partition("/")[0]
+        try:
+            bucket = s3_link(link).bucket
+        except ValueError as exc:
+            raise InputRefused(str(exc)) from None
         if bucket not in self._buckets:
             raise InputRefused(
                 f"its bucket {bucket!r} may not be read; allow it with inputs.allowBuckets"

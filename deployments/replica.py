@@ -1,7 +1,6 @@
 """A replica: one adapter with its GPU; inputs, checkpoint, run, artifacts stored, a report."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun
 from deployments.artifacts import sniff
+from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Objects
 from models.progress import Progress
@@ -178,4 +178,4 @@ def _rendered(answer: Any, artifacts: Sequence[Artifact], uris: Sequence[str]) -
             return places[id(value)]
         raise TypeError(f"the runtime's answer holds a {type(value).__name__}")
 
-    return json.dumps(answer, default=place).encode()
+    return strict_json.written(answer, default=place).encode()

@@ -5,7 +5,6 @@ The form of a call is that of https://www.standardwebhooks.com. Knows no network
 
 import asyncio
 import hashlib
-import json
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -21,6 +20,7 @@ from standardwebhooks import Webhook
 
 from ingest.intake import Intake
 from ingest.lease import lease
+from models import strict_json
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
 from models.parts import Callbacks
@@ -72,13 +72,13 @@ class Wanted(BaseModel):
     @property
     def name(self) -> str:
         """The same in every try, and in every copy of the message."""
-        parts = json.dumps([self.id, self.submission, self.event])
+        parts = strict_json.written([self.id, self.submission, self.event])
         return f"msg_{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
 
     def payload(self, at: float) -> str:
         when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
         told = {"type": f"task.{self.event}", "timestamp": when, "data": self.notification}
-        return json.dumps(told)
+        return strict_json.written(told)
 
     def log_context(self) -> Mapping[str, str]:
         return {"task": self.id, "submission": self.submission, "event": self.event}

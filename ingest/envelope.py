@@ -1,17 +1,18 @@
 """From a delivery to a task: unwraps SNS, follows a payload's pointer, finds the submission."""
 
-import json
 import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from models import strict_json
 from models.errors import InvalidTask
 from models.ports import Delivery, Objects
+from models.s3_link import s3_link
 from models.task import Task
-from models.wire import OWNER, pointed_uri, task_of
+from models.wire import OWNER, is_submission, pointed_uri, task_of
 
 _OWNER = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
-_SUBMISSION = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SHOWN = 200  # characters of a pointer that a reason has
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,16 @@ class Envelope:
         if uri is not None:
             body = _parsed(await self._payload(uri))
         given = attributes.get("submission", "")
-        submission = given if _SUBMISSION.fullmatch(given) else message_id
-        if not _SUBMISSION.fullmatch(submission):
-            raise InvalidTask("the message has no proper id")
+        submission = given if is_submission(given) else message_id
+        if not is_submission(submission):
+            raise InvalidTask("its MessageId is not 1 to 128 of A-Z, a-z, 0-9, '-' and '_'")
         task = task_of(body, runtime=self.runtime, submission=submission)
         owner = attributes.get(OWNER, "") if self.trusts_owner else ""
         return replace(task, owner=owner if _OWNER.fullmatch(owner) else None)
 
     async def _payload(self, uri: str) -> bytes:
-        if not uri.startswith(self.payloads):
-            raise InvalidTask(f"payload {uri} is not under {self.payloads}")
+        if not uri.startswith(self.payloads) or not _is_object(uri):
+            raise InvalidTask(f"payload {uri[:_SHOWN]} is not under {self.payloads}")
         try:
             payload = await self.objects.get(uri, limit=self.limit)
         except ValueError:
@@ -57,6 +58,14 @@ class Envelope:
         if payload is None:
             raise InvalidTask(f"payload {uri} is missing")
         return payload
+
+
+def _is_object(uri: str) -> bool:
+    try:
+        s3_link(uri)
+    except ValueError:
+        return False
+    return True
 
 
 def _unwrapped(delivery: Delivery) -> tuple[str, dict[str, str], str]:
@@ -81,6 +90,6 @@ def _attributes(given: Any) -> dict[str, str]:
 
 def _parsed(text: str | bytes) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidTask(f"not JSON: {exc}") from None
+        return strict_json.read(text)
+    except ValueError as exc:
+        raise InvalidTask(f"the message is no proper JSON: {exc}") from None

@@ -1,6 +1,5 @@
 """A search's answer in pages: cut where enough was found, and marked where the next one starts."""
 
-import json
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterable
 from math import inf
@@ -8,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
+from models import strict_json
 from models.ports import Page, Search
 from models.report import Report
 
@@ -55,4 +55,4 @@ async def paged(reports: AsyncIterable[Report], search: Search, most: int, after
 
 
 def cursor(last: Age) -> str:
-    return urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")
+    return urlsafe_b64encode(strict_json.written(last).encode()).decode().rstrip("=")

@@ -1,9 +1,9 @@
 """Tells what a task came to: on the results topic, and to its callback's queue."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from models import strict_json
 from models.notification import notification
 from models.ports import Topic
 from models.report import Report
@@ -23,7 +23,7 @@ class Tell:
         Raises:
             Unavailable: not everybody was told.
         """
-        await self.results.publish(json.dumps(notification(report, context)), {})
+        await self.results.publish(strict_json.written(notification(report, context)), {})
         await self.call(report, context)
 
     async def call(self, report: Report, context: Any) -> None:
@@ -32,4 +32,4 @@ class Tell:
             named = {"id": report.id, "submission": report.submission, "event": report.status}
             told = notification(report, context)
             call = {"url": report.callback.url, "key": report.key, "notification": told}
-            await self.callbacks.publish(json.dumps(named | call), {})
+            await self.callbacks.publish(strict_json.written(named | call), {})

@@ -1,7 +1,6 @@
 """The line of a task, from its delivery to its notification."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -13,6 +12,7 @@ from ingest.envelope import Envelope
 from ingest.intake import Intake
 from ingest.lease import lease
 from ingest.tell import Tell
+from models import strict_json
 from models.errors import InvalidTask, RuntimeUnavailable, TaskFailed, Unavailable
 from models.notification import failure_output
 from models.parts import Tasks
@@ -201,7 +201,7 @@ class Worker(Intake):
         if report.status is not Status.FAILED:
             return report
         uri = f"{self.line.output}/{task.stem}.out"
-        body = json.dumps(failure_output(task, report)).encode()
+        body = strict_json.written(failure_output(task, report)).encode()
         await self.line.objects.put(uri, body, "application/json")
         return replace(report, output=uri)
 

@@ -1,11 +1,11 @@
 """A report: what is known of a task now."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from models import strict_json
 from models.callback import Call, Callback
 from models.errors import TaskError
 from models.task import Task
@@ -117,7 +117,7 @@ class Report:
 
 
 def _kept(context: Any) -> str | None:
-    text = json.dumps(context)
+    text = strict_json.written(context)
     return text if len(text) <= _LONGEST_CONTEXT else None
 
 

@@ -13,6 +13,9 @@ _DIGITS = 16
 """Of the submission in a key, in hex: with 64 bits no two submissions of one id ever meet."""
 
 
+_SHOWN = 80  # characters of what is refused that a reason has
+
+
 class Kind(StrEnum):
     """What a task asks for; on the wire ``tasktype``."""
 
@@ -72,7 +75,7 @@ def clean_prefix(prefix: str) -> str:
     """
     parts = [part for part in prefix.split("/") if part]
     if ".." in parts or "." in parts:
-        raise InvalidTask(f"prefix {prefix!r} has a '.' or '..' segment")
+        raise InvalidTask(f"prefix {prefix[:_SHOWN]!r} has a '.' or '..' segment")
     if any(ord(char) < ord(" ") for char in prefix):
-        raise InvalidTask(f"prefix {prefix!r} has a control character")
+        raise InvalidTask(f"prefix {prefix[:_SHOWN]!r} has a control character")
     return "/".join(parts)

@@ -3,12 +3,13 @@
 Knows the form; who publishes, stores and fetches it is left to others.
 """
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from models import strict_json
 from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
 from models.task import Kind, Task, clean_prefix
@@ -21,11 +22,13 @@ SUBMISSION = "submission"
 OWNER = "owner"
 """The attribute by which others' messages may name the API key that a task belongs to."""
 
+_SUBMISSION_FORM = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _OLD_POINTER = "com.amazon.sqs.javamessaging.MessageS3Pointer"
 _LONGEST_KEY = 1024  # bytes of an S3 key
 _LONGEST_CONTEXT = 200 * 1024  # its notification has to fit into one message, too
 _LONGEST_URL = 2048
+_SHOWN = 80  # characters of what is refused that a reason has
 _LONGEST_ENDING = 32  # "-1a2b-1000.safetensors" and some
 
 
@@ -39,7 +42,7 @@ class Message:
 
     @cached_property
     def text(self) -> str:
-        return json.dumps(self.body)
+        return strict_json.written(self.body)
 
     @property
     def size(self) -> int:
@@ -92,6 +95,20 @@ def task_of(body: Any, *, runtime: str, submission: str) -> Task:
     return task
 
 
+def is_submission(given: str) -> bool:
+    """Whether a submission can have this identity."""
+    return _SUBMISSION_FORM.fullmatch(given) is not None
+
+
+def is_id(given: str) -> bool:
+    """Whether a task can have this id, in some folder."""
+    try:
+        _check_keys(Task(submission="", id=_id(given), runtime="", kind=""))
+    except InvalidTask:
+        return False
+    return True
+
+
 def _is_pointer(name: str) -> bool:
     return name in (_POINTER, _OLD_POINTER)
 
@@ -140,7 +157,7 @@ def _prefix(given: Any) -> str:
 
 
 def _context(given: Any) -> Any:
-    if len(json.dumps(given)) > _LONGEST_CONTEXT:
+    if len(strict_json.written(given)) > _LONGEST_CONTEXT:
         raise InvalidTask(f"metadata.context is over {_LONGEST_CONTEXT} bytes")
     return given
 
@@ -178,7 +195,7 @@ def _events(given: Any) -> tuple[str, ...]:
 def _check_keys(task: Task) -> None:
     """Every key of its artifacts must be one that S3 takes and that stays in its folder."""
     if clean_prefix(task.folder) != task.folder:
-        raise InvalidTask(f"metadata.id {task.id!r} has empty segments")
+        raise InvalidTask(f"metadata.id {task.id[:_SHOWN]!r} has empty segments")
     try:
         longest = len(task.stem.encode()) + _LONGEST_ENDING
     except UnicodeEncodeError:

@@ -4,7 +4,6 @@
 An instance counts its own requests: with several replicas a key has the throttle in each.
 """
 
-import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from models import strict_json
 from models.errors import Unavailable
 from models.role import Role
 from models.task import Task
@@ -133,7 +133,7 @@ class Door:
             exc.log("submission_refused", **context)
             return exc.response()
         log.info("submission_accepted", extra={**context, **task.log_context()})
-        return Response(json.dumps(accepted.answer), media_type="application/json")
+        return Response(strict_json.written(accepted.answer), media_type="application/json")
 
     async def _submit(self, request: Request, holder: Holder) -> tuple[Accepted, Task]:
         try:

@@ -3,12 +3,12 @@
 Serve writes its own log into files of a pod, which go with it.
 """
 
-import json
 import logging
 from pathlib import Path
 
 from typing_extensions import override
 
+from models import strict_json
 from models.errors import SettingsError
 
 EVENTS = "ray.serve.atelier"
@@ -31,7 +31,7 @@ class EventLine(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return strict_json.written(line, default=str)
 
 
 def log_to(path: Path | None) -> None:

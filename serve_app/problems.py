@@ -1,6 +1,5 @@
 """HTTP answers that are not a task's, and the rim that makes an answer of every error."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -10,6 +9,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models import strict_json
 
 log = logging.getLogger("ray.serve.atelier.api")
 
@@ -99,7 +100,7 @@ class Rim:
 
 
 def _message(text: str, **more: str) -> str:
-    return json.dumps({"message": text, **more}, separators=(",", ":"))
+    return strict_json.written({"message": text, **more}, compact=True)
 
 
 def _note(exc: Exception, scope: Scope) -> None:

@@ -6,7 +6,6 @@ nothing of prompts but their hash.
 
 import asyncio
 import hashlib
-import json
 import random
 import struct
 import time
@@ -21,6 +20,7 @@ from typing import Any
 from PIL import Image
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
 from models.runtimes.content import refuse
@@ -201,7 +201,7 @@ def _mirrored(digest: bytes) -> Iterator[bool]:
 def _append(path: Path, line: Mapping[str, Any]) -> None:
     # Replicas share the file: one write of one line in append mode is not torn.
     with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+        log.write(strict_json.written(line) + "\n")
 
 
 def _answer(task: Task, pictures: list[Picture], artifacts: list[Artifact]) -> dict[str, Any]:
@@ -230,4 +230,4 @@ def _info(pictures: list[Picture]) -> str:
     prompts = [picture.prompt for picture in pictures]
     seeds = [picture.seed for picture in pictures]
     info = {"prompt": prompts[0], "all_prompts": prompts, "seed": seeds[0], "all_seeds": seeds}
-    return json.dumps(info | {"infotexts": prompts})
+    return strict_json.written(info | {"infotexts": prompts})

@@ -3,12 +3,11 @@
 Idempotent: what is there is kept, and its attributes are set to what the settings say now.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.aws.client import Clients, translated
-from models import routing, table
+from models import routing, strict_json, table
 from models.errors import SettingsError
 from models.queues import QueuePlan, queues
 from models.settings import Settings
@@ -59,7 +58,7 @@ class _Provision:
         }
         if plan.dead_letters is not None:
             arn = self.settings.arn("sqs", plan.dead_letters)
-            attributes["RedrivePolicy"] = json.dumps(
+            attributes["RedrivePolicy"] = strict_json.written(
                 {"deadLetterTargetArn": arn, "maxReceiveCount": plan.max_receives}
             )
         await self.queue(plan.name, attributes)
@@ -74,10 +73,10 @@ class _Provision:
 
     async def subscription(self, queue: str, policy: routing.Policy, raw: bool) -> None:
         """Let the tasks topic, and it alone, send the messages of this policy to the queue."""
-        await self.queue(queue, {"Policy": json.dumps(self._sending(queue))})
+        await self.queue(queue, {"Policy": strict_json.written(self._sending(queue))})
         attributes = {
-            "FilterPolicy": json.dumps(policy),
-            "RawMessageDelivery": json.dumps(raw),
+            "FilterPolicy": strict_json.written(policy),
+            "RawMessageDelivery": strict_json.written(raw),
         }
         # Subscribing again with other attributes would be refused.
         known = await self._subscription_of(queue)

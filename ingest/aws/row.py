@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.aws.client import error_code
+from models import strict_json
 from models.callback import Call, Callback
 from models.report import Failure, Report, Status
 
@@ -37,7 +38,7 @@ def values(report: Report) -> Values:
         "failure": _failure_text(report.failure) if report.failure else None,
         "key": report.key,
         "context": report.context,
-        "callback": json.dumps(asdict(report.callback)) if report.callback else None,
+        "callback": strict_json.written(asdict(report.callback)) if report.callback else None,
         "replica": report.replica,
         "checkpoint": report.checkpoint,
     }
@@ -79,7 +80,7 @@ def report_of(row: Row) -> Report:
 
 def call_value(call: Call) -> Values:
     error = call.error and call.error[:_LONGEST_ERROR]
-    return {"S": json.dumps(asdict(replace(call, error=error)))}
+    return {"S": strict_json.written(asdict(replace(call, error=error)))}
 
 
 def number(value: float) -> Values:
@@ -111,8 +112,8 @@ def _callback(text: str) -> Callback:
 def _failure_text(failure: Failure) -> str:
     """As JSON, cut where a runtime's answer would not fit into a row."""
     reason = failure.reason
-    text = json.dumps(reason)
+    text = strict_json.written(reason)
     if len(text) > _LONGEST_REASON:
         reason = f"{text[:_LONGEST_REASON]}…"
     message = failure.message[:_LONGEST_MESSAGE]
-    return json.dumps({"kind": failure.kind, "message": message, "reason": reason})
+    return strict_json.written({"kind": failure.kind, "message": message, "reason": reason})

@@ -1,12 +1,12 @@
 """A topic in memory."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from ingest.memory.queue import MemoryQueue
+from models import strict_json
 from models.ports import Topic
 
 Accepts = Callable[[Mapping[str, str]], bool]
@@ -58,4 +58,4 @@ class MemoryTopic(Topic):
             "Timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         typed = {key: {"Type": "String", "Value": value} for key, value in attributes.items()}
-        return json.dumps(envelope | ({"MessageAttributes": typed} if typed else {}))
+        return strict_json.written(envelope | ({"MessageAttributes": typed} if typed else {}))

@@ -3,11 +3,11 @@
 A refusal's text is part of the contract with clients; it is the answer, byte for byte.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models import strict_json
 from models.errors import InvalidTask
 from models.parts import Runtime
 from models.task import Kind, Task
@@ -17,8 +17,6 @@ Kinds = Callable[[str], frozenset[Kind]]
 """What the runtime of a (canonical) name can do."""
 
 INVALID = "Invalid request format"
-
-DEEPEST = 200  # far below Python's own limit, which depends on who calls
 
 
 class Refused(InvalidTask):
@@ -41,19 +39,15 @@ def incorrect(reason: str) -> Refused:
 
 
 def read(raw: bytes) -> Any:
-    """The JSON in a body: UTF-8, no NaN or infinity, no half characters, not endlessly deep."""
+    """The JSON in a body, as strictly as all that comes from outside is read."""
     try:
-        body = json.loads(raw.decode())
-        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
+        return strict_json.read(raw)
+    except ValueError:
         raise Refused(INVALID) from None
-    if _is_deep(body):
-        raise Refused(INVALID)
-    return body
 
 
 def refuse_large(body: Any, limit: int) -> None:
-    if len(json.dumps(body)) > limit:
+    if len(strict_json.written(body)) > limit:
         raise incorrect("payload too large")
 
 
@@ -92,22 +86,3 @@ def task_in(body: Mapping[str, Any], runtime: Runtime, kinds: Kinds) -> Task:
     if task.kind not in kinds(runtime.name):
         raise incorrect("tasktype not supported by runtime")
     return task
-
-
-def _is_deep(body: Any) -> bool:
-    level = [body]
-    for _ in range(DEEPEST):
-        level = [part for outer in level for part in _parts(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _parts(outer: Any) -> Iterable[Any]:
-    match outer:
-        case dict():
-            return (part for part in outer.values() if isinstance(part, dict | list))
-        case list():
-            return (part for part in outer if isinstance(part, dict | list))
-        case _:
-            return ()

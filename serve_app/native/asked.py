@@ -5,12 +5,14 @@ from math import isfinite
 from typing import Annotated
 
 from fastapi import Header, Path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.convertors import Convertor, register_url_convertor
 from typing_extensions import override
 
 from models.native import RuntimeName
 from models.report import Status
+from models.wire import is_id
+from serve_app.native.problems import Sort
 
 MANY = frozenset({"status", "runtime"})
 """Parameters that may be repeated."""
@@ -62,8 +64,19 @@ def _timestamp(text: str) -> float:
     return moment.timestamp()
 
 
+def _possible(given: str) -> str:
+    """The id, if a task could have it; so nothing is written or asked of one that none has."""
+    if not is_id(given):
+        raise Sort.NOT_FOUND.problem("No task can have this id.")
+    return given
+
+
 Moment = Annotated[float, BeforeValidator(_seconds), WithJsonSchema(_MOMENT_SCHEMA)]
-TaskId = Annotated[str, Path(max_length=_LONGEST_ID, description="The task's id.")]
+TaskId = Annotated[
+    str,
+    Path(max_length=_LONGEST_ID, description="The task's id."),
+    AfterValidator(_possible),
+]
 Number = Annotated[int, Path(ge=0, description="Its place, from 1; 0 is the whole answer.")]
 IdempotencyKey = Annotated[
     str | None,

@@ -10,9 +10,10 @@ from starlette.requests import ClientDisconnect
 
 from models.native import TaskRequest
 from models.role import Role
+from models.strict_json import DEEPEST
 from serve_app.auth import Keys
 from serve_app.body import LARGEST_BODY, TooLarge, whole_body
-from serve_app.dialects.rules import DEEPEST, Refused, read
+from serve_app.dialects.rules import Refused, read
 from serve_app.native.asked import MANY
 from serve_app.native.problems import Sort, invalid
 from serve_app.problems import Problem

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from models import strict_json
 from models.errors import Unavailable
 from models.ports import Claim, Claims
 from models.task import Task
@@ -37,7 +38,7 @@ class Once:
             return await self._publish(order, self.submit.mint()), False
         name = f"{quote(order.holder, safe='')}/{key}"
         mine = {"digest": order.digest, "submission": self.submit.mint()}
-        claim = await self.claims.claim(name, json.dumps(mine))
+        claim = await self.claims.claim(name, strict_json.written(mine))
         first = json.loads(claim.value)
         if first["digest"] != order.digest:
             raise Sort.KEY_REUSED.at("Idempotency-Key", "take a new one for another task")

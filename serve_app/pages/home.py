@@ -1,12 +1,12 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
 """The page at ``/``: what this is and where to go, for a browser and for a program."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 from starlette.responses import JSONResponse
 
+from models import strict_json
 from models.settings import Settings
 from models.task import Kind
 from models.version import VERSION
@@ -21,6 +21,7 @@ _PLACES = {
     "health": "healthz",
     "ready": "readyz",
 }
+_GRAPH = '{"kind": "pipeline", "content": GRAPH}'
 _PICTURE = {"prompt": "a red circle on a blue background", "steps": 12}
 
 
@@ -51,5 +52,5 @@ class Home:
     def _curl(self, base: str) -> str:
         """A command that makes a picture here, or runs a graph where nothing draws by prompts."""
         asked: dict[str, Any] = {"kind": "text-to-image", "content": _PICTURE}
-        body = json.dumps(asked) if self._draws else '{"kind": "pipeline", "content": GRAPH}'
+        body = strict_json.written(asked) if self._draws else _GRAPH
         return f"curl -s '{base}v1/tasks?wait=30' \\\n  -H \"x-api-key: $KEY\" \\\n  -d '{body}'"

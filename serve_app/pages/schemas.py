@@ -1,11 +1,12 @@
 """JSON Schemas in words: what a value may be, and the fields of an object."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
+
+from models import strict_json
 
 Schema = Mapping[str, Any]
 
@@ -58,9 +59,9 @@ def _listed(schema: Schema) -> Markup | None:
         case {"$ref": str(ref)}:
             return Markup('<a href="#schema-{0}">{0}</a>').format(ref.rpartition("/")[2])
         case {"const": value}:
-            return code(json.dumps(value))
+            return code(strict_json.written(value))
         case {"enum": [*values]}:
-            return Markup(" or ").join(code(json.dumps(value)) for value in values)
+            return Markup(" or ").join(code(strict_json.written(value)) for value in values)
     return None
 
 
@@ -133,4 +134,4 @@ def fields_of(schema: Schema, path: str = "") -> Iterator[Field]:
 def _default(schema: Schema) -> str | None:
     """Nothing is said of null, which is how a field is left out."""
     value = schema.get("default")
-    return None if value in (None, [], {}) else json.dumps(value)
+    return None if value in (None, [], {}) else strict_json.written(value)

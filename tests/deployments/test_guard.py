@@ -97,7 +97,7 @@ async def test_metadata_is_refused_to_a_named_host_too(address: str) -> None:
 
 
 async def test_one_bad_address_among_good_ones_is_enough() -> None:
-    with pytest.raises(InputRefused, match=r"a private address \(10\.0\.0\.5\)"):
+    with pytest.raises(InputRefused, match=r"to a private address; allow"):
         await Guard((), to("8.8.8.8", "10.0.0.5")).addresses("host.test", 443)
 
 
@@ -131,7 +131,7 @@ async def test_the_allow_list_is_by_name_or_name_and_port(
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "017700000001", "localhost"])
 async def test_however_loopback_is_spelled_it_is_loopback(host: str) -> None:
-    with pytest.raises(InputRefused, match="loopback"):
+    with pytest.raises(InputRefused, match="private"):
         await Guard((), resolve).addresses(host, 80)
 
 

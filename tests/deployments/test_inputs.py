@@ -152,8 +152,8 @@ async def test_a_private_host_is_refused_unless_it_is_named() -> None:
             assert await inputs.fetch([site.url()])
 
     assert told == (
-        f"link {site.url()} refused: its host site.test resolves to a loopback address"
-        " (127.0.0.1); allow it with inputs.allowHosts"
+        f"link {site.url()} refused: its host site.test resolves to a private address;"
+        " allow it with inputs.allowHosts"
     )
     assert len(site.asked) == 1
 
@@ -161,7 +161,7 @@ async def test_a_private_host_is_refused_unless_it_is_named() -> None:
 async def test_metadata_is_refused_even_to_a_named_host() -> None:
     told = await refusal("http://site.test/latest", names=Names(site=["169.254.169.254"]))
 
-    assert "metadata address (169.254.169.254)" in told
+    assert told.endswith("resolves to a link-local or metadata address")
 
 
 async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
@@ -177,7 +177,7 @@ async def test_a_name_that_turns_private_is_refused_at_its_next_connection() -> 
     names = Names(rebound=["93.184.216.34", "127.0.0.1"])
     await names("rebound.test", 80)  # a look-up of somebody who checks first and connects later
 
-    assert "loopback" in await refusal("http://rebound.test/", names=names)
+    assert "private" in await refusal("http://rebound.test/", names=names)
 
 
 async def test_redirects_are_followed() -> None:
@@ -200,7 +200,7 @@ async def test_no_more_redirects_than_allowed() -> None:
 @pytest.mark.parametrize(
     ("target", "why"),
     [
-        ("http://inside.test/", "its host inside.test resolves to a loopback address"),
+        ("http://inside.test/", "its host inside.test resolves to a private address"),
         ("http://169.254.169.254/latest", "link-local or metadata address"),
         ("s3://bucket/picture", "redirects to s3://bucket/picture: its scheme is 's3'"),
         ("file:///etc/passwd", "its scheme is 'file'"),
@@ -342,7 +342,7 @@ async def test_an_object_is_read_from_a_bucket_that_may_be_read() -> None:
     ("link", "why"),
     [
         ("s3://elsewhere/picture", "its bucket 'elsewhere' may not be read"),
-        ("s3://", "its bucket '' may not be read"),
+        ("s3://", "it names no bucket"),
         ("s3://bucket/missing", "there is no such object"),
         ("s3://bucket/large", "larger than 1000 bytes"),
         ("s3://bucket/text", "it is not a picture"),

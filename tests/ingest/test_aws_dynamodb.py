@@ -135,9 +135,7 @@ async def test_a_claim_without_its_table_is_unavailable(embedded_clients: Client
 
 @pytest.mark.parametrize("reason", [None, "text", {"a": ["é", 1.5, None]}, [True]])
 def test_a_report_survives_its_row(reason: Any) -> None:
-    task = replace(
-        TASK, context={"\ud800": "é"}, callback=Callback(url="\ud800", events=("a", "b"))
-    )
+    task = replace(TASK, context={"😀": "é"}, callback=Callback(url="😀", events=("a", "b")))
     running = replace(Report.of(task, Status.RUNNING, attempt=2), key="é", checkpoint="c")
     report = running.failed(TaskFailed("no", reason=reason))
     times = {"created": {"N": "1.5"}, "updated": {"N": "2.5"}}

@@ -171,7 +171,7 @@ async def test_a_private_address_is_refused_once_and_the_task_says_so() -> None:
 
     assert call.status is None
     assert call.error is not None
-    assert call.error.startswith("refused: its host 127.0.0.1 resolves to a loopback address")
+    assert call.error.startswith("refused: its host 127.0.0.1 resolves to a private address")
     assert world.given_up == [call.error]
     assert not receiver.told
 

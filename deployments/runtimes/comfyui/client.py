@@ -1,6 +1,5 @@
 """ComfyUI's HTTP API, one method a request."""
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import httpx
 from deployments.ahead import Ahead
 from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.record import Record
+from models import strict_json
 from models.errors import RuntimeUnavailable
 
 _CONNECT_SECONDS = 5
@@ -73,7 +73,7 @@ class Client:
     def ahead(self, graph: Graph, prompt: str, client: str) -> Ahead:
         """The request that puts a graph into the queue, under an id of ours, at its turn."""
         body = {"prompt": graph.nodes, "prompt_id": prompt, "client_id": client}
-        return Ahead(self._queue, json.dumps(body, allow_nan=False).encode())
+        return Ahead(self._queue, strict_json.written(body).encode())
 
     async def submit(self, ahead: Ahead) -> Submitted:
         """Put that graph into the queue now."""

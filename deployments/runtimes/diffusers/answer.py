@@ -1,6 +1,5 @@
 """What the Web UI would have answered: ``parameters``, ``info`` and each picture's own text."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 from deployments.adapter import Answer, Artifact
 from deployments.runtimes.diffusers.samplers import sampler_of
+from models import strict_json
 from models.runtimes.diffusers.requests import ImageToImage, TextToImage
 
 VERSION = "atelier diffusers"
@@ -45,7 +45,7 @@ class Told:
             body={
                 "images": list(artifacts),
                 "parameters": parameters,
-                "info": json.dumps(self._info()),
+                "info": strict_json.written(self._info()),
             }
         )
 
