@@ -1,12 +1,13 @@
-"""The main job, from nothing: start the platform, make four pictures, show them, stop it.
+"""The main job, from nothing: start the platform, paint a poster of twelve pictures, stop it.
 
-`make demo` runs it. Text-to-image, image-to-image and upscaling go in over HTTP, one more
-text-to-image is published straight to the SNS topic; the notifications come back by SQS.
+`make demo` runs it. Ten text-to-image tasks and one image-to-image go in over HTTP, one more
+text-to-image is published straight to the SNS topic; one task enlarges them all. The notifications
+come back by SQS.
 """
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +24,48 @@ from samples.shapes.judge import judge
 OUTPUT = Path("demo-output")
 TASK_SECONDS = 120
 RUNTIME = "sdruntime"
-TOLD = {"ATELIER_TASKS__NOTIFYRUNNING": "true"}
-"""Settings of the demo alone: its bars show each start, so notifications say that, too."""
-_SAYS = {"queued": 1, "running": 2, "completed": 3, "failed": 3}
+COLUMNS = 4
+_TOLD = {"queued": 1, "running": 2, "completed": 3, "failed": 3}
 
 console = Console()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A tile of the poster: what is to be seen there."""
+
+    colour: str
+    shape: str
+    background: str
+    seed: int = 3
+
+    @property
+    def id(self) -> str:
+        return f"{self.colour}-{self.shape}"
+
+    @property
+    def prompt(self) -> str:
+        return f"a {self.colour} {self.shape} on a {self.background} background"
+
+
+SCENES = (
+    Scene("red", "circle", "blue"),
+    Scene("black", "square", "yellow"),
+    Scene("green", "heart", "white", seed=5),
+    Scene("white", "star", "red"),
+    Scene("yellow", "triangle", "pink"),
+    Scene("purple", "ring", "white"),
+    Scene("yellow", "star", "blue"),
+    Scene("orange", "cross", "black"),
+    Scene("cyan", "square", "red"),
+    Scene("pink", "diamond", "black"),
+    Scene("blue", "circle", "yellow"),
+    Scene("green", "ring", "cyan"),
+)
+PUBLISHED = SCENES[2]
+"""Goes in by SNS; the others by HTTP."""
+REPAINTED = SCENES[6]
+"""Is painted over the first picture: image-to-image."""
 
 
 @dataclass
@@ -35,14 +73,13 @@ class Wanted:
     """A task of the demo, and what became of it."""
 
     id: str
-    way: str
-    """``HTTP`` or ``SNS``."""
     tasktype: str
     content: Mapping[str, Any]
-    shows: tuple[str, str, str] | None = None
-    """Foreground colour, shape and background colour that must be seen in the picture."""
+    way: str = "HTTP"
+    """``HTTP`` or ``SNS``."""
     times: dict[str, float] = field(default_factory=dict)
-    told: Mapping[str, Any] = field(default_factory=dict)
+    """When it came to each status, by the monotonic clock."""
+    notification: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def message(self) -> dict[str, Any]:
@@ -51,7 +88,7 @@ class Wanted:
 
     @property
     def ended(self) -> bool:
-        return "result" in self.told
+        return "result" in self.notification
 
 
 @contextmanager
@@ -59,57 +96,36 @@ def platform() -> Iterator[Local]:
     """The platform on this machine, and a word about where it is."""
     with ExitStack() as stack:
         with console.status("Starting the embedded AWS, Ray and the runtime …"):
-            there = stack.enter_context(running(environment=TOLD))
+            there = stack.enter_context(running())
         address = there.address
         console.print(f"Started in {address['seconds']:.1f} s: {address['url']}, AWS at", end=" ")
         console.print(f"{address['aws_endpoint']}, dashboard at {address['dashboard']}")
         yield there
 
 
-def first_tasks() -> list[Wanted]:
-    return [
-        Wanted(
-            id="text-to-image",
-            way="HTTP",
-            tasktype="text-to-image",
-            content=_prompt("a red circle on a blue background", seed=3),
-            shows=("red", "circle", "blue"),
-        ),
-        Wanted(
-            id="published",
-            way="SNS",
-            tasktype="text-to-image",
-            content=_prompt("a green heart on a white background", seed=5),
-            shows=("green", "heart", "white"),
-        ),
-    ]
+def painted(scene: Scene) -> Wanted:
+    """The text-to-image task of a scene."""
+    way = "SNS" if scene is PUBLISHED else "HTTP"
+    return Wanted(scene.id, "text-to-image", _content(scene), way)
 
 
-def tasks_on(picture: str) -> list[Wanted]:
-    """Two tasks on a picture that is there already, named by its ``s3://`` link."""
-    return [
-        Wanted(
-            id="image-to-image",
-            way="HTTP",
-            tasktype="image-to-image",
-            content=_prompt("a yellow star on a blue background", seed=3)
-            | {"init_images": [picture], "denoising_strength": 0.9},
-            shows=("yellow", "star", "blue"),
-        ),
-        Wanted(
-            id="upscaled",
-            way="HTTP",
-            tasktype="extra-single-image",
-            content={"image": picture, "upscaling_resize": 4, "upscaler_1": "4x-shapes"},
-            shows=("red", "circle", "blue"),
-        ),
-    ]
+def repainted(scene: Scene, picture: str) -> Wanted:
+    """The image-to-image task of a scene, on a picture that is named by its ``s3://`` link."""
+    more = {"init_images": [picture], "denoising_strength": 0.9}
+    return Wanted(scene.id, "image-to-image", _content(scene) | more)
 
 
-def _prompt(prompt: str, *, seed: int) -> dict[str, Any]:
+def enlarged(pictures: Sequence[str]) -> Wanted:
+    """One task that makes all of these four times as large."""
+    images = [{"name": Path(picture).name, "data": picture} for picture in pictures]
+    content = {"imageList": images, "upscaling_resize": 4, "upscaler_1": "4x-shapes"}
+    return Wanted("enlarged", "extra-batch-images", content)
+
+
+def _content(scene: Scene) -> dict[str, Any]:
     return {
-        "prompt": prompt,
-        "seed": seed,
+        "prompt": scene.prompt,
+        "seed": scene.seed,
         "steps": 12,
         "cfg_scale": 4,
         "sampler_name": "DPM++ 2M Karras",
@@ -124,7 +140,7 @@ def send(there: Local, wanted: Wanted) -> None:
         there.submit(wanted.message)
 
 
-def run(there: Local, tasks: list[Wanted]) -> None:
+def run(there: Local, tasks: Sequence[Wanted]) -> None:
     """Submit the tasks, and show each until its notification says how it ended."""
     with _bars() as bars:
         rows = {wanted.id: bars.add_task(wanted.id, total=3, state="queued") for wanted in tasks}
@@ -136,11 +152,15 @@ def run(there: Local, tasks: list[Wanted]) -> None:
         while not all(wanted.ended for wanted in tasks):
             if time.monotonic() > deadline:
                 sys.exit(f"no end after {TASK_SECONDS} s")
-            for told in there.notifications():
-                status = told["status"]
-                by_id[told["id"]].told = told
-                by_id[told["id"]].times[status] = time.monotonic()
-                bars.update(rows[told["id"]], completed=_SAYS[status], state=status)
+            for notification in there.notifications():
+                status = notification["status"]
+                by_id[notification["id"]].notification = notification
+                by_id[notification["id"]].times[status] = time.monotonic()
+                bars.update(rows[notification["id"]], completed=_TOLD[status], state=status)
+    for wanted in tasks:
+        if not wanted.notification["result"]:
+            reason = there.fetch(wanted.notification["output_url"]).decode()
+            sys.exit(f"{wanted.id} failed: {reason}")
 
 
 def _bars() -> Progress:
@@ -154,62 +174,76 @@ def _bars() -> Progress:
     )
 
 
-def save(there: Local, wanted: Wanted) -> Path:
-    """Its first picture, under the demo's folder."""
-    if not wanted.told["result"]:
-        sys.exit(f"{wanted.id} failed: {there.fetch(wanted.told['output_url']).decode()}")
-    uri = wanted.told["image_url"][0]
-    path = OUTPUT / f"{wanted.id}{Path(uri).suffix}"
-    path.write_bytes(there.fetch(uri))
-    return path
+def paint(there: Local) -> list[Wanted]:
+    """Paint all scenes, and enlarge them; the tasks in the scenes' order, the enlarging last."""
+    tasks = {scene: painted(scene) for scene in SCENES if scene is not REPAINTED}
+    run(there, list(tasks.values()))
+    tasks[REPAINTED] = repainted(REPAINTED, _picture(tasks[SCENES[0]]))
+    run(there, [tasks[REPAINTED]])
+    in_order = [tasks[scene] for scene in SCENES]
+    last = enlarged([_picture(task) for task in in_order])
+    run(there, [last])
+    return [*in_order, last]
 
 
-def right(wanted: Wanted, path: Path) -> bool:
+def _picture(wanted: Wanted) -> str:
+    uri: str = wanted.notification["image_url"][0]
+    return uri
+
+
+def save(there: Local, enlarged: Wanted) -> list[Path]:
+    """The enlarged pictures as files, one for each scene."""
+    OUTPUT.mkdir(exist_ok=True)
+    paths = [OUTPUT / f"{scene.id}.png" for scene in SCENES]
+    for path, uri in zip(paths, enlarged.notification["image_url"], strict=True):
+        path.write_bytes(there.fetch(uri))
+    return paths
+
+
+def as_asked(scene: Scene, path: Path) -> bool:
     """Whether the picture shows what was asked for, judged without the model."""
     seen = judge(Image.open(path))
-    return (seen.colour, seen.shape, seen.background) == wanted.shows
+    return (seen.colour, seen.shape, seen.background) == (
+        scene.colour,
+        scene.shape,
+        scene.background,
+    )
 
 
-def sheet(paths: list[Path]) -> Path:
-    """All pictures side by side, at one size."""
-    side, gap = 256, 12
-    page = Image.new("RGB", (len(paths) * (side + gap) + gap, side + 2 * gap), "white")
-    for place, path in enumerate(paths):
-        picture = Image.open(path).convert("RGB").resize((side, side), Image.Resampling.NEAREST)
-        page.paste(picture, (gap + place * (side + gap), gap))
-    page.save(OUTPUT / "demo.png")
-    return OUTPUT / "demo.png"
+def poster(paths: Sequence[Path]) -> Path:
+    """All pictures edge to edge, in rows of four."""
+    pictures = [Image.open(path).convert("RGB") for path in paths]
+    width, height = pictures[0].size
+    page = Image.new("RGB", (COLUMNS * width, -(-len(pictures) // COLUMNS) * height))
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, COLUMNS)
+        page.paste(picture, (column * width, row * height))
+    page.save(OUTPUT / "poster.png", optimize=True)
+    return OUTPUT / "poster.png"
 
 
 def main() -> int:
     began = time.monotonic()
-    OUTPUT.mkdir(exist_ok=True)
     with platform() as there:
-        tasks = first_tasks()
-        run(there, tasks)
-        first = tasks[0].times["completed"] - began
-        later = tasks_on(tasks[0].told["image_url"][0])
-        run(there, later)
-        tasks += later
-        paths = [save(there, wanted) for wanted in tasks]
-    verdicts = [right(wanted, path) for wanted, path in zip(tasks, paths, strict=True)]
+        tasks = paint(there)
+        paths = save(there, tasks[-1])
+    first = min(task.times["completed"] for task in tasks) - began
+    verdicts = [as_asked(scene, path) for scene, path in zip(SCENES, paths, strict=True)]
     _report(tasks, paths, verdicts)
     console.print(f"First picture {first:.1f} s after the start. Everything is stopped.")
-    console.print(f"Side by side: {sheet(paths)}, one by one: {OUTPUT}/")
+    console.print(f"The poster: {poster(paths)}, its pictures: {OUTPUT}/")
     return 0 if all(verdicts) else 1
 
 
-def _report(tasks: list[Wanted], paths: list[Path], verdicts: list[bool]) -> None:
-    table = Table("picture", "sent by", "waited", "ran", "size", "as asked")
-    for wanted, path, verdict in zip(tasks, paths, verdicts, strict=True):
-        times = wanted.times
-        began = times.get("running", times["queued"])
+def _report(tasks: Sequence[Wanted], paths: Sequence[Path], verdicts: Sequence[bool]) -> None:
+    table = Table("picture", "sent by", "as", "took", "as asked")
+    for wanted, path, verdict in zip(tasks, paths, verdicts, strict=False):
+        took = wanted.times["completed"] - wanted.times["queued"]
         table.add_row(
             path.name,
             wanted.way,
-            f"{began - times['queued']:.2f} s",
-            f"{times['completed'] - began:.2f} s",
-            "x".join(map(str, Image.open(path).size)),
+            wanted.tasktype,
+            f"{took:.2f} s",
             "yes" if verdict else f"NO: {judge(Image.open(path))}",
         )
     console.print(table)

@@ -16,14 +16,16 @@ SAMPLES = ROOT / "samples" / "tasks"
 _GRAPH = "pipeline"
 _FIRST = "text-to-image"
 _FILES: Mapping[str, Mapping[str, str]] = {
-    "comfyui": {_GRAPH: "comfyui-picture.json"},
+    "comfyui": {_GRAPH: "comfyui/picture.json"},
     "sdwebui": {
-        _FIRST: "sdwebui-text-to-image.json",
-        "image-to-image": "sdwebui-image-to-image.json",
-        "extra-single-image": "sdwebui-extra-single-image.json",
+        _FIRST: "sdwebui/text-to-image.json",
+        "image-to-image": "sdwebui/image-to-image.json",
+        "extra-single-image": "sdwebui/extra-single-image.json",
     },
 }
-_OTHERS = {kind: f"{kind}.json" for kind in (_FIRST, "image-to-image", "extra-single-image")}
+_OTHERS = {
+    kind: f"diffusers/{kind}.json" for kind in (_FIRST, "image-to-image", "extra-single-image")
+}
 _ALPHA1_KINDS = frozenset({_FIRST, "image-to-image"})
 """What the reference documents for v1alpha1."""
 

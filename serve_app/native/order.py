@@ -7,6 +7,7 @@ from typing import Any
 
 from models.errors import InvalidTask
 from models.native import FieldError, TaskRequest
+from models.runtimes import TYPES
 from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind, Task
@@ -79,14 +80,23 @@ def _runtime(request: TaskRequest, settings: Settings, kinds: Kinds) -> str:
     if request.runtime is None:
         return able[0] if able else _unsupported("kind", request.kind, able)
     if (name := request.runtime.lower()) not in configured:
-        known = ", ".join(configured)
-        raise Sort.UNKNOWN_RUNTIME.at("runtime", f"must be one of {known}")
+        known = ", ".join(f"{each.name} ({each.type})" for each in settings.models_runtime)
+        types = " or ".join(_types(request.kind))
+        raise Sort.UNKNOWN_RUNTIME.at(
+            "runtime", f"must be one of {known}; {request.kind.value} needs the type {types}"
+        )
     return name if name in able else _unsupported("runtime", request.kind, able)
 
 
 def _unsupported(field: str, kind: Kind, able: list[str]) -> str:
-    can = f"can be done by {', '.join(able)}" if able else "can be done by no runtime here"
+    none = f"can be done by no runtime here: it needs the type {' or '.join(_types(kind))}"
+    can = f"can be done by {', '.join(able)}" if able else none
     raise Sort.UNSUPPORTED_KIND.at(field, f"{kind.value} {can}")
+
+
+def _types(kind: Kind) -> list[str]:
+    """The runtime types that do a kind of task; the simulated one does all and is not meant."""
+    return [name for name, type_ in TYPES.items() if kind in type_.kinds and name != "fake"]
 
 
 def _check(order: Order, limit: int) -> None:

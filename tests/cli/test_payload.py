@@ -130,10 +130,10 @@ def test_a_wrong_field_is_named() -> None:
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "tasks"
 
 
-@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("sample", sorted(SAMPLES.rglob("*.json")), ids=lambda path: path.stem)
 def test_a_sample_is_of_the_kind_that_its_name_says(sample: Path) -> None:
-    task = payload(sample.read_text()).task
-    runtime, _, name = sample.stem.partition("-")
-    told = {"comfyui": "pipeline", "sdwebui": name}.get(runtime, sample.stem)
+    kind = payload(sample.read_text()).task.kind
+    named = {known.value: known for known in Kind}.get(sample.name.partition(".")[0])
+    other = Kind.PIPELINE if sample.parent.name == "comfyui" else Kind.TEXT_TO_IMAGE
 
-    assert told.startswith(task.kind.value) or told in {"controlnet", "hires"}
+    assert kind == (named or other)

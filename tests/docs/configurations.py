@@ -61,7 +61,7 @@ def check_settings(given: dict[str, Any], folder: Path) -> Settings:
 
 def furnish(given: dict[str, Any], folder: Path) -> None:
     """Make empty files in this folder where a configuration names what its reader has there."""
-    models = Path(given.get("checkpoints", ROOT))
+    models = folder / given.get("checkpoints", ROOT)
     for runtime in given["modelsRuntime"]:
         if models.is_relative_to(folder):
             _make(models / "Stable-diffusion" / runtime.get("modelFilename", "any.safetensors"))

@@ -8,7 +8,7 @@ An HTML comment before a block or a table marks it, and is not seen by readers:
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,7 +38,7 @@ NEEDS = {
     "webui": "an installed Stable Diffusion Web UI",
 }
 SHOWS = {
-    "answer": "the tests of what answers like this",
+    "answer": "the platform's answer to the task that follows in the mark",
     "build arguments": "the tests of docker/",
     "call": "the signature, verified with the document's own receiver",
     "diagram": "nobody: it is a drawing",
@@ -80,6 +80,9 @@ class Block:
     text: str
     needs: tuple[str, ...] = ()
     shows: str | None = None
+    """A word of `SHOWS`."""
+    request: str = ""
+    """The task in JSON whose answer it shows."""
     place: str = "fence"
     """``fence``, ``table`` or ``sentence``."""
     after: "Block | None" = field(default=None, repr=False)
@@ -104,7 +107,7 @@ def blocks(page: str, text: str | None = None) -> Iterator[Block]:
                 needs, shows = _marks(token.content)
                 continue
             case "fence" | "code_block":
-                last = Block(page, line, token.info, token.content, needs, shows, after=last)
+                last = replace(_fence(page, line, token, needs, shows or ""), after=last)
                 yield last
             case "table_open":
                 in_table = True
@@ -119,6 +122,11 @@ def blocks(page: str, text: str | None = None) -> Iterator[Block]:
                     continue
         if not in_table and token.type in {"fence", "code_block", "table_close", "inline"}:
             needs, shows = (), None
+
+
+def _fence(page: str, line: int, token: Token, needs: tuple[str, ...], shows: str) -> Block:
+    word, _, request = shows.partition(" to ")
+    return Block(page, line, token.info, token.content, needs, word or None, request)
 
 
 def spans(page: str) -> Iterator[str]:

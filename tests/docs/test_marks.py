@@ -12,9 +12,11 @@ ALL = [block for page in PAGES for block in blocks(page)]
 MARKED = {
     "aws": 11,
     "cluster": 1,
-    "comfyui": 1,
+    "comfyui": 2,
     "docker": 1,
+    "gpu": 3,
     "minutes": 6,
+    "network": 3,
     "platform": 1,
     "webui": 2,
 }

@@ -43,9 +43,11 @@ def test_the_notification_is_as_shown(workplace: Workplace) -> None:
     assert difference(block.text, json.dumps(told)) is None
 
 
-def test_an_answer_is_as_shown(workplace: Workplace) -> None:
-    (block,) = (b for b in blocks("docs/api.md") if b.shows == "answer")
-    wrong = {"kind": "text-to-image", "content": {"prompt": "a"}, "callback": {"url": "ftp://a"}}
-    answer = workplace.platform.post("/v1/tasks", wrong)
+ANSWERS = [block for page in PAGES for block in blocks(page) if block.shows == "answer"]
+
+
+@pytest.mark.parametrize("block", ANSWERS, ids=str)
+def test_an_answer_is_as_shown(block: Block, workplace: Workplace) -> None:
+    answer = workplace.platform.post("/v1/tasks", json.loads(block.request))
 
     assert difference(block.text, answer.text) is None

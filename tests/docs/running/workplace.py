@@ -15,6 +15,9 @@ from tests.docs.pages import ROOT, Block
 SECONDS = 120.0
 _COPIED = ("docs", "config.yaml", "serve.yaml")
 """What blocks may write to; all else of the repository is linked."""
+_BEFORE_ACTIVATION = "README.md"
+"""The page that says itself how `atelier` comes onto the PATH."""
+_SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 _SHELL = """\
 set -eo pipefail
 trap 'export -p > "$STATE"' EXIT
@@ -54,6 +57,8 @@ class Workplace:
         """
         state = self.folder / f".state-{block.page.replace('/', '-')}"
         environment = {**self.environment, "STATE": str(state)}
+        if block.page == _BEFORE_ACTIVATION:
+            environment["PATH"] = _SYSTEM
         self._run(block, ["bash", "-c", _SHELL + block.text], environment)
 
     def python(self, block: Block) -> None:
@@ -104,7 +109,7 @@ def _environment(folder: Path, platform: Local) -> Mapping[str, str]:
     kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
     return kept | {
         "HOME": str(folder),
-        "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{Path(sys.prefix) / 'bin'}:{_SYSTEM}",
         "PYTHONPATH": str(ROOT),
         "CALLBACK_SECRET": platform.address["callback_secret"],
         "MPLBACKEND": "agg",

@@ -7,7 +7,7 @@ import pytest
 
 from deployments.runtimes.comfyui.graph import Graph
 
-SAMPLES = sorted(Path(__file__).parents[3].glob("samples/tasks/comfyui-*.json"))
+SAMPLES = sorted(Path(__file__).parents[3].glob("samples/tasks/comfyui/*.json"))
 
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.name)

@@ -10,8 +10,8 @@ from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.world import driving
 from tests.runtimes.world import run
 
-FOLDER = Path(__file__).parents[3] / "samples" / "tasks"
-SAMPLES = sorted(path for path in FOLDER.glob("sdwebui-*.json") if path.suffixes == [".json"])
+FOLDER = Path(__file__).parents[3] / "samples" / "tasks" / "sdwebui"
+SAMPLES = sorted(path for path in FOLDER.glob("*.json") if path.suffixes == [".json"])
 
 
 def task_in(path: Path) -> Task:

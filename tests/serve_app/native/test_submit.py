@@ -176,7 +176,19 @@ async def test_a_kind_that_nothing_can_do_is_refused(
 ) -> None:
     world.kinds.clear()
 
-    assert problem(await client.post("/v1/tasks", json=asked()))[1] == "unsupported-kind"
+    answer = await client.post("/v1/tasks", json=asked(kind="pipeline", content={}))
+
+    assert problem(answer)[1] == "unsupported-kind"
+    assert "it needs the type comfyui" in answer.json()["errors"][0]["message"]
+
+
+async def test_for_a_runtime_that_is_not_there_the_type_is_named_that_it_needs(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post("/v1/tasks", json=asked(runtime="webui"))
+
+    (error,) = answer.json()["errors"]
+    assert error["message"].endswith("; text-to-image needs the type diffusers or sdwebui")
 
 
 @pytest.mark.parametrize(
