@@ -1,5 +1,6 @@
 """``profiles.toml``: platforms that a person uses, by name."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
 from atelier import LOCAL, Misused
+from models.part import reads_like_a_name
 
 DEFAULT = "default"
 
@@ -37,9 +39,24 @@ def read() -> Mapping[str, Profile]:
     except FileNotFoundError:
         return {}
     except ValidationError as exc:
-        raise Misused(f"{path()}: {Misused.of(exc)}") from None
+        raise Misused(f"{path()}: {_said(exc)}") from None
     except (OSError, ValueError) as exc:
         raise Misused(f"{path()}: {exc}") from None
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong, without a name that may be a key in the wrong place."""
+    wrong = error.errors(include_url=False, include_input=False)
+    named = ((*map(str, one["loc"][:1]), *map(_harmless, one["loc"][1:])) for one in wrong)
+    return "\n".join(
+        f"{'.'.join(path)}: {one['msg']}" for path, one in zip(named, wrong, strict=True)
+    )
+
+
+def _harmless(part: str | int) -> str:
+    text = str(part)
+    near = difflib.get_close_matches(text, Profile.model_fields)
+    return text if near or reads_like_a_name(text) else "…"
 
 
 def names() -> list[str]:

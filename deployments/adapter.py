@@ -49,7 +49,7 @@ class RuntimeSpec:
     """Whether a task may ask for another checkpoint."""
     checkpoints: Path | None = None
     """The folder of weights, laid out as the model bucket (``Stable-diffusion/``, ``Lora/`` …)."""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The adapter's own settings; it refuses what it does not know with `SettingsError`."""
 
 

@@ -48,7 +48,7 @@ def _buckets(settings: "Settings") -> None:
         raise ValueError("storage.createModelBucket: modelBucketArn must name the bucket to make")
     for bucket in (settings.output_bucket, settings.access_logs_bucket):
         if len(bucket) > _LONGEST_BUCKET:
-            raise ValueError(f"stackName: too long, S3 takes no bucket named {bucket}")
+            raise ValueError(f"stackName: too long, S3 takes no bucket of {len(bucket)} letters")
 
 
 def _queues(settings: "Settings") -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from models.part import reads_like_a_name
+
 Given = Mapping[str, Any]
 Translate = Callable[[Any], Given]
 
@@ -30,6 +32,10 @@ _UNITS = {
 }
 
 
+class Unlike(ValueError):
+    """A value of a chart has no meaning here; what is said of it does not quote it."""
+
+
 def translated(extra: Given, own: Given) -> dict[str, Any]:
     """A runtime's settings: its own, and beneath them what its ``extraValues`` say.
 
@@ -40,8 +46,10 @@ def translated(extra: Given, own: Given) -> dict[str, Any]:
     for path, value in _leaves(extra, ""):
         try:
             made = _over(_bounded(_TRANSLATED[path](value), made), made)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+        except Unlike as exc:
             raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            raise ValueError(f"extraValues.{path}: is not understood") from None
     return _over(own, made)
 
 
@@ -61,7 +69,8 @@ def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
         else:
             near = difflib.get_close_matches(path, _KNOWN, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"extraValues.{path}: unknown value{hint}")
+            told = path if reads_like_a_name(str(key)) else f"{under}.…".lstrip(".")
+            raise ValueError(f"extraValues.{told}: unknown value{hint}")
 
 
 def _bounded(upper: Given, lower: Given) -> Given:
@@ -92,28 +101,28 @@ def _pod(key: str) -> Translate:
 
 def _capacity(given: Given) -> Given:
     kinds = {"spot": "spot", "onDemand": "on-demand"}
-    if unknown := set(given) - set(kinds):
-        raise ValueError(f"spot and onDemand are known, not {sorted(unknown)}")
+    if set(given) - set(kinds):
+        raise Unlike("spot and onDemand are known, and no others")
     return {"nodes": {"capacity": [kinds[key] for key in kinds if given.get(key, True)]}}
 
 
 def _limits(given: Given) -> Given:
-    if unknown := set(given) - {_GPU}:
-        raise ValueError(f"only {_GPU} bounds what there is, not {sorted(unknown)}")
+    if set(given) - {_GPU}:
+        raise Unlike(f"only {_GPU} bounds what there is")
     return {"nodes": {"maxGpus": int(given[_GPU])}} if given else {}
 
 
 def _disruption(given: Given) -> Given:
     names = {"consolidateAfter", "expireAfter"}
-    if unknown := set(given) - names:
-        raise ValueError(f"{sorted(names)} are known, not {sorted(unknown)}")
+    if set(given) - names:
+        raise Unlike(f"{' and '.join(sorted(names))} are known, and no others")
     return {"nodes": dict(given)}
 
 
 def _volume(key: str) -> Translate:
     def volume(given: Given) -> Given:
         if given.get("type", "gp3") != "gp3":
-            raise ValueError(f"only gp3 volumes, not {given['type']!r}")
+            raise Unlike("only gp3 volumes are made")
         sizes = {k: int(given[k]) for k in ("iops", "throughput") if k in given}
         if "size" in given:
             sizes["size"] = math.ceil(_gib(given["size"]))
@@ -128,7 +137,7 @@ def _volume(key: str) -> Translate:
 def _only(allowed: str) -> Translate:
     def only(value: Any) -> Given:
         if value != allowed:
-            raise ValueError(f"only {allowed}, not {value!r}")
+            raise Unlike(f"only {allowed}")
         return {}
 
     return only
@@ -164,7 +173,7 @@ def _gib(text: Any) -> Decimal:
     """``6Gi``, ``512Mi``."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)", str(text))
     if found is None:
-        raise ValueError(f"{text!r} is no size such as 6Gi")
+        raise Unlike("must be a size such as 6Gi")
     return Decimal(found[1]) * _UNITS[found[2]]
 
 

@@ -1,6 +1,7 @@
 """A frozen group of settings, and what is said about a wrong one."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, get_args
 
@@ -9,7 +10,13 @@ from pydantic.alias_generators import to_camel
 
 from models.errors import SettingsError
 
-_LONGEST = 80
+_HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
+"""Words as settings and variables have them; no secret that a program made is written so."""
+_LONGEST = 40
+_SECRETS_NEAR = frozenset(
+    {"apiKeys", "callbacks", "secret", "secrets", "env", "options", "extraValues"}
+)
+"""Settings beneath which an unknown word may be a secret that slipped into the wrong place."""
 
 Loc = tuple[str | int, ...]
 
@@ -21,6 +28,7 @@ class Part(BaseModel):
         alias_generator=AliasGenerator(alias=to_camel),
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
         use_attribute_docstrings=True,
     )
 
@@ -34,23 +42,28 @@ class Part(BaseModel):
         try:
             return cls.model_validate(dict(given))
         except ValidationError as exc:
-            raise SettingsError(explained(exc, cls, under=under)) from None
+            said = explained(exc, cls, under=under)
+        raise SettingsError(said)  # outside, so that its context does not hold what was given
 
 
 def explained(error: ValidationError, model: type[BaseModel], *, under: str = "") -> str:
-    """One line for each mistake: the path to the key, what is wrong, what is allowed."""
+    """One line for each mistake: the path to the key, what is wrong, what is allowed.
+
+    No value is quoted, wherever it stands, and a name only if it reads like a setting's: a secret
+    may have slipped into any place.
+    """
     return "\n".join(_lines(error, model, under))
 
 
 def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterable[str]:
-    for one in error.errors(include_url=False):
-        path = path_of((under, *one["loc"]) if under else one["loc"])
+    for one in error.errors(include_url=False, include_input=False):
+        shown = _shown(one["loc"], model, secret=bool(under))
+        path = path_of((under, *shown) if under else shown)
         if one["type"] == "extra_forbidden":
             yield f"{path}: unknown key; {allowed(one['loc'], model)}"
         else:
             text = one["msg"].removeprefix("Value error, ")
-            given = "" if _secret(one["loc"]) else f" (given: {_short(one.get('input'))})"
-            yield f"{path}: {text}{given}" if path else text
+            yield f"{path}: {text}" if path else text
 
 
 def path_of(loc: Loc) -> str:
@@ -59,33 +72,54 @@ def path_of(loc: Loc) -> str:
     return text.removeprefix(".")
 
 
-def _secret(loc: Loc) -> bool:
-    return not {"apiKeys", "secret", "environment"}.isdisjoint(loc)
+def _shown(loc: Loc, model: type[BaseModel], *, secret: bool) -> Loc:
+    """The path without the words that may be secrets; they read ``…``."""
+    shown: list[str | int] = []
+    within: type[BaseModel] | None = model
+    for part in loc:
+        names = _names(within) if within else []
+        known = isinstance(part, int) or part in names or _near(part, names)
+        secret = secret or part in _SECRETS_NEAR
+        harmless = known or (not secret and reads_like_a_name(str(part)))
+        shown.append(part if harmless else "…")
+        if isinstance(part, str):
+            within = _model_at(part, within) if within else None
+    return tuple(shown)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+def reads_like_a_name(text: str) -> bool:
+    """Whether it is written as people write names of settings or of environment variables."""
+    return len(text) <= _LONGEST and _HUMAN.fullmatch(text) is not None
 
 
 def allowed(loc: Loc, model: type[BaseModel]) -> str:
     """What may stand where an unknown key was found."""
-    names = _names_at(loc[:-1], model)
-    near = difflib.get_close_matches(str(loc[-1]), names, n=1)
+    within: type[BaseModel] | None = model
+    for part in (p for p in loc[:-1] if isinstance(p, str)):
+        within = _model_at(part, within) if within else None
+    names = _names(within) if within else []
+    near = _near(str(loc[-1]), names)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}allowed: {', '.join(names)}"
 
 
-def _names_at(loc: Loc, model: type[BaseModel]) -> list[str]:
-    for part in (p for p in loc if isinstance(p, str)):
-        field = next(f for n, f in model.model_fields.items() if part in (f.alias, n))
-        model = _model_in(field.annotation)
+def _near(part: str | int, names: list[str]) -> list[str]:
+    return difflib.get_close_matches(str(part), names, n=1)
+
+
+def _names(model: type[BaseModel]) -> list[str]:
     return sorted(f.alias or name for name, f in model.model_fields.items())
 
 
-def _model_in(annotation: Any) -> type[BaseModel]:
+def _model_at(part: str, model: type[BaseModel]) -> type[BaseModel] | None:
+    """The model in the field of this name."""
+    fields = model.model_fields.items()
+    found = (f.annotation for name, f in fields if part in (f.alias, name))
+    return next((inner for annotation in found if (inner := _model_in(annotation))), None)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model inside ``tuple[Model, ...]`` or ``Model | None``."""
-    for inner in (annotation, *get_args(annotation)):
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner
-    raise TypeError(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

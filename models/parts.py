@@ -149,7 +149,7 @@ class Runtime(Part):
     """Whether a task may ask for another checkpoint."""
     chart_repository: str | None = None
     chart_version: str | None = None
-    extra_values: Mapping[str, Any] = Field(default_factory=dict)
+    extra_values: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """The reference's chart values; what they mean here stands beneath what is set itself."""
     replicas: Positive = 1
     gpus: Annotated[float, Field(ge=0)] = 1
@@ -161,7 +161,7 @@ class Runtime(Part):
     """Tasks leased beyond those that the replicas admit."""
     resources: Mapping[str, float] = Field(default_factory=dict)
     """Ray's own resources that a replica asks for: so that it runs on nodes with its image."""
-    options: Mapping[str, Any] = Field(default_factory=dict)
+    options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """The adapter's own settings."""
     nodes: Nodes = Nodes()
     pod: Pod = Pod()

@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AliasGenerator, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import (
@@ -37,6 +36,7 @@ from models.parts import (
     Sns,
     Tasks,
 )
+from models.yaml_text import yaml_file
 
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
 
@@ -48,6 +48,7 @@ class Settings(BaseSettings):
         alias_generator=AliasGenerator(alias=to_camel),
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
         use_attribute_docstrings=True,
         env_prefix="ATELIER_",
         env_prefix_target="all",
@@ -106,11 +107,12 @@ class Settings(BaseSettings):
         """
         token = _file.set(_parse(path) if path else {})
         try:
-            return cls(**(args or {}))
+            return cls(**_texts(args or {}, "Serve's args"))
         except ValidationError as exc:
-            raise SettingsError(explained(exc, cls)) from None
+            said = explained(exc, cls)
         finally:
             _file.reset(token)
+        raise SettingsError(said)  # outside, so that its context does not hold what was given
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -119,7 +121,7 @@ class Settings(BaseSettings):
         _once("modelsRuntime[].name", (r.name for r in self.models_runtime))
         _once("modelsRuntime[].modelFilename", (r.model_filename for r in self.models_runtime))
         _one_role(self.api_keys)
-        _once("apiKeys[].key", (k.key.get_secret_value() for k in self.api_keys), secret=True)
+        _once("apiKeys[].key", (k.key.get_secret_value() for k in self.api_keys))
         if self.model_bucket_arn is None and self.checkpoints is None:
             raise ValueError("modelBucketArn or checkpoints (a folder) must say where weights are")
         deployable(self)
@@ -236,15 +238,16 @@ class Settings(BaseSettings):
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    try:
-        parsed = yaml.safe_load(path.read_text())
-    except OSError as exc:
-        raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from None
-    except yaml.YAMLError as exc:
-        raise SettingsError(f"{path}: not YAML: {exc}") from None
+    parsed = yaml_file(path)
     if not isinstance(parsed, dict):
         raise SettingsError(f"{path}: must be a mapping of settings, such as stackName: atelier")
-    return parsed
+    return _texts(parsed, str(path))
+
+
+def _texts(given: Mapping[Any, Any], whose: str) -> dict[str, Any]:
+    if not all(isinstance(key, str) for key in given):
+        raise SettingsError(f"{whose}: each setting's name must be a text")
+    return dict(given)
 
 
 def _one_role(keys: Iterable[ApiKey]) -> None:
@@ -254,9 +257,9 @@ def _one_role(keys: Iterable[ApiKey]) -> None:
         raise ValueError("apiKeys[].role must be the same for all keys of one name")
 
 
-def _once(key: str, values: Iterable[str | None], *, secret: bool = False) -> None:
-    twice = [v for v, n in Counter(values).items() if v is not None and n > 1]
+def _once(key: str, values: Iterable[str | None]) -> None:
+    given = list(values)
+    twice = [value for value, times in Counter(given).items() if value is not None and times > 1]
     if twice:
-        raise ValueError(
-            f"{key} must be unique" + ("" if secret else f", but has {twice[0]!r} twice")
-        )
+        places = " and ".join(f"[{n}]" for n, value in enumerate(given) if value == twice[0])
+        raise ValueError(f"{key} must be unique, but {places} have the same")

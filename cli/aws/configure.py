@@ -13,6 +13,7 @@ from atelier import Misused
 from cli.aws.weights import prefix_of
 from models.errors import SettingsError
 from models.settings import Settings
+from models.yaml_text import yaml_document
 
 _TYPES: Mapping[str, Mapping[str, Any]] = {
     "diffusers": {"modelFilename": "shapes", "dynamicModel": True},
@@ -174,9 +175,9 @@ def _diff(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 def _parsed(path: Path, text: str) -> Mapping[str, Any]:
     try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
-        raise Misused(f"{path}: not YAML: {exc}") from None
+        parsed = yaml_document(text, str(path))
+    except SettingsError as exc:
+        raise Misused(str(exc)) from None
     if not isinstance(parsed, dict) or not parsed.get("modelsRuntime"):
         raise Misused(f"{path}: must be a mapping of settings with modelsRuntime")
     return parsed

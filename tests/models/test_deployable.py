@@ -24,7 +24,7 @@ def test_a_bucket_to_be_made_has_a_name() -> None:
 def test_a_bucket_name_that_s3_would_not_take_is_refused() -> None:
     deployed = {"account": "111122223333", "region": "ap-southeast-2"}
 
-    assert "no bucket named" in refusal(stackName="a" * 40, aws=deployed)
+    assert "S3 takes no bucket of" in refusal(stackName="a" * 40, aws=deployed)
     assert Settings.read(args=REFERENCE | {"stackName": "a" * 27, "aws": deployed})
 
 

@@ -20,6 +20,8 @@ from tests.platform.keys import secret
 from tests.platform.test_native import Receiver, submit
 from tests.platform.test_replicas import RAY
 
+OLD, NEW = "s3cr3t-taken-back", "s3cr3t-new"
+
 
 @pytest.mark.ray
 def test_replicas_that_start_anew_have_the_keys_of_their_environment(
@@ -35,7 +37,7 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
     with (
         tempfile.TemporaryDirectory(prefix="atelier-", ignore_cleanup_errors=True) as home,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.platform.keys", home, config, "taken-back", "new"],
+            [sys.executable, "-m", "tests.platform.keys", home, config, OLD, NEW],
             cwd=CONFIG.parent,
             env=os.environ | RAY,
             stdin=subprocess.PIPE,
@@ -46,10 +48,24 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
         assert process.stdout is not None
         url = process.stdout.readline().strip()
 
-        assert answer(url, "taken-back") == 401
-        assert answer(url, "new") == 200
-        headers, body = called(url, "new")
-        assert Webhook(secret("new")).verify(body, headers)["type"] == "task.completed"
+        assert answer(url, OLD) == 401
+        assert answer(url, NEW) == 200
+        headers, body = called(url, NEW)
+        assert Webhook(secret(NEW)).verify(body, headers)["type"] == "task.completed"
+        process.communicate(timeout=60)
+        found = [path.name for path in files(Path(home)) if holds_a_secret(path.read_bytes())]
+
+        assert any(path.suffix == ".log" for path in files(Path(home)))
+        assert found == []
+
+
+def files(home: Path) -> list[Path]:
+    """What Ray, Serve and the platform have written: logs, and what they keep."""
+    return [path for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def holds_a_secret(text: bytes) -> bool:
+    return any(each.encode() in text for key in (OLD, NEW) for each in (key, secret(key)))
 
 
 def answer(url: str, key: str) -> int:
