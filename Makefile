@@ -8,7 +8,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test test-comfyui test-sdwebui check lint bench compare clean
+.PHONY: help setup demo cloud-demo up test fuzz test-comfyui test-sdwebui check lint bench compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ up: $(READY)  ## start the platform and keep it
 
 test: $(READY) $(CDK)  ## every test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
+
+FUZZ ?= 2000
+fuzz: $(READY)  ## the API and the worker against made-up input, long: FUZZ=examples of each test
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest --timeout=0 tests/fuzz tests/serve_app/native/test_openapi.py
 
 test-comfyui: $(READY)  ## the comfyui runtime on a real one: COMFYUI=its folder
 	@test -f "$(COMFYUI)/main.py" || { echo 'COMFYUI=path must name the folder of a ComfyUI'; exit 2; }

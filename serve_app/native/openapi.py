@@ -80,6 +80,17 @@ def answer(
         "description": description,
         "content": {"application/json": {"example": example.model_dump(mode="json")}},
         "headers": dict(headers or {}),
+        "links": _links() if isinstance(example, TaskView) else {},
+    }
+
+
+def _links() -> dict[str, Any]:
+    """What can be asked next of a task that an answer has."""
+    of = {"id": "$response.body#/id", "submission": "$response.body#/submission"}
+    following = {"getTask": of, "watchTask": of, "getArtifact": {**of, "n": 0}, "cancelTask": of}
+    return {
+        name: {"operationId": name, "parameters": parameters}
+        for name, parameters in following.items()
     }
 
 

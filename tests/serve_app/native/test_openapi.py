@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
     positive_data_acceptance,
@@ -16,6 +15,7 @@ from typing_extensions import override
 from ingest.memory import MemoryLedger, MemoryTopic
 from models.report import Report, Status
 from models.wire import task_of
+from tests.fuzz.bounds import bounds
 from tests.serve_app.world import KEY, World
 
 
@@ -53,7 +53,7 @@ EXCLUDED: Mapping[str, list[Any]] = {
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@bounds(30)
 def test_every_answer_is_as_openapi_says(case: schemathesis.Case[Any]) -> None:
     excluded = EXCLUDED.get(case.operation.label, [])
     case.call_and_validate(headers={"x-api-key": KEY}, excluded_checks=excluded)

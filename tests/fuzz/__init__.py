@@ -1,0 +1,1 @@
+"""Requests and messages made up by rule: few in tests, always the same; many in fuzzing."""

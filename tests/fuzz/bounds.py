@@ -1,0 +1,20 @@
+"""How many examples are made up: few and always the same, or as many new ones as are asked for."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+MANY = int(os.environ.get("FUZZ", "0"))
+"""Examples of each test in `make fuzz`; 0 in `make test`."""
+
+
+def bounds(few: int, *, steps: int = 10) -> settings:
+    """The settings of a test that makes up this many examples in `make test`."""
+    return settings(
+        max_examples=MANY or few,
+        stateful_step_count=steps,
+        derandomize=not MANY,
+        deadline=None,
+        print_blob=bool(MANY),
+        suppress_health_check=list(HealthCheck),
+    )
