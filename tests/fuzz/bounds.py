@@ -1,11 +1,19 @@
 """How many examples are made up: few and always the same, or as many new ones as are asked for."""
 
 import os
+import re
 
 from hypothesis import HealthCheck, settings
 
 MANY = int(os.environ.get("FUZZ", "0"))
 """Examples of each test in `make fuzz`; 0 in `make test`."""
+
+_OURS = re.compile(r"Value error,| object at 0x|Traceback|\.py\b|Errno")
+
+
+def check_words(text: str) -> None:
+    """See to it that an answer has no words of Python's."""
+    assert not (found := _OURS.search(text)), found
 
 
 def bounds(few: int, *, steps: int = 10) -> settings:

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.core.transport import Response
 
-from tests.fuzz.bounds import bounds
+from tests.fuzz.bounds import bounds, check_words
 from tests.serve_app.native.test_openapi import EXCLUDED, SCHEMA
 from tests.serve_app.world import KEY
 
@@ -30,6 +30,7 @@ class Client(Machine):  # type: ignore[misc] # made from the description
     ) -> None:
         del more, others
         found[case.operation.label, int(response.status_code)] += 1
+        check_words(response.text if response.status_code >= 400 else "")
         excluded = EXCLUDED.get(case.operation.label, [])
         case.validate_response(response, excluded_checks=excluded, headers={"x-api-key": KEY})
 

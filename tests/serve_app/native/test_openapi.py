@@ -15,7 +15,7 @@ from typing_extensions import override
 from ingest.memory import MemoryLedger, MemoryTopic
 from models.report import Report, Status
 from models.wire import task_of
-from tests.fuzz.bounds import bounds
+from tests.fuzz.bounds import bounds, check_words
 from tests.serve_app.world import KEY, World
 
 
@@ -56,4 +56,5 @@ EXCLUDED: Mapping[str, list[Any]] = {
 @bounds(30)
 def test_every_answer_is_as_openapi_says(case: schemathesis.Case[Any]) -> None:
     excluded = EXCLUDED.get(case.operation.label, [])
-    case.call_and_validate(headers={"x-api-key": KEY}, excluded_checks=excluded)
+    answer = case.call_and_validate(headers={"x-api-key": KEY}, excluded_checks=excluded)
+    check_words(answer.text if answer.status_code >= 400 else "")
