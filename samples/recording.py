@@ -75,7 +75,7 @@ def main(file: Path) -> None:
     save(frames, file)
 
 
-def watch(command: Sequence[str], folder: Path) -> Iterator[Frame]:
+def watch(command: list[str], folder: Path) -> Iterator[Frame]:
     """Run a command in a folder and a terminal of its own; what that showed, in pictures."""
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.ByteStream(screen)
@@ -91,7 +91,7 @@ def watch(command: Sequence[str], folder: Path) -> Iterator[Frame]:
     os.waitpid(child, 0)
 
 
-def _become(command: Sequence[str], folder: Path) -> None:
+def _become(command: list[str], folder: Path) -> None:
     os.chdir(folder)
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     time.sleep(0.2)  # the terminal gets its size first
