@@ -96,12 +96,12 @@ def task_of(body: Any, *, runtime: str, submission: str) -> Task:
 
 
 def is_submission(given: str) -> bool:
-    """Whether a submission can have this identity."""
+    """Say whether a submission can have this identity: 1 to 128 of A-Z, a-z, 0-9, `-`, `_`."""
     return _SUBMISSION_FORM.fullmatch(given) is not None
 
 
 def is_id(given: str) -> bool:
-    """Whether a task can have this id, in some folder."""
+    """Say whether a task can have this id: its artifacts' keys are valid, without a prefix."""
     try:
         _check_keys(Task(submission="", id=_id(given), runtime="", kind=""))
     except InvalidTask:

@@ -29,7 +29,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One status that an operation answers with."""
+    """An answer of an operation, by its status."""
 
     status: str
     text: Markup
@@ -37,14 +37,14 @@ class Answer:
     kind: Markup | None
     headers: Sequence[Field]
     events: Sequence[tuple[str, Markup]]
-    """Names of server-sent events, and what is in each."""
+    """Names of server-sent events, and the schema of the data of each."""
     problems: Sequence[str]
     examples: Sequence[Example]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One method of one path."""
+    """An operation: a method of a path."""
 
     id: str
     group: str
@@ -53,10 +53,10 @@ class Operation:
     text: Markup
     parameters: Sequence[Field]
     body: Markup | None
-    """What its body is; None where it has none."""
+    """Schema of the request body in words; None if the operation takes no body."""
     body_text: Markup
     fields: Sequence[Field]
-    """Those of its body."""
+    """Fields of the request body."""
     bodies: Sequence[Example]
     curl: str
     answers: Sequence[Answer]
@@ -84,7 +84,7 @@ class ProblemKind:
 
 
 class Reference:
-    """All that an OpenAPI description says, in the order in which it says it."""
+    """Content of the reference page: operations, problems and schemas of an OpenAPI description."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -113,7 +113,7 @@ class Reference:
 
     @property
     def problems(self) -> Sequence[ProblemKind]:
-        """Each sort of problem that some operation has, by status."""
+        """Problem types of all operations, each once, sorted by status."""
         found: dict[str, Any] = {}
         for answer in self._answers_in_problem_form():
             for example in answer.get("examples", {}).values():
@@ -158,7 +158,7 @@ class Reference:
         )
 
     def _resolved(self, schema: Schema) -> Schema:
-        """The schema itself, where another refers to it."""
+        """Follow a reference to the named schema; return any other schema as it is."""
         ref = schema.get("$ref", "")
         schemas: Mapping[str, Schema] = self._document.get("components", {}).get("schemas", {})
         return schemas.get(ref.rpartition("/")[2], schema)

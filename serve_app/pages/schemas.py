@@ -1,4 +1,4 @@
-"""JSON Schemas in words: what a value may be, and the fields of an object."""
+"""JSON Schemas in words: types of values, their bounds, and the fields of objects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ _LIMITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One parameter of an operation, or one field of an object."""
+    """Parameter of an operation, or field of an object."""
 
     name: str
     where: str = ""
-    """Of a parameter: path, query or header."""
+    """Place of a parameter: path, query or header; empty for a field."""
     kind: Markup
     required: bool
     limits: Sequence[Markup]
@@ -49,7 +49,7 @@ def code(text: str) -> Markup:
 
 
 def kind_of(schema: Schema) -> Markup:
-    """What a value may be, with links to the schemas that have a name."""
+    """Describe the type of a value, with links to the schemas that have a name."""
     return _listed(schema) or _joined(schema) or _nested(schema) or _plain(schema)
 
 
@@ -132,6 +132,6 @@ def fields_of(schema: Schema, path: str = "") -> Iterator[Field]:
 
 
 def _default(schema: Schema) -> str | None:
-    """Nothing is said of null, which is how a field is left out."""
+    """Return the default as JSON; None for null and empty ones, which mean a field left out."""
     value = schema.get("default")
     return None if value in (None, [], {}) else strict_json.written(value)

@@ -7,6 +7,7 @@ one. A victim listens on every address of this machine.
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
+from typing_extensions import override
 
 from deployments.guard import Resolve, resolve
 from deployments.inputs import Inputs
@@ -138,6 +139,46 @@ HOSTS = {
 }
 LINKS = HOSTS | {f"form: {name}": link for name, link in FORMS.items()}
 REDIRECT = "http://site.test:{port}/moved"
+
+
+OBJECTS: Mapping[str, str] = {
+    "no key": "s3://bucket",
+    "an empty key": "s3://bucket/",
+    "no bucket": "s3:///picture.png",
+    "nothing": "s3://",
+    "a user": "s3://user:hidden@bucket/picture.png",
+    "a port": "s3://bucket:80/picture.png",
+    "a query for a bucket": "s3://bucket?x/picture.png",
+    "another bucket": "s3://secrets/picture.png",
+    "another bucket, encoded": "s3://%62ucket/picture.png",
+    "another bucket, by its folder": "s3://bucket/../secrets/picture.png",
+    "this folder": "s3://bucket/./picture.png",
+    "NUL": "s3://bucket/picture.png\0.jpg",
+    "a line feed": "s3://bucket/a\nb",
+    "half of a character": "s3://bucket/\ud83d",
+    "a long key": "s3://bucket/" + "x" * 1025,
+    "an address for a bucket": "s3://169.254.169.254/latest",
+}
+
+
+class Untouched(MemoryObjects):
+    """A store that is not to be asked."""
+
+    @override
+    async def get(self, uri: str, limit: int | None = None) -> bytes | None:
+        raise AssertionError(uri)
+
+
+@pytest.mark.parametrize("link", OBJECTS.values(), ids=OBJECTS.keys())
+async def test_no_link_to_an_odd_object_reaches_the_store(link: str) -> None:
+    reader = Inputs(Limits(), Untouched(), frozenset({"bucket"}))
+
+    with pytest.raises(InputRefused) as told:
+        await reader.fetch([link])
+
+    await reader.close()
+    assert "hidden" not in str(told.value)
+    assert len(str(told.value)) < 500
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.ingest.world import OUTPUT, World, message, until
 
 @dataclass(frozen=True)
 class Attack:
-    """What stands in the queue, and a part of the reason with which it is rejected."""
+    """Message in the queue, and a part of the reason with which it is rejected."""
 
     body: str
     why: str

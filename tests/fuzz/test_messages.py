@@ -1,4 +1,4 @@
-"""Whatever is published on the tasks topic is told or rejected, and what is written is JSON."""
+"""Messages of any kind are told or rejected, and what is written about them is JSON."""
 
 import json
 from typing import Any
@@ -47,7 +47,7 @@ deep = st.integers(1, 2000).map(lambda levels: "[" * levels + "]" * levels)
 
 @st.composite
 def delivered(draw: st.DrawFn) -> str:
-    """What stands in the queue: raw, or as SNS wraps it."""
+    """Message in the queue: raw, or as SNS wraps it."""
     text = draw(texts | deep)
     if draw(st.booleans()):
         return text
@@ -57,7 +57,7 @@ def delivered(draw: st.DrawFn) -> str:
 
 
 class Settled:
-    """What came of messages."""
+    """Outcome of messages: notifications, outputs, dead letters."""
 
     def __init__(self, world: World) -> None:
         published = [*world.results.published, *world.calls.published]

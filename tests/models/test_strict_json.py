@@ -114,7 +114,7 @@ OWN = {
 
 
 def test_json_is_written_in_one_place() -> None:
-    """Else one of them would write NaN for a runtime's number."""
+    """A second place would write NaN for a runtime's number."""
     writers = set()
     for folder in ("models", "ingest", "deployments", "serve_app"):
         for path in (ROOT / folder).rglob("*.py"):

@@ -1,4 +1,4 @@
-"""Who comes without knowing where to is told: a browser by a page, a program by JSON."""
+"""The start page says where to go: to a browser in HTML, to a program in JSON."""
 
 import shlex
 from importlib.metadata import version
