@@ -1,6 +1,7 @@
 """`atelier config`: what may stand in config.yaml, and whether what stands there is right."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,9 @@ import typer
 
 from cli.exits import USAGE
 from cli.out import Out
+from models import checks
 from models.errors import SettingsError
+from models.machine import Machine
 from models.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Check and describe config.yaml.")
@@ -17,21 +20,47 @@ app = typer.Typer(no_args_is_help=True, help="Check and describe config.yaml.")
 @app.command()
 def check(
     path: Annotated[Path, typer.Argument(help="The file.")] = Path("config.yaml"),
+    *,
+    elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--elsewhere", help="It is for another machine: look for nothing of it on this one."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
-    """Read a configuration; name every mistake by its key, and what is allowed there."""
+    """Check a configuration; name every mistake by its key, and what is allowed there.
+
+    Also what a start would miss here: types, their options, folders, weights, programs. A
+    configuration for an account of AWS is checked as with --elsewhere.
+    """
     out = Out(as_json=as_json)
     try:
         settings = Settings.read(path)
+        local = settings.aws.is_local and not elsewhere
+        checked = checks.check(settings, Machine() if local else None)
+        checked.refuse()
     except SettingsError as exc:
         out.complain(f"{path}:\n{exc}")
         raise typer.Exit(USAGE) from None
+    notes = [f"not checked: {each}" for each in checked.unchecked]
+    notes += checks.gpu_faults(settings, Machine.this()) if local else _ELSEWHERE
+    _show(out, path, settings, notes)
+
+
+_ELSEWHERE = ("not checked: folders, weights, programs and GPUs, for they are on other machines",)
+
+
+def _show(out: Out, path: Path, settings: Settings, notes: Sequence[str]) -> None:
     runtimes = {runtime.name: runtime.type for runtime in settings.models_runtime}
-    if as_json:
-        out.json({"file": str(path), "stack": settings.stack_name, "runtimes": runtimes})
+    if out.as_json:
+        found = {"file": str(path), "stack": settings.stack_name, "runtimes": runtimes}
+        out.json({**found, "notes": list(notes)})
         return
     told = ", ".join(f"{name} ({kind})" for name, kind in runtimes.items())
     out.line(f"{path}: right. Stack {settings.stack_name}, runtimes {told}")
+    for note in notes:
+        out.note(f"note: {note}")
 
 
 @app.command()

@@ -3,16 +3,19 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, Self, get_args
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from models.errors import SettingsError
 
 _HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
 """Words as settings and variables have them; no secret that a program made is written so."""
 _LONGEST = 40
+_WANTS_TEXT = frozenset({"string_type", "path_type"})
 _SECRETS_NEAR = frozenset(
     {"apiKeys", "callbacks", "secret", "secrets", "env", "options", "extraValues"}
 )
@@ -56,14 +59,27 @@ def explained(error: ValidationError, model: type[BaseModel], *, under: str = ""
 
 
 def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterable[str]:
-    for one in error.errors(include_url=False, include_input=False):
+    for one in error.errors(include_url=False):
         shown = _shown(one["loc"], model, secret=bool(under))
         path = path_of((under, *shown) if under else shown)
         if one["type"] == "extra_forbidden":
             yield f"{path}: unknown key; {allowed(one['loc'], model)}"
         else:
             text = one["msg"].removeprefix("Value error, ")
+            text += _misread(one)
             yield f"{path}: {text}" if path else text
+
+
+def _misread(error: ErrorDetails) -> str:
+    """What YAML made of a text that has no quotes; the value itself is not told."""
+    if error["type"] not in _WANTS_TEXT:
+        return ""
+    match error["input"]:
+        case dict():
+            return "; YAML reads a text with ': ' in it or ':' at its end as a mapping: quote it"
+        case bool() | int() | float() | date():
+            return "; YAML reads numbers, dates, yes and no as such: quote it"
+    return ""
 
 
 def path_of(loc: Loc) -> str:

@@ -28,13 +28,33 @@ def yaml_document(raw: bytes | str, name: str) -> Any:
         SettingsError: it is no YAML in UTF-8; the line is named.
     """
     try:
-        return yaml.safe_load(raw)
+        return yaml.load(raw, _Loader)  # noqa: S506 - a safe one
+    except _Twice as exc:
+        where = f"{_place(exc.problem_mark)}: {exc.problem}"
     except yaml.MarkedYAMLError as exc:
         where = _place(exc.problem_mark or exc.context_mark)
     except (yaml.YAMLError, ValueError, RecursionError):
         where = ": it holds what YAML in UTF-8 has no place for"
     # Outside, so that not even the error's context holds what the file does.
     raise SettingsError(f"{name}: not YAML{where}")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads values only, and refuses a key that stands twice: the second would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            named = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if named is not None and named in seen:
+                problem = "this key stands twice in one mapping; leave one of them out"
+                raise _Twice(None, None, problem, key.start_mark)
+            seen.add(named)
+        return super().construct_mapping(node, deep)
+
+
+class _Twice(yaml.constructor.ConstructorError):
+    """A key stands twice; its text holds nothing of the file."""
 
 
 def _place(mark: yaml.Mark | None) -> str:

@@ -2,11 +2,13 @@
 """Settings to a Serve application of ingress, ingest and runtimes; what is in each, others make."""
 
 import logging
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
+import ray
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from ray import serve
@@ -15,12 +17,14 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.deploy import ONE_LOOP, deploy, keep_to_loopback
 from deployments.replica import Replica
-from deployments.runtimes import described
+from deployments.runtimes import described, described_here
 from ingest.actor import Actor
 from ingest.board import Board
 from ingest.wiring import wire
 from models import keyring
+from models.checks import check
 from models.event import Event
+from models.machine import Machine
 from models.parts import Runtime
 from models.ports import Pace
 from models.report import Report
@@ -55,7 +59,9 @@ def build(args: Args) -> Application:
     Raises:
         SettingsError: naming each wrong key.
     """
-    return assemble(Settings.read(args.config, args.model_extra))
+    settings = Settings.read(args.config, args.model_extra)
+    check(settings, _machine(), described_here).refuse()
+    return assemble(settings)
 
 
 def assemble(settings: Settings) -> Application:
@@ -101,6 +107,16 @@ def assemble(settings: Settings) -> Application:
         **options,
     )
     return ingress.bind(bound, ingest)
+
+
+def _machine() -> Machine | None:
+    """The machine at hand, where it alone runs everything; None where nodes may be others."""
+    pods = "KUBERNETES_SERVICE_HOST" in os.environ
+    autoscaled = (Path.home() / "ray_bootstrap_config.yaml").exists()  # as `ray up` leaves it
+    if pods or autoscaled or not ray.is_initialized():
+        return None
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    return Machine.this() if len(alive) == 1 else None
 
 
 class Ingress:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from functools import cache, partial
 
-from deployments.checkpoints import STABLE_DIFFUSION, Checkpoints
 from ingest.cancel import Cancel
 from ingest.tell import Tell
 from ingest.wiring import Ports
+from models.checkpoints import STABLE_DIFFUSION, Checkpoints
 from models.ports import Queue
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents, Describe

@@ -21,10 +21,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deployments.runtimes import described_here
+from models.checks import check
 from models.errors import AtelierError, SettingsError
 from models.exports import exports
+from models.machine import Machine
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, free_port, provisioned
+from serve_app.line import adapter
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -74,6 +78,7 @@ def up(
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
             settings = _settings(config)
+            _check(settings)
             port = free_port(port, "HTTP")
             aws = stack.enter_context(_aws(settings, aws_port, home))
             provisioned(settings)
@@ -128,6 +133,17 @@ def _settings(config: Path) -> Settings:
     # Replicas run in another folder.
     args = {"checkpoints": str(settings.checkpoints.expanduser().absolute())}
     return Settings.read(config, args)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse now what a replica would refuse after Ray has started.
+
+    Raises:
+        SettingsError: naming everything that is wrong.
+    """
+    check(settings, Machine.this(), described_here).refuse()
+    for runtime in settings.models_runtime:  # a third party's options: its adapter alone knows them
+        adapter(settings, runtime)
 
 
 def _start(stack: ExitStack, settings: Settings, port: int, home: Path, began: float) -> Address:

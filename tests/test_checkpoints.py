@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployments.checkpoints import Checkpoints
+from models.checkpoints import Checkpoints
 from models.errors import TaskFailed
 
 

@@ -13,6 +13,8 @@ from cli.aws.place import DEFAULT_NAME, Place
 from cli.aws.sdk import Aws, admin_of
 from cli.aws.steps import Asked, Steps
 from cli.aws.tools import Tools
+from models.checks import check
+from models.errors import SettingsError
 
 
 def deploy(place: Place, asked: Asked, steps: Steps) -> None:
@@ -25,7 +27,20 @@ def deploy(place: Place, asked: Asked, steps: Steps) -> None:
     if steps.dry_run:
         return
     place = replace(place)  # what it knows of the file may be out of date
+    _checked(place)
     Deployment(place, steps, Tools(environment=place.aws.environment), bases).run()
+
+
+def _checked(place: Place) -> None:
+    """Refuse now what replicas would refuse when nodes and images have been paid for.
+
+    Raises:
+        Misused: naming everything that is wrong.
+    """
+    try:
+        check(place.settings).refuse()
+    except SettingsError as exc:
+        raise Misused(f"{place.path}:\n{exc}") from None
 
 
 def configured(place: Place, asked: Asked, steps: Steps) -> None:

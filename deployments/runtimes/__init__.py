@@ -52,6 +52,14 @@ def described(type: str) -> RuntimeType | None:  # noqa: A002
     return runtime_type(type) or adapter_class(type).described
 
 
+def described_here(type: str) -> RuntimeType | None:  # noqa: A002
+    """The description of a runtime type; None where there is none, or no such type."""
+    try:
+        return described(type)
+    except SettingsError:
+        return None
+
+
 def _adapters(module: str) -> list[type[Adapter]]:
     """Adapters that the module or package defines, not those that it imports from elsewhere."""
     members = vars(_imported(module)).values()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import override
 
 from models.part import Part
+from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema, faults_in
 from models.runtimes.type import RuntimeType
 from models.task import Kind
@@ -92,9 +93,20 @@ class RequestContent(Content):
             yield Fault(field, f"{count} pictures are more than {MOST_PICTURES}")
 
 
+def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+    del folder
+    known = options.checkpoints if isinstance(options, Options) else ()
+    if known and runtime.model_filename not in (None, *known):
+        yield (
+            f"modelsRuntime[{runtime.name}].modelFilename: no such checkpoint;"
+            f" options.checkpoints has: {', '.join(known)}"
+        )
+
+
 FAKE = RuntimeType(
     name="fake",
     kinds=frozenset(Kind),
     options=Options,
     contents={kind: RequestContent(kind) for kind in Kind},
+    lacks=_lacks,
 )

@@ -1,13 +1,24 @@
 """What is known of a runtime type without its adapter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from models.part import Part
 from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema, inlined
 from models.task import Kind
+
+Lacks = Callable[[Runtime, Part, Path | None], Iterator[str]]
+"""Takes a runtime, its options and the folder of weights (None where there is none), and says what
+is missing here, each line with its key."""
+
+
+def nothing_lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+    """Say nothing: for types that need no more than they are configured with."""
+    del runtime, options, folder
+    yield from ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +33,10 @@ class RuntimeType:
     """The model of ``modelsRuntime[].options``."""
     contents: Mapping[Kind, Content] = field(default_factory=dict)
     """What the content of each kind must be; a kind that is not here is not judged."""
+    needs: tuple[str, ...] = ()
+    """Packages that its adapter imports beyond what atelier itself needs."""
+    lacks: Lacks = nothing_lacks
+    """Says what the machine at hand lacks for a configured runtime."""
 
     def read(self, runtime: Runtime) -> Part:
         """Read the options of a configured runtime.

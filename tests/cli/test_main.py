@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -37,3 +38,96 @@ def test_the_schema_knows_every_key() -> None:
 
 def test_the_version_is_told() -> None:
     assert run(app, ["version"]).output.strip() == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "wrong"),
+    [
+        ("type: difusers", "unknown type; did you mean 'diffusers'?"),
+        ("type: diffusers, options: {kep: 3}", "options.kep: unknown key; did you mean 'keep'?"),
+        ("type: diffusers, modelFilename: nope", "modelFilename: no such checkpoint"),
+    ],
+)
+def test_what_a_start_would_refuse_is_refused(tmp_path: Path, runtime: str, wrong: str) -> None:
+    path = tmp_path / "config.yaml"
+    models = ROOT / "samples" / "models"
+    path.write_text(f"stackName: a\ncheckpoints: {models}\nmodelsRuntime: [{{name: a, {runtime}}}]")
+
+    result = run(app, ["config", "check", str(path)])
+
+    assert result.exit_code == 2
+    assert wrong in result.output
+
+
+def test_what_is_not_checked_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    runtime = "{name: a, type: diffusers, modelFilename: nope, gpus: 1000}"
+    path.write_text(f"stackName: a\ncheckpoints: /nowhere\nmodelsRuntime: [{runtime}]")
+
+    here = run(app, ["config", "check", str(path)])
+    elsewhere = run(app, ["config", "check", str(path), "--elsewhere"])
+    told = json.loads(run(app, ["config", "check", str(path), "--elsewhere", "--json"]).stdout)
+
+    assert (here.exit_code, elsewhere.exit_code) == (2, 0)
+    assert "not checked: folders, weights, programs and GPUs" in elsewhere.output
+    assert told["runtimes"] == {"a": "diffusers"}
+    assert len(told["notes"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (b"stackName: \xff\xfe", "not YAML"),
+        (b"stackName: a\nstackName: b\n", "line 2, column 1: this key stands twice"),
+        (b"stackName: [a", "not YAML: look at line 1"),
+        (b"- stackName", "must be a mapping of settings"),
+        (b"stackName: 5\ncheckpoints: .\nmodelsRuntime: []", "stackName: Input should be a valid"),
+    ],
+)
+def test_a_file_that_is_none_is_told_without_a_traceback(
+    tmp_path: Path, text: bytes, wrong: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text)
+
+    result = run(app, ["config", "check", str(path)])
+
+    assert result.exit_code == 2
+    assert wrong in result.output
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    result = run(app, ["config", "check", str(tmp_path)])
+
+    assert result.exit_code == 2
+    assert "cannot be read: Is a directory" in result.output
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("--database-url=sqlite:///:memory:   # shared", "reads a text with ': ' in it"),
+        ("no", "reads numbers, dates, yes and no as such"),
+        ("2026-01-31", "quote it"),
+    ],
+)
+def test_what_yaml_made_of_a_text_is_told(tmp_path: Path, word: str, hint: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"""
+stackName: a
+checkpoints: .
+modelsRuntime:
+  - name: comfy
+    type: comfyui
+    options:
+      backend:
+        command:
+          - python
+          - {word}
+""")
+
+    result = run(app, ["config", "check", str(path)])
+
+    assert "modelsRuntime[comfy].options.backend.command[1]: Input should be" in result.output
+    assert hint in result.output
+    assert "sqlite" not in result.output

@@ -53,10 +53,17 @@ def check_settings(given: dict[str, Any], folder: Path) -> Settings:
     path = folder / "config.yaml"
     path.write_text(text)
     furnish(yaml.safe_load(text), folder)
-    done = CliRunner().invoke(app, ["config", "check", str(path)])
+    options = ["--elsewhere"] if _is_of_an_image(yaml.safe_load(text), folder) else []
+    done = CliRunner().invoke(app, ["config", "check", str(path), *options])
     if done.exit_code:
         raise WrongConfiguration(done.output)
     return Settings.read(path)
+
+
+def _is_of_an_image(given: dict[str, Any], folder: Path) -> bool:
+    """Whether a server's folder is one that no reader has, but an image."""
+    backends = (each.get("options", {}).get("backend", {}) for each in given["modelsRuntime"])
+    return any(not Path(each.get("folder", folder)).is_relative_to(folder) for each in backends)
 
 
 def furnish(given: dict[str, Any], folder: Path) -> None:

@@ -14,8 +14,8 @@ from standardwebhooks import Webhook
 import atelier
 from atelier import AtelierError
 from cli.payload import payload
-from deployments.checkpoints import LORA, STABLE_DIFFUSION, UPSCALERS
 from deployments.runtimes.comfyui.graph import Graph
+from models.checkpoints import LORA, STABLE_DIFFUSION, UPSCALERS
 from tests.docs.likeness import difference
 from tests.docs.pages import PAGES, ROOT, Block, blocks
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.checkpoints import listed
+from models.checkpoints import listed
 from models.errors import TaskFailed
 
 _NOT_IN_LIST = "value_not_in_list"

@@ -8,10 +8,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from deployments.checkpoints import Shelf
 from deployments.runtimes.diffusers.faults import first_line
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import LoraTag
+from models.checkpoints import Shelf
 from models.errors import TaskFailed
 
 

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 
 from deployments.adapter import Answer, Artifact
-from deployments.checkpoints import Checkpoints
 from deployments.runtimes.diffusers import lora, prompt
 from deployments.runtimes.diffusers.answer import Told
 from deployments.runtimes.diffusers.encode import encode
@@ -22,6 +21,7 @@ from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.samplers import sampler_of
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
 from deployments.runtimes.diffusers.upscaling import Upscalers, telling
+from models.checkpoints import Checkpoints
 from models.progress import Progress
 from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.requests import LATENT_UPSCALERS, ImageToImage, TextToImage

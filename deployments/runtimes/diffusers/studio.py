@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 
 from deployments.adapter import RuntimeSpec
-from deployments.checkpoints import Checkpoints, Shelf
 from deployments.runtimes.diffusers import demand
 from deployments.runtimes.diffusers.extras import Extras
 from deployments.runtimes.diffusers.faults import Fault, fault
@@ -24,6 +23,7 @@ from deployments.runtimes.diffusers.painting import Easel, Steps
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
 from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.upscaling import Upscalers
+from models.checkpoints import Checkpoints, Shelf
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from models.runtimes.diffusers import Options
 from models.task import Kind, Task

@@ -1,11 +1,13 @@
 """The type ``comfyui``: graphs on a ComfyUI server."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from models.part import Part
+from models.parts import Runtime
 from models.runtimes.comfyui.graphs import graph_faults
 from models.runtimes.comfyui.options import Options
 from models.runtimes.content import Content, Fault, JsonSchema
@@ -20,11 +22,11 @@ class GraphContent(Content):
 
     @override
     def faults(self, content: Any, options: Part) -> Sequence[Fault]:
-        return list(graph_faults(content, _allowed(options)))
+        return list(graph_faults(content, _own(options).allow_nodes))
 
     @override
     def schema(self, options: Part) -> JsonSchema:
-        allowed = _allowed(options)
+        allowed = _own(options).allow_nodes
         kind = {"type": "string", "minLength": 1} if allowed is None else {"enum": sorted(allowed)}
         node = {
             "type": "object",
@@ -52,10 +54,20 @@ class GraphContent(Content):
         return {"title": "Graph", "anyOf": [graph, wrapped]}
 
 
-def _allowed(options: Part) -> frozenset[str] | None:
+def _own(options: Part) -> Options:
     if not isinstance(options, Options):
         raise TypeError(f"options of another type: {type(options).__module__}")
-    return options.allow_nodes
+    return options
+
+
+def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+    del folder
+    own = _own(options)
+    paths = {f"modelPaths.{sort}": paths for sort, paths in own.model_paths.items()}
+    for key, folders in {"customNodes": own.custom_nodes, **paths}.items():
+        for each in folders:
+            if not each.expanduser().is_dir():
+                yield f"modelsRuntime[{runtime.name}].options.{key}: there is no such folder"
 
 
 COMFYUI = RuntimeType(
@@ -63,4 +75,5 @@ COMFYUI = RuntimeType(
     kinds=frozenset({Kind.PIPELINE}),
     options=Options,
     contents={Kind.PIPELINE: GraphContent()},
+    lacks=_lacks,
 )

@@ -1,12 +1,15 @@
 """The type ``diffusers``: Stable Diffusion in the replica's own process, in the Web UI's words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
+from models.checkpoints import Checkpoints
 from models.part import Part
+from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema
 from models.runtimes.diffusers.fields import SECOND_PASS_UNLESS, WITHOUT_EFFECT
 from models.runtimes.diffusers.options import Options
@@ -19,6 +22,7 @@ from models.runtimes.diffusers.requests import (
 )
 from models.runtimes.diffusers.samplers import SCHEMA
 from models.runtimes.type import RuntimeType
+from models.runtimes.weights import missing
 from models.task import Kind
 
 __all__ = ["DIFFUSERS", "Options"]
@@ -64,6 +68,14 @@ def _own(options: Part) -> Options:
     return options
 
 
+def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+    if folder is None:
+        yield f"checkpoints: a folder of weights is needed for {runtime.name}, of type diffusers"
+        return
+    pickles = _own(options).allow_pickle
+    yield from missing(runtime, Checkpoints(folder, pickles=pickles).stable_diffusion)
+
+
 DIFFUSERS = RuntimeType(
     name="diffusers",
     kinds=frozenset(Kind) - {Kind.PIPELINE},
@@ -74,4 +86,6 @@ DIFFUSERS = RuntimeType(
         Kind.EXTRA_SINGLE_IMAGE: RequestContent(ExtraSingle),
         Kind.EXTRA_BATCH_IMAGES: RequestContent(ExtraBatch),
     },
+    needs=("torch", "diffusers", "transformers", "safetensors", "peft"),
+    lacks=_lacks,
 )

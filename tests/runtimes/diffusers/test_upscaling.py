@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from deployments.checkpoints import Checkpoints
 from deployments.runtimes.diffusers.rrdb import Rrdb, read_rrdb
 from deployments.runtimes.diffusers.upscaling import Upscalers
+from models.checkpoints import Checkpoints
 from models.errors import TaskFailed
 from tests.runtimes.diffusers import weights
 from tests.runtimes.diffusers.conftest import Ask, encoded, noise

@@ -1,0 +1,172 @@
+"""What can be known of a configuration before anything is started: one judge for every start.
+
+`Settings.read` has refused wrong keys and values; here the runtimes are looked at, and with a
+machine also what is on it. What cannot be known is told, and left to those who will. Values are not
+quoted, for a secret may stand in the wrong place.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+
+from models.errors import SettingsError
+from models.machine import Machine
+from models.part import Part
+from models.parts import Runtime
+from models.runtimes import TYPES, runtime_type
+from models.runtimes.backend import ServedOptions
+from models.runtimes.content import nearest
+from models.runtimes.contents import Describe
+from models.runtimes.type import RuntimeType
+from models.settings import Settings
+from models.task import Kind
+
+_ADAPTERS = "deployments"
+"""The package whose folder ``runtimes`` has a module for each type."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found wrong, and what could not be looked at."""
+
+    wrong: tuple[str, ...] = ()
+    """Each begins with the key that is to be changed."""
+    unchecked: tuple[str, ...] = ()
+    """Each begins with the key that only a start will judge."""
+
+    def refuse(self) -> None:
+        """Refuse a configuration that cannot work.
+
+        Raises:
+            SettingsError: naming everything that is wrong, a line each.
+        """
+        if self.wrong:
+            raise SettingsError("\n".join(self.wrong))
+
+
+def check(
+    settings: Settings, machine: Machine | None = None, describe: Describe = runtime_type
+) -> Checked:
+    """Look at the runtimes of a configuration.
+
+    ``machine``: where everything is to run; None where that is elsewhere, on AWS or a cluster,
+    whose folders, programs and GPUs cannot be seen from here. ``describe`` finds runtime types.
+    """
+    wrong: list[str] = []
+    unchecked: list[str] = []
+    look = partial(_runtime, settings, machine, describe)
+    for runtime in settings.models_runtime:
+        found = look(runtime)
+        wrong += found.wrong
+        unchecked += found.unchecked
+    if machine is not None:
+        wrong += [*_folder(settings), *gpu_faults(settings, machine)]
+    return Checked(tuple(wrong), tuple(unchecked))
+
+
+def _runtime(
+    settings: Settings, machine: Machine | None, describe: Describe, runtime: Runtime
+) -> Checked:
+    path = f"modelsRuntime[{runtime.name}]"
+    type_ = describe(runtime.type)
+    if type_ is None:
+        return _undescribed(path, runtime, machine)
+    try:
+        options = type_.read(runtime)
+    except SettingsError as exc:
+        return Checked((str(exc),))
+    wrong = [*_warm_up(f"{path}.options", type_, options)]
+    if machine is not None:
+        folder = settings.checkpoints.expanduser() if settings.checkpoints else None
+        there = folder if folder and folder.is_dir() else None
+        wrong += [*_packages(path, type_), *_backend(f"{path}.options.backend", runtime, options)]
+        wrong += type_.lacks(runtime, options, there) if there or not folder else ()
+    return Checked(tuple(wrong), tuple(_left_to_servers(path, runtime, options)))
+
+
+def _left_to_servers(path: str, runtime: Runtime, options: Part) -> Iterator[str]:
+    if isinstance(options, ServedOptions) and runtime.model_filename is not None:
+        yield f"{path}.modelFilename: its server knows the checkpoints, once it has started"
+
+
+def _undescribed(path: str, runtime: Runtime, machine: Machine | None) -> Checked:
+    """A third party's type: there is a module for it here, or it is in an image of its own."""
+    elsewhere = machine is None and runtime.pod.image is not None
+    if runtime.type in _modules() or elsewhere:
+        return Checked(unchecked=(f"{path}.options: the adapter of its type judges them",))
+    known = sorted({*TYPES, *_modules()})
+    near = nearest(runtime.type, known)
+    hint = f"did you mean {near!r}? " if near else ""
+    return Checked((f"{path}.type: unknown type; {hint}there is: {', '.join(known)}",))
+
+
+def _modules() -> frozenset[str]:
+    """The types that have a module, whether or not it can be imported here."""
+    package = find_spec(_ADAPTERS)
+    folders = [] if package is None else package.submodule_search_locations or []
+    found = iter_modules([str(Path(folder) / "runtimes") for folder in folders])
+    return frozenset(module.name for module in found if not module.name.startswith("_"))
+
+
+def _warm_up(path: str, type_: RuntimeType, options: Part) -> Iterator[str]:
+    content = options.warm_up if isinstance(options, ServedOptions) else None
+    if content is not None:
+        kind = Kind.TEXT_TO_IMAGE if Kind.TEXT_TO_IMAGE in type_.kinds else Kind.PIPELINE
+        for fault in type_.faults(kind, dict(content), options):
+            yield f"{path}.warmUp.{fault.field}: {fault.message}".replace(".:", ":")
+
+
+def _packages(path: str, type_: RuntimeType) -> Iterator[str]:
+    lacking = [name for name in type_.needs if find_spec(name) is None]
+    if lacking:
+        yield (
+            f"{path}.type: {type_.name} needs {', '.join(lacking)}, not installed here;"
+            f" install atelier[{type_.name}]"
+        )
+
+
+def _backend(path: str, runtime: Runtime, options: Part) -> Iterator[str]:
+    """Find what keeps a server of the replica's own from being started."""
+    if not isinstance(options, ServedOptions) or not options.backend.command:
+        return
+    backend = options.backend
+    folder = backend.folder.expanduser() if backend.folder else Path()
+    if not folder.is_dir():
+        yield f"{path}.folder: there is no such folder"
+    elif (program := backend.command[0]) and not _is_program(program, folder):
+        yield f"{path}.command: there is no program of the name that comes first"
+    if backend.port and runtime.replicas > 1:
+        yield f"{path}.port: {runtime.replicas} replicas cannot share one; 0 takes free ones"
+
+
+def _is_program(name: str, folder: Path) -> bool:
+    if os.sep not in name:
+        return shutil.which(name) is not None
+    return os.access(folder / name, os.X_OK)
+
+
+def _folder(settings: Settings) -> Iterator[str]:
+    folder = settings.checkpoints.expanduser() if settings.checkpoints else None
+    if folder is None or folder.is_dir():
+        return
+    parent = folder.parent
+    beside = [each.name for each in parent.iterdir() if each.is_dir()] if parent.is_dir() else []
+    near = nearest(folder.name, sorted(beside))
+    hint = f"; did you mean {parent / near}?" if near else ""
+    what = "this is a file" if folder.exists() else f"no such folder, seen from {Path.cwd()}"
+    yield f"checkpoints: {what}{hint}"
+
+
+def gpu_faults(settings: Settings, machine: Machine) -> Iterator[str]:
+    """Say that a machine has fewer GPUs than the runtimes ask for."""
+    wanted = sum(runtime.replicas * runtime.gpus for runtime in settings.models_runtime)
+    if machine.gpus is not None and wanted > machine.gpus:
+        yield (
+            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {machine.gpus} are here;"
+            " gpus: 0 lets a replica compute on the CPU"
+        )

@@ -1,0 +1,43 @@
+"""The machine at hand, as far as a configuration asks for it; without Ray or CUDA."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_NVIDIA = Path("/proc/driver/nvidia/gpus")
+_OTHERS = (Path("/dev/kfd"), Path("/dev/dxg"), Path("/dev/accel"), Path("/dev/nvidia0"))
+"""Devices of other makers, or whose driver does not list them there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The machine on which everything runs."""
+
+    gpus: int | None = None
+    """How many there are; None where that cannot be said."""
+
+    @classmethod
+    def this(cls) -> "Machine":
+        """Look at the machine that this process runs on."""
+        return cls(gpus=gpus_here())
+
+
+def gpus_here(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> int | None:
+    """Count the GPUs that a process may use; None where only a vendor's library could.
+
+    ``root``: the folder that the system's files are in.
+    """
+    listed = _under(root, _NVIDIA)
+    if not listed.is_dir():
+        return None if any(_under(root, device).exists() for device in _OTHERS) else 0
+    there = sum(1 for _ in listed.iterdir())
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return there
+    named = [name for name in visible.split(",") if name.strip()]
+    return 0 if named[:1] == ["-1"] else min(there, len(named))
+
+
+def _under(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")
