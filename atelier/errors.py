@@ -29,7 +29,7 @@ _FORBIDDEN = "urn:atelier:forbidden"
 _FOREIGN = "about:blank"
 _SERVER = 500
 _TOO_LARGE = 413
-_PASSING = frozenset({429, 502, 503, 504})
+_PASSING = frozenset({408, 429, 502, 503, 504})
 _LONGEST = 300  # characters quoted of what is not ours
 
 

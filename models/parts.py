@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -29,6 +30,8 @@ def _signing(given: SecretStr) -> SecretStr:
 RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
 """SQS keeps a message invisible for 12 hours, counted from its receipt."""
 CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
+Network = IPv4Network | IPv6Network
+"""Such as ``10.0.0.0/16``; a single address is a network, too."""
 RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
 
 
@@ -53,6 +56,9 @@ class Ingress(Part):
     """Ray's own resources that the front and ingest ask for: so that no GPU is kept up by them."""
     replicas: Positive = 1
     """Each counts its own requests: a key has the throttle in each of them."""
+    trusted_proxies: tuple[Network, ...] | None = None
+    """Networks of the proxies before the front whose ``X-Forwarded-For`` and ``X-Forwarded-Proto``
+    are believed. None: in a cluster those of ``vpc``, where the load balancer is; else nobody's."""
 
 
 class ClusterComponents(Part):

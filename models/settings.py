@@ -23,6 +23,7 @@ from models.deployable import deployable
 from models.environment import Environment
 from models.errors import SettingsError
 from models.front import Front
+from models.limits import Limits
 from models.part import explained
 from models.parts import (
     ApiKey,
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     """Where events go as JSON lines, besides Serve's own log; what a container prints is
     ``/proc/1/fd/1``."""
     sns: Sns = Sns()
+    limits: Limits = Limits()
     inputs: Inputs = Inputs()
     tasks: Tasks = Tasks()
     callbacks: Callbacks = Callbacks()

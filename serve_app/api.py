@@ -25,20 +25,24 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from models import strict_json
 from models.errors import Unavailable
 from models.role import Role
+from models.settings import Settings
 from models.task import Task
 from models.version import VERSION
-from serve_app.auth import Holder, Keys
-from serve_app.body import TooLarge, whole_body
+from serve_app.admission import Admission, NotAdmitted, Throttled
+from serve_app.auth import Holder
+from serve_app.body import Bodies, TooLarge, TooSlow
+from serve_app.crowd import Crowd
 from serve_app.dialects import v1alpha1, v1alpha2
 from serve_app.dialects.rules import INVALID, Accepted, Refused
 from serve_app.heads import HeadAsGet, HeadFault, Heads
 from serve_app.hints import hint
 from serve_app.native import Native, problems
 from serve_app.native.gate import API_KEY
-from serve_app.native.openapi import schemas
+from serve_app.native.openapi import header, schemas
 from serve_app.native.routes import add_routes
 from serve_app.pages.routes import add_pages
-from serve_app.problems import Problem, Rim
+from serve_app.problems import FULL_SECONDS, Problem, Rim
+from serve_app.slots import Full
 from serve_app.submit import Submit
 
 log = logging.getLogger("ray.serve.atelier.api")
@@ -59,21 +63,31 @@ def api(native: Native) -> FastAPI:
         redirect_slashes=False,
     )
     app.native = native
+    bodies, strangers = native.capacity.bodies, native.capacity.strangers
+    admission = Admission(keys=native.keys, strangers=strangers)
     for name, dialect in DIALECTS.items():
         parse = partial(dialect.parse, settings=native.settings, kinds=native.kinds)
-        door = Door(name=name, parse=parse, submit=native.submit, keys=native.keys)
+        door = Door(
+            name=name, parse=parse, submit=native.submit, admission=admission, bodies=bodies
+        )
         app.add_api_route(f"/{name}", door.post, methods=["POST"], name=name, **_told(dialect))
     add_routes(app, native)
     add_pages(app, native)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
-    for error in (Problem, HTTPException, RequestValidationError, Unavailable):
+    for error in (Problem, HTTPException, RequestValidationError, Unavailable, Full):
         app.add_exception_handler(error, on_error)
     app.add_middleware(Slashes)
     app.add_middleware(Rim, problem=unexpected)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=_trusted(native.settings))
     app.add_middleware(Heads, problem=refused_head)
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts="*")  # a task's URLs are https then
+    app.add_middleware(Crowd, most=native.settings.limits.requests, problem=busy)
     return app
+
+
+def _trusted(settings: Settings) -> list[str]:
+    """Networks of proxies that say from where, and whether by HTTPS, a client asked them."""
+    return [str(network) for network in settings.ingress.trusted_proxies or ()]
 
 
 class Api(FastAPI):
@@ -114,6 +128,10 @@ def refused_head(path: str, fault: HeadFault) -> Problem:
     return Problem.told(fault.status, fault.status.phrase, hint=fault.remedy)
 
 
+def busy(path: str) -> Problem:
+    return problems.busy() if _is_native(path) else Problem.unavailable()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Door:
     """One dialect's operation."""
@@ -121,26 +139,43 @@ class Door:
     name: str
     parse: Callable[[bytes], Accepted]
     submit: Submit
-    keys: Keys
+    admission: Admission
+    bodies: Bodies
 
     async def post(self, request: Request) -> Response:
         """Accept a task; what becomes of it is told on the results topic."""
-        holder = self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
-        context = {"api": self.name, "holder": holder.name if holder else None}
+        context: dict[str, Any] = {"api": self.name, "holder": None}
         try:
-            accepted, task = await self._submit(request, _admit(holder))
+            holder = self._admit(request)
+            context["holder"] = holder.name
+            accepted, task = await self._submit(request, holder)
         except Problem as exc:
             exc.log("submission_refused", **context)
             return exc.response()
         log.info("submission_accepted", extra={**context, **task.log_context()})
         return Response(strict_json.written(accepted.answer), media_type="application/json")
 
+    def _admit(self, request: Request) -> Holder:
+        try:
+            holder = self.admission.holder(request)
+        except Throttled as exc:  # with a key or without
+            raise _too_many(exc.seconds) from None
+        except NotAdmitted:
+            raise Problem.told(HTTPStatus.UNAUTHORIZED, "Unauthorized") from None
+        if not holder.role.has(Role.ARTIST):
+            raise Problem.told(HTTPStatus.FORBIDDEN, "Forbidden")
+        return holder
+
     async def _submit(self, request: Request, holder: Holder) -> tuple[Accepted, Task]:
         try:
-            accepted = self.parse(await whole_body(request))
+            accepted = self.parse(await self.bodies.read(request, holder.name))
             return accepted, await self.submit(accepted.message, accepted.runtime, key=holder.name)
         except TooLarge as exc:
             raise Problem.told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long") from exc
+        except TooSlow as exc:
+            raise Problem.later(HTTPStatus.REQUEST_TIMEOUT, str(exc), 1).closing() from exc
+        except Full as exc:
+            raise _full(exc).closing() from exc
         except Refused as exc:
             raise Problem.refused(str(exc)) from exc
         except ClientDisconnect as exc:  # nobody will read it
@@ -183,6 +218,8 @@ def _native_problem(request: Request, exc: Exception) -> Problem:
             return problems.invalid([{**e, "loc": e["loc"][1:]} for e in exc.errors()])
         case HTTPException():
             return problems.routed(exc, _methods(request))
+        case Full():
+            return problems.full(exc)
         case _:
             return problems.unavailable()
 
@@ -194,14 +231,12 @@ def _methods(request: Request) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def _admit(holder: Holder | None) -> Holder:
-    if holder is None:
-        raise Problem.told(HTTPStatus.UNAUTHORIZED, "Unauthorized")
-    if not holder.bucket.take():
-        raise Problem.told(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests")
-    if not holder.role.has(Role.ARTIST):
-        raise Problem.told(HTTPStatus.FORBIDDEN, "Forbidden")
-    return holder
+def _full(exc: Full) -> Problem:
+    return _too_many(FULL_SECONDS) if exc.of_key else Problem.unavailable()
+
+
+def _too_many(seconds: float) -> Problem:
+    return Problem.later(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests", seconds)
 
 
 def _told(dialect: ModuleType) -> Mapping[str, Any]:
@@ -211,6 +246,7 @@ def _told(dialect: ModuleType) -> Mapping[str, Any]:
     text = {"application/json": {"schema": {"type": "string"}}}
     message = {"type": "object", "properties": {"message": {"type": "string"}}}
     told = {"application/json": {"schema": message}}
+    later = {"headers": {"Retry-After": header("Seconds to wait before trying again.")}}
     return {
         "response_class": Response,
         "dependencies": [Security(API_KEY)],  # only tells OpenAPI; `Door` checks it
@@ -220,8 +256,9 @@ def _told(dialect: ModuleType) -> Mapping[str, Any]:
             400: {"description": "Refused, with the reason as plain text", "content": text},
             401: {"description": "No valid key", "content": told},
             403: {"description": "A key that may only read", "content": told},
+            408: {"description": "The body did not come in time", "content": told, **later},
             413: {"description": "A body over 10 MB", "content": told},
-            429: {"description": "Too many requests with this key", "content": told},
-            503: {"description": "Not accepted; try again", "content": {"text/plain": {}}},
+            429: {"description": "Too many requests with this key", "content": told, **later},
+            503: {"description": "Not accepted; try again", "content": {"text/plain": {}}, **later},
         },
     }

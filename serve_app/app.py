@@ -31,6 +31,7 @@ from models.report import Report
 from models.settings import Settings
 from serve_app.api import api
 from serve_app.auth import Keys
+from serve_app.crowd import MOST_PROBES
 from serve_app.front import native
 from serve_app.handles import Ingests, Replicas
 from serve_app.line import adapter, courier, kinds, replica, worker
@@ -43,6 +44,8 @@ _NO_KEY = (
     "there is no API key, so every request is answered 401; where Ray starts set"
     """ ATELIER_APIKEYS='[{"name": "me", "key": "..."}]'"""
 )
+_UNFORESEEN = 100
+"""Requests that are refused before they are counted, and those that were just answered."""
 
 
 class Args(BaseModel):
@@ -103,7 +106,8 @@ def assemble(settings: Settings) -> Application:
         serve.ingress()(Ingress),
         name="Ingress",
         num_replicas=settings.ingress.replicas,
-        max_ongoing_requests=1000,
+        # More than the front itself lets in, so that nobody waits in Serve's own queue.
+        max_ongoing_requests=settings.limits.requests + MOST_PROBES + _UNFORESEEN,
         **options,
     )
     return ingress.bind(bound, ingest)

@@ -1,31 +1,107 @@
-"""A request's body: no more of it is read than is allowed."""
+"""Bodies of requests: none is too large, comes for too long, or keeps the others out."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
+
+from models.limits import Bodies as Limits
+from serve_app.slots import Full
 
 LARGEST_BODY = 10 * 2**20
 """Bytes, as at API Gateway."""
 
 
 class TooLarge(Exception):
-    """The body is larger than that."""
+    """The body is larger than is allowed."""
 
 
-async def whole_body(request: Request) -> bytes:
-    """All of it, whatever was announced.
+class TooSlow(Exception):
+    """The body did not come in time."""
 
-    Raises:
-        TooLarge: it is not read to its end.
-        ClientDisconnect: the client left.
-    """
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The body was not here {seconds:g} s after the head of the request")
+
+
+@dataclass(eq=False)
+class _Reading:
+    """One body that is being received."""
+
+    key: str
+    deadline: asyncio.Timeout
+    crowded_out: Full | None = field(default=None, init=False)
+
+    def make_way(self, full: Full) -> None:
+        """End it, at the next turn of the event loop."""
+        self.crowded_out = full
+        if not self.deadline.expired():
+            self.deadline.reschedule(asyncio.get_running_loop().time())
+
+
+class Bodies:
+    """Receives bodies; over a limit the one that has stood still for the longest makes way."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._readings: dict[_Reading, None] = {}
+        """The one that has stood still for the longest first."""
+
+    @property
+    def count(self) -> int:
+        """Bodies that are being received now."""
+        return len(self._readings)
+
+    async def read(self, request: Request, key: str) -> bytes:
+        """The whole body of a request with the API key of this name, whatever was announced.
+
+        Raises:
+            TooLarge: it is not read to its end.
+            TooSlow: it did not come in time.
+            Full: it stood still, and had to make way for another.
+            ClientDisconnect: the client left.
+        """
+        _refuse_announced(request)
+        reading = _Reading(key, asyncio.timeout(self.limits.seconds))
+        try:
+            async with reading.deadline:
+                self._make_room(key)
+                return await self._received(request, reading)
+        except TimeoutError:
+            raise reading.crowded_out or TooSlow(self.limits.seconds) from None
+        finally:
+            self._readings.pop(reading, None)
+
+    async def _received(self, request: Request, reading: _Reading) -> bytes:
+        self._readings[reading] = None
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            _refuse_large(len(body))
+            if reading.crowded_out is None:
+                self._readings[reading] = self._readings.pop(reading)  # now the last in line
+        return bytes(body)
+
+    def _make_room(self, key: str) -> None:
+        by_key = Counter(reading.key for reading in self._readings)
+        limits = self.limits
+        if by_key[key] >= limits.per_key:
+            self._end_stillest(key, Full("bodies", limits.per_key, of_key=True))
+        elif len(self._readings) >= limits.in_all:
+            ((most, _),) = by_key.most_common(1)
+            self._end_stillest(most, Full("bodies", limits.in_all, of_key=False))
+
+    def _end_stillest(self, key: str, full: Full) -> None:
+        stillest = next(reading for reading in self._readings if reading.key == key)
+        del self._readings[stillest]
+        stillest.make_way(full)
+
+
+def _refuse_announced(request: Request) -> None:
     announced = request.headers.get("content-length", "")
-    _limit(int(announced[:16]) if announced.isdecimal() else 0)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        _limit(len(body))
-    return bytes(body)
+    _refuse_large(int(announced[:16]) if announced.isdecimal() else 0)
 
 
-def _limit(size: int) -> None:
+def _refuse_large(size: int) -> None:
     if size > LARGEST_BODY:
         raise TooLarge

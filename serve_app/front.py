@@ -13,6 +13,7 @@ from models.runtimes import runtime_type
 from models.runtimes.contents import Contents, Describe
 from models.settings import Settings
 from serve_app.auth import Keys
+from serve_app.capacity import Capacity
 from serve_app.dialects.rules import Kinds
 from serve_app.native import Native, Signs
 from serve_app.native.feed import Feed
@@ -52,6 +53,7 @@ def native(
         settings=settings,
         submit=submit,
         keys=keys,
+        capacity=Capacity.of(settings.limits),
         kinds=kinds,
         contents=Contents.of(settings.models_runtime, describe),
         signs=signs or (lambda key: settings.callback_secret(key) is not None),

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from math import ceil
 from traceback import format_tb
 from typing import Any
 
@@ -13,6 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models import strict_json
 
 log = logging.getLogger("ray.serve.atelier.api")
+
+
+RETRY_SECONDS = 2
+"""When to try again what a part of the platform could not do now."""
+FULL_SECONDS = 5
+"""When to try again what there is too much of at once."""
+
+
+def retry_after(seconds: float) -> Mapping[str, str]:
+    """The header by which a client is told when to try again; whole seconds, at least one."""
+    return {"Retry-After": str(max(1, ceil(seconds)))}
 
 
 class Problem(Exception):
@@ -34,6 +46,11 @@ class Problem(Exception):
         self.headers = headers
 
     @classmethod
+    def later(cls, status: HTTPStatus, message: str, seconds: float) -> "Problem":
+        """Told as API Gateway does, and when to try again."""
+        return cls.told(status, message, retry_after(seconds))
+
+    @classmethod
     def told(
         cls,
         status: HTTPStatus,
@@ -52,7 +69,8 @@ class Problem(Exception):
     @classmethod
     def unavailable(cls) -> "Problem":
         text = "Service unavailable"
-        return cls(HTTPStatus.SERVICE_UNAVAILABLE, text, text, "text/plain")
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return cls(status, text, text, "text/plain", retry_after(RETRY_SECONDS))
 
     @classmethod
     def routed(cls, exc: HTTPException, headers: Mapping[str, str] | None = None) -> "Problem":
@@ -62,6 +80,11 @@ class Problem(Exception):
     @classmethod
     def unexpected(cls) -> "Problem":
         return cls.told(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+
+    def closing(self) -> "Problem":
+        """The same, with the end of a connection on which more of a body might come."""
+        self.headers = {**(self.headers or {}), "Connection": "close"}
+        return self
 
     def log(self, event: str, **context: Any) -> None:
         ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR

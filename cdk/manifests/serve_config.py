@@ -85,6 +85,7 @@ def arguments(settings: Settings) -> dict[str, Any]:
     args = _without(_NOT_SERVED, settings.without_secrets())
     ingress = args.setdefault("ingress", {})
     ingress["resources"] = ingress.get("resources", {}) | {INGEST: 1}
+    ingress.setdefault("trustedProxies", _networks(settings))
     args["modelsRuntime"] = [_runtime(one) for one in args["modelsRuntime"]]
     args["aws"] = settings.aws.model_dump(by_alias=True)
     args["checkpoints"] = checkpoints.FOLDER
@@ -95,6 +96,11 @@ def arguments(settings: Settings) -> dict[str, Any]:
             f"{found[0]}: a credential would stand in a manifest; give it to the image, or mount it"
         )
     return args
+
+
+def _networks(settings: Settings) -> list[str]:
+    """Networks that the load balancer before the front has an address of."""
+    return [str(cidr) for cidr in (settings.vpc.cidr, *settings.vpc.more_cidrs)]
 
 
 def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from models.ports import Claims, Ledger, Objects
 from models.runtimes.contents import Contents
 from models.settings import Settings
 from serve_app.auth import Keys
+from serve_app.capacity import Capacity
 from serve_app.dialects.rules import Kinds
 from serve_app.native.feed import Feed
 from serve_app.submit import Submit
@@ -24,6 +25,7 @@ class Native:
     settings: Settings
     submit: Submit
     keys: Keys
+    capacity: Capacity
     kinds: Kinds
     signs: Signs
     contents: Contents

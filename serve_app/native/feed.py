@@ -15,6 +15,9 @@ from models.ports import Ledger, Live
 
 log = logging.getLogger("ray.serve.atelier.api")
 
+MOST_SHOWN = 10_000
+"""Submissions that are mirrored at once: those that are watched, and were a moment ago."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rhythm:
@@ -91,7 +94,7 @@ class Feed:
     async def watching(self, submission: str) -> "AsyncIterator[Watcher]":
         """Watch it; what the board remembers is known then, if that is told in time."""
         self.start()
-        shown = self._shown.setdefault(submission, _Shown())
+        shown = self._shown_of(submission)
         watcher = Watcher(shown)
         if not shown.known.is_set():
             self._ask(submission)
@@ -103,6 +106,12 @@ class Feed:
             if not shown.watchers:
                 loop = asyncio.get_running_loop()
                 loop.call_later(self.rhythm.linger, self._leave, submission)
+
+    def _shown_of(self, submission: str) -> "_Shown":
+        """What is mirrored of it; where there is no room, what is never told, beside the ledger."""
+        if submission not in self._shown and len(self._shown) >= MOST_SHOWN:
+            return _Shown()
+        return self._shown.setdefault(submission, _Shown())
 
     def _leave(self, submission: str) -> None:
         if self.connected:

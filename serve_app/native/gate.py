@@ -1,6 +1,7 @@
 """What every operation of the native API begins with: who asks, and what for."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Request, Security
@@ -11,39 +12,47 @@ from starlette.requests import ClientDisconnect
 from models.native import TaskRequest
 from models.role import Role
 from models.strict_json import DEEPEST
-from serve_app.auth import Keys
-from serve_app.body import LARGEST_BODY, TooLarge, whole_body
+from serve_app.admission import Admission, NotAdmitted, StrangerThrottled, Throttled
+from serve_app.auth import Holder
+from serve_app.body import LARGEST_BODY, TooLarge, TooSlow
+from serve_app.capacity import Capacity
 from serve_app.dialects.rules import Refused, read
 from serve_app.native.asked import MANY
-from serve_app.native.problems import Sort, invalid
+from serve_app.native.problems import Sort, full, invalid
 from serve_app.problems import Problem
+from serve_app.slots import Full
 
 API_KEY = APIKeyHeader(name="x-api-key", auto_error=False)
+
+_UNKNOWN = "The header x-api-key has no key that is known here."
 
 
 class Gate:
     """Lets holders of a key in, each as often as the throttle allows."""
 
-    def __init__(self, keys: Keys, needs: Role = Role.VIEWER) -> None:
-        self.keys = keys
+    def __init__(self, admission: Admission, needs: Role = Role.VIEWER) -> None:
+        self.admission = admission
         self.needs = needs
 
-    async def __call__(
-        self, request: Request, key: Annotated[str | None, Security(API_KEY)]
-    ) -> None:
-        holder = self.keys.holder((key or "").encode("latin-1"))
-        if holder is None:
-            raise Sort.UNAUTHORIZED.problem("The header x-api-key has no key that is known here.")
-        if not holder.bucket.take():
-            pause = holder.bucket.seconds_to_next()
-            raise Sort.TOO_MANY.problem("Slow down; Retry-After says.", retry_after=pause)
-        request.state.holder = holder
+    async def __call__(self, request: Request, _: Annotated[str | None, Security(API_KEY)]) -> None:
+        holder = request.state.holder = self._holder(request)
         if not holder.role.has(self.needs):
             raise Sort.FORBIDDEN.problem(
                 f"The key's role is {holder.role}; this needs {self.needs}, which an operator of"
                 " the platform gives."
             )
         _refuse_repeated(request)
+
+    def _holder(self, request: Request) -> Holder:
+        try:
+            return self.admission.holder(request)
+        except StrangerThrottled as exc:
+            raise Sort.TOO_MANY_STRANGERS.problem(_UNKNOWN, retry_after=exc.seconds) from None
+        except Throttled as exc:
+            detail = "Slow down; Retry-After says."
+            raise Sort.TOO_MANY.problem(detail, retry_after=exc.seconds) from None
+        except NotAdmitted:
+            raise Sort.UNAUTHORIZED.problem(_UNKNOWN) from None
 
 
 def _refuse_repeated(request: Request) -> None:
@@ -57,13 +66,29 @@ def _refuse_repeated(request: Request) -> None:
 async def task_request(request: Request) -> TaskRequest:
     """The body, whatever it calls itself."""
     try:
-        return TaskRequest.model_validate(read(await whole_body(request)))
+        body = await _capacity(request).bodies.read(request, request.state.holder.name)
+        return TaskRequest.model_validate(read(body))
     except (Refused, ClientDisconnect):
         raise _malformed() from None
     except TooLarge:
         raise Sort.TOO_LARGE.problem(f"A body has at most {LARGEST_BODY} bytes.") from None
+    except TooSlow as exc:
+        raise Sort.SLOW_BODY.problem(f"{exc}; send it again.", retry_after=1).closing() from None
+    except Full as exc:
+        raise full(exc).closing() from None
     except ValidationError as exc:
         raise invalid(exc.errors(include_url=False), TaskRequest) from None
+
+
+async def stream_slot(request: Request) -> AsyncIterator[None]:
+    """A slot for a stream of events, held until its client has taken all of it or has left."""
+    with _capacity(request).streams.held(request.state.holder.name):
+        yield
+
+
+def _capacity(request: Request) -> Capacity:
+    capacity: Capacity = request.app.native.capacity
+    return capacity
 
 
 def _malformed() -> Problem:

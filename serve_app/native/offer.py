@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from models.errors import Unavailable
 from models.native import (
     CheckpointList,
     CheckpointView,
@@ -19,10 +18,11 @@ from models.native import (
 from models.parts import Runtime
 from serve_app.native import Native
 from serve_app.native.asked import Nothing
+from serve_app.native.fresh import Fresh
 from serve_app.native.outlook import Outlook
 from serve_app.native.problems import Sort
+from serve_app.problems import RETRY_SECONDS, retry_after
 
-_DEADLINE = 2.0
 _EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
 
 
@@ -32,6 +32,7 @@ class Offer:
     def __init__(self, native: Native, outlook: Outlook) -> None:
         self.native = native
         self.outlook = outlook
+        self._ledger = Fresh(self._asks_ledger, native.feed.rhythm.fresh)
 
     async def runtimes(self, _: Annotated[Nothing, Query()]) -> RuntimeList:
         """The configured runtimes; what does not answer in time is null."""
@@ -63,11 +64,12 @@ class Offer:
 
     async def ready(self, response: Response) -> dict[str, object]:
         """Whether tasks can be followed here."""
-        answers = {"ledger": self._ledger_answers(), "ingest": self.native.feed.ready()}
+        answers = {"ledger": self._ledger(), "ingest": self.native.feed.ready()}
         found = dict(zip(answers, await asyncio.gather(*answers.values()), strict=True))
         missing = [name for name, there in found.items() if not there]
         if missing:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+            response.headers.update(retry_after(RETRY_SECONDS))
         return {"status": "unready", "missing": missing} if missing else {"status": "ready"}
 
     async def _runtime(self, runtime: Runtime) -> RuntimeView:
@@ -87,12 +89,9 @@ class Offer:
             seconds_per_task=pace.seconds if pace else None,
         )
 
-    async def _ledger_answers(self) -> bool:
-        try:
-            async with asyncio.timeout(_DEADLINE):
-                await self.native.ledger.find("ready", "ready")
-        except (Unavailable, TimeoutError):
-            return False
+    async def _asks_ledger(self) -> bool:
+        """Whether it answers; else that is an error."""
+        await self.native.ledger.find("ready", "ready")
         return True
 
 

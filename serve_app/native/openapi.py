@@ -29,11 +29,23 @@ _ALWAYS = (
     Sort.URL_TOO_LONG,
     Sort.INVALID,
     Sort.TOO_MANY,
+    Sort.TOO_MANY_STRANGERS,
     Sort.HEAD_TOO_LARGE,
     Sort.UNEXPECTED,
+    Sort.BUSY,
     Sort.UNAVAILABLE,
 )
-_RETRIED = frozenset({Sort.IN_PROGRESS, Sort.TOO_MANY, Sort.UNAVAILABLE})
+_RETRIED = frozenset(
+    {
+        Sort.SLOW_BODY,
+        Sort.IN_PROGRESS,
+        Sort.TOO_MANY,
+        Sort.TOO_MANY_AT_ONCE,
+        Sort.TOO_MANY_STRANGERS,
+        Sort.BUSY,
+        Sort.UNAVAILABLE,
+    }
+)
 _TOLD: Mapping[str, type[BaseModel]] = {
     "status": StatusEvent,
     "progress": ProgressView,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
-from math import ceil
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +11,9 @@ from starlette.exceptions import HTTPException
 from models.native import FieldError, ProblemView
 from models.part import allowed, path_of
 from serve_app.heads import HeadFault
-from serve_app.problems import Problem
+from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
+from serve_app.problems import retry_after as told_later
+from serve_app.slots import Full
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -28,6 +29,7 @@ class Sort(Enum):
     FORBIDDEN = "forbidden", 403, "The API key may not do that"
     NOT_FOUND = "not-found", 404, "There is no such thing"
     NOT_ALLOWED = "method-not-allowed", 405, "That cannot be done with this"
+    SLOW_BODY = "request-timeout", 408, "The body did not come in time"
     IN_PROGRESS = "idempotency-in-progress", 409, "A request with this key is under way"
     TOO_LARGE = "too-large", 413, "The task is too large"
     URL_TOO_LONG = "url-too-long", 414, "The URL is too long"
@@ -37,9 +39,16 @@ class Sort(Enum):
     UNSIGNED_CALLBACK = "unsigned-callback", 422, "No callback can be signed"
     KEY_REUSED = "idempotency-key-reused", 422, "The idempotency key was used for another task"
     TOO_MANY = "too-many-requests", 429, "Too many requests with this API key"
+    TOO_MANY_AT_ONCE = "too-many-at-once", 429, "Too much at once with this API key"
+    TOO_MANY_STRANGERS = (
+        "too-many-unauthorized",
+        429,
+        "Too many requests without a valid API key",
+    )
     HEAD_TOO_LARGE = "head-too-large", 431, "The header fields are too large"
     UNEXPECTED = "internal-error", 500, "Something went wrong here"
     NOT_HERE = "not-here", 501, "That cannot be done through this way in"
+    BUSY = "busy", 503, "Too much at once"
     UNAVAILABLE = "unavailable", 503, "Not now; try again"
 
     def __init__(self, word: str, status: int, title: str) -> None:
@@ -56,7 +65,7 @@ class Sort(Enum):
     ) -> Problem:
         """The problem, as it is raised and answered."""
         view = self.view(detail, errors)
-        headers = {} if retry_after is None else {"Retry-After": str(max(1, ceil(retry_after)))}
+        headers = {} if retry_after is None else told_later(retry_after)
         return Problem(self.status, self.type, view.model_dump_json(), MEDIA_TYPE, headers)
 
     def at(self, field: str, message: str) -> Problem:
@@ -103,7 +112,19 @@ def refused_head(fault: HeadFault) -> Problem:
 
 def unavailable() -> Problem:
     detail = "A part of the platform does not answer; it may soon."
-    return Sort.UNAVAILABLE.problem(detail, retry_after=2)
+    return Sort.UNAVAILABLE.problem(detail, retry_after=RETRY_SECONDS)
+
+
+def full(exc: Full) -> Problem:
+    """No slot: the key has its most, or the front has."""
+    sort = Sort.TOO_MANY_AT_ONCE if exc.of_key else Sort.BUSY
+    return sort.problem(f"{exc}; try again when some have ended.", retry_after=FULL_SECONDS)
+
+
+def busy() -> Problem:
+    """More requests at once than the front takes."""
+    detail = "There are too many requests here at once; try again."
+    return Sort.BUSY.problem(detail, retry_after=RETRY_SECONDS)
 
 
 def unexpected() -> Problem:

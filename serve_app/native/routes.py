@@ -7,6 +7,7 @@ from fastapi import FastAPI, Security
 from starlette.responses import Response
 
 from models.role import Role
+from serve_app.admission import Admission
 from serve_app.native import Native, examples
 from serve_app.native.gate import Gate
 from serve_app.native.offer import Offer
@@ -18,12 +19,14 @@ from serve_app.native.tasks import Tasks
 _REFUSALS = (
     Sort.MALFORMED,
     Sort.FORBIDDEN,
+    Sort.SLOW_BODY,
     Sort.IN_PROGRESS,
     Sort.TOO_LARGE,
     Sort.UNKNOWN_RUNTIME,
     Sort.UNSUPPORTED_KIND,
     Sort.UNSIGNED_CALLBACK,
     Sort.KEY_REUSED,
+    Sort.TOO_MANY_AT_ONCE,
 )
 _SENT = {
     "Location": header("The task's URL."),
@@ -42,7 +45,8 @@ def add_routes(app: FastAPI, native: Native) -> None:
     """
     outlook = Outlook(native.settings, native.ledger, native.feed, native.backlog)
     tasks, offer = Tasks(native, outlook), Offer(native, outlook)
-    reads, acts = (Security(Gate(native.keys, role)) for role in (Role.VIEWER, Role.ARTIST))
+    admission = Admission(keys=native.keys, strangers=native.capacity.strangers)
+    reads, acts = (Security(Gate(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
 
     def add(path: str, does: Callable[..., Any], method: str = "GET", **told: Any) -> None:
         tag = path.split("/")[1]
@@ -81,7 +85,7 @@ def add_routes(app: FastAPI, native: Native) -> None:
         responses={
             200: stream(),
             204: {"description": "The client was told all of it."},
-            **problems(Sort.NOT_FOUND, Sort.NOT_HERE),
+            **problems(Sort.NOT_FOUND, Sort.TOO_MANY_AT_ONCE, Sort.NOT_HERE),
         },
     )
     add(

@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from models.errors import InvalidTask, Unavailable
@@ -30,7 +30,7 @@ from serve_app.native.asked import (
     Wanted,
     Which,
 )
-from serve_app.native.gate import task_request
+from serve_app.native.gate import stream_slot, task_request
 from serve_app.native.happenings import end_of, progress_of
 from serve_app.native.once import Once
 from serve_app.native.order import Order, ordered
@@ -62,6 +62,11 @@ class Events(EventSourceResponse):
         self._events = events
 
     @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+        await _taken(receive)
+
+    @override
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self._events):  # a client that leaves watches no more
             await super().stream_response(send)
@@ -87,12 +92,13 @@ class Tasks:
         native = self.native
         holder: Holder = request.state.holder
         order = ordered(asked, holder.name, native)
-        task, replayed = await self.once(order, key)
-        _note("submission_repeated" if replayed else "submission_accepted", request, task)
-        report = await self._noted(task, order)
         wait = min(patience.wait, native.longest_answer or patience.wait)
-        if wait and (ended := await end_of(native.feed, report, wait)):
-            report, response.status_code = ended, HTTPStatus.OK
+        with self._wait_slot(order, wait):
+            task, replayed = await self.once(order, key)
+            _note("submission_repeated" if replayed else "submission_accepted", request, task)
+            report = await self._noted(task, order)
+            if wait and (ended := await end_of(native.feed, report, wait)):
+                report, response.status_code = ended, HTTPStatus.OK
         view = await self._view(request, report)
         response.headers["Location"] = view.status_url
         if replayed:
@@ -147,6 +153,7 @@ class Tasks:
         id: TaskId,  # noqa: A002
         request: Request,
         which: Annotated[Which, Query()],
+        _: Annotated[None, Depends(stream_slot)],
         last: LastEventId = None,
     ) -> Response:
         """What happens to a task, first what is known; its end is the last event."""
@@ -157,7 +164,8 @@ class Tasks:
         if place.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
         telling = Telling(report, place, self._views(request), self.outlook)
-        return Events(telling.events(self.native.feed))
+        most = self.native.settings.limits.streams.max_bytes
+        return Events(telling.events(self.native.feed, most))
 
     async def artifact(
         self,
@@ -172,6 +180,14 @@ class Tasks:
         if artifact is None:
             raise Sort.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
         return RedirectResponse(artifact.url)
+
+    def _wait_slot(self, order: Order, wait: float) -> AbstractContextManager[None]:
+        """A slot for a submission that waits; taken before it is published, for it may be refused.
+
+        Raises:
+            Full: there is none.
+        """
+        return self.native.capacity.waits.held(order.holder) if wait else nullcontext()
 
     async def _report(
         self,
@@ -225,6 +241,15 @@ def _is_id(id: str) -> bool:  # noqa: A002
         return clean_prefix(id) == id
     except InvalidTask:
         return False
+
+
+async def _taken(receive: Receive) -> None:
+    """Wait until the client has taken the answer, or has left: a server then says it is gone.
+
+    Behind Serve nothing else tells a client that reads from one for whom all is kept in memory.
+    """
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _note(event: str, request: Request, of: Task | Report) -> None:

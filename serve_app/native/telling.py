@@ -71,9 +71,12 @@ class Telling:
         self._told: tuple[Status, int, int | None] | None = None
         self._id = f"{LEDGER}.0.0"
 
-    async def events(self, feed: Feed) -> AsyncGenerator[bytes, None]:
-        """All of it, from the place where the client is; heartbeats where there is nothing."""
-        place, sent = self._place, float("-inf")
+    async def events(self, feed: Feed, most: int) -> AsyncGenerator[bytes, None]:
+        """All of it, from the place where the client is; heartbeats where there is nothing.
+
+        Ends early after ``most`` bytes; the client goes on where it was, in a stream of its own.
+        """
+        place, sent, size = self._place, float("-inf"), 0
         stream = happenings(feed, self._report, place.boot, place.number - 1)
         async with aclosing(stream):
             async for happened in stream:
@@ -83,8 +86,11 @@ class Telling:
                 if not parts and feed.clock() - sent >= feed.rhythm.heartbeat:
                     parts = [HEARTBEAT]
                 if parts:
-                    yield b"".join(parts)
-                    sent = feed.clock()
+                    chunk = b"".join(parts)
+                    yield chunk
+                    sent, size = feed.clock(), size + len(chunk)
+                if size >= most:
+                    return
 
     async def _parts(self, event: Event) -> Sequence[bytes]:
         """What this event adds to what the client was told."""

@@ -30,6 +30,7 @@ from models.settings import Settings
 from models.task import Kind, Task
 from serve_app.api import api
 from serve_app.auth import Keys
+from serve_app.capacity import Capacity
 from serve_app.native import Native
 from serve_app.native.feed import Feed, Rhythm
 from serve_app.submit import Submit
@@ -245,6 +246,7 @@ def _native(world: World, store: Store) -> Native:
         settings=settings,
         submit=Submit(topic=world.tasks, objects=store, ledger=world.ledger, bucket="outputs"),
         keys=Keys.of(settings),
+        capacity=Capacity.of(settings.limits),
         kinds=lambda _: frozenset(Kind),
         signs=lambda _: True,
         contents=Contents.of(settings.models_runtime, runtime_type),

@@ -18,7 +18,12 @@ CASES: Mapping[str, Values] = {
         "modelBucketArn": "arn:aws-cn:s3:::weights",
         "aws": {"region": "cn-northwest-1", "account": "123456789012", "partition": "aws-cn"},
         "APIGW": {"throttle": {"rateLimit": 5}},
-        "ingress": {"replicas": 2, "resources": {"front": 0.5}},
+        "ingress": {
+            "replicas": 2,
+            "resources": {"front": 0.5},
+            "trustedProxies": ["10.9.8.0/24", "2001:db8::/32"],
+        },
+        "limits": {"streams": {"perKey": 7}, "wrongKeys": {"rateLimit": 0.5}},
         "tasks": {"drainSeconds": 30.5, "maxPayloadBytes": 3_000_000, "notifyRunning": True},
         "vpc": {
             "id": "vpc-0a",

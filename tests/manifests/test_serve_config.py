@@ -200,3 +200,22 @@ def test_the_application_builds_and_keeps_each_deployment_to_its_pods() -> None:
         "pictures": [{"pictures-place-of-runtime"}],
         "other": [{"other-place-of-runtime"}] * 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "trusted"),
+    [
+        ({}, ["10.0.0.0/16"]),
+        ({"vpc": {"cidr": "10.9.0.0/16"}}, ["10.9.0.0/16"]),
+        ({"ingress": {"trustedProxies": ["10.0.7.0/24"]}}, ["10.0.7.0/24"]),
+        ({"ingress": {"trustedProxies": []}}, []),
+    ],
+)
+def test_the_load_balancers_network_is_trusted(
+    given: Mapping[str, Any], trusted: list[str]
+) -> None:
+    """Else a task's links behind it would not be https, and all its clients be one address."""
+    told = args(ray_service(**given))
+
+    assert told["ingress"]["trustedProxies"] == trusted
+    assert [str(one) for one in Settings.read(args=told).ingress.trusted_proxies or ()] == trusted

@@ -23,6 +23,7 @@ from models.settings import Settings
 from models.task import Kind, Task
 from serve_app.api import api
 from serve_app.auth import Keys
+from serve_app.capacity import Capacity
 from serve_app.native import Native
 from serve_app.native.feed import Feed, Rhythm
 from serve_app.submit import Submit
@@ -214,6 +215,7 @@ class World:
                 bucket=self.settings.output_bucket,
             ),
             keys=Keys.of(self.settings, self.clock),
+            capacity=Capacity.of(self.settings.limits, self.clock),
             kinds=lambda name: self.kinds.get(name, frozenset()),
             signs=lambda key: self.settings.callback_secret(key) is not None,
             contents=Contents.of(self.settings.models_runtime, runtime_type),

@@ -9,7 +9,10 @@
 {{- end -}}
 {{- $ingress := $args.ingress | default dict -}}
 {{- $resources := merge (dict "ingest-place" 1) ($ingress.resources | default dict) -}}
-{{- $_ := set $args "ingress" (merge (dict "resources" $resources) $ingress) -}}
+{{- $vpc := (include "atelier.settings" . | fromJson).vpc -}}
+{{- $trusted := dict "trustedProxies" (prepend ($vpc.moreCidrs | default list) $vpc.cidr) -}}
+{{- if hasKey $ingress "trustedProxies" -}}{{- $trusted = dict -}}{{- end -}}
+{{- $_ := set $args "ingress" (merge (dict "resources" $resources) $trusted $ingress) -}}
 {{- $runtimes := list -}}
 {{- $servers := include "atelier.servers" . | fromYaml -}}
 {{- range .Values.config.modelsRuntime -}}

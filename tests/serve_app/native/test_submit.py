@@ -91,12 +91,6 @@ async def test_an_accepted_task_is_told_as_it_is_found(client: httpx.AsyncClient
     assert found.json() == answer.json()
 
 
-async def test_behind_a_proxy_the_urls_are_https(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/v1/tasks", json=asked(), headers={"x-forwarded-proto": "https"})
-
-    assert answer.headers["location"].startswith("https://front/v1/tasks/")
-
-
 async def test_without_an_id_the_submission_is_its_name(client: httpx.AsyncClient) -> None:
     view = (await client.post("/v1/tasks", json=asked())).json()
 

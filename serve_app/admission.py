@@ -1,0 +1,52 @@
+"""Admission: every operation on tasks begins with a valid API key that is not over its throttle."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from serve_app.auth import Holder, Keys
+from serve_app.strangers import Strangers
+
+
+class NotAdmitted(Exception):
+    """The request has no valid API key."""
+
+
+class Throttled(NotAdmitted):
+    """The API key is valid, and was used too often."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        """How long until it may be used again."""
+
+
+class StrangerThrottled(Throttled):
+    """The request has no valid API key, like too many others from the same address."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """Lets requests with a valid API key in, each key as often as its throttle allows."""
+
+    keys: Keys
+    strangers: Strangers
+
+    def holder(self, request: Request) -> Holder:
+        """Who holds the key of a request.
+
+        Raises:
+            NotAdmitted: nobody does, or it was used too often.
+        """
+        holder = self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
+        if holder is None:
+            raise self._refusal(request)
+        if not holder.bucket.take():
+            raise Throttled(holder.bucket.seconds_to_next())
+        return holder
+
+    def _refusal(self, request: Request) -> NotAdmitted:
+        """A valid key is never looked for here: it comes in from any address."""
+        host = request.client.host if request.client else ""
+        seconds = self.strangers.seconds_to_wait(host)
+        return StrangerThrottled(seconds) if seconds else NotAdmitted()

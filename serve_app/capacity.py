@@ -1,0 +1,31 @@
+"""What one replica of the HTTP front has for its clients, and how much of it each may take."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.limits import Limits
+from serve_app.body import Bodies
+from serve_app.slots import Slots
+from serve_app.strangers import Strangers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """Counted in this process: with several replicas a client may have as much in each."""
+
+    streams: Slots
+    waits: Slots
+    bodies: Bodies
+    strangers: Strangers
+
+    @classmethod
+    def of(cls, limits: Limits, clock: Callable[[], float] = time.monotonic) -> "Capacity":
+        """The capacity that the settings give."""
+        streams, waits = limits.streams, limits.waits
+        return cls(
+            streams=Slots("streams of events", per_key=streams.per_key, in_all=streams.in_all),
+            waits=Slots("submissions that wait", per_key=waits.per_key, in_all=waits.in_all),
+            bodies=Bodies(limits.bodies),
+            strangers=Strangers(limits.wrong_keys, clock),
+        )

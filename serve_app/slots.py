@@ -1,0 +1,50 @@
+"""Slots: how many of a thing one API key may have at once, and all keys together."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Full(Exception):
+    """So many are there at once already; one more has no slot."""
+
+    def __init__(self, what: str, most: int, *, of_key: bool) -> None:
+        whose = "with this API key" if of_key else "on this front"
+        super().__init__(f"{most} {what} at once are the most {whose}")
+        self.of_key = of_key
+        """Whether it is the key that has the most; else all keys together do."""
+
+
+class Slots:
+    """Counts what is held now; in the memory of this process, and of this replica alone."""
+
+    def __init__(self, what: str, *, per_key: int, in_all: int) -> None:
+        self.what = what
+        """What is counted, in the plural."""
+        self.per_key = per_key
+        self.in_all = in_all
+        self._held: Counter[str] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """Slots that are held now."""
+        return self._held.total()
+
+    @contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        """Hold a slot for the API key of this name.
+
+        Raises:
+            Full: there is none.
+        """
+        if self._held[key] >= self.per_key:
+            raise Full(self.what, self.per_key, of_key=True)
+        if self.taken >= self.in_all:
+            raise Full(self.what, self.in_all, of_key=False)
+        self._held[key] += 1
+        try:
+            yield
+        finally:
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]

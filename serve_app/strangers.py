@@ -1,0 +1,53 @@
+"""Strangers: who sends no valid API key, counted by the client's address."""
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from models.limits import WrongKeys
+from serve_app.auth import TokenBucket
+
+_SHARED = 64
+"""Bits of an IPv6 address that one client has; it may choose the others as it likes."""
+
+
+class Strangers:
+    """A token bucket for each address; remembers a bounded number of them."""
+
+    def __init__(self, limits: WrongKeys, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limits = limits
+        self.clock = clock
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        """The address that was seen last longest ago first."""
+
+    def __len__(self) -> int:
+        """Addresses that are remembered."""
+        return len(self._buckets)
+
+    def seconds_to_wait(self, host: str) -> float:
+        """Count a request without a valid key from a host; 0 unless there were too many of them."""
+        bucket = self._bucket(network(host))
+        return 0 if bucket.take() else bucket.seconds_to_next()
+
+    def _bucket(self, name: str) -> TokenBucket:
+        if name not in self._buckets:
+            limits = self.limits
+            self._buckets[name] = TokenBucket(limits.rate_limit, limits.burst_limit, self.clock)
+        self._buckets.move_to_end(name)
+        if len(self._buckets) > self.limits.addresses:
+            self._buckets.popitem(last=False)
+        return self._buckets[name]
+
+
+def network(host: str) -> str:
+    """The network that counts as one client; a host that is no IP address counts as ``unknown``."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), _SHARED), strict=False))
