@@ -1,5 +1,21 @@
-"""`python -m cli` is the `atelier` command."""
+"""`python -m cli`, or the script `atelier`: the command."""
 
-from cli.main import app
+import signal
 
-app()
+# Until the command is read, which takes half a second, Ctrl-C ends it without a word.
+_HEEDED = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if _HEEDED:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from cli.main import app  # noqa: E402
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    if _HEEDED:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    app(prog_name="atelier")
+
+
+if __name__ == "__main__":
+    main()

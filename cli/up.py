@@ -1,11 +1,24 @@
 """`atelier up`: the platform on this machine."""
 
-import os
+import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from cli.exits import ENDED_BADLY, OK, USAGE
+from cli.local.log import kept
+from cli.local.process import News, Platform
+from cli.local.stages import Deployment, StageBars, StageLines, Stages
+from cli.out import Out
+from models.exports import exports
+
+_DRAIN_SECONDS = 45.0
+"""For tasks that run, and for Ray to stop."""
+_QUICK_SECONDS = 5.0
+"""Where nothing runs yet, or it has failed."""
 
 
 def up(
@@ -15,12 +28,115 @@ def up(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     aws_only: Annotated[bool, typer.Option(help="No Ray: print the environment instead.")] = False,
 ) -> None:
-    """Start the platform on this machine: embedded AWS, Ray, Serve. Ctrl-C stops all of it."""
-    sys.stdout.flush()
+    """Start the platform on this machine: embedded AWS, Ray, Serve. Ctrl-C stops all of it.
+
+    Exit codes: 0 stopped when it was up; 1 it did not start, or a part of it ended by itself;
+    2 the configuration, a port or an option is wrong; 130 or 143 stopped while it started.
+    """
     args = ["--config", str(config), "--port", str(port), "--aws-port", str(aws_port)]
-    args += (["--json"] if as_json else []) + (["--aws-only"] if aws_only else [])
-    # The command knows no Ray; the platform takes this process over, and with it the signals.
-    os.execv(  # noqa: S606 - our own interpreter, our own module
-        sys.executable,
-        [sys.executable, "-m", "serve_app.up", *args],
-    )
+    args += ["--aws-only"] if aws_only else []
+    out = Out(as_json=as_json)
+    # The command knows no Ray; a process of its own does, and the command holds it.
+    try:
+        with Platform(args) as platform:
+            code = Run(platform, out)()
+    except BrokenPipeError:  # who read it has enough
+        raise
+    except OSError as exc:
+        out.complain(f"the platform's process could not be started: {exc}")
+        code = ENDED_BADLY
+    raise typer.Exit(code)
+
+
+class Run:
+    """One platform from its first stage to its end."""
+
+    def __init__(self, platform: Platform, out: Out) -> None:
+        self._platform = platform
+        self._out = out
+        self._is_up = False
+
+    def __call__(self) -> int:
+        """Show the start, stay, and say why it ended; the exit code."""
+        with self._shown() as stages:
+            news = self._start(stages)
+        match news:  # once the rows of the stages stand still
+            case {"environment": dict(environment)}:
+                self._show_environment(environment)
+                news = self._stay()
+            case {"up": dict(address)}:
+                self._show_address(address)
+                news = self._stay()
+        return self._stop() if self._platform.asked_to_stop else self._fail(news)
+
+    def _shown(self) -> Stages:
+        out = self._out
+        if out.as_json or not sys.stderr.isatty() or out.err.is_dumb_terminal:
+            return StageLines(out)
+        return StageBars(out.err)
+
+    def _start(self, stages: Stages) -> News:
+        """Show each stage, until one of the last words of a start, or of our own on its end."""
+        for told in self._platform.news():
+            news = told or {}
+            match news:
+                case {"stage": str(stage)}:
+                    stages.begin(stage)
+                case {"deployment": _}:
+                    stages.tell(Deployment.read(news))
+                case {"part": str(part), "pid": int(pid)}:
+                    self._platform.watch(part, pid)
+                case {"failed": _}:
+                    return news
+                case {"environment": _} | {"up": _}:
+                    stages.done()
+                    return news
+            if gone := self._platform.gone():
+                return {"failed": f"{gone} has ended while the platform started"}
+        return {"failed": "it ended while it started"}
+
+    def _stay(self) -> News:
+        """Why it ended, when it has, or was asked to."""
+        self._is_up = True
+        for _ in self._platform.news():
+            if gone := self._platform.gone():
+                return {"failed": f"{gone} has ended by itself, and the platform with it"}
+        return {"failed": "it has ended by itself"}
+
+    def _fail(self, news: News) -> int:
+        if news.get("usage"):
+            self._out.complain(str(news["failed"]))
+            self._platform.stop(_QUICK_SECONDS)
+            return USAGE
+        # Before its process ends, which takes the folder away.
+        self._out.complain(f"{news['failed']}; {self._log()}")
+        if self._platform.gone() is None:
+            self._platform.stop(_QUICK_SECONDS)
+        return ENDED_BADLY
+
+    def _log(self) -> str:
+        try:
+            return f"its log is kept in {kept(self._platform.home)}"
+        except OSError as exc:
+            return f"its log could not be kept: {exc}"
+
+    def _stop(self) -> int:
+        asked = self._platform.asked_to_stop
+        self._out.note("stopping …")
+        self._platform.stop(_DRAIN_SECONDS if self._is_up else _QUICK_SECONDS)
+        return OK if self._is_up else 128 + signal.Signals(asked)
+
+    def _show_environment(self, environment: Mapping[str, str]) -> None:
+        if self._out.as_json:
+            self._out.json(environment)
+        else:  # at once, for whom the first lines are enough
+            self._out.lines(exports(environment).rstrip())
+        sys.stdout.flush()
+
+    def _show_address(self, address: Mapping[str, Any]) -> None:
+        if self._out.as_json:
+            self._out.json(address)
+        else:
+            self._out.pairs({name: str(value) for name, value in address.items()})
+            self._out.note("atelier is up; Ctrl-C stops it")
+        sys.stdout.flush()

@@ -1,6 +1,11 @@
-"""Everything on one machine: the embedded AWS, a local Ray, the application; then wait."""
+"""Everything on one machine: the embedded AWS, a local Ray, the application; then wait.
+
+A process of its own, which `cli.local.process` starts, watches and ends; standard output is
+what `serve_app.telling` tells it, standard error its log.
+"""
 
 import base64
+import ctypes
 import json
 import logging
 import os
@@ -8,8 +13,8 @@ import secrets
 import shutil
 import signal
 import sys
-import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -17,18 +22,17 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import psutil
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from deployments.runtimes import described_here
 from models.checks import check
-from models.errors import AtelierError, SettingsError
-from models.exports import exports
+from models.errors import AtelierError, SettingsError, Unavailable
 from models.machine import Machine
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, free_port, provisioned
 from serve_app.line import adapter
+from serve_app.telling import Teller, last_line, telling
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -41,7 +45,10 @@ _RAY = {
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
+_RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
+_RAY_REMEDY = "it needs memory, and room in the folder for temporary files (TMPDIR)"
 _NAME = "atelier"
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 @dataclass(frozen=True)
@@ -63,36 +70,50 @@ class Address:
 
 
 def up(
-    config: Annotated[Path, typer.Option(help="The config.yaml.")] = Path("config.yaml"),
-    port: Annotated[int, typer.Option(help="HTTP port; 0: a free one.")] = 8000,
-    aws_port: Annotated[int, typer.Option(help="Port of the embedded AWS; 0: a free one.")] = 4566,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
-    aws_only: Annotated[bool, typer.Option(help="No Ray: print the environment instead.")] = False,
+    config: Annotated[Path, typer.Option()] = Path("config.yaml"),
+    port: Annotated[int, typer.Option()] = 8000,
+    aws_port: Annotated[int, typer.Option()] = 4566,
+    *,
+    home: Annotated[Path, typer.Option(help="Folder for sockets, logs and token; short.")],
+    aws_only: Annotated[bool, typer.Option()] = False,
 ) -> None:
-    """Start the platform on this machine and keep it until Ctrl-C."""
+    """Start the platform, tell the command of it that holds this process, and stay."""
     began = time.monotonic()
+    _end_with_parent()
     _heed(_leave)
-    try:
-        with ExitStack() as stack:
-            home = stack.enter_context(_home())
+    tell = Teller()
+    with ExitStack() as stack:
+        stack.callback(_remove, home, unless=os.getppid())
+        try:
+            tell.stage("checking the configuration")
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
             settings = _settings(config)
             _check(settings)
             port = free_port(port, "HTTP")
-            aws = stack.enter_context(_aws(settings, aws_port, home))
+            tell.stage("starting the embedded AWS")
+            aws = stack.enter_context(_aws(settings, aws_port, home, tell))
+            tell.stage("making topics, queues, buckets and tables")
             provisioned(settings)
             if aws_only:
-                token = _token(home)
-                print(exports({**aws, **missing, **token, **_RAY}), end="", flush=True)  # noqa: T201
+                tell.environment({**aws, **missing, **_token(home), **_RAY})
             else:
-                address = _start(stack, settings, port, home, began)
-                _show(address, as_json=as_json)
+                tell.up(
+                    asdict(_start(stack, settings, port=port, home=home, began=began, tell=tell))
+                )
             while True:
                 signal.pause()
-    except AtelierError as exc:
-        typer.secho(f"atelier up: {exc}", fg="red", err=True)
-        raise typer.Exit(2) from None
+        except AtelierError as exc:
+            if not isinstance(exc, SettingsError):
+                traceback.print_exc()  # into the log
+            tell.failed(str(exc), usage=isinstance(exc, SettingsError))
+            raise typer.Exit(1) from exc
+
+
+def _end_with_parent() -> None:
+    """Have the kernel ask this process to end when the command that holds it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
@@ -146,9 +167,13 @@ def _check(settings: Settings) -> None:
         adapter(settings, runtime)
 
 
-def _start(stack: ExitStack, settings: Settings, port: int, home: Path, began: float) -> Address:
-    dashboard = stack.enter_context(_ray(settings, home))
-    stack.enter_context(_serve(settings, port))
+def _start(
+    stack: ExitStack, settings: Settings, *, port: int, home: Path, began: float, tell: Teller
+) -> Address:
+    tell.stage("starting Ray")
+    dashboard = stack.enter_context(_ray(settings, home, tell))
+    tell.stage("deploying")
+    stack.enter_context(_serve(settings, port, tell))
     return Address(
         url=f"http://127.0.0.1:{port}",
         aws_endpoint=os.environ["AWS_ENDPOINT_URL"],
@@ -169,27 +194,17 @@ def _secret(settings: Settings) -> str:
     return secret.get_secret_value() if secret else ""
 
 
-@contextmanager
-def _home() -> Iterator[Path]:
-    """A folder for this run's sockets, logs and token; short, as sockets' paths must be."""
-    home = Path(tempfile.mkdtemp(prefix="atelier-"))
-    try:
-        yield home
-    finally:
-        _remove(home)
-
-
-def _remove(home: Path) -> None:
-    """Ray's last processes may still write while it is removed."""
+def _remove(home: Path, *, unless: int) -> None:
+    """Remove the folder where the command that made it is no more; its last writers are ending."""
     for _ in range(20):
-        shutil.rmtree(home, ignore_errors=True)
-        if not home.exists():
+        if os.getppid() == unless or not home.exists():
             return
+        shutil.rmtree(home, ignore_errors=True)
         time.sleep(0.1)
 
 
 @contextmanager
-def _aws(settings: Settings, port: int, home: Path) -> Iterator[Mapping[str, str]]:
+def _aws(settings: Settings, port: int, home: Path, tell: Teller) -> Iterator[Mapping[str, str]]:
     """The AWS that the environment names; without one, an emulator. What it put there."""
     if "AWS_ENDPOINT_URL" in os.environ:
         yield {}
@@ -198,11 +213,12 @@ def _aws(settings: Settings, port: int, home: Path) -> Iterator[Mapping[str, str
     log = home / "aws.log"
     with EmbeddedAws(port=port, log=log, region=where.region, account=where.account) as aws:
         os.environ.update(aws.environment)
+        tell.part("the embedded AWS", aws.process)
         yield aws.environment
 
 
 @contextmanager
-def _ray(settings: Settings, home: Path) -> Iterator[str]:
+def _ray(settings: Settings, home: Path, tell: Teller) -> Iterator[str]:
     """A Ray of our own, on loopback; its dashboard's URL."""
     os.environ.update(_token(home))
     for name, value in _RAY.items():
@@ -211,22 +227,34 @@ def _ray(settings: Settings, home: Path) -> Iterator[str]:
 
     # On a laptop the replicas share what cores there are.
     cpus = sum(r.replicas * r.cpus for r in settings.models_runtime) + 1
-    context = ray.init(
-        address="local",
-        num_cpus=max(os.cpu_count() or 1, int(cpus) + 1),
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        _node_ip_address="127.0.0.1",
-        _temp_dir=str(home / "ray"),
-        log_to_driver=False,
-        logging_level="error",
-    )
+    try:
+        context = ray.init(
+            address="local",
+            num_cpus=max(os.cpu_count() or 1, int(cpus) + 1),
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(home / "ray"),
+            log_to_driver=False,
+            logging_level="error",
+        )
+    except Exception as exc:  # it raises plain ones, too
+        raise Unavailable(f"Ray did not start{_without_paths(exc)}; {_RAY_REMEDY}") from exc
+    for child in psutil.Process().children():
+        if child.name() in _RAY_PROCESSES:
+            tell.part(f"Ray's {child.name()}", child.pid)
     _heed(_leave)  # Ray put its own in the place of ours
     try:
         check_gpus(settings, ray.cluster_resources().get("GPU", 0))
         yield f"http://{context.dashboard_url}"
     finally:
         ray.shutdown()
+
+
+def _without_paths(exc: Exception) -> str:
+    """Ray's last words, unless they name a file of the folder that is removed."""
+    words = last_line(str(exc))
+    return "" if "/" in words or not words else f" ({words})"
 
 
 def _token(home: Path) -> Mapping[str, str]:
@@ -248,7 +276,7 @@ def check_gpus(settings: Settings, there: float) -> None:
 
 
 @contextmanager
-def _serve(settings: Settings, port: int) -> Iterator[None]:
+def _serve(settings: Settings, port: int, tell: Teller) -> Iterator[None]:
     """The application, answering."""
     from ray import serve  # noqa: PLC0415
 
@@ -257,32 +285,31 @@ def _serve(settings: Settings, port: int) -> Iterator[None]:
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process alone
     serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
     try:
-        _run(assemble(settings))
+        _run(assemble(settings), tell)
         yield
     finally:
         serve.shutdown()
 
 
-def _run(application: "Application") -> None:
-    """Run it until it answers; where it does not, say what its deployments said."""
+def _run(application: "Application", tell: Teller) -> None:
+    """Run it until it answers; where it does not, say what its deployments said.
+
+    Raises:
+        Unavailable: a deployment did not start.
+    """
     from ray import serve  # noqa: PLC0415
 
+    def deployments() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = serve.status().applications[_NAME].deployments
+        return found
+
     try:
-        serve.run(application, name=_NAME, route_prefix="/")
+        with telling(tell, deployments):
+            serve.run(application, name=_NAME, route_prefix="/")
     except RuntimeError as exc:
-        said = serve.status().applications[_NAME].deployments
-        parts = [f"{name}: {one.message}" for name, one in said.items() if one.message]
-        raise AtelierError("\n".join([str(exc), *parts])) from None
-
-
-def _show(address: Address, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(asdict(address)), flush=True)  # noqa: T201 - for a program to read
-        return
-    table = Table(title="atelier is up", show_header=False, title_justify="left")
-    for name, value in asdict(address).items():
-        table.add_row(name, str(value))
-    Console().print(table, "Ctrl-C stops it.")
+        said = {name: last_line(one.message) for name, one in deployments().items() if one.message}
+        ill = "; ".join(f"{name} did not start: {why}" for name, why in said.items())
+        raise Unavailable(ill or "the application did not start") from exc
 
 
 if __name__ == "__main__":

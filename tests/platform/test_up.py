@@ -1,10 +1,15 @@
 """`atelier up` as a process: what it refuses, and what it leaves behind."""
 
+import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -17,7 +22,7 @@ from serve_app.app import assemble
 from serve_app.up import check_gpus
 from tests.platform.conftest import SETTINGS, until
 
-COMMAND = (sys.executable, "-m", "cli", "up", "--aws-port", "0", "--json")
+COMMAND = (sys.executable, "-m", "cli", "up", "--aws-port", "0")
 
 
 @pytest.fixture
@@ -31,9 +36,9 @@ def refused(*args: str) -> str:
     done = subprocess.run(
         [*COMMAND, *args], check=False, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
-    return done.stderr
+    return next(line for line in done.stderr.splitlines() if line.startswith("atelier: "))
 
 
 def test_a_port_in_use_is_named(config: Path) -> None:
@@ -65,18 +70,25 @@ def test_a_wrong_type_or_option_of_a_runtime_is_named() -> None:
         assemble(settings(type="fake", options={"gpuMz": 1}))
 
 
-def test_the_emulator_alone_prints_the_environment_of_its_users(config: Path) -> None:
+def alone(config: Path, *more: str) -> str:
+    """The first line of the emulator without a Ray."""
     with subprocess.Popen(
-        [*COMMAND, "--config", str(config), "--port", "0", "--aws-only"],
+        [*COMMAND, "--config", str(config), "--port", "0", "--aws-only", *more],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
         assert process.stdout is not None
         line = next(line for line in process.stdout if not line.startswith("#"))
         process.send_signal(signal.SIGTERM)
-
-    assert line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")
     assert process.returncode == 0
+    return line
+
+
+def test_the_emulator_alone_prints_the_environment_of_its_users(config: Path) -> None:
+    assert alone(config).startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")
+    environment = json.loads(alone(config, "--json"))
+    assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
 
 
 def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
@@ -93,34 +105,142 @@ def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
     check_gpus(settings, 1)
 
 
+class Started:
+    """The command in a process of its own, and what it says."""
+
+    def __init__(self, config: Path, *more: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # short, as sockets' paths
+        self.process = subprocess.Popen(
+            [*COMMAND, "--config", str(config), "--port", "0", *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                **os.environ,
+                "XDG_STATE_HOME": str(config.parent),
+                "TMPDIR": str(self.folder),
+            },
+        )
+        self.said: list[str] = []
+
+    def until(self, text: str) -> None:
+        """Read on until this was said."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+            if text in line:
+                return
+        raise AssertionError(self.said)
+
+    def ended(self) -> int:
+        """Read to the end; the exit code. Nothing is left then."""
+        left = psutil.Process(self.process.pid).children(recursive=True)
+        assert self.process.stdout is not None
+        self.said += [line.rstrip() for line in self.process.stdout]
+        code = self.process.wait(timeout=60)
+        assert not any(_lives(one) for one in left)
+        self.folder.rmdir()  # it has nothing in it
+        return code
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
 @pytest.fixture
-def alive(config: Path) -> Iterator["subprocess.Popen[str]"]:
-    with subprocess.Popen(
-        [*COMMAND, "--config", str(config), "--port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        process.kill()
+def start(config: Path) -> Iterator[Callable[..., Started]]:
+    with ExitStack() as stack:
+
+        def begin(*more: str) -> Started:
+            started = Started(config, *more)
+            stack.callback(started.close)
+            return started
+
+        yield begin
+
+
+def test_ctrl_c_before_there_is_a_ray_ends_quietly(start: Callable[..., Started]) -> None:
+    up = start()
+    up.until("embedded AWS")
+    up.process.send_signal(signal.SIGINT)
+
+    assert up.ended() == 130
+    assert up.said == ["checking the configuration …", "starting the embedded AWS …", "stopping …"]
+
+
+def test_an_emulator_that_ends_by_itself_ends_all(start: Callable[..., Started]) -> None:
+    up = start("--aws-only")
+    up.until("export AWS_REGION")
+    children = psutil.Process(up.process.pid).children(recursive=True)
+    [emulator] = [one for one in children if "ministack" in " ".join(one.cmdline())]
+    emulator.kill()
+
+    assert up.ended() == 1
+    assert up.said[-1].startswith("atelier: the embedded AWS has ended by itself")
+    kept = Path(up.said[-1].partition("kept in ")[2])
+    assert "aws.log" in kept.read_text()
+
+
+def test_a_killed_command_takes_the_platform_with_it(start: Callable[..., Started]) -> None:
+    up = start("--aws-only")
+    up.until("export AWS_REGION")
+    children = psutil.Process(up.process.pid).children(recursive=True)
+    up.process.kill()
+
+    assert len(children) > 1
+    until(lambda: not any(map(_lives, children)) and not list(up.folder.iterdir()), seconds=30)
+
+
+def test_an_aws_that_is_not_there_is_said_in_a_line(
+    start: Callable[..., Started], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    up = start()
+
+    assert up.ended() == 1
+    assert up.said[-1].startswith("atelier: SNS CreateTopic: EndpointConnectionError; its log is")
+    assert "Traceback" in Path(up.said[-1].partition("kept in ")[2]).read_text()
 
 
 @pytest.mark.ray
-def test_a_signal_stops_all_of_it(alive: "subprocess.Popen[str]") -> None:
-    assert alive.stdout is not None
-    assert '"url"' in alive.stdout.readline()
-    started = psutil.Process(alive.pid).children(recursive=True)
-    homes = set(Path("/tmp").glob("atelier-*"))
+@pytest.mark.parametrize("stage", ["starting Ray", "deploying"])
+def test_ctrl_c_at_any_stage_ends_quietly(start: Callable[..., Started], stage: str) -> None:
+    up = start()
+    up.until(stage)
+    up.process.send_signal(signal.SIGINT)
+    up.process.send_signal(signal.SIGINT)
 
-    alive.send_signal(signal.SIGINT)
-
-    assert alive.wait(timeout=30) == 0
-    until(lambda: not any(one.is_running() and _ours(one) for one in started), seconds=10)
-    assert not any(_session(home) == alive.pid for home in homes)
-
-
-def _ours(process: psutil.Process) -> bool:
-    return process.status() != psutil.STATUS_ZOMBIE
+    assert up.ended() == 130
+    assert up.said[-1] == "stopping …"
+    assert [line for line in up.said if not line.endswith(("…", "starting", "running"))] == []
 
 
-def _session(home: Path) -> int:
-    """The process whose Ray session lies in this folder, if any lies there."""
-    names = [path.name for path in (home / "ray").glob("session_2*")] if home.exists() else []
-    return int(names[0].rpartition("_")[2]) if names else 0
+@pytest.mark.ray
+def test_a_signal_stops_all_of_it(start: Callable[..., Started]) -> None:
+    up = start("--json")
+    up.until('"url"')
+    up.process.send_signal(signal.SIGINT)
+
+    assert (up.ended(), len(up.said)) == (0, 1)
+
+
+@pytest.mark.ray
+def test_a_ray_that_ends_by_itself_ends_all(start: Callable[..., Started]) -> None:
+    up = start()
+    up.until("Ctrl-C stops it")
+    children = psutil.Process(up.process.pid).children(recursive=True)
+    [raylet] = [one for one in children if one.name() == "raylet"]
+    raylet.kill()
+
+    assert up.ended() == 1
+    assert up.said[-1].startswith("atelier: Ray's raylet has ended by itself")
+    assert "sdruntime: running" in up.said

@@ -1,0 +1,1 @@
+"""The platform on this machine, as `atelier up` starts, watches and ends it."""

@@ -1,0 +1,175 @@
+"""The platform's process, and all that it starts, held by the command: nothing outlives it.
+
+The process has a session of its own, so that Ctrl-C reaches the command alone, and a folder for
+everything that it and Ray write. Whoever it leaves behind becomes a child of the command.
+"""
+
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
+_LOOK_SECONDS = 1.0
+_KILL_SECONDS = 10.0
+_LONGEST = 16  # characters
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+News = Mapping[str, Any]
+"""One line of what the platform tells: see `serve_app.telling`."""
+
+
+class Platform:
+    """One platform, from entering the block to leaving it."""
+
+    def __init__(self, args: Sequence[str]) -> None:
+        self._args = args
+        self._process: subprocess.Popen[bytes] | None = None
+        self._parts: dict[str, psutil.Process] = {}
+        self._former = frozenset[int]()
+        self._wake = -1
+        self.home = Path()
+        """Its folder, which is removed at the end."""
+        self.asked_to_stop = 0
+        """The first signal that asked for it; 0 before that. Later ones change nothing."""
+
+    def __enter__(self) -> Self:
+        self._heed()
+        self._former = frozenset(one.pid for one in psutil.Process().children(recursive=True))
+        _adopt_orphans()
+        self.home = Path(tempfile.mkdtemp(prefix="atelier-", dir=_short_folder()))
+        (self.home / "tmp").mkdir()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+                [sys.executable, "-m", "serve_app.up", "--home", str(self.home), *self._args],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "TMPDIR": str(self.home / "tmp")},
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _kill_all(self._former)
+        if self._process is not None and self._process.stdout is not None:
+            self._process.wait()
+            self._process.stdout.close()
+        _remove(self.home)
+
+    @property
+    def log(self) -> Path:
+        """What the process, and Ray in it, print."""
+        return self.home / "up.log"
+
+    def news(self) -> Iterator[News | None]:
+        """What it tells, and None each second without; ends with the process, or when asked to."""
+        told = b""
+        output = self._process.stdout if self._process else None
+        while output is not None and not self.asked_to_stop:
+            watched = [output.fileno(), self._wake]
+            ready, _, _ = select.select(watched, [], [], _LOOK_SECONDS)
+            if output.fileno() not in ready:
+                _reap(self._former | {self._process.pid} if self._process else self._former)
+                yield None
+                continue
+            if not (more := os.read(output.fileno(), 65536)):
+                return
+            *lines, told = (told + more).split(b"\n")
+            yield from map(json.loads, lines)
+
+    def watch(self, part: str, pid: int) -> None:
+        """Count a process as a part without which nothing works."""
+        with suppress(psutil.NoSuchProcess):
+            self._parts[part] = psutil.Process(pid)
+
+    def gone(self) -> str | None:
+        """The part that has ended by itself, if one has."""
+        return next((name for name, one in self._parts.items() if not _lives(one)), None)
+
+    def stop(self, seconds: float) -> None:
+        """Ask it to end, and wait so long for it; what is left then is killed with the block."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def _heed(self) -> None:
+        self._wake, woken = os.pipe()
+        os.set_blocking(woken, False)
+        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self._note_signal)
+
+    def _note_signal(self, number: int, _: object) -> None:
+        self.asked_to_stop = self.asked_to_stop or number
+
+
+def _short_folder() -> str | None:
+    """Where the paths of Ray's sockets stay below the 107 bytes that they may have."""
+    too_long = len(tempfile.gettempdir()) > _LONGEST and Path("/tmp").is_dir()  # noqa: S108
+    return "/tmp" if too_long else None  # noqa: S108
+
+
+def _adopt_orphans() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _reap(but: frozenset[int]) -> None:
+    """Let adopted children that have ended go."""
+    for child in psutil.Process().children():
+        if child.pid not in but:
+            with suppress(ChildProcessError):
+                os.waitpid(child.pid, os.WNOHANG)
+
+
+def _kill_all(but: frozenset[int]) -> None:
+    """End every process that came of this one, and those that come of them meanwhile."""
+    end = time.monotonic() + _KILL_SECONDS
+    while (left := _others(but)) and time.monotonic() < end:
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        time.sleep(0.02)
+        _reap(but)
+
+
+def _others(but: frozenset[int]) -> list[psutil.Process]:
+    return [one for one in psutil.Process().children(recursive=True) if one.pid not in but]
+
+
+def _remove(home: Path) -> None:
+    """Its last processes may still write while it is removed."""
+    for _ in range(20):
+        shutil.rmtree(home, ignore_errors=True)
+        if not home.exists():
+            return
+        time.sleep(0.1)

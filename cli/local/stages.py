@@ -1,0 +1,122 @@
+"""How a start looks: to a person at a terminal, and in lines where there is none."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from cli.out import Out
+from models.visible import visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """How far one part of the application is."""
+
+    name: str
+    running: int
+    """Replicas that run."""
+    of: int
+    """Replicas that there are to be."""
+    why: str = ""
+    """What Serve says of it, in one line."""
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Deployment":
+        return cls(name=told["deployment"], running=told["running"], of=told["of"], why=told["why"])
+
+    @property
+    def ready(self) -> bool:
+        return 0 < self.of <= self.running
+
+    @property
+    def text(self) -> str:
+        if self.ready:
+            return "running"
+        number = f"{self.running} of {self.of} running" if self.of > 1 else "starting"
+        return f"{number}: {self.why}" if self.why else number
+
+
+class Stages(ABC):
+    """Is told each stage as it begins, and how far the deployments are in the last one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    @abstractmethod
+    def begin(self, stage: str) -> None: ...
+
+    @abstractmethod
+    def tell(self, deployment: Deployment) -> None: ...
+
+    def done(self) -> None:
+        """Mark the last stage as done."""
+
+
+class StageLines(Stages):
+    """A line for each thing; none for a program."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+
+    def begin(self, stage: str) -> None:
+        self._out.note(f"{stage} …")
+
+    def tell(self, deployment: Deployment) -> None:
+        self._out.note(f"{deployment.name}: {deployment.text}")
+
+
+class StageBars(Stages):
+    """A row for each stage and deployment, with a spinner until it is done."""
+
+    def __init__(self, console: Console) -> None:
+        self._rows = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[state]}", markup=False, style="dim"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._stage: TaskID | None = None
+        self._deployments: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._rows.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._rows.stop()
+
+    def begin(self, stage: str) -> None:
+        self.done()
+        self._stage = self._rows.add_task(visible(stage), total=1, state="")
+
+    def tell(self, deployment: Deployment) -> None:
+        name = deployment.name
+        row = self._deployments.get(name)
+        if row is None:
+            row = self._rows.add_task(f"  {visible(name)}", total=1, state="")
+            self._deployments[name] = row
+        ready = int(deployment.ready)
+        self._rows.update(row, completed=ready, state=visible(deployment.text))
+
+    def done(self) -> None:
+        if self._stage is not None:
+            self._rows.update(self._stage, completed=1)
