@@ -1,29 +1,30 @@
 """The options of `submit` that say what picture is wanted, by the names of the Web UI's fields."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from atelier import Kind, Misused, TaskRequest, picture
-
-_PLAIN = (
-    "negative_prompt",
-    "steps",
-    "width",
-    "height",
-    "cfg_scale",
-    "sampler_name",
-    "scheduler",
-    "seed",
-    "batch_size",
-    "denoising_strength",
-)
+from cli.completion import checkpoints
+from cli.hints import FIELDS
 
 
-def _option(help_: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=help_, metavar=metavar, rich_help_panel="Picture")
+def _option(
+    help_: str,
+    *names: str,
+    metavar: str | None = None,
+    completed_by: Callable[[typer.Context, str], list[str]] | None = None,
+) -> Any:
+    return typer.Option(
+        *names,
+        help=help_,
+        metavar=metavar,
+        rich_help_panel="Picture",
+        autocompletion=completed_by,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,10 @@ class Fields:
     denoising_strength: Annotated[
         float | None, _option("How much of --image is painted anew, 0 to 1.")
     ] = None
-    checkpoint: Annotated[str | None, _option("The weights; `atelier checkpoints` names them.")] = (
-        None
-    )
+    checkpoint: Annotated[
+        str | None,
+        _option("The weights; `atelier checkpoints` names them.", completed_by=checkpoints),
+    ] = None
     image: Annotated[
         str | None, _option("Start from this picture: image-to-image.", metavar="FILE|URL")
     ] = None
@@ -87,7 +89,7 @@ class Fields:
         return Kind.IMAGE_TO_IMAGE if self.image else kind
 
     def _plain(self, prompt: str | None) -> dict[str, Any]:
-        named = {name: getattr(self, name) for name in _PLAIN}
+        named = {name: getattr(self, name) for name in FIELDS}
         named |= {"prompt": prompt, "upscaling_resize": self.upscale, "upscaler_1": self.upscaler}
         known = {name: value for name, value in named.items() if value is not None}
         return {**dict(map(_assigned, self.option or ())), **known}

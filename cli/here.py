@@ -9,6 +9,7 @@ import typer
 from atelier import LOCAL, Client, Misused, Unauthorized
 from cli import profiles
 from cli.exits import code_of
+from cli.hints import as_options
 from cli.out import Out
 
 _PANEL = "Connection"
@@ -91,5 +92,5 @@ class Here:
     def complain(self, error: Exception, of: str = "") -> int:
         """Say what is wrong, and with which task; the exit code."""
         hint = f"; the key is from {self.there.source}" if isinstance(error, Unauthorized) else ""
-        self.out.complain(f"{of}{': ' if of else ''}{error}{hint}")
+        self.out.complain(f"{of}{': ' if of else ''}{as_options(str(error))}{hint}")
         return code_of(error)

@@ -18,17 +18,40 @@ from cli.up import up
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,  # an API key is among them
     help="Pictures from tasks: one queue, many runtimes.",
     epilog=TOLD,
 )
 
 
+def _number() -> str:
+    return version_of("atelier")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        Out(as_json=False).line(f"atelier {_number()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+    del version
+
+
 def version(
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Print the version."""
-    number = version_of("atelier")
+    number = _number()
     out = Out(as_json=as_json)
     if as_json:
         out.json({"version": number})

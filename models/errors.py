@@ -10,14 +10,18 @@ AtelierError
     └── RuntimeUnavailable  handed back and tried again
 """
 
+import re
 from typing import Any
+
+_OBJECT = re.compile(r" ?<[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
+"""An object as Python prints it, which libraries put into their messages."""
 
 
 class AtelierError(Exception):
     """Something in the platform went wrong."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or type(self).__doc__)
+        super().__init__(_OBJECT.sub("", message or type(self).__doc__ or ""))
 
 
 class SettingsError(AtelierError):

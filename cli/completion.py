@@ -1,0 +1,73 @@
+"""What a shell completes with the platform's own names: runtimes, checkpoints, tasks.
+
+Asked with a short deadline; where it is away, or refuses, nothing is offered and nothing said.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from threading import Thread
+
+import typer
+
+from atelier import AtelierError, Client
+from cli.here import Here
+
+_SECONDS = 1.5
+_NEWEST = 50  # tasks
+_SAFE = re.compile(r"[\w.,+=@%/-]+")
+"""A shell puts a completed word on the command line as it is."""
+
+
+def runtimes(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the configured runtimes."""
+    return _offered(ctx, incomplete, lambda client: (one.name for one in client.runtimes()))
+
+
+def checkpoints(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the weights."""
+    return _offered(ctx, incomplete, lambda client: (one.name for one in client.checkpoints()))
+
+
+def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the newest tasks."""
+    return _offered(ctx, incomplete, lambda client: (one.id for one in client.list(limit=_NEWEST)))
+
+
+def _offered(
+    ctx: typer.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]
+) -> list[str]:
+    """Those that begin so, each once, in the order of the answer."""
+    names = dict.fromkeys(_asked(ctx, ask))
+    return [one for one in names if one.startswith(incomplete) and _SAFE.fullmatch(one)]
+
+
+def _asked(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:
+    """What the platform answers in time: a server may send byte by byte for ever."""
+    found: list[str] = []
+
+    def run() -> None:
+        found.extend(_names(ctx, ask))
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    return list(found)
+
+
+def _names(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> Iterator[str]:
+    try:
+        there = _here(ctx).there
+        with Client(there.url, there.api_key, timeout=_SECONDS, patience=_SECONDS) as client:
+            yield from ask(client)
+    except (AtelierError, OSError):
+        return
+
+
+def _here(ctx: typer.Context) -> Here:
+    """The platform that the words before, or the environment, name."""
+
+    def said(option: str) -> str | None:
+        return ctx.params.get(option) or os.environ.get(f"ATELIER_{option.upper()}")
+
+    return Here(url=said("url"), api_key=said("api_key"), profile=said("profile"))
