@@ -1,5 +1,6 @@
 """The client of the platform: `Client`, and `AsyncClient` for an event loop."""
 
+from atelier.artifacts import SaveProgress
 from atelier.blocking import Client
 from atelier.client import LOCAL, AsyncClient, TaskRef
 from atelier.errors import (
@@ -9,6 +10,7 @@ from atelier.errors import (
     NotFound,
     Refused,
     TimedOut,
+    TooLarge,
     Unauthorized,
     Unavailable,
     Unreachable,
@@ -48,12 +50,14 @@ __all__ = [
     "ProgressView",
     "Refused",
     "RuntimeView",
+    "SaveProgress",
     "Status",
     "StatusEvent",
     "TaskRef",
     "TaskRequest",
     "TaskView",
     "TimedOut",
+    "TooLarge",
     "Unauthorized",
     "Unavailable",
     "Unreachable",

@@ -1,14 +1,23 @@
 """Calls one platform: where it is, with which key, and how often it is tried."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel
 
 from atelier.channel import Channel
-from atelier.errors import AtelierError, Misused, Unreachable, error_of, link_error, parsed
+from atelier.errors import (
+    AtelierError,
+    Misused,
+    TooLarge,
+    Unreachable,
+    error_of,
+    link_error,
+    parsed,
+)
 from atelier.tries import Tries
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -97,10 +106,52 @@ class Caller:
             except Unreachable as exc:
                 await tries.again(exc)
 
-    async def fetch(self, link: httpx.URL) -> bytes:
-        """What lies behind a link to somewhere else, which is not shown the key."""
-        answer = await self.ask(httpx.Request("GET", link), right=_FOUND, error=link_error)
-        return answer.content
+    async def fetch(
+        self,
+        link: httpx.URL,
+        *,
+        begin: Callable[[int | None], None],
+        take: Callable[[bytes], Awaitable[None]],
+        most: int | None,
+    ) -> None:
+        """Stream what lies behind a link to somewhere else, which is not shown the key.
+
+        ``begin`` is called with the size, where it is told, before the first part of each try.
+
+        Raises:
+            TooLarge: there are more than ``most`` bytes.
+        """
+        tries = self.tries()
+        while True:
+            # A store's answer is the artifact itself, and no packed form of it.
+            asked = httpx.Request("GET", link, headers={"accept-encoding": "identity"})
+            answer = await self.ask(asked, right=_FOUND, error=link_error, stream=True, tries=tries)
+            try:
+                begin(_size(answer))
+                await self._take(answer, take, most)
+            except Unreachable as exc:
+                # However long the parts took that came, there is time for another try.
+                tries.until = max(tries.until, time.monotonic() + self.patience)
+                await tries.again(exc)
+            else:
+                return
+
+    async def _take(
+        self,
+        answer: httpx.Response,
+        take: Callable[[bytes], Awaitable[None]],
+        most: int | None,
+    ) -> None:
+        taken = 0
+        if most is not None and (_size(answer) or 0) > most:
+            await self.channel.leave(answer)
+            raise TooLarge(most)
+        async with aclosing(self.channel.parts(answer)) as parts:
+            async for part in parts:
+                taken += len(part)
+                if most is not None and taken > most:
+                    raise TooLarge(most)
+                await take(part)
 
 
 def _checked(url: str) -> str:
@@ -112,6 +163,11 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.host or parts.query or parts.userinfo:
         raise Misused("the URL must be like http://127.0.0.1:8000 or https://host/stage")
     return url.rstrip("/")
+
+
+def _size(answer: httpx.Response) -> int | None:
+    text = answer.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _header(api_key: str) -> bytes:

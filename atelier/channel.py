@@ -24,6 +24,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LIMITS = httpx.Limits(max_connections=None)  # each task that is watched has one
+_PART = 1 << 20  # bytes
+_MOST, _MOST_PACKED = 64 << 20, 1 << 20  # bytes of an answer that is no artifact
 
 
 class Channel(ABC):
@@ -44,6 +46,14 @@ class Channel(ABC):
         """
 
     @abstractmethod
+    def parts(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """The body of a streamed answer, a megabyte at a time; closed at the end."""
+
+    @abstractmethod
+    async def leave(self, response: httpx.Response) -> None:
+        """Close a streamed answer whose body is not wanted."""
+
+    @abstractmethod
     async def sleep(self, seconds: float) -> None: ...
 
     @abstractmethod
@@ -58,26 +68,40 @@ class AsyncChannel(Channel):
     """Waits in the running event loop."""
 
     def __init__(self) -> None:
-        self._http = httpx.AsyncClient(limits=_LIMITS, verify=_tls())
+        hooks = {"response": [_keep_location_later]}
+        self._http = httpx.AsyncClient(limits=_LIMITS, verify=_tls(), event_hooks=hooks)
 
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         with _translated(request):
-            response = await self._http.send(request, stream=stream)
-            if response.status_code != HTTPStatus.OK:  # only that is streamed
+            response = await self._http.send(request, stream=True)
+            if not stream or response.status_code != HTTPStatus.OK:  # only that is streamed
+                response.stream = _Bounded(response)
                 await response.aread()
             return response
 
     async def events(
         self, response: httpx.Response, until: float
     ) -> AsyncGenerator[ServerSentEvent, None]:
-        response.stream = _Until(response.stream, until)
+        response.stream = body = _Until(response, until)
         try:
             with _translated(response.request):
                 async with aclosing(EventSource(response).aiter_sse()) as events:
                     async for event in events:
+                        body.since_event = 0
                         yield event
         finally:
             await response.aclose()
+
+    async def parts(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        try:
+            with _translated(response.request):
+                async for part in response.aiter_bytes(_PART):
+                    yield part
+        finally:
+            await response.aclose()
+
+    async def leave(self, response: httpx.Response) -> None:
+        await response.aclose()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -93,25 +117,39 @@ class BlockingChannel(Channel):
     """Keeps the calling thread waiting."""
 
     def __init__(self) -> None:
-        self._http = httpx.Client(limits=_LIMITS, verify=_tls())
+        hooks = {"response": [_keep_location]}
+        self._http = httpx.Client(limits=_LIMITS, verify=_tls(), event_hooks=hooks)
 
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         with _translated(request):
-            response = self._http.send(request, stream=stream)
-            if response.status_code != HTTPStatus.OK:  # only that is streamed
+            response = self._http.send(request, stream=True)
+            if not stream or response.status_code != HTTPStatus.OK:  # only that is streamed
+                response.stream = _Bounded(response)
                 response.read()
             return response
 
     async def events(
         self, response: httpx.Response, until: float
     ) -> AsyncGenerator[ServerSentEvent, None]:
-        response.stream = _Until(response.stream, until)
+        response.stream = body = _Until(response, until)
         try:
             with _translated(response.request):
                 for event in EventSource(response).iter_sse():
+                    body.since_event = 0
                     yield event
         finally:
             response.close()
+
+    async def parts(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        try:
+            with _translated(response.request):
+                for part in response.iter_bytes(_PART):
+                    yield part
+        finally:
+            response.close()
+
+    async def leave(self, response: httpx.Response) -> None:
+        response.close()
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop
@@ -123,27 +161,35 @@ class BlockingChannel(Channel):
         self._http.close()
 
 
+def _keep_location(response: httpx.Response) -> None:
+    """Put away where it leads to: httpx parses that unasked, with errors of several kinds."""
+    response.extensions["location"] = response.headers.pop("location", "")
+
+
+async def _keep_location_later(response: httpx.Response) -> None:
+    _keep_location(response)
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     """Once for all clients: reading the certificates takes longer than most calls."""
     return httpx.create_ssl_context()
 
 
-class _Until(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that is not read past the deadline, however long it is kept alive."""
+class _Checked(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body of which each part is looked at before it is given on."""
 
-    def __init__(self, body: httpx.SyncByteStream | httpx.AsyncByteStream, until: float) -> None:
+    def __init__(self, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> None:
         self._body = body
-        self._until = until
 
     def __iter__(self) -> Iterator[bytes]:
         for part in self._body:  # type: ignore[union-attr] # httpx asks a sync one only
-            self._check()
+            self._check(part)
             yield part
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._body:  # type: ignore[union-attr] # httpx asks an async one only
-            self._check()
+            self._check(part)
             yield part
 
     def close(self) -> None:
@@ -152,9 +198,40 @@ class _Until(httpx.SyncByteStream, httpx.AsyncByteStream):
     async def aclose(self) -> None:
         await self._body.aclose()  # type: ignore[union-attr]
 
-    def _check(self) -> None:
+    @abstractmethod
+    def _check(self, part: bytes) -> None: ...
+
+
+class _Until(_Checked):
+    """A stream of events that is not read past the deadline, nor past an event without end."""
+
+    def __init__(self, response: httpx.Response, until: float) -> None:
+        super().__init__(response.stream)
+        self._url = response.request.url
+        self._until = until
+        self.since_event = 0
+        """Bytes that came after the last event."""
+
+    def _check(self, part: bytes) -> None:
+        self.since_event += len(part)
+        if self.since_event > _MOST:
+            raise Misaddressed.at(self._url, "an event has no end")
         if time.monotonic() > self._until:
             raise TimedOut
+
+
+class _Bounded(_Checked):
+    """A body that is held in memory, and is not read past what an answer of `/v1` can have."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response.stream)
+        self._url = response.request.url
+        self._left = _MOST_PACKED if "content-encoding" in response.headers else _MOST
+
+    def _check(self, part: bytes) -> None:
+        self._left -= len(part)
+        if self._left < 0:
+            raise Misaddressed.at(self._url, "its answer has no end")
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
+from atelier.artifacts import Artifacts, SaveProgress
 from atelier.caller import Caller
 from atelier.channel import AsyncChannel, Channel
 from atelier.errors import Misused, parsed
 from atelier.events import Event
-from atelier.files import Picture, picture, place, write
+from atelier.files import Picture, picture
 from atelier.watch import Watch
 from models.native import (
     CallbackRequest,
@@ -41,7 +42,6 @@ TaskRef = str | TaskView
 
 _PAGE = 100
 _KEY = re.compile("[!-~]{1,255}")
-_LINKED = frozenset({307})
 
 
 class AsyncClient:
@@ -64,6 +64,7 @@ class AsyncClient:
         self._caller = Caller(
             url, api_key, channel=self._channel, timeout=timeout, patience=patience
         )
+        self._artifacts = Artifacts(self._caller)
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,22 +209,45 @@ class AsyncClient:
         async with aclosing(self.events(task, submission=submission, timeout=timeout)) as events:
             return [event async for event in events if isinstance(event, TaskView)][-1]
 
-    async def download(self, task: TaskRef, n: int = 1, *, submission: str | None = None) -> bytes:
-        """An artifact by its place, from 1; 0 is the runtime's whole answer as JSON."""
-        path, params = _path(task, submission)
-        asked = self._caller.request("GET", f"{path}/artifacts/{n}", params=params)
-        answer = await self._caller.ask(asked, right=_LINKED)
-        return await self._caller.fetch(answer.url.join(answer.headers.get("location", "")))
+    async def download(
+        self,
+        task: TaskRef,
+        n: int = 1,
+        *,
+        submission: str | None = None,
+        most: int | None = None,
+    ) -> bytes:
+        """An artifact by its place, from 1, in memory; 0 is the runtime's whole answer as JSON.
+
+        Raises:
+            TooLarge: it has more than ``most`` bytes.
+        """
+        return await self._artifacts.bytes_of(*_path(task, submission), n, most)
 
     async def save(
-        self, task: TaskRef, folder: Path | str = ".", *, submission: str | None = None
+        self,
+        task: TaskRef,
+        folder: Path | str = ".",
+        *,
+        submission: str | None = None,
+        most: int | None = None,
+        progress: SaveProgress | None = None,
     ) -> Sequence[Path]:
-        """Its artifacts as files right in this folder, under their own names."""
+        """Save its artifacts right in this folder, each streamed, and whole or not at all.
+
+        A file is called by the task's id, a hash of its submission and its number, with an
+        extension from its bytes; where that name is another file's, a number is added.
+        ``progress`` is told, after each megabyte, the artifact's number, its bytes so far, and
+        all of them where the store says so.
+
+        Raises:
+            TooLarge: one has more than ``most`` bytes.
+        """
         view = await self.get(task, submission=submission)
-        paths = [place(Path(folder), artifact.uri) for artifact in view.artifacts]
-        for artifact, path in zip(view.artifacts, paths, strict=True):
-            await self._channel.call(write, path, await self.download(view, artifact.n))
-        return paths
+        path, _ = _path(view, None)
+        return await self._artifacts.files_of(
+            view, path, Path(folder), most=most, progress=progress
+        )
 
     async def runtimes(self) -> Sequence[RuntimeView]:
         """The configured runtimes, and how they are doing."""

@@ -8,6 +8,7 @@ AtelierError
 ├── Unreachable      nothing answered, however often it was tried
 │   └── Unavailable  something answered, but not for now
 ├── TimedOut         the deadline passed first
+├── TooLarge         an artifact has more bytes than were to be taken
 └── Misaddressed     what answered is not the platform's API
 """
 
@@ -19,6 +20,7 @@ from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from models.native import ProblemView
 
@@ -44,7 +46,7 @@ class Misused(AtelierError):
     def of(cls, error: ValidationError) -> "Misused":
         """One line for each wrong field; it does not quote what was given."""
         wrong = error.errors(include_url=False, include_input=False)
-        return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong))
+        return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {_said(one)}" for one in wrong))
 
 
 class Refused(AtelierError):
@@ -98,6 +100,13 @@ class TimedOut(AtelierError):
         super().__init__("the task has not ended in time; it goes on, and can be watched again")
 
 
+class TooLarge(AtelierError):
+    """An artifact has more bytes than were to be taken."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the artifact has more than {most:,} bytes; nothing of it is kept")
+
+
 class Misaddressed(AtelierError):
     """What answered is not the platform's API."""
 
@@ -131,6 +140,20 @@ def link_error(response: httpx.Response) -> AtelierError:
         return Unavailable(problem, where, _seconds(response))
     gone = f"{where} answers {problem.status}: the artifact is not there any more"
     return NotFound(_saying(problem, gone))
+
+
+def link_of(response: httpx.Response) -> httpx.URL:
+    """Where an answer leads to: an address of the web, without a name and a password.
+
+    Raises:
+        Misaddressed: it leads nowhere, or to something else.
+    """
+    with suppress(httpx.InvalidURL, ValueError):
+        location = response.extensions["location"]
+        link = response.url.join(location)
+        if location and link.scheme in {"http", "https"} and link.host and not link.userinfo:
+            return link
+    raise Misaddressed.at(response.request.url, "an artifact's link leads to no web address")
 
 
 def parsed(model: type[Model], response: httpx.Response) -> Model:
@@ -170,6 +193,10 @@ def _problem_of(response: httpx.Response) -> ProblemView:
     # Its charset may be one of Python's codecs that make no text.
     detail = response.content.decode(errors="replace").strip()[:_LONGEST] or title
     return ProblemView(type=_FOREIGN, title=title, status=status, detail=detail)
+
+
+def _said(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def _saying(problem: ProblemView, detail: str) -> ProblemView:

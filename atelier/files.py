@@ -1,15 +1,46 @@
-"""Pictures on their way between local files and tasks."""
+"""Pictures on their way between local files and tasks.
 
+What a file is called is decided here, from the task's identity and from the bytes: no word of a
+server becomes a path.
+"""
+
+import hashlib
+import os
 import re
 from base64 import b64encode
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
 from uuid import uuid4
 
+import filetype
+
 from atelier.errors import Misused
+from models.native import ArtifactView, TaskView
 
 _LINK = re.compile(r"(https?|s3)://|data:", re.IGNORECASE)
-_SEPARATORS = re.compile(r"[\\/]")
-_UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')  # in names, on one system or another
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST_ID, _DIGITS, _HIGHEST = 80, 16, 999_999
+_HEAD = 8192
+_CHUNK = 1 << 20
+_SNIFFED = frozenset(
+    re.findall(
+        r"\w+",
+        "apng avif bmp gif heic ico jpg jxl jxr png psd tif webp avi flv m4v mkv mov mp4 mpg webm"
+        " wmv aac flac m4a mid mp3 ogg wav zip",
+    )
+)
+"""Extensions that are taken from the bytes; programs, for one, are saved as ``.bin``."""
+_NAMED = frozenset(
+    re.findall(
+        r"\.\w+",
+        ".csv .exr .glb .gltf .hdr .json .latent .npy .obj .ply .safetensors .stl .svg .txt",
+    )
+)
+"""Extensions that are taken from the artifact's URI where the bytes say nothing."""
 
 
 Picture = str | Path | bytes
@@ -33,24 +64,112 @@ def picture(source: Picture) -> str:
         raise Misused(f"{source}: {why}; a picture is a local file or a link") from None
 
 
-def place(folder: Path, uri: str) -> Path:
-    """Where the artifact of this URI is saved: right in the folder, whatever the URI says.
+class Saving:
+    """A file on its way into a folder, under a hidden name until it is whole.
 
-    Raises:
-        Misused: the URI has no name in it.
+    The folder is made. Left without `keep`, nothing stays.
     """
-    name = _UNFIT.sub("_", _SEPARATORS.split(uri)[-1])
-    if not name.strip(". "):
-        raise Misused(f"{uri} does not name a file")
-    return folder / name
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._part = folder / f".{uuid4().hex}.part"
+        self._file = self._part.open("x+b")
+        self.size = 0
+        """Bytes so far."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def write(self, part: bytes) -> None:
+        self._file.write(part)
+        self.size += len(part)
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        self._file.seek(0)
+        self._file.truncate()
+        self.size = 0
+
+    def keep(self, stem: str, uri: str) -> Path:
+        """Give it its name, with the extension of its bytes; never that of another file.
+
+        One that is there already with the same bytes is kept instead, so that saving again makes
+        no copies.
+        """
+        self._file.seek(0)
+        extension = _extension(self._file.read(_HEAD), uri)
+        self._file.close()
+        for path in _names(self._folder, stem, extension):
+            if _placed(self._part, path) or _same(self._part, path):
+                return path
+        raise AssertionError("there are names without end")
 
 
-def write(path: Path, body: bytes) -> None:
-    """The whole file, or none of it; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{uuid4().hex}.part")
+def stem_of(task: TaskView, artifact: ArtifactView) -> str:
+    """The name of its file without the extension, made of id, submission and number.
+
+    For an id of letters, digits, ``-`` and ``_`` it is that of the object in the store.
+    """
+    name = _UNFIT.sub("_", task.id)[:_LONGEST_ID].lstrip("-") or "task"
+    submission = task.submission.encode(errors="surrogatepass")
+    number = min(max(artifact.n, 0), _HIGHEST)
+    return f"{name}-{hashlib.sha256(submission).hexdigest()[:_DIGITS]}-{number}"
+
+
+def free_path(folder: Path, stem: str, suffix: str) -> Path:
+    """A new, empty file right in this folder, whatever the words are that it is called by."""
+    safe = _UNFIT.sub("_", stem).lstrip("-") or "file"
+    extension = suffix if suffix.removeprefix(".").isalnum() and suffix.isascii() else ".bin"
+    for path in _names(folder, safe[:_LONGEST_ID], extension[:10]):
+        with suppress(FileExistsError):
+            path.open("x").close()
+            return path
+    raise AssertionError("there are names without end")
+
+
+def _names(folder: Path, stem: str, extension: str) -> Iterator[Path]:
+    yield folder / f"{stem}{extension}"
+    yield from (folder / f"{stem} ({n}){extension}" for n in count(2))
+
+
+def _extension(head: bytes, uri: str) -> str:
+    guessed = filetype.guess_extension(head)
+    if guessed in _SNIFFED:
+        return f".{guessed}"
+    if guessed is not None:
+        return ".bin"
+    named = PurePosixPath(uri).suffix.lower()
+    return named if named in _NAMED else ".bin"
+
+
+def _placed(part: Path, path: Path) -> bool:
+    """Whether the name was free and is the file's now; a link that stands there is not followed."""
     try:
-        part.write_bytes(body)
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            return False
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return True
+
+
+def _same(part: Path, path: Path) -> bool:
+    """Whether a plain file of these very bytes stands there."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != part.stat().st_size:
+        return False
+    with part.open("rb") as ours, path.open("rb") as theirs:
+        return all(mine == theirs.read(_CHUNK) for mine in iter(lambda: ours.read(_CHUNK), b""))

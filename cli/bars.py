@@ -1,36 +1,43 @@
-"""How watching looks on a terminal: a bar for each task, and the newest preview."""
+"""How watching looks on a terminal: a bar for each task, and a picture under them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from atelier import Event, PreviewEvent, ProgressView, StatusEvent, TaskView
-from cli.preview import Painter, Picture
+from cli.preview import Painter, Picture, Source
 from cli.show import Show, state
 from models.visible import visible
 
 _MOST = 10**9  # steps that a bar can count
+_BAR, _TEXTS = 30, 50  # columns of a bar, and of all that stands beside it
+_BELOW = 5  # rows for what is said after it: files, and the next prompt
 
 
 class Bars(Show):
-    """Redrawn in place; gone are the previews at the end, and the bars stay."""
+    """Redrawn in place; the bars stay at the end, and so does the last picture.
+
+    That is the newest preview, until a task's artifacts are saved: then it is the first of them.
+    """
 
     def __init__(self, console: Console, names: Sequence[str], paint: Painter | None) -> None:
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=max(4, min(_BAR, console.width - _TEXTS))),
             TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
         )
         for name in names:
             self._bars.add_task(visible(name), total=None, state="")
+        self._console = console
         self._paint = paint
-        self._preview: Picture | None = None
+        self._picture: Picture | None = None
         # What is said on standard output meanwhile belongs there.
         self._live = Live(self._bars, console=console, redirect_stdout=False, redirect_stderr=False)
 
@@ -44,8 +51,12 @@ class Bars(Show):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._show(None)
         self._live.stop()
+
+    @property
+    def view(self) -> RenderableType:
+        """What is seen now."""
+        return Group(self._bars, self._picture) if self._picture else self._bars
 
     def take(self, row: int, event: Event) -> None:
         bar = TaskID(row)
@@ -54,14 +65,27 @@ class Bars(Show):
                 self._bars.update(bar, state=state(event))
             case ProgressView(step=step, of=of):
                 self._bars.update(bar, completed=min(step, _MOST), total=min(of, _MOST))
-            case PreviewEvent() if self._paint:
-                self._show(self._paint(event))
+            case PreviewEvent():
+                self._show(event)
             case TaskView():
                 total = self._bars.tasks[row].total or 1
                 self._bars.update(bar, completed=total, total=total, state=state(event))
 
-    def _show(self, preview: Picture | None) -> None:
-        if self._preview:
-            self._preview.cleanup()
-        self._preview = preview
-        self._live.update(Group(self._bars, preview) if preview else self._bars, refresh=True)
+    def saving(self, row: int, state: str) -> None:
+        self._bars.update(TaskID(row), state=state)
+
+    def saved(self, row: int, files: Sequence[Path]) -> None:
+        del row  # there is room for one picture
+        if files:
+            self._show(files[0])
+
+    def _show(self, source: Source) -> None:
+        """Draw it in place of the former picture, if it can be drawn."""
+        rows = self._console.height - len(self._bars.tasks) - _BELOW
+        picture = self._paint(source, rows) if self._paint else None
+        if picture is None:
+            return
+        former, self._picture = self._picture, picture
+        self._live.update(self.view, refresh=True)
+        if former:
+            former.cleanup()

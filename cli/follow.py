@@ -15,7 +15,8 @@ from cli.exits import ENDED_BADLY, OK
 from cli.here import Here
 from cli.out import Out, again
 from cli.preview import painter
-from cli.show import Json, Lines, Nothing, Show
+from cli.saving import size
+from cli.show import Json, Lines, Nothing, Show, state
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Follow:
     """Whether their events are shown."""
     save: Path | None
     """Folder for their artifacts."""
+    most: int | None = None
+    """Bytes that an artifact may have to be saved."""
     timeout: float
     submission: str | None = None
 
@@ -80,17 +83,24 @@ class Follow:
                 async for event in events:
                     show.take(row, event)
                     if isinstance(event, TaskView):
-                        return await self._saved(client, event)
+                        return await self._saved(client, event, row, show)
         except BrokenPipeError:
             raise
         except (AtelierError, OSError) as exc:
             return exc
         raise AssertionError("events end with the task's end")
 
-    async def _saved(self, client: AsyncClient, view: TaskView) -> End:
+    async def _saved(self, client: AsyncClient, view: TaskView, row: int, show: Show) -> End:
         if self.save is None or not view.artifacts:
             return End(view)
-        return End(view, await client.save(view, self.save))
+
+        def tell(_: int, done: int, of: int | None) -> None:
+            show.saving(row, size(done, of))
+
+        files = await client.save(view, self.save, most=self.most, progress=tell)
+        show.saving(row, state(view))
+        show.saved(row, files)
+        return End(view, files)
 
     def _tell(self, name: str, outcome: Outcome) -> int:
         """Its exit code."""

@@ -1,10 +1,11 @@
-"""Previews as a terminal can show them."""
+"""Pictures as a terminal can show them: previews, and at the end what was made."""
 
 import io
 import logging
 import sys
 from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TextIO
 
 import PIL.Image
@@ -12,7 +13,11 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from atelier import PreviewEvent
 
-_CELLS = 32  # wide
+_WIDEST = 60  # cells
+_LOWEST = 3  # rows that show something
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+_MOST_PIXELS = 64_000_000
+_MOST_BYTES = 64 << 20
 
 
 class Picture(Protocol):
@@ -24,7 +29,11 @@ class Picture(Protocol):
         """Have the terminal forget it."""
 
 
-Painter = Callable[[PreviewEvent], Picture | None]
+Source = PreviewEvent | Path
+"""A preview, or a file that was saved."""
+
+Painter = Callable[[Source, int], Picture | None]
+"""Makes a picture of at most so many rows; None of what is no picture, or where rows are few."""
 
 
 def painter(console: Console) -> Painter | None:
@@ -44,13 +53,39 @@ def painter(console: Console) -> Painter | None:
     except ZeroDivisionError:  # a terminal that does not know its own size
         return None
 
-    def paint(preview: PreviewEvent) -> Picture | None:
+    def paint(source: Source, rows: int) -> Picture | None:
         try:
-            return kind(io.BytesIO(b64decode(preview.data)), width=_CELLS)
-        except (OSError, ValueError):  # not a picture that we know: then none is shown
+            image = _read(source)
+        except Exception:  # noqa: BLE001 - decoders of pictures raise errors of any kind
             return None
+        if image is None or rows < _LOWEST:
+            return None
+        width, height = cells(image.width, image.height, min(_WIDEST, console.width - 1), rows)
+        return kind(image, width=width, height=height)
 
     return paint
+
+
+def cells(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
+    """The largest size in cells that has a picture's shape; a cell is twice as high as wide."""
+    wide = min(columns, 2 * rows * width / height)
+    return max(1, round(wide)), max(1, round(wide * height / width / 2))
+
+
+def _read(source: Source) -> PIL.Image.Image | None:
+    """The decoded picture; None of one that is too large to be looked at."""
+    if isinstance(source, PreviewEvent):
+        body = b64decode(source.data)
+    elif source.stat().st_size > _MOST_BYTES:
+        return None
+    else:
+        body = source.read_bytes()
+    image = PIL.Image.open(io.BytesIO(body), formats=_FORMATS)
+    if image.width * image.height > _MOST_PIXELS:
+        return None
+    image.draft("RGB", (1024, 1024))  # of a JPEG no more is decoded than is shown
+    image.load()
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _is_terminal(file: TextIO | None) -> bool:

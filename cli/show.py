@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,12 @@ class Show(ABC):
 
     @abstractmethod
     def take(self, row: int, event: Event) -> None: ...
+
+    def saving(self, row: int, state: str) -> None:
+        """Be told how far the task's artifacts are saved."""
+
+    def saved(self, row: int, files: Sequence[Path]) -> None:
+        """Be told where they are."""
 
 
 class Nothing(Show):

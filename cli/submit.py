@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from atelier import Client, Kind, Misused, TaskRequest, TaskView
+from cli.completion import runtimes
 from cli.fields import Fields, json_or_text
 from cli.follow import Follow
 from cli.here import Here
@@ -26,7 +27,9 @@ def _option(help_: str, *names: str, panel: str = "Task", **more: Any) -> Any:
 class Address:
     """The options that say whose task it is and where it goes; they win over a file."""
 
-    runtime: Annotated[str | None, _option("Else the first that can do it.")] = None
+    runtime: Annotated[
+        str | None, _option("Else the first that can do it.", autocompletion=runtimes)
+    ] = None
     id: Annotated[str | None, _option("Your name for it; else one is made.")] = None
     prefix: Annotated[str | None, _option("Folder in the output bucket.")] = None
     callback: Annotated[str | None, _option("Is told the end by a signed POST.", metavar="URL")] = (
@@ -78,6 +81,10 @@ class After:
             panel="Afterwards",
         ),
     ] = None
+    max_bytes: Annotated[
+        int | None,
+        _option("Save no picture that has more.", panel="Afterwards", min=1, metavar="BYTES"),
+    ] = None
     timeout: Annotated[float, _option("The longest wait, in seconds.", panel="Afterwards")] = 3600
 
     def follow(self, here: Here) -> Follow | None:
@@ -86,7 +93,13 @@ class After:
             return None
         # A program that reads the events is left no files that it did not ask for.
         folder = Path() if self.watch and not here.as_json else None
-        return Follow(here=here, watch=self.watch, save=self.save or folder, timeout=self.timeout)
+        return Follow(
+            here=here,
+            watch=self.watch,
+            save=self.save or folder,
+            most=self.max_bytes,
+            timeout=self.timeout,
+        )
 
 
 def submit(

@@ -9,14 +9,22 @@ from typing import Annotated
 import typer
 
 from atelier import AtelierError, Client, Misused, Status, TaskView
+from cli.completion import runtimes, tasks
 from cli.exits import OK
 from cli.follow import Follow
 from cli.here import Here
 from cli.out import Cell
+from cli.saving import MaxBytes, sizes
 from cli.when import age, moment, told
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Its id.", show_default=False)]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Their ids.", show_default=False)]
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="Its id.", show_default=False, autocompletion=tasks),
+]
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help="Their ids.", show_default=False, autocompletion=tasks),
+]
 Submission = Annotated[str | None, typer.Option(help="Which sending of that id; else the newest.")]
 
 
@@ -39,7 +47,9 @@ def list_(
     here: Here,
     *,
     status: Annotated[list[Status] | None, typer.Option(help="Repeatable.")] = None,
-    runtime: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option(help="Repeatable.", autocompletion=runtimes)
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Sent with the API key of this name.")] = None,
     since: Annotated[
         str | None, typer.Option(help="Made after: 90m, 2h, 7d ago, or an ISO date.")
@@ -83,10 +93,12 @@ def cancel(here: Here, ids: Ids, submission: Submission = None) -> None:
 def watch(
     here: Here,
     ids: Ids,
+    *,
     submission: Submission = None,
     save: Annotated[
         Path | None, typer.Option(help="Then save their pictures there.", metavar="DIR")
     ] = None,
+    max_bytes: MaxBytes = None,
     timeout: Annotated[float, typer.Option(help="The longest wait, in seconds.")] = 3600,
 ) -> None:
     """Show progress and previews until tasks have ended.
@@ -96,7 +108,14 @@ def watch(
     atelier watch robot --json | jq 'select(.event == "progress") | .data'
     """
     _one_of_several(ids, submission)
-    Follow(here=here, watch=True, save=save, timeout=timeout, submission=submission)(ids)
+    Follow(
+        here=here,
+        watch=True,
+        save=save,
+        most=max_bytes,
+        timeout=timeout,
+        submission=submission,
+    )(ids)
 
 
 def save(
@@ -104,13 +123,14 @@ def save(
     id: Id,  # noqa: A002
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Made if need be.")] = Path(),
     submission: Submission = None,
+    max_bytes: MaxBytes = None,
 ) -> None:
-    """Save a task's pictures.
+    """Save a task's pictures, under names of the command's own, over no other file.
 
     atelier save robot pictures
     """
-    with here.client() as client:
-        files = client.save(id, folder, submission=submission)
+    with here.client() as client, sizes(here.out) as progress:
+        files = client.save(id, folder, submission=submission, most=max_bytes, progress=progress)
     if here.out.as_json:
         here.out.json({"id": id, "files": [str(file) for file in files]})
         return

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from typing import Annotated, Literal
 
 import typer
 
 from atelier import Misused
+from atelier.files import free_path
 from cli.aws.door import Door, Http, door
 from cli.aws.errors import AwsError, translated
 from cli.aws.inbox import Inbox, inbox
@@ -88,7 +89,8 @@ def keep(judge: Judge, verdict: Verdict, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     kept = []
     for uri in verdict.pictures:
-        path = folder / uri.rpartition("/")[2]
+        name = PurePosixPath(uri)
+        path = free_path(folder, name.stem, name.suffix)
         path.write_bytes(judge.fetch(uri)[1])
         kept.append(path)
     return kept

@@ -1,12 +1,24 @@
 """Pictures come out of the store by links, without the key, and stay in their folder."""
 
+import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from atelier import Client, Misused, NotFound, picture
-from atelier.files import place, write
-from tests.atelier.there import KEY, There, png
+from atelier import (
+    ArtifactView,
+    AsyncClient,
+    Client,
+    Misaddressed,
+    NotFound,
+    TaskView,
+    TooLarge,
+    Unreachable,
+    picture,
+)
+from atelier.files import Saving, stem_of
+from tests.atelier.there import KEY, Fault, There, png
 
 
 @pytest.fixture
@@ -24,7 +36,7 @@ def test_artifacts_are_downloaded_by_their_place(client: Client, made: str) -> N
         client.download(made, 3)
 
 
-def test_artifacts_are_saved_under_their_own_names(
+def test_artifacts_are_saved_under_the_names_of_their_objects(
     client: Client, made: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "new" / "folder"
@@ -61,44 +73,189 @@ def test_a_busy_store_is_asked_again(there: There, client: Client, made: str) ->
     assert len(there.store.asked) == 2
 
 
+def task(name: str, submission: str = "s") -> TaskView:
+    known = {"runtime": "r", "kind": "k", "status": "completed", "attempt": 1, "created": 0}
+    links = {"updated": 0, "status_url": "", "events_url": ""}
+    return TaskView.model_validate({"id": name, "submission": submission, **known, **links})
+
+
+def artifact(n: int = 1) -> ArtifactView:
+    return ArtifactView(n=n, uri="s3://b/a.png", url="")
+
+
 @pytest.mark.parametrize(
-    ("uri", "name"),
+    ("name", "start"),
     [
-        ("s3://outputs/toys/robot/robot-1a2b-1.png", "robot-1a2b-1.png"),
-        ("s3://outputs/a\\..\\..\\b.png", "b.png"),
-        ("s3://outputs/C:evil.png", "C_evil.png"),
-        ("s3://outputs/a\x00\nb\x1b[31m.png", "a__b_[31m.png"),
-        ("s3://outputs/..a.png", "..a.png"),
+        ("robot", "robot-"),
+        ("../../.bashrc", "_bashrc-"),
+        ("..", "_-"),
+        ("", "task-"),
+        ("-rf", "rf-"),
+        ("C:\\con", "C_con-"),
+        ("con", "con-"),
+        ("a\x00\n\x1b[31mb", "a_31mb-"),
+        ("日本", "_-"),
+        ("a" * 200, "a" * 80 + "-"),
     ],
 )
-def test_a_file_stays_in_its_folder(tmp_path: Path, uri: str, name: str) -> None:
-    assert place(tmp_path, uri) == tmp_path / name
+def test_a_file_is_called_by_us(name: str, start: str) -> None:
+    stem = stem_of(task(name), artifact())
+
+    assert stem.startswith(start)
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*-[0-9a-f]{16}-1", stem)
 
 
-@pytest.mark.parametrize("uri", ["s3://outputs/..", "s3://outputs/.", "s3://outputs/", "", "a/ . "])
-def test_a_uri_without_a_name_is_not_saved(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(Misused, match="does not name a file"):
-        place(tmp_path, uri)
+def test_each_submission_and_number_has_a_name_of_its_own() -> None:
+    named = [
+        stem_of(task("a", "s"), artifact()),
+        stem_of(task("a", "t"), artifact()),
+        stem_of(task("a", "\ud83d"), artifact()),
+        stem_of(task("a", "s"), artifact(2)),
+        stem_of(task("a", "s"), artifact(10**30)),
+        stem_of(task("a", "s"), artifact(-5)),
+    ]
+
+    assert len(set(named)) == 6
 
 
-def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("body", "uri", "extension"),
+    [
+        (png(), "s3://b/a.sh", ".png"),
+        (b"#!/bin/sh\nrm -rf /", "s3://b/a.sh", ".bin"),
+        (b"\x7fELF" + bytes(300), "s3://b/a.png", ".bin"),
+        (b"MZ" + bytes(300), "s3://b/a.json", ".bin"),
+        (b"{}", "s3://b/a.JSON", ".json"),
+        (b"glTF\x02", "s3://b/a.glb", ".glb"),
+        (b"x", "s3://b/.bashrc", ".bin"),
+        (b"", "", ".bin"),
+    ],
+)
+def test_an_extension_is_of_the_bytes_or_of_a_list(
+    tmp_path: Path, body: bytes, uri: str, extension: str
+) -> None:
+    with Saving(tmp_path) as saving:
+        saving.write(body)
+
+        assert saving.keep("a", uri) == tmp_path / f"a{extension}"
+
+
+def test_another_file_stays_as_it_is(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(b"precious")
-    link = tmp_path / "pictures" / "a.png"
-    link.parent.mkdir()
-    link.symlink_to(outside)
-    write(link, b"new")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(b"other")
+    (folder / "a (2).bin").symlink_to(outside)
+    (folder / "a (3).bin").symlink_to(tmp_path / "nowhere")
+    (folder / "a (4).bin").mkdir()
+    with Saving(folder) as saving:
+        saving.write(b"precious")
+        kept = saving.keep("a", "")
 
-    assert (outside.read_bytes(), link.read_bytes()) == (b"precious", b"new")
-    assert not link.is_symlink()
+    assert kept == folder / "a (5).bin"
+    assert [(folder / "a.bin").read_bytes(), outside.read_bytes()] == [b"other", b"precious"]
+    assert not (tmp_path / "nowhere").exists()
+    assert len(list(folder.iterdir())) == 5
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a.png").mkdir()
-    with pytest.raises(OSError, match=r"a\.png"):
-        write(tmp_path / "a.png", b"new")
+def test_the_same_bytes_are_not_kept_twice(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Saving(tmp_path) as saving:
+            saving.write(b"new")
+            saving.keep("a", "")
 
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_file_system_without_links_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    for body in (b"one", b"two"):
+        with Saving(tmp_path) as saving:
+            saving.write(body)
+            saving.keep("a", "")
+
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert kept == {"a.bin": b"one", "a (2).bin": b"two"}
+
+
+def test_what_is_not_whole_leaves_nothing(tmp_path: Path) -> None:
+    with Saving(tmp_path) as saving:
+        saving.write(b"half")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["file:///etc/passwd", "ftp://h/a", "", "http://u:secret@h/a", "mailto:a@b", "data:,x"],
+)
+def test_a_link_to_what_is_no_web_address_is_not_followed(
+    there: There, client: Client, made: str, tmp_path: Path, link: str
+) -> None:
+    away = Fault(".*/artifacts/.*", status=307, headers={"location": link})
+    there.way.faults.append(away)
+
+    with pytest.raises(Misaddressed, match="leads to no web address") as refused:
+        client.save(made, tmp_path)
+
+    assert "secret" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+    assert there.store.asked == []
+
+
+def test_an_artifact_may_be_too_large(
+    there: There, client: Client, made: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TooLarge, match="more than 10 bytes"):
+        client.save(made, tmp_path, most=10)
+    with pytest.raises(TooLarge):
+        client.download(made, most=10)
+    there.store.sized = False
+    with pytest.raises(TooLarge):
+        client.save(made, tmp_path, most=10)
+
+    assert list(tmp_path.iterdir()) == []
+    assert len(client.save(made, tmp_path, most=len(png()))) == 2
+
+
+async def test_one_that_breaks_off_is_begun_again(
+    there: There, hasty: AsyncClient, tmp_path: Path
+) -> None:
+    sent = await hasty.submit(kind="text-to-image", content={})
+    await hasty.wait(sent, timeout=20)
+    there.store.cut = 2
+    told: list[tuple[int, int, int | None]] = []
+    [path] = await hasty.save(sent, tmp_path, progress=lambda *each: told.append(each))
+
+    whole = len(png())
+    assert path.read_bytes() == png()
+    assert [each for each in told if each[1] == 0] == [(1, 0, whole)] * 3
+    assert told[-1] == (1, whole, whole)
+    there.store.cut = 100
+    with pytest.raises(Unreachable):
+        await hasty.save(sent, tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_large_artifact_is_streamed(there: There, client: Client, tmp_path: Path) -> None:
+    sent = client.submit(kind="text-to-image", content={})
+    client.wait(sent, timeout=20)
+    there.store.zeros = 96 << 20
+    tracemalloc.start()
+    try:
+        [path] = client.save(sent, tmp_path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert path.stat().st_size == 96 << 20
+    assert most < 24 << 20
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,20 @@ async def test_a_server_that_answers_all_with_a_page_is_not_believed(
         await hasty.wait("robot")
 
 
+async def test_an_answer_without_end_is_not_held_in_memory(
+    there: There, hasty: AsyncClient
+) -> None:
+    endless = "x" * (65 << 20)
+    sse = {"content-type": "text/event-stream"}
+    there.way.faults.append(Fault("/v1/runtimes", status=200, body=endless))
+    there.way.faults.append(Fault(".*/events", status=200, headers=sse, body=f"data: {endless}"))
+
+    with pytest.raises(Misaddressed, match="its answer has no end"):
+        await hasty.runtimes()
+    with pytest.raises(Misaddressed, match="an event has no end"):
+        await hasty.wait("robot")
+
+
 async def test_an_event_that_only_a_newer_platform_knows_is_left_out(
     there: There, hasty: AsyncClient
 ) -> None:

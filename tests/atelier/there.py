@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
@@ -97,6 +97,12 @@ class Store(MemoryObjects):
         self.asked: list[Request] = []
         self.busy = 0
         """So many requests are put off."""
+        self.cut = 0
+        """So many answers break off before their end."""
+        self.sized = True
+        """Whether it says beforehand how large an object is."""
+        self.zeros = 0
+        """Where there are any, each object is as many."""
 
     @override
     async def link(self, uri: str, seconds: int) -> str:
@@ -106,10 +112,19 @@ class Store(MemoryObjects):
         request = Request(scope)
         self.asked.append(request)
         body = await self.get(f"s3:/{request.url.path}")
-        answer = Response(status_code=404) if body is None else Response(body)
+        answer = Response(status_code=404) if body is None else self._answer(body)
         if self.busy:
             self.busy, answer = self.busy - 1, Response(status_code=503)
         await answer(scope, receive, send)
+
+    def _answer(self, body: bytes) -> Response:
+        if self.zeros:
+            return StreamingResponse(bytes(1 << 16) for _ in range(self.zeros >> 16))
+        sized = {"content-length": str(len(body))} if self.sized else {}
+        if not self.cut:
+            return StreamingResponse(iter([body]), headers=sized)
+        self.cut -= 1
+        return StreamingResponse(iter([body[:20]]), headers=sized)
 
 
 @dataclass

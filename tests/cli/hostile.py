@@ -70,6 +70,8 @@ class Hostile(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind = self.server.answers  # type: ignore[attr-defined]
+        if kind == "data" and "/artifacts/" in self.path:
+            return self._send(307, "", "OK", location="/blob")
         if kind == "problems":
             return self._send(422, json.dumps(PROBLEM), "Hostile\x1b[2J\x9b31m")
         if kind == "pages":
@@ -94,12 +96,21 @@ class Hostile(BaseHTTPRequestHandler):
             return {"tasks": [task(), task("completed")], "next": None}
         return task()
 
-    def _send(self, status: int, text: str, reason: str, kind: str = "application/json") -> None:
+    def _send(
+        self,
+        status: int,
+        text: str,
+        reason: str,
+        kind: str = "application/json",
+        location: str = "",
+    ) -> None:
         body = text.encode(errors="surrogatepass")
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.send_response(status, reason)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
+        if location:
+            self.send_header("location", location)
         self.end_headers()
         self.wfile.write(body)
 

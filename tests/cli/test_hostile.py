@@ -14,7 +14,7 @@ import pytest
 from models.visible import visible, visible_lines
 from tests.cli.conftest import Atelier
 from tests.cli.hostile import ATTACK, hostile
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import ROOT, Terminal
 
 RAW = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
@@ -31,6 +31,12 @@ COMMANDS = {
     "runtimes": ["runtimes"],
     "checkpoints": ["checkpoints"],
 }
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is saved is saved here."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("answers", ["data", "problems", "pages"])
@@ -56,6 +62,24 @@ def test_json_stays_exact_and_ascii(bare: Atelier, command: str) -> None:
     assert RAW.findall(done.stdout) == []
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert any(ATTACK in text for one in told for text in _texts(one))
+
+
+def test_a_picture_is_saved_under_a_name_of_ours_and_over_no_file(
+    bare: Atelier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    Path("Makefile").write_text("all:")
+    with hostile("data") as url:
+        result = bare("save", "robot", "--url", url)
+        bare("submit", "a robot", "--save", ".", "--url", url)
+
+    [saved] = result.stdout.splitlines()
+    assert re.fullmatch(r"id_[A-Za-z0-9_-]+-1\.(bin|json)", saved)
+    assert {path.name for path in folder.iterdir()} == {"Makefile", saved}
+    assert Path("Makefile").read_text() == "all:"
+    assert [path.name for path in tmp_path.iterdir() if path != folder] == []
 
 
 def _texts(document: Any) -> Iterator[str]:
@@ -85,7 +109,7 @@ def test_a_pipe_of_less_than_unicode_is_sent_what_it_can_take(encoding: str) -> 
             [sys.executable, "-m", "cli", "get", "robot", "--url", url],
             check=False,
             capture_output=True,
-            env={**os.environ, "PYTHONIOENCODING": encoding},
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},
             timeout=60,
         )
 

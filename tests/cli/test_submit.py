@@ -57,7 +57,7 @@ def test_every_option_arrives(atelier: Atelier, there: There) -> None:
         "--option",
         "styles=[1]",
         "--option",
-        "n_iter=a=b",
+        "hr_prompt=a=b",
         "--option",
         "seed=8",
     ]
@@ -94,7 +94,7 @@ def test_every_option_arrives(atelier: Atelier, there: There) -> None:
         "override_settings": {"sd_model_checkpoint": "shapes"},
         "tiling": True,
         "styles": [1],
-        "n_iter": "a=b",
+        "hr_prompt": "a=b",
     }
 
 
@@ -199,7 +199,10 @@ def test_the_oldest_dialect_finds_its_runtime_by_the_checkpoint(
         (["a star", "--option", "tiling"], "--option tiling: must be KEY=VALUE"),
         (["a star", "--id", "a b"], "id: "),
         (["a star", "--callback", "ftp://example.org"], "callback.url: "),
-        (["a star", "--runtime", "gone"], "runtime: must be one of sdruntime, anyruntime"),
+        (
+            ["a star", "--runtime", "gone"],
+            "runtime: must be one of sdruntime (fake), anyruntime (fake)",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_explained(atelier: Atelier, args: list[str], told: str) -> None:

@@ -1,6 +1,8 @@
 """What is asked about tasks that were sent."""
 
 import json
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from atelier import Client
+from cli.hints import as_options
 from cli.main import app
 from tests.atelier.there import KEY, There, png
 from tests.cli.conftest import Atelier
+from tests.cli.hostile import hostile
 
 
 @pytest.fixture
@@ -136,6 +140,99 @@ def test_a_shell_completes_commands_and_options(
     assert completed("atelier list --profile m") == ["mine"]
     profiles.write_text("[broken")
     assert completed("atelier list --profile m") == []
+
+
+@pytest.fixture
+def completed(bare: Atelier) -> Callable[[str], list[str]]:
+    """What the shell offers for these words."""
+
+    def complete(words: str) -> list[str]:
+        shell = {"_ATELIER_COMPLETE": "complete_bash", "COMP_WORDS": words}
+        shell["COMP_CWORD"] = str(words.count(" "))
+        done = CliRunner().invoke(app, [], prog_name="atelier", env=shell)
+        assert done.stderr == ""
+        return done.stdout.split()
+
+    return complete
+
+
+def test_a_shell_completes_the_platforms_own_names(
+    atelier: Atelier, completed: Callable[[str], list[str]]
+) -> None:
+    for name in ("robot-1", "robot-2", "star"):
+        atelier("submit", "a robot", "--id", name)
+
+    assert completed("atelier submit --runtime s") == ["sdruntime"]
+    assert completed("atelier list --runtime ") == ["sdruntime", "anyruntime"]
+    assert completed("atelier submit --checkpoint sh") == ["shapes"]
+    assert completed("atelier get ro") == ["robot-2", "robot-1"]
+    assert completed("atelier watch star ro") == ["robot-2", "robot-1"]
+    assert {"star"} == set(completed("atelier cancel st")) == set(completed("atelier save st"))
+
+
+def test_completion_asks_where_the_words_say(
+    bare: Atelier, there: There, completed: Callable[[str], list[str]]
+) -> None:
+    words = f"atelier submit --url {there.url} --api-key"
+
+    assert completed(f"{words} 'ana\\'s own key' --runtime s") == []
+    assert completed(f'{words} "{KEY}" --runtime s') == []
+    assert completed("atelier submit --url http://127.0.0.1:1 --runtime s") == []
+
+
+@pytest.mark.parametrize("answers", ["data", "problems", "pages"])
+def test_completion_offers_a_shell_nothing_that_it_would_run(
+    completed: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch, answers: str
+) -> None:
+    with hostile(answers) as url:
+        monkeypatch.setenv("ATELIER_URL", url)
+
+        assert completed("atelier submit --runtime ") == []
+        assert completed("atelier submit --checkpoint ") == []
+        assert completed("atelier get ") == []
+
+
+def test_completion_does_not_wait_for_who_does_not_answer(
+    completed: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("ATELIER_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+        assert completed("atelier get ") == []
+
+
+@pytest.mark.parametrize("words", ["", "submit", "config", "config check", "aws", "aws logs"])
+def test_the_help_is_asked_for_in_short(bare: Atelier, words: str) -> None:
+    result = bare(*words.split(), "-h")
+
+    assert (result.exit_code, result.stdout) == (0, bare(*words.split(), "--help").stdout)
+
+
+def test_the_version_is_an_option_too(bare: Atelier) -> None:
+    assert bare("--version").stdout == "atelier 0.1.0\n"
+
+
+def test_a_hint_names_an_option(atelier: Atelier) -> None:
+    result = atelier("cancel", "nobody")
+
+    assert "--submission <its MessageId>" in result.stderr
+    assert "?submission" not in result.stderr
+
+
+def test_a_field_of_the_content_is_named_with_its_option() -> None:
+    told = "content.cfg_scale: must be a number\ncontent.n_iter: no\nid: see content.steps: no"
+
+    assert as_options(told) == (
+        "content.cfg_scale (--cfg-scale): must be a number\n"
+        "content.n_iter: no\nid: see content.steps: no"
+    )
+
+
+def test_a_wrong_field_is_said_in_our_own_words(atelier: Atelier) -> None:
+    result = atelier("submit", "a star", "--id", "a b")
+
+    assert "id: must be 1 to 200 of" in result.stderr
+    assert "Value error" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["submit", "get", "list", "watch", "cancel", "save"])

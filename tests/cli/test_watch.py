@@ -4,8 +4,10 @@ import io
 import json
 import signal
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from rich.console import Console
 
@@ -17,6 +19,7 @@ from tests.cli.conftest import Atelier
 from tests.cli.terminal import Terminal
 
 ESCAPE = "\x1b"
+QUIET = pytest.mark.filterwarnings("ignore:Image.Image.getdata:DeprecationWarning")  # theirs
 HALF = "▀"
 
 
@@ -67,13 +70,37 @@ def test_what_has_not_ended_in_time_has_a_code_of_its_own(atelier: Atelier, held
     assert (result.exit_code, "can be watched again" in result.stderr) == (6, True)
 
 
-def console(**environment: str) -> Console:
-    terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor", **environment}
-    return Console(file=io.StringIO(), force_terminal=True, width=80, _environ=terminal)
+def console(
+    width: int = 80, height: int = 24, environment: Mapping[str, str] | None = None
+) -> Console:
+    terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})}
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=height, _environ=terminal
+    )
 
 
-def preview() -> PreviewEvent:
-    return PreviewEvent(content_type="image/png", data=b64encode(png()).decode())
+def preview(width: int = 64, height: int = 64) -> PreviewEvent:
+    body = io.BytesIO()
+    PIL.Image.new("RGB", (width, height), "red").save(body, "PNG")
+    return PreviewEvent(content_type="image/png", data=b64encode(body.getvalue()).decode())
+
+
+def rows_of(
+    on: Console, *sources: PreviewEvent | Path, names: Sequence[str] = ("robot",)
+) -> list[str]:
+    """The rows of the screen that show a picture, when these came one after the other."""
+    with Bars(on, names, painter(on)) as bars:
+        for source in sources:
+            if isinstance(source, Path):
+                bars.saved(0, [source])
+            else:
+                bars.take(0, source)
+    # What stays: the block's end takes nothing away.
+    screen = Console(record=True, file=io.StringIO(), width=on.width, height=on.height)
+    screen.print(bars.view)
+    lines = screen.export_text().splitlines()
+    assert len(lines) <= on.height
+    return [line.rstrip() for line in lines if HALF in line]
 
 
 def drawn(on: Console) -> str:
@@ -88,7 +115,52 @@ def drawn(on: Console) -> str:
     return file.getvalue()
 
 
-@pytest.mark.filterwarnings("ignore:Image.Image.getdata:DeprecationWarning")  # in textual_image
+@QUIET
+@pytest.mark.parametrize(
+    ("size", "picture", "shown"),
+    [
+        ((80, 24), (64, 64), (36, 18)),
+        ((80, 24), (512, 512), (36, 18)),
+        ((80, 24), (1024, 256), (60, 8)),
+        ((80, 24), (256, 1024), (9, 18)),
+        ((80, 24), (4000, 10), (60, 1)),
+        ((20, 24), (64, 64), (19, 10)),
+        ((200, 60), (64, 64), (60, 30)),
+        ((80, 10), (64, 64), (8, 4)),
+    ],
+)
+def test_a_picture_keeps_its_shape_and_fits(
+    size: tuple[int, int], picture: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    rows = rows_of(console(*size), preview(*picture))
+
+    assert (len(rows[0]), len(rows)) == shown
+    assert len(set(rows)) == 1
+
+
+@QUIET
+def test_many_bars_leave_no_room_for_a_picture() -> None:
+    assert rows_of(console(80, 8), preview(), names=["a", "b", "c", "d"]) == []
+
+
+@QUIET
+def test_the_newest_picture_is_shown_and_at_last_what_was_saved(tmp_path: Path) -> None:
+    saved = tmp_path / "a.png"
+    PIL.Image.new("RGB", (40, 80), "blue").save(saved)
+    broken = PreviewEvent(content_type="image/png", data="AAAA")
+
+    assert len(rows_of(console(), preview(200, 50), broken)) == 8
+    assert len(rows_of(console(), preview(200, 50), saved)[0]) == 18
+
+
+@QUIET
+def test_the_picture_stays_on_the_screen() -> None:
+    last_frame = drawn(console()).rpartition("\x1b[2K")[2]
+
+    assert last_frame.count(HALF) == 36 * 18
+
+
+@QUIET
 def test_a_terminal_with_colours_shows_the_preview() -> None:
     assert HALF in drawn(console())
 
@@ -99,7 +171,7 @@ def test_a_terminal_with_colours_shows_the_preview() -> None:
     ids=["no colour", "eight colours", "dumb"],
 )
 def test_a_terminal_that_cannot_show_a_preview_shows_none(environment: dict[str, str]) -> None:
-    shown = drawn(console(**environment))
+    shown = drawn(console(environment=environment))
 
     assert HALF not in shown
     assert "robot" in shown
@@ -109,7 +181,9 @@ def test_a_preview_that_is_no_picture_is_left_out() -> None:
     paint = painter(console())
 
     assert paint
-    assert paint(PreviewEvent(content_type="image/png", data="AAAA")) is None
+    bomb = b64encode(png()[:16] + b"\x7f\xff\xff\xff" * 2 + png()[24:]).decode()
+    for data in ("AAAA", "", "no base64", bomb, b64encode(b"%!PS-Adobe-3.0 EPSF").decode()):
+        assert paint(PreviewEvent(content_type="image/png", data=data), 20) is None
 
 
 def test_a_person_sees_progress_previews_and_files(there: There, held: str, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""A task's artifacts on their way here: by a link of the platform's, streamed, without the key."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from atelier.caller import Caller
+from atelier.errors import link_of
+from atelier.files import Saving, stem_of
+from models.native import TaskView
+
+SaveProgress = Callable[[int, int, int | None], None]
+"""Told of an artifact on its way: its number, bytes so far, and all of them, where known."""
+
+_LINKED = frozenset({307})
+
+
+class Artifacts:
+    """Fetches what tasks of one platform have made."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def bytes_of(
+        self, path: str, params: Mapping[str, str | None], n: int, most: int | None
+    ) -> bytes:
+        """One artifact of the task at this path, in memory.
+
+        Raises:
+            TooLarge: it has more than ``most`` bytes.
+        """
+        body = io.BytesIO()
+
+        def begin(_: int | None) -> None:
+            body.seek(0)
+            body.truncate()
+
+        async def take(part: bytes) -> None:
+            body.write(part)
+
+        link = await self._link(path, params, n)
+        await self._caller.fetch(link, begin=begin, take=take, most=most)
+        return body.getvalue()
+
+    async def files_of(
+        self,
+        task: TaskView,
+        path: str,
+        folder: Path,
+        *,
+        most: int | None,
+        progress: SaveProgress | None,
+    ) -> Sequence[Path]:
+        """All artifacts of the task at this path as files, one after the other.
+
+        Raises:
+            TooLarge: one has more than ``most`` bytes.
+        """
+        told, params = progress or _nothing, {"submission": task.submission}
+        files = []
+        for artifact in task.artifacts:
+            link = await self._link(path, params, artifact.n)
+            with await self._caller.channel.call(Saving, folder) as saving:
+                await self._fill(saving, link, artifact.n, most, told)
+                stem = stem_of(task, artifact)
+                files.append(await self._caller.channel.call(saving.keep, stem, artifact.uri))
+        return files
+
+    async def _fill(
+        self, saving: Saving, link: httpx.URL, n: int, most: int | None, told: SaveProgress
+    ) -> None:
+        size: int | None = None
+
+        def begin(of: int | None) -> None:
+            nonlocal size
+            size = of
+            saving.restart()
+            told(n, 0, size)
+
+        async def take(part: bytes) -> None:
+            await self._caller.channel.call(saving.write, part)
+            told(n, saving.size, size)
+
+        await self._caller.fetch(link, begin=begin, take=take, most=most)
+
+    async def _link(self, path: str, params: Mapping[str, str | None], n: int) -> httpx.URL:
+        """Where an artifact can be fetched without the key.
+
+        Raises:
+            Misaddressed: the platform leads to what is no web address.
+        """
+        asked = self._caller.request("GET", f"{path}/artifacts/{n}", params=params)
+        return link_of(await self._caller.ask(asked, right=_LINKED))
+
+
+def _nothing(_: int, __: int, ___: int | None) -> None:
+    pass

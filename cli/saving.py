@@ -1,0 +1,48 @@
+"""Pictures on their way into files, as a person sees it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
+
+from atelier import SaveProgress
+from cli.out import Out
+
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(min=1, help="Save no picture that has more.", metavar="BYTES"),
+]
+
+
+@contextmanager
+def sizes(out: Out) -> Iterator[SaveProgress | None]:
+    """A bar with the size for each file that is saved; none without a terminal."""
+    if out.as_json or not sys.stderr.isatty() or out.err.is_dumb_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=out.err) as bars:
+        rows: dict[int, TaskID] = {}
+
+        def tell(n: int, done: int, of: int | None) -> None:
+            if n not in rows:
+                rows[n] = bars.add_task(f"picture {n}", total=of)
+            bars.update(rows[n], completed=done, total=of)
+
+        yield tell
+
+
+def size(done: int, of: int | None) -> str:
+    """So many megabytes of so many."""
+    whole = "" if of is None else f" of {of / 1e6:.1f}"
+    return f"saving, {done / 1e6:.1f}{whole} MB"
