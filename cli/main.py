@@ -10,6 +10,7 @@ from cli.aws.app import app as aws
 from cli.command import command
 from cli.cost.command import cost
 from cli.exits import TOLD
+from cli.keys.command import app as keys
 from cli.out import Out
 from cli.runtimes import checkpoints, runtimes
 from cli.submit import submit
@@ -70,5 +71,6 @@ app.command()(command(runtimes))
 app.command()(command(checkpoints))
 app.command()(command(cost))
 app.add_typer(config.app, name="config")
+app.add_typer(keys, name="keys")
 app.add_typer(aws, name="aws")
 app.command()(version)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
+from ingest.aws.keys import DynamoKeys
 from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue, SqsSender
-from models.ports import Claims, Ledger, Objects, Queue, Topic
+from models.ports import Claims, KeyStore, Ledger, Objects, Queue, Topic
 from models.settings import Settings
 
 
@@ -24,6 +25,8 @@ class Ports:
     queue: Callable[[str], Queue]
     """The queue of the runtime of this name."""
     claims: Claims
+    keys: KeyStore
+    """API keys that are made and taken back while the platform runs."""
     callbacks: Topic
     """Leads to `calls`."""
     calls: Queue
@@ -51,6 +54,7 @@ def wire(settings: Settings, clients: Clients | None = None) -> Ports:
         ),
         queue=lambda runtime: queue(settings.queue(runtime), settings.dead_letters(runtime)),
         claims=DynamoClaims(clients=clients, table=settings.ledger),
+        keys=DynamoKeys(clients=clients, table=settings.ledger),
         callbacks=SqsSender(clients, settings.callback_calls),
         calls=queue(settings.callback_calls, settings.callback_calls_dead_letters),
         close=clients.aclose,

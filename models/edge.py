@@ -1,6 +1,7 @@
 """What the Lambda edge is told when it is deployed; no secret is in it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +31,8 @@ class EdgeConfig(BaseModel):
     """Names of keys whose tasks' callbacks are signed with a secret of their own."""
     roles: Mapping[str, Role] = Field(default_factory=dict)
     """Roles of keys by their names; a name that is not there has an artist's."""
+    expires: Mapping[str, datetime] = Field(default_factory=dict)
+    """From when on the gateway's key of a name is refused, for names whose key expires."""
 
     @classmethod
     def of(cls, settings: Settings) -> "EdgeConfig":
@@ -45,11 +48,13 @@ class EdgeConfig(BaseModel):
         told = settings.without_secrets()
         if settings.model_bucket is not None:
             told.pop("checkpoints", None)  # a folder that is not there
+        told.pop("apiKeysFile", None)
         return cls(
             settings=told,
             all_signed=settings.callbacks.secret is not None,
             signed=tuple(key.name for key in settings.api_keys if key.callback_secret),
             roles={key.name: key.role for key in settings.api_keys},
+            expires={key.name: key.expires for key in settings.api_keys if key.expires},
         )
 
     def signs(self, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from models.parts import ApiKey
+from models.api_key import ApiKey
 from models.settings import Settings
 
 

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from models.cloud import Nodes, Pod, Positive
 from models.extra_values import translated
 from models.part import Part
-from models.role import Role
 
 _RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
@@ -64,17 +63,6 @@ class Ingress(Part):
 class ClusterComponents(Part):
     instance_type: str = "m7g.large"
     desired_count: Positive = 2
-
-
-class ApiKey(Part):
-    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
-    """Owner of the tasks that are sent with it; may stand in a log. Keys of one name share them."""
-    role: Role = Role.ARTIST
-    """``viewer`` reads the tasks of its name, ``artist`` submits and cancels them, too;
-    ``operator`` reads and cancels all tasks, those among them that came by SNS."""
-    key: Annotated[SecretStr, Field(min_length=1)]
-    callback_secret: CallbackSecret | None = None
-    """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
 
 
 class Callbacks(Part):

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from models.api_key import ApiKey
 from models.callback import Call
 from models.event import Event
 from models.progress import Progress
@@ -221,6 +222,19 @@ class Claims(ABC):
     @abstractmethod
     async def release(self, key: str) -> None:
         """What it was taken for was not done: it may be taken again."""
+
+
+class KeyStore(ABC):
+    """API keys that are made and taken back while the platform runs."""
+
+    @abstractmethod
+    async def read(self) -> Sequence[ApiKey]:
+        """The keys there are now, with the digests of their secrets.
+
+        Raises:
+            Unavailable: it does not answer now.
+            SettingsError: it holds something else.
+        """
 
 
 class Runner(ABC):

@@ -9,7 +9,14 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasGenerator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +26,7 @@ from pydantic_settings import (
 )
 
 from models import cloud
+from models.api_key import ApiKey
 from models.deployable import deployable
 from models.environment import Environment
 from models.errors import SettingsError
@@ -26,7 +34,6 @@ from models.front import Front
 from models.limits import Limits
 from models.part import explained
 from models.parts import (
-    ApiKey,
     Aws,
     Callbacks,
     ClusterComponents,
@@ -40,6 +47,10 @@ from models.parts import (
 from models.yaml_text import yaml_file
 
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
 
 
 class Settings(BaseSettings):
@@ -65,6 +76,9 @@ class Settings(BaseSettings):
     ingress: Ingress = Ingress()
     models_runtime: tuple[Runtime, ...]
     api_keys: tuple[ApiKey, ...] = ()
+    api_keys_file: Annotated[Path, AfterValidator(_absolute)] | None = None
+    """A file of digests that ``atelier keys`` writes, beside the configuration; read again when it
+    changes. Where it is not there, there are no such keys."""
     aws: Aws = Aws()
     output_bucket_name: str | None = None
     checkpoints: Path | None = None
@@ -123,7 +137,9 @@ class Settings(BaseSettings):
         _once("modelsRuntime[].name", (r.name for r in self.models_runtime))
         _once("modelsRuntime[].modelFilename", (r.model_filename for r in self.models_runtime))
         _one_role(self.api_keys)
-        _once("apiKeys[].key", (k.key.get_secret_value() for k in self.api_keys))
+        _once("apiKeys[]: secrets", (s.digest for k in self.api_keys for s in k.all_secrets))
+        if self.api_keys_file is None and not all(key.all_secrets for key in self.api_keys):
+            raise ValueError("apiKeys[] needs a key, or secrets; without one nobody comes in by it")
         if self.model_bucket_arn is None and self.checkpoints is None:
             raise ValueError("modelBucketArn or checkpoints (a folder) must say where weights are")
         deployable(self)
@@ -218,7 +234,8 @@ class Settings(BaseSettings):
 
     def callback_secret(self, key: str | None) -> SecretStr | None:
         """What signs the callbacks of tasks sent with the API key of this name."""
-        own = next((k.callback_secret for k in self.api_keys if k.name == key), None)
+        named = (k.callback_secret for k in self.api_keys if k.name == key)
+        own = next(filter(None, named), None)
         return own or self.callbacks.secret
 
     def without_secrets(self) -> dict[str, Any]:
@@ -243,7 +260,10 @@ def _parse(path: Path) -> dict[str, Any]:
     parsed = yaml_file(path)
     if not isinstance(parsed, dict):
         raise SettingsError(f"{path}: must be a mapping of settings, such as stackName: atelier")
-    return _texts(parsed, str(path))
+    given = _texts(parsed, str(path))
+    if isinstance(beside := given.get("apiKeysFile"), str):
+        given["apiKeysFile"] = str(path.absolute().parent / Path(beside).expanduser())
+    return given
 
 
 def _texts(given: Mapping[Any, Any], whose: str) -> dict[str, Any]:

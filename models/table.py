@@ -12,5 +12,11 @@ INDEXES = {INDEX: INDEX_PARTITION, KEY_INDEX: KEY_INDEX_PARTITION}
 """The attributes that partition each index; all have whole rows."""
 NUMBERS = frozenset({"created"})
 """Attributes of the keys that are numbers; the others are strings."""
+KEYS_ROW = ("api-keys", "#api-keys")
+"""Key of the row with the API keys that `atelier keys` makes; no task's submission has a ``#``."""
+KEYS_DOCUMENT = "keys"
+"""The attribute with the keys as JSON text, digests only."""
+KEYS_VERSION = "version"
+"""The attribute that counts its changes: who writes it names the one that was read."""
 EXPIRES = "expires"
 """The attribute that tells when a row may go, in seconds since 1970."""

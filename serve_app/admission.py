@@ -32,13 +32,14 @@ class Admission:
     keys: Keys
     strangers: Strangers
 
-    def holder(self, request: Request) -> Holder:
+    async def holder(self, request: Request) -> Holder:
         """Who holds the key of a request.
 
         Raises:
             NotAdmitted: nobody does, or it was used too often.
+            Unavailable: nobody is known to, and where more keys are kept does not answer.
         """
-        holder = self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
+        holder = await self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
         if holder is None:
             raise self._refusal(request)
         if not holder.bucket.take():

@@ -146,7 +146,7 @@ class Door:
         """Accept a task; what becomes of it is told on the results topic."""
         context: dict[str, Any] = {"api": self.name, "holder": None}
         try:
-            holder = self._admit(request)
+            holder = await self._admit(request)
             context["holder"] = holder.name
             accepted, task = await self._submit(request, holder)
         except Problem as exc:
@@ -155,9 +155,11 @@ class Door:
         log.info("submission_accepted", extra={**context, **task.log_context()})
         return Response(strict_json.written(accepted.answer), media_type="application/json")
 
-    def _admit(self, request: Request) -> Holder:
+    async def _admit(self, request: Request) -> Holder:
         try:
-            holder = self.admission.holder(request)
+            holder = await self.admission.holder(request)
+        except Unavailable as exc:
+            raise Problem.unavailable() from exc
         except Throttled as exc:  # with a key or without
             raise _too_many(exc.seconds) from None
         except NotAdmitted:

@@ -26,7 +26,7 @@ from models.checks import check
 from models.event import Event
 from models.machine import Machine
 from models.parts import Runtime
-from models.ports import Pace
+from models.ports import KeyStore, Pace
 from models.report import Report
 from models.settings import Settings
 from serve_app.api import api
@@ -34,6 +34,7 @@ from serve_app.auth import Keys
 from serve_app.crowd import MOST_PROBES
 from serve_app.front import native
 from serve_app.handles import Ingests, Replicas
+from serve_app.keys_file import FileKeys
 from serve_app.line import adapter, courier, kinds, replica, worker
 from serve_app.logs import log_to
 from serve_app.native.feed import Feed
@@ -136,7 +137,7 @@ class Ingress:
             settings,
             self.ports,
             Feed(Ingests(ingest), self.ports.ledger),
-            keys=_keys(settings),
+            keys=_keys(settings, self.ports.keys),
             kinds=partial(kinds, settings),
             describe=described,
         )
@@ -196,10 +197,12 @@ class Ingest:
             await self.ports.close()
 
 
-def _keys(settings: Settings) -> Keys:
+def _keys(settings: Settings, table: KeyStore) -> Keys:
     """Those who may come in; a front that nobody may use says so in its log."""
-    keys = Keys.of(settings)
-    if not keys.holders:
+    file = settings.api_keys_file
+    stores = [table, *([FileKeys(file)] if file else [])]
+    keys = Keys.of(settings, stores=stores)
+    if not (keys.keys or (file and file.exists())):
         log.warning(_NO_KEY)
     return keys
 

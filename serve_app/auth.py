@@ -1,15 +1,26 @@
 """Who may come in, and how often."""
 
+import asyncio
 import hmac
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from models.api_key import ApiKey, KeySecret
+from models.errors import SettingsError, Unavailable
+from models.parts import Throttle
+from models.ports import KeyStore
 from models.role import Role
 from models.settings import Settings
 
+log = logging.getLogger("ray.serve.atelier.api")
+
 Clock = Callable[[], float]
+
+_LOOK_SECONDS = 5.0  # between two looks at a store of keys
+_LOOK_DEADLINE = 2.0
 
 
 class TokenBucket:
@@ -45,7 +56,6 @@ class Holder:
     name: str
     """Owner of the tasks that are sent with the key; may stand in a log."""
     role: Role = Role.ARTIST
-    digest: bytes = field(repr=False)
     bucket: TokenBucket = field(repr=False)
 
     @property
@@ -54,36 +64,134 @@ class Holder:
         return None if self.role is Role.OPERATOR else self.name
 
 
-class Keys:
-    """The API keys, known by their digests."""
+class Looks:
+    """The keys of stores, looked at again every few seconds, by one request for all."""
 
-    def __init__(self, holders: Sequence[Holder]) -> None:
-        self.holders = holders
+    def __init__(self, stores: Sequence[KeyStore], clock: Clock = time.monotonic) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._found: list[Sequence[ApiKey] | None] = [None] * len(stores)
+        self.keys: Sequence[ApiKey] = ()
+        """The keys that were found last; a store that does not answer keeps what it had."""
+        self._due = float("-inf")
+        self._looking = asyncio.Lock()
+
+    @property
+    def complete(self) -> bool:
+        """Whether each store has answered once."""
+        return None not in self._found
+
+    async def __call__(self) -> None:
+        """Look, if it is time to; while another request looks, go on with what is known."""
+        if self._clock() < self._due or (self.complete and self._looking.locked()):
+            return
+        async with self._looking:
+            if self._clock() < self._due:
+                return
+            self._found = [
+                await self._look(store, known)
+                for store, known in zip(self._stores, self._found, strict=True)
+            ]
+            self.keys = [key for found in self._found for key in found or ()]
+            self._due = self._clock() + _LOOK_SECONDS
+
+    async def _look(
+        self, store: KeyStore, known: Sequence[ApiKey] | None
+    ) -> Sequence[ApiKey] | None:
+        try:
+            async with asyncio.timeout(_LOOK_DEADLINE):
+                return await store.read()
+        except (Unavailable, SettingsError, TimeoutError) as exc:
+            log.warning("keys_not_read", extra={"why": str(exc) or "it took too long"})
+            return known
+
+
+class Keys:
+    """The API keys, known by the digests of their secrets."""
+
+    def __init__(
+        self,
+        keys: Sequence[ApiKey],
+        throttle: Throttle,
+        stores: Sequence[KeyStore] = (),
+        *,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
+        self.keys = keys
+        """Those of the settings; more come from the stores."""
+        self._throttle = throttle
+        self._looks = Looks(stores, clock)
+        self._clock = clock
+        self._wall = wall
+        self._holders: dict[str, Holder] = {}
+        self._listed = _listed(keys)
+        self._listed_of: Sequence[ApiKey] = ()
 
     @classmethod
-    def of(cls, settings: Settings, clock: Clock = time.monotonic) -> "Keys":
-        throttle = settings.gateway.throttle
-        buckets = {  # keys of one name are one holder's
-            key.name: TokenBucket(throttle.rate_limit, throttle.burst_limit, clock)
-            for key in settings.api_keys
-        }
-        holders = [
-            Holder(
-                name=key.name,
-                role=key.role,
-                digest=_digest(key.key.get_secret_value().encode()),
-                bucket=buckets[key.name],
+    def of(
+        cls,
+        settings: Settings,
+        clock: Clock = time.monotonic,
+        *,
+        stores: Sequence[KeyStore] = (),
+        wall: Clock = time.time,
+    ) -> "Keys":
+        """The keys of the settings, with those of stores."""
+        return cls(settings.api_keys, settings.gateway.throttle, stores, clock=clock, wall=wall)
+
+    async def holder(self, key: bytes) -> Holder | None:
+        """Whose secret it is, unless that has expired; None where it is nobody's.
+
+        Raises:
+            Unavailable: it is nobody's that is known, and a store of keys never answered.
+        """
+        await self._looks()
+        if self._looks.keys is not self._listed_of:
+            self._listed_of = self._looks.keys
+            self._listed = _listed((*self.keys, *self._looks.keys))
+        found = _whose(sha256(key).hexdigest(), self._listed)
+        if found is None and not self._looks.complete:
+            raise Unavailable("a store of API keys does not answer")
+        if found is None or found.secret.expired(self._wall()):
+            return None
+        return self._holder(found.name, found.role)
+
+    def _holder(self, name: str, role: Role) -> Holder:
+        """The one holder of a name."""
+        held = self._holders.get(name)
+        if held is None or held.role is not role:
+            limit = self._throttle
+            bucket = (
+                held.bucket
+                if held
+                else TokenBucket(limit.rate_limit, limit.burst_limit, self._clock)
             )
-            for key in settings.api_keys
-        ]
-        return cls(holders)
-
-    def holder(self, key: bytes) -> Holder | None:
-        """Compares with all of them, always, so that time does not tell which is near."""
-        digest = _digest(key)
-        found = [h for h in self.holders if hmac.compare_digest(h.digest, digest)]
-        return found[0] if found else None
+            held = self._holders[name] = Holder(name=name, role=role, bucket=bucket)
+        return held
 
 
-def _digest(key: bytes) -> bytes:
-    return sha256(key).digest()
+@dataclass(frozen=True, kw_only=True)
+class _Listed:
+    """A secret, and who comes in by it."""
+
+    digest: str
+    secret: KeySecret
+    name: str
+    role: Role
+
+
+def _listed(keys: Sequence[ApiKey]) -> Sequence[_Listed]:
+    """All secrets; the first key of a name says the role of all."""
+    roles = {key.name: key.role for key in reversed(keys)}
+    return [
+        _Listed(digest=each.digest, secret=each, name=key.name, role=roles[key.name])
+        for key in keys
+        for each in key.all_secrets
+    ]
+
+
+def _whose(digest: str, listed: Iterable[_Listed]) -> _Listed | None:
+    """Compares with all of them, always, so that time does not tell which is near."""
+    found = [one for one in listed if hmac.compare_digest(one.digest, digest)]
+    return found[0] if found else None

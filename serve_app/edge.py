@@ -6,7 +6,9 @@ known here: there are no events and no progress, and a cancel reaches what runs 
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,14 +20,15 @@ from ingest.wiring import Ports, wire
 from models.edge import EdgeConfig
 from models.errors import Unavailable
 from models.event import Event
-from models.ports import Live, Pace
+from models.parts import Throttle
+from models.ports import KeyStore, Live, Pace
 from models.report import Report
 from models.role import Role
 from models.runtimes import runtime_type
 from models.settings import Settings
 from models.task import Kind
 from serve_app.api import api
-from serve_app.auth import Holder, Keys, TokenBucket
+from serve_app.auth import Clock, Holder, Keys, TokenBucket
 from serve_app.front import native
 from serve_app.native.feed import Feed, Rhythm
 
@@ -51,7 +54,7 @@ def function(
         settings,
         ports,
         Feed(Unheard(), ports.ledger, _RHYTHM),
-        keys=GatewayKeys(key_names, config.roles),
+        keys=GatewayKeys(config, key_names, ports.keys),
         kinds=partial(kinds, settings),
         signs=config.signs,
         longest_answer=max(1, settings.edge.timeout_seconds - _MARGIN),
@@ -94,23 +97,48 @@ def _base(told: Mapping[str, Any], path: str) -> str:
 class GatewayKeys(Keys):
     """The keys that the gateway lets in, known by their ids there; it counts, too."""
 
-    def __init__(self, names: Mapping[str, str], roles: Mapping[str, Role]) -> None:
-        super().__init__(())
-        self.names = names
-        self.roles = roles
+    def __init__(
+        self,
+        config: EdgeConfig,
+        names: Mapping[str, str],
+        store: KeyStore,
+        *,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
+        """``names`` are of the keys that the stack made, by their ids; the store has others."""
+        super().__init__((), Throttle(), (store,), clock=clock, wall=wall)
+        self._config = config
+        self._names = names
 
     @override
-    def holder(self, key: bytes) -> Holder | None:
-        """A key that was added at the gateway by hand is named by its id."""
+    async def holder(self, key: bytes) -> Holder | None:
+        """The holder of the key with this id.
+
+        A key that was added at the gateway by hand is named by its id, and is an artist's.
+
+        Raises:
+            Unavailable: it is not one of the stack's, and the store of others never answered.
+        """
         if not key:
             return None
-        name = self.names.get(key.decode(), key.decode())
-        return Holder(
-            name=name,
-            role=self.roles.get(name, Role.ARTIST),
-            digest=key,
-            bucket=TokenBucket(_UNCOUNTED, _UNCOUNTED),
-        )
+        if key.decode() not in self._names:
+            await self._looks()
+            if not self._looks.complete:
+                raise Unavailable("the store of API keys does not answer")
+        name, role, ends = self._known(key.decode())
+        if ends is not None and ends.timestamp() <= self._wall():
+            return None
+        return Holder(name=name, role=role, bucket=TokenBucket(_UNCOUNTED, _UNCOUNTED))
+
+    def _known(self, key_id: str) -> tuple[str, Role, datetime | None]:
+        """Name, role and end of a key."""
+        for stored in self._looks.keys:
+            for secret in stored.secrets:
+                if secret.gateway == key_id:
+                    return stored.name, stored.role, secret.expires
+        name, config = self._names.get(key_id, key_id), self._config
+        return name, config.roles.get(name, Role.ARTIST), config.expires.get(name)
 
 
 class Unheard(Live):

@@ -177,7 +177,7 @@ def _start(
     return Address(
         url=f"http://127.0.0.1:{port}",
         aws_endpoint=os.environ["AWS_ENDPOINT_URL"],
-        api_key=settings.api_keys[0].key.get_secret_value(),
+        api_key=_api_key(settings),
         callback_secret=_secret(settings),
         tasks_topic=settings.arn("sns", settings.tasks_topic),
         results_topic=settings.arn("sns", settings.results_topic),
@@ -186,6 +186,12 @@ def _start(
         dashboard_token=str(home / "ray-token"),
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _api_key(settings: Settings) -> str:
+    """The first API key whose secret the settings themselves hold; else none."""
+    held = (key.key.get_secret_value() for key in settings.api_keys if key.key)
+    return next(held, "")
 
 
 def _secret(settings: Settings) -> str:

@@ -22,6 +22,7 @@ _PRINTED = "/proc/1/fd/1"
 # of the settings needs of them is kept: the application checks its settings as well.
 _NOT_SERVED = (
     "vpc", "cluster", "rayCluster", "images", "storage", "edge", "front", "clusterComponents",
+    "apiKeysFile",
 )  # fmt: skip
 _NOT_OF_RUNTIME = ("namespace", "chartRepository", "chartVersion", "extraValues", "pod")
 _KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}

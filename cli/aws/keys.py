@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import SecretStr
+
 from cli.aws.kubernetes import Cluster
 from models import kube
-from models.parts import ApiKey
+from models.api_key import ApiKey
 from models.settings import Settings
 
 _API_KEYS = "ATELIER_APIKEYS"
@@ -57,9 +59,17 @@ def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
 
 
 def _shown(key: ApiKey) -> Mapping[str, Any]:
-    signing = key.callback_secret
-    own = {"callbackSecret": signing.get_secret_value()} if signing else {}
-    return {"name": key.name, "key": key.key.get_secret_value(), **own}
+    """As `Settings` reads it; what is as by default is left out."""
+    shown = key.model_dump(by_alias=True, exclude_defaults=True)
+    revealed: dict[str, Any] = json.loads(json.dumps(shown, default=_revealed))
+    return revealed
+
+
+def _revealed(value: Any) -> str:
+    """A secret or a moment, as text."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.isoformat())
 
 
 def _encoded(value: str) -> str:

@@ -4,6 +4,7 @@ They behave as the ports on AWS do (the same contract tests run over both), but 
 """
 
 from ingest.memory.claims import MemoryClaims
+from ingest.memory.keys import MemoryKeys
 from ingest.memory.ledger import MemoryLedger
 from ingest.memory.objects import MemoryObjects
 from ingest.memory.queue import DeadLetter, MemoryQueue
@@ -12,6 +13,7 @@ from ingest.memory.topic import MemoryTopic, Published
 __all__ = [
     "DeadLetter",
     "MemoryClaims",
+    "MemoryKeys",
     "MemoryLedger",
     "MemoryObjects",
     "MemoryQueue",

@@ -35,7 +35,7 @@ class Gate:
         self.needs = needs
 
     async def __call__(self, request: Request, _: Annotated[str | None, Security(API_KEY)]) -> None:
-        holder = request.state.holder = self._holder(request)
+        holder = request.state.holder = await self._holder(request)
         if not holder.role.has(self.needs):
             raise Sort.FORBIDDEN.problem(
                 f"The key's role is {holder.role}; this needs {self.needs}, which an operator of"
@@ -43,9 +43,9 @@ class Gate:
             )
         _refuse_repeated(request)
 
-    def _holder(self, request: Request) -> Holder:
+    async def _holder(self, request: Request) -> Holder:
         try:
-            return self.admission.holder(request)
+            return await self.admission.holder(request)
         except StrangerThrottled as exc:
             raise Sort.TOO_MANY_STRANGERS.problem(_UNKNOWN, retry_after=exc.seconds) from None
         except Throttled as exc:

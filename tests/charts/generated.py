@@ -16,7 +16,7 @@ from models.settings import Settings
 CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
 SCHEMA = CHART / "values.schema.json"
 DEFAULTS = CHART / "defaults.yaml"
-_NOT_IN_A_CLUSTER = ("apiKeys", "checkpoints", "logFile")
+_NOT_IN_A_CLUSTER = ("apiKeys", "apiKeysFile", "checkpoints", "logFile")
 """Of the configuration: secrets come from a Secret, weights from a volume."""
 _RENDERED = (
     *("aws", "tasks", "vpc", "cluster", "clusterComponents", "rayCluster", "images", "storage"),
@@ -31,6 +31,7 @@ def schema() -> str:
     for key in _NOT_IN_A_CLUSTER:
         config["properties"].pop(key)
     kinds.pop("ApiKey")
+    kinds.pop("KeySecret")
     kinds["Callbacks"]["properties"].pop("secret")
     config["description"] = "What stands in config.yaml; secrets come from a Secret instead."
     whole = {

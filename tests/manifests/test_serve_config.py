@@ -8,6 +8,7 @@ import pytest
 from ray.serve.schema import ServeDeploySchema
 
 from cdk.manifests import objects
+from models.api_key import digest_of
 from models.errors import SettingsError
 from models.settings import Settings
 from tests.manifests.autoscaler import plan
@@ -103,7 +104,7 @@ def test_the_environment_still_brings_the_keys(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ATELIER_CALLBACKS__SECRET", SECRET)
     back = Settings.read(args=args(ray_service(callbacks={"timeoutSeconds": 3})))
 
-    assert back.api_keys[0].key.get_secret_value() == "sesame"
+    assert [key.digest for key in back.api_keys[0].all_secrets] == [digest_of("sesame")]
     assert back.callbacks.timeout_seconds == 3
     assert back.callbacks.secret is not None
 

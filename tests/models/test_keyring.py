@@ -29,7 +29,7 @@ def settings(**more: Any) -> Settings:
 def secrets(settings: Settings) -> tuple[list[str], str | None]:
     """The keys, and what signs."""
     signing = settings.callbacks.secret
-    keys = [each.key.get_secret_value() for each in settings.api_keys]
+    keys = [each.key.get_secret_value() for each in settings.api_keys if each.key]
     return keys, signing.get_secret_value() if signing else None
 
 

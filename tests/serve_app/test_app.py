@@ -8,6 +8,7 @@ import pytest
 from ray import cloudpickle
 
 from deployments.deploy import ServedReplica
+from ingest.memory import MemoryKeys
 from models.settings import Settings
 from serve_app.app import Ingest, Ingress, _keys, assemble
 
@@ -56,10 +57,10 @@ def test_nothing_that_serve_calls_is_run_in_a_thread(deployed: type) -> None:
 
 
 def test_a_front_without_an_api_key_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
-    _keys(Settings.read(args=GIVEN | {"apiKeys": KEYS}))
+    _keys(Settings.read(args=GIVEN | {"apiKeys": KEYS}), MemoryKeys())
     assert not caplog.messages
 
-    _keys(Settings.read(args=GIVEN))
+    _keys(Settings.read(args=GIVEN), MemoryKeys())
     [warning] = caplog.messages
     assert "every request is answered 401" in warning
     assert """ATELIER_APIKEYS='[{"name": "me", "key": "..."}]'""" in warning

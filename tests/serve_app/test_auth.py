@@ -2,6 +2,7 @@
 
 import pytest
 
+from models.parts import Throttle
 from models.settings import Settings
 from serve_app.auth import Keys, TokenBucket
 from tests.clock import Clock
@@ -29,30 +30,31 @@ def keys(clock: Clock) -> Keys:
     return Keys.of(settings, clock)
 
 
-def test_a_key_names_its_holder(keys: Keys) -> None:
-    named = [keys.holder(key.encode()) for key in ("ana's key", "bös Schlüssel")]
+async def test_a_key_names_its_holder(keys: Keys) -> None:
+    named = [await keys.holder(key.encode()) for key in ("ana's key", "bös Schlüssel")]
 
     assert [holder and holder.name for holder in named] == ["ana", "bo"]
 
 
 @pytest.mark.parametrize("key", [b"", b"ana's ke", b"ana's key ", b"Ana's key", b"\xff", b"bo"])
-def test_any_other_key_names_nobody(keys: Keys, key: bytes) -> None:
-    assert keys.holder(key) is None
+async def test_any_other_key_names_nobody(keys: Keys, key: bytes) -> None:
+    assert await keys.holder(key) is None
 
 
-def test_without_keys_nobody_comes_in() -> None:
-    assert Keys([]).holder(b"") is None
+async def test_without_keys_nobody_comes_in() -> None:
+    assert await Keys([], Throttle()).holder(b"") is None
 
 
-def test_a_holder_does_not_show_the_key(keys: Keys) -> None:
-    holder = keys.holder(b"ana's key")
+async def test_a_holder_does_not_show_the_key(keys: Keys) -> None:
+    holder = await keys.holder(b"ana's key")
 
     assert "ana's key" not in repr(holder)
     assert "ana's key" not in repr(vars(keys))
 
 
-def test_every_key_has_a_bucket_of_its_own(keys: Keys) -> None:
-    ana, bo = keys.holder(b"ana's key"), keys.holder("bös Schlüssel".encode())
+async def test_every_key_has_a_bucket_of_its_own(keys: Keys) -> None:
+    ana = await keys.holder(b"ana's key")
+    bo = await keys.holder("bös Schlüssel".encode())
     assert ana
     assert bo
 

@@ -12,8 +12,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
+from ingest.memory import (
+    MemoryClaims,
+    MemoryKeys,
+    MemoryLedger,
+    MemoryObjects,
+    MemoryQueue,
+    MemoryTopic,
+)
 from ingest.wiring import Ports
+from models.api_key import ApiKey
 from models.edge import EdgeConfig
 from models.report import Status
 from models.settings import Settings
@@ -34,6 +42,7 @@ class Function:
     def __init__(self, configured: Settings) -> None:
         self.tasks, self.results = MemoryTopic(), MemoryTopic()
         self.ledger = MemoryLedger()
+        self.keys = MemoryKeys()
         self.thread = ThreadPoolExecutor(1, initializer=self._start)
         config = EdgeConfig.of(configured)
         read = Settings.read(args=config.settings)
@@ -91,6 +100,7 @@ class Function:
             ledger=self.ledger,
             queue=lambda _: queue,
             claims=MemoryClaims(),
+            keys=self.keys,
             callbacks=MemoryTopic(),
             calls=queue,
             close=close,
@@ -301,3 +311,54 @@ def test_it_imports_little() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout.split() == []
+
+
+def stored(name: str, gateway: str, **more: Any) -> ApiKey:
+    """A key as `atelier keys` writes it."""
+    secret = {"sha256": "0" * 64, "gateway": gateway}
+    role = more.pop("role", "artist")
+    return ApiKey.model_validate({"name": name, "role": role, "secrets": [secret | more]})
+
+
+def asked_by(function: Function, key_id: str, path: str = "/v1/tasks") -> int:
+    return function("GET", path, key_id=key_id)[0]
+
+
+def test_a_key_that_was_made_after_the_stack_has_its_name_and_role(function: Function) -> None:
+    function.keys.keys = [stored("bo", "id-of-bo"), stored("olga", "id-of-olga", role="operator")]
+    function.do(function.ledger.queue(task("s-ana"), "ana"))
+    function.do(function.ledger.queue(task("s-bo"), "bo"))
+    found = {
+        key_id: function.json("GET", "/v1/tasks/owl", key_id=key_id).get("submission")
+        for key_id in ("id-of-bo", "by-hand")
+    }
+
+    assert found == {"id-of-bo": "s-bo", "by-hand": None}
+    assert len(function.json("GET", "/v1/tasks", key_id="id-of-olga")["tasks"]) == 2
+
+
+@pytest.mark.parametrize(("expires", "status"), [("2000-01-01", 401), ("2999-01-01", 200)])
+def test_an_end_is_honoured_at_the_edge(function: Function, expires: str, status: int) -> None:
+    function.keys.keys = [stored("bo", "id-of-bo", expires=expires)]
+
+    assert asked_by(function, "id-of-bo") == status
+    answer = function("POST", "/v1alpha2", SUBMISSION, key_id="id-of-bo")
+    assert answer[0] == status
+    if status == 401:
+        assert answer[2] == '{"message":"Unauthorized"}'
+
+
+def test_the_stacks_own_key_ends_when_the_settings_say() -> None:
+    keys = [{"name": "ana", "key": "k", "expires": "2000-01-01"}]
+    made = Function(settings(apiKeys=keys))
+
+    assert asked_by(made, "id-of-ana") == 401
+    made.close()
+
+
+def test_a_viewer_submits_nothing_at_the_edge() -> None:
+    made = Function(settings(apiKeys=[{"name": "ana", "key": "k", "role": "viewer"}]))
+    status, _, body = made("POST", "/v1alpha2", SUBMISSION)
+
+    assert (status, body) == (403, '{"message":"Forbidden"}')
+    made.close()

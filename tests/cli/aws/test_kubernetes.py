@@ -22,7 +22,7 @@ from cli.aws.sdk import Aws
 from models.settings import Settings
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.kube import KubeApi, kube_api
-from tests.cli.aws.platform import file_of, write
+from tests.cli.aws.platform import KEY, file_of, write
 
 NAME = "Studio"
 SERVICE = "/apis/ray.io/v1/namespaces/atelier/rayservices/studio"
@@ -283,9 +283,7 @@ def test_api_keys_go_into_a_secret_and_nowhere_else(
 
     assert not anew
     assert kube.asked[0].method == "PATCH"
-    assert json.loads(b64decode(sent["data"]["ATELIER_APIKEYS"])) == [
-        {"name": "us", "key": settings.api_keys[0].key.get_secret_value()}
-    ]
+    assert json.loads(b64decode(sent["data"]["ATELIER_APIKEYS"])) == [{"name": "us", "key": KEY}]
     kube.answers.clear()
     with pytest.raises(AwsError, match="answers 404 to PATCH"):
         give_keys(cluster, settings)

@@ -1,0 +1,173 @@
+"""`atelier keys new | list | revoke`."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atelier import Misused
+from cli.aws.key_row import AwsRing
+from cli.aws.place import Place, command
+from cli.keys.ring import Wanted, id_of, new_secret, revoked, role_of, tidied, with_secret
+from cli.keys.store import FileRing, Ring
+from models import api_key
+from models.api_key import ApiKey, KeySecret
+from models.role import Role
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=(
+        "API keys: in the file `apiKeysFile` beside config.yaml, or on AWS with --aws (or"
+        " --region, --stack-name). Only digests are kept; a secret is printed once."
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where the keys are kept."""
+
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Those of an installation on AWS, not of a file.")
+    ] = False
+
+    def ring(self, place: Place) -> Ring:
+        if self.aws or place.region or place.stack_name:
+            return AwsRing(place)
+        return FileRing(place.config or Path("config.yaml"))
+
+
+Name = Annotated[str, typer.Argument(help="Whose key it is: tasks belong to this name.")]
+
+
+@command
+def new(
+    place: Place,
+    where: Where,
+    name: Name,
+    role: Annotated[
+        Role | None, typer.Option(help="What it may do; else as the name's others, or an artist.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="A date, a time with its zone, or days from now: 90d.")
+    ] = None,
+) -> None:
+    """Make a secret, and print it: this once. For a name that has some, it is one more."""
+    ring = where.ring(place)
+    keys = ring.read()
+    wanted = Wanted(name=name, role=role, expires=_moment(expires))
+    its_role = role_of(wanted, (*ring.configured, *keys))
+    _checked(name)
+    secret = new_secret()
+    gateway = ring.open(name, secret)
+    made = with_secret(tidied(keys, time.time()), wanted, its_role, secret, gateway)
+    try:
+        ring.write(made)
+    except BaseException:
+        ring.close([_made(made, secret)])  # else the gateway would let in what nobody knows
+        raise
+    told = {"name": name, "role": str(its_role), **_ids(_made(made, secret))}
+    if place.as_json:
+        place.out.json(told | {"secret": secret, "where": ring.where})
+    else:
+        place.out.line(secret)
+        place.out.note(f"{its_role} {name}, id {told['id']}, in {ring.where}; shown only this once")
+        place.out.note(ring.hint)
+
+
+@command
+def list_(place: Place, where: Where) -> None:
+    """List the keys, without their secrets: names, roles, ids, ends."""
+    ring = where.ring(place)
+    now = time.time()
+    rows = [
+        *_rows(ring.configured, "configuration", now),
+        *_rows(ring.read(), ring.where, now),
+    ]
+    if place.as_json:
+        for row in rows:
+            place.out.json(row)
+        return
+    heads = ("name", "role", "id", "expires", "state", "where")
+    place.out.table(heads, ([row[head] for head in heads] for row in rows))
+
+
+@command
+def revoke(
+    place: Place,
+    where: Where,
+    name: Name,
+    secret: Annotated[
+        str | None, typer.Option("--id", help="Only this secret of it, as `list` shows it.")
+    ] = None,
+) -> None:
+    """Take a key back: all secrets of a name, or one. They are refused within seconds."""
+    ring = where.ring(place)
+    now = time.time()
+    keys, ended = revoked(ring.read(), name, secret, now)
+    if ended:
+        ring.write(tidied(keys, now))
+        ring.close(ended)
+    if not (secret is None and ring.disable(name)) and not ended:
+        raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
+    ids = [id_of(each) for each in ended]
+    if place.as_json:
+        place.out.json({"name": name, "revoked": ids})
+    else:
+        place.out.line(f"revoked {name} {' '.join(ids)}".rstrip())
+        place.out.note(ring.hint)
+    if any(key.name == name for key in ring.configured):
+        place.out.note(f"the configuration has a key of {name}, too: take it out there")
+
+
+app.command()(new)
+app.command("list")(list_)
+app.command()(revoke)
+
+
+def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
+    """The secret among the keys that this is the digest of."""
+    digest = api_key.digest_of(secret)
+    return next(each for key in keys for each in key.secrets if each.digest == digest)
+
+
+def _ids(secret: KeySecret) -> dict[str, str]:
+    return {"id": id_of(secret), "expires": _end(secret)}
+
+
+def _rows(keys: Iterable[ApiKey], where: str, now: float) -> Iterable[dict[str, str]]:
+    for key in keys:
+        for secret in key.all_secrets:
+            yield {
+                "name": key.name,
+                "role": str(key.role),
+                **_ids(secret),
+                "state": "expired" if secret.expired(now) else "valid",
+                "where": where,
+            }
+
+
+def _end(secret: KeySecret) -> str:
+    return secret.expires.astimezone(UTC).isoformat(timespec="seconds") if secret.expires else ""
+
+
+def _moment(said: str | None) -> datetime | None:
+    if said is None:
+        return None
+    if said.endswith("d") and said[:-1].isdecimal() and len(said) <= len("99999d"):
+        return datetime.fromtimestamp(int(time.time()) + int(said[:-1]) * 86_400, UTC)
+    try:
+        return api_key.moment(said)
+    except ValueError as exc:
+        raise Misused(f"--expires: {exc}, or days as 90d") from None
+
+
+def _checked(name: str) -> None:
+    try:
+        ApiKey(name=name)
+    except ValueError:
+        raise Misused("a name has 1 to 128 letters, and no control character") from None

@@ -1,0 +1,97 @@
+"""What making an API key and taking one back does to the keys that there are; pure."""
+
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from atelier import Misused
+from models.api_key import ApiKey, KeySecret, digest_of
+from models.role import Role
+
+_LETTERS = string.ascii_letters + string.digits  # all that API Gateway takes for sure
+_LENGTH = 43  # 256 bits
+_PREFIX = "atelier"  # so that scanners for leaked secrets can know it
+_ID = 8
+_KEPT_SECONDS = 30 * 86_400  # an ended secret is listed for so long
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A secret to be made."""
+
+    name: str
+    role: Role | None
+    """None: that of the name's other secrets, else an artist's."""
+    expires: datetime | None
+
+
+def new_secret() -> str:
+    """A secret of 256 random bits."""
+    return _PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+
+
+def id_of(secret: KeySecret) -> str:
+    """What a secret is called in lists: the first letters of its digest."""
+    return secret.digest[:_ID]
+
+
+def role_of(wanted: Wanted, known: Sequence[ApiKey]) -> Role:
+    """The role that the secret will have.
+
+    Raises:
+        Misused: the name has another, and all secrets of a name have one role.
+    """
+    role = next((key.role for key in known if key.name == wanted.name), None)
+    if role and wanted.role and role is not wanted.role:
+        raise Misused(
+            f"{wanted.name} is known as {role}: all secrets of a name have one role; revoke them"
+            " first, or take another name"
+        )
+    return role or wanted.role or Role.ARTIST
+
+
+def with_secret(
+    keys: Sequence[ApiKey], wanted: Wanted, role: Role, secret: str, gateway: str | None = None
+) -> Sequence[ApiKey]:
+    """The keys, with one secret more."""
+    made = KeySecret(sha256=digest_of(secret), expires=wanted.expires, gateway=gateway)
+    if not any(key.name == wanted.name for key in keys):
+        return (*keys, ApiKey(name=wanted.name, role=role, secrets=(made,)))
+    return [
+        key.model_copy(update={"secrets": (*key.secrets, made)}) if key.name == wanted.name else key
+        for key in keys
+    ]
+
+
+def revoked(
+    keys: Sequence[ApiKey], name: str, id_: str | None, now: float
+) -> tuple[Sequence[ApiKey], Sequence[KeySecret]]:
+    """The keys, with the name's secrets ended, or the one of this id; and those that end by it."""
+    ended = [
+        secret
+        for key in keys
+        for secret in key.secrets
+        if key.name == name and id_ in (None, id_of(secret)) and not secret.expired(now)
+    ]
+    moment = datetime.fromtimestamp(int(now), UTC)
+    return [_ended(key, ended, moment) for key in keys], ended
+
+
+def tidied(keys: Sequence[ApiKey], now: float) -> Sequence[ApiKey]:
+    """Without secrets that ended long ago, and without the names that have no other."""
+    left = [_without_old(key, now) for key in keys]
+    return [key for key in left if key.secrets]
+
+
+def _ended(key: ApiKey, ended: Sequence[KeySecret], moment: datetime) -> ApiKey:
+    def end(secret: KeySecret) -> KeySecret:
+        return secret.model_copy(update={"expires": moment}) if secret in ended else secret
+
+    return key.model_copy(update={"secrets": tuple(map(end, key.secrets))})
+
+
+def _without_old(key: ApiKey, now: float) -> ApiKey:
+    kept = tuple(each for each in key.secrets if not each.expired(now - _KEPT_SECONDS))
+    return key.model_copy(update={"secrets": kept})

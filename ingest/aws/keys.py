@@ -1,0 +1,29 @@
+"""API keys in the ledger's table: one row of digests that `atelier keys` writes from outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.aws.client import Clients, translated
+from ingest.aws.row import key_of
+from models.api_key import ApiKey, stored_keys
+from models.ports import KeyStore
+from models.table import KEYS_DOCUMENT, KEYS_ROW
+from models.yaml_text import yaml_document
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamoKeys(KeyStore):
+    """Reads the row; it has no status, so no ledger takes it for a report."""
+
+    clients: Clients
+    table: str
+
+    async def read(self) -> Sequence[ApiKey]:
+        dynamodb = await self.clients.dynamodb()
+        with translated("DynamoDB GetItem"):
+            answer = await dynamodb.get_item(
+                TableName=self.table, Key=key_of(*KEYS_ROW), ConsistentRead=True
+            )
+        text = answer.get("Item", {}).get(KEYS_DOCUMENT, {}).get("S", "{}")
+        name = f"the row {KEYS_ROW[0]} of table {self.table}"
+        return stored_keys(yaml_document(text, name), name)

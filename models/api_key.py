@@ -1,0 +1,161 @@
+"""API keys as they are configured: who holds one, what it may do, and its secrets."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+
+from models.errors import SettingsError
+from models.part import Part, explained
+from models.parts import CallbackSecret
+from models.role import Role
+
+_MOMENT = "must be a date, or a time with its zone, such as 2027-01-31T12:00:00Z"
+
+
+def moment(given: object) -> datetime:
+    """A date (its first moment, UTC) or a time with its zone, as YAML or JSON give it.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    match given:
+        case datetime():
+            found = given
+        case date():
+            found = datetime(given.year, given.month, given.day, tzinfo=UTC)
+        case str() if len(given) == len("2027-01-31"):
+            return moment(_parsed(given).date())
+        case str():
+            found = _parsed(given)
+        case _:
+            raise ValueError(_MOMENT)
+    if found.tzinfo is None:
+        raise ValueError(_MOMENT)
+    return found
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_MOMENT) from None
+
+
+Moment = Annotated[datetime, BeforeValidator(moment)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+
+
+class KeySecret(Part):
+    """One secret of an API key, itself or its digest.
+
+    A digest is of a secret that ``atelier keys new`` made: with its 256 random bits nobody finds it
+    by trying, so one round of SHA-256 is enough, and a slow hash would only make each request slow.
+    A secret that a person made up would be found; so nothing here hashes one.
+    """
+
+    key: Secret | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Hexadecimal digest, in the place of ``key``."""
+    expires: Moment | None = None
+    """From when on it is refused, a date or a time with its zone."""
+    gateway: str | None = None
+    """Id of the key at API Gateway that has this secret, too."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.key is None) == (self.sha256 is None):
+            raise ValueError("must have a key or its sha256, and not both")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of the secret; its first letters tell secrets apart in lists."""
+        return self.sha256 or digest_of(self.key.get_secret_value() if self.key else "")
+
+    def expired(self, now: float) -> bool:
+        """Whether it is refused at a time, in seconds since 1970."""
+        return self.expires is not None and self.expires.timestamp() <= now
+
+
+class ApiKey(Part):
+    """The holder of an API key. Several with one name are one holder's."""
+
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+    """Owner of the tasks that are sent with it; may stand in a log."""
+    role: Role = Role.ARTIST
+    """``viewer`` reads the tasks of its name, ``artist`` submits and cancels them, too;
+    ``operator`` reads and cancels all tasks, those among them that came by SNS."""
+    key: Secret | None = None
+    """Its secret."""
+    expires: Moment | None = None
+    """From when on ``key`` is refused, and the key of this name that the stack makes at API
+    Gateway: a date, or a time with its zone."""
+    secrets: tuple[KeySecret, ...] = ()
+    """More of them, so that one can follow another."""
+    callback_secret: CallbackSecret | None = None
+    """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
+
+    @property
+    def all_secrets(self) -> Sequence[KeySecret]:
+        """Every secret that lets its holder in, ``key`` first."""
+        own = () if self.key is None else (KeySecret(key=self.key, expires=self.expires),)
+        return (*own, *self.secrets)
+
+
+class StoredKey(Part):
+    """An API key in a store of keys, which holds digests alone."""
+
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+    role: Role = Role.ARTIST
+    secrets: tuple[KeySecret, ...]
+
+    @model_validator(mode="after")
+    def _hashed(self) -> Self:
+        if any(secret.key is not None for secret in self.secrets):
+            raise ValueError(
+                "secrets: a store of keys holds digests; `atelier keys new` makes them"
+            )
+        return self
+
+
+class _Ring(Part):
+    """What a store of keys holds."""
+
+    keys: tuple[StoredKey, ...] = ()
+
+
+def digest_of(secret: str) -> str:
+    """The hexadecimal SHA-256 of a secret."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def stored_keys(document: Any, name: str) -> tuple[ApiKey, ...]:
+    """The keys in a store's document; an empty one has none.
+
+    Raises:
+        SettingsError: it holds something else; nothing of it is quoted.
+    """
+    given = {} if document is None else document
+    if not isinstance(given, Mapping) or not all(isinstance(each, str) for each in given):
+        raise SettingsError(f"{name}: must be a mapping with keys")
+    try:
+        ring = _Ring.model_validate(dict(given))
+    except ValidationError as exc:
+        said = explained(exc, _Ring)
+    else:
+        return tuple(ApiKey.model_validate(key.model_dump(by_alias=True)) for key in ring.keys)
+    raise SettingsError(f"{name}: {said}")
+
+
+def as_document(keys: Iterable[ApiKey]) -> dict[str, Any]:
+    """What `stored_keys` reads; of secrets that are given by their digests."""
+    kept = ("name", "role", "secrets")
+    return {
+        "keys": [
+            key.model_dump(mode="json", by_alias=True, include=set(kept), exclude_none=True)
+            for key in keys
+        ]
+    }

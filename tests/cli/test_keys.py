@@ -1,0 +1,164 @@
+"""`atelier keys` over a file."""
+
+import json
+import re
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from cli.keys.ring import new_secret
+from cli.main import app
+from models.settings import Settings
+from serve_app.auth import Keys
+from serve_app.keys_file import FileKeys, keys_in
+from tests.models.test_settings import REFERENCE
+
+Keyring = Callable[..., Result]
+CONFIG = REFERENCE | {
+    "apiKeysFile": "keys.yaml",
+    "apiKeys": [{"name": "cy", "key": "cy's configured key", "role": "viewer"}],
+}
+
+
+@pytest.fixture
+def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keyring:
+    """The command, in a folder with a configuration."""
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(yaml.safe_dump(CONFIG))
+
+    def call(*args: str) -> Result:
+        return CliRunner().invoke(app, ["keys", *args], catch_exceptions=False)
+
+    return call
+
+
+async def whose(secret: str) -> tuple[str, str] | None:
+    """Name and role of who comes in by it, at a front that was just started."""
+    settings = Settings.read(Path("config.yaml"))
+    assert settings.api_keys_file is not None
+    keys = Keys.of(settings, stores=[FileKeys(settings.api_keys_file)])
+    holder = await keys.holder(secret.encode())
+    return (holder.name, str(holder.role)) if holder else None
+
+
+def listed(keyring: Keyring) -> list[dict[str, str]]:
+    return [json.loads(line) for line in keyring("list", "--json").stdout.splitlines()]
+
+
+async def test_a_new_key_comes_in_and_is_shown_once(keyring: Keyring) -> None:
+    secret = keyring("new", "ana").stdout.strip()
+
+    assert re.fullmatch(r"atelier[A-Za-z0-9]{43}", secret)
+    assert await whose(secret) == ("ana", "artist")
+    assert secret not in "".join(keyring(*args).output for args in (["list"], ["list", "--json"]))
+
+
+def test_the_file_has_no_secret(keyring: Keyring) -> None:
+    secret = keyring("new", "ana").stdout.strip()
+
+    assert secret not in Path("keys.yaml").read_text()
+
+
+async def test_a_name_has_several_secrets_and_one_role(keyring: Keyring) -> None:
+    first = keyring("new", "olga", "--role", "operator").stdout.strip()
+    second = keyring("new", "olga").stdout.strip()
+    refused = keyring("new", "olga", "--role", "viewer")
+
+    assert await whose(first) == await whose(second) == ("olga", "operator")
+    assert refused.exit_code == 2
+    assert "olga is known as operator" in refused.stderr
+    assert "cy is known as viewer" in keyring("new", "cy", "--role", "artist").stderr
+    assert await whose(keyring("new", "cy").stdout.strip()) == ("cy", "viewer")
+
+
+async def test_what_is_revoked_comes_in_no_more(keyring: Keyring) -> None:
+    old = json.loads(keyring("new", "ana", "--json").stdout)
+    new = json.loads(keyring("new", "ana", "--json").stdout)
+    gone = keyring("revoke", "ana", "--id", old["id"])
+
+    assert gone.exit_code == 0
+    assert (await whose(old["secret"]), await whose(new["secret"])) == (None, ("ana", "artist"))
+    states = {row["id"]: row["state"] for row in listed(keyring) if row["name"] == "ana"}
+    assert states == {old["id"]: "expired", new["id"]: "valid"}
+
+    keyring("revoke", "ana")
+
+    assert await whose(new["secret"]) is None
+    assert keyring("revoke", "ana").exit_code == 2
+
+
+async def test_a_key_of_the_configuration_is_revoked_there(keyring: Keyring) -> None:
+    secret = keyring("new", "cy").stdout.strip()
+    gone = keyring("revoke", "cy")
+
+    assert "the configuration has a key of cy, too" in gone.stderr
+    assert (await whose(secret), await whose("cy's configured key")) == (None, ("cy", "viewer"))
+
+
+@pytest.mark.parametrize("given", ["2999-01-31", "2999-01-31T00:00:00Z"])
+def test_an_end_is_listed(keyring: Keyring, given: str) -> None:
+    keyring("new", "ana", "--expires", given)
+
+    assert [row["expires"] for row in listed(keyring)] == ["", "2999-01-31T00:00:00+00:00"]
+
+
+def test_an_end_may_be_some_days_from_now(keyring: Keyring) -> None:
+    told = json.loads(keyring("new", "ana", "--expires", "90d", "--json").stdout)
+    left = datetime.fromisoformat(told["expires"]) - datetime.now(UTC)
+
+    assert timedelta(days=89) < left <= timedelta(days=90)
+
+
+@pytest.mark.parametrize("given", ["soon", "90", "2027-01-31T12:00", "-1d", ""])
+def test_any_other_end_is_refused_and_nothing_written(keyring: Keyring, given: str) -> None:
+    refused = keyring("new", "ana", "--expires", given)
+
+    assert refused.exit_code == 2
+    assert "--expires: must be a date" in refused.stderr
+    assert not Path("keys.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 129])
+def test_a_name_that_none_can_have_is_refused(keyring: Keyring, name: str) -> None:
+    assert keyring("new", name).exit_code == 2
+    assert not Path("keys.yaml").exists()
+
+
+def test_the_file_is_its_owners_alone_and_written_whole(keyring: Keyring) -> None:
+    keyring("new", "ana")
+    keyring("new", "bo")
+
+    assert stat.S_IMODE(Path("keys.yaml").stat().st_mode) == 0o600
+    assert sorted(path.name for path in Path().iterdir()) == ["config.yaml", "keys.yaml"]
+    assert [key.name for key in keys_in(Path("keys.yaml"))] == ["ana", "bo"]
+
+
+def test_a_configuration_that_does_not_read_the_file_is_told_of(keyring: Keyring) -> None:
+    Path("config.yaml").write_text(yaml.safe_dump(REFERENCE))
+    made = keyring("new", "ana")
+
+    assert "add `apiKeysFile: keys.yaml`" in made.stderr
+    assert Path("keys.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["keys: [", "keys: [{name: ana, secrets: [{key: s3cr3t-1}]}]", "x"]
+)
+def test_a_broken_file_stays_as_it_is_and_is_not_quoted(keyring: Keyring, text: str) -> None:
+    Path("keys.yaml").write_text(text)
+    for args in (["new", "ana"], ["list"], ["revoke", "ana"]):
+        refused = keyring(*args)
+
+        assert refused.exit_code == 2
+        assert "keys.yaml" in refused.stderr
+        assert "s3cr3t-1" not in refused.output
+    assert Path("keys.yaml").read_text() == text
+
+
+def test_secrets_are_made_up_anew() -> None:
+    assert len({new_secret() for _ in range(100)}) == 100
