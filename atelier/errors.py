@@ -22,7 +22,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from models.native import ProblemView
+from models.native import FieldError, ProblemView
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -56,6 +56,11 @@ class Refused(AtelierError):
         wrong = (f"{error.field}: {error.message}" for error in problem.errors)
         super().__init__("\n".join(wrong) or problem.detail or problem.title)
         self.problem = problem
+
+    @property
+    def fields(self) -> tuple[FieldError, ...]:
+        """The wrong fields of the request, each by its path, such as ``content.steps``."""
+        return self.problem.errors
 
 
 class Unauthorized(Refused):

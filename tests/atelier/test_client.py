@@ -250,3 +250,10 @@ def test_both_clients_have_the_same_methods() -> None:
         assert inspect.signature(plain) == inspect.signature(waiting)
         assert plain.__doc__ == waiting.__doc__
         assert not inspect.iscoroutinefunction(plain)
+
+
+def test_a_content_that_the_runtime_would_refuse_is_told_by_its_fields(client: Client) -> None:
+    with pytest.raises(Refused) as refused:
+        client.submit(kind="text-to-image", content={"batch_size": 0, "n_iter": "two"})
+
+    assert [each.field for each in refused.value.fields] == ["content.batch_size", "content.n_iter"]
