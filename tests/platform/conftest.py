@@ -27,7 +27,13 @@ SETTINGS: Mapping[str, Any] = {
             "options": {"gpuMs": 20},
         },
         {"name": "dynruntime", "type": "fake", "gpus": 0, "cpus": 0.2},
-        {"name": "comfy", "type": "fake", "gpus": 0, "cpus": 0.2, "options": {"gpuMs": 2000}},
+        {
+            "name": "comfy",
+            "type": "fake",
+            "gpus": 0,
+            "cpus": 0.2,
+            "options": {"gpuMs": 2000, "steps": 40, "previewEvery": 4},
+        },
         {
             "name": "slow",
             "type": "fake",

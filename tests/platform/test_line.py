@@ -20,6 +20,7 @@ from tests.contracts.examples import (
     cases,
 )
 from tests.platform.conftest import Watched, message, until
+from tests.platform.own_ray import listening
 
 pytestmark = pytest.mark.ray
 
@@ -104,14 +105,8 @@ def test_the_same_id_twice_gives_two_results(up: Watched) -> None:
 
 def test_nothing_listens_beyond_loopback(up: Watched) -> None:
     holders = [psutil.Process(up.pid), *psutil.Process(up.pid).children(recursive=True)]
-    heard = {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for process in holders
-        for connection in process.net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
 
-    assert heard <= {"127.0.0.1", "::1"}
+    assert listening(holders) <= {"127.0.0.1", "::1"}
 
 
 def test_the_dashboard_shows_the_application_to_those_with_the_token(up: Watched) -> None:

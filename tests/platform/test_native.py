@@ -5,18 +5,17 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
-from httpx_sse import ServerSentEvent, connect_sse
 from standardwebhooks import Webhook
 from typing_extensions import override
 
 from tests.platform.conftest import Watched, message, until
 from tests.platform.test_line import replica
+from tests.platform.watching import after, assert_serves, events, state, submit
 
 pytestmark = pytest.mark.ray
 
@@ -28,31 +27,8 @@ def native(up: Watched) -> Iterator[httpx.Client]:
         yield client
 
 
-def submit(native: httpx.Client, name: str, runtime: str = "slow", **more: Any) -> dict[str, Any]:
-    body = {"id": name, "runtime": runtime, "kind": "text-to-image", "content": {"seed": 1}}
-    answer = native.post("/v1/tasks", json=body | more)
-    assert answer.status_code == 202, answer.text
-    view: dict[str, Any] = answer.json()
-    return view
-
-
-def state(native: httpx.Client, name: str) -> dict[str, Any]:
-    answer = native.get(f"/v1/tasks/{name}")
-    return answer.json() if answer.is_success else {"status": None}
-
-
-@contextmanager
-def events(
-    native: httpx.Client, name: str, last: str | None = None
-) -> Iterator[Iterator[ServerSentEvent]]:
-    headers = {"Last-Event-ID": last} if last else {}
-    with connect_sse(native, "GET", f"/v1/tasks/{name}/events", headers=headers) as source:
-        yield source.iter_sse()
-
-
-def after(told: Iterator[ServerSentEvent], kind: str) -> ServerSentEvent:
-    """The next event of this kind."""
-    return next(event for event in told if event.event == kind)
+def test_it_serves_as_every_other_way_of_running_does(up: Watched) -> None:
+    assert_serves(up.address["url"], up.address["api_key"], {"seed": 1}, runtime="comfy")
 
 
 def test_a_task_is_waited_for(native: httpx.Client) -> None:
