@@ -72,8 +72,8 @@ def check(command: Command) -> None:
             _check_module(args[1], args[2:])
         case "python":
             _check_files(args[:1])
-        case "serve":
-            _check_serve(args)
+        case "ray" | "serve":
+            _check_ray(program, args)
         case _ if program in _FOREIGN:
             _check_files(args)
         case _ if "/" in program:
@@ -151,15 +151,17 @@ def _atelier() -> Any:
     return typer.main.get_command(app)
 
 
-def _check_serve(args: list[str]) -> None:
-    from ray.serve.scripts import cli  # noqa: PLC0415 - two seconds
+def _check_ray(program: str, args: list[str]) -> None:
+    from ray.scripts.scripts import cli as ray  # noqa: PLC0415 - two seconds
+    from ray.serve.scripts import cli as serve  # noqa: PLC0415
 
+    parser = ray if program == "ray" else serve
     try:
-        if args in ([name] for name in cli.commands):
+        if args in ([name] for name in parser.commands):
             return  # a command that is spoken of
-        _read(cli, "serve", args)
+        _read(parser, program, args)
     except click.ClickException as exc:
-        raise WrongCommand(f"serve: {exc.format_message()}") from exc
+        raise WrongCommand(f"{program}: {exc.format_message()}") from exc
     _check_files(args)
 
 

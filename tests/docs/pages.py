@@ -60,6 +60,7 @@ COMMANDS = (
     "make",
     "openssl",
     "python",
+    "ray",
     "serve",
     "skopeo",
 )

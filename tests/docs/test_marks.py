@@ -17,7 +17,7 @@ MARKED = {
     "gpu": 3,
     "minutes": 6,
     "network": 3,
-    "platform": 2,
+    "platform": 6,
     "webui": 2,
 }
 """How many blocks have each mark: who adds one says here that nothing less would do."""

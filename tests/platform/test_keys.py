@@ -17,8 +17,9 @@ from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, provisioned
 from tests.platform.conftest import CONFIG, SETTINGS, until
 from tests.platform.keys import secret
-from tests.platform.test_native import Receiver, submit
+from tests.platform.test_native import Receiver
 from tests.platform.test_replicas import RAY
+from tests.platform.watching import submit
 
 OLD, NEW = "s3cr3t-taken-back", "s3cr3t-new"
 
