@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -11,6 +12,7 @@ from models.errors import SettingsError
 from models.part import Part, explained
 from models.parts import CallbackSecret
 from models.role import Role
+from models.yaml_text import yaml_file
 
 _MOMENT = "must be a date, or a time with its zone, such as 2027-01-31T12:00:00Z"
 
@@ -148,6 +150,15 @@ def stored_keys(document: Any, name: str) -> tuple[ApiKey, ...]:
     else:
         return tuple(ApiKey.model_validate(key.model_dump(by_alias=True)) for key in ring.keys)
     raise SettingsError(f"{name}: {said}")
+
+
+def keys_in(path: Path) -> Sequence[ApiKey]:
+    """The keys in a file; none where it is not there.
+
+    Raises:
+        SettingsError: it is something else; nothing of it is quoted.
+    """
+    return stored_keys(yaml_file(path), str(path)) if path.exists() else ()
 
 
 def as_document(keys: Iterable[ApiKey]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
+from models.api_key import keys_in
 from models.errors import SettingsError
 from models.machine import Machine
 from models.part import Part
@@ -65,8 +66,18 @@ def check(
         wrong += found.wrong
         unchecked += found.unchecked
     if machine is not None:
-        wrong += [*_folder(settings), *gpu_faults(settings, machine)]
+        wrong += [*_folder(settings), *_keys_file(settings), *gpu_faults(settings, machine)]
     return Checked(tuple(wrong), tuple(unchecked))
+
+
+def _keys_file(settings: Settings) -> Iterator[str]:
+    """What is wrong with the file of API keys, if there is one."""
+    if settings.api_keys_file is None:
+        return
+    try:
+        keys_in(settings.api_keys_file)
+    except SettingsError as exc:
+        yield f"apiKeysFile: {exc}"
 
 
 def _runtime(

@@ -4,18 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.api_key import ApiKey, stored_keys
+from models.api_key import ApiKey, keys_in
 from models.ports import KeyStore
-from models.yaml_text import yaml_file
-
-
-def keys_in(path: Path) -> Sequence[ApiKey]:
-    """The keys in a file; none where it is not there.
-
-    Raises:
-        SettingsError: it is something else; nothing of it is quoted.
-    """
-    return stored_keys(yaml_file(path), str(path)) if path.exists() else ()
 
 
 class FileKeys(KeyStore):

@@ -1,6 +1,7 @@
 """The ways in for a task: API Gateway, and the tasks topic where there is none (China)."""
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from cli.aws.errors import Away, AwsError
 from cli.aws.order import Order
 from cli.aws.sdk import Aws
 from cli.aws.stack import Stack
+from models.api_key import ApiKey
+from models.role import Role
 from models.settings import Settings
 
 _ENDPOINT = "FrontApiEndpoint"
@@ -84,11 +87,11 @@ def door(stack: Stack, settings: Settings) -> Door:
     endpoint = stack.outputs.get(_ENDPOINT)
     if endpoint is None:
         return Topic(stack.aws, settings.arn("sns", settings.tasks_topic))
-    return Http(endpoint, key_of(stack))
+    return Http(endpoint, key_of(stack, settings))
 
 
-def key_of(stack: Stack) -> str:
-    """An API key that is let in: the first that the stack has.
+def key_of(stack: Stack, settings: Settings) -> str:
+    """An API key that may submit: the first such that the stack has.
 
     Raises:
         AwsError: there is none.
@@ -96,5 +99,17 @@ def key_of(stack: Stack) -> str:
     made = stack.of_type(_KEY)
     if not made:
         raise AwsError(f"stack {stack.name} has no API key; deploy it again")
-    got = stack.aws.client("apigateway").get_api_key(apiKey=made[0], includeValue=True)
-    return str(got["value"])
+    may_not = {f"{settings.stack}-{key.name}" for key in settings.api_keys if not _submits(key)}
+    for key in made:
+        got = stack.aws.client("apigateway").get_api_key(apiKey=key, includeValue=True)
+        if got["name"] not in may_not and got.get("enabled", True):
+            return str(got["value"])
+    raise AwsError(
+        f"no API key of stack {stack.name} may submit: all are viewers', ended or disabled"
+    )
+
+
+def _submits(key: ApiKey) -> bool:
+    """Whether the edge lets tasks in with the stack's key of this name."""
+    ended = key.expires is not None and key.expires.timestamp() <= time.time()
+    return key.role.has(Role.ARTIST) and not ended

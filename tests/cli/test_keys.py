@@ -13,9 +13,10 @@ from typer.testing import CliRunner, Result
 
 from cli.keys.ring import new_secret
 from cli.main import app
+from models.api_key import keys_in
 from models.settings import Settings
 from serve_app.auth import Keys
-from serve_app.keys_file import FileKeys, keys_in
+from serve_app.keys_file import FileKeys
 from tests.models.test_settings import REFERENCE
 
 Keyring = Callable[..., Result]

@@ -191,3 +191,15 @@ def test_without_a_driver_there_are_none_unless_another_maker_may_have_some(tmp_
 
     assert (none, gpus_here({}, tmp_path)) == (0, None)
     assert Machine.this().gpus == gpus_here()
+
+
+def test_a_file_of_keys_that_is_none_is_refused_before_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    named = settings({"name": "a", "type": "fake", "gpus": 0}, apiKeysFile=str(path))
+    assert not check(named, HERE).wrong
+
+    path.write_text("keys: [{name: ana, secrets: [{key: s3cr3t-1}]}]")
+    (wrong,) = check(named, HERE).wrong
+
+    assert wrong.startswith(f"apiKeysFile: {path}: keys[0]")
+    assert "s3cr3t-1" not in wrong

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli.aws.door import key_of
+from cli.aws.errors import AwsError
 from cli.aws.key_row import AwsRing
 from cli.aws.place import Place
 from cli.main import app
@@ -157,3 +159,18 @@ def test_where_there_is_no_gateway_the_front_alone_has_it(
 
     assert keys("new", "ana").exit_code == 0
     assert set(at_gateway()) == before
+
+
+@pytest.mark.parametrize("more", [{"role": "viewer"}, {"expires": "2000-01-01"}])
+def test_the_proof_comes_in_by_no_key_that_may_not_submit(
+    deployed: Settings, tmp_path: Path, more: Mapping[str, str]
+) -> None:
+    barred = file_of(deployed.stack_name, apiKeys=[{"name": "us", "key": KEY, **more}])
+    write(tmp_path / "config.atelier.yaml", barred)
+
+    with pytest.raises(AwsError, match="may submit"):
+        key_of(Place().stack, Place().settings)
+
+
+def test_the_proof_comes_in_by_the_stacks_own_key(deployed: Settings) -> None:
+    assert key_of(Place().stack, deployed) == KEY
