@@ -67,6 +67,20 @@ def test_a_class_that_is_not_allowed_is_told_with_its_node() -> None:
         Graph.read(picture(), {"EmptyImage", "SaveImage"})
 
 
+def test_the_body_of_comfyuis_own_api_is_taken_as_its_graph() -> None:
+    graph = {"1": node("LoadImage", image=LINK), "2": node("SaveImage", images=["1", 0])}
+    wrapped = Graph.read({"prompt": graph, "client_id": "8d1b", "extra_data": {"x": 1}})
+
+    assert wrapped.nodes == graph
+    assert wrapped.links == [LINK]
+
+
+def test_a_graph_may_have_a_node_of_that_name() -> None:
+    graph = {"prompt": node("CLIPTextEncode", text="a tram")}
+
+    assert Graph.read(graph).nodes == graph
+
+
 def test_a_sampler_counts_its_steps_and_any_other_node_one() -> None:
     flux = {
         "1": node("BasicScheduler", steps=8, denoise=1.0),

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 from deployments.runtimes.diffusers.encode import encode
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.errors import TaskFailed
+from models.runtimes.diffusers.requests import LATENT_UPSCALERS
 from tests.runtimes.diffusers.conftest import Ask, encoded, mask, noise
 
 IMG = "image-to-image"
@@ -173,6 +175,14 @@ async def test_a_second_pass_makes_a_larger_picture(ask: Ask, upscaler: str) -> 
 
     assert done.image.size == (48, 48)
     assert done.progress[-1].step == done.progress[-1].of == 6
+
+
+async def test_each_way_to_enlarge_latents_paints_its_own_picture(ask: Ask) -> None:
+    hr: dict[str, Any] = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.5}
+    pixels = {name: (await ask(hr_upscaler=name, **hr)).pixels for name in LATENT_UPSCALERS}
+
+    for one, other in combinations(("Latent", "Latent (bicubic)", "Latent (nearest)"), 2):
+        assert (pixels[one] != pixels[other]).any()
 
 
 async def test_a_stronger_change_moves_further_from_the_first_picture(ask: Ask) -> None:
