@@ -133,8 +133,8 @@ def _check_atelier(args: list[str]) -> None:
 def _read(command: Any, name: str, args: list[str], parent: Any = None) -> None:
     """Have a command of Click's kind, or the one of its commands that is named, read the words."""
     is_group = hasattr(command, "resolve_command")
-    if args[:1] in _ALONE or (is_group and not args):
-        return
+    if not args or args[:1] in _ALONE:
+        return  # spoken of, or it asks for help
     context = command.make_context(name, list(args), parent=parent)
     if is_group:
         name, below, rest = command.resolve_command(context, _rest(context))
