@@ -70,7 +70,7 @@ def furnish(given: dict[str, Any], folder: Path) -> None:
     """Make empty files in this folder where a configuration names what its reader has there."""
     models = folder / given.get("checkpoints", ROOT)
     for runtime in given["modelsRuntime"]:
-        if models.is_relative_to(folder):
+        if models.resolve().is_relative_to(folder.resolve()):  # never the repository's own
             _make(models / "Stable-diffusion" / runtime.get("modelFilename", "any.safetensors"))
         backend = runtime.get("options", {}).get("backend", {})
         server = Path(backend.get("folder", ROOT))
