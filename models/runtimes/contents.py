@@ -22,6 +22,8 @@ class Contents:
     def __init__(self, types: Mapping[str, tuple[RuntimeType, Part]]) -> None:
         self._types = types
         """By the runtime's name, its type and its options."""
+        self._schemas: dict[str, Mapping[Kind, JsonSchema]] = {}
+        """Those that were made, for that takes milliseconds; at most one for each runtime."""
 
     @classmethod
     def of(cls, runtimes: Iterable[Runtime], describe: Describe) -> "Contents":
@@ -44,5 +46,7 @@ class Contents:
         """Describe the content of each kind that a runtime can do; empty where it is not judged."""
         if (found := self._types.get(runtime)) is None:
             return {}
-        type_, options = found
-        return type_.schemas(options)
+        if runtime not in self._schemas:
+            type_, options = found
+            self._schemas[runtime] = type_.schemas(options)
+        return self._schemas[runtime]
