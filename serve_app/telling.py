@@ -6,13 +6,14 @@
 ``"usage"`` is true there where the configuration is to be mended.
 """
 
-import json
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+
+from models import strict_json
 
 _LOOK_SECONDS = 0.3
 _LAST_SECONDS = 5.0
@@ -47,7 +48,7 @@ class Teller:
         self._tell({"failed": why, "usage": usage})
 
     def _tell(self, said: Mapping[str, Any]) -> None:
-        self._lines.write(json.dumps(said) + "\n")
+        self._lines.write(strict_json.written(said) + "\n")
         self._lines.flush()
 
 
