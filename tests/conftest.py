@@ -1,6 +1,7 @@
 """What several folders of tests stand on: AWS emulators that live as long as the session."""
 
 import logging
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
@@ -20,6 +21,10 @@ TOGETHER = {
     "tests/cloud/": "a stack of its own",
 }
 """What takes long to come up, and there is one of at a time: the folders whose tests share it."""
+
+# A shell's `… &` has SIGINT ignored, and all that it starts inherits that: no Ctrl-C would arrive.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
