@@ -105,15 +105,11 @@ async def test_what_the_judge_accepts_the_simulated_runtime_runs(content: Any) -
         assert [step async for step in adapter.run(task, {})]
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(SAMPLES.rglob("*.json")), ids=str)
 def test_the_samples_are_as_the_schemas_say(path: Path) -> None:
     task = payload(path.read_text()).task
-    name = {Kind.PIPELINE: "comfyui"}.get(
-        task.kind, "sdwebui" if path.name.startswith("sdwebui-") else "diffusers"
-    )
-    content = task.content
 
-    jsonschema.validate(content, schema(name, task.kind))
+    jsonschema.validate(task.content, schema(path.parent.name, task.kind))
 
 
 @pytest.mark.parametrize("name", ["diffusers", "sdwebui"])
