@@ -23,7 +23,7 @@ from typing import Any
 
 from rich.progress import track
 
-from bench.report import report
+from bench.report import add_out, report
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws, free_port, provisioned
 
@@ -156,6 +156,7 @@ def _figures(what: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[str, Fi
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    add_out(parser)
     parser.add_argument("harness", type=Path, help="folder with bench.py")
     parser.add_argument("--kind", choices=MIX, default="webui")
     parser.add_argument("--gpu-ms", type=float, default=200)
@@ -163,11 +164,12 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     args = vars(parser.parse_args())
+    out = args.pop("out")
     setup = Setup(**args | {"harness": args["harness"].resolve()})
     found = compare(setup)
     rows = [(name, *(one.get(key, "") for key in COLUMNS)) for name, one in found.items()]
-    name = f"compare-{setup.kind}-{setup.gpu_ms:g}"
-    report(name, asdict(setup), found, ("figure", *COLUMNS), rows)
+    path = out / f"compare-{setup.kind}-{setup.gpu_ms:g}.json"
+    report(path, asdict(setup), found, ("figure", *COLUMNS), rows)
 
 
 if __name__ == "__main__":

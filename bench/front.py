@@ -1,7 +1,8 @@
 """What the HTTP front bears: `make bench`.
 
 Submissions a second and their latency, on each API; the bare `/healthz` of the same front in the
-same run is what HTTP through Ray Serve costs at all. Then 500 clients watch by SSE, first a queued
+same run is what HTTP through Ray Serve costs at all. Then the same beside clients that each hold a
+stream of a queued task, as a share of what came without. Then clients watch by SSE, first a queued
 task each, then all of them one running task: what that costs the front in memory and CPU, and how
 far apart they are told of one event. The one runtime is held, so the GPU's side costs nothing here.
 """
@@ -12,8 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,25 +21,37 @@ from typing import Any
 import httpx
 import psutil
 import yaml
-from httpx_sse import aconnect_sse
 from rich.progress import track
 
-from bench.report import report
+from bench.report import add_out, report
+from bench.watchers import LATE, Figures, Watcher, idle_cost, told_cost, watching
 from samples.local import Local, running
 
 HELD, SHOWN = "held", "shown"
-WARM = 50
 STEPS = 40
-SHOW_SECONDS = 20
-_LATE = 120.0
-
-Figures = dict[str, float]
+_WARM = 50
+_HOUR = 3_600
 
 
-def config(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """One measured configuration."""
+
+    count: int
+    """Submissions on each API."""
+    at_once: int
+    held: int
+    """Streams that are held beside submissions."""
+    watchers: int
+    seconds: float
+    """How long nothing happens to the watched tasks, and how long the one runs that all watch."""
+
+
+def config(folder: Path, setup: Setup) -> dict[str, Any]:
     """A runtime that never gets done, one whose single task shows progress, and no throttle."""
-    forever = {"gpuMs": 3_600_000}
-    shows = {"gpuMs": SHOW_SECONDS * 1000, "steps": STEPS}
+    forever = {"gpuMs": _HOUR * 1000}
+    shows = {"gpuMs": setup.seconds * 2 * 1000, "steps": STEPS}
+    streams = setup.held + setup.watchers + 1
     return {
         "stackName": "bench",
         "checkpoints": str(folder),
@@ -48,7 +60,9 @@ def config(folder: Path) -> dict[str, Any]:
             {"name": SHOWN, "type": "fake", "gpus": 0, "cpus": 0.2, "options": shows},
         ],
         "APIGW": {"throttle": {"rateLimit": 1e6, "burstLimit": 1_000_000}},
-        "tasks": {"deadlineSeconds": 3_600},
+        "limits": {"streams": {"perKey": streams, "inAll": streams}},
+        "tasks": {"deadlineSeconds": _HOUR},
+        "alarms": {"starvedMinutes": _HOUR // 60 + 1},
     }
 
 
@@ -90,7 +104,7 @@ async def load(
     }
 
 
-async def submissions(client: httpx.AsyncClient, count: int, at_once: int) -> dict[str, Figures]:
+async def submissions(client: httpx.AsyncClient, setup: Setup, what: str) -> dict[str, Figures]:
     """Each way in its turn, warmed up."""
 
     async def healthz(_: int) -> httpx.Response:
@@ -109,91 +123,46 @@ async def submissions(client: httpx.AsyncClient, count: int, at_once: int) -> di
         "v1": posting(v1, "native"),
     }
     figures = {}
-    for name, send in track(ways.items(), "submissions"):
-        await load(send, WARM, at_once)
-        figures[name] = await load(send, count, at_once)
+    for name, send in track(ways.items(), what):
+        await load(send, min(_WARM, setup.count), setup.at_once)
+        figures[name] = await load(send, setup.count, setup.at_once)
     return figures
 
 
-@dataclass
-class Watcher:
-    """One client of a task's events."""
-
-    submission: str
-    name: str
-    came: dict[str, float] = field(default_factory=dict)
-    """When each event came, by its id."""
-    kinds: set[str] = field(default_factory=set)
-
-    async def watch(self, client: httpx.AsyncClient) -> None:
-        url = f"/v1/tasks/{self.name}/events"
-        params = {"submission": self.submission}
-        async with aconnect_sse(client, "GET", url, params=params) as source:
-            async for event in source.aiter_sse():
-                self.came[event.id] = time.perf_counter()
-                self.kinds.add(event.event)
+async def beside_streams(
+    client: httpx.AsyncClient, streams: httpx.AsyncClient, setup: Setup
+) -> dict[str, Figures]:
+    """Submissions alone, beside streams that are held, and alone again; the ratio of the two."""
+    before = await submissions(client, setup, "submissions")
+    held = await _queued(client, "kept", setup.held)
+    async with watching(streams, held):
+        beside = await submissions(client, setup, f"beside {setup.held} streams")
+    after = await submissions(client, setup, "alone again")
+    for name, figures in beside.items():
+        alone = statistics.mean([before[name]["per_s"], after[name]["per_s"]])
+        figures["ratio"] = round(figures["per_s"] / alone, 2)
+    named = {f"{name} beside {setup.held} streams": of for name, of in beside.items()}
+    return before | named
 
 
-@asynccontextmanager
-async def watching(client: httpx.AsyncClient, watchers: Sequence[Watcher]) -> Any:
-    """All of them, connected and told the first event."""
-    tasks = [asyncio.create_task(watcher.watch(client)) for watcher in watchers]
-    end = time.monotonic() + _LATE
-    try:
-        while not all(watcher.came for watcher in watchers):
-            if time.monotonic() > end or any(task.done() for task in tasks):
-                sys.exit("not all watchers were told a first event")
-            await asyncio.sleep(0.05)
-        yield tasks
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def watchers(client: httpx.AsyncClient, there: Local, count: int) -> dict[str, Figures]:
-    front = _front(there.pid)
-    before = _pss(front)
-    queued = [
-        Watcher(view["submission"], view["id"])
-        for view in await _submitted(client, [v1(f"queued-{n}") for n in range(count)])
-    ]
-    async with watching(client, queued):
-        cpu = sum(front.cpu_times()[:2])
-        await asyncio.sleep(10)
-        idle = {
-            "kib_per_watcher": round((_pss(front) - before) / count),
-            "cpu_percent": round((sum(front.cpu_times()[:2]) - cpu) * 10, 1),
-        }
+async def watchers(
+    client: httpx.AsyncClient, front: psutil.Process, setup: Setup
+) -> dict[str, Figures]:
+    """Clients of a task each, and then of one running task."""
+    queued = await _queued(client, "queued", setup.watchers)
+    idle = await idle_cost(client, front, queued, setup.seconds)
     (view,) = await _submitted(client, [v1("shown", SHOWN)])
-    shown = [Watcher(view["submission"], view["id"]) for _ in range(count)]
-    async with watching(client, shown) as tasks:
-        cpu, since = sum(front.cpu_times()[:2]), time.perf_counter()
-        await asyncio.wait(tasks, timeout=_LATE)
-        used = sum(front.cpu_times()[:2]) - cpu
-    if not all("end" in watcher.kinds for watcher in shown):
-        sys.exit("not all watchers were told the end")
+    shown = [Watcher(view["submission"], view["id"]) for _ in range(setup.watchers)]
     return {
-        f"{count} watch a task each": idle,
-        f"{count} watch one task": _spread(shown, used, since),
+        f"{setup.watchers} watch a task each": idle,
+        f"{setup.watchers} watch one task": await told_cost(client, front, shown),
     }
 
 
-def _spread(shown: Sequence[Watcher], used: float, since: float) -> Figures:
-    """How far apart the first and the last were told of one event, once all were there."""
-    common = set.intersection(*(set(watcher.came) for watcher in shown))
-    ids = [i for i in common if min(watcher.came[i] for watcher in shown) > since]
-    spreads = [_between([watcher.came[i] for watcher in shown]) * 1000 for i in ids]
-    return {
-        "events_told_to_all": len(ids),
-        "spread_p50_ms": round(statistics.median(spreads), 1),
-        "spread_max_ms": round(max(spreads), 1),
-        "cpu_ms_per_event_told": round(used * 1000 / sum(len(w.came) for w in shown), 3),
-    }
-
-
-def _between(times: Sequence[float]) -> float:
-    return max(times) - min(times)
+async def _queued(client: httpx.AsyncClient, name: str, count: int) -> list[Watcher]:
+    """Watchers of a queued task each."""
+    views = await _submitted(client, [v1(f"{name}-{n}") for n in range(count)])
+    return [Watcher(view["submission"], view["id"]) for view in views]
 
 
 async def _submitted(
@@ -207,46 +176,50 @@ async def _submitted(
     return views
 
 
-def _front(root: int) -> psutil.Process:
+def _front(there: Local) -> psutil.Process:
     """The process of the ingress replica."""
     found = [
         process
-        for process in psutil.Process(root).children(recursive=True)
+        for process in psutil.Process(there.pid).children(recursive=True)
         if "ServeReplica:atelier:Ingress" in " ".join(process.cmdline())
     ]
     return found[0]
 
 
-def _pss(process: psutil.Process) -> float:
-    """KiB."""
-    return float(process.memory_full_info().pss) / 1024
-
-
-async def measure(count: int, at_once: int, watched: int) -> dict[str, Figures]:
+async def measure(setup: Setup) -> dict[str, Figures]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
-        path.write_text(yaml.safe_dump(config(Path(folder))))
+        path.write_text(yaml.safe_dump(config(Path(folder), setup)))
         with running(path) as there:
-            limits = httpx.Limits(max_connections=watched + at_once)
-            async with httpx.AsyncClient(
-                base_url=there.address["url"],
-                headers={"x-api-key": there.address["api_key"]},
-                timeout=httpx.Timeout(60, read=_LATE),
-                limits=limits,
-            ) as client:
-                figures = await submissions(client, count, at_once)
-                return figures | await watchers(client, there, watched)
+            # A client looks at all of its connections for each request: the held are another's.
+            async with _client(there) as client, _client(there) as streams:
+                figures = await beside_streams(client, streams, setup)
+                return figures | await watchers(streams, _front(there), setup)
+
+
+def _client(there: Local) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=there.address["url"],
+        headers={"x-api-key": there.address["api_key"]},
+        timeout=httpx.Timeout(60, read=LATE),
+        limits=httpx.Limits(max_connections=None),
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    add_out(parser)
     parser.add_argument("--count", type=int, default=1_000, help="submissions on each API")
     parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--held", type=int, default=1_000, help="streams beside submissions")
     parser.add_argument("--watchers", type=int, default=500)
-    args = parser.parse_args()
-    figures = asyncio.run(measure(args.count, args.at_once, args.watchers))
+    parser.add_argument("--seconds", type=float, default=10, help="of watching")
+    given = vars(parser.parse_args())
+    out = given.pop("out")
+    setup = Setup(**given)
+    figures = asyncio.run(measure(setup))
     rows = [(what, name, value) for what, of in figures.items() for name, value in of.items()]
-    report("front", vars(args), figures, ("what", "figure", "value"), rows)
+    report(out / "front.json", asdict(setup), figures, ("what", "figure", "value"), rows)
 
 
 if __name__ == "__main__":

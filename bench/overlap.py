@@ -28,7 +28,7 @@ import psutil
 import yaml
 
 from bench.delay import delayed
-from bench.report import report
+from bench.report import add_out, report
 from samples.local import Local, running
 from serve_app.embedded import EmbeddedAws
 
@@ -203,6 +203,7 @@ def measure(setup: Setup) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    add_out(parser)
     parser.add_argument("--gpu-ms", type=float, default=200)
     parser.add_argument("--delay-ms", type=float, default=20)
     parser.add_argument("--backlog", type=int, default=50)
@@ -210,8 +211,8 @@ def main() -> None:
     args = parser.parse_args()
     setup = Setup(args.gpu_ms, args.delay_ms, args.backlog, args.singles)
     figures = measure(setup)
-    name = f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}"
-    report(name, asdict(setup), figures, ("figure", "value"), figures.items())
+    path = args.out / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
+    report(path, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.report import report
+from bench.report import add_out, report
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers.studio import Studio
 from models.progress import Progress
@@ -91,14 +91,17 @@ def _figures(first: Timed, rounds: Sequence[tuple[Timed, Timed]]) -> dict[str, f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    add_out(parser)
     parser.add_argument("--every", type=int, default=Options().preview_every)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=40)
-    setup = Setup(**vars(parser.parse_args()))
+    given = vars(parser.parse_args())
+    out = given.pop("out")
+    setup = Setup(**given)
     figures = measure(setup)
-    name = f"previews-{setup.every}-{setup.side}"
-    report(name, asdict(setup), figures, ("figure", "value"), figures.items())
+    path = out / f"previews-{setup.every}-{setup.side}.json"
+    report(path, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a measurement found: kept as JSON, shown as a table."""
 
+import argparse
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,16 +12,20 @@ from rich.table import Table
 OUT = Path("bench/out")
 
 
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Add what every measurement is told: the folder where its figures are kept."""
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the figures")
+
+
 def report(
-    name: str,
+    path: Path,
     setup: Mapping[str, Any],
     figures: Mapping[str, Any],
     columns: Iterable[str],
     rows: Iterable[Iterable[Any]],
 ) -> None:
-    """Keep the figures under a name, and show rows of them."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"{name}.json"
+    """Keep the figures in a file of JSON, and show rows of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"setup": setup, "figures": figures}, indent=2, default=str))
     table = Table(*columns, title=str(setup))
     for row in rows:

@@ -1,0 +1,71 @@
+"""Each measurement that needs no Ray runs to its end, and keeps what the documents say it does."""
+
+import re
+from pathlib import Path
+
+from bench.front import Setup, config
+from models.settings import Settings
+from tests.bench.short import ROOT, run
+
+_HARNESS = {
+    "bench.py": """
+import argparse, json, pathlib
+parser = argparse.ArgumentParser()
+parser.add_argument("what", choices=["throughput", "latency"])
+for name in ("kind", "mix", "gpu-ms", "delay-ms", "system", "systems", "out"):
+    parser.add_argument(f"--{name}", required=True)
+parser.add_argument("--n", type=int, required=True)
+asked = parser.parse_args()
+systems = json.loads(pathlib.Path(asked.systems).read_text())
+assert systems[asked.system]["cmd"]
+row = {
+    "n": asked.n, "completed": asked.n, "failed": 0, "gpu_busy_frac": 0.5,
+    "idle_gap_ms": {"mean": 2.0}, "cpu_ms_per_task": 3.0, "pss_mib_peak": 4.0,
+    "aws_calls": {"sqs": asked.n}, "overhead_ms": {"p50": 5.0},
+}
+pathlib.Path(asked.out).write_text(json.dumps(row))
+""",
+    "delay_proxy.py": """
+import argparse, pathlib, signal
+parser = argparse.ArgumentParser()
+parser.add_argument("--map", required=True)
+parser.add_argument("--stats", required=True)
+pathlib.Path(parser.parse_args().stats).write_text('{"calls": {"dynamodb": 18}}')
+signal.pause()
+""",
+}
+"""The programs of a harness, which answer as those do that `bench.compare` is for."""
+
+
+def test_previews(tmp_path: Path) -> None:
+    figures = run(tmp_path, "previews", "--steps", "2", "--rounds", "1", "--every", "1")
+
+    assert set(figures) == {"ms_per_step", "ms_per_preview", "ms_first_preview", "ratio"}
+    assert figures["ms_per_step"] > 0
+
+
+def test_compare(tmp_path: Path) -> None:
+    harness = tmp_path / "harness"
+    harness.mkdir()
+    for name, text in _HARNESS.items():
+        (harness / name).write_text(text)
+    out = tmp_path / "out"
+    figures = run(out, "compare", str(harness), "--tasks", "4", "--rounds", "2")
+
+    assert figures["GPU busy"] == {"yardstick": 0.5, "ours": 0.5, "ratio": 1.0}
+    assert figures["added to one task, ms"]["ours"] == 5.0
+    assert figures["dynamodb a task"] == {"ours": 1.0}
+
+
+def test_each_measurement_has_a_short_run() -> None:
+    """Two are run here, and two over a real Ray in tests/platform."""
+    measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
+
+    assert measured == {"compare", "previews"} | {"front", "overlap"}
+
+
+def test_what_the_front_is_measured_with_is_a_configuration(tmp_path: Path) -> None:
+    setup = Setup(count=1, at_once=1, held=1_000, watchers=500, seconds=10)
+    settings = Settings.read(args=config(tmp_path, setup))
+
+    assert settings.limits.streams.per_key >= 1_500
