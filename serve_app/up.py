@@ -89,7 +89,7 @@ def up(
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
             settings = _settings(config)
-            _check(settings)
+            _check(settings, None if aws_only else Machine.this())
             port = free_port(port, "HTTP")
             tell.stage("starting the embedded AWS")
             aws = stack.enter_context(_aws(settings, aws_port, home, tell))
@@ -156,13 +156,15 @@ def _settings(config: Path) -> Settings:
     return Settings.read(config, args)
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, machine: Machine | None) -> None:
     """Refuse now what a replica would refuse after Ray has started.
+
+    ``machine``: where replicas are to run; None where that is a Ray of the user's own, anywhere.
 
     Raises:
         SettingsError: naming everything that is wrong.
     """
-    check(settings, Machine.this(), described_here).refuse()
+    check(settings, machine, described_here).refuse()
     for runtime in settings.models_runtime:  # a third party's options: its adapter alone knows them
         adapter(settings, runtime)
 
