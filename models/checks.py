@@ -87,6 +87,9 @@ def _runtime(
     type_ = describe(runtime.type)
     if type_ is None:
         return _undescribed(path, runtime, machine)
+    if machine is None:
+        completed = type_.in_cluster(runtime.options)
+        runtime = runtime.model_copy(update={"options": completed})
     try:
         options = type_.read(runtime)
     except SettingsError as exc:

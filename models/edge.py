@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.credentials import without_credentials
 from models.errors import SettingsError
 from models.role import Role
+from models.runtimes import runtime_type
 from models.settings import Settings
 
 FILE = "edge.json"
@@ -49,6 +51,7 @@ class EdgeConfig(BaseModel):
         if settings.model_bucket is not None:
             told.pop("checkpoints", None)  # a folder that is not there
         told.pop("apiKeysFile", None)
+        told["modelsRuntime"] = [_told_of(runtime) for runtime in told["modelsRuntime"]]
         return cls(
             settings=told,
             all_signed=settings.callbacks.secret is not None,
@@ -60,6 +63,14 @@ class EdgeConfig(BaseModel):
     def signs(self, key: str) -> bool:
         """Whether callbacks of tasks sent with the key of this name are signed."""
         return self.all_signed or key in self.signed
+
+
+def _told_of(runtime: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as the replicas have them, which judge contents; without a server's credentials."""
+    options = runtime.get("options", {})
+    type_ = runtime_type(runtime["type"])
+    completed = type_.in_cluster(options) if type_ else options
+    return {**runtime, "options": without_credentials(completed)}
 
 
 def key_names(settings: Settings) -> tuple[str, ...]:

@@ -1,13 +1,15 @@
 """What Ray Serve runs in the cluster: the same settings, as a Serve config without a secret."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
 from cdk.manifests import checkpoints
 from cdk.manifests.pods import SERVE
+from models.credentials import credential_paths
 from models.errors import SettingsError
+from models.runtimes import runtime_type
 from models.settings import Settings
 
 INGEST = "ingest-place"
@@ -26,22 +28,6 @@ _NOT_SERVED = (
 )  # fmt: skip
 _NOT_OF_RUNTIME = ("namespace", "chartRepository", "chartVersion", "extraValues", "pod")
 _KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}
-_SERVERS: Mapping[str, Mapping[str, Any]] = {
-    "sdwebui": {
-        "command": ["python", "webui.py", "--api"],
-        "folder": "/stable-diffusion-webui",
-    },
-    "comfyui": {
-        "command": [
-            "/opt/venv/bin/python",
-            "main.py",
-            "--user-directory=/var/lib/atelier/comfyui",
-        ],
-        "folder": "/comfyui",
-    },
-}
-"""Where the images that `docker/README.md` names have their servers, if nothing else is said."""
-_CREDENTIAL = ("auth", "credential", "key", "password", "secret", "token")
 
 
 def place(runtime: str) -> str:
@@ -91,7 +77,7 @@ def arguments(settings: Settings) -> dict[str, Any]:
     args["aws"] = settings.aws.model_dump(by_alias=True)
     args["checkpoints"] = checkpoints.FOLDER
     args.setdefault("logFile", _PRINTED)
-    found = list(credentials(args))
+    found = list(credential_paths(args))
     if found:
         raise SettingsError(
             f"{found[0]}: a credential would stand in a manifest; give it to the image, or mount it"
@@ -108,8 +94,8 @@ def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
     """Kept to its own pods, with its server where its image has it."""
     args = _without(_NOT_OF_RUNTIME, given)
     args["resources"] = args.get("resources", {}) | {place(args["name"]): 1}
-    if server := _SERVERS.get(args["type"]):
-        args["options"] = {"backend": dict(server)} | args.get("options", {})
+    if type_ := runtime_type(args["type"]):
+        args["options"] = type_.in_cluster(args.get("options", {}))
     return args
 
 
@@ -121,20 +107,3 @@ def _without(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
         if name in of_group:
             left[group] = {name: of_group[name]}
     return left
-
-
-def credentials(given: Any, path: str = "") -> Iterator[str]:
-    """Paths of what is named like a credential: ``HF_TOKEN``, ``password``."""
-    match given:
-        case Mapping():
-            for key, value in given.items():
-                if isinstance(value, str) and is_credential(str(key)):
-                    yield f"{path}.{key}".lstrip(".")
-                yield from credentials(value, f"{path}.{key}")
-        case list():
-            for number, value in enumerate(given):
-                yield from credentials(value, f"{path}[{number}]")
-
-
-def is_credential(name: str) -> bool:
-    return name.lower().replace("-", "_").rsplit("_", maxsplit=1)[-1] in _CREDENTIAL

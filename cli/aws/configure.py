@@ -1,6 +1,7 @@
 """The configuration of an installation: written from a template, later changed only as asked."""
 
 import difflib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,7 @@ class Draft:
         """
         trial = self.path.with_name(f".{self.path.name}.draft")
         try:
-            trial.write_text(self.text)
+            _write_privately(trial, self.text)
             return Settings.read(trial)
         except SettingsError as exc:
             raise Misused(f"{self.path}:\n{exc}") from None
@@ -144,10 +145,19 @@ class Draft:
     def write(self) -> None:
         """In one go; what stood there before is kept beside it."""
         if self.former is not None:
-            self.path.with_name(f"{self.path.name}.bak").write_text(self.former)
+            _write_privately(self.path.with_name(f"{self.path.name}.bak"), self.former)
         part = self.path.with_name(f".{self.path.name}.part")
-        part.write_text(self.text)
+        _write_privately(part, self.text)
+        if self.former is not None:
+            shutil.copymode(self.path, part)
         part.replace(self.path)
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Write a file for its owner alone: API keys may be in it."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
 
 
 def draft(path: Path, wish: Wish) -> Draft:

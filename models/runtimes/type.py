@@ -33,6 +33,8 @@ class RuntimeType:
     """The model of ``modelsRuntime[].options``."""
     contents: Mapping[Kind, Content] = field(default_factory=dict)
     """What the content of each kind must be; a kind that is not here is not judged."""
+    image_server: Mapping[str, Any] | None = None
+    """The ``backend`` of its image in a cluster (docker/README.md), where none is configured."""
     needs: tuple[str, ...] = ()
     """Packages that its adapter imports beyond what atelier itself needs."""
     lacks: Lacks = nothing_lacks
@@ -45,6 +47,11 @@ class RuntimeType:
             SettingsError: naming each wrong option, and what is allowed there.
         """
         return self.options.read(runtime.options, under=f"modelsRuntime[{runtime.name}].options")
+
+    def in_cluster(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete the options of a runtime whose replicas run in the image of its type."""
+        server = {} if self.image_server is None else {"backend": dict(self.image_server)}
+        return {**server, **options}
 
     def faults(self, kind: str, content: Any, options: Part) -> Sequence[Fault]:
         """Find everything that is wrong in the content of a task of this kind."""

@@ -49,7 +49,6 @@ def weights(tmp_path: Path) -> Path:
             {"type": "diffusers", "options": {"keep": 0}},
             "r0].options.keep: Input should be greater",
         ),
-        ({"type": "sdwebui"}, "r0].options.backend: Field required"),
         (served(progressEvry=1), "r0].options.progressEvry: unknown key; did you mean"),
         (served(warmUp={"stpes": 1}), "r0].options.warmUp.stpes: unknown field; did you mean"),
         (
@@ -78,6 +77,9 @@ def test_what_any_machine_can_know_is_refused_wherever_it_runs(
             {"type": "fake", "modelFilename": "a", "options": {"checkpoints": ["b", "c"]}},
             "r0].modelFilename: no such checkpoint; options.checkpoints has: b, c",
         ),
+        # In a cluster the image of its type has one.
+        ({"type": "sdwebui"}, "r0].options.backend: Field required"),
+        ({"type": "comfyui"}, "r0].options.backend: Field required"),
         ({"type": "fake", "gpus": 0.5}, "gpus: 0.5 GPUs are wanted and 0 are here"),
         (
             {"type": "sdwebui", "options": {"backend": {"command": ["no-such-program"]}}},

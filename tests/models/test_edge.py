@@ -7,6 +7,8 @@ import pytest
 
 from models.edge import EdgeConfig, key_names
 from models.errors import SettingsError
+from models.runtimes import runtime_type
+from models.runtimes.contents import Contents
 from models.settings import Settings
 
 KEY = "the key of somebody"
@@ -39,6 +41,29 @@ def test_no_secret_is_in_it() -> None:
     assert KEY not in told
     assert SECRET not in told
     assert Settings.read(args=EdgeConfig.of(configured).settings).callbacks.timeout_seconds == 3
+
+
+@pytest.mark.parametrize("type_", ["comfyui", "sdwebui", "diffusers", "fake", "others"])
+def test_contents_are_judged_there_for_each_type_as_it_is_deployed(type_: str) -> None:
+    """Such as one whose server is its image's own."""
+    told = EdgeConfig.of(settings(modelsRuntime=[{"name": "r", "type": type_}]))
+
+    contents = Contents.of(Settings.read(args=told.settings).models_runtime, runtime_type)
+
+    assert bool(contents.faults("r", "text-to-image", {"steps": "x"})) == (
+        type_ in {"sdwebui", "diffusers"}
+    )
+
+
+def test_no_credential_of_a_runtimes_server_is_in_it() -> None:
+    backend = {"command": ["python", "webui.py"], "environment": {"HF_TOKEN": KEY, "MODE": "fast"}}
+    options = {"auth": f"ana:{KEY}", "backend": backend}
+    configured = settings(modelsRuntime=[{"name": "r", "type": "sdwebui", "options": options}])
+
+    told = EdgeConfig.of(configured).model_dump_json()
+
+    assert KEY not in told
+    assert "fast" in told
 
 
 def test_it_says_whose_callbacks_are_signed() -> None:

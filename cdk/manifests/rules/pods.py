@@ -8,7 +8,8 @@ from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU
 from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.rule import Group, Objects, Rule
-from cdk.manifests.serve_config import INGEST, credentials, is_credential, place
+from cdk.manifests.serve_config import INGEST, place
+from models.credentials import credential_paths, is_credential
 from models.errors import SettingsError
 from models.parts import Tasks
 from models.settings import Settings
@@ -104,7 +105,7 @@ def _no_credential(objects: Objects) -> Iterator[str]:
         for variable in container.get("env", ()):
             if "value" in variable and is_credential(variable["name"]):
                 yield f"{name}: {variable['name']} stands in its environment"
-    yield from (f"serveConfigV2: {path}" for path in credentials(objects.arguments))
+    yield from (f"serveConfigV2: {path}" for path in credential_paths(objects.arguments))
 
 
 def _restricted(objects: Objects) -> Iterator[str]:

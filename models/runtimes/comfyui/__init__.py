@@ -75,5 +75,13 @@ COMFYUI = RuntimeType(
     kinds=frozenset({Kind.PIPELINE}),
     options=Options,
     contents={Kind.PIPELINE: GraphContent()},
+    image_server={
+        "command": [
+            "/opt/venv/bin/python",
+            "main.py",
+            "--user-directory=/var/lib/atelier/comfyui",
+        ],
+        "folder": "/comfyui",
+    },
     lacks=_lacks,
 )

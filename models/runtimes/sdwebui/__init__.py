@@ -81,4 +81,8 @@ SDWEBUI = RuntimeType(
     kinds=frozenset(Kind) - {Kind.PIPELINE},
     options=Options,
     contents={kind: RequestContent(model) for kind, model in _MODELS.items()},
+    image_server={
+        "command": ["python", "webui.py", "--api"],
+        "folder": "/stable-diffusion-webui",
+    },
 )

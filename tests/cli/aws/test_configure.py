@@ -110,6 +110,7 @@ def test_a_change_is_shown_and_asked_for(moto: None, atelier: Call) -> None:
     assert agreed.exit_code == 0
     assert _written()["modelBucketArn"] == "arn:aws:s3:::second"
     assert Path("config.atelier.yaml.bak").read_text() == before
+    assert Path("config.atelier.yaml.bak").stat().st_mode & 0o077 == 0
 
 
 def test_no_key_is_shown_with_a_change(moto: None, atelier: Call) -> None:
