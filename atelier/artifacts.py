@@ -1,4 +1,4 @@
-"""A task's artifacts on their way here: by a link of the platform's, streamed, without the key."""
+"""Download a task's artifacts: by the platform's links, streamed, without the API key."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from atelier.files import Saving, stem_of
 from models.native import TaskView
 
 SaveProgress = Callable[[int, int, int | None], None]
-"""Told of an artifact on its way: its number, bytes so far, and all of them, where known."""
+"""Reports a download: the artifact's number, bytes so far, and all its bytes if that is known."""
 
 _LINKED = frozenset({307})
 
@@ -26,10 +26,10 @@ class Artifacts:
     async def bytes_of(
         self, path: str, params: Mapping[str, str | None], n: int, most: int | None
     ) -> bytes:
-        """One artifact of the task at this path, in memory.
+        """Bytes of artifact ``n`` of the task at this path.
 
         Raises:
-            TooLarge: it has more than ``most`` bytes.
+            TooLarge: the artifact has more than ``most`` bytes.
         """
         body = io.BytesIO()
 
@@ -53,10 +53,10 @@ class Artifacts:
         most: int | None,
         progress: SaveProgress | None,
     ) -> Sequence[Path]:
-        """All artifacts of the task at this path as files, one after the other.
+        """Save the artifacts of the task at this path as files, one after the other.
 
         Raises:
-            TooLarge: one has more than ``most`` bytes.
+            TooLarge: an artifact has more than ``most`` bytes.
         """
         told, params = progress or _nothing, {"submission": task.submission}
         files = []
@@ -86,10 +86,10 @@ class Artifacts:
         await self._caller.fetch(link, begin=begin, take=take, most=most)
 
     async def _link(self, path: str, params: Mapping[str, str | None], n: int) -> httpx.URL:
-        """Where an artifact can be fetched without the key.
+        """Address from which an artifact can be fetched without the API key.
 
         Raises:
-            Misaddressed: the platform leads to what is no web address.
+            Misaddressed: the platform redirects to something that is no web address.
         """
         asked = self._caller.request("GET", f"{path}/artifacts/{n}", params=params)
         return link_of(await self._caller.ask(asked, right=_LINKED))

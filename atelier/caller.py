@@ -50,7 +50,7 @@ class Caller:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Request:
-        """A request of the platform; what is None among the parameters is left out.
+        """Build a request to the platform; parameters that are None are left out.
 
         Raises:
             Misused: the path or a parameter cannot stand in a URL.
@@ -114,7 +114,7 @@ class Caller:
         take: Callable[[bytes], Awaitable[None]],
         most: int | None,
     ) -> None:
-        """Stream what lies behind a link to somewhere else, which is not shown the key.
+        """Stream the file behind a link to another host, which does not get the API key.
 
         ``begin`` is called with the size, where it is told, before the first part of each try.
 

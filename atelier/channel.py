@@ -162,7 +162,7 @@ class BlockingChannel(Channel):
 
 
 def _keep_location(response: httpx.Response) -> None:
-    """Put away where it leads to: httpx parses that unasked, with errors of several kinds."""
+    """Take a redirect's target out of the headers: httpx parses it unasked, with many errors."""
     response.extensions["location"] = response.headers.pop("location", "")
 
 
@@ -177,7 +177,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class _Checked(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body of which each part is looked at before it is given on."""
+    """Body whose parts are checked one by one before they are given on."""
 
     def __init__(self, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> None:
         self._body = body

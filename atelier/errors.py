@@ -148,10 +148,10 @@ def link_error(response: httpx.Response) -> AtelierError:
 
 
 def link_of(response: httpx.Response) -> httpx.URL:
-    """Where an answer leads to: an address of the web, without a name and a password.
+    """Target of a redirect: an HTTP(S) address without a user name and password.
 
     Raises:
-        Misaddressed: it leads nowhere, or to something else.
+        Misaddressed: the answer has no such target.
     """
     with suppress(httpx.InvalidURL, ValueError):
         location = response.extensions["location"]

@@ -1,4 +1,4 @@
-"""What the HTTP front bears: `make bench`.
+"""Measure what the HTTP API bears: `make bench`.
 
 Submissions a second and their latency, on each API; the bare `/healthz` of the same front in the
 same run is what HTTP through Ray Serve costs at all. Then the same beside clients that each hold a
@@ -35,7 +35,7 @@ _HOUR = 3_600
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One measured configuration."""
+    """Measured configuration."""
 
     count: int
     """Submissions on each API."""
@@ -44,7 +44,7 @@ class Setup:
     """Streams that are held beside submissions."""
     watchers: int
     seconds: float
-    """How long nothing happens to the watched tasks, and how long the one runs that all watch."""
+    """Seconds of silence on the watched tasks, and for which the one runs that all watch."""
 
 
 def config(folder: Path, setup: Setup) -> dict[str, Any]:

@@ -20,12 +20,12 @@ Figures = dict[str, float]
 
 @dataclass
 class Watcher:
-    """One client of a task's events."""
+    """Client of a task's events."""
 
     submission: str
     name: str
     came: dict[str, float] = field(default_factory=dict)
-    """When each event came, by its id."""
+    """Times at which events came, in seconds of `time.perf_counter`, by the events' ids."""
     kinds: set[str] = field(default_factory=set)
 
     async def watch(self, client: httpx.AsyncClient) -> None:
@@ -73,7 +73,7 @@ async def idle_cost(
 async def told_cost(
     client: httpx.AsyncClient, front: psutil.Process, watched: Sequence[Watcher]
 ) -> Figures:
-    """How far apart all watchers of one running task are told, and the CPU for each telling."""
+    """Measure how far apart all watchers of a running task are told, and the CPU per event."""
     async with watching(client, watched) as tasks:
         cpu, since = _cpu(front), time.perf_counter()
         await asyncio.wait(tasks, timeout=LATE)
@@ -84,7 +84,7 @@ async def told_cost(
 
 
 def _spread(shown: Sequence[Watcher], used: float, since: float) -> Figures:
-    """How far apart the first and the last were told of one event, once all were there."""
+    """Milliseconds between the first and the last client told of an event, once all are there."""
     common = set.intersection(*(set(watcher.came) for watcher in shown))
     ids = [i for i in common if min(watcher.came[i] for watcher in shown) > since]
     spreads = [_between([watcher.came[i] for watcher in shown]) * 1000 for i in ids]

@@ -1,4 +1,4 @@
-"""How watching looks on a terminal: a bar for each task, and a picture under them."""
+"""Progress of watched tasks on a terminal: a bar for each task, and a preview under the bars."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +20,9 @@ _BELOW = 5  # rows for what is said after it: files, and the next prompt
 
 
 class Bars(Show):
-    """Redrawn in place; the bars stay at the end, and so does the last picture.
+    """Show of bars that are redrawn in place; they stay at the end, and so does the last picture.
 
-    That is the newest preview, until a task's artifacts are saved: then it is the first of them.
+    The picture is the newest preview, and the first artifact once a task's artifacts are saved.
     """
 
     def __init__(self, console: Console, names: Sequence[str], paint: Painter | None) -> None:
@@ -55,7 +55,7 @@ class Bars(Show):
 
     @property
     def view(self) -> RenderableType:
-        """What is seen now."""
+        """Bars, and the newest preview under them if there is one."""
         return Group(self._bars, self._picture) if self._picture else self._bars
 
     def take(self, row: int, event: Event) -> None:
@@ -80,7 +80,7 @@ class Bars(Show):
             self._show(files[0])
 
     def _show(self, source: Source) -> None:
-        """Draw it in place of the former picture, if it can be drawn."""
+        """Draw a picture in place of the former one, if it can be drawn."""
         rows = self._console.height - len(self._bars.tasks) - _BELOW
         picture = self._paint(source, rows) if self._paint else None
         if picture is None:

@@ -1,6 +1,6 @@
-"""What a shell completes with the platform's own names: runtimes, checkpoints, tasks.
+"""Shell completion of the platform's own names: runtimes, checkpoints, tasks.
 
-Asked with a short deadline; where it is away, or refuses, nothing is offered and nothing said.
+The platform is asked with a short deadline; if it is away or refuses, nothing is offered or said.
 """
 
 import os
@@ -16,7 +16,7 @@ from cli.here import Here
 _SECONDS = 1.5
 _NEWEST = 50  # tasks
 _SAFE = re.compile(r"[\w.,+=@%/-]+")
-"""A shell puts a completed word on the command line as it is."""
+"""Names that are safe to complete: a shell puts them on the command line unquoted."""
 
 
 def runtimes(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -37,13 +37,13 @@ def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
 def _offered(
     ctx: typer.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]
 ) -> list[str]:
-    """Those that begin so, each once, in the order of the answer."""
+    """Distinct safe names that begin with ``incomplete``, in the order of the platform's answer."""
     names = dict.fromkeys(_asked(ctx, ask))
     return [one for one in names if one.startswith(incomplete) and _SAFE.fullmatch(one)]
 
 
 def _asked(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:
-    """What the platform answers in time: a server may send byte by byte for ever."""
+    """Names that the platform answers by the deadline: a server may send byte by byte for ever."""
     found: list[str] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""What the HTTP API says of a wrong request, in the words of a command line."""
+"""Translate the HTTP API's errors about a request into the words of a command line."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a command says: results on standard output, all else on standard error.
+"""Output of a command: results on standard output, all else on standard error.
 
 Everything that a person reads passes here, and is made `visible`: much of it was written by others.
 """

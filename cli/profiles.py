@@ -45,7 +45,7 @@ def read() -> Mapping[str, Profile]:
 
 
 def _said(error: ValidationError) -> str:
-    """What is wrong, without a name that may be a key in the wrong place."""
+    """Describe what is wrong in the file, without names that may be a key in the wrong place."""
     wrong = error.errors(include_url=False, include_input=False)
     named = ((*map(str, one["loc"][:1]), *map(_harmless, one["loc"][1:])) for one in wrong)
     return "\n".join(

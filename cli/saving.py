@@ -43,6 +43,6 @@ def sizes(out: Out) -> Iterator[SaveProgress | None]:
 
 
 def size(done: int, of: int | None) -> str:
-    """So many megabytes of so many."""
+    """Text for a download's progress, in megabytes; ``of`` is None if its size is not known."""
     whole = "" if of is None else f" of {of / 1e6:.1f}"
     return f"saving, {done / 1e6:.1f}{whole} MB"

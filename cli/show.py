@@ -29,14 +29,14 @@ class Show(ABC):
     def take(self, row: int, event: Event) -> None: ...
 
     def saving(self, row: int, state: str) -> None:
-        """Be told how far the task's artifacts are saved."""
+        """Take the progress of saving a task's artifacts, as text."""
 
     def saved(self, row: int, files: Sequence[Path]) -> None:
-        """Be told where they are."""
+        """Take the files that a task's artifacts were saved in."""
 
 
 class Nothing(Show):
-    """For those who only wait."""
+    """Show nothing, to people and programs that only wait."""
 
     def take(self, row: int, event: Event) -> None:
         pass

@@ -16,9 +16,9 @@ from cli.out import Out
 from models.exports import exports
 
 _DRAIN_SECONDS = 45.0
-"""For tasks that run, and for Ray to stop."""
+"""Longest time to let running tasks end and Ray stop."""
 _QUICK_SECONDS = 5.0
-"""Where nothing runs yet, or it has failed."""
+"""Longest time to stop when no task can be running: before the start is done, or if it failed."""
 
 
 def up(
@@ -49,7 +49,7 @@ def up(
 
 
 class Run:
-    """One platform from its first stage to its end."""
+    """Session of `atelier up`: a platform from its first stage to its end."""
 
     def __init__(self, platform: Platform, out: Out) -> None:
         self._platform = platform
@@ -76,7 +76,7 @@ class Run:
         return StageBars(out.err)
 
     def _start(self, stages: Stages) -> News:
-        """Show each stage, until one of the last words of a start, or of our own on its end."""
+        """Show each stage of a start; return its outcome: up, environment or failed."""
         for told in self._platform.news():
             news = told or {}
             match news:
@@ -96,7 +96,7 @@ class Run:
         return {"failed": "it ended while it started"}
 
     def _stay(self) -> News:
-        """Why it ended, when it has, or was asked to."""
+        """Wait until the platform has ended or is asked to; return why it ended."""
         self._is_up = True
         for _ in self._platform.news():
             if gone := self._platform.gone():

@@ -65,7 +65,7 @@ class Adapter(ABC):
     kinds: ClassVar[frozenset[Kind]]
     """What it can do."""
     described: ClassVar[RuntimeType | None] = None
-    """The type's description: who has one gets its tasks' contents judged before a replica runs."""
+    """Description of the type; with one, contents of tasks are judged before a replica runs."""
 
     slots: int = 1
     """How many tasks it can run at once; with more than one, `run` says `Begun`."""

@@ -26,7 +26,7 @@ class Cancel:
         submission: str,
         key: str | None = None,
     ) -> Report | None:
-        """The report that stands: cancelled, or how it had ended before.
+        """Cancel a submission; return the report that stands: cancelled, or how it had ended.
 
         With the name of an API key, None where the task is not known to belong to it.
 

@@ -26,7 +26,7 @@ class Envelope:
     limit: int
     """Bytes of the largest payload."""
     trusts_owner: bool = False
-    """Whether the attribute ``owner`` is believed."""
+    """Whether the message attribute ``owner`` is believed."""
 
     async def open(self, delivery: Delivery) -> Task:
         """The task in it.

@@ -25,7 +25,7 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 
 Judge = Callable[[str, Any], Sequence[Fault]]
-"""Finds what is wrong in the content of a task of some kind, in microseconds."""
+"""Find what is wrong in the content of a task of some kind, in microseconds."""
 
 
 def _unjudged(kind: str, content: Any) -> Sequence[Fault]:

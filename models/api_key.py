@@ -51,7 +51,7 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
 class KeySecret(Part):
-    """One secret of an API key, itself or its digest.
+    """Secret of an API key, or the secret's digest.
 
     A digest is of a secret that ``atelier keys new`` made: with its 256 random bits nobody finds it
     by trying, so one round of SHA-256 is enough, and a slow hash would only make each request slow.
@@ -62,7 +62,7 @@ class KeySecret(Part):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """Hexadecimal digest, in the place of ``key``."""
     expires: Moment | None = None
-    """From when on it is refused, a date or a time with its zone."""
+    """Moment from which the secret is refused: a date, or a time with its zone."""
     gateway: str | None = None
     """Id of the key at API Gateway that has this secret, too."""
 
@@ -78,25 +78,25 @@ class KeySecret(Part):
         return self.sha256 or digest_of(self.key.get_secret_value() if self.key else "")
 
     def expired(self, now: float) -> bool:
-        """Whether it is refused at a time, in seconds since 1970."""
+        """Whether the secret is refused at a time, in seconds since 1970."""
         return self.expires is not None and self.expires.timestamp() <= now
 
 
 class ApiKey(Part):
-    """The holder of an API key. Several with one name are one holder's."""
+    """API key of a holder. Several keys with the same name belong to the same holder."""
 
     name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
-    """Owner of the tasks that are sent with it; may stand in a log."""
+    """Owner of the tasks that are sent with the key; may stand in a log."""
     role: Role = Role.ARTIST
     """``viewer`` reads the tasks of its name, ``artist`` submits and cancels them, too;
     ``operator`` reads and cancels all tasks, those among them that came by SNS."""
     key: Secret | None = None
-    """Its secret."""
+    """Secret of the API key."""
     expires: Moment | None = None
-    """From when on ``key`` is refused, and the key of this name that the stack makes at API
+    """Moment from which ``key`` is refused, and the key of this name that the stack makes at API
     Gateway: a date, or a time with its zone."""
     secrets: tuple[KeySecret, ...] = ()
-    """More of them, so that one can follow another."""
+    """More secrets of the API key, so that one can follow another."""
     callback_secret: CallbackSecret | None = None
     """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
 
@@ -124,7 +124,7 @@ class StoredKey(Part):
 
 
 class _Ring(Part):
-    """What a store of keys holds."""
+    """Document that a store of API keys holds."""
 
     keys: tuple[StoredKey, ...] = ()
 
@@ -135,7 +135,7 @@ def digest_of(secret: str) -> str:
 
 
 def stored_keys(document: Any, name: str) -> tuple[ApiKey, ...]:
-    """The keys in a store's document; an empty one has none.
+    """Read the keys in a store's document; an empty document has none.
 
     Raises:
         SettingsError: it holds something else; nothing of it is quoted.
@@ -153,7 +153,7 @@ def stored_keys(document: Any, name: str) -> tuple[ApiKey, ...]:
 
 
 def keys_in(path: Path) -> Sequence[ApiKey]:
-    """The keys in a file; none where it is not there.
+    """Read the keys in a file; none if there is no file.
 
     Raises:
         SettingsError: it is something else; nothing of it is quoted.
@@ -162,7 +162,7 @@ def keys_in(path: Path) -> Sequence[ApiKey]:
 
 
 def as_document(keys: Iterable[ApiKey]) -> dict[str, Any]:
-    """What `stored_keys` reads; of secrets that are given by their digests."""
+    """Write keys as the document that `stored_keys` reads; their secrets must be digests."""
     kept = ("name", "role", "secrets")
     return {
         "keys": [

@@ -27,14 +27,14 @@ class Shelf:
     """The weights of one sort: one folder, or several that count as one."""
 
     sort: str
-    """What one of them is called in a message."""
+    """Word for a file of the shelf in a message, such as ``checkpoint``."""
     folders: tuple[Path, ...]
     pickles: bool = False
     """Whether pickled files, which can hold code, are among what may be asked for."""
 
     @property
     def names(self) -> list[str]:
-        """What can be asked for, sorted: paths below the folder, with ``/``."""
+        """Names that a task can ask for, sorted: paths below the folder, with ``/``."""
         return sorted({name for name, path in self._files() if self._allowed(path)})
 
     def find(self, name: str) -> Path:
@@ -66,7 +66,7 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """All shelves of one folder."""
+    """Shelves of a folder of weights, one for each sort."""
 
     folder: Path
     pickles: bool = False

@@ -1,7 +1,7 @@
-"""What can be known of a configuration before anything is started: one judge for every start.
+"""Check a configuration before anything is started, in the same way for every start.
 
-`Settings.read` has refused wrong keys and values; here the runtimes are looked at, and with a
-machine also what is on it. What cannot be known is told, and left to those who will. Values are not
+`Settings.read` has refused wrong keys and values; here the runtimes are checked, and with a
+machine also what is on it. What only a start can judge is listed as unchecked. Values are not
 quoted, for a secret may stand in the wrong place.
 """
 
@@ -33,18 +33,18 @@ _ADAPTERS = "deployments"
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found wrong, and what could not be looked at."""
+    """Result of a check: what is wrong, and what could not be checked."""
 
     wrong: tuple[str, ...] = ()
-    """Each begins with the key that is to be changed."""
+    """Faults, each beginning with the key that is to be changed."""
     unchecked: tuple[str, ...] = ()
-    """Each begins with the key that only a start will judge."""
+    """Remarks, each beginning with the key that only a start will judge."""
 
     def refuse(self) -> None:
         """Refuse a configuration that cannot work.
 
         Raises:
-            SettingsError: naming everything that is wrong, a line each.
+            SettingsError: something is wrong; names every fault, a line each.
         """
         if self.wrong:
             raise SettingsError("\n".join(self.wrong))
@@ -53,9 +53,9 @@ class Checked:
 def check(
     settings: Settings, machine: Machine | None = None, describe: Describe = runtime_type
 ) -> Checked:
-    """Look at the runtimes of a configuration.
+    """Check the runtimes of a configuration.
 
-    ``machine``: where everything is to run; None where that is elsewhere, on AWS or a cluster,
+    ``machine``: where everything is to run; None if that is elsewhere, on AWS or a cluster,
     whose folders, programs and GPUs cannot be seen from here. ``describe`` finds runtime types.
     """
     wrong: list[str] = []
@@ -71,7 +71,7 @@ def check(
 
 
 def _keys_file(settings: Settings) -> Iterator[str]:
-    """What is wrong with the file of API keys, if there is one."""
+    """Find what is wrong with the file of API keys, if there is one."""
     if settings.api_keys_file is None:
         return
     try:

@@ -32,9 +32,9 @@ class EdgeConfig(BaseModel):
     signed: tuple[str, ...]
     """Names of keys whose tasks' callbacks are signed with a secret of their own."""
     roles: Mapping[str, Role] = Field(default_factory=dict)
-    """Roles of keys by their names; a name that is not there has an artist's."""
+    """Roles of keys by their names; a name that is missing has the role ``artist``."""
     expires: Mapping[str, datetime] = Field(default_factory=dict)
-    """From when on the gateway's key of a name is refused, for names whose key expires."""
+    """Moments from which gateway keys are refused, by name, for names whose key expires."""
 
     @classmethod
     def of(cls, settings: Settings) -> "EdgeConfig":

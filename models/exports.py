@@ -14,7 +14,7 @@ _NOTES: Mapping[str, str] = {
     " dashboard; by HTTP: Authorization: Bearer TOKEN.",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "Ray stays on this machine's loopback.",
 }
-"""By the first variable of a group."""
+"""Comments, each by the first variable of the group that it stands above."""
 
 
 def exports(environment: Mapping[str, str]) -> str:

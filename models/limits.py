@@ -61,7 +61,7 @@ class WrongKeys(Part):
 
 
 class Limits(Part):
-    """What clients of the HTTP front may have at once; each replica of the front counts its own."""
+    """Bounds of what clients of the HTTP API may have at once; each replica counts its own."""
 
     streams: Streams = Streams()
     waits: Waits = Waits()

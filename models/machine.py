@@ -7,7 +7,7 @@ from pathlib import Path
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 _OTHERS = (Path("/dev/kfd"), Path("/dev/dxg"), Path("/dev/accel"), Path("/dev/nvidia0"))
-"""Devices of other makers, or whose driver does not list them there."""
+"""Devices of other makers, or of drivers that do not list GPUs under `_NVIDIA`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Machine:
     """The machine on which everything runs."""
 
     gpus: int | None = None
-    """How many there are; None where that cannot be said."""
+    """Number of GPUs; None if it cannot be determined."""
 
     @classmethod
     def this(cls) -> "Machine":

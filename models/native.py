@@ -198,12 +198,12 @@ class RuntimeList(_Words):
 
 
 class SchemaView(_Words):
-    """What a runtime takes as the content of its tasks."""
+    """Content that a runtime takes in its tasks."""
 
     runtime: str
     type: str
     content: dict[Kind, dict[str, Any]]
-    """By kind, a JSON Schema; an empty one where any content is taken."""
+    """JSON Schema of the content for each kind of task; an empty one accepts any content."""
 
 
 class CheckpointView(_Words):

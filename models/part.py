@@ -50,7 +50,7 @@ class Part(BaseModel):
 
 
 def explained(error: ValidationError, model: type[BaseModel], *, under: str = "") -> str:
-    """One line for each mistake: the path to the key, what is wrong, what is allowed.
+    """Explain each mistake in a line: the path to the key, what is wrong, what is allowed.
 
     No value is quoted, wherever it stands, and a name only if it reads like a setting's: a secret
     may have slipped into any place.
@@ -71,7 +71,7 @@ def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterab
 
 
 def _misread(error: ErrorDetails) -> str:
-    """What YAML made of a text that has no quotes; the value itself is not told."""
+    """Hint at a text that YAML read as something else because it has no quotes; quotes no value."""
     if error["type"] not in _WANTS_TEXT:
         return ""
     match error["input"]:
@@ -89,7 +89,7 @@ def path_of(loc: Loc) -> str:
 
 
 def _shown(loc: Loc, model: type[BaseModel], *, secret: bool) -> Loc:
-    """The path without the words that may be secrets; they read ``…``."""
+    """Replace the words of a path that may be secrets by ``…``."""
     shown: list[str | int] = []
     within: type[BaseModel] | None = model
     for part in loc:
@@ -104,7 +104,7 @@ def _shown(loc: Loc, model: type[BaseModel], *, secret: bool) -> Loc:
 
 
 def reads_like_a_name(text: str) -> bool:
-    """Whether it is written as people write names of settings or of environment variables."""
+    """Whether a text is written as people write names of settings or of environment variables."""
     return len(text) <= _LONGEST and _HUMAN.fullmatch(text) is not None
 
 

@@ -30,7 +30,7 @@ RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
 """SQS keeps a message invisible for 12 hours, counted from its receipt."""
 CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
 Network = IPv4Network | IPv6Network
-"""Such as ``10.0.0.0/16``; a single address is a network, too."""
+"""IP network, such as ``10.0.0.0/16``; a single address is a network, too."""
 RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
 
 
@@ -83,7 +83,7 @@ class Callbacks(Part):
 
 
 class Sns(Part):
-    """What is believed of messages that others publish on the tasks topic."""
+    """Trust in messages that others publish on the tasks topic."""
 
     trust_owner_attribute: bool = False
     """Whether the message attribute ``owner`` names the API key that a task belongs to; whoever may

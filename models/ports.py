@@ -151,7 +151,7 @@ class Ledger(ABC):
         submission: str,
         key: str | None = None,
     ) -> Report | None:
-        """The report that stands: cancelled now, or how it had ended before.
+        """Cancel a submission; return the report that stands: cancelled, or how it had ended.
 
         Without a ``key``, one that is not known yet (it came by SNS and was not received) ends as
         cancelled when it comes; until then its report has no runtime. With the name of an API key
@@ -173,7 +173,7 @@ class Ledger(ABC):
         submission: str | None = None,
         key: str | None = None,
     ) -> Report | None:
-        """What is known of a submission; without one, of the newest of that id.
+        """Report on a submission, or on the newest of that task id if none is given.
 
         With the name of an API key, another's tasks are as unknown as those that never were.
         """
@@ -229,7 +229,7 @@ class KeyStore(ABC):
 
     @abstractmethod
     async def read(self) -> Sequence[ApiKey]:
-        """The keys there are now, with the digests of their secrets.
+        """Read the keys there are now, with the digests of their secrets.
 
         Raises:
             Unavailable: it does not answer now.

@@ -61,7 +61,7 @@ class Report:
     told: bool = False
     """Whether its notification was published."""
     key: str | None = None
-    """Name of the API key that it belongs to; None for one that came by SNS, an operator's."""
+    """Name of the API key that the task belongs to; None: it came by SNS and is an operator's."""
     context: str | None = None
     """The client's own words as JSON text; None where they are too long to be kept."""
     callback: Callback | None = None

@@ -1,4 +1,4 @@
-"""What the holder of an API key may do."""
+"""Rights of the holder of an API key, from least to most."""
 
 from enum import StrEnum
 

@@ -273,7 +273,7 @@ def _texts(given: Mapping[Any, Any], whose: str) -> dict[str, Any]:
 
 
 def _one_role(keys: Iterable[ApiKey]) -> None:
-    """Keys of one name are one tenant's."""
+    """Require keys of the same name to agree, as they are the same tenant's."""
     roles = {key.name: key.role for key in keys}
     if any(key.role is not roles[key.name] for key in keys):
         raise ValueError("apiKeys[].role must be the same for all keys of one name")

@@ -17,6 +17,6 @@ KEYS_ROW = ("api-keys", "#api-keys")
 KEYS_DOCUMENT = "keys"
 """The attribute with the keys as JSON text, digests only."""
 KEYS_VERSION = "version"
-"""The attribute that counts its changes: who writes it names the one that was read."""
+"""Attribute that counts the document's changes: a writer names the count that was read."""
 EXPIRES = "expires"
 """The attribute that tells when a row may go, in seconds since 1970."""

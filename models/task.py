@@ -10,7 +10,7 @@ from models.callback import Callback
 from models.errors import InvalidTask
 
 _DIGITS = 16
-"""Of the submission in a key, in hex: with 64 bits no two submissions of one id ever meet."""
+"""Hex digits of a submission in a key: with 64 bits no two submissions of one id ever meet."""
 
 
 _SHOWN = 80  # characters of what is refused that a reason has
@@ -49,8 +49,8 @@ class Task:
     """The client's own words, echoed in the notification: any JSON."""
     callback: Callback | None = None
     owner: str | None = None
-    """Name of the API key that the message says it belongs to, if that is believed.
-    The ledger keeps the first that it is told."""
+    """Name of the API key that the message says the task belongs to, if that is believed.
+    The ledger keeps the first name that it is told."""
 
     @property
     def folder(self) -> str:

@@ -9,7 +9,7 @@ from models.errors import SettingsError
 
 
 def yaml_file(path: Path) -> Any:
-    """The document in a file.
+    """Read the document in a file.
 
     Raises:
         SettingsError: it cannot be read, or is no YAML in UTF-8; the line is named.
@@ -22,7 +22,7 @@ def yaml_file(path: Path) -> Any:
 
 
 def yaml_document(raw: bytes | str, name: str) -> Any:
-    """The document in a text that is known by this name.
+    """Read the document in a text; errors call the text by ``name``.
 
     Raises:
         SettingsError: it is no YAML in UTF-8; the line is named.
@@ -40,7 +40,7 @@ def yaml_document(raw: bytes | str, name: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads values only, and refuses a key that stands twice: the second would win in silence."""
+    """Loader of plain values that refuses a key that stands twice: the second would win unseen."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -54,7 +54,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Twice(yaml.constructor.ConstructorError):
-    """A key stands twice; its text holds nothing of the file."""
+    """A key stands twice; the error's text quotes nothing of the file."""
 
 
 def _place(mark: yaml.Mark | None) -> str:

@@ -63,9 +63,9 @@ SCENES = (
     Scene("green", "ring", "cyan"),
 )
 PUBLISHED = SCENES[2]
-"""Goes in by SNS; the others by HTTP."""
+"""Scene whose task is sent by SNS; the others' are sent by HTTP."""
 REPAINTED = SCENES[6]
-"""Is painted over the first picture: image-to-image."""
+"""Scene that is painted over the first picture: image-to-image."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Wanted:
     way: str = "HTTP"
     """``HTTP`` or ``SNS``."""
     times: dict[str, float] = field(default_factory=dict)
-    """When it came to each status, by the monotonic clock."""
+    """Time at which the task came to each status, in seconds of the monotonic clock."""
     notification: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -116,7 +116,7 @@ def repainted(scene: Scene, picture: str) -> Wanted:
 
 
 def enlarged(pictures: Sequence[str]) -> Wanted:
-    """One task that makes all of these four times as large."""
+    """Make a task that enlarges these pictures to four times their width and height."""
     images = [{"name": Path(picture).name, "data": picture} for picture in pictures]
     content = {"imageList": images, "upscaling_resize": 4, "upscaler_1": "4x-shapes"}
     return Wanted("enlarged", "extra-batch-images", content)
@@ -211,7 +211,7 @@ def as_asked(scene: Scene, path: Path) -> bool:
 
 
 def poster(paths: Sequence[Path]) -> Path:
-    """All pictures edge to edge, in rows of four."""
+    """Make a poster of the pictures, edge to edge in rows of four; its path."""
     pictures = [Image.open(path).convert("RGB") for path in paths]
     width, height = pictures[0].size
     page = Image.new("RGB", (COLUMNS * width, -(-len(pictures) // COLUMNS) * height))

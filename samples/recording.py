@@ -43,7 +43,7 @@ _PAPER, _INK = "#16161d", "#dcd7ba"
 _SPINNER = ("⠀", "⣿")
 """Letters that the font lacks."""
 _TO_KITTY = re.compile(rb"\x1b_.*?\x1b\\", re.DOTALL)
-"""What asks a terminal whether it can show pictures; one that cannot ignores it."""
+"""Queries whether a terminal can show pictures; a terminal that cannot ignores them."""
 _HALVES = {"▀": (0, 8), "▄": (8, 16)}
 """Blocks that are half a cell: from where to where they reach, from above."""
 _NAMED = {
@@ -60,7 +60,7 @@ _NAMED = {
 
 @dataclass(frozen=True)
 class Frame:
-    """What the terminal showed, and since when (monotonic seconds)."""
+    """Screen of the terminal, and since when it showed this (monotonic seconds)."""
 
     image: Image.Image
     since: float
@@ -104,7 +104,7 @@ def _resize(terminal: int) -> None:
 
 
 def _outputs(terminal: int) -> Iterator[bytes]:
-    """What comes within a turn, until the command has ended."""
+    """Yield the output of each turn until the command has ended."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         time.sleep(TURN)

@@ -18,7 +18,7 @@ class Throttled(NotAdmitted):
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.seconds = seconds
-        """How long until it may be used again."""
+        """Seconds until the key may be used again."""
 
 
 class StrangerThrottled(Throttled):
@@ -33,11 +33,11 @@ class Admission:
     strangers: Strangers
 
     async def holder(self, request: Request) -> Holder:
-        """Who holds the key of a request.
+        """Find the holder of the API key of a request.
 
         Raises:
-            NotAdmitted: nobody does, or it was used too often.
-            Unavailable: nobody is known to, and where more keys are kept does not answer.
+            NotAdmitted: nobody holds the key, or it was used too often.
+            Unavailable: no holder is known, and a store of further keys does not answer.
         """
         holder = await self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
         if holder is None:
@@ -47,7 +47,7 @@ class Admission:
         return holder
 
     def _refusal(self, request: Request) -> NotAdmitted:
-        """A valid key is never looked for here: it comes in from any address."""
+        """Refuse a request without a valid key; requests with one are let in from any address."""
         host = request.client.host if request.client else ""
         seconds = self.strangers.seconds_to_wait(host)
         return StrangerThrottled(seconds) if seconds else NotAdmitted()

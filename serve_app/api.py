@@ -86,7 +86,7 @@ def api(native: Native) -> FastAPI:
 
 
 def _trusted(settings: Settings) -> list[str]:
-    """Networks of proxies that say from where, and whether by HTTPS, a client asked them."""
+    """Networks of proxies whose word on a client's address and scheme is taken."""
     return [str(network) for network in settings.ingress.trusted_proxies or ()]
 
 

@@ -46,7 +46,7 @@ _NO_KEY = (
     """ ATELIER_APIKEYS='[{"name": "me", "key": "..."}]'"""
 )
 _UNFORESEEN = 100
-"""Requests that are refused before they are counted, and those that were just answered."""
+"""Requests that Serve takes beyond the counted ones: those just refused or just answered."""
 
 
 class Args(BaseModel):
@@ -115,7 +115,7 @@ def assemble(settings: Settings) -> Application:
 
 
 def _machine() -> Machine | None:
-    """The machine at hand, where it alone runs everything; None where nodes may be others."""
+    """Look at this machine if it alone runs everything; None if there may be other nodes."""
     pods = "KUBERNETES_SERVICE_HOST" in os.environ
     autoscaled = (Path.home() / "ray_bootstrap_config.yaml").exists()  # as `ray up` leaves it
     if pods or autoscaled or not ray.is_initialized():
@@ -198,7 +198,7 @@ class Ingest:
 
 
 def _keys(settings: Settings, table: KeyStore) -> Keys:
-    """Those who may come in; a front that nobody may use says so in its log."""
+    """Gather the API keys of the settings and the stores; log a warning if there is none."""
     file = settings.api_keys_file
     stores = [table, *([FileKeys(file)] if file else [])]
     keys = Keys.of(settings, stores=stores)

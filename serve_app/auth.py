@@ -54,7 +54,7 @@ class Holder:
     """The holder of an API key, as every operation knows it: `request.state.holder`."""
 
     name: str
-    """Owner of the tasks that are sent with the key; may stand in a log."""
+    """Name that owns the tasks sent with the key; may stand in a log."""
     role: Role = Role.ARTIST
     bucket: TokenBucket = field(repr=False)
 
@@ -72,7 +72,7 @@ class Looks:
         self._clock = clock
         self._found: list[Sequence[ApiKey] | None] = [None] * len(stores)
         self.keys: Sequence[ApiKey] = ()
-        """The keys that were found last; a store that does not answer keeps what it had."""
+        """Keys that were found last; a store that does not answer keeps the keys it had."""
         self._due = float("-inf")
         self._looking = asyncio.Lock()
 
@@ -82,7 +82,7 @@ class Looks:
         return None not in self._found
 
     async def __call__(self) -> None:
-        """Look, if it is time to; while another request looks, go on with what is known."""
+        """Read the stores if it is time to; if another request does, go on with what is known."""
         if self._clock() < self._due or (self.complete and self._looking.locked()):
             return
         async with self._looking:
@@ -119,7 +119,7 @@ class Keys:
         wall: Clock = time.time,
     ) -> None:
         self.keys = keys
-        """Those of the settings; more come from the stores."""
+        """Keys of the settings; the stores add further ones."""
         self._throttle = throttle
         self._looks = Looks(stores, clock)
         self._clock = clock
@@ -141,10 +141,10 @@ class Keys:
         return cls(settings.api_keys, settings.gateway.throttle, stores, clock=clock, wall=wall)
 
     async def holder(self, key: bytes) -> Holder | None:
-        """Whose secret it is, unless that has expired; None where it is nobody's.
+        """Find the holder of a secret; None if it is nobody's, or has expired.
 
         Raises:
-            Unavailable: it is nobody's that is known, and a store of keys never answered.
+            Unavailable: no holder is known, and a store of keys never answered.
         """
         await self._looks()
         if self._looks.keys is not self._listed_of:
@@ -158,7 +158,7 @@ class Keys:
         return self._holder(found.name, found.role)
 
     def _holder(self, name: str, role: Role) -> Holder:
-        """The one holder of a name."""
+        """Return the holder of a name, whose throttle all keys of the name share."""
         held = self._holders.get(name)
         if held is None or held.role is not role:
             limit = self._throttle
@@ -173,7 +173,7 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class _Listed:
-    """A secret, and who comes in by it."""
+    """Secret of an API key, with the name and role of its holder."""
 
     digest: str
     secret: KeySecret
@@ -182,7 +182,7 @@ class _Listed:
 
 
 def _listed(keys: Sequence[ApiKey]) -> Sequence[_Listed]:
-    """All secrets; the first key of a name says the role of all."""
+    """Secrets of all keys; the first key of a name decides the role of all its secrets."""
     roles = {key.name: key.role for key in reversed(keys)}
     return [
         _Listed(digest=each.digest, secret=each, name=key.name, role=roles[key.name])
@@ -192,6 +192,6 @@ def _listed(keys: Sequence[ApiKey]) -> Sequence[_Listed]:
 
 
 def _whose(digest: str, listed: Iterable[_Listed]) -> _Listed | None:
-    """Compares with all of them, always, so that time does not tell which is near."""
+    """Find the key of a digest; always compares with all keys, so that time tells nothing."""
     found = [one for one in listed if hmac.compare_digest(one.digest, digest)]
     return found[0] if found else None

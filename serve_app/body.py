@@ -26,14 +26,14 @@ class TooSlow(Exception):
 
 @dataclass(eq=False)
 class _Reading:
-    """One body that is being received."""
+    """Request body that is being received."""
 
     key: str
     deadline: asyncio.Timeout
     crowded_out: Full | None = field(default=None, init=False)
 
     def make_way(self, full: Full) -> None:
-        """End it, at the next turn of the event loop."""
+        """End the reading at the next turn of the event loop."""
         self.crowded_out = full
         if not self.deadline.expired():
             self.deadline.reschedule(asyncio.get_running_loop().time())
@@ -45,7 +45,7 @@ class Bodies:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._readings: dict[_Reading, None] = {}
-        """The one that has stood still for the longest first."""
+        """Bodies that are being received, the one that has stood still for the longest first."""
 
     @property
     def count(self) -> int:
@@ -53,11 +53,11 @@ class Bodies:
         return len(self._readings)
 
     async def read(self, request: Request, key: str) -> bytes:
-        """The whole body of a request with the API key of this name, whatever was announced.
+        """Read the whole body of a request with the API key of this name, whatever it announced.
 
         Raises:
-            TooLarge: it is not read to its end.
-            TooSlow: it did not come in time.
+            TooLarge: the body is too large, and is not read to its end.
+            TooSlow: the body did not come in time.
             Full: it stood still, and had to make way for another.
             ClientDisconnect: the client left.
         """

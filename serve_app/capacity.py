@@ -1,4 +1,4 @@
-"""What one replica of the HTTP front has for its clients, and how much of it each may take."""
+"""Capacity of a replica of the HTTP API, and the share of it that each client may take."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from serve_app.strangers import Strangers
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """Counted in this process: with several replicas a client may have as much in each."""
+    """Slots of this process: with several replicas a client may have as many in each."""
 
     streams: Slots
     waits: Slots

@@ -1,4 +1,4 @@
-"""The crowd: all requests that are under way at once, bounded before anybody looks at them."""
+"""Bound of the requests that are under way at once, before anything else reads them."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from serve_app.problems import Problem
 from serve_app.slots import Full, Slots
 
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Paths of what asks whether the front is well; they have room of their own."""
+"""Paths of health checks, which have room of their own."""
 MOST_PROBES = 500
 
 
@@ -17,7 +17,7 @@ class Crowd:
     """Bounds the requests under way at once, so that none waits in Serve's own queue."""
 
     def __init__(self, app: ASGIApp, most: int, problem: Callable[[str], Problem]) -> None:
-        """``problem`` makes the answer to one request too many at a path."""
+        """Bound an application; ``problem`` makes the answer to one request too many at a path."""
         self.app = app
         self.problem = problem
         self._requests = Slots("requests", per_key=most, in_all=most)

@@ -64,7 +64,7 @@ def function(
 
 
 def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
-    """What a configured runtime can do; of a third party's type, ingest decides."""
+    """Kinds of task that a configured runtime can do; for a third party's type, every kind."""
     found = settings.runtime(runtime)
     if found is None:
         return frozenset()
@@ -106,7 +106,7 @@ class GatewayKeys(Keys):
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
     ) -> None:
-        """``names`` are of the keys that the stack made, by their ids; the store has others."""
+        """Take the names of the stack's keys by their gateway ids; the store has further keys."""
         super().__init__((), Throttle(), (store,), clock=clock, wall=wall)
         self._config = config
         self._names = names
@@ -118,7 +118,7 @@ class GatewayKeys(Keys):
         A key that was added at the gateway by hand is named by its id, and is an artist's.
 
         Raises:
-            Unavailable: it is not one of the stack's, and the store of others never answered.
+            Unavailable: the key is not one of the stack's, and the store of others never answered.
         """
         if not key:
             return None

@@ -31,9 +31,9 @@ def native(
     signs: Signs | None = None,
     longest_answer: float | None = None,
 ) -> Native:
-    """What the HTTP API works with; the settings know what signs callbacks, unless told here.
+    """Assemble what the HTTP API works with; ``signs`` defaults to the settings' callback secrets.
 
-    ``describe`` finds runtime types; those of third parties where their adapters are at hand.
+    ``describe`` finds runtime types; third parties' types only if their adapters are installed.
     """
     submit = Submit(
         topic=ports.tasks,

@@ -1,4 +1,4 @@
-"""Ingest and the runtimes as others see them, behind Serve's handles: our ports, our errors.
+"""Ports to ingest and the runtimes, over Serve's handles.
 
 All calls go by reference, through Ray, whatever `RAY_SERVE_USE_GRPC_BY_DEFAULT` says: Ray notices a
 node that is gone within seconds, a gRPC stream after its keepalive, up to seven minutes later.

@@ -59,7 +59,7 @@ class Heads:
     """Refuses requests by their heads, and reads an absolute target as the path in it."""
 
     def __init__(self, app: ASGIApp, problem: Callable[[str, HeadFault], Problem]) -> None:
-        """``problem`` makes the answer to a fault at a path."""
+        """Guard an application; ``problem`` makes the answer to a fault at a path."""
         self.app = app
         self.problem = problem
 
@@ -120,7 +120,7 @@ class HeadAsGet:
 
 
 class _HeadOnly:
-    """Passes an answer's head on, and leaves a stream at its first event."""
+    """Sends an answer's head alone, and leaves a stream at its first event."""
 
     def __init__(self, send: Send) -> None:
         self.send = send

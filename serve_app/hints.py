@@ -1,4 +1,4 @@
-"""A hint for who asks at a path where nothing is."""
+"""Hint for a client that asks for a path that does not exist."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ _ALIKE = 0.8
 
 
 def hint(path: str, routes: Sequence[BaseRoute]) -> str:
-    """The nearest path that there is, or where all of them are described."""
+    """Suggest the nearest path that exists, or the page that describes all of them."""
     known = [route for route in routes if isinstance(route, Route)]
     found = _versioned(path, known) or _nearest(path, known)
     return f"Did you mean {found}? {_ELSEWHERE}" if found else _ELSEWHERE
 
 
 def _versioned(path: str, known: Sequence[Route]) -> str | None:
-    """The path with the version that was left out."""
+    """Find the path with the version that was left out."""
     scope = {"type": "http", "path": f"/v1{path}", "method": "GET"}
     found = (route.path_format for route in known if route.matches(scope)[0] is not Match.NONE)
     return next(found, None)

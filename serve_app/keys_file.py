@@ -9,7 +9,7 @@ from models.ports import KeyStore
 
 
 class FileKeys(KeyStore):
-    """Reads a file when its time, size or place on the disk is another than before."""
+    """Store that reads its file again when the file's time, size or inode has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,7 +29,7 @@ class FileKeys(KeyStore):
         return self._keys
 
     def _looks(self) -> tuple[int, ...] | None:
-        """What changes when it is written anew; None where it is not there."""
+        """Stamp of the file, which changes whenever it is written; None if there is no file."""
         try:
             stat = self._path.stat()
         except FileNotFoundError:

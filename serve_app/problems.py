@@ -17,9 +17,9 @@ log = logging.getLogger("ray.serve.atelier.api")
 
 
 RETRY_SECONDS = 2
-"""When to try again what a part of the platform could not do now."""
+"""Seconds to wait after a part of the platform was unavailable."""
 FULL_SECONDS = 5
-"""When to try again what there is too much of at once."""
+"""Seconds to wait after too many requests, streams or waits at once."""
 
 
 def retry_after(seconds: float) -> Mapping[str, str]:
@@ -28,7 +28,7 @@ def retry_after(seconds: float) -> Mapping[str, str]:
 
 
 class Problem(Exception):
-    """An answer other than the one that was hoped for."""
+    """Answer to a request that cannot be fulfilled."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Problem(Exception):
 
     @classmethod
     def later(cls, status: HTTPStatus, message: str, seconds: float) -> "Problem":
-        """Told as API Gateway does, and when to try again."""
+        """Answer in API Gateway's form, with the seconds after which to try again."""
         return cls.told(status, message, retry_after(seconds))
 
     @classmethod
@@ -58,7 +58,7 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
         **more: str,
     ) -> "Problem":
-        """As API Gateway tells it; ``more`` stands in the body beside the message."""
+        """Answer in API Gateway's form; ``more`` stands in the body beside the message."""
         return cls(status, message, _message(message, **more), "application/json", headers)
 
     @classmethod
@@ -82,7 +82,7 @@ class Problem(Exception):
         return cls.told(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 
     def closing(self) -> "Problem":
-        """The same, with the end of a connection on which more of a body might come."""
+        """Add ``Connection: close`` to this problem, as more of a body might come."""
         self.headers = {**(self.headers or {}), "Connection": "close"}
         return self
 

@@ -6,21 +6,21 @@ from contextlib import contextmanager
 
 
 class Full(Exception):
-    """So many are there at once already; one more has no slot."""
+    """Every slot is taken; another request, stream or wait has no place."""
 
     def __init__(self, what: str, most: int, *, of_key: bool) -> None:
         whose = "with this API key" if of_key else "on this front"
         super().__init__(f"{most} {what} at once are the most {whose}")
         self.of_key = of_key
-        """Whether it is the key that has the most; else all keys together do."""
+        """Whether the API key has the most allowed; else all keys together have."""
 
 
 class Slots:
-    """Counts what is held now; in the memory of this process, and of this replica alone."""
+    """Count of what is held now, in the memory of this process and for this replica alone."""
 
     def __init__(self, what: str, *, per_key: int, in_all: int) -> None:
         self.what = what
-        """What is counted, in the plural."""
+        """Noun in the plural for what is counted, such as ``streams``."""
         self.per_key = per_key
         self.in_all = in_all
         self._held: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Strangers: who sends no valid API key, counted by the client's address."""
+"""Throttle of requests without a valid API key, by the client's address."""
 
 import ipaddress
 import time
@@ -19,14 +19,14 @@ class Strangers:
         self.limits = limits
         self.clock = clock
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
-        """The address that was seen last longest ago first."""
+        """Buckets by address, the one least recently seen first."""
 
     def __len__(self) -> int:
-        """Addresses that are remembered."""
+        """Number of addresses that are remembered."""
         return len(self._buckets)
 
     def seconds_to_wait(self, host: str) -> float:
-        """Count a request without a valid key from a host; 0 unless there were too many of them."""
+        """Count a request without a valid key from a host; the seconds to wait, 0 if none."""
         bucket = self._bucket(network(host))
         return 0 if bucket.take() else bucket.seconds_to_next()
 

@@ -1,4 +1,4 @@
-"""What the platform's process tells the command that holds it: a line of JSON for each thing.
+"""Report the start of the platform's process to the command that holds it, in lines of JSON.
 
 ``{"stage"}``: what it does now. ``{"part", "pid"}``: a process without which nothing works.
 ``{"deployment", "running", "of", "why"}``: how far one is. At the end of the start one of
@@ -21,7 +21,7 @@ _LONGEST = 300
 
 
 class Teller:
-    """Has standard output for itself; what others print there goes to standard error."""
+    """Writer that owns standard output; what others print there goes to standard error."""
 
     def __init__(self) -> None:
         sys.stdout.flush()
@@ -66,7 +66,7 @@ def telling(tell: Teller, deployments: Callable[[], Mapping[str, Any]]) -> Itera
 
 
 def last_line(message: str) -> str:
-    """What a traceback ends with, or the only line there is."""
+    """Last line of a message, which is where a traceback says what happened."""
     lines = message.strip().splitlines() or [""]
     return lines[-1].strip()[:_LONGEST]
 

@@ -1,4 +1,4 @@
-"""Everything on one machine: the embedded AWS, a local Ray, the application; then wait.
+"""Run everything on this machine: the embedded AWS, a local Ray, the application; then wait.
 
 A process of its own, which `cli.local.process` starts, watches and ends; standard output is
 what `serve_app.telling` tells it, standard error its log.
@@ -77,7 +77,7 @@ def up(
     home: Annotated[Path, typer.Option(help="Folder for sockets, logs and token; short.")],
     aws_only: Annotated[bool, typer.Option()] = False,
 ) -> None:
-    """Start the platform, tell the command of it that holds this process, and stay."""
+    """Start the platform, report to the command that holds this process, and stay."""
     began = time.monotonic()
     _end_with_parent()
     _heed(_leave)
@@ -129,9 +129,9 @@ def _heed(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> 
 
 
 def _missing(settings: Settings) -> Mapping[str, str]:
-    """The environment that a laptop needs where the settings say nothing, for all ways of running.
+    """Environment that a laptop needs for what the settings leave out, for all ways of running.
 
-    In the environment, so that Ray's workers have it too, and Serve's ``args`` no secret.
+    Environment variables reach Ray's workers too, and keep secrets out of Serve's ``args``.
     """
     missing: dict[str, str] = {}
     if not settings.api_keys:
@@ -147,7 +147,7 @@ def _missing(settings: Settings) -> Mapping[str, str]:
 
 
 def _settings(config: Path) -> Settings:
-    """The file's settings and the environment's, with weights that replicas find."""
+    """Read the file's and environment's settings, with an absolute folder of weights."""
     settings = Settings.read(config)
     if settings.checkpoints is None:
         return settings
@@ -157,12 +157,12 @@ def _settings(config: Path) -> Settings:
 
 
 def _check(settings: Settings, machine: Machine | None) -> None:
-    """Refuse now what a replica would refuse after Ray has started.
+    """Refuse settings that a replica would refuse only after Ray has started.
 
-    ``machine``: where replicas are to run; None where that is a Ray of the user's own, anywhere.
+    ``machine``: where replicas are to run; None if that is a Ray of the user's own, anywhere.
 
     Raises:
-        SettingsError: naming everything that is wrong.
+        SettingsError: something is wrong; names everything that is.
     """
     check(settings, machine, described_here).refuse()
     for runtime in settings.models_runtime:  # a third party's options: its adapter alone knows them
@@ -191,19 +191,19 @@ def _start(
 
 
 def _api_key(settings: Settings) -> str:
-    """The first API key whose secret the settings themselves hold; else none."""
+    """Return the first API key's secret that the settings themselves hold; else ``""``."""
     held = (key.key.get_secret_value() for key in settings.api_keys if key.key)
     return next(held, "")
 
 
 def _secret(settings: Settings) -> str:
-    """What signs the callbacks of tasks sent with that key."""
+    """Secret that signs the callbacks of the first API key's tasks; ``""`` if none does."""
     secret = settings.callback_secret(settings.api_keys[0].name)
     return secret.get_secret_value() if secret else ""
 
 
 def _remove(home: Path, *, unless: int) -> None:
-    """Remove the folder where the command that made it is no more; its last writers are ending."""
+    """Remove the folder if the command that made it is gone; its last writers are ending."""
     for _ in range(20):
         if os.getppid() == unless or not home.exists():
             return
@@ -260,13 +260,13 @@ def _ray(settings: Settings, home: Path, tell: Teller) -> Iterator[str]:
 
 
 def _without_paths(exc: Exception) -> str:
-    """Ray's last words, unless they name a file of the folder that is removed."""
+    """Last line of a Ray error; empty if it names a file of the folder that is removed."""
     words = last_line(str(exc))
     return "" if "/" in words or not words else f" ({words})"
 
 
 def _token(home: Path) -> Mapping[str, str]:
-    """A token for one Ray, in a file; else Ray makes or reuses one of the whole account."""
+    """Make a token for this Ray alone, in a file; else Ray makes or reuses the account's."""
     path = home / "ray-token"
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
@@ -300,7 +300,7 @@ def _serve(settings: Settings, port: int, tell: Teller) -> Iterator[None]:
 
 
 def _run(application: "Application", tell: Teller) -> None:
-    """Run it until it answers; where it does not, say what its deployments said.
+    """Run the application until it answers; if it does not, report what its deployments said.
 
     Raises:
         Unavailable: a deployment did not start.

@@ -86,7 +86,7 @@ def arguments(settings: Settings) -> dict[str, Any]:
 
 
 def _networks(settings: Settings) -> list[str]:
-    """Networks that the load balancer before the front has an address of."""
+    """Networks from which the load balancer in front of the HTTP API connects."""
     return [str(cidr) for cidr in (settings.vpc.cidr, *settings.vpc.more_cidrs)]
 
 

@@ -32,10 +32,10 @@ def deploy(place: Place, asked: Asked, steps: Steps) -> None:
 
 
 def _checked(place: Place) -> None:
-    """Refuse now what replicas would refuse when nodes and images have been paid for.
+    """Refuse settings that replicas would refuse only after nodes and images have been paid for.
 
     Raises:
-        Misused: naming everything that is wrong.
+        Misused: the settings are wrong; names everything that is.
     """
     try:
         check(place.settings).refuse()

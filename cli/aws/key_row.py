@@ -88,7 +88,7 @@ class AwsRing(Ring):
                 self._delete(secret.gateway)
 
     def disable(self, name: str) -> bool:
-        """The stack goes on to have it, disabled, until the name is taken out of its file."""
+        """Disable the stack's key of this name; the stack keeps it until its file drops it."""
         made = self._place.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
         named = self._place.aws.all(
             "apigateway", "get_api_keys", "items", nameQuery=self._named(name)
@@ -116,7 +116,7 @@ class AwsRing(Ring):
                 raise
 
     def _named(self, name: str) -> str:
-        """As the stack names those that it makes."""
+        """Prefix a name with the stack's, as the stack does for the gateway keys that it makes."""
         return f"{self._settings.stack}-{name}"
 
     @property

@@ -59,7 +59,7 @@ def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
 
 
 def _shown(key: ApiKey) -> Mapping[str, Any]:
-    """As `Settings` reads it; what is as by default is left out."""
+    """Dump a key for `Settings` to read, with its secrets in clear and without default values."""
     shown = key.model_dump(by_alias=True, exclude_defaults=True)
     revealed: dict[str, Any] = json.loads(json.dumps(shown, default=_revealed))
     return revealed

@@ -29,7 +29,7 @@ app = typer.Typer(
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where the keys are kept."""
+    """Options that say where the API keys are kept."""
 
     aws: Annotated[
         bool, typer.Option("--aws", help="Those of an installation on AWS, not of a file.")

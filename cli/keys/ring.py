@@ -1,4 +1,4 @@
-"""What making an API key and taking one back does to the keys that there are; pure."""
+"""Make and revoke API keys in a list of keys; pure functions, which store nothing."""
 
 import secrets
 import string
@@ -23,7 +23,7 @@ class Wanted:
 
     name: str
     role: Role | None
-    """None: that of the name's other secrets, else an artist's."""
+    """Role of the secret; None: the role of the name's other secrets, else ``artist``."""
     expires: datetime | None
 
 
@@ -33,7 +33,7 @@ def new_secret() -> str:
 
 
 def id_of(secret: KeySecret) -> str:
-    """What a secret is called in lists: the first letters of its digest."""
+    """Id by which lists show a secret: the first digits of its SHA-256."""
     return secret.digest[:_ID]
 
 

@@ -1,4 +1,4 @@
-"""Where `atelier keys` keeps keys, as it writes them; the platform reads them by a `KeyStore`."""
+"""Stores that `atelier keys` writes API keys to; the platform reads them through a `KeyStore`."""
 
 import os
 from abc import ABC, abstractmethod
@@ -19,43 +19,43 @@ _NAME = "keys.yaml"
 
 
 class Ring(ABC):
-    """The keys in one place; what is read is written back only if nobody wrote meanwhile."""
+    """Store of keys; keys that were read are written back only if nobody else wrote meanwhile."""
 
     where: str
-    """The place, for people."""
+    """Name of the store in messages to people."""
     configured: Sequence[ApiKey]
-    """The keys of the configuration, which are changed there."""
+    """Keys of the configuration, which only its file can change."""
 
     @abstractmethod
     def read(self) -> Sequence[ApiKey]:
-        """The keys there are."""
+        """Read the keys of the store."""
 
     @abstractmethod
     def write(self, keys: Sequence[ApiKey]) -> None:
-        """Write them in the place of those that were read."""
+        """Replace the keys that were read by these."""
 
     def open(self, name: str, secret: str) -> str | None:
-        """Let the secret in where a gateway checks keys; the gateway's id of it."""
+        """Add a secret to the gateway if one checks keys; return the gateway's id of it."""
         del name, secret
         return None
 
     def close(self, ended: Sequence[KeySecret]) -> None:
-        """Let these in no more where a gateway checks keys."""
+        """Remove ended secrets from the gateway if one checks keys."""
 
     def disable(self, name: str) -> bool:
-        """Disable what the configuration made of this name at a gateway; whether there was any."""
+        """Disable a name's gateway keys that the configuration made; whether there were any."""
         del name
         return False
 
     @property
     @abstractmethod
     def hint(self) -> str:
-        """When the platform knows of a change, or what is left to do for that."""
+        """Tell people when the platform knows of a change, or what is left to do for that."""
 
 
 @dataclass
 class FileRing(Ring):
-    """A file beside the configuration."""
+    """Store of keys in a file beside the configuration."""
 
     config: Path
 
@@ -78,7 +78,7 @@ class FileRing(Ring):
             raise Misused(str(exc)) from None
 
     def write(self, keys: Sequence[ApiKey]) -> None:
-        """In one go, for the owner's eyes alone."""
+        """Replace the file atomically by one that only its owner can read."""
         part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         text = _HEAD + yaml.safe_dump(as_document(keys), sort_keys=False, allow_unicode=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

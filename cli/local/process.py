@@ -1,4 +1,4 @@
-"""The platform's process, and all that it starts, held by the command: nothing outlives it.
+"""Start and end the platform's process and all that it starts: none outlives the command.
 
 The process has a session of its own, so that Ctrl-C reaches the command alone, and a folder for
 everything that it and Ray write. Whoever it leaves behind becomes a child of the command.
@@ -29,11 +29,11 @@ _LONGEST = 16  # characters
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 News = Mapping[str, Any]
-"""One line of what the platform tells: see `serve_app.telling`."""
+"""A line of the platform's own report on its start: see `serve_app.telling`."""
 
 
 class Platform:
-    """One platform, from entering the block to leaving it."""
+    """A local platform, which runs from entering the block to leaving it."""
 
     def __init__(self, args: Sequence[str]) -> None:
         self._args = args
@@ -42,9 +42,9 @@ class Platform:
         self._former = frozenset[int]()
         self._wake = -1
         self.home = Path()
-        """Its folder, which is removed at the end."""
+        """Folder of the platform's files, which is removed at the end."""
         self.asked_to_stop = 0
-        """The first signal that asked for it; 0 before that. Later ones change nothing."""
+        """First signal that asked for the end; 0 before. Later ones change nothing."""
 
     def __enter__(self) -> Self:
         self._heed()
@@ -77,11 +77,14 @@ class Platform:
 
     @property
     def log(self) -> Path:
-        """What the process, and Ray in it, print."""
+        """Log file of what the platform's process, and Ray in it, print."""
         return self.home / "up.log"
 
     def news(self) -> Iterator[News | None]:
-        """What it tells, and None each second without; ends with the process, or when asked to."""
+        """Yield the platform's reports, and None for each second without one.
+
+        Ends with the process, or when a signal asked for the end.
+        """
         told = b""
         output = self._process.stdout if self._process else None
         while output is not None and not self.asked_to_stop:
@@ -102,11 +105,11 @@ class Platform:
             self._parts[part] = psutil.Process(pid)
 
     def gone(self) -> str | None:
-        """The part that has ended by itself, if one has."""
+        """Return the name of a part that has ended by itself, if one has."""
         return next((name for name, one in self._parts.items() if not _lives(one)), None)
 
     def stop(self, seconds: float) -> None:
-        """Ask it to end, and wait so long for it; what is left then is killed with the block."""
+        """Ask the process to end, and wait up to ``seconds``; leaving the block kills the rest."""
         if self._process is None:
             return
         self._process.terminate()
@@ -126,7 +129,7 @@ class Platform:
 
 
 def _short_folder() -> str | None:
-    """Where the paths of Ray's sockets stay below the 107 bytes that they may have."""
+    """Folder below which the paths of Ray's sockets fit into 107 bytes; None: the usual one."""
     too_long = len(tempfile.gettempdir()) > _LONGEST and Path("/tmp").is_dir()  # noqa: S108
     return "/tmp" if too_long else None  # noqa: S108
 
@@ -152,7 +155,7 @@ def _reap(but: frozenset[int]) -> None:
 
 
 def _kill_all(but: frozenset[int]) -> None:
-    """End every process that came of this one, and those that come of them meanwhile."""
+    """End every descendant of this process, and those that they start meanwhile."""
     end = time.monotonic() + _KILL_SECONDS
     while (left := _others(but)) and time.monotonic() < end:
         for one in left:
@@ -167,7 +170,7 @@ def _others(but: frozenset[int]) -> list[psutil.Process]:
 
 
 def _remove(home: Path) -> None:
-    """Its last processes may still write while it is removed."""
+    """Remove the platform's folder; its last processes may still write to it, so retry for 2 s."""
     for _ in range(20):
         shutil.rmtree(home, ignore_errors=True)
         if not home.exists():

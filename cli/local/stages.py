@@ -1,4 +1,4 @@
-"""How a start looks: to a person at a terminal, and in lines where there is none."""
+"""Progress of the platform's start: bars on a terminal, plain lines elsewhere."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from models.visible import visible
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """How far one part of the application is."""
+    """Progress of a Serve deployment towards its replicas."""
 
     name: str
     running: int
@@ -23,7 +23,7 @@ class Deployment:
     of: int
     """Replicas that there are to be."""
     why: str = ""
-    """What Serve says of it, in one line."""
+    """Line in which Serve says why the deployment is not ready; empty if it says nothing."""
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "Deployment":
@@ -42,7 +42,7 @@ class Deployment:
 
 
 class Stages(ABC):
-    """Is told each stage as it begins, and how far the deployments are in the last one."""
+    """Display of a start: of each stage as it begins, and of the deployments in the last one."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +66,7 @@ class Stages(ABC):
 
 
 class StageLines(Stages):
-    """A line for each thing; none for a program."""
+    """Plain lines, one for each stage and deployment; no lines for a program."""
 
     def __init__(self, out: Out) -> None:
         self._out = out

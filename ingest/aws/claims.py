@@ -13,13 +13,13 @@ from models.ports import Claim, Claims
 
 _DAY = 86_400
 _NO_SUBMISSION = "#claim"
-"""What no submission is called, so that no task's row can stand where a claim does."""
+"""Sort key of claims; no submission is called so, and no task's row takes a claim's place."""
 _FREE = "attribute_not_exists(#id) OR #expires <= :now"  # an expired row is removed some time later
 
 
 @dataclass(frozen=True, kw_only=True)
 class DynamoClaims(Claims):
-    """Each is a row of its own; they have no status, and so no ledger takes one for a report."""
+    """Claims as rows of their own; without a status, so that no ledger takes one for a report."""
 
     clients: Clients
     table: str

@@ -167,7 +167,7 @@ class DynamoLedger(Ledger):
         how: Mapping[str, str] | None = None,
         owner: str = "",
     ) -> Row:
-        """The row with these fields, set or changed as ``how`` says; or, refused, as it stands.
+        """Update a row, each field as ``how`` says; return it, or if refused as it stands.
 
         ``owner`` is the ``:owner`` of a condition.
         """

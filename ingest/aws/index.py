@@ -99,7 +99,7 @@ class _Partition:
 
     index: str
     values: Mapping[str, str]
-    """By the attributes that partition the index."""
+    """Values of the attributes that partition the index, by attribute."""
 
     @classmethod
     def of_runtime(cls, runtime: str, status: Status) -> "_Partition":
@@ -113,7 +113,7 @@ class _Partition:
 
 
 def _partitions(search: Search) -> Sequence[_Partition]:
-    """Where all that is looked for stands.
+    """Partitions that hold everything a search looks for.
 
     One key's tasks stand together: others' are neither read nor counted, nor is one of them the
     place where a page ends, which its cursor names.

@@ -13,7 +13,7 @@ from models.yaml_text import yaml_document
 
 @dataclass(frozen=True, kw_only=True)
 class DynamoKeys(KeyStore):
-    """Reads the row; it has no status, so no ledger takes it for a report."""
+    """Store in a row of the table; without a status, so that no ledger takes it for a report."""
 
     clients: Clients
     table: str

@@ -13,25 +13,25 @@ Value = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
 class Process(Part):
-    """The backend's process, or the URL of one that somebody else runs."""
+    """Process of the backend, or the URL of a server that somebody else runs."""
 
     command: tuple[str, ...] = ()
     """Program and arguments; ``{port}`` in an argument stands for the port."""
     url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
-    """Of a server that already runs; nothing is started."""
+    """URL of a server that already runs; nothing is started."""
     environment: Annotated[Mapping[str, Value], Field(repr=False)] = {}
-    """Added to the little that is kept of the replica's own; never printed."""
+    """Environment variables, added to the few that are kept of the replica's own; never printed."""
     folder: Path | None = None
     """Working folder."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
-    """On loopback; 0: a free one."""
+    """Port on loopback; 0: a free one."""
     ready_seconds: Seconds = 600
     stop_seconds: Seconds = 10
-    """From asking it to end to ending it."""
+    """Seconds between asking the backend to end and killing it."""
     memory_mib: Annotated[int, Field(ge=1)] | None = None
-    """Memory of it and all that it started, past which it is replaced between tasks."""
+    """MiB of the backend's memory past which it is replaced between tasks; None: no bound."""
     threads: Annotated[int, Field(ge=1)] | None = None
-    """Threads of its numerical libraries; None: the replica's."""
+    """Threads of the backend's numerical libraries; None: as many as the replica's."""
 
     @model_validator(mode="after")
     def _either(self) -> Self:

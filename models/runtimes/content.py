@@ -1,4 +1,4 @@
-"""What is wrong with a task's content: found before any replica is asked, and told in few words."""
+"""Faults of a task's content: found before any replica is asked, and told in few words."""
 
 import difflib
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ from models.part import Loc, Part, path_of
 JsonSchema = Mapping[str, Any]
 
 _TOLD = 20
-"""Faults in one message, at most."""
+"""Most faults that a message lists."""
 _LONGEST = 40
 """Characters of a value that are shown; a longer one may be a picture, and is only counted."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong in a content, and what to do about it."""
+    """Fault of a task's content, and what to do about it."""
 
     field: str
     """Path within the content, such as ``imageList[0].data``; empty for all of it."""
@@ -33,7 +33,7 @@ class Fault:
 
 
 class Content(ABC):
-    """What the content of one kind of task must be, for one type of runtime."""
+    """Rules for the content of a kind of task, for a type of runtime."""
 
     @abstractmethod
     def faults(self, content: Any, options: Part) -> Sequence[Fault]:

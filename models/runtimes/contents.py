@@ -1,4 +1,4 @@
-"""What the configured runtimes accept as the contents of their tasks."""
+"""Contents of tasks that the configured runtimes accept."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -21,9 +21,9 @@ class Contents:
 
     def __init__(self, types: Mapping[str, tuple[RuntimeType, Part]]) -> None:
         self._types = types
-        """By the runtime's name, its type and its options."""
+        """Types and options of the runtimes, by the runtime's name."""
         self._schemas: dict[str, Mapping[Kind, JsonSchema]] = {}
-        """Those that were made, for that takes milliseconds; at most one for each runtime."""
+        """Schemas that were made, by the runtime's name: making them takes milliseconds."""
 
     @classmethod
     def of(cls, runtimes: Iterable[Runtime], describe: Describe) -> "Contents":
@@ -43,7 +43,7 @@ class Contents:
         return type_.faults(kind, content, options)
 
     def schemas(self, runtime: str) -> Mapping[Kind, JsonSchema]:
-        """Describe the content of each kind that a runtime can do; empty where it is not judged."""
+        """Describe the content of each kind that a runtime can do; empty if it is not judged."""
         if (found := self._types.get(runtime)) is None:
             return {}
         if runtime not in self._schemas:

@@ -23,45 +23,45 @@ Pixels = Annotated[int, Field(ge=1, le=8192)]
 
 
 class Options(Part):
-    """What the simulated GPU is like."""
+    """Properties of the simulated GPU."""
 
     gpu_ms: Milliseconds = 50
-    """GPU time of a task, whatever it asks for."""
+    """Milliseconds of GPU time of a task, whatever it asks for."""
     load_ms: Milliseconds = 0
-    """Time to load a checkpoint."""
+    """Milliseconds to load a checkpoint."""
     steps: Annotated[int, Field(ge=1)] = 4
     width: Pixels = 64
     height: Pixels = 64
     pictures: Annotated[int, Field(ge=1, le=MOST_PICTURES)] = 1
-    """For a task that does not say."""
+    """Number of pictures for a task that asks for none in particular."""
     payload_bytes: Annotated[int, Field(ge=0)] = 0
-    """Each picture is about so large, with noise."""
+    """Bytes of each picture, about, which is filled up with noise."""
     preview_every: Annotated[int, Field(ge=0)] = 0
     """Steps from one preview to the next; 0 for none, since drawing one takes a real CPU."""
     checkpoints: tuple[str, ...] = ()
-    """All that there are; empty means any name is one."""
+    """Names of the checkpoints that exist; empty: every name does."""
     log: Path | None = None
     """A JSONL file with the start and end of all GPU work."""
 
 
 class Request(BaseModel):
-    """What a task may ask of the simulated GPU; it takes any other field, and looks at none."""
+    """Request to the simulated GPU; other fields are taken and ignored."""
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
     prompt: Any = ""
-    """The pattern is drawn from its hash."""
+    """Text from whose hash the pattern is drawn."""
     seed: Any = None
-    """A whole number from 0 gives the same pattern again."""
+    """Seed of the pattern: the same whole number from 0 gives the same pattern again."""
     batch_size: Count = 1
     n_iter: Count = 1
-    """Batches: the pictures are ``batch_size`` times as many."""
+    """Number of batches of ``batch_size`` pictures."""
     imageList: list[Any] | None = None  # noqa: N815 - the Web UI's name
     """Pictures of extra-batch-images; one is drawn for each."""
     fail: Any = None
-    """Refuse the task, with this as the reason."""
+    """Reason with which the task is refused; left out: it is not."""
     vanish: Any = None
-    """Lose the runtime after the first step."""
+    """Whether the runtime is lost after the first step."""
 
 
 @dataclass(frozen=True)

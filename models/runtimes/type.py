@@ -1,4 +1,4 @@
-"""What is known of a runtime type without its adapter."""
+"""Description of a runtime type, known without its adapter."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from models.runtimes.content import Content, Fault, JsonSchema, inlined
 from models.task import Kind
 
 Lacks = Callable[[Runtime, Part, Path | None], Iterator[str]]
-"""Takes a runtime, its options and the folder of weights (None where there is none), and says what
+"""Takes a runtime, its options and the folder of weights (None if there is none), and says what
 is missing here, each line with its key."""
 
 
@@ -32,9 +32,9 @@ class RuntimeType:
     options: type[Part]
     """The model of ``modelsRuntime[].options``."""
     contents: Mapping[Kind, Content] = field(default_factory=dict)
-    """What the content of each kind must be; a kind that is not here is not judged."""
+    """Rules for the content, by kind of task; the content of other kinds is not judged."""
     image_server: Mapping[str, Any] | None = None
-    """The ``backend`` of its image in a cluster (docker/README.md), where none is configured."""
+    """Value of ``backend`` for the type's image in a cluster, if a runtime configures none."""
     needs: tuple[str, ...] = ()
     """Packages that its adapter imports beyond what atelier itself needs."""
     lacks: Lacks = nothing_lacks

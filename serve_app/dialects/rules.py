@@ -39,7 +39,7 @@ def incorrect(reason: str) -> Refused:
 
 
 def read(raw: bytes) -> Any:
-    """The JSON in a body, as strictly as all that comes from outside is read."""
+    """Read the JSON in a body, as strictly as everything from outside."""
     try:
         return strict_json.read(raw)
     except ValueError:

@@ -29,7 +29,7 @@ class Native:
     kinds: Kinds
     signs: Signs
     contents: Contents
-    """What each runtime accepts as the content of a task."""
+    """Contents of tasks that each runtime accepts."""
     ledger: Ledger
     objects: Objects
     claims: Claims

@@ -65,7 +65,7 @@ def _timestamp(text: str) -> float:
 
 
 def _possible(given: str) -> str:
-    """The id, if a task could have it; so nothing is written or asked of one that none has."""
+    """Return an id if a task could have it, so that no ledger is asked for any other."""
     if not is_id(given):
         raise Sort.NOT_FOUND.problem("No task can have this id.")
     return given
@@ -119,7 +119,7 @@ class Wanted(_Query):
     runtime: Annotated[tuple[RuntimeName, ...], Field(max_length=_MOST_RUNTIMES)] = ()
     """May be repeated."""
     key: str | None = None
-    """Name of the API key they belong to; another's than one's own is for operators."""
+    """Name of the API key that the tasks belong to; only operators may name another's."""
     since: Moment = 0
     """Created at or after."""
     until: Moment | None = None

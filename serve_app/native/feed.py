@@ -108,7 +108,10 @@ class Feed:
                 loop.call_later(self.rhythm.linger, self._leave, submission)
 
     def _shown_of(self, submission: str) -> "_Shown":
-        """What is mirrored of it; where there is no room, what is never told, beside the ledger."""
+        """Mirror of a submission's events; if there is no room for one more, an empty mirror.
+
+        Nothing is ever told through an empty mirror, and its client sees the ledger alone.
+        """
         if submission not in self._shown and len(self._shown) >= MOST_SHOWN:
             return _Shown()
         return self._shown.setdefault(submission, _Shown())

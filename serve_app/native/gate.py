@@ -81,7 +81,7 @@ async def task_request(request: Request) -> TaskRequest:
 
 
 async def stream_slot(request: Request) -> AsyncIterator[None]:
-    """A slot for a stream of events, held until its client has taken all of it or has left."""
+    """Hold a slot for a stream of events until its client has taken all of it or has left."""
     with _capacity(request).streams.held(request.state.holder.name):
         yield
 

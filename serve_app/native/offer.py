@@ -42,7 +42,7 @@ class Offer:
     async def schema(
         self, name: Annotated[RuntimeName, Path()], _: Annotated[Nothing, Query()]
     ) -> SchemaView:
-        """What a runtime takes as the content of each kind of task."""
+        """Describe the content that a runtime takes, for each kind of task."""
         native = self.native
         runtime = native.settings.runtime(name)
         if runtime is None:
@@ -90,7 +90,7 @@ class Offer:
         )
 
     async def _asks_ledger(self) -> bool:
-        """Whether it answers; else that is an error."""
+        """Ask the ledger for a task; True if it answers."""
         await self.native.ledger.find("ready", "ready")
         return True
 

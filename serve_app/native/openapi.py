@@ -69,7 +69,7 @@ def schemas(native: Native) -> Mapping[str, Any]:
 
 
 def _contents(native: Native) -> Iterator[tuple[str, Any]]:
-    """Such as ``content.sdruntime.text-to-image``, for each runtime and kind."""
+    """Content schemas by name, such as ``content.sdruntime.text-to-image``, by runtime and kind."""
     for runtime in native.settings.models_runtime:
         schemas = native.contents.schemas(runtime.name)
         for kind in sorted(native.kinds(runtime.name)):
@@ -97,7 +97,7 @@ def answer(
 
 
 def _links() -> dict[str, Any]:
-    """What can be asked next of a task that an answer has."""
+    """Links from an answer about a task to the operations that can follow."""
     of = {"id": "$response.body#/id", "submission": "$response.body#/submission"}
     following = {"getTask": of, "watchTask": of, "getArtifact": {**of, "n": 0}, "cancelTask": of}
     return {

@@ -116,13 +116,13 @@ def unavailable() -> Problem:
 
 
 def full(exc: Full) -> Problem:
-    """No slot: the key has its most, or the front has."""
+    """Answer to a request without a slot: its key, or all keys together, have the most allowed."""
     sort = Sort.TOO_MANY_AT_ONCE if exc.of_key else Sort.BUSY
     return sort.problem(f"{exc}; try again when some have ended.", retry_after=FULL_SECONDS)
 
 
 def busy() -> Problem:
-    """More requests at once than the front takes."""
+    """Answer to a request beyond those that the HTTP API takes at once."""
     detail = "There are too many requests here at once; try again."
     return Sort.BUSY.problem(detail, retry_after=RETRY_SECONDS)
 

@@ -182,7 +182,7 @@ class Tasks:
         return RedirectResponse(artifact.url)
 
     def _wait_slot(self, order: Order, wait: float) -> AbstractContextManager[None]:
-        """A slot for a submission that waits; taken before it is published, for it may be refused.
+        """Hold a slot for a submission that waits; taken before publishing, as it may be refused.
 
         Raises:
             Full: there is none.
@@ -195,7 +195,7 @@ class Tasks:
         id: str,  # noqa: A002
         submission: str | None,
     ) -> Report:
-        """The task as the holder may know it; another's is not told from one that never was."""
+        """Find the report on a task of the holder; others' tasks count as unknown."""
         holder: Holder = request.state.holder
         report = await self.native.ledger.find(id, submission, holder.limited_to)
         if report is None:
@@ -236,7 +236,7 @@ def _whose(request: Request, asked: str | None) -> str | None:
 
 
 def _is_id(id: str) -> bool:  # noqa: A002
-    """Whether a task can have this id."""
+    """Say whether a task can have this id."""
     try:
         return clean_prefix(id) == id
     except InvalidTask:
@@ -244,7 +244,7 @@ def _is_id(id: str) -> bool:  # noqa: A002
 
 
 async def _taken(receive: Receive) -> None:
-    """Wait until the client has taken the answer, or has left: a server then says it is gone.
+    """Wait until the client has taken the answer or has left: a server then says it is gone.
 
     Behind Serve nothing else tells a client that reads from one for whom all is kept in memory.
     """

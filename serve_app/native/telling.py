@@ -72,7 +72,7 @@ class Telling:
         self._id = f"{LEDGER}.0.0"
 
     async def events(self, feed: Feed, most: int) -> AsyncGenerator[bytes, None]:
-        """All of it, from the place where the client is; heartbeats where there is nothing.
+        """Stream a submission's events from the client's place on; heartbeats while there is none.
 
         Ends early after ``most`` bytes; the client goes on where it was, in a stream of its own.
         """

@@ -26,7 +26,7 @@ _PICTURE = {"prompt": "a red circle on a blue background", "steps": 12}
 
 
 class Home:
-    """Answers who comes without knowing where to."""
+    """Endpoint of ``/``, for clients that do not know the API's paths."""
 
     def __init__(self, settings: Settings, kinds: Kinds) -> None:
         able = {kind for runtime in settings.models_runtime for kind in kinds(runtime.name)}

@@ -12,7 +12,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Options(ServedOptions):
-    """What can be set for a ComfyUI runtime."""
+    """Options of a ComfyUI runtime."""
 
     allow_nodes: frozenset[str] | None = None
     """Node classes that a graph may have; None: any."""
@@ -25,11 +25,11 @@ class Options(ServedOptions):
     model_paths: Mapping[str, tuple[Path, ...]] = {}
     """Further folders of weights, by ComfyUI's names: ``checkpoints``, ``loras``, ``vae`` …"""
     silence_seconds: Seconds = 30
-    """Without a word for so long, a prompt is looked for in ComfyUI's queue."""
+    """Seconds without a message after which a prompt is looked for in ComfyUI's queue."""
     obey_seconds: Seconds = 30
-    """In which ComfyUI ends a prompt that it is told to stop; else it is replaced."""
+    """Seconds in which ComfyUI must end a prompt that it is told to stop; else it is replaced."""
     keep_mib: Annotated[int, Field(ge=1)] = 8192
-    """Files that ComfyUI wrote, past which it is replaced between tasks."""
+    """MiB of files that ComfyUI wrote past which it is replaced between tasks."""
 
     @model_validator(mode="after")
     def _ours_to_start(self) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Harmless = Mapping[str, tuple[Any, ...]]
-"""By a field, the values with which it changes nothing."""
+"""Values with which a field changes nothing, by field."""
 
 _NONE = ("", "None", "none")
 
@@ -32,7 +32,7 @@ DRAWN_UNLESS: Harmless = {
     "firstphase_width": (0,),
     "firstphase_height": (0,),
 }
-"""Of text-to-image and image-to-image."""
+"""Fields of text-to-image and image-to-image that are refused unless they change nothing."""
 SECOND_PASS_UNLESS: Harmless = {
     "hr_checkpoint_name": (*_NONE, "Use same checkpoint"),
     "hr_sampler_name": (*_NONE, "Use same sampler"),
@@ -42,7 +42,7 @@ SECOND_PASS_UNLESS: Harmless = {
     "hr_cfg": (0,),
     "hr_additional_modules": ([], ["Use same choices"]),
 }
-"""Of a request with ``enable_hr``; also harmless where they repeat what the first pass has."""
+"""Fields of a request with ``enable_hr``; also harmless if they repeat what the first pass has."""
 SAME_AS: Mapping[str, str] = {
     "hr_sampler_name": "sampler_name",
     "hr_scheduler": "scheduler",
@@ -52,7 +52,7 @@ SAME_AS: Mapping[str, str] = {
     "mask_blur_x": "mask_blur",
     "mask_blur_y": "mask_blur",
 }
-"""By a field, the one that it may repeat."""
+"""Fields that another field may repeat, by the field that may repeat them."""
 PAINTED_OVER_UNLESS: Harmless = {
     "initial_noise_multiplier": (1,),
     "mask_round": (True,),
@@ -60,9 +60,9 @@ PAINTED_OVER_UNLESS: Harmless = {
     "mask_blur_x": (4,),
     "mask_blur_y": (4,),
 }
-"""Of image-to-image."""
+"""Fields of image-to-image alone that are refused unless they change nothing."""
 UPSCALED_UNLESS: Harmless = {"gfpgan_visibility": (0,), "codeformer_visibility": (0,)}
-"""Of the extra kinds."""
+"""Fields of the extra kinds that are refused unless they change nothing."""
 SETTINGS_UNLESS: Harmless = {
     "sd_vae": ("Automatic", "None", ""),
     "tiling": (False,),
@@ -107,7 +107,7 @@ SETTINGS_UNLESS: Harmless = {
     "sigma_max": (0,),
     "rho": (0,),
 }
-"""Of ``override_settings``."""
+"""Fields of ``override_settings`` that are refused unless they change nothing."""
 
 SECOND_PASS = frozenset(
     {
@@ -180,7 +180,7 @@ _SETTINGS_STARTS = (
     *("sd_vae_", "sdxl_refiner_", "gradio_", "img2img_", "hidden_", "auto_", "open_dir_"),
     *("uni_pc_", "postprocessing_", "notification_", "control_net_", "lora_", "canvas_"),
 )
-"""How the names begin of settings about saving, showing, training and the page."""
+"""Prefixes of the names of settings about saving, showing, training and the page."""
 
 
 def setting_without_effect(name: str) -> bool:

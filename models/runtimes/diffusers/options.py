@@ -10,7 +10,7 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Options(Part):
-    """What can be set for a diffusers runtime."""
+    """Options of a diffusers runtime."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Positive | None = None
@@ -26,7 +26,7 @@ class Options(Part):
     max_upscaled_pixels: Positive = 8192 * 8192
     """Pixels of one upscaled picture."""
     tile: Annotated[int, Field(ge=32)] = 256
-    """Side of the tiles in which a picture is upscaled."""
+    """Pixels of a side of the tiles in which a picture is upscaled."""
     preview_every: Annotated[int, Field(ge=0)] = 5
     """Steps from one preview to the next; 0 for none."""
     preview_side: Annotated[int, Field(ge=16, le=1024)] = 256

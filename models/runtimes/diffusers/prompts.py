@@ -1,4 +1,4 @@
-"""What a prompt may not say: the words that mean something to the Web UI and would be lost here."""
+"""Refuse syntax in a prompt that means something to the Web UI and would be lost here."""
 
 import re
 from collections.abc import Iterator

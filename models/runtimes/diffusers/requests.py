@@ -42,7 +42,7 @@ LATENT_UPSCALERS: Mapping[str, str] = {
 _LONGEST_SIDE = 16_384
 _OWN_VAE = {"enum": list(fields.SETTINGS_UNLESS["sd_vae"])}
 _ROUNDED = 64
-"""Pixels, at most, by which a side is made to fit."""
+"""Most pixels by which a side is rounded to what the checkpoint can do."""
 _MISPLACED = "{kind} takes no {field}; send the kind {better}"
 
 
@@ -59,7 +59,7 @@ def _schedule(given: str) -> str:
 
 
 def _hr_upscaler(given: str) -> str:
-    """Spell a latent one as the Web UI does; whether there is any other, the folder says."""
+    """Spell a latent upscaler as the Web UI does; other names are files of weights."""
     if not given.lower().startswith("latent"):
         return given
     known = next((name for name in LATENT_UPSCALERS if name.lower() == given.lower()), None)
@@ -93,15 +93,15 @@ class Overrides(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     sd_model_checkpoint: str | None = None
-    """The checkpoint that draws; the runtime's own if left out."""
+    """Name of the checkpoint that draws; the runtime's own if left out."""
     CLIP_stop_at_last_layers: Annotated[int, Field(ge=1, le=12)] = 1
     """Clip skip: 2 leaves out the text encoder's last layer."""
     sd_vae: Annotated[str, WithJsonSchema(_OWN_VAE)] = "Automatic"
-    """The checkpoint's own is taken."""
+    """VAE; only the checkpoint's own can be taken."""
 
 
 class Request(BaseModel):
-    """One request, in the fields that are honoured."""
+    """Request with the fields that are honoured; others are ignored or refused."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
@@ -179,18 +179,18 @@ class TextToImage(Request):
     }
 
     prompt: str = ""
-    """What is to be seen; knows ``(word:1.2)``, ``[word]``, ``BREAK``, ``<lora:name:weight>``."""
+    """Words to paint; knows ``(word:1.2)``, ``[word]``, ``BREAK``, ``<lora:name:weight>``."""
     negative_prompt: str = ""
-    """What is not to be seen."""
+    """Description of what the picture must not show."""
     seed: Annotated[int, Field(ge=-1, lt=2**63)] = -1
-    """The same seed gives the same picture; -1: another each time."""
+    """Seed of the noise: the same one gives the same picture; -1: another each time."""
     steps: Annotated[int, Field(ge=1, le=150)] = 50
     cfg_scale: Annotated[float, Field(ge=0, le=30)] = 7.0
-    """How closely the prompt is followed."""
+    """Strength with which the prompt is followed; 1: without the negative prompt."""
     width: Side | None = None
-    """Pixels; the checkpoint's own size if left out."""
+    """Pixels of the picture's width; the checkpoint's own size if left out."""
     height: Side | None = None
-    """Pixels."""
+    """Pixels of the picture's height; the checkpoint's own size if left out."""
     sampler_name: SamplerName = samplers.DEFAULT
     scheduler: ScheduleName = samplers.AUTOMATIC
     """The schedule of the noise."""
@@ -205,13 +205,13 @@ class TextToImage(Request):
     """Whether a second pass paints the picture again, larger."""
     hr_scale: Annotated[float, Field(ge=1, le=8)] = 2.0
     hr_upscaler: Annotated[str, AfterValidator(_hr_upscaler)] = "Latent"
-    """A latent one, or the name of an upscaler's file."""
+    """Name of an upscaler: a latent one, or an upscaler's file."""
     hr_second_pass_steps: Annotated[int, Field(ge=0, le=150)] = 0
-    """0: as many as in the first pass."""
+    """Steps of the second pass; 0: as many as in the first."""
     hr_resize_x: Annotated[int, Field(ge=0, le=_LONGEST_SIDE)] = 0
     hr_resize_y: Annotated[int, Field(ge=0, le=_LONGEST_SIDE)] = 0
     denoising_strength: Share = 0.75
-    """How much of what is there is painted anew."""
+    """Strength of repainting the given or the first pass's picture: 0 keeps it, 1 replaces it."""
 
     @classmethod
     @override
@@ -284,17 +284,17 @@ class ImageToImage(TextToImage):
     init_images: tuple[Picture, ...] = ()
     """The picture to start from, as base64 or a link; or one for each of a batch."""
     mask: Picture | None = None
-    """What is white in it is painted anew."""
+    """Mask, whose white part is painted anew."""
     mask_blur: Annotated[int, Field(ge=0, le=64)] = 4
     """Pixels of the mask's feather."""
     inpainting_fill: Annotated[int, Field(ge=0, le=3)] = 0
-    """What is under the mask at first: 0 its surroundings, 1 the picture, 2 noise, 3 nothing."""
+    """Filling under the mask at first: 0 its surroundings, 1 the picture, 2 noise, 3 nothing."""
     inpainting_mask_invert: bool = False
     inpaint_full_res: bool = True
     """Whether the masked part alone is painted, at the full size."""
     inpaint_full_res_padding: Annotated[int, Field(ge=0, le=1024)] = 0
     resize_mode: Annotated[int, Field(ge=0, le=2)] = 0
-    """How the picture is brought to the size: 0 stretched, 1 cropped, 2 with borders."""
+    """Way to bring the picture to the size: 0 stretched, 1 cropped, 2 with borders."""
 
     @classmethod
     @override
@@ -325,12 +325,12 @@ class ImageToImage(TextToImage):
 
 
 class Upscaling(Request):
-    """What both extra requests say of how to upscale."""
+    """Fields by which both extra requests say how to upscale."""
 
     unless: ClassVar[fields.Harmless] = fields.UPSCALED_UNLESS
 
     resize_mode: Annotated[int, Field(ge=0, le=1)] = 0
-    """0: by ``upscaling_resize``; 1: to ``upscaling_resize_w`` x ``upscaling_resize_h``."""
+    """Size by: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x ``upscaling_resize_h``."""
     upscaling_resize: Annotated[float, Field(gt=0, le=16)] = 2.0
     upscaling_resize_w: Positive = 512
     upscaling_resize_h: Positive = 512
@@ -339,7 +339,7 @@ class Upscaling(Request):
     """The name of an upscaler's file, or Lanczos, Nearest, None."""
     upscaler_2: str = "None"
     extras_upscaler_2_visibility: Share = 0.0
-    """How much of the second upscaler's picture is seen over the first's."""
+    """Opacity of the second upscaler's picture over the first's, from 0 to 1."""
 
 
 class ExtraSingle(Upscaling):

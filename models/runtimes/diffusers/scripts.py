@@ -1,4 +1,4 @@
-"""What a request carries beside its own fields: settings of the Web UI, extensions."""
+"""Settings of the Web UI and extensions' arguments, which a request carries beside its fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -25,7 +25,10 @@ from models.task import Kind
 __all__ = ["SDWEBUI", "Options"]
 
 _MISSPELT = 0.8
-"""How alike a field must be to a known one to be it, misspelt: servers have fields of their own."""
+"""Similarity, from 0 to 1, to a known field past which an unknown field is a misspelling.
+
+A less similar one may be a field that the server has of its own.
+"""
 
 
 _MODELS: Mapping[Kind, type[Request]] = {
@@ -72,7 +75,7 @@ class RequestContent(Content):
 
 
 def _is_new(fault: Fault, given: Mapping[str, Any]) -> bool:
-    """Whether it was not found before, as a value that must be an object."""
+    """Whether a fault was not found before, as a value that must be an object."""
     return fault.field not in {found.field for found in object_faults(given)}
 
 

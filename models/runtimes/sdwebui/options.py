@@ -15,7 +15,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Options(ServedOptions):
-    """What can be set for a Web UI server."""
+    """Options of a Web UI server."""
 
     auth: SecretStr | None = None
     """``user:password`` of the server's ``--api-auth``."""
@@ -24,7 +24,7 @@ class Options(ServedOptions):
     preview_every: Annotated[float, Field(ge=0)] = 2
     """Seconds between two previews, which cost the server time; 0: none."""
     interrupt_seconds: Seconds = 60
-    """How long a generation may take to stop when asked; a server past it is replaced."""
+    """Seconds in which a generation must stop when asked; a slower server is replaced."""
 
     @model_validator(mode="after")
     def _on_loopback(self) -> Self:

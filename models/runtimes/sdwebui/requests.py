@@ -19,7 +19,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Request(BaseModel):
-    """One request; what is not named here is the server's own business."""
+    """Request with the fields that are checked; others are passed on for the server to judge."""
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
@@ -43,18 +43,18 @@ class TextToImage(Request):
     """The body of ``/sdapi/v1/txt2img``."""
 
     prompt: str = ""
-    """What is to be seen."""
+    """Description of the picture."""
     negative_prompt: str = ""
-    """What is not to be seen."""
+    """Description of what the picture must not show."""
     styles: tuple[str, ...] = ()
     seed: int = -1
-    """-1: another each time."""
+    """Seed of the noise; -1: another each time."""
     subseed: int = -1
     subseed_strength: float = 0
     seed_resize_from_w: int = -1
     seed_resize_from_h: int = -1
     sampler_name: str = ""
-    """As the server lists it, in any case; a schedule may stand behind it."""
+    """Name of a sampler as the server lists it, in any case; a schedule may follow it."""
     sampler_index: str = ""
     scheduler: str = ""
     batch_size: Count = 1
@@ -114,7 +114,7 @@ class ImageToImage(TextToImage):
     init_images: tuple[Picture, ...] = ()
     """The picture to start from, as base64 or a link."""
     mask: Picture | None = None
-    """What is white in it is painted anew."""
+    """Mask, whose white part is painted anew."""
     mask_blur: int | None = None
     mask_blur_x: int = 4
     mask_blur_y: int = 4
@@ -135,10 +135,10 @@ class ImageToImage(TextToImage):
 
 
 class Upscaling(Request):
-    """What both extra requests say of how to upscale."""
+    """Fields by which both extra requests say how to upscale."""
 
     resize_mode: Annotated[int, Field(ge=0, le=1)] = 0
-    """0: by ``upscaling_resize``; 1: to ``upscaling_resize_w`` x ``upscaling_resize_h``."""
+    """Size by: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x ``upscaling_resize_h``."""
     show_extras_results: bool = True
     gfpgan_visibility: Share = 0
     codeformer_visibility: Share = 0
@@ -148,7 +148,7 @@ class Upscaling(Request):
     upscaling_resize_h: Count = 512
     upscaling_crop: bool = True
     upscaler_1: str = "None"
-    """As the server lists it, in any case."""
+    """Name of an upscaler as the server lists it, in any case."""
     upscaler_2: str = "None"
     extras_upscaler_2_visibility: Share = 0
     upscale_first: bool = False
