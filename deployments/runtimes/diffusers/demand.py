@@ -10,7 +10,8 @@ from deployments.runtimes.diffusers.ground import Ground, ground
 from deployments.runtimes.diffusers.painting import Easel, Painting, Steps
 from deployments.runtimes.diffusers.pixels import opaque, picture
 from models.errors import TaskFailed
-from models.runtimes.diffusers.requests import LATENT_UPSCALERS, ImageToImage, TextToImage
+from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
+from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
 
 

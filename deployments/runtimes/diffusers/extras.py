@@ -13,7 +13,7 @@ from deployments.runtimes.diffusers.upscaling import NONE, Upscalers, telling
 from models.errors import TaskFailed
 from models.progress import Progress
 from models.runtimes.diffusers import Options
-from models.runtimes.diffusers.requests import ExtraBatch, ExtraSingle, Upscaling
+from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle, Upscaling
 from models.task import Task
 
 _TO_SIZE = 1

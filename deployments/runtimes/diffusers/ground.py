@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from models.runtimes.diffusers.requests import ImageToImage
+from models.runtimes.diffusers.drawing import ImageToImage
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]

@@ -24,7 +24,8 @@ from deployments.runtimes.diffusers.upscaling import Upscalers, telling
 from models.checkpoints import Checkpoints
 from models.progress import Progress
 from models.runtimes.diffusers import Options
-from models.runtimes.diffusers.requests import LATENT_UPSCALERS, ImageToImage, TextToImage
+from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
+from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
 
 Steps = Generator[Progress | Artifact | Answer]

@@ -11,15 +11,11 @@ from models.checkpoints import Checkpoints
 from models.part import Part
 from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema
+from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
+from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle
 from models.runtimes.diffusers.fields import SECOND_PASS_UNLESS, WITHOUT_EFFECT
 from models.runtimes.diffusers.options import Options
-from models.runtimes.diffusers.requests import (
-    ExtraBatch,
-    ExtraSingle,
-    ImageToImage,
-    Request,
-    TextToImage,
-)
+from models.runtimes.diffusers.request import Request
 from models.runtimes.diffusers.samplers import SCHEMA
 from models.runtimes.type import RuntimeType
 from models.runtimes.weights import missing

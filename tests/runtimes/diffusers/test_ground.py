@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deployments.runtimes.diffusers.ground import Ground, Resize, fitted, ground
-from models.runtimes.diffusers.requests import ImageToImage
+from models.runtimes.diffusers.drawing import ImageToImage
 from tests.runtimes.diffusers.conftest import mask, noise
 
 sides = st.integers(1, 40)

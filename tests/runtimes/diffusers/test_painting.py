@@ -20,7 +20,7 @@ from PIL import Image
 from deployments.runtimes.diffusers.encode import encode
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.errors import TaskFailed
-from models.runtimes.diffusers.requests import LATENT_UPSCALERS
+from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from tests.runtimes.diffusers.conftest import Ask, encoded, mask, noise
 
 IMG = "image-to-image"

@@ -1,0 +1,88 @@
+"""A request of the Web UI, as far as this runtime honours it; each kind of task has a subclass.
+
+What it cannot honour and would change the picture is refused by name; what changes nothing is taken
+(`models.runtimes.diffusers.fields`), and a field that nobody knows is refused as misspelt.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.runtimes.content import Fault, faults_in, refuse, unknown
+from models.runtimes.diffusers import fields
+from models.runtimes.diffusers.options import Options
+from models.runtimes.diffusers.scripts import extension_faults, setting_faults, unhonoured
+from models.runtimes.webui import NOT_AN_OBJECT, object_faults
+
+MISPLACED = "{kind} takes no {field}; send the kind {better}"
+"""Remedy for a field of another kind of task."""
+
+
+class Request(BaseModel):
+    """Request with the fields that are honoured; others are ignored or refused."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    unless: ClassVar[fields.Harmless] = {}
+    """Fields of the Web UI that are refused unless they have one of these values."""
+    misplaced: ClassVar[Mapping[str, str]] = {}
+    """Fields of another kind of task that would change the picture, each with what to do."""
+
+    @classmethod
+    def read(cls, content: Any, options: Options | None = None) -> Self:
+        """Take a task's content as this request.
+
+        Raises:
+            TaskFailed: naming each wrong field, what it must be and what was given.
+        """
+        request, faults = cls.judged(content, options or Options())
+        refuse(faults)
+        if request is None:
+            raise TypeError("a request without faults was not made")
+        return request
+
+    @classmethod
+    def judged(cls, content: Any, options: Options) -> tuple[Self | None, list[Fault]]:
+        """Take a content as this request, and find everything that is wrong with it."""
+        if not isinstance(content, dict):
+            return None, [Fault("", NOT_AN_OBJECT)]
+        given = {str(key): value for key, value in content.items() if value is not None}
+        faults = [*object_faults(given), *cls._field_faults(given)]
+        faults += [*extension_faults(given), *setting_faults(given)]
+        try:
+            request = cls.model_validate(cls.gathered(given))
+        except ValidationError as exc:
+            return None, [*faults, *faults_in(exc)]
+        return request, [*faults, *request.rules(given, options)]
+
+    @classmethod
+    def gathered(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The honoured fields, with what ``alwayson_scripts`` carries where the Web UI has it."""
+        return {key: value for key, value in given.items() if key in cls.model_fields}
+
+    def rules(self, given: Mapping[str, Any], options: Options) -> Iterator[Fault]:
+        """Find what is wrong between fields that are right by themselves."""
+        del given, options
+        yield from ()
+
+    @classmethod
+    def unless_of(cls, given: Mapping[str, Any]) -> fields.Harmless:
+        """The fields that this very request may not have, unless with one of these values."""
+        del given
+        return cls.unless
+
+    @classmethod
+    def most(cls, options: Options) -> Mapping[str, int]:
+        """The largest value of some fields under a runtime's options."""
+        del options
+        return {}
+
+    @classmethod
+    def _field_faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        for field in sorted(given.keys() - fields.KNOWN):
+            yield Fault(field[:80], unknown(field, sorted(fields.KNOWN)))
+        yield from unhonoured(given, cls.unless_of(given))
+        for field, remedy in cls.misplaced.items():
+            if given.get(field):
+                yield Fault(field, remedy)
