@@ -16,9 +16,7 @@ _HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
 """Words as settings and variables have them; no secret that a program made is written so."""
 _LONGEST = 40
 _WANTS_TEXT = frozenset({"string_type", "path_type"})
-_SECRETS_NEAR = frozenset(
-    {"apiKeys", "callbacks", "secret", "secrets", "env", "options", "extraValues"}
-)
+_SECRETS_NEAR = frozenset({"apiKeys", "callbacks", "secret", "secrets", "env"})
 """Settings beneath which an unknown word may be a secret that slipped into the wrong place."""
 
 Loc = tuple[str | int, ...]
@@ -60,7 +58,7 @@ def explained(error: ValidationError, model: type[BaseModel], *, under: str = ""
 
 def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterable[str]:
     for one in error.errors(include_url=False):
-        shown = _shown(one["loc"], model, secret=bool(under))
+        shown = _shown(one["loc"], model)
         path = path_of((under, *shown) if under else shown)
         if one["type"] == "extra_forbidden":
             yield f"{path}: unknown key; {allowed(one['loc'], model)}"
@@ -88,10 +86,11 @@ def path_of(loc: Loc) -> str:
     return text.removeprefix(".")
 
 
-def _shown(loc: Loc, model: type[BaseModel], *, secret: bool) -> Loc:
+def _shown(loc: Loc, model: type[BaseModel]) -> Loc:
     """Replace the words of a path that may be secrets by ``…``."""
     shown: list[str | int] = []
     within: type[BaseModel] | None = model
+    secret = False
     for part in loc:
         names = _names(within) if within else []
         known = isinstance(part, int) or part in names or _near(part, names)
