@@ -74,11 +74,12 @@ def resources_of(groups: list[Manifest]) -> list[str]:
 
 
 def added(exported: Mapping[str, str], home: Path) -> Mapping[str, str]:
-    """What else a pod has, from KubeRay, Pod Identity and the Secret; and the loopback."""
+    """Add what else a pod has: from Kubernetes, KubeRay, Pod Identity, the Secret; the loopback."""
     aws = {name: value for name, value in exported.items() if name.startswith("AWS_")}
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    return {**shell(home), **aws, **token, **loopback, KEYS: exported[KEYS]}
+    kubernetes = {"KUBERNETES_SERVICE_HOST": "127.0.0.1"}  # in every pod; nobody answers here
+    return {**shell(home), **aws, **token, **loopback, **kubernetes, KEYS: exported[KEYS]}
 
 
 def adapted(config: dict[str, Any], home: Path, port: int) -> dict[str, Any]:
