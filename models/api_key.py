@@ -11,17 +11,19 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from models.errors import SettingsError
 from models.part import Part, explained
 from models.parts import CallbackSecret
+from models.regular import regular_bytes
 from models.role import Role
-from models.yaml_text import yaml_file
+from models.yaml_text import yaml_document
 
 _MOMENT = "must be a date, or a time with its zone, such as 2027-01-31T12:00:00Z"
+_RANGE = "must lie in the years 1 to 9999 of UTC; leave it out for a key without an end"
 
 
 def moment(given: object) -> datetime:
     """A date (its first moment, UTC) or a time with its zone, as YAML or JSON give it.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or no time of UTC.
     """
     match given:
         case datetime():
@@ -36,6 +38,10 @@ def moment(given: object) -> datetime:
             raise ValueError(_MOMENT)
     if found.tzinfo is None:
         raise ValueError(_MOMENT)
+    try:
+        found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(_RANGE) from None
     return found
 
 
@@ -156,9 +162,10 @@ def keys_in(path: Path) -> Sequence[ApiKey]:
     """Read the keys in a file; none if there is no file.
 
     Raises:
-        SettingsError: it is something else; nothing of it is quoted.
+        SettingsError: it is something else, or cannot be read; nothing of it is quoted.
     """
-    return stored_keys(yaml_file(path), str(path)) if path.exists() else ()
+    raw = regular_bytes(path)
+    return () if raw is None else stored_keys(yaml_document(raw, str(path)), str(path))
 
 
 def as_document(keys: Iterable[ApiKey]) -> dict[str, Any]:

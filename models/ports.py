@@ -1,5 +1,6 @@
 """The outside world in a few verbs; each is implemented in memory and on AWS."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -226,6 +227,9 @@ class Claims(ABC):
 
 class KeyStore(ABC):
     """API keys that are made and taken back while the platform runs."""
+
+    lasts: float = math.inf
+    """Seconds for which the keys that were read last stay valid while it does not answer."""
 
     @abstractmethod
     async def read(self) -> Sequence[ApiKey]:

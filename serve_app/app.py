@@ -200,9 +200,9 @@ class Ingest:
 def _keys(settings: Settings, table: KeyStore) -> Keys:
     """Gather the API keys of the settings and the stores; log a warning if there is none."""
     file = settings.api_keys_file
-    stores = [table, *([FileKeys(file)] if file else [])]
-    keys = Keys.of(settings, stores=stores)
-    if not (keys.keys or (file and file.exists())):
+    files = [FileKeys(file)] if file else []
+    keys = Keys.of(settings, stores=[table, *files])
+    if not (keys.keys or any(each.is_there for each in files)):
         log.warning(_NO_KEY)
     return keys
 

@@ -64,22 +64,57 @@ class Holder:
         return None if self.role is Role.OPERATOR else self.name
 
 
+class _Look:
+    """Looks at one store, and remembers what it said last."""
+
+    def __init__(self, store: KeyStore, clock: Clock) -> None:
+        self.found: Sequence[ApiKey] | None = None
+        """Keys that it said last; None: it never answered, or not for longer than these last."""
+        self._store = store
+        self._clock = clock
+        self._answered_at = float("-inf")
+        self._warned = ""
+
+    async def __call__(self) -> None:
+        """Ask the store; one that does not answer keeps its keys for as long as they last."""
+        asked_at = self._clock()
+        try:
+            async with asyncio.timeout(_LOOK_DEADLINE):
+                self.found = await self._store.read()
+        except (Unavailable, SettingsError, OSError) as exc:
+            self._warn("keys_not_read", str(exc) or "it took too long")
+            self._forget()
+        else:
+            self._answered_at, self._warned = asked_at, ""
+
+    def _forget(self) -> None:
+        """Drop keys that are too old to be trusted: one of them may have been taken back."""
+        if self.found is not None and self._clock() - self._answered_at >= self._store.lasts:
+            self.found = None
+            log.warning("keys_not_valid_any_more", extra={"seconds": self._store.lasts})
+
+    def _warn(self, event: str, why: str) -> None:
+        """Warn once of each reason in a row."""
+        if why != self._warned:
+            log.warning(event, extra={"why": why})
+        self._warned = why
+
+
 class Looks:
     """The keys of stores, looked at again every few seconds, by one request for all."""
 
     def __init__(self, stores: Sequence[KeyStore], clock: Clock = time.monotonic) -> None:
-        self._stores = stores
         self._clock = clock
-        self._found: list[Sequence[ApiKey] | None] = [None] * len(stores)
+        self._looks = [_Look(store, clock) for store in stores]
         self.keys: Sequence[ApiKey] = ()
-        """Keys that were found last; a store that does not answer keeps the keys it had."""
+        """Keys that were found last; a store that does not answer keeps its own for a while."""
         self._due = float("-inf")
         self._looking = asyncio.Lock()
 
     @property
     def complete(self) -> bool:
-        """Whether each store has answered once."""
-        return None not in self._found
+        """Whether each store has answered, and not too long ago."""
+        return all(look.found is not None for look in self._looks)
 
     async def __call__(self) -> None:
         """Read the stores if it is time to; if another request does, go on with what is known."""
@@ -88,22 +123,10 @@ class Looks:
         async with self._looking:
             if self._clock() < self._due:
                 return
-            self._found = [
-                await self._look(store, known)
-                for store, known in zip(self._stores, self._found, strict=True)
-            ]
-            self.keys = [key for found in self._found for key in found or ()]
+            for look in self._looks:
+                await look()
+            self.keys = [key for look in self._looks for key in look.found or ()]
             self._due = self._clock() + _LOOK_SECONDS
-
-    async def _look(
-        self, store: KeyStore, known: Sequence[ApiKey] | None
-    ) -> Sequence[ApiKey] | None:
-        try:
-            async with asyncio.timeout(_LOOK_DEADLINE):
-                return await store.read()
-        except (Unavailable, SettingsError, TimeoutError) as exc:
-            log.warning("keys_not_read", extra={"why": str(exc) or "it took too long"})
-            return known
 
 
 class Keys:
@@ -144,7 +167,7 @@ class Keys:
         """Find the holder of a secret; None if it is nobody's, or has expired.
 
         Raises:
-            Unavailable: no holder is known, and a store of keys never answered.
+            Unavailable: no holder is known, and a store of keys does not answer.
         """
         await self._looks()
         if self._looks.keys is not self._listed_of:
@@ -156,6 +179,14 @@ class Keys:
         if found is None or found.secret.expired(self._wall()):
             return None
         return self._holder(found.name, found.role)
+
+    async def still(self, key: bytes, holder: Holder) -> bool:
+        """Whether a secret still lets this holder in, with the same role; counts as no request."""
+        try:
+            now = await self.holder(key)
+        except Unavailable:
+            return False
+        return now is not None and (now.name, now.role) == (holder.name, holder.role)
 
     def _holder(self, name: str, role: Role) -> Holder:
         """Return the holder of a name, whose throttle all keys of the name share."""

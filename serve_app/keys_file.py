@@ -6,32 +6,67 @@ from pathlib import Path
 
 from models.api_key import ApiKey, keys_in
 from models.ports import KeyStore
+from models.regular import unreadable
+
+_LASTS = 60.0
 
 
 class FileKeys(KeyStore):
     """Store that reads its file again when the file's time, size or inode has changed."""
 
+    lasts = _LASTS
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, ...] | None = None
         self._keys: Sequence[ApiKey] = ()
+        self._reading: asyncio.Task[Sequence[ApiKey]] | None = None
 
     async def read(self) -> Sequence[ApiKey]:
-        return await asyncio.to_thread(self._read)
+        """Read the keys; a mount that hangs holds one thread, however often this is asked."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(asyncio.to_thread(self._read))
+            self._reading.add_done_callback(_seen)
+        return await asyncio.shield(self._reading)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether something stands in the file's place, readable or not."""
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def _read(self) -> Sequence[ApiKey]:
         now = self._looks()
         if now is None:
             self._keys = ()
         elif now != self._seen:
+            self._seen = None  # until it is read: what cannot be read is tried again
             self._keys = keys_in(self._path)
         self._seen = now
         return self._keys
 
     def _looks(self) -> tuple[int, ...] | None:
-        """Stamp of the file, which changes whenever it is written; None if there is no file."""
+        """Stamp of the file, which changes with its bytes, owner and mode; None if there is none.
+
+        Raises:
+            SettingsError: the system does not say.
+        """
         try:
             stat = self._path.stat()
         except FileNotFoundError:
             return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+        except OSError as exc:
+            raise unreadable(self._path, exc) from None
+        # A right that is taken away changes ctime alone.
+        return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino, stat.st_dev
+
+
+def _seen(read: asyncio.Task[Sequence[ApiKey]]) -> None:
+    """Take the error of a read that nobody waited for, which asyncio would complain of."""
+    if not read.cancelled():
+        read.exception()

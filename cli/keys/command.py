@@ -58,19 +58,12 @@ def new(
 ) -> None:
     """Make a secret, and print it: this once. For a name that has some, it is one more."""
     ring = where.ring(place)
-    keys = ring.read()
-    wanted = Wanted(name=name, role=role, expires=_moment(expires))
-    its_role = role_of(wanted, (*ring.configured, *keys))
     _checked(name)
+    wanted = Wanted(name=name, role=role, expires=_moment(expires))
     secret = new_secret()
-    gateway = ring.open(name, secret)
-    made = with_secret(tidied(keys, time.time()), wanted, its_role, secret, gateway)
-    try:
-        ring.write(made)
-    except BaseException:
-        ring.close([_made(made, secret)])  # else the gateway would let in what nobody knows
-        raise
-    told = {"name": name, "role": str(its_role), **_ids(_made(made, secret))}
+    with ring.changing():
+        told = _added(ring, wanted, secret)
+    its_role = told["role"]
     if place.as_json:
         place.out.json(told | {"secret": secret, "where": ring.where})
     else:
@@ -107,11 +100,12 @@ def revoke(
 ) -> None:
     """Take a key back: all secrets of a name, or one. They are refused within seconds."""
     ring = where.ring(place)
-    now = time.time()
-    keys, ended = revoked(ring.read(), name, secret, now)
-    if ended:
-        ring.write(tidied(keys, now))
-        ring.close(ended)
+    with ring.changing():
+        now = time.time()
+        keys, ended = revoked(ring.read(), name, secret, now)
+        if ended:
+            ring.write(tidied(keys, now))
+    ring.close(ended)
     if not (secret is None and ring.disable(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
     ids = [id_of(each) for each in ended]
@@ -127,6 +121,21 @@ def revoke(
 app.command()(new)
 app.command("list")(list_)
 app.command()(revoke)
+
+
+def _added(ring: Ring, wanted: Wanted, secret: str) -> dict[str, str]:
+    """Store a secret; what is told of it is made before, so that nothing is stored untold."""
+    keys = ring.read()
+    role = role_of(wanted, (*ring.configured, *keys))
+    gateway = ring.open(wanted.name, secret)
+    made = with_secret(tidied(keys, time.time()), wanted, role, secret, gateway)
+    try:
+        told = {"name": wanted.name, "role": str(role), **_ids(_made(made, secret))}
+        ring.write(made)
+    except BaseException:
+        ring.close([_made(made, secret)])  # else the gateway would let in what nobody knows
+        raise
+    return told
 
 
 def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
@@ -158,6 +167,16 @@ def _end(secret: KeySecret) -> str:
 def _moment(said: str | None) -> datetime | None:
     if said is None:
         return None
+    found = _read(said)
+    if found.timestamp() <= time.time():
+        raise Misused(
+            "--expires: must lie ahead; a date is its first moment in UTC: take a later one, or"
+            " days from now as 90d"
+        )
+    return found
+
+
+def _read(said: str) -> datetime:
     if said.endswith("d") and said[:-1].isdecimal() and len(said) <= len("99999d"):
         return datetime.fromtimestamp(int(time.time()) + int(said[:-1]) * 86_400, UTC)
     try:

@@ -1,8 +1,12 @@
 """Stores that `atelier keys` writes API keys to; the platform reads them through a `KeyStore`."""
 
+import fcntl
 import os
+import stat
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +15,14 @@ import yaml
 from atelier import Misused
 from models.api_key import ApiKey, KeySecret, as_document, stored_keys
 from models.errors import SettingsError
+from models.regular import regular_bytes
 from models.settings import Settings
 from models.yaml_text import yaml_document
 
 _HEAD = "# API keys, by the digests of their secrets. `atelier keys` writes this file anew.\n"
 _NAME = "keys.yaml"
+_LOCK_SECONDS = 10.0
+_LOCK_PAUSE = 0.05
 
 
 class Ring(ABC):
@@ -33,6 +40,10 @@ class Ring(ABC):
     @abstractmethod
     def write(self, keys: Sequence[ApiKey]) -> None:
         """Replace the keys that were read by these."""
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Keep other writers out from a read to its write, where the store cannot tell itself."""
+        return nullcontext()
 
     def open(self, name: str, secret: str) -> str | None:
         """Add a secret to the gateway if one checks keys; return the gateway's id of it."""
@@ -58,6 +69,8 @@ class FileRing(Ring):
     """Store of keys in a file beside the configuration."""
 
     config: Path
+    patience: float = _LOCK_SECONDS
+    """Seconds to wait for another writer."""
 
     def __post_init__(self) -> None:
         try:
@@ -68,36 +81,93 @@ class FileRing(Ring):
         self._is_read = settings.api_keys_file is not None
         self._path = settings.api_keys_file or self.config.absolute().parent / _NAME
         self.where = str(self._path)
-        self._was = b""
+        self._was: bytes | None = None
 
     def read(self) -> Sequence[ApiKey]:
-        self._was = self._stands()
         try:
-            return stored_keys(yaml_document(self._was, self.where), self.where)
+            self._was = regular_bytes(self._path)
+            return stored_keys(yaml_document(self._was or b"", self.where), self.where)
         except SettingsError as exc:
             raise Misused(str(exc)) from None
 
     def write(self, keys: Sequence[ApiKey]) -> None:
-        """Replace the file atomically by one that only its owner can read."""
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        """Replace the file atomically; it keeps its owner, group and mode.
+
+        A new one can be read by its owner alone. A link stays, and leads to the new file.
+        """
+        path = self._target
+        part = path.with_name(f".{path.name}.{os.getpid()}")
         text = _HEAD + yaml.safe_dump(as_document(keys), sort_keys=False, allow_unicode=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w") as file:
+                self._take_over(path, file.fileno())
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            if self._stands() != self._was:
+            if regular_bytes(path) != self._was:
                 raise Misused(f"somebody changed {self.where} at the same time; run it again")
-            part.replace(self._path)
+            part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        lock = self._lock()
+        try:
+            self._wait_for(lock)
+            yield
+        finally:
+            os.close(lock)
+
+    @property
+    def _target(self) -> Path:
+        """The file itself, where a link leads to it."""
+        try:
+            return self._path.resolve()
+        except (OSError, RuntimeError):  # before Python 3.13 a loop of links is the latter
+            raise Misused(f"{self.where} leads nowhere: mend the link") from None
+
+    def _lock(self) -> int:
+        """Open what writers lock: a file beside the keys, which are themselves replaced."""
+        path = self._target
+        path = path.with_name(f".{path.name}.lock")
+        try:  # without a write: any user who may write keys can open it
+            return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
+        except OSError as exc:
+            raise Misused(f"{path} cannot be opened for locking: {exc.strerror}") from None
+
+    def _wait_for(self, lock: int) -> None:
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise Misused(f"somebody else is changing {self.where}; run it again") from None
+            time.sleep(_LOCK_PAUSE)
+
+    def _take_over(self, path: Path, new: int) -> None:
+        """Give the new file the owner, group and mode of the old, that whoever reads it still may.
+
+        Raises:
+            Misused: this user may not; nothing was changed.
+        """
+        if not path.exists():
+            return
+        old, mine = path.stat(), os.fstat(new)
+        try:
+            if (old.st_uid, old.st_gid) != (mine.st_uid, mine.st_gid):
+                os.fchown(new, old.st_uid, old.st_gid)
+            os.fchmod(new, stat.S_IMODE(old.st_mode) & 0o777)
+        except OSError:
+            raise Misused(
+                f"{self.where} belongs to user {old.st_uid}, group {old.st_gid}, who would lose"
+                " it: run this as that user, or as root"
+            ) from None
 
     @property
     def hint(self) -> str:
         if self._is_read:
             return "a running platform knows it within seconds"
         return f"{self.config} does not read it yet: add `apiKeysFile: {self._path.name}`"
-
-    def _stands(self) -> bytes:
-        return self._path.read_bytes() if self._path.exists() else b""

@@ -1,7 +1,7 @@
 """What happens to a task, up to its end: as the feed says, or the ledger."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from models.errors import Unavailable
@@ -12,6 +12,9 @@ from serve_app.native.feed import Feed
 
 LEDGER = "ledger"
 """The boot of what the ledger says, and of a task's end, whoever says that."""
+
+LetIn = Callable[[], Awaitable[bool]]
+"""Whether the API key of whom it is told still lets its holder in."""
 
 
 async def happenings(
@@ -39,10 +42,29 @@ async def happenings(
             await watcher.news(feed.rhythm.tick)
 
 
-async def end_of(feed: Feed, report: Report, seconds: float) -> Report | None:
-    """How a task ended, if it does within so many seconds."""
+async def while_let_in(
+    happened: AsyncGenerator[Sequence[Event], None], feed: Feed, let_in: LetIn
+) -> AsyncGenerator[Sequence[Event], None]:
+    """What happens, until the key is refused; it is looked at once in a tick."""
+    looked = feed.clock()
+    async with aclosing(happened):
+        async for events in happened:
+            if feed.clock() - looked >= feed.rhythm.tick:
+                if not await let_in():
+                    return
+                looked = feed.clock()
+            yield events
+
+
+async def end_of(
+    feed: Feed, report: Report, seconds: float, let_in: LetIn | None = None
+) -> Report | None:
+    """How a task ended, if it does within so many seconds and while its key is let in."""
+    stream = happenings(feed, report)
+    if let_in is not None:
+        stream = while_let_in(stream, feed, let_in)
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds), aclosing(happenings(feed, report)) as stream:
+        async with asyncio.timeout(seconds), aclosing(stream):
             async for events in stream:
                 if events and (last := ended(events[-1])):
                     return last

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -31,7 +32,7 @@ from serve_app.native.asked import (
     Which,
 )
 from serve_app.native.gate import stream_slot, task_request
-from serve_app.native.happenings import end_of, progress_of
+from serve_app.native.happenings import LetIn, end_of, progress_of
 from serve_app.native.once import Once
 from serve_app.native.order import Order, ordered
 from serve_app.native.outlook import Outlook
@@ -97,7 +98,8 @@ class Tasks:
             task, replayed = await self.once(order, key)
             _note("submission_repeated" if replayed else "submission_accepted", request, task)
             report = await self._noted(task, order)
-            if wait and (ended := await end_of(native.feed, report, wait)):
+            let_in = self._let_in(request)
+            if wait and (ended := await end_of(native.feed, report, wait, let_in)):
                 report, response.status_code = ended, HTTPStatus.OK
         view = await self._view(request, report)
         response.headers["Location"] = view.status_url
@@ -163,7 +165,8 @@ class Tasks:
         place = Place.after(last)
         if place.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
-        telling = Telling(report, place, self._views(request), self.outlook)
+        views, let_in = self._views(request), self._let_in(request)
+        telling = Telling(report, place, views, self.outlook, let_in)
         most = self.native.settings.limits.streams.max_bytes
         return Events(telling.events(self.native.feed, most))
 
@@ -180,6 +183,11 @@ class Tasks:
         if artifact is None:
             raise Sort.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
         return RedirectResponse(artifact.url)
+
+    def _let_in(self, request: Request) -> LetIn:
+        """Look at a request's key again, for an answer that takes long."""
+        key = request.headers.get("x-api-key", "").encode("latin-1")
+        return partial(self.native.keys.still, key, request.state.holder)
 
     def _wait_slot(self, order: Order, wait: float) -> AbstractContextManager[None]:
         """Hold a slot for a submission that waits; taken before publishing, as it may be refused.

@@ -19,7 +19,7 @@ from models.native import PreviewEvent, StatusEvent
 from models.progress import Progress
 from models.report import Report, Status
 from serve_app.native.feed import Feed
-from serve_app.native.happenings import LEDGER, happenings
+from serve_app.native.happenings import LEDGER, LetIn, happenings, while_let_in
 from serve_app.native.outlook import Outlook
 from serve_app.native.views import Views, progress_view
 
@@ -63,8 +63,12 @@ class Place:
 class Telling:
     """Tells one client what happens to a task."""
 
-    def __init__(self, report: Report, place: Place, views: Views, outlook: Outlook) -> None:
+    def __init__(
+        self, report: Report, place: Place, views: Views, outlook: Outlook, let_in: LetIn
+    ) -> None:
+        """Tell from a place on, for as long as ``let_in`` says that the client's key is good."""
         self._report = report
+        self._let_in = let_in
         self._place = place
         self._views = views
         self._outlook = outlook
@@ -74,10 +78,12 @@ class Telling:
     async def events(self, feed: Feed, most: int) -> AsyncGenerator[bytes, None]:
         """Stream a submission's events from the client's place on; heartbeats while there is none.
 
-        Ends early after ``most`` bytes; the client goes on where it was, in a stream of its own.
+        Ends early after ``most`` bytes, where the client goes on in a stream of its own, and when
+        its key is refused.
         """
         place, sent, size = self._place, float("-inf"), 0
-        stream = happenings(feed, self._report, place.boot, place.number - 1)
+        told = happenings(feed, self._report, place.boot, place.number - 1)
+        stream = while_let_in(told, feed, self._let_in)
         async with aclosing(stream):
             async for happened in stream:
                 parts = [part for event in happened for part in await self._parts(event)]

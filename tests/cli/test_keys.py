@@ -1,9 +1,12 @@
 """`atelier keys` over a file."""
 
+import fcntl
 import json
+import os
 import re
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +14,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from cli.keys.ring import new_secret
+from atelier import Misused
+from cli.keys.ring import Wanted, new_secret, with_secret
+from cli.keys.store import FileRing
 from cli.main import app
 from models.api_key import keys_in
+from models.role import Role
 from models.settings import Settings
 from serve_app.auth import Keys
 from serve_app.keys_file import FileKeys
@@ -135,7 +141,8 @@ def test_the_file_is_its_owners_alone_and_written_whole(keyring: Keyring) -> Non
     keyring("new", "bo")
 
     assert stat.S_IMODE(Path("keys.yaml").stat().st_mode) == 0o600
-    assert sorted(path.name for path in Path().iterdir()) == ["config.yaml", "keys.yaml"]
+    there = {path.name for path in Path().iterdir()}
+    assert there == {"config.yaml", "keys.yaml", ".keys.yaml.lock"}
     assert [key.name for key in keys_in(Path("keys.yaml"))] == ["ana", "bo"]
 
 
@@ -163,3 +170,118 @@ def test_a_broken_file_stays_as_it_is_and_is_not_quoted(keyring: Keyring, text: 
 
 def test_secrets_are_made_up_anew() -> None:
     assert len({new_secret() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("9999-12-31T23:59:59-12:00", "years 1 to 9999"),
+        ("0001-01-01T00:00:00+14:00", "years 1 to 9999"),
+        ("2020-01-31", "must lie ahead"),
+        ("2020-01-31T12:00:00Z", "must lie ahead"),
+        ("0d", "must lie ahead"),
+    ],
+)
+def test_an_end_out_of_reach_is_refused_before_anything_is_stored(
+    keyring: Keyring, given: str, said: str
+) -> None:
+    refused = keyring("new", "ana", "--expires", given)
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert said in " ".join(refused.stderr.split())
+    assert not Path("keys.yaml").exists()
+
+
+def test_an_end_out_of_reach_in_the_file_is_named(keyring: Keyring) -> None:
+    ends = {"sha256": "0" * 64, "expires": "9999-12-31T23:59:59-12:00"}
+    Path("keys.yaml").write_text(yaml.safe_dump({"keys": [{"name": "q", "secrets": [ends]}]}))
+    refused = keyring("list")
+
+    assert refused.exit_code == 2
+    assert "keys[0].secrets[0].expires" in refused.stderr
+
+
+def test_a_file_that_is_written_keeps_its_mode(keyring: Keyring) -> None:
+    keyring("new", "ana")
+    Path("keys.yaml").chmod(0o640)
+    keyring("revoke", "ana")
+
+    assert stat.S_IMODE(Path("keys.yaml").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_a_file_that_root_writes_keeps_its_owner_and_group(keyring: Keyring) -> None:
+    keyring("new", "ana")
+    os.chown("keys.yaml", 4242, 4343)
+    keyring("revoke", "ana")
+
+    found = Path("keys.yaml").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (4242, 4343, 0o600)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_whoever_may_not_keep_the_owner_writes_nothing(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    keyring("new", "ana")
+    os.chown("keys.yaml", 4242, 4343)
+    before = Path("keys.yaml").read_bytes()
+    monkeypatch.setattr(os, "fchown", refuse)
+    refused = keyring("revoke", "ana")
+
+    assert refused.exit_code == 2
+    assert "as that user, or as root" in " ".join(refused.stderr.split())
+    assert Path("keys.yaml").read_bytes() == before
+    assert not list(Path().glob(".keys.yaml.[0-9]*"))
+
+
+def test_a_link_stays_and_the_file_that_it_leads_to_is_written(keyring: Keyring) -> None:
+    Path("mounted").mkdir()
+    Path("keys.yaml").symlink_to("mounted/real.yaml")
+    keyring("new", "ana")
+    keyring("new", "bo")
+
+    assert Path("keys.yaml").is_symlink()
+    assert [key.name for key in keys_in(Path("mounted/real.yaml"))] == ["ana", "bo"]
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, loop])
+@pytest.mark.parametrize("args", [["list"], ["new", "ana"], ["revoke", "ana"]])
+def test_what_is_no_file_is_refused_at_once(
+    keyring: Keyring, make: Callable[[Path], None], args: list[str]
+) -> None:
+    make(Path("keys.yaml"))
+    refused = keyring(*args)
+
+    assert refused.exit_code == 2
+    assert "keys.yaml" in refused.stderr
+
+
+def test_no_writer_loses_what_another_wrote(keyring: Keyring) -> None:
+    def add(name: str) -> None:
+        ring = FileRing(Path("config.yaml"))
+        wanted = Wanted(name=name, role=None, expires=None)
+        with ring.changing():
+            ring.write(with_secret(ring.read(), wanted, Role.ARTIST, new_secret()))
+
+    names = [f"n{n}" for n in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(add, names))
+
+    assert sorted(key.name for key in keys_in(Path("keys.yaml"))) == sorted(names)
+
+
+def test_a_writer_waits_for_another_no_longer_than_its_deadline(keyring: Keyring) -> None:
+    keyring("new", "ana")
+    with Path(".keys.yaml.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ring = FileRing(Path("config.yaml"), patience=0)
+        with pytest.raises(Misused, match="somebody else is changing"), ring.changing():
+            pass

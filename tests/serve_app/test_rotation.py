@@ -1,6 +1,7 @@
 """A holder may have several secrets, each with an end; stores change while the front runs."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,72 @@ async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path.unlink()
     front.clock.now += LOOK
     assert await front.name("two") is None
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _under_a_file(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_text("no folder")
+
+
+FAULTS = [os.mkfifo, Path.mkdir, _loop, _under_a_file]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_file_that_cannot_be_read_keeps_its_keys_for_a_minute(
+    tmp_path: Path, fault: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "folder" / "keys.yaml"
+    path.parent.mkdir()
+    secrets = [{"sha256": digest_of("ana's")}]
+    text = yaml.safe_dump({"keys": [{"name": "ana", "secrets": secrets}]})
+    path.write_text(text)
+    front = Front(key("bo", "bo's"), stores=[FileKeys(path)])
+    before = await front.name("ana's")
+    path.unlink()
+    fault(path)
+
+    async def after(seconds: float) -> list[str | None]:
+        front.clock.now += seconds
+        return [await front.name(each) for each in ("ana's", "bo's")]
+
+    assert (before, await after(LOOK), await after(LOOK)) == ("ana", ["ana", "bo"], ["ana", "bo"])
+    assert caplog.messages == ["keys_not_read"]
+
+    front.clock.now += 60 - 2 * LOOK
+    assert await front.name("bo's") == "bo"
+    with pytest.raises(Unavailable):
+        await front.name("ana's")
+    assert caplog.messages == ["keys_not_read", "keys_not_valid_any_more"]
+
+    if path.parent.is_file():
+        path.parent.unlink()
+        path.parent.mkdir()
+    elif path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink()
+    path.write_text(text)
+    assert await after(LOOK) == ["ana", "bo"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_file_that_never_could_be_read_is_no_reason_to_refuse_the_configured(
+    tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "folder" / "keys.yaml"
+    path.parent.mkdir()
+    fault(path)
+    file = FileKeys(path)
+    front = Front(key("bo", "bo's"), stores=[file])
+
+    assert file.is_there
+    assert await front.name("bo's") == "bo"
+    with pytest.raises(Unavailable):
+        await front.name("ana's")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryTopic
 from ingest.tell import Tell
 from models.errors import Unavailable
 from models.event import Event
-from models.ports import Live, Pace
+from models.ports import KeyStore, Live, Pace
 from models.report import Report, Status
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents
@@ -159,7 +159,9 @@ class World:
         claims: MemoryClaims | None = None,
         rhythm: Rhythm = QUICK,
         configured: Settings | None = None,
+        stores: Sequence[KeyStore] = (),
     ) -> None:
+        self.stores = stores
         self.topic = topic or MemoryTopic()
         self.ledger = ledger or MemoryLedger()
         self.objects = MemoryObjects()
@@ -214,7 +216,7 @@ class World:
                 ledger=self.ledger,
                 bucket=self.settings.output_bucket,
             ),
-            keys=Keys.of(self.settings, self.clock),
+            keys=Keys.of(self.settings, self.clock, stores=self.stores),
             capacity=Capacity.of(self.settings.limits, self.clock),
             kinds=lambda name: self.kinds.get(name, frozenset()),
             signs=lambda key: self.settings.callback_secret(key) is not None,

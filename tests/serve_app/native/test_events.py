@@ -11,6 +11,8 @@ import httpx
 import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 
+from ingest.memory import MemoryKeys
+from models.api_key import ApiKey
 from models.native import TaskView
 from models.progress import Progress
 from models.report import Report, Status
@@ -338,3 +340,42 @@ async def test_another_life_of_ingest_goes_on_telling(
     assert names(told) == ["status", "status", "progress"]
     assert json.loads(told[1].data)["attempt"] == 2
     assert boots[0] != boots[1] == boots[2] == world.board.boot
+
+
+def keys_of(role: str) -> list[ApiKey]:
+    return [ApiKey.model_validate({"name": "cy", "key": "cy's key", "role": role})]
+
+
+@pytest.mark.parametrize("left", [[], keys_of("viewer")])
+async def test_a_stream_ends_with_the_key_that_it_was_asked_for_with(left: list[ApiKey]) -> None:
+    store = MemoryKeys(keys_of("operator"))
+    world = World(stores=[store])
+    await world.run(OWL)
+    async with serving(world) as client:
+        client.headers["x-api-key"] = "cy's key"
+        async with watching(client) as watch:
+            await watch.next()
+            store.keys = left
+            world.clock.now += 5
+            rest = await watch.rest()
+        async with watching(client) as again:
+            refused = again.response.status_code
+
+    assert names(rest) == []
+    assert refused == (404 if left else 401)
+
+
+async def test_a_wait_ends_with_the_key_that_it_was_asked_for_with() -> None:
+    store = MemoryKeys(keys_of("artist"))
+    world = World(stores=[store])
+    async with serving(world) as client, asyncio.timeout(10):
+        client.headers["x-api-key"] = "cy's key"
+        body = {"runtime": "sdruntime", "kind": "text-to-image", "content": {"prompt": "an owl"}}
+        waiting = asyncio.create_task(client.post("/v1/tasks?wait=60", json=body, timeout=20))
+        while not world.topic.published:
+            await asyncio.sleep(0.01)
+        store.keys = []
+        world.clock.now += 5
+        answer = await waiting
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
