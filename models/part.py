@@ -15,6 +15,8 @@ from models.errors import SettingsError
 _HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
 """Words as settings and variables have them; no secret that a program made is written so."""
 _LONGEST = 40
+_LONGEST_NEAR = 80  # characters of a name that is compared with others
+_MOST_LINES = 50
 _WANTS_TEXT = frozenset({"string_type", "path_type"})
 _SECRETS_NEAR = frozenset({"apiKeys", "callbacks", "secret", "secrets", "env"})
 """Settings beneath which an unknown word may be a secret that slipped into the wrong place."""
@@ -57,7 +59,7 @@ def explained(error: ValidationError, model: type[BaseModel], *, under: str = ""
 
 
 def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterable[str]:
-    for one in error.errors(include_url=False):
+    for one in error.errors(include_url=False)[:_MOST_LINES]:
         shown = _shown(one["loc"], model)
         path = path_of((under, *shown) if under else shown)
         if one["type"] == "extra_forbidden":
@@ -119,7 +121,9 @@ def allowed(loc: Loc, model: type[BaseModel]) -> str:
 
 
 def _near(part: str | int, names: list[str]) -> list[str]:
-    return difflib.get_close_matches(str(part), names, n=1)
+    if len(text := str(part)) > _LONGEST_NEAR:
+        return []
+    return difflib.get_close_matches(text, names, n=1)
 
 
 def _names(model: type[BaseModel]) -> list[str]:

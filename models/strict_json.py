@@ -1,36 +1,46 @@
 """JSON as the platform reads and writes it: every reader in the world takes it for the same.
 
-Read: UTF-8, no NaN or infinity, no half of a character, at most `DEEPEST` levels. Of two equal keys
-of an object the last one counts, as in every JSON reader of Python's.
+Read: UTF-8, no NaN or infinity, no half of a character, at most `DEEPEST` levels and `MOST_VALUES`
+values. Of two equal keys of an object the last one counts, as in every JSON reader of Python's.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 DEEPEST = 200  # levels; far below Python's own limit, which depends on who calls
+MOST_VALUES = 400_000
+"""Lists, objects and commas of a JSON text, at most; a mebibyte of numbers has fewer."""
 _CUT = "…"
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_HALF_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # 1 and -1, as signed bytes
+
+
+class TooMany(ValueError):
+    """The JSON has more than `MOST_VALUES` values."""
 
 
 def read(raw: str | bytes) -> Any:
     """The value in a JSON text.
 
     Raises:
+        TooMany: it would take long to read; it was not.
         ValueError: with what is wrong with it; nothing of the text is quoted.
     """
+    _refuse_bombs(raw if isinstance(raw, bytes) else raw.encode(errors="surrogatepass"))
     value = _parsed(raw)
     try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        if _may_have_halves(raw):
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ValueError("a string holds half of a character (a lone surrogate)") from None
-    except ValueError:
-        raise ValueError("a number is NaN or infinite") from None
-    except RecursionError:
-        raise _deep() from None
-    if _is_deep(value):
-        raise _deep()
     return value
 
 
@@ -56,38 +66,64 @@ def written(
 
 def _parsed(raw: str | bytes) -> Any:
     try:
-        return json.loads(raw.decode() if isinstance(raw, bytes) else raw)
+        text = raw.decode() if isinstance(raw, bytes) else raw
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except json.JSONDecodeError as exc:
         raise ValueError(f"it is not JSON: {exc}") from None
+    except _NotFinite:
+        raise
     except ValueError:
         raise ValueError("a number has too many digits") from None
     except RecursionError:
         raise _deep() from None
 
 
+class _NotFinite(ValueError):
+    """A number is NaN or infinite."""
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise _NotFinite("a number is NaN or infinite")
+    return number
+
+
 def _deep() -> ValueError:
     return ValueError(f"it is more than {DEEPEST} levels deep")
 
 
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [part for outer in level for part in _parts(outer)]
-        if not level:
-            return False
-    return True
+def _may_have_halves(raw: str | bytes) -> bool:
+    """Whether a text has an escape for half of a character, or such a half itself."""
+    if isinstance(raw, bytes):
+        return _HALF_ESCAPED.search(raw) is not None
+    return _HALF.search(raw) is not None
 
 
-def _parts(outer: Any) -> Iterable[Any]:
-    match outer:
-        case dict():
-            return (part for part in outer.values() if isinstance(part, dict | list))
-        case list():
-            return (part for part in outer if isinstance(part, dict | list))
-        case _:
-            return ()
+def _refuse_bombs(raw: bytes) -> None:
+    """Refuse a text of very many or very deep values before any of them is made.
+
+    What stands within strings is left out only where it matters: most texts have few brackets.
+    """
+    opened = raw.count(b"[") + raw.count(b"{")
+    if opened <= DEEPEST and opened + raw.count(b",") <= MOST_VALUES:
+        return
+    if raw.count(b'"') - raw.count(b'\\"') > 4 * MOST_VALUES:  # a key and a string for each value
+        raise TooMany("it has too many values")
+    bare = _STRING.sub(b"", raw)
+    if bare.count(b"[") + bare.count(b"{") + bare.count(b",") > MOST_VALUES:
+        raise (
+            _deep() if _depth(bare[: 2 * DEEPEST]) > DEEPEST else TooMany("it has too many values")
+        )
+    if _depth(bare) > DEEPEST:
+        raise _deep()
+
+
+def _depth(bare: bytes) -> int:
+    """The deepest level in a JSON text without its strings."""
+    steps = bare.translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _mended(value: Any, levels: int) -> Any:

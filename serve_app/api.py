@@ -30,7 +30,7 @@ from models.task import Task
 from models.version import VERSION
 from serve_app.admission import Admission, NotAdmitted, Throttled
 from serve_app.auth import Holder
-from serve_app.body import Bodies, TooLarge, TooSlow
+from serve_app.body import Bodies, TooLarge, TooSlow, aside
 from serve_app.crowd import Crowd
 from serve_app.dialects import v1alpha1, v1alpha2
 from serve_app.dialects.rules import INVALID, Accepted, Refused
@@ -170,7 +170,8 @@ class Door:
 
     async def _submit(self, request: Request, holder: Holder) -> tuple[Accepted, Task]:
         try:
-            accepted = self.parse(await self.bodies.read(request, holder.name))
+            body = await self.bodies.read(request, holder.name)
+            accepted = await aside(self.parse, body)
             return accepted, await self.submit(accepted.message, accepted.runtime, key=holder.name)
         except TooLarge as exc:
             raise Problem.told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long") from exc

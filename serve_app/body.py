@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -11,6 +13,16 @@ from serve_app.slots import Full
 
 LARGEST_BODY = 10 * 2**20
 """Bytes, as at API Gateway."""
+
+
+_Read = TypeVar("_Read")
+_QUICK = 64 * 2**10
+"""Bytes that are read in less time than a thread takes to start."""
+
+
+async def aside(read: Callable[[bytes], _Read], body: bytes) -> _Read:
+    """Read a body: a large one in a thread, so that the event loop goes on meanwhile."""
+    return read(body) if len(body) <= _QUICK else await asyncio.to_thread(read, body)
 
 
 class TooLarge(Exception):

@@ -4,6 +4,7 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,10 +15,17 @@ from models.part import Loc, Part, path_of
 
 JsonSchema = Mapping[str, Any]
 
+MOST_FAULTS = 50
+"""Most faults that are looked for in one content."""
+MOST_FIELDS = 1_000
+"""Most fields of an object whose every field is looked at."""
+MOST_ITEMS = 10_000
+"""Most items of a list whose every item is looked at."""
 _TOLD = 20
 """Most faults that a message lists."""
 _LONGEST = 40
 """Characters of a value that are shown; a longer one may be a picture, and is only counted."""
+_LONGEST_NAME = 80  # characters
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,18 @@ def refuse(faults: Sequence[Fault]) -> None:
 
 def told(faults: Sequence[Fault]) -> str:
     """Faults in one line."""
-    more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
+    more = "; and more" if len(faults) > _TOLD else ""
     return "; ".join(map(str, faults[:_TOLD])) + more
+
+
+def first(faults: Iterable[Fault]) -> list[Fault]:
+    """Take the first faults, `MOST_FAULTS` at most; the rest is not even looked for."""
+    return list(islice(faults, MOST_FAULTS))
 
 
 def faults_in(error: ValidationError, under: Loc = ()) -> Iterable[Fault]:
     """Turn what pydantic found into faults."""
-    for detail in error.errors(include_url=False):
+    for detail in error.errors(include_url=False)[:MOST_FAULTS]:
         yield Fault(path_of((*under, *detail["loc"])), _message(detail))
 
 
@@ -119,5 +132,10 @@ def unknown(name: str, known: Iterable[str], noun: str = "field") -> str:
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Find the known name that a misspelt one is closest to; None where none is close."""
-    return next(iter(difflib.get_close_matches(name[:80], known, 1, cutoff)), None)
+    """Find the known name that a misspelt one is closest to; None where none is close.
+
+    Nothing is close to a name of more than 80 characters, which is not compared.
+    """
+    if len(name) > _LONGEST_NAME:
+        return None
+    return next(iter(difflib.get_close_matches(name, known, 1, cutoff)), None)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from models.runtimes.content import Fault, shown
+from models.runtimes.content import MOST_FIELDS, MOST_ITEMS, Fault, shown
 
 SCHEMES = ("http://", "https://", "s3://")
 ROUTING = frozenset(
@@ -43,6 +43,23 @@ def object_faults(content: Mapping[str, Any]) -> Iterator[Fault]:
     ):
         if value is not None and not isinstance(value, dict):
             yield Fault(field, f"must be an object (given: {shown(value)})")
+
+
+def crowd_faults(content: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find objects and lists with so many entries that judging each would take long."""
+    scripts = object_at(content, "alwayson_scripts")
+    for field, fields in (
+        ("", content),
+        ("alwayson_scripts", scripts),
+        ("alwayson_scripts.override_settings", object_at(scripts, "override_settings")),
+        ("override_settings", object_at(content, "override_settings")),
+    ):
+        if len(fields) > MOST_FIELDS:
+            yield Fault(field, f"{len(fields)} fields are more than the {MOST_FIELDS} allowed")
+            return
+    for field, value in content.items():
+        if isinstance(value, list) and len(value) > MOST_ITEMS:
+            yield Fault(field[:80], f"{len(value)} items are more than the {MOST_ITEMS} allowed")
 
 
 def object_at(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

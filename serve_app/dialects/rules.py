@@ -17,6 +17,7 @@ Kinds = Callable[[str], frozenset[Kind]]
 """What the runtime of a (canonical) name can do."""
 
 INVALID = "Invalid request format"
+TOO_LARGE = "payload too large"
 
 
 class Refused(InvalidTask):
@@ -42,13 +43,15 @@ def read(raw: bytes) -> Any:
     """Read the JSON in a body, as strictly as everything from outside."""
     try:
         return strict_json.read(raw)
+    except strict_json.TooMany:
+        raise incorrect(TOO_LARGE) from None
     except ValueError:
         raise Refused(INVALID) from None
 
 
 def refuse_large(body: Any, limit: int) -> None:
     if len(strict_json.written(body)) > limit:
-        raise incorrect("payload too large")
+        raise incorrect(TOO_LARGE)
 
 
 def refuse_last(faults: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
@@ -11,14 +11,13 @@ from starlette.requests import ClientDisconnect
 
 from models.native import TaskRequest
 from models.role import Role
-from models.strict_json import DEEPEST
+from models.strict_json import DEEPEST, MOST_VALUES, TooMany, read
 from serve_app.admission import Admission, NotAdmitted, StrangerThrottled, Throttled
 from serve_app.auth import Holder
-from serve_app.body import LARGEST_BODY, TooLarge, TooSlow
+from serve_app.body import LARGEST_BODY, TooLarge, TooSlow, aside
 from serve_app.capacity import Capacity
-from serve_app.dialects.rules import Refused, read
 from serve_app.native.asked import MANY
-from serve_app.native.problems import Sort, full, invalid
+from serve_app.native.problems import MOST_TOLD, Sort, full, invalid
 from serve_app.problems import Problem
 from serve_app.slots import Full
 
@@ -67,8 +66,8 @@ async def task_request(request: Request) -> TaskRequest:
     """The body, whatever it calls itself."""
     try:
         body = await _capacity(request).bodies.read(request, request.state.holder.name)
-        return TaskRequest.model_validate(read(body))
-    except (Refused, ClientDisconnect):
+        return await aside(_asked, body)
+    except ClientDisconnect:
         raise _malformed() from None
     except TooLarge:
         raise Sort.TOO_LARGE.problem(f"A body has at most {LARGEST_BODY} bytes.") from None
@@ -76,8 +75,30 @@ async def task_request(request: Request) -> TaskRequest:
         raise Sort.SLOW_BODY.problem(f"{exc}; send it again.", retry_after=1).closing() from None
     except Full as exc:
         raise full(exc).closing() from None
+
+
+def _asked(body: bytes) -> TaskRequest:
+    try:
+        given = read(body)
+        _refuse_crowded(given)
+        return TaskRequest.model_validate(given)
+    except TooMany:
+        detail = f"A body has at most {MOST_VALUES} values; pass pictures as links instead."
+        raise Sort.TOO_LARGE.problem(detail) from None
     except ValidationError as exc:
         raise invalid(exc.errors(include_url=False), TaskRequest) from None
+    except ValueError:
+        raise _malformed() from None
+
+
+def _refuse_crowded(given: Any) -> None:
+    """Refuse more keys than there can be faults, before each of them is looked at."""
+    body = given if isinstance(given, dict) else {}
+    callback = body.get("callback")
+    events = callback.get("events") if isinstance(callback, dict) else None
+    for field, value in (("", body), ("callback", callback), ("callback.events", events)):
+        if isinstance(value, dict | list) and len(value) > MOST_TOLD:
+            raise Sort.INVALID.at(field, f"has {len(value)} entries; at most {MOST_TOLD} are read")
 
 
 async def stream_slot(request: Request) -> AsyncIterator[None]:

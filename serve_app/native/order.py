@@ -14,10 +14,7 @@ from models.task import Kind, Task
 from models.wire import Message, task_of
 from serve_app.dialects.rules import Kinds
 from serve_app.native import Native
-from serve_app.native.problems import Sort
-
-_MOST_TOLD = 50
-"""Wrong fields of one request, at most."""
+from serve_app.native.problems import MOST_TOLD, Sort
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +115,7 @@ def _judge(order: Order, contents: Contents) -> None:
     if faults:
         wrong = [
             FieldError(field=".".join(filter(None, ("content", each.field))), message=each.message)
-            for each in faults[:_MOST_TOLD]
+            for each in faults[:MOST_TOLD]
         ]
         raise Sort.INVALID.problem(
             "Correct what `errors` names; "

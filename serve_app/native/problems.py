@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +18,9 @@ from serve_app.slots import Full
 
 MEDIA_TYPE = "application/problem+json"
 
+MOST_TOLD = 50
+"""Wrong fields of one request that are told, at most."""
+_LONGEST_PATH = 200  # characters
 _CORRECT = "Correct what `errors` names."
 
 
@@ -91,8 +95,11 @@ _HEADS: Mapping[HeadFault, Sort] = {
 
 
 def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None = None) -> Problem:
-    """What pydantic found; ``model`` says which keys are known."""
-    fields = [FieldError(field=path_of(e["loc"]), message=_message(e, model)) for e in errors]
+    """Tell what pydantic found, `MOST_TOLD` at most; ``model`` says which keys are known."""
+    fields = [
+        FieldError(field=path_of(e["loc"])[:_LONGEST_PATH], message=_message(e, model))
+        for e in islice(errors, MOST_TOLD)
+    ]
     return Sort.INVALID.problem(_CORRECT, fields)
 
 

@@ -10,7 +10,7 @@ from models.part import Part
 from models.parts import Runtime
 from models.runtimes.comfyui.graphs import graph_faults
 from models.runtimes.comfyui.options import Options
-from models.runtimes.content import Content, Fault, JsonSchema
+from models.runtimes.content import Content, Fault, JsonSchema, first
 from models.runtimes.type import RuntimeType
 from models.task import Kind
 
@@ -22,7 +22,7 @@ class GraphContent(Content):
 
     @override
     def faults(self, content: Any, options: Part) -> Sequence[Fault]:
-        return list(graph_faults(content, _own(options).allow_nodes))
+        return first(graph_faults(content, _own(options).allow_nodes))
 
     @override
     def schema(self, options: Part) -> JsonSchema:

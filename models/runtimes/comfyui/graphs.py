@@ -11,6 +11,7 @@ EDITOR_FORMAT = (
 )
 _NOT_A_GRAPH = "must be a graph: an object of nodes by their ids, in ComfyUI's API format"
 _LONGEST_NAME = 60
+_MOST_NODES = 10_000
 
 
 def unwrapped(content: Any) -> Any:
@@ -22,7 +23,7 @@ def unwrapped(content: Any) -> Any:
 
 
 def graph_faults(content: Any, allowed: Collection[str] | None) -> Iterator[Fault]:
-    """Find everything that is wrong with the shape of a graph.
+    """Find what is wrong with the shape of a graph, one by one.
 
     ``allowed``: the node classes that it may have; None for any.
     """
@@ -31,6 +32,8 @@ def graph_faults(content: Any, allowed: Collection[str] | None) -> Iterator[Faul
         yield Fault("", _NOT_A_GRAPH)
     elif isinstance(graph.get("nodes"), list):
         yield Fault("", EDITOR_FORMAT)
+    elif len(graph) > _MOST_NODES:
+        yield Fault("", f"{len(graph)} nodes are more than the {_MOST_NODES} of a graph")
     else:
         under = "" if graph is content else "prompt."
         for name, node in graph.items():

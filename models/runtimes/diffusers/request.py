@@ -5,15 +5,16 @@ What it cannot honour and would change the picture is refused by name; what chan
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.runtimes.content import Fault, faults_in, refuse, unknown
+from models.runtimes.content import Fault, faults_in, first, refuse, unknown
 from models.runtimes.diffusers import fields
 from models.runtimes.diffusers.options import Options
 from models.runtimes.diffusers.scripts import extension_faults, setting_faults, unhonoured
-from models.runtimes.webui import NOT_AN_OBJECT, object_faults
+from models.runtimes.webui import NOT_AN_OBJECT, crowd_faults, object_faults
 
 MISPLACED = "{kind} takes no {field}; send the kind {better}"
 """Remedy for a field of another kind of task."""
@@ -44,17 +45,19 @@ class Request(BaseModel):
 
     @classmethod
     def judged(cls, content: Any, options: Options) -> tuple[Self | None, list[Fault]]:
-        """Take a content as this request, and find everything that is wrong with it."""
+        """Take a content as this request, and find what is wrong with it, first faults first."""
         if not isinstance(content, dict):
             return None, [Fault("", NOT_AN_OBJECT)]
         given = {str(key): value for key, value in content.items() if value is not None}
-        faults = [*object_faults(given), *cls._field_faults(given)]
-        faults += [*extension_faults(given), *setting_faults(given)]
+        if crowded := first(crowd_faults(given)):
+            return None, crowded
+        found = (object_faults, cls._field_faults, extension_faults, setting_faults)
+        faults = first(chain.from_iterable(find(given) for find in found))
         try:
             request = cls.model_validate(cls.gathered(given))
         except ValidationError as exc:
-            return None, [*faults, *faults_in(exc)]
-        return request, [*faults, *request.rules(given, options)]
+            return None, first([*faults, *faults_in(exc)])
+        return request, first(chain(faults, request.rules(given, options)))
 
     @classmethod
     def gathered(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,8 +83,9 @@ class Request(BaseModel):
 
     @classmethod
     def _field_faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        known = sorted(fields.KNOWN)
         for field in sorted(given.keys() - fields.KNOWN):
-            yield Fault(field[:80], unknown(field, sorted(fields.KNOWN)))
+            yield Fault(field[:80], unknown(field, known))
         yield from unhonoured(given, cls.unless_of(given))
         for field, remedy in cls.misplaced.items():
             if given.get(field):

@@ -2,13 +2,22 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 from typing_extensions import override
 
 from models.part import Part
-from models.runtimes.content import Content, Fault, JsonSchema, faults_in, nearest
+from models.runtimes.content import (
+    MOST_FAULTS,
+    Content,
+    Fault,
+    JsonSchema,
+    faults_in,
+    first,
+    nearest,
+)
 from models.runtimes.sdwebui.options import Options
 from models.runtimes.sdwebui.requests import (
     KNOWN,
@@ -19,7 +28,7 @@ from models.runtimes.sdwebui.requests import (
     TextToImage,
 )
 from models.runtimes.type import RuntimeType
-from models.runtimes.webui import NOT_AN_OBJECT, object_faults
+from models.runtimes.webui import NOT_AN_OBJECT, crowd_faults, object_faults
 from models.task import Kind
 
 __all__ = ["SDWEBUI", "Options"]
@@ -51,7 +60,9 @@ class RequestContent(Content):
         if not isinstance(content, dict):
             return [Fault("", NOT_AN_OBJECT)]
         given = {str(key): value for key, value in content.items() if value is not None}
-        return list(dict.fromkeys([*object_faults(given), *self._faults(given)]))
+        if crowded := first(crowd_faults(given)):
+            return crowded
+        return first(dict.fromkeys([*object_faults(given), *self._faults(given)]))
 
     @override
     def schema(self, options: Part) -> JsonSchema:
@@ -62,8 +73,9 @@ class RequestContent(Content):
         return schema | ({"required": [*self.model.needed]} if self.model.needed else {})
 
     def _faults(self, given: Mapping[str, Any]) -> Iterator[Fault]:
-        for field in given.keys() - KNOWN:
-            if (meant := nearest(field, sorted(KNOWN), _MISSPELT)) is not None:
+        known = sorted(KNOWN)
+        for field in islice(sorted(given.keys() - KNOWN), MOST_FAULTS):
+            if (meant := nearest(field, known, _MISSPELT)) is not None:
                 yield Fault(field[:80], f"unknown field; did you mean {meant!r}?")
         gathered = self.model.gathered(given)
         for field, remedy in self.model.lacking(gathered):
