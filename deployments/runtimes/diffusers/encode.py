@@ -3,7 +3,7 @@
 A prompt longer than the encoder's window is cut into chunks, each encoded by itself, side by side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import Break, Span, spans
 from models.errors import TaskFailed
+from models.runtimes.diffusers.prompts import chunk_fault
 
 _PENULTIMATE = 2
 
@@ -92,25 +93,31 @@ class Encoder:
 @torch.inference_mode()
 def encode(
     pipeline: Pipeline, positive: str, negative: str, skip: int = 1
-) -> tuple[Condition, Condition]:
-    """Both prompts, padded to the same number of chunks.
+) -> Generator[None, None, tuple[Condition, Condition]]:
+    """Both prompts, padded to the same number of chunks; after each chunk is a place to stop.
 
     ``skip`` is the Web UI's clip skip: 1 is the text encoder's last layer, 2 the one before.
+
+    Raises:
+        TaskFailed: a prompt has too many chunks.
     """
     encoders = [Encoder(*pair) for pair in pipeline.encoders]
     texts = [spans(positive), spans(negative)]
     chunked = [[encoder.chunks(text) for encoder in encoders] for text in texts]
-    longest = max(len(chunks) for text in chunked for chunks in text)
-    first, second = (
-        _joined(
-            [
-                [encoder.encode(chunk, skip, large=pipeline.large) for chunk in _padded(c, longest)]
-                for encoder, c in zip(encoders, text, strict=True)
-            ]
-        )
-        for text in chunked
-    )
-    return first, second
+    lengths = [max(map(len, text)) for text in chunked]
+    for field, length in zip(("prompt", "negative_prompt"), lengths, strict=True):
+        if (long := chunk_fault(length)) is not None:
+            raise TaskFailed(f"{field}: {long}")
+    conditions = []
+    for text in chunked:
+        encoded: list[list[Condition]] = []
+        for encoder, chunks in zip(encoders, text, strict=True):
+            encoded.append([])
+            for chunk in _padded(chunks, max(lengths)):
+                encoded[-1].append(encoder.encode(chunk, skip, large=pipeline.large))
+                yield
+        conditions.append(_joined(encoded))
+    return conditions[0], conditions[1]
 
 
 def _padded(chunks: list[list[_Token]], length: int) -> list[list[_Token]]:

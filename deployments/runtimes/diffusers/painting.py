@@ -62,7 +62,7 @@ class Painting:
         artifacts = []
         text, tags = prompt.loras(self.request.prompt)
         with lora.worn(self._pipeline, tags, self.easel.checkpoints.loras):
-            guidance = self._guidance(text)
+            guidance = yield from self._guidance(text)
             for batch in range(self.request.n_iter):
                 running = yield from self._batch(guidance, batch)
                 for number, sampling in running:
@@ -96,12 +96,13 @@ class Painting:
     def _small_grounds(self) -> list[Ground]:
         return [ground.shrunk(self.easel.options.preview_side) for ground in self.grounds]
 
-    def _guidance(self, text: str) -> Guidance:
+    def _guidance(self, text: str) -> Generator[Progress, None, Guidance]:
         request = self.request
         skip = request.override_settings.CLIP_stop_at_last_layers
-        return Guidance(
-            *encode(self._pipeline, text, request.negative_prompt, skip), request.cfg_scale
+        conditions = yield from telling(
+            encode(self._pipeline, text, request.negative_prompt, skip), self._progress(0)
         )
+        return Guidance(*conditions, request.cfg_scale)
 
     def _batch(
         self, guidance: Guidance, batch: int

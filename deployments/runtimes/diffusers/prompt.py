@@ -5,6 +5,7 @@ bracket. A bracket that is never closed reaches to the end, a closing one alone 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.errors import TaskFailed
@@ -15,7 +16,7 @@ LESS = 1 / MORE
 
 _TOKEN = re.compile(
     r"\\(?P<escaped>[\\()\[\]])"
-    r"|(?P<weight>:\s*(?P<by>[+-]?(?:\d+\.?\d*|\.\d+))\s*\))"
+    r"|(?P<weight>:\s*(?P<by>[+-]?(?:\d++(?:\.\d*+)?|\.\d++))\s*\))"
     r"|(?P<open>[(\[])|(?P<close>[)\]])|(?P<break>\bBREAK\b)|(?P<text>[^\\()\[\]:B]+|.)",
     re.DOTALL,
 )
@@ -67,31 +68,57 @@ class _Bracket:
     start: int
     """Index of the first piece inside it."""
 
+    @property
+    def usual(self) -> float:
+        """Weight of a bracket that names none."""
+        return MORE if self.sign == "(" else LESS
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """Pieces between two brackets, from ``start`` to before ``end``, and what they count."""
+
+    start: int
+    end: int
+    by: float
+
 
 def _read(prompt: str) -> list[Span | Break]:
     pieces: list[Span | Break] = []
     opened: list[_Bracket] = []
+    closed: list[_Weighed] = []
+
+    def close(by: float) -> None:
+        closed.append(_Weighed(opened.pop().start, len(pieces), by))
+
     for match in _TOKEN.finditer(prompt):
         if match["open"]:
             opened.append(_Bracket(match["open"], len(pieces)))
         elif match["break"]:
             pieces.append(BREAK)
         elif match["weight"] and opened and opened[-1].sign == "(":
-            _weigh(pieces, opened.pop().start, float(match["by"]))
+            close(float(match["by"]))
         elif match["close"] and opened and opened[-1].sign + match["close"] in ("()", "[]"):
-            bracket = opened.pop()
-            _weigh(pieces, bracket.start, MORE if bracket.sign == "(" else LESS)
+            close(opened[-1].usual)
         else:
             pieces.append(Span(match["escaped"] or match.group()))
-    for bracket in opened:
-        _weigh(pieces, bracket.start, MORE if bracket.sign == "(" else LESS)
-    return pieces
+    while opened:
+        close(opened[-1].usual)
+    return list(_weighed(pieces, closed))
 
 
-def _weigh(pieces: list[Span | Break], start: int, by: float) -> None:
-    for index, piece in enumerate(pieces[start:], start):
-        if isinstance(piece, Span):
-            pieces[index] = Span(piece.text, piece.weight * by)
+def _weighed(pieces: list[Span | Break], brackets: list[_Weighed]) -> Iterator[Span | Break]:
+    """Weigh each piece by the brackets around it, in one walk however deep they are nested."""
+    waiting = sorted(brackets, key=lambda each: (-each.start, each.end))
+    around: list[tuple[int, float]] = [(len(pieces) + 1, 1.0)]
+    for index, piece in enumerate(pieces):
+        while around[-1][0] <= index:
+            around.pop()
+        while waiting and waiting[-1].start <= index:
+            bracket = waiting.pop()
+            if bracket.end > index:
+                around.append((bracket.end, around[-1][1] * bracket.by))
+        yield Span(piece.text, around[-1][1]) if isinstance(piece, Span) else piece
 
 
 def _merged(pieces: list[Span | Break]) -> list[Span | Break]:

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -16,6 +17,7 @@ from models.errors import TaskFailed
 from models.progress import Progress
 
 Size = tuple[int, int]
+Made = TypeVar("Made")
 
 NONE = "None"
 _PILLOW = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
@@ -95,15 +97,15 @@ class Upscalers:
 
 
 def telling(
-    tiles: Generator[None, None, Image.Image], progress: Progress
-) -> Generator[Progress, None, Image.Image]:
-    """Each tile as a place to stop, told as the progress that it does not change."""
+    parts: Generator[None, None, Made], progress: Progress
+) -> Generator[Progress, None, Made]:
+    """Each part as a place to stop, told as the progress that it does not change."""
     while True:
         try:
-            next(tiles)
+            next(parts)
         except StopIteration as end:
-            image: Image.Image = end.value
-            return image
+            made: Made = end.value
+            return made
         yield progress
 
 

@@ -9,7 +9,13 @@ from typing_extensions import override
 from models.runtimes.content import Fault
 from models.runtimes.diffusers import fields, samplers
 from models.runtimes.diffusers.options import Options
-from models.runtimes.diffusers.prompts import unsupported, wrong_tags
+from models.runtimes.diffusers.prompts import (
+    MOST_CHARACTERS,
+    chunk_fault,
+    fewest_chunks,
+    unsupported,
+    wrong_tags,
+)
 from models.runtimes.diffusers.request import MISPLACED, Request
 from models.runtimes.diffusers.values import (
     OptionalSide,
@@ -23,6 +29,7 @@ from models.runtimes.diffusers.values import (
 from models.runtimes.webui import Picture, object_at, settings_in
 
 _OWN_VAE = {"enum": list(fields.SETTINGS_UNLESS["sd_vae"])}
+Prompt = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 _ROUNDED = 64
 """Most pixels by which a side is rounded to what the checkpoint can do."""
 
@@ -49,9 +56,9 @@ class TextToImage(Request):
         for field in ("init_images", "mask")
     }
 
-    prompt: str = ""
+    prompt: Prompt = ""
     """Words to paint; knows ``(word:1.2)``, ``[word]``, ``BREAK``, ``<lora:name:weight>``."""
-    negative_prompt: str = ""
+    negative_prompt: Prompt = ""
     """Description of what the picture must not show."""
     seed: Annotated[int, Field(ge=-1, lt=2**63)] = -1
     """Seed of the noise: the same one gives the same picture; -1: another each time."""
@@ -137,6 +144,8 @@ class TextToImage(Request):
 
     def _prompt_faults(self) -> Iterator[Fault]:
         for field, text in (("prompt", self.prompt), ("negative_prompt", self.negative_prompt)):
+            if (long := chunk_fault(fewest_chunks(text))) is not None:
+                yield Fault(field, long)
             for message in unsupported(text):
                 yield Fault(field, message)
         for message in wrong_tags(self.prompt):

@@ -1,17 +1,42 @@
-"""Refuse syntax in a prompt that means something to the Web UI and would be lost here."""
+"""Refuse a prompt that is too long, or whose syntax means something to the Web UI alone."""
 
 import re
 from collections.abc import Iterator
 
+MOST_CHARACTERS = 20_000
+"""Most characters of a prompt: some ten pages."""
+MOST_CHUNKS = 64
+"""Most chunks of a prompt: each is encoded by itself, and looked at in every step."""
+
 LORA = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
 _UNSUPPORTED = (
     (
-        re.compile(r"(?<!\\)\[[^\[\]]*:\s*[\d.]+\s*\]|(?<!\\)\[[^\[\]]*\|[^\[\]]*\]"),
+        re.compile(r"(?<!\\)\[[^\[\]]*:\s*[\d.]+\s*\]|(?<!\\)\[[^\[\]|]*\|[^\[\]]*\]"),
         "prompt editing and alternation ([from:to:when], [a|b]) are",
     ),
     (re.compile(r"\bAND\b"), "composition with AND is"),
     (re.compile(r"<(hypernet):[^<>]*>"), "hypernetworks are"),
 )
+_BREAK = re.compile(r"\bBREAK\b")
+_WORD = re.compile(r"[^\W\d_]+")
+_ROOM = 75
+"""Tokens of a chunk; a word is one at least."""
+
+
+def chunk_fault(chunks: int) -> str | None:
+    """Say that a prompt has too many chunks; None if it has not."""
+    if chunks <= MOST_CHUNKS:
+        return None
+    return (
+        f"{chunks} chunks of {_ROOM} tokens are more than the {MOST_CHUNKS} allowed; "
+        "shorten it, or leave out some BREAKs"
+    )
+
+
+def fewest_chunks(prompt: str) -> int:
+    """Count the chunks that a prompt has at least: only the tokenizer knows how many there are."""
+    parts = _BREAK.split(LORA.sub("", prompt))
+    return sum(max(1, -(-len(_WORD.findall(part)) // _ROOM)) for part in parts)
 
 
 def unsupported(prompt: str) -> Iterator[str]:

@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 
 from deployments.adapter import Adapter, RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
+from deployments.runtimes.diffusers.encode import Condition, encode
+from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.task import Kind, Task
 from tests.runtimes import world
 from tests.runtimes.diffusers import weights
@@ -40,6 +42,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 Pixels = NDArray[np.int16]
+
+
+def conditions(
+    pipeline: Pipeline, positive: str, negative: str, skip: int = 1
+) -> tuple[Condition, Condition]:
+    """Encode both prompts without a stop."""
+    parts = encode(pipeline, positive, negative, skip)
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            made: tuple[Condition, Condition] = end.value
+            return made
 
 
 class Done(world.Done):

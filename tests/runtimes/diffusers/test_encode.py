@@ -7,6 +7,9 @@ import torch
 
 from deployments.runtimes.diffusers.encode import Condition, encode
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
+from models.errors import TaskFailed
+from models.runtimes.diffusers.prompts import MOST_CHUNKS
+from tests.runtimes.diffusers.conftest import conditions
 from tests.runtimes.diffusers.weights import WIDER, WIDTH, WINDOW
 
 CPU = torch.device("cpu")
@@ -18,7 +21,7 @@ def pipeline(folder: Path) -> Pipeline:
 
 
 def words(pipeline: Pipeline, prompt: str, skip: int = 1) -> torch.Tensor:
-    return encode(pipeline, prompt, "", skip)[0].words
+    return conditions(pipeline, prompt, "", skip)[0].words
 
 
 def test_a_plain_prompt_is_what_the_encoder_itself_says(pipeline: Pipeline) -> None:
@@ -61,7 +64,7 @@ def test_a_weight_moves_its_word_and_the_whole_keeps_its_strength(pipeline: Pipe
 def test_a_long_prompt_is_more_chunks_for_both(
     pipeline: Pipeline, letters: int, chunks: int
 ) -> None:
-    positive, negative = encode(pipeline, "a " * letters, "b")
+    positive, negative = conditions(pipeline, "a " * letters, "b")
 
     assert positive.words.shape == negative.words.shape == (1, chunks * WINDOW, WIDTH)
 
@@ -73,9 +76,25 @@ def test_break_starts_a_chunk(pipeline: Pipeline) -> None:
     assert torch.equal(first[:, WINDOW:], words(pipeline, "b"))
 
 
+def test_each_chunk_is_a_place_to_stop(pipeline: Pipeline) -> None:
+    assert sum(1 for _ in encode(pipeline, "a BREAK b BREAK c", "")) == 2 * 3
+
+
+def test_too_many_chunks_are_refused_before_any_is_encoded(pipeline: Pipeline) -> None:
+    at_most = "a " * (WINDOW - 2) * MOST_CHUNKS
+    next(encode(pipeline, at_most, ""))
+
+    for field, prompts in {
+        "prompt": (at_most + "a", ""),
+        "negative_prompt": ("", at_most + "a"),
+    }.items():
+        with pytest.raises(TaskFailed, match=rf"^{field}: {MOST_CHUNKS + 1} chunks .* shorten it"):
+            next(encode(pipeline, *prompts))
+
+
 def test_sdxl_has_both_encoders_side_by_side_and_the_whole_in_one(folder: Path) -> None:
     pipeline = open_pipeline(folder / "Stable-diffusion" / "tiny-xl", "tiny-xl", CPU)
-    condition: Condition = encode(pipeline, "a (tram:1.2)", "")[0]
+    condition: Condition = conditions(pipeline, "a (tram:1.2)", "")[0]
     stock = pipeline.parts.encode_prompt("a tram", device=CPU, do_classifier_free_guidance=False)
 
     assert condition.words.shape == (1, WINDOW, WIDTH + WIDER)

@@ -17,11 +17,10 @@ from diffusers import (
 )
 from PIL import Image
 
-from deployments.runtimes.diffusers.encode import encode
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.errors import TaskFailed
 from models.runtimes.diffusers.values import LATENT_UPSCALERS
-from tests.runtimes.diffusers.conftest import Ask, encoded, mask, noise
+from tests.runtimes.diffusers.conftest import Ask, conditions, encoded, mask, noise
 
 IMG = "image-to-image"
 
@@ -75,7 +74,7 @@ async def test_it_paints_what_the_stock_pipeline_paints(
     )
     stock.scheduler = kind.from_config(stock.scheduler.config, **plain)
     stock.set_progress_bar_config(disable=True)
-    words = encode(Pipeline("tiny", stock, torch.device("cpu")), "a tram", "rain")
+    words = conditions(Pipeline("tiny", stock, torch.device("cpu")), "a tram", "rain")
     theirs = stock(
         prompt_embeds=words[0].words,
         negative_prompt_embeds=words[1].words,

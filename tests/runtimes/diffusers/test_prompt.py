@@ -18,7 +18,7 @@ from deployments.runtimes.diffusers.prompt import (
     spans,
 )
 from models.errors import TaskFailed
-from models.runtimes.diffusers.prompts import unsupported
+from models.runtimes.diffusers.prompts import MOST_CHARACTERS, unsupported
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="()[]\\:B"), min_size=1)
 
@@ -76,6 +76,26 @@ def test_brackets_multiply(text: str, depth: int) -> None:
 @given(words, st.floats(0.1, 2).map(lambda weight: round(weight, 3)))
 def test_a_weight_is_taken_as_it_is_written(text: str, weight: float) -> None:
     assert spans(f"({text}:{weight})") == [Span(text, weight)]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "pieces"),
+    [
+        ("(a [b] c", [Span("a ", MORE), Span("b", MORE * LESS), Span(" c", MORE)]),
+        ("((a) b) c", [Span("a", MORE * MORE), Span(" b", MORE), Span(" c")]),
+        ("()a ((b))", [Span("a "), Span("b", MORE * MORE)]),
+        ("(a:2 (b:3) c", [Span("a:2 ", MORE), Span("b", MORE * 3), Span(" c", MORE)]),
+    ],
+)
+def test_a_piece_counts_by_all_brackets_around_it(prompt: str, pieces: list[Span]) -> None:
+    assert _rounded(spans(prompt)) == _rounded(pieces)
+
+
+def test_brackets_are_read_in_one_walk_however_many_are_open() -> None:
+    pieces = spans("(a" * (MOST_CHARACTERS // 2))
+
+    assert len(pieces) > 1000
+    assert pieces[:2] == [Span("a", MORE), Span("a", MORE * MORE)]
 
 
 def test_lora_tags_are_taken_out() -> None:

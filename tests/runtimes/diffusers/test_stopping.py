@@ -11,6 +11,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from torch.nn.modules.module import register_module_forward_pre_hook
+from transformers import CLIPTextModel
 
 from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.lane import Lane
@@ -124,6 +125,7 @@ class Turnstile:
     """Holds a network at each of its calls until it is let through."""
 
     def __init__(self) -> None:
+        self.held: tuple[type[torch.nn.Module], ...] = (UNet2DConditionModel, Rrdb)
         self.calls = 0
         self._turns = threading.Semaphore(0)
 
@@ -131,7 +133,7 @@ class Turnstile:
         self._turns.release(calls)
 
     def hold(self, module: torch.nn.Module, _: object) -> None:
-        if isinstance(module, UNet2DConditionModel | Rrdb):
+        if isinstance(module, self.held):
             self.calls += 1
             self._turns.acquire()
 
@@ -157,6 +159,23 @@ async def test_a_task_that_is_left_ends_with_the_step_under_way(
 ) -> None:
     one = task(kind, **content)
     await adapter.load(one)
+    turnstile.let(1)
+    async with aclosing(adapter.run(one, {})) as steps:
+        assert isinstance(await anext(steps), Progress)
+        while turnstile.calls < 2:
+            await asyncio.sleep(0.001)
+        asyncio.get_running_loop().call_soon(turnstile.let, 1000)  # when all that is left waits
+
+    assert turnstile.calls == 2
+
+
+@pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
+async def test_a_task_that_is_left_ends_with_the_chunk_under_way(
+    adapter: DiffusersAdapter, turnstile: Turnstile, field: str
+) -> None:
+    one = task(**LONG, **{field: "a BREAK " * 20})
+    await adapter.load(one)
+    turnstile.held = (CLIPTextModel,)
     turnstile.let(1)
     async with aclosing(adapter.run(one, {})) as steps:
         assert isinstance(await anext(steps), Progress)
