@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from atelier.channel import Channel
 from atelier.errors import (
     AtelierError,
+    Misaddressed,
     Misused,
     TooLarge,
     Unreachable,
@@ -25,6 +26,9 @@ Model = TypeVar("Model", bound=BaseModel)
 _MOST = 5  # tries
 _RIGHT = frozenset({200, 202, 204})
 _FOUND = frozenset({200})
+# Content codings that change no byte. Some stores give back the last, which an upload of the SDK
+# had, though they have long taken the chunks apart.
+_PLAIN = frozenset({"", "identity", "aws-chunked"})
 
 
 class Caller:
@@ -93,6 +97,8 @@ class Caller:
 
         Raises:
             AtelierError: what another means, after as many tries as there are.
+            A streamed answer in a packed form is `Misaddressed`: none is asked for, and a few
+            bytes of it may become any number here.
         """
         tries = tries or self.tries()
         while True:
@@ -101,7 +107,7 @@ class Caller:
             try:
                 response = await self.channel.send(request, stream=stream)
                 if response.status_code in right:
-                    return response
+                    return await self._plain(response) if stream else response
                 raise error(response)
             except Unreachable as exc:
                 await tries.again(exc)
@@ -135,6 +141,13 @@ class Caller:
                 await tries.again(exc)
             else:
                 return
+
+    async def _plain(self, answer: httpx.Response) -> httpx.Response:
+        codings = answer.headers.get("content-encoding", "").lower().split(",")
+        if packed := {coding.strip() for coding in codings} - _PLAIN:
+            await self.channel.leave(answer)
+            raise Misaddressed.packed(answer.request.url, packed)
+        return answer
 
     async def _take(
         self,

@@ -13,6 +13,7 @@ AtelierError
 """
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -118,6 +119,15 @@ class Misaddressed(AtelierError):
     @classmethod
     def at(cls, url: httpx.URL, why: object) -> "Misaddressed":
         return cls(f"what answers at {shown(url)} is no atelier with /v1 ({why}); check the URL")
+
+    @classmethod
+    def packed(cls, url: httpx.URL, codings: Iterable[str]) -> "Misaddressed":
+        """Say that an answer came packed though nobody asked for that."""
+        named = ", ".join(sorted(codings))[:_LONGEST]
+        return cls(
+            f"what answers at {shown(url)} packs its answer (content-encoding: {named!r}) unasked;"
+            " switch that off in the store, or in the proxy before it"
+        )
 
 
 def error_of(response: httpx.Response) -> AtelierError:

@@ -98,7 +98,7 @@ class Api(FastAPI):
     @override
     def openapi(self) -> dict[str, Any]:
         told = super().openapi()
-        told["components"]["schemas"] |= schemas(self.native)
+        told["components"]["schemas"] |= schemas()
         return told
 
 

@@ -53,6 +53,11 @@ class RuntimeType:
         server = {} if self.image_server is None else {"backend": dict(self.image_server)}
         return {**server, **options}
 
+    def usual_schemas(self) -> Mapping[Kind, JsonSchema]:
+        """Describe the content of each kind under the options a type comes with."""
+        given = Runtime(name=self.name, type=self.name, options=self.in_cluster({}))
+        return self.schemas(self.read(given))
+
     def faults(self, kind: str, content: Any, options: Part) -> Sequence[Fault]:
         """Find everything that is wrong in the content of a task of this kind."""
         judge = next((judge for known, judge in self.contents.items() if known == kind), None)

@@ -1,7 +1,11 @@
-"""What OpenAPI says of the native API beyond what FastAPI finds in its operations."""
+"""What OpenAPI says of the native API beyond what FastAPI finds in its operations.
+
+Anybody may read it, so nothing that is configured is in it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +20,7 @@ from models.native import (
     TaskRequest,
     TaskView,
 )
-from serve_app.native import Native
+from models.runtimes import TYPES
 from serve_app.native.examples import EVENTS, REQUESTS
 from serve_app.native.problems import MEDIA_TYPE, Sort
 
@@ -55,26 +59,32 @@ _TOLD: Mapping[str, type[BaseModel]] = {
 }
 
 
-def schemas(native: Native) -> Mapping[str, Any]:
-    """The schemas that no operation's signature names; what each runtime takes is configured."""
+_OTHER_CONTENT = {"title": "content of any other type"}
+
+
+@cache  # making it takes milliseconds, and anybody may ask
+def schemas() -> Mapping[str, Any]:
+    """Schemas that no operation's signature names: the same on every platform."""
     told: list[tuple[type[BaseModel], JsonSchemaMode]] = [(TaskRequest, "validation")]
     told += [(model, "serialization") for model in _TOLD.values()]
     told += [(ProblemView, "serialization")]
     _, found = models_json_schema(told, ref_template=f"{_SCHEMAS}{{model}}")
     made = dict(found["$defs"])
-    contents = dict(_contents(native))
-    options = [{"$ref": f"{_SCHEMAS}{name}"} for name in contents]
+    contents = dict(_contents())
+    options = [*({"$ref": f"{_SCHEMAS}{name}"} for name in contents), _OTHER_CONTENT]
     made[TaskRequest.__name__]["properties"]["content"]["anyOf"] = options
     return made | contents
 
 
-def _contents(native: Native) -> Iterator[tuple[str, Any]]:
-    """Content schemas by name, such as ``content.sdruntime.text-to-image``, by runtime and kind."""
-    for runtime in native.settings.models_runtime:
-        schemas = native.contents.schemas(runtime.name)
-        for kind in sorted(native.kinds(runtime.name)):
-            title = f"{kind} of {runtime.name}"
-            yield f"content.{runtime.name}.{kind}", {**schemas.get(kind, {}), "title": title}
+def _contents() -> Iterator[tuple[str, Any]]:
+    """Content schemas by name, such as ``content.diffusers.text-to-image``, by type and kind.
+
+    Options of a runtime change what it takes; ``GET /v1/runtimes/{name}/schema`` tells that.
+    """
+    for type_ in TYPES.values():
+        for kind, schema in type_.usual_schemas().items():
+            title = f"{kind} of {type_.name}"
+            yield f"content.{type_.name}.{kind}", {**schema, "title": title}
 
 
 def body() -> dict[str, Any]:

@@ -224,6 +224,37 @@ def test_an_artifact_may_be_too_large(
     assert len(client.save(made, tmp_path, most=len(png()))) == 2
 
 
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "identity, gzip", "br", "nonsense"])
+def test_a_packed_artifact_is_refused_before_a_byte_of_it_is_unpacked(
+    there: There, client: Client, made: str, tmp_path: Path, coding: str
+) -> None:
+    there.store.coding = coding
+
+    for took in (lambda: client.save(made, tmp_path), lambda: client.download(made)):
+        with pytest.raises(Misaddressed, match=r"content-encoding: .* unasked") as refused:
+            took()
+        assert "secret" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+    assert {each.headers["accept-encoding"] for each in there.store.asked} == {"identity"}
+
+
+@pytest.mark.parametrize("coding", ["identity", "aws-chunked"])
+def test_a_coding_that_changes_nothing_is_none(
+    there: There, client: Client, made: str, coding: str
+) -> None:
+    there.store.coding = coding
+
+    assert client.download(made) == png()
+
+
+def test_packed_events_are_refused(there: There, client: Client, made: str) -> None:
+    head = {"content-encoding": "gzip", "content-type": "text/event-stream"}
+    there.way.faults.append(Fault(".*/events", status=200, headers=head))
+
+    with pytest.raises(Misaddressed, match="unasked"):
+        list(client.events(made))
+
+
 async def test_one_that_breaks_off_is_begun_again(
     there: There, hasty: AsyncClient, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """The real HTTP API over memory ports, on loopback in a thread; and what goes wrong on the way."""
 
 import asyncio
+import gzip
 import io
 import re
 import threading
@@ -103,6 +104,8 @@ class Store(MemoryObjects):
         """Whether it says beforehand how large an object is."""
         self.zeros = 0
         """Where there are any, each object is as many."""
+        self.coding = ""
+        """Content coding that it says an object is sent in."""
 
     @override
     async def link(self, uri: str, seconds: int) -> str:
@@ -121,6 +124,9 @@ class Store(MemoryObjects):
         if self.zeros:
             return StreamingResponse(bytes(1 << 16) for _ in range(self.zeros >> 16))
         sized = {"content-length": str(len(body))} if self.sized else {}
+        if self.coding:
+            packed = gzip.compress(body) if "gzip" in self.coding else body
+            return Response(packed, headers={"content-encoding": self.coding})
         if not self.cut:
             return StreamingResponse(iter([body]), headers=sized)
         self.cut -= 1

@@ -130,11 +130,15 @@ async def test_a_runtime_that_there_is_not_has_no_schema(client: httpx.AsyncClie
     assert "our-diffusers" in answer.json()["detail"]
 
 
-async def test_openapi_has_each_content_as_a_component(client: httpx.AsyncClient) -> None:
+async def test_openapi_has_the_contents_of_each_type_as_components(
+    client: httpx.AsyncClient,
+) -> None:
     described = (await client.get("/openapi.json")).json()["components"]["schemas"]
     content = described["TaskRequest"]["properties"]["content"]
-    names = {option["$ref"].rpartition("/")[2] for option in content["anyOf"]}
+    *known, other = content["anyOf"]
+    names = {option["$ref"].rpartition("/")[2] for option in known}
 
-    assert "content.our-diffusers.text-to-image" in names
+    assert names == {f"content.{n}.{kind}" for n, type_ in TYPES.items() for kind in type_.kinds}
     assert names <= described.keys()
-    jsonschema.validate(GRAPH, described["content.our-comfyui.pipeline"])
+    jsonschema.validate(GRAPH, described["content.comfyui.pipeline"])
+    jsonschema.validate("what a type of one's own takes", other)
