@@ -31,20 +31,20 @@ def check(
 ) -> None:
     """Check a configuration; name every mistake by its key, and what is allowed there.
 
-    Also what a start would miss here: types, their options, folders, weights, programs. A
-    configuration for an account of AWS is checked as with --elsewhere.
+    Also what a start would miss here: types, their options, folders, weights, programs, GPUs,
+    cores. A configuration for an account of AWS is checked as with --elsewhere.
     """
     out = Out(as_json=as_json)
     try:
         settings = Settings.read(path)
         local = settings.aws.is_local and not elsewhere
-        checked = checks.check(settings, Machine() if local else None)
+        checked = checks.check(settings, Machine.this() if local else None)
         checked.refuse()
     except SettingsError as exc:
         out.complain(f"{path}:\n{exc}")
         raise typer.Exit(USAGE) from None
     notes = [f"not checked: {each}" for each in checked.unchecked]
-    notes += checks.gpu_faults(settings, Machine.this()) if local else _ELSEWHERE
+    notes += () if local else _ELSEWHERE
     _show(out, path, settings, notes)
 
 

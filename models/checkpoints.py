@@ -89,6 +89,11 @@ class Checkpoints:
         return Shelf("upscaler", folders, self.pickles)
 
 
+def place_of(folder: Path) -> str:
+    """Say for a message where a folder is looked for; a relative one is not quoted."""
+    return f": {folder}" if folder.is_absolute() else f", seen from {Path.cwd()}"
+
+
 def listed(names: list[str]) -> str:
     """Names for a message; says so where there are none."""
     return ", ".join(names) if names else "nothing"

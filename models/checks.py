@@ -6,8 +6,9 @@ quoted, for a secret may stand in the wrong place.
 """
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -15,9 +16,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from models.api_key import keys_in
+from models.checkpoints import STABLE_DIFFUSION, place_of
 from models.errors import SettingsError
 from models.machine import Machine
-from models.part import Part
+from models.part import Part, reads_like_a_name
 from models.parts import Runtime
 from models.runtimes import TYPES, runtime_type
 from models.runtimes.backend import ServedOptions
@@ -27,6 +29,10 @@ from models.runtimes.type import RuntimeType
 from models.settings import Settings
 from models.task import Kind
 
+_SWITCH = re.compile(r"-[bBdEiIOPqsSuvx]+")
+"""An option of Python that takes no value."""
+_REPLICAS_A_CORE = 8
+"""The most that share a core: with more a machine is busy with their starts for minutes."""
 _ADAPTERS = "deployments"
 """The package whose folder ``runtimes`` has a module for each type."""
 
@@ -66,8 +72,17 @@ def check(
         wrong += found.wrong
         unchecked += found.unchecked
     if machine is not None:
-        wrong += [*_folder(settings), *_keys_file(settings), *gpu_faults(settings, machine)]
+        wrong += [*_folder(settings), *_log_file(settings), *_keys_file(settings)]
+        wrong += room_faults(settings, machine)
     return Checked(tuple(wrong), tuple(unchecked))
+
+
+def _log_file(settings: Settings) -> Iterator[str]:
+    path = settings.log_file.expanduser() if settings.log_file else None
+    if path and not path.parent.is_dir():
+        yield f"logFile: there is no such folder: {path.parent}"
+    elif path and path.is_dir():
+        yield f"logFile: {path} is a folder; a file is needed"
 
 
 def _keys_file(settings: Settings) -> Iterator[str]:
@@ -151,11 +166,22 @@ def _backend(path: str, runtime: Runtime, options: Part) -> Iterator[str]:
     backend = options.backend
     folder = backend.folder.expanduser() if backend.folder else Path()
     if not folder.is_dir():
-        yield f"{path}.folder: there is no such folder"
-    elif (program := backend.command[0]) and not _is_program(program, folder):
+        yield f"{path}.folder: there is no such folder{place_of(folder)}"
+    elif not _is_program(backend.command[0], folder):
         yield f"{path}.command: there is no program of the name that comes first"
+    elif (script := _script(backend.command)) and not (folder / script).is_file():
+        yield f"{path}.command: the script {script} is not in {folder.absolute()}"
     if backend.port and runtime.replicas > 1:
         yield f"{path}.port: {runtime.replicas} replicas cannot share one; 0 takes free ones"
+
+
+def _script(command: tuple[str, ...]) -> str | None:
+    """Find the file of Python that an interpreter is given first, options of its own aside."""
+    program, *words = command
+    if not Path(program).name.startswith("python"):
+        return None
+    word = next((each for each in words if not _SWITCH.fullmatch(each)), "")
+    return word if word.endswith(".py") else None
 
 
 def _is_program(name: str, folder: Path) -> bool:
@@ -172,8 +198,32 @@ def _folder(settings: Settings) -> Iterator[str]:
     beside = [each.name for each in parent.iterdir() if each.is_dir()] if parent.is_dir() else []
     near = nearest(folder.name, sorted(beside))
     hint = f"; did you mean {parent / near}?" if near else ""
-    what = "this is a file" if folder.exists() else f"no such folder, seen from {Path.cwd()}"
-    yield f"checkpoints: {what}{hint}"
+    what = "this is a file" if folder.exists() else f"no such folder{place_of(folder)}"
+    remedy = "" if near or folder.exists() else f"; make it, with {STABLE_DIFFUSION}/ in it"
+    yield f"checkpoints: {what}{hint or remedy}"
+
+
+def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
+    """Say what replicas ask for that a machine has not: GPUs, cores, Ray's own resources."""
+    yield from gpu_faults(settings, machine)
+    if machine.cores is not None:
+        yield from _core_faults(settings.models_runtime, machine.cores)
+    asking = {f"modelsRuntime[{each.name}]": each for each in settings.models_runtime}
+    for path, one in {**asking, "ingress": settings.ingress}.items():
+        for name, amount in one.resources.items():
+            if amount > 0 and machine.lacks_resource(name):
+                shown = f".{name}" if reads_like_a_name(name) else ""
+                yield f"{path}.resources{shown}: no node of the Ray here has it; leave it out"
+
+
+def _core_faults(runtimes: Iterable[Runtime], cores: int) -> Iterator[str]:
+    most = _REPLICAS_A_CORE * cores
+    for runtime in runtimes:
+        path = f"modelsRuntime[{runtime.name}]"
+        if runtime.cpus > cores:
+            yield f"{path}.cpus: {runtime.cpus:g} are wanted and {cores} are here"
+        elif runtime.replicas * max(1, runtime.cpus) > most:
+            yield f"{path}.replicas: {runtime.replicas} are too many for {cores} cores"
 
 
 def gpu_faults(settings: Settings, machine: Machine) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
+_OF_EACH_NODE = ("node:", "accelerator_type:")
 _OTHERS = (Path("/dev/kfd"), Path("/dev/dxg"), Path("/dev/accel"), Path("/dev/nvidia0"))
 """Devices of other makers, or of drivers that do not list GPUs under `_NVIDIA`."""
 
@@ -16,11 +17,20 @@ class Machine:
 
     gpus: int | None = None
     """Number of GPUs; None if it cannot be determined."""
+    cores: int | None = None
+    """Number of cores, or of those that a Ray was given; None if nothing is bounded by them."""
+    resources: frozenset[str] | None = None
+    """Names of Ray's own resources besides each node's; None if they are not known."""
 
     @classmethod
     def this(cls) -> "Machine":
-        """Look at the machine that this process runs on."""
-        return cls(gpus=gpus_here())
+        """Look at the machine that this process runs on, whose Ray is one that `up` starts."""
+        return cls(gpus=gpus_here(), cores=os.cpu_count(), resources=frozenset())
+
+    def lacks_resource(self, name: str) -> bool:
+        """Whether no Ray here has a resource of this name; a node's own have its address."""
+        known = self.resources
+        return known is not None and name not in known and not name.startswith(_OF_EACH_NODE)
 
 
 def gpus_here(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> int | None:

@@ -15,10 +15,10 @@ from models.errors import SettingsError
 _HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
 """Words as settings and variables have them; no secret that a program made is written so."""
 _LONGEST = 40
-_LONGEST_NEAR = 80  # characters of a name that is compared with others
+_LETTERS_OFF = 2
 _MOST_LINES = 50
 _WANTS_TEXT = frozenset({"string_type", "path_type"})
-_SECRETS_NEAR = frozenset({"apiKeys", "callbacks", "secret", "secrets", "env"})
+_SECRETS_NEAR = frozenset({"apiKeys", "keys", "callbacks", "secret", "secrets", "env"})
 """Settings beneath which an unknown word may be a secret that slipped into the wrong place."""
 
 Loc = tuple[str | int, ...]
@@ -95,7 +95,7 @@ def _shown(loc: Loc, model: type[BaseModel]) -> Loc:
     secret = False
     for part in loc:
         names = _names(within) if within else []
-        known = isinstance(part, int) or part in names or _near(part, names)
+        known = isinstance(part, int) or part in names or is_misspelt(part, names)
         secret = secret or part in _SECRETS_NEAR
         harmless = known or (not secret and reads_like_a_name(str(part)))
         shown.append(part if harmless else "…")
@@ -115,15 +115,28 @@ def allowed(loc: Loc, model: type[BaseModel]) -> str:
     for part in (p for p in loc[:-1] if isinstance(p, str)):
         within = _model_at(part, within) if within else None
     names = _names(within) if within else []
-    near = _near(str(loc[-1]), names)
+    shown = _shown(loc, model)[-1]
+    near = difflib.get_close_matches(str(shown), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}allowed: {', '.join(names)}"
 
 
-def _near(part: str | int, names: list[str]) -> list[str]:
-    if len(text := str(part)) > _LONGEST_NEAR:
-        return []
-    return difflib.get_close_matches(text, names, n=1)
+def is_misspelt(text: str, names: Iterable[str]) -> bool:
+    """Whether a text of letters is one or two letters off one of these names."""
+    return re.fullmatch(r"[A-Za-z]+", text) is not None and any(
+        abs(len(text) - len(name)) <= _LETTERS_OFF and _distance(text, name) <= _LETTERS_OFF
+        for name in names
+    )
+
+
+def _distance(one: str, other: str) -> int:
+    """Count the letters to change, add or leave out that lead from one text to the other."""
+    row = list(range(len(other) + 1))
+    for n, left in enumerate(one, 1):
+        before, row = row, [n]
+        for m, right in enumerate(other, 1):
+            row.append(min(before[m] + 1, row[-1] + 1, before[m - 1] + (left != right)))
+    return row[-1]
 
 
 def _names(model: type[BaseModel]) -> list[str]:

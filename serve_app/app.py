@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -121,7 +122,10 @@ def _machine() -> Machine | None:
     if pods or autoscaled or not ray.is_initialized():
         return None
     alive = [node for node in ray.nodes() if node["Alive"]]
-    return Machine.this() if len(alive) == 1 else None
+    if len(alive) != 1:
+        return None
+    given = alive[0]["Resources"]
+    return replace(Machine.this(), cores=int(given.get("CPU", 0)), resources=frozenset(given))
 
 
 class Ingress:

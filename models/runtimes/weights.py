@@ -1,12 +1,18 @@
 """A runtime's checkpoint among those that there are."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from models.checkpoints import Shelf, listed
 from models.errors import TaskFailed
 from models.parts import Runtime
 from models.runtimes.content import nearest
+
+_LENGTH = 8
+_LONGEST_HEADER = 100_000_000
+"""Bytes; the format's own bound."""
 
 
 def missing(runtime: Runtime, shelf: Shelf) -> Iterator[str]:
@@ -17,7 +23,8 @@ def missing(runtime: Runtime, shelf: Shelf) -> Iterator[str]:
         if not names:
             yield f"{path}: there is no checkpoint in {shelf.folders[0]}"
     elif _has(shelf, wanted):
-        return
+        if not is_whole(found := shelf.find(wanted)):
+            yield f"{path}: {found} is broken: it has no header of a .safetensors; fetch it again"
     elif _has(replace(shelf, pickles=True), wanted):
         yield (
             f"{path}: it is a pickled file, which can run code of its own when loaded;"
@@ -35,3 +42,17 @@ def _has(shelf: Shelf, name: str) -> bool:
     except TaskFailed:
         return False
     return True
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a ``.safetensors`` has the header and the size of one; other files are not judged."""
+    if path.suffix != ".safetensors":
+        return True
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_LENGTH), "little")
+            header = json.loads(file.read(length)) if length <= _LONGEST_HEADER else None
+        ends = [each["data_offsets"][1] for key, each in header.items() if key != "__metadata__"]
+        return path.stat().st_size == _LENGTH + length + max(ends, default=0)
+    except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        return False

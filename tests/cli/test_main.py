@@ -59,6 +59,29 @@ def test_what_a_start_would_refuse_is_refused(tmp_path: Path, runtime: str, wron
     assert wrong in result.output
 
 
+@pytest.mark.parametrize(
+    ("runtime", "key"),
+    [
+        ("gpus: 1000", "gpus"),
+        ("gpus: 0, cpus: 5000", "cpus"),
+        ("gpus: 0, replicas: 100000", "replicas"),
+        ("gpus: 0, resources: {spaceship: 1}", "resources.spaceship"),
+    ],
+)
+def test_what_this_machine_has_no_room_for_is_refused(
+    tmp_path: Path, runtime: str, key: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"stackName: a\ncheckpoints: .\nmodelsRuntime: [{{name: a, type: fake, {runtime}}}]"
+    )
+    here = run(app, ["config", "check", str(path)])
+    elsewhere = run(app, ["config", "check", str(path), "--elsewhere"])
+
+    assert (here.exit_code, elsewhere.exit_code) == (2, 0)
+    assert f".{key}: " in here.output
+
+
 def test_what_is_not_checked_is_said(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     runtime = "{name: a, type: diffusers, modelFilename: nope, gpus: 1000}"

@@ -21,6 +21,10 @@ _LEAST: dict[str, Any] = {
 """What a fragment is merged onto."""
 
 
+NO_WEIGHTS = (2).to_bytes(8, "little") + b"{}"
+"""The least file in the format of safetensors: a header's length, and a header."""
+
+
 class WrongConfiguration(Exception):
     """The configuration would be refused."""
 
@@ -51,13 +55,22 @@ def check_settings(given: dict[str, Any], folder: Path) -> Settings:
     least = {k: v for k, v in _LEAST.items() if k != "checkpoints" or "modelBucketArn" not in given}
     text = yaml.safe_dump(least | given).replace(ELSEWHERE, str(folder / "srv"))
     path = folder / "config.yaml"
-    path.write_text(text)
+    path.write_text(without_gpus(text))
     furnish(yaml.safe_load(text), folder)
     options = ["--elsewhere"] if _is_of_an_image(yaml.safe_load(text), folder) else []
     done = CliRunner().invoke(app, ["config", "check", str(path), *options])
+    path.write_text(text)
     if done.exit_code:
         raise WrongConfiguration(done.output)
     return Settings.read(path)
+
+
+def without_gpus(text: str) -> str:
+    """The configuration for a machine without GPUs, as the one that tests it may be."""
+    given = yaml.safe_load(text)
+    for runtime in given["modelsRuntime"]:
+        runtime["gpus"] = 0
+    return yaml.safe_dump(given)
 
 
 def _is_of_an_image(given: dict[str, Any], folder: Path) -> bool:
@@ -83,3 +96,5 @@ def _make(path: Path) -> None:
     if path.suffix in {".py", ".safetensors"} or path.name == "python":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o755)
+    if path.suffix == ".safetensors":
+        path.write_bytes(NO_WEIGHTS)

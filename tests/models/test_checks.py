@@ -10,8 +10,9 @@ from models.checks import Checked, check
 from models.errors import SettingsError
 from models.machine import Machine, gpus_here
 from models.settings import Settings
+from tests.docs.configurations import NO_WEIGHTS
 
-HERE = Machine(gpus=0)
+HERE = Machine(gpus=0, cores=2, resources=frozenset({"pool"}))
 ROOT = Path(__file__).resolve().parents[2]
 URL = {"url": "http://127.0.0.1:7860"}
 
@@ -23,7 +24,7 @@ def settings(*runtimes: dict[str, Any], **more: Any) -> Settings:
 
 
 def served(type_: str = "sdwebui", **options: Any) -> dict[str, Any]:
-    backend = {"command": [sys.executable, "launch.py"]}
+    backend = {"command": [sys.executable, "-m", "launch"]}
     return {"type": type_, "options": {"backend": backend, **options}}
 
 
@@ -31,7 +32,7 @@ def served(type_: str = "sdwebui", **options: Any) -> dict[str, Any]:
 def weights(tmp_path: Path) -> Path:
     folder = tmp_path / "models" / "Stable-diffusion"
     folder.mkdir(parents=True)
-    (folder / "dreamshaper_8.safetensors").touch()
+    (folder / "dreamshaper_8.safetensors").write_bytes(NO_WEIGHTS)
     (folder / "old.ckpt").touch()
     return folder.parent
 
@@ -94,6 +95,23 @@ def test_what_any_machine_can_know_is_refused_wherever_it_runs(
             "r0].options.backend.port: 2 replicas cannot share one",
         ),
         (
+            {
+                "type": "comfyui",
+                "options": {"backend": {"command": [sys.executable, "-u", "no-main.py"]}},
+            },
+            "r0].options.backend.command: the script no-main.py is not in /",
+        ),
+        ({"type": "fake", "cpus": 64}, "modelsRuntime[r0].cpus: 64 are wanted and 2 are here"),
+        ({"type": "fake", "replicas": 1000}, "r0].replicas: 1000 are too many for 2 cores"),
+        (
+            {"type": "fake", "cpus": 2, "replicas": 9},
+            "modelsRuntime[r0].replicas: 9 are too many for 2 cores",
+        ),
+        (
+            {"type": "fake", "resources": {"spaceship": 1}},
+            "modelsRuntime[r0].resources.spaceship: no node of the Ray here has it",
+        ),
+        (
             served("comfyui", modelPaths={"loras": ["/nowhere"]}),
             "r0].options.modelPaths.loras: there is no such folder",
         ),
@@ -113,10 +131,61 @@ def test_a_folder_that_there_is_not_is_told_with_the_one_that_was_meant(weights:
     [missing] = check(settings(runtime, checkpoints=str(weights.parent / "modelz")), HERE).wrong
     [file] = check(settings(runtime, checkpoints=__file__), HERE).wrong
 
-    assert missing.startswith("checkpoints: no such folder, seen from")
+    assert missing.startswith(f"checkpoints: no such folder: {weights.parent}/modelz")
     assert missing.endswith(f"did you mean {weights}?")
     assert file == "checkpoints: this is a file"
     assert not check(settings(runtime, checkpoints=str(weights)), HERE).wrong
+
+
+def test_a_folder_like_no_other_is_told_with_what_belongs_in_it(tmp_path: Path) -> None:
+    [missing] = check(settings({"type": "fake"}, checkpoints=str(tmp_path / "x")), HERE).wrong
+
+    assert missing.endswith("/x; make it, with Stable-diffusion/ in it")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"junk that somebody downloaded",
+        b"<!DOCTYPE html><html>",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        (2).to_bytes(8, "little") + b"[]",
+        (2).to_bytes(8, "little") + b"{",
+        NO_WEIGHTS + b"more than its header says",
+        (45).to_bytes(8, "little") + b'{"a":{"dtype":"U8","data_offsets":[0, 1000]}}',
+    ],
+)
+def test_a_checkpoint_that_is_none_inside_is_told_with_its_file(
+    weights: Path, broken: bytes
+) -> None:
+    file = weights / "Stable-diffusion" / "dreamshaper_8.safetensors"
+    file.write_bytes(broken)
+    runtime = {"type": "diffusers", "modelFilename": "dreamshaper_8"}
+    configured = settings(runtime, checkpoints=str(weights))
+    [found] = check(configured, HERE).wrong
+
+    assert f"[r0].modelFilename: {file} is broken" in found
+    assert not check(configured, None).wrong
+
+
+def test_resources_that_a_ray_has_may_be_asked_for() -> None:
+    asked = {"type": "fake", "resources": {"pool": 1, "node:10.0.0.1": 0.1}}
+
+    assert not check(settings(asked), HERE).wrong
+    assert not check(settings({"type": "fake", "replicas": 1000, "cpus": 64}), Machine()).wrong
+    [found] = check(settings(asked, ingress={"resources": {"pod": 1}}), HERE).wrong
+    assert found.startswith("ingress.resources.pod: ")
+
+
+def test_the_file_of_events_needs_its_folder(tmp_path: Path) -> None:
+    right = settings({"type": "fake"}, logFile=str(tmp_path / "events.log"))
+    missing = settings({"type": "fake"}, logFile=str(tmp_path / "no" / "events.log"))
+    folder = settings({"type": "fake"}, logFile=str(tmp_path))
+
+    assert not check(right, HERE).wrong
+    assert check(missing, HERE).wrong == (f"logFile: there is no such folder: {tmp_path}/no",)
+    assert check(folder, HERE).wrong == (f"logFile: {tmp_path} is a folder; a file is needed",)
 
 
 def test_a_pickled_checkpoint_is_refused_unless_it_is_allowed(weights: Path) -> None:

@@ -193,6 +193,24 @@ def test_a_mistake_is_still_found_by_its_name() -> None:
     assert "someSetting: unknown key; allowed: " in lines
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["topsecret-481", "secrets-4x", "anysecrets", "keykeykey", "secretsabc", "callbackSecrEt9"],
+)
+@pytest.mark.parametrize("group", ["apiKeys", "callbacks", "secrets"])
+def test_a_secret_that_resembles_a_key_is_not_shown(word: str, group: str) -> None:
+    wrong = {
+        "apiKeys": {"apiKeys": [{"name": "ana", "key": "k", word: "b"}]},
+        "callbacks": {"callbacks": {word: "b"}},
+        "secrets": {"apiKeys": [{"name": "ana", "secrets": [{"key": "k", word: "b"}]}]},
+    }[group]
+    lines = said(lambda: Settings.read(args=REFERENCE | wrong))
+
+    assert "…: unknown key; allowed: " in lines
+    assert word not in lines
+    assert "did you mean" not in lines
+
+
 def test_what_prints_settings_prints_no_secret() -> None:
     runtime = {"name": "a", "type": "sdwebui", "options": {"auth": f"me:{MARK}"}}
     signing = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="

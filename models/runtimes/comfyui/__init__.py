@@ -6,6 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from models.checkpoints import place_of
 from models.part import Part
 from models.parts import Runtime
 from models.runtimes.comfyui.graphs import graph_faults
@@ -67,7 +68,8 @@ def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str
     for key, folders in {"customNodes": own.custom_nodes, **paths}.items():
         for each in folders:
             if not each.expanduser().is_dir():
-                yield f"modelsRuntime[{runtime.name}].options.{key}: there is no such folder"
+                path = f"modelsRuntime[{runtime.name}].options.{key}"
+                yield f"{path}: there is no such folder{place_of(each)}"
 
 
 COMFYUI = RuntimeType(
