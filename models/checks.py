@@ -208,9 +208,10 @@ def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
     yield from gpu_faults(settings, machine)
     if machine.cores is not None:
         yield from _core_faults(settings.models_runtime, machine.cores)
-    asking = {f"modelsRuntime[{each.name}]": each for each in settings.models_runtime}
-    for path, one in {**asking, "ingress": settings.ingress}.items():
-        for name, amount in one.resources.items():
+    runtimes = settings.models_runtime
+    asking = {f"modelsRuntime[{each.name}]": each.resources for each in runtimes}
+    for path, resources in {**asking, "ingress": settings.ingress.resources}.items():
+        for name, amount in resources.items():
             if amount > 0 and machine.lacks_resource(name):
                 shown = f".{name}" if reads_like_a_name(name) else ""
                 yield f"{path}.resources{shown}: no node of the Ray here has it; leave it out"

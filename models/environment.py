@@ -1,11 +1,57 @@
 """Settings in the environment (``ATELIER_GROUP__KEY``): any case, lists and objects in JSON."""
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
-from models.part import Part
+from models.errors import SettingsError
+from models.part import Part, letters_off
+
+_PREFIX = "ATELIER_"
+_OTHERS = frozenset({"API_KEY", "CONFIG", "PROFILE", "TOOLS", "UID", "URL"})
+"""What the command and the containers are told in this way, and is no setting."""
+_LETTERS = 5
+"""For so many letters of a setting's name, one may be wrong for it to be meant."""
+
+
+def refuse_unknown(names: Iterable[str], keys: Sequence[str]) -> None:
+    """Refuse variables that are meant as settings and are none; ``keys``: those at the top.
+
+    One is meant so if it has a group (``__``), or nearly a setting's name. What is below a known
+    group is left to the settings.
+
+    Raises:
+        SettingsError: naming every such variable, and what was probably meant; no value.
+    """
+    said = "\n".join(_unknown(names, {key.upper(): key for key in keys}))
+    if said:
+        raise SettingsError(said)
+
+
+def _unknown(names: Iterable[str], keys: dict[str, str]) -> Iterator[str]:
+    for name in sorted(names):
+        variable = name.upper()
+        word, nested, rest = variable.removeprefix(_PREFIX).partition("__")
+        known = not variable.startswith(_PREFIX) or word in keys
+        if known or (word in _OTHERS and not nested):
+            continue
+        near = _meant(word, keys)
+        if near or nested:
+            hint = f"; did you mean {_PREFIX}{near}{nested}{_shown(rest)}?" if near else ""
+            yield f"{_PREFIX}{_shown(word)}{nested}{_shown(rest)}: no setting has this name{hint}"
+
+
+def _meant(word: str, keys: Iterable[str]) -> str | None:
+    plain = word.replace("_", "")
+    near = (key for key in keys if letters_off(plain, key) <= len(key) // _LETTERS)
+    return min(near, key=lambda key: letters_off(plain, key), default=None)
+
+
+def _shown(word: str) -> str:
+    return word if re.fullmatch(r"[A-Z_]{0,60}", word) else "…"
 
 
 class Environment(EnvSettingsSource):

@@ -124,12 +124,12 @@ def allowed(loc: Loc, model: type[BaseModel]) -> str:
 def is_misspelt(text: str, names: Iterable[str]) -> bool:
     """Whether a text of letters is one or two letters off one of these names."""
     return re.fullmatch(r"[A-Za-z]+", text) is not None and any(
-        abs(len(text) - len(name)) <= _LETTERS_OFF and _distance(text, name) <= _LETTERS_OFF
+        abs(len(text) - len(name)) <= _LETTERS_OFF and letters_off(text, name) <= _LETTERS_OFF
         for name in names
     )
 
 
-def _distance(one: str, other: str) -> int:
+def letters_off(one: str, other: str) -> int:
     """Count the letters to change, add or leave out that lead from one text to the other."""
     row = list(range(len(other) + 1))
     for n, left in enumerate(one, 1):

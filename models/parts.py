@@ -1,5 +1,6 @@
 """The groups of settings that the line needs, on a laptop as on AWS."""
 
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
@@ -11,6 +12,8 @@ from models.cloud import Nodes, Pod, Positive
 from models.extra_values import translated
 from models.part import Part
 
+_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+_LAST_PORT = 65_535
 _RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 
@@ -26,6 +29,18 @@ def _signing(given: SecretStr) -> SecretStr:
     return given
 
 
+def _host(given: str) -> str:
+    """Require a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port."""
+    if not _HOST.fullmatch(given):
+        raise ValueError("must be name or name:port, without a scheme or a path")
+    _, colon, port = given.rpartition("]")[2].partition(":")
+    if colon and not 1 <= int(port) <= _LAST_PORT:
+        raise ValueError(f"its port must be 1 to {_LAST_PORT}")
+    return given
+
+
+Host = Annotated[str, AfterValidator(_host)]
+"""Host as ``name`` or ``name:port``; an IPv6 address stands in brackets."""
 RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
 """SQS keeps a message invisible for 12 hours, counted from its receipt."""
 CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
@@ -93,7 +108,7 @@ class Sns(Part):
 class Inputs(Part):
     """What a link in a task may lead to."""
 
-    allow_hosts: tuple[str, ...] = ()
+    allow_hosts: tuple[Host, ...] = ()
     """Hosts (``name`` or ``name:port``) that may be fetched although their address is private."""
     allow_buckets: tuple[str, ...] = ()
     """S3 buckets that may be read, besides the output and the model bucket."""

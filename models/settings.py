@@ -3,6 +3,7 @@
 The keys of the reference system's file keep their names and meanings (contract 2.1).
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -27,8 +28,9 @@ from pydantic_settings import (
 
 from models import cloud
 from models.api_key import ApiKey
+from models.buckets import BucketArn, BucketName
 from models.deployable import deployable
-from models.environment import Environment
+from models.environment import Environment, refuse_unknown
 from models.errors import SettingsError
 from models.front import Front
 from models.limits import Limits
@@ -70,7 +72,7 @@ class Settings(BaseSettings):
     stack_name: Annotated[
         str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$", max_length=40)
     ]
-    model_bucket_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:s3:::.+")] | None = None
+    model_bucket_arn: BucketArn | None = None
     cluster_components: ClusterComponents = ClusterComponents()
     gateway: Annotated[Gateway, Field(alias="APIGW")] = Gateway()
     ingress: Ingress = Ingress()
@@ -80,7 +82,7 @@ class Settings(BaseSettings):
     """A file of digests that ``atelier keys`` writes, beside the configuration; read again when it
     changes. Where it is not there, there are no such keys."""
     aws: Aws = Aws()
-    output_bucket_name: str | None = None
+    output_bucket_name: BucketName | None = None
     checkpoints: Path | None = None
     """A local folder laid out as the model bucket; instead of the bucket."""
     log_file: Path | None = None
@@ -121,6 +123,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: naming each wrong key by its path, and what is allowed there.
         """
+        refuse_unknown(os.environ, list(_keys()))
         token = _file.set(_parse(path) if path else {})
         try:
             return cls(**_texts(args or {}, "Serve's args"))
@@ -269,7 +272,15 @@ def _parse(path: Path) -> dict[str, Any]:
 def _texts(given: Mapping[Any, Any], whose: str) -> dict[str, Any]:
     if not all(isinstance(key, str) for key in given):
         raise SettingsError(f"{whose}: each setting's name must be a text")
+    exact = {key.lower(): key for key in _keys()}
+    for key in given:
+        if (right := exact.get(key.lower(), key)) != key:
+            raise SettingsError(f"{key}: unknown key; did you mean {right!r}?")
     return dict(given)
+
+
+def _keys() -> Iterable[str]:
+    return (field.alias or name for name, field in Settings.model_fields.items())
 
 
 def _one_role(keys: Iterable[ApiKey]) -> None:

@@ -24,6 +24,7 @@ from ingest.board import Board
 from ingest.wiring import wire
 from models import keyring
 from models.checks import check
+from models.errors import SettingsError
 from models.event import Event
 from models.machine import Machine
 from models.parts import Runtime
@@ -62,11 +63,15 @@ def build(args: Args) -> Application:
     """The platform as a Serve application.
 
     Raises:
-        SettingsError: naming each wrong key.
+        SettingsError: naming each wrong key; Serve logs it with all that led to it, so nothing did.
     """
-    settings = Settings.read(args.config, args.model_extra)
-    check(settings, _machine(), described_here).refuse()
-    return assemble(settings)
+    try:
+        settings = Settings.read(args.config, args.model_extra)
+        check(settings, _machine(), described_here).refuse()
+        return assemble(settings)
+    except SettingsError as exc:
+        said = str(exc)
+    raise SettingsError(said)
 
 
 def assemble(settings: Settings) -> Application:

@@ -51,7 +51,7 @@ def is_whole(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(_LENGTH), "little")
-            header = json.loads(file.read(length)) if length <= _LONGEST_HEADER else None
+            header = json.loads(file.read(length)) if length <= _LONGEST_HEADER else {}
         ends = [each["data_offsets"][1] for key, each in header.items() if key != "__metadata__"]
         return path.stat().st_size == _LENGTH + length + max(ends, default=0)
     except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):

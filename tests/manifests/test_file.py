@@ -43,7 +43,7 @@ def test_what_is_printed_is_what_was_built() -> None:
 def test_it_prints_the_objects_of_a_configuration(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
-        "{stackName: mine, modelBucketArn: 'arn:aws:s3:::m',"
+        "{stackName: mine, modelBucketArn: 'arn:aws:s3:::mine',"
         " modelsRuntime: [{name: a, type: fake}]}"
     )
     run = _run(str(config), "--instance-profile", "theirs")
@@ -57,7 +57,7 @@ def test_it_prints_the_objects_of_a_configuration(tmp_path: Path) -> None:
 def test_it_says_what_cannot_work(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
-        "{stackName: mine, modelBucketArn: 'arn:aws:s3:::m',"
+        "{stackName: mine, modelBucketArn: 'arn:aws:s3:::mine',"
         " modelsRuntime: [{name: a, type: fake, gpus: 8}]}"
     )
     run = _run(str(config))

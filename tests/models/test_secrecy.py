@@ -199,12 +199,12 @@ def test_a_mistake_is_still_found_by_its_name() -> None:
 )
 @pytest.mark.parametrize("group", ["apiKeys", "callbacks", "secrets"])
 def test_a_secret_that_resembles_a_key_is_not_shown(word: str, group: str) -> None:
-    wrong = {
+    cases: dict[str, dict[str, Any]] = {
         "apiKeys": {"apiKeys": [{"name": "ana", "key": "k", word: "b"}]},
         "callbacks": {"callbacks": {word: "b"}},
         "secrets": {"apiKeys": [{"name": "ana", "secrets": [{"key": "k", word: "b"}]}]},
-    }[group]
-    lines = said(lambda: Settings.read(args=REFERENCE | wrong))
+    }
+    lines = said(lambda: Settings.read(args=REFERENCE | cases[group]))
 
     assert "…: unknown key; allowed: " in lines
     assert word not in lines
