@@ -13,6 +13,7 @@ from models.part import Part, letters_off
 _PREFIX = "ATELIER_"
 _OTHERS = frozenset({"API_KEY", "CONFIG", "PROFILE", "TOOLS", "UID", "URL"})
 """What the command and the containers are told in this way, and is no setting."""
+_LONGEST = 60  # characters of a name that is compared with others
 _LETTERS = 5
 """For so many letters of a setting's name, one may be wrong for it to be meant."""
 
@@ -46,6 +47,8 @@ def _unknown(names: Iterable[str], keys: dict[str, str]) -> Iterator[str]:
 
 def _meant(word: str, keys: Iterable[str]) -> str | None:
     plain = word.replace("_", "")
+    if len(plain) > _LONGEST:
+        return None
     near = (key for key in keys if letters_off(plain, key) <= len(key) // _LETTERS)
     return min(near, key=lambda key: letters_off(plain, key), default=None)
 
