@@ -1,0 +1,133 @@
+"""A Ray of this machine's own, and the application on it, for as long as the platform runs."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from models.errors import SettingsError, Unavailable
+from models.settings import Settings
+from serve_app.signals import leave_on_signals
+from serve_app.telling import Teller, last_line, telling
+
+if TYPE_CHECKING:
+    from ray.serve import Application
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+"""Environment variables of every Ray that runs the platform on one machine."""
+_RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
+_RAY_REMEDY = "it needs memory, and room in the folder for temporary files (TMPDIR)"
+_NAME = "atelier"
+
+
+@contextmanager
+def running_ray(settings: Settings, home: Path, tell: Teller) -> Iterator[str]:
+    """Run a Ray of our own on loopback while the block runs; yields its dashboard's URL.
+
+    Raises:
+        Unavailable: Ray did not start.
+        SettingsError: the runtimes ask for more GPUs than Ray finds.
+    """
+    os.environ.update(token(home))
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray  # noqa: PLC0415 - two seconds, and it reads the environment
+
+    # On a laptop the replicas share what cores there are.
+    cpus = sum(r.replicas * r.cpus for r in settings.models_runtime) + 1
+    try:
+        context = ray.init(
+            address="local",
+            num_cpus=max(os.cpu_count() or 1, int(cpus) + 1),
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(home / "ray"),
+            log_to_driver=False,
+            logging_level="error",
+        )
+    except Exception as exc:  # it raises plain ones, too
+        raise Unavailable(f"Ray did not start{_without_paths(exc)}; {_RAY_REMEDY}") from exc
+    for child in psutil.Process().children():
+        if child.name() in _RAY_PROCESSES:
+            tell.part(f"Ray's {child.name()}", child.pid)
+    leave_on_signals()  # Ray put its own in the place of ours
+    try:
+        check_gpus(settings, ray.cluster_resources().get("GPU", 0))
+        yield f"http://{context.dashboard_url}"
+    finally:
+        ray.shutdown()
+
+
+def _without_paths(exc: Exception) -> str:
+    """Last line of a Ray error; empty if it names a file of the folder that is removed."""
+    words = last_line(str(exc))
+    return "" if "/" in words or not words else f" ({words})"
+
+
+def token(home: Path) -> Mapping[str, str]:
+    """Make a token for this Ray alone, in a file; else Ray makes or reuses the account's."""
+    path = home / "ray-token"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32))
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+
+
+def check_gpus(settings: Settings, there: float) -> None:
+    """Refuse to wait for ever for GPUs that are not there."""
+    wanted = sum(r.replicas * r.gpus for r in settings.models_runtime)
+    if wanted > there:
+        raise SettingsError(
+            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {there:g} are here;"
+            " gpus: 0 lets a replica compute on the CPU"
+        )
+
+
+@contextmanager
+def served(settings: Settings, port: int, tell: Teller) -> Iterator[None]:
+    """Run the application at this port while the block runs; it answers when the block begins.
+
+    Raises:
+        Unavailable: a deployment did not start.
+    """
+    from ray import serve  # noqa: PLC0415
+
+    from serve_app.app import assemble  # noqa: PLC0415
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process alone
+    serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+    try:
+        _run(assemble(settings), tell)
+        yield
+    finally:
+        serve.shutdown()
+
+
+def _run(application: "Application", tell: Teller) -> None:
+    """Run the application until it answers; if it does not, report what its deployments said.
+
+    Raises:
+        Unavailable: a deployment did not start.
+    """
+    from ray import serve  # noqa: PLC0415
+
+    def deployments() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = serve.status().applications[_NAME].deployments
+        return found
+
+    try:
+        with telling(tell, deployments):
+            serve.run(application, name=_NAME, route_prefix="/")
+    except RuntimeError as exc:
+        said = {name: last_line(one.message) for name, one in deployments().items() if one.message}
+        ill = "; ".join(f"{name} did not start: {why}" for name, why in said.items())
+        raise Unavailable(ill or "the application did not start") from exc
