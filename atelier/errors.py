@@ -23,7 +23,9 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from models.native import FieldError, ProblemView
+from models.native import FieldError, ProblemView, TaskRequest
+from models.part import allowed
+from models.plain import plain
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -45,7 +47,7 @@ class Misused(AtelierError):
 
     @classmethod
     def of(cls, error: ValidationError) -> "Misused":
-        """One line for each wrong field; it does not quote what was given."""
+        """One line for each wrong field of a `TaskRequest`; it does not quote what was given."""
         wrong = error.errors(include_url=False, include_input=False)
         return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {_said(one)}" for one in wrong))
 
@@ -211,7 +213,12 @@ def _problem_of(response: httpx.Response) -> ProblemView:
 
 
 def _said(error: ErrorDetails) -> str:
-    return error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    match error["type"]:
+        case "extra_forbidden":
+            return f"unknown key; {allowed(error['loc'], TaskRequest)}"
+        case "missing":
+            return "is missing"
+    return plain(error)
 
 
 def _saying(problem: ProblemView, detail: str) -> ProblemView:

@@ -41,7 +41,8 @@ def check(
         checked = checks.check(settings, Machine.this() if local else None)
         checked.refuse()
     except SettingsError as exc:
-        out.complain(f"{path}:\n{exc}")
+        said = str(exc)
+        out.complain(said if said.startswith(f"{path}: ") else f"{path}:\n{said}")
         raise typer.Exit(USAGE) from None
     notes = [f"not checked: {each}" for each in checked.unchecked]
     notes += () if local else _ELSEWHERE

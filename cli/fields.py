@@ -10,6 +10,7 @@ import typer
 from atelier import Kind, Misused, TaskRequest, picture
 from cli.completion import checkpoints
 from cli.hints import FIELDS
+from cli.payload import TOO_DEEP
 
 
 def _option(
@@ -111,7 +112,14 @@ def _assigned(option: str) -> tuple[str, Any]:
 
 
 def json_or_text(value: str) -> Any:
+    """Read a value as JSON if it is some, else as text.
+
+    Raises:
+        Misused: it is nested too deeply to be read.
+    """
     try:
         return json.loads(value)
     except ValueError:
         return value
+    except RecursionError:
+        raise Misused(f"{value[:20]}…: {TOO_DEEP}") from None

@@ -16,8 +16,10 @@ from cli.runtimes import checkpoints, runtimes
 from cli.submit import submit
 from cli.tasks import cancel, get, list_, save, watch
 from cli.up import up
+from cli.usage import Commands
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,  # an API key is among them

@@ -2,7 +2,7 @@
 
 Looked for in this order:
 
-1. ``kind`` and ``content``: a task of ``/v1``.
+1. ``kind``, and ``content`` or no other of these shapes: a task of ``/v1``.
 2. ``task`` with ``metadata`` and ``content``: a body of ``/v1alpha2``.
 3. ``metadata`` and ``content``: a message of the tasks topic.
 4. ``alwayson_scripts`` with ``id_task``: a body of ``/v1alpha1``.
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from atelier import Kind, Misused, TaskRequest
 
+TOO_DEEP = "too many brackets within one another"
 _EXPORT = (
     "a workflow of ComfyUI's editor cannot be run;"
     " choose Workflow > Export (API) in ComfyUI and submit that file"
@@ -55,8 +56,10 @@ def payload(text: str) -> Payload:
         return _payload(json.loads(text, parse_constant=_refuse))
     except ValidationError as exc:
         raise Misused.of(exc) from None
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise Misused(f"not JSON: {exc}") from None
+    except RecursionError:
+        raise Misused(f"not JSON: {TOO_DEEP}") from None
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -78,6 +81,8 @@ def _payload(body: Any) -> Payload:
             raise Misused(_EXPORT)
         case {"prompt": dict(graph)} | dict(graph) if _is_graph(graph):
             return Payload(task=TaskRequest(kind=Kind.PIPELINE, content=graph))
+        case {"kind": str()}:  # some other key is wrong: said by its name
+            return Payload(task=TaskRequest.model_validate(body))
         case dict():
             return Payload(task=TaskRequest(kind=_kind(body), content=body))
         case _:

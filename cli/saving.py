@@ -1,8 +1,10 @@
 """Pictures on their way into files, as a person sees it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,11 +19,21 @@ from rich.progress import (
 
 from atelier import SaveProgress
 from cli.out import Out
+from models.visible import visible
 
 MaxBytes = Annotated[
     int | None,
     typer.Option(min=1, help="Save no picture that has more.", metavar="BYTES"),
 ]
+
+
+def a_folder(path: Path | None) -> Path | None:
+    """Refuse a file where a folder is wanted, before there is anything to be saved."""
+    if path is not None:
+        file = next((each for each in (path, *path.parents) if os.path.isfile(each)), None)  # noqa: PTH113 - no error for a long name
+        if file is not None:
+            raise typer.BadParameter(f"{visible(str(file))} is a file; name a folder")
+    return path
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`atelier submit`: tasks from options, from a file, or from both."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ from cli.follow import Follow
 from cli.here import Here
 from cli.out import Out, again
 from cli.payload import Payload, payload
+from cli.saving import a_folder
+
+_PATH = re.compile(r"[/\\.]")
+"""Characters of a path that a word has not: a file may well be called as what is to be seen."""
 
 
 def _option(help_: str, *names: str, panel: str = "Task", **more: Any) -> Any:
@@ -79,6 +84,7 @@ class After:
             "Wait, save the pictures there; else --watch saves them here.",
             metavar="DIR",
             panel="Afterwards",
+            callback=a_folder,
         ),
     ] = None
     max_bytes: Annotated[
@@ -128,6 +134,7 @@ def submit(
     """
     if prompt and prompt.lower().endswith(".json") and file is None:
         file, prompt = Path(prompt), None
+    _check(prompt)
     given = _read(file) if file else Payload(task=_bare(fields, prompt))
     task = address.onto(fields.onto(given.task, prompt))
     follow = after.follow(here)
@@ -139,6 +146,21 @@ def submit(
             _tell(here.out, sent[-1], followed=bool(follow))
     if follow:
         follow(sent)
+
+
+def _check(prompt: str | None) -> None:
+    """Refuse a prompt that was hardly meant as one.
+
+    Raises:
+        Misused: it is empty, or the path of a file.
+    """
+    if prompt is not None and not prompt.strip():
+        raise Misused("the prompt is empty: say what is to be seen, such as 'a red circle'")
+    if prompt and _PATH.search(prompt) and os.path.isfile(prompt):  # noqa: PTH113 - no error for a long one
+        raise Misused(
+            f"{prompt} is a file: give a payload with --file, a picture with --image;"
+            " as a prompt, put a word to it"
+        )
 
 
 def _bare(fields: Fields, prompt: str | None) -> TaskRequest:

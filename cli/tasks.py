@@ -14,7 +14,7 @@ from cli.exits import OK
 from cli.follow import Follow
 from cli.here import Here
 from cli.out import Cell
-from cli.saving import MaxBytes, sizes
+from cli.saving import MaxBytes, a_folder, sizes
 from cli.when import age, moment, told
 
 Id = Annotated[
@@ -96,7 +96,8 @@ def watch(
     *,
     submission: Submission = None,
     save: Annotated[
-        Path | None, typer.Option(help="Then save their pictures there.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Then save their pictures there.", metavar="DIR", callback=a_folder),
     ] = None,
     max_bytes: MaxBytes = None,
     timeout: Annotated[float, typer.Option(help="The longest wait, in seconds.")] = 3600,
@@ -121,7 +122,9 @@ def watch(
 def save(
     here: Here,
     id: Id,  # noqa: A002
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Made if need be.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Made if need be.", callback=a_folder)
+    ] = Path(),
     submission: Submission = None,
     max_bytes: MaxBytes = None,
 ) -> None:

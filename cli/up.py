@@ -15,6 +15,7 @@ from cli.local.stages import Deployment, StageBars, StageLines, Stages
 from cli.out import Out
 from models.exports import exports
 
+_HIGHEST_PORT = 65_535
 _DRAIN_SECONDS = 45.0
 """Longest time to let running tasks end and Ray stop."""
 _QUICK_SECONDS = 5.0
@@ -23,8 +24,13 @@ _QUICK_SECONDS = 5.0
 
 def up(
     config: Annotated[Path, typer.Option(help="The config.yaml.")] = Path("config.yaml"),
-    port: Annotated[int, typer.Option(help="HTTP port; 0: a free one.")] = 8000,
-    aws_port: Annotated[int, typer.Option(help="Port of the embedded AWS; 0: a free one.")] = 4566,
+    port: Annotated[
+        int, typer.Option(help="HTTP port; 0: a free one.", min=0, max=_HIGHEST_PORT)
+    ] = 8000,
+    aws_port: Annotated[
+        int,
+        typer.Option(help="Port of the embedded AWS; 0: a free one.", min=0, max=_HIGHEST_PORT),
+    ] = 4566,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     aws_only: Annotated[bool, typer.Option(help="No Ray: print the environment instead.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from models.errors import SettingsError
+from models.plain import plain
 
 _HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
 """Words as settings and variables have them; no secret that a program made is written so."""
@@ -65,8 +66,7 @@ def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterab
         if one["type"] == "extra_forbidden":
             yield f"{path}: unknown key; {allowed(one['loc'], model)}"
         else:
-            text = one["msg"].removeprefix("Value error, ")
-            text += _misread(one)
+            text = plain(one, mapping="a mapping of settings") + _misread(one)
             yield f"{path}: {text}" if path else text
 
 

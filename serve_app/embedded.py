@@ -23,6 +23,8 @@ from ingest.aws.provision import provision
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
 
+HIGHEST_PORT = 65_535
+
 _HOST = "127.0.0.1"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -228,12 +230,19 @@ def free_port(port: int, whose: str) -> int:
     """The port on loopback, or for 0 one that nobody has.
 
     Raises:
-        SettingsError: it is in use.
+        SettingsError: it is no port, is in use, or needs rights that this user has not.
     """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise SettingsError(f"port {port} of {whose}: must be 0 to {HIGHEST_PORT}")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
+        except PermissionError:
+            raise SettingsError(
+                f"port {port} of {whose}: this user may not open it; choose one from 1024 on,"
+                " or 0 for a free one"
+            ) from None
         except OSError as exc:
             raise SettingsError(
                 f"port {port} of {whose}: {exc.strerror}; choose another, or 0 for a free one"

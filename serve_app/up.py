@@ -25,7 +25,7 @@ from models.checks import check
 from models.errors import AtelierError, SettingsError
 from models.machine import Machine
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws, free_port, provisioned
+from serve_app.embedded import HIGHEST_PORT, EmbeddedAws, free_port, provisioned
 from serve_app.line import adapter
 from serve_app.local_ray import ENVIRONMENT, running_ray, served, token
 from serve_app.signals import end_with_parent, leave_on_signals
@@ -56,8 +56,8 @@ class Address:
 
 def up(
     config: Annotated[Path, typer.Option()] = Path("config.yaml"),
-    port: Annotated[int, typer.Option()] = 8000,
-    aws_port: Annotated[int, typer.Option()] = 4566,
+    port: Annotated[int, typer.Option(min=0, max=HIGHEST_PORT)] = 8000,
+    aws_port: Annotated[int, typer.Option(min=0, max=HIGHEST_PORT)] = 4566,
     *,
     home: Annotated[Path, typer.Option(help="Folder for sockets, logs and token; short.")],
     aws_only: Annotated[bool, typer.Option()] = False,
@@ -75,7 +75,8 @@ def up(
             os.environ.update(missing)
             settings = _settings(config)
             _check(settings, None if aws_only else Machine.this())
-            port = free_port(port, "HTTP")
+            if not aws_only:
+                port = _http_port(port, aws_port)
             tell.stage("starting the embedded AWS")
             aws = stack.enter_context(_aws(settings, aws_port, home, tell))
             tell.stage("making topics, queues, buckets and tables")
@@ -93,6 +94,19 @@ def up(
                 traceback.print_exc()  # into the log
             tell.failed(str(exc), usage=isinstance(exc, SettingsError))
             raise typer.Exit(1) from exc
+
+
+def _http_port(port: int, aws_port: int) -> int:
+    """Return the port of HTTP, or for 0 one that nobody has.
+
+    Raises:
+        SettingsError: it cannot be opened, or is the one of the embedded AWS that is to run.
+    """
+    if port == aws_port != 0 and "AWS_ENDPOINT_URL" not in os.environ:
+        raise SettingsError(
+            f"--port and --aws-port are both {port}: give two ports, or 0 for a free one"
+        )
+    return free_port(port, "HTTP")
 
 
 def _missing(settings: Settings) -> Mapping[str, str]:

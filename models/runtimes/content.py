@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from models.errors import TaskFailed
 from models.part import Loc, Part, path_of
+from models.plain import plain
 
 JsonSchema = Mapping[str, Any]
 
@@ -105,7 +106,7 @@ def faults_in(error: ValidationError, under: Loc = ()) -> Iterable[Fault]:
 def _message(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing"
-    text = detail["msg"].removeprefix("Value error, ")
+    text = plain(detail)
     return text if detail["type"] == "value_error" else f"{text} (given: {shown(detail['input'])})"
 
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from models.native import FieldError, ProblemView
 from models.part import allowed, path_of
+from models.plain import plain
 from serve_app.heads import HeadFault
 from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
 from serve_app.problems import retry_after as told_later
@@ -146,4 +147,4 @@ def _message(error: Mapping[str, Any], model: type[BaseModel] | None) -> str:
         case "missing":
             return "is missing"
         case _:
-            return str(error["msg"]).removeprefix("Value error, ")
+            return plain(error)

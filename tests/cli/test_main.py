@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,43 @@ modelsRuntime:
     assert "modelsRuntime[comfy].options.backend.command[1]: Input should be" in result.output
     assert hint in result.output
     assert "sqlite" not in result.output
+
+
+@pytest.mark.parametrize("option", ["--port", "--aws-port"])
+@pytest.mark.parametrize("port", ["-1", "65536", "99999"])
+def test_up_takes_no_number_that_is_no_port(option: str, port: str) -> None:
+    result = run(app, ["up", option, port])
+
+    assert result.exit_code == 2
+    assert option in result.output
+    assert "0 to 65535" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "list --status complete",
+            "'complete' is unknown; did you mean 'completed'? allowed:",
+        ),
+        ("list --status done", "'done' is unknown; allowed: queued, running"),
+        ("keys new ana --role opertor", "did you mean 'operator'? allowed: viewer, artist"),
+        ("list --limit x", "must be a whole number"),
+        ("list --limit 0", "must be at least 1"),
+        ("submit x --cfg-scale much", "must be a number"),
+    ],
+)
+def test_a_wrong_option_is_told_in_plain_words(words: str, told: str) -> None:
+    result = run(app, words.split())
+
+    said = re.sub(r"[\s│]", "", result.output)
+    assert result.exit_code == 2
+    assert told.replace(" ", "") in said
+    assert "Valueerror" not in said
+
+
+def test_a_wrong_file_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("stackName: [a")
+
+    assert run(app, ["config", "check", str(path)]).output.count(str(path)) == 1

@@ -123,7 +123,7 @@ def test_what_is_not_json_is_refused(text: str) -> None:
 def test_a_wrong_field_is_named() -> None:
     with pytest.raises(Misused, match="kind: Input should be 'text-to-image'"):
         told({"kind": "sculpture", "content": {}})
-    with pytest.raises(Misused, match="promt: Extra inputs"):
+    with pytest.raises(Misused, match="promt: unknown key; allowed: callback, content"):
         told({"kind": "pipeline", "content": {}, "promt": "a"})
 
 
@@ -137,3 +137,13 @@ def test_a_sample_is_of_the_kind_that_its_name_says(sample: Path) -> None:
     other = Kind.PIPELINE if sample.parent.name == "comfyui" else Kind.TEXT_TO_IMAGE
 
     assert kind == (named or other)
+
+
+@pytest.mark.parametrize("key", ["contnt", "Content", "contents"])
+def test_a_misspelt_key_of_a_task_is_named(key: str) -> None:
+    with pytest.raises(Misused, match=f"{key}: unknown key; did you mean 'content'"):
+        told({"kind": "text-to-image", key: ROBOT})
+    with pytest.raises(Misused, match="content: is missing"):
+        told({"kind": "text-to-image"})
+    with pytest.raises(Misused, match="prefx: unknown key; did you mean 'prefix'"):
+        told({"kind": "text-to-image", "content": ROBOT, "prefx": "a"})

@@ -1,6 +1,7 @@
 """Tasks from a command line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -249,11 +250,47 @@ def test_who_watches_has_the_pictures_saved_here(
     assert [str(path.relative_to(here)) for path in here.iterdir()] == person.stdout.split()
 
 
-def test_a_folder_that_cannot_be_made_is_said(atelier: Atelier, tmp_path: Path) -> None:
+@pytest.mark.parametrize("below", [".", "deeper", "x" * 300])
+@pytest.mark.parametrize("words", ["submit robot --save", "watch robot --save", "save robot"])
+def test_a_file_is_no_folder_and_nothing_is_sent(
+    atelier: Atelier, there: There, tmp_path: Path, words: str, below: str
+) -> None:
     (tmp_path / "out").write_text("a file")
-    result = atelier("submit", "a robot", "--save", tmp_path / "out")
+    result = atelier(*words.split(), tmp_path / "out" / below)
 
-    assert (result.exit_code, "File exists" in result.stderr) == (2, True)
+    said = re.sub(r"[\s│]", "", result.stderr)
+    assert (result.exit_code, "out is a file; name a folder".replace(" ", "") in said) == (2, True)
+    assert there.painter.started == []
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", "\n"])
+def test_an_empty_prompt_is_refused(atelier: Atelier, prompt: str) -> None:
+    result = atelier("submit", prompt)
+
+    assert (result.exit_code, "the prompt is empty" in result.stderr) == (2, True)
+
+
+def test_a_files_path_is_no_prompt_but_a_word_is(
+    atelier: Atelier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cat", "cat.png"):
+        Path(name).write_text("a file")
+    refused = [atelier("submit", name) for name in (str(tmp_path / "cat"), "./cat", "cat.png")]
+
+    assert [each.exit_code for each in refused] == [2, 2, 2]
+    assert all("is a file: give a payload with --file" in each.stderr for each in refused)
+    assert atelier("submit", "cat").exit_code == 0
+    assert atelier("submit", "a/b, 4.5 mm").exit_code == 0
+
+
+def test_too_many_brackets_are_told_in_plain_words(atelier: Atelier, tmp_path: Path) -> None:
+    file = tmp_path / "deep.json"
+    file.write_text("[" * 100_000)
+    said = [atelier("submit", file), atelier("submit", "a star", "--option", "x=" + "[" * 100_000)]
+
+    assert [each.exit_code for each in said] == [2, 2]
+    assert all("too many brackets within one another" in each.stderr for each in said)
 
 
 def test_one_that_fails_is_the_commands_failure(atelier: Atelier) -> None:

@@ -132,7 +132,7 @@ def test_what_the_environment_gives_is_not_quoted(monkeypatch: pytest.MonkeyPatc
 def test_an_environment_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATELIER_APIKEYS", "sesame")
 
-    with pytest.raises(SettingsError, match=r"^apiKeys: Input should be a valid tuple$"):
+    with pytest.raises(SettingsError, match=r"^apiKeys: must be a list$"):
         Settings.read(args=REFERENCE)
 
 

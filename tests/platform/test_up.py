@@ -50,6 +50,14 @@ def test_a_port_in_use_is_named(config: Path) -> None:
         assert f"port {port}" in refused("--config", str(config), "--port", port)
 
 
+def test_one_port_for_two_is_refused_at_once(config: Path) -> None:
+    told = refused("--config", str(config), "--port", "8123", "--aws-port", "8123")
+
+    assert told == (
+        "atelier: --port and --aws-port are both 8123: give two ports, or 0 for a free one"
+    )
+
+
 def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("stackName: a\nmodelsRuntime: []\ncheckpoints: .\n")
@@ -89,6 +97,16 @@ def test_the_emulator_alone_prints_the_environment_of_its_users(config: Path) ->
     assert alone(config).startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")
     environment = json.loads(alone(config, "--json"))
     assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_the_emulator_alone_needs_no_port_of_http(config: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        line = alone(config, "--port", str(taken.getsockname()[1]))
+
+    assert line.startswith("export AWS_ENDPOINT_URL=")
 
 
 def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:

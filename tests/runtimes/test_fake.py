@@ -198,7 +198,7 @@ async def test_a_missing_checkpoint_is_told_with_those_that_there_are() -> None:
         ("a tram", "must be an object, not a str"),
         ({"fail": "out of paint"}, "out of paint"),
         ({"batch_size": 0}, "batch_size: .*greater than or equal to 1"),
-        ({"n_iter": "two"}, "n_iter: .*valid integer"),
+        ({"n_iter": "two"}, "n_iter: .*whole number"),
         ({"n_iter": 1000}, "1000 pictures are more than 100"),
         ({"init_images": ["https://example.com/a.png"]}, "1 of the task's links have no input"),
     ],
@@ -213,7 +213,7 @@ async def test_what_it_cannot_do_is_a_failure_of_the_task(content: Any, message:
     [
         ({"gpuMS": 3}, r"options\.gpuMS: unknown key; did you mean .gpuMs.\? allowed: ch"),
         ({"steps": 0}, r"options\.steps: .*greater than or equal to 1"),
-        ({"pictures": "many"}, r"options\.pictures: .*integer"),
+        ({"pictures": "many"}, r"options\.pictures: .*whole number"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:

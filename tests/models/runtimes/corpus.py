@@ -214,7 +214,7 @@ WRONG: list[tuple[str, Kind, Any, Mapping[str, str]]] = [
     ("diffusers", BATCH, {"imageList": [PICTURE] * 5}, {"imageList": "more than the 4"}),
     ("sdwebui", T2I, "a tram", {"": "must be an object"}),
     ("sdwebui", T2I, {"stpes": 8, "steps": 0}, {"stpes": "'steps'", "steps": "equal to 1"}),
-    ("sdwebui", T2I, {"width": "wide"}, {"width": "valid integer"}),
+    ("sdwebui", T2I, {"width": "wide"}, {"width": "whole number"}),
     ("sdwebui", T2I, {"width": 70_000}, {"width": "16384"}),
     ("sdwebui", T2I, {"alwayson_scripts": 3}, {"alwayson_scripts": "must be an object"}),
     ("sdwebui", I2I, {"init_images": []}, {"init_images": "one picture at least"}),
@@ -247,10 +247,10 @@ WRONG: list[tuple[str, Kind, Any, Mapping[str, str]]] = [
         {"1.inputs": "in a circle"},
     ),
     ("fake", T2I, 3, {"": "must be an object"}),
-    ("fake", T2I, {"batch_size": "two"}, {"batch_size": "valid integer"}),
+    ("fake", T2I, {"batch_size": "two"}, {"batch_size": "whole number"}),
     ("fake", T2I, {"n_iter": 0}, {"n_iter": "equal to 1"}),
     ("fake", T2I, {"n_iter": 101}, {"batch_size": "101 pictures"}),
-    ("fake", BATCH, {"imageList": 3}, {"imageList": "valid list"}),
+    ("fake", BATCH, {"imageList": 3}, {"imageList": "must be a list"}),
 ]
 
 

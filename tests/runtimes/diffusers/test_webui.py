@@ -21,7 +21,7 @@ def test_an_empty_request_has_the_web_uis_defaults() -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"steps": "many"}, r"steps: .*valid integer.*'many'"),
+        ({"steps": "many"}, r"steps: .*whole number.*'many'"),
         ({"steps": 0}, "steps: .*greater than or equal to 1"),
         ({"steps": 151}, "steps: .*150"),
         ({"cfg_scale": "x"}, "cfg_scale"),

@@ -1,0 +1,55 @@
+"""Wrong usage in plain words: what Typer says of an option is pydantic's, and names no remedy."""
+
+import difflib
+import re
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+
+from models.plain import plain
+from models.visible import visible
+
+_BOUNDS = frozenset({"greater_than_equal", "less_than_equal"})
+_CHOICE = re.compile(r"(?P<given>.*) is not one of (?P<known>.*)\.", re.DOTALL)
+
+
+class Commands(TyperGroup):
+    """Commands whose wrong options are told in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as exc:
+            exc.message = told(exc)
+            raise
+
+
+def told(wrong: typer.BadParameter) -> str:
+    """Say what is wrong with an option, and which of its values was probably meant."""
+    cause = wrong.__cause__
+    if not isinstance(cause, ValidationError):
+        return wrong.message
+    error = cause.errors()[0]
+    if error["type"] in _BOUNDS:
+        return _bounds(wrong.param)
+    said = visible(plain(error))
+    choice = _CHOICE.fullmatch(said)
+    return _choice(choice["given"], choice["known"]) if choice else said
+
+
+def _bounds(option: Any) -> str:
+    if option.max is None:
+        return f"must be at least {option.min}"
+    if option.min is None:
+        return f"must be at most {option.max}"
+    return f"must be {option.min} to {option.max}"
+
+
+def _choice(given: str, quoted: str) -> str:
+    known = [name.strip("'") for name in quoted.split(", ")]
+    near = difflib.get_close_matches(given.strip("'"), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{given} is unknown; {hint}allowed: {', '.join(known)}"
