@@ -47,7 +47,7 @@ class Misused(AtelierError):
 
     @classmethod
     def of(cls, error: ValidationError) -> "Misused":
-        """One line for each wrong field of a `TaskRequest`; it does not quote what was given."""
+        """Name each wrong field of a `TaskRequest` in a line; values are not quoted."""
         wrong = error.errors(include_url=False, include_input=False)
         return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {_said(one)}" for one in wrong))
 

@@ -12,10 +12,10 @@ from models.part import Part, letters_off
 
 _PREFIX = "ATELIER_"
 _OTHERS = frozenset({"API_KEY", "CONFIG", "PROFILE", "TOOLS", "UID", "URL"})
-"""What the command and the containers are told in this way, and is no setting."""
+"""Variables of the command and the containers that are no settings."""
 _LONGEST = 60  # characters of a name that is compared with others
 _LETTERS = 5
-"""For so many letters of a setting's name, one may be wrong for it to be meant."""
+"""Letters of a setting's name for each of which one letter of a misspelling is forgiven."""
 
 
 def refuse_unknown(names: Iterable[str], keys: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ async def happenings(
 async def while_let_in(
     happened: AsyncGenerator[Sequence[Event], None], feed: Feed, let_in: LetIn
 ) -> AsyncGenerator[Sequence[Event], None]:
-    """What happens, until the key is refused; it is looked at once in a tick."""
+    """Yield what happens, until the key is refused; the key is looked at once in a tick."""
     looked = feed.clock()
     async with aclosing(happened):
         async for events in happened:
@@ -59,7 +59,7 @@ async def while_let_in(
 async def end_of(
     feed: Feed, report: Report, seconds: float, let_in: LetIn | None = None
 ) -> Report | None:
-    """How a task ended, if it does within so many seconds and while its key is let in."""
+    """Wait for how a task ends: at most so many seconds, and only while its key is let in."""
     stream = happenings(feed, report)
     if let_in is not None:
         stream = while_let_in(stream, feed, let_in)

@@ -1,4 +1,4 @@
-"""What OpenAPI says of the native API beyond what FastAPI finds in its operations.
+"""The parts of the OpenAPI description that FastAPI does not find in the operations.
 
 Anybody may read it, so nothing that is configured is in it.
 """
