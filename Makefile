@@ -8,7 +8,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test fuzz test-comfyui test-sdwebui check lint bench compare clean
+.PHONY: help setup demo cloud-demo up test mutants fuzz test-comfyui test-sdwebui check lint bench compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ up: $(READY)  ## start the platform and keep it
 
 test: $(READY) $(CDK)  ## every test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
+
+WORDS ?=
+mutants: $(READY) $(CDK)  ## make every deliberate mistake and print who notices: WORDS=in its sentence or file
+	$(BIN)/python -m tests.mutants $(WORDS)
 
 FUZZ ?= 2000
 fuzz: $(READY)  ## the API and the worker against made-up input, long: FUZZ=examples of each test
