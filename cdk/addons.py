@@ -11,9 +11,9 @@ from aws_cdk.aws_iam import ManagedPolicy, PolicyStatement, Role
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct, DependencyGroup
 
-from cdk import versions
 from cdk.identity import PodIdentity
 from cdk.reviewed import reviewed_managed, reviewed_resources
+from models.addons import addon_version
 
 APPLICATION = "application"
 """Of the log groups: what the containers print."""
@@ -117,7 +117,7 @@ class Addons(Construct):
             name,
             cluster_name=self._cluster.cluster_name,
             addon_name=name,
-            addon_version=versions.addon(name, self._version),
+            addon_version=addon_version(name, self._version),
             configuration_values=json.dumps(configuration) if configuration else None,
             resolve_conflicts="OVERWRITE",
         )

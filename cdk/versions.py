@@ -1,23 +1,9 @@
-"""What is installed in the cluster, each version pinned, in one place.
+"""Charts that are installed in the cluster, each version pinned, in one place.
 
-The add-ons' versions are those that a cluster of `KUBERNETES` takes; another version of Kubernetes
-gets EKS's own choice of the two that go with it, made once (`docs/operations.md`, "Kubernetes goes
-up").
+The add-ons' are in `models/addons.py`, which the command reads too.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-KUBERNETES = "1.36"
-ADDONS: Mapping[str, str] = {
-    "vpc-cni": "v1.22.4-eksbuild.3",
-    "kube-proxy": "v1.36.0-eksbuild.21",
-    "coredns": "v1.14.3-eksbuild.16",
-    "eks-pod-identity-agent": "v1.3.10-eksbuild.3",
-    "aws-mountpoint-s3-csi-driver": "v2.7.0-eksbuild.1",
-    "amazon-cloudwatch-observability": "v6.2.0-eksbuild.1",
-}
-_OF_ONE_KUBERNETES = frozenset({"kube-proxy", "coredns"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +48,3 @@ LOAD_BALANCERS = Chart(
     version="3.5.0",
     image="public.ecr.aws/eks/aws-load-balancer-controller",
 )
-
-
-def addon(name: str, kubernetes: str) -> str | None:
-    """The version of an add-on; None: as EKS chooses for this version of Kubernetes."""
-    fits = kubernetes == KUBERNETES or name not in _OF_ONE_KUBERNETES
-    return ADDONS[name] if fits else None

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from cdk import versions
 from cdk.stack import Platform
+from models.addons import ADDONS
 from models.settings import Settings
 from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
@@ -75,7 +75,7 @@ def test_logs_of_the_control_plane_are_kept_for_a_month(
 def test_every_add_on_is_pinned(whole: Synthesized) -> None:
     found = {name: each["AddonVersion"] for name, (_, each) in addons(whole).items()}
 
-    assert found == versions.ADDONS
+    assert found == ADDONS
 
 
 def test_another_kubernetes_takes_its_own_proxy_and_names(china: Synthesized) -> None:
