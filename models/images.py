@@ -2,6 +2,7 @@
 
 import re
 
+from models.errors import SettingsError
 from models.parts import Runtime
 from models.settings import Settings
 
@@ -48,7 +49,18 @@ def architecture(instance_type: str) -> str:
 
 
 def architecture_of(settings: Settings, kind: str) -> str:
-    """Of the nodes on which an image runs."""
-    head = settings.cluster_components.instance_type
-    own = [r.nodes.instance_types[0] for r in settings.models_runtime if r.type == kind]
-    return architecture(head if kind == HEAD else own[0])
+    """Return the architecture of the nodes on which an image runs.
+
+    Raises:
+        SettingsError: they have two, and one image is built for one.
+    """
+    own = (one for one in settings.models_runtime if one.type == kind and one.pod.image is None)
+    head = [settings.cluster_components.instance_type]
+    nodes = head if kind == HEAD else [name for one in own for name in one.nodes.instance_types]
+    found = sorted({architecture(name) for name in nodes})
+    if len(found) != 1:
+        raise SettingsError(
+            f"{kind}: its nodes are {' and '.join(found)}, and its image is built for one of them;"
+            " name one for both as modelsRuntime[].pod.image"
+        )
+    return found[0]

@@ -38,21 +38,26 @@ class Images:
 
     def push(self, note: Callable[[str], None]) -> None:
         """Build those that are missing with Docker, and push them; none may be baseless."""
-        builds = {kind: self._build_of(kind) for kind in self.missing()}
+        builds = {kind: self.build(kind) for kind in self.missing()}
         for kind in builds:
             Repositories(self.aws, self.settings).make(kind)
         if builds:
             self._sign_in()
-        for kind, arguments in builds.items():
+        for kind, build in builds.items():
             uri = images.image(self.settings, kind)
             note(f"building {uri}")
-            machine = f"linux/{images.architecture_of(self.settings, kind)}"
-            # With the builder that the preflight asked; `docker build` takes another one.
-            build = ("buildx", "build", "--load", "--platform", machine, "--tag", uri)
-            self.tools.run("docker", *build, *arguments, ".")
+            self.tools.run("docker", *build)
             self.tools.run("docker", "push", uri)
 
-    def _build_of(self, kind: str) -> list[str]:
+    def build(self, kind: str) -> list[str]:
+        """Return Docker's arguments that build the image of a kind, which must have its base."""
+        platform = f"linux/{images.architecture_of(self.settings, kind)}"
+        uri = images.image(self.settings, kind)
+        # With the builder that the preflight asked; `docker build` takes another one.
+        build = ["buildx", "build", "--load", "--platform", platform, "--tag", uri]
+        return [*build, *self._recipe(kind), "."]
+
+    def _recipe(self, kind: str) -> list[str]:
         if kind in _ON_HEAD:
             return ["--file", "docker/head.Dockerfile", "--build-arg", f"EXTRAS={_ON_HEAD[kind]}"]
         base = f"RUNTIME_IMAGE={self.bases[kind]}"

@@ -9,21 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.docker.context import DOCKER, DOCKERFILES, ROOT, allowed
+from tests.docker.dockerfile import instructions
 
 BIN = Path(sys.prefix) / "bin"
 SECRET = re.compile(r"(?i)(key|token|secret|password|credential)")
 
 
-def instructions(path: Path) -> list[tuple[str, str]]:
-    """Each instruction and its words, over continued lines."""
-    text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("#"))
-    lines = text.replace("\\\n", " ").splitlines()
-    found = [line.split(maxsplit=1) for line in lines if line.strip()]
-    return [(words[0], " ".join(words[1:])) for words in found]
-
-
 def said(path: Path, name: str) -> list[str]:
-    return [words for instruction, words in instructions(path) if instruction == name]
+    return [one.words for one in instructions(path.read_text()) if one.keyword == name]
 
 
 def pinned(package: str) -> str:

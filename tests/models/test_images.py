@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from models import images
+from models.errors import SettingsError
 from models.settings import Settings
 
 
@@ -68,3 +69,22 @@ def test_each_image_is_built_for_the_nodes_that_run_it() -> None:
     kinds = {kind: images.architecture_of(mixed, kind) for kind in images.kinds(mixed)}
 
     assert kinds == {"head": "arm64", "comfyui": "arm64", "diffusers": "amd64"}
+
+
+@pytest.mark.parametrize("nodes", [[["g5g.xlarge"], ["g6.xlarge"]], [["g6.xlarge", "g5g.xlarge"]]])
+def test_one_image_is_not_built_for_nodes_of_two_architectures(nodes: list[list[str]]) -> None:
+    runtimes = [
+        {"name": f"r{number}", "type": "comfyui", "nodes": {"instanceTypes": types}}
+        for number, types in enumerate(nodes)
+    ]
+
+    with pytest.raises(SettingsError, match="comfyui: its nodes are amd64 and arm64"):
+        images.architecture_of(settings(modelsRuntime=runtimes), "comfyui")
+
+
+def test_a_runtime_with_an_image_of_its_own_asks_for_none_to_be_built() -> None:
+    own = {"name": "one", "type": "comfyui", "pod": {"image": "mine:1"}}
+    arm = {"nodes": {"instanceTypes": ["g5g.xlarge"]}}
+    mixed = settings(modelsRuntime=[own | arm, {"name": "two", "type": "comfyui"}])
+
+    assert images.architecture_of(mixed, "comfyui") == "amd64"

@@ -1,0 +1,93 @@
+"""Dockerfiles are read as BuildKit reads them; its own tests and documents have these cases."""
+
+import pytest
+
+from tests.docker.dockerfile import Build, expanded, image
+
+ARM = Build("linux/arm64", "linux/amd64")
+
+
+def test_the_global_scope_has_the_platform_without_an_arg() -> None:
+    """BuildKit's `testPlatformArgsImplicit`."""
+    text = "FROM one AS build-linux\nFROM two AS build-windows\nFROM build-${TARGETOS}\n"
+
+    assert image(text, ARM).base == "one"
+
+
+def test_an_arg_without_a_default_leaves_the_platform_as_it_is() -> None:
+    assert image("ARG TARGETARCH\nFROM of-$TARGETARCH\n", ARM).base == "of-arm64"
+
+
+def test_a_default_takes_the_place_of_the_platform_in_every_scope() -> None:
+    assert image("ARG TARGETARCH=amd64\nFROM of-$TARGETARCH\n", ARM).base == "of-amd64"
+    assert image("FROM one\nARG TARGETARCH=amd64\nUSER $TARGETARCH\n", ARM).user == "amd64"
+
+
+@pytest.mark.parametrize("default", ["", "=default"])
+def test_an_argument_of_the_build_wins_over_all(default: str) -> None:
+    """BuildKit's `testGlobalArg`, and `testPlatformArgsExplicit` of a platform's."""
+    given = Build("linux/arm64", arguments={"TARGETARCH": "given"})
+
+    assert image(f"ARG TARGETARCH{default}\nFROM $TARGETARCH\n", given).base == "given"
+    assert image(f"FROM one\nARG TARGETARCH{default}\nUSER $TARGETARCH", given).user == "given"
+
+
+def test_a_stage_sees_what_it_asks_for_and_nothing_else() -> None:
+    """BuildKit's `testMultiArgs` and `testQuotedMetaArgs`."""
+    outer = 'ARG a1="foo bar" a2=box\nARG a3="$a2-foo"\n'
+    stage = 'FROM busy$a2 AS build\nARG a3 a4="123 456" a1\nUSER $a1:$a3:$a4:$a2\n'
+
+    found = image(f"{outer}{stage}", ARM)
+
+    assert (found.base, found.user) == ("busybox", "foo bar:box-foo:123 456:")
+
+
+def test_a_stage_on_another_has_what_that_one_had() -> None:
+    text = "FROM one AS first\nARG WHO=me\nENV HOME=/there\nWORKDIR $HOME\nFROM first\nUSER $WHO\n"
+    found = image(text, ARM)
+
+    assert (found.base, found.user, found.folder) == ("one", "me", "/there")
+
+
+def test_a_stage_may_be_for_the_platform_that_builds() -> None:
+    assert image("FROM --platform=$BUILDPLATFORM one\n", ARM).platform == "linux/amd64"
+    assert image("FROM one\n", ARM).platform == "linux/arm64"
+
+
+def test_a_variant_is_known() -> None:
+    assert image("FROM of-$TARGETARCH-$TARGETVARIANT\n", Build("linux/arm/v7")).base == "of-arm-v7"
+
+
+def test_continued_lines_and_comments_among_them_are_one_instruction() -> None:
+    assert image("FROM one\nUSER \\\n  # who\n  me\n", ARM).user == "me"
+
+
+def test_a_base_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="without a name"):
+        image("ARG IMAGE\nFROM ${IMAGE}\n", ARM)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("he${hi}xx", "hexx"),
+        ("he$PWD.", "he/home."),
+        ("he${XXX:-000}xx", "he000xx"),
+        ("he${PWD:-000}xx", "he/homexx"),
+        ("he${NULL:-000}xx", "he000xx"),
+        ("he${NULL-000}xx", "hexx"),
+        ("he${XXX-000}xx", "he000xx"),
+        ("he${XXX:+000}xx", "hexx"),
+        ("he${PWD:+000}xx", "he000xx"),
+        ("he${NULL+000}xx", "he000xx"),
+    ],
+)
+def test_variables_are_put_in_their_places(text: str, value: str) -> None:
+    """BuildKit's `shell/envVarTest`."""
+    assert expanded(text, {"PWD": "/home", "NULL": ""}) == value
+
+
+@pytest.mark.parametrize("text", ["${XXX:?no}", "${PWD%/*}", "${}", "$(id)", "${XXX:-${PWD}}"])
+def test_an_expression_that_is_not_known_here_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\$"):
+        expanded(text, {})
