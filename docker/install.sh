@@ -5,11 +5,27 @@
 #   install.sh FOLDER SOURCE
 #
 # PYTHON: an interpreter to build on; without it, a standalone one is fetched into FOLDER too.
+# POD_SHELL: the bash that starts a pod, /bin/bash unless said; empty where there will be no pod.
 set -eu
 
 folder=$1
 source=$2
 version=3.11.18
+
+# KubeRay starts a pod with `/bin/bash -c -- "ulimit ...; ray start ..."`. A bash that does not become
+# the last command of such a list is process 1 in Ray's place, and does not pass SIGTERM on.
+shell=${POD_SHELL-/bin/bash}
+if [ -n "$shell" ]; then
+    processes=$("$shell" -c -- 'printf "%s " "$$"; sh -c "echo \$\$"') || processes=
+    if [ "$processes" != "${processes%% *} ${processes%% *}" ]; then
+        {
+            echo "$shell must be a bash of version 5.1 or newer. It starts each pod, and an older one"
+            echo "keeps SIGTERM to itself: no task would be drained before its node goes. Build on an"
+            echo "image that has one, of Debian 11, Ubuntu 22.04 or newer (docker/README.md)."
+        } >&2
+        exit 1
+    fi
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

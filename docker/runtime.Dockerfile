@@ -12,7 +12,7 @@ ENV PYTHONHOME="" PYTHONPATH=""
 USER 0
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
-# KubeRay asks with wget how a pod is. Its version is the image's own business.
+# The health check below asks with wget. Its version is the image's own business.
 # hadolint ignore=DL3008
 RUN command -v wget || { apt-get update \
     && apt-get install --yes --no-install-recommends wget \
@@ -30,10 +30,10 @@ ARG NODES_PYTHON=""
 RUN --mount=type=bind,source=docker,target=/source \
     if [ -n "$NODES_FOLDER" ]; then /source/nodes.sh /source/nodes.txt "$NODES_FOLDER"; fi
 
-ARG ATELIER_UID=1000
-RUN { getent passwd "$ATELIER_UID" || useradd --uid "$ATELIER_UID" --no-create-home atelier; } \
-    && install --directory --owner "$ATELIER_UID" /var/lib/atelier
-USER ${ATELIER_UID}
+# Pods run as this user: their security context says so (cdk/manifests/security.py).
+RUN { getent passwd 1000 || useradd --uid 1000 --no-create-home atelier; } \
+    && install --directory --owner 1000 /var/lib/atelier
+USER 1000
 WORKDIR /var/lib/atelier
 # Ray wants one and the same patch version of Python everywhere, unless it is told otherwise.
 ENV HOME=/var/lib/atelier \
