@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError
 
 from atelier import Misused
 from cli.aws import preflight
+from cli.aws.carrier import Carrier
 from cli.aws.check import bucket_of, keep, run
 from cli.aws.configure import Wish, draft
 from cli.aws.door import Topic, door
-from cli.aws.errors import NOT_ALLOWED, AwsError, code_of
+from cli.aws.errors import NOT_ALLOWED, AwsError, Missing, code_of
 from cli.aws.images import Images
 from cli.aws.inbox import inbox
 from cli.aws.keys import give_keys
@@ -57,6 +58,7 @@ class Deployment:
         if not there:
             self._weights()
         self._keys()
+        self._carry()
         self._ready()
         self._tell(stack)
         if not self.steps.skip_proof:
@@ -162,6 +164,20 @@ class Deployment:
             place.out.note("the cluster has the file's API keys")
             if anew:
                 place.out.note(f"pods that had others start anew: {', '.join(anew)}")
+
+    def _carry(self) -> None:
+        """What a running Ray cluster does not get by itself; Readiness tells of a missing one."""
+        place = self.place
+        cluster = Cluster(place.aws, place.settings.stack_name)
+        try:
+            Carrier(cluster, place.settings, place.out.note).carry()
+        except Missing:
+            return
+        except AwsError as exc:
+            place.out.note(
+                "a running Ray cluster may not have the file's nodes.maxGpus, nodes.taints and"
+                f" rayCluster.ingestWorkers: {exc}; run this again, from where it answers"
+            )
 
     def _ready(self) -> None:
         place = self.place

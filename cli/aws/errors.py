@@ -5,6 +5,7 @@ AwsError            AWS refused, or a step failed
 ├── NotSignedIn     no credentials, or they have expired
 ├── NotDeployed     there is no such stack, or no such cluster
 │   └── Missing     the cluster has no such object
+├── Conflict        somebody else has changed it meanwhile
 ├── Away            AWS, or the cluster, does not answer
 └── Late            it has not happened in time; it may yet
 """
@@ -60,6 +61,10 @@ class NotDeployed(AwsError):
 
 class Missing(NotDeployed):
     """The cluster has no such object."""
+
+
+class Conflict(AwsError):
+    """Somebody else has changed it meanwhile."""
 
 
 class Away(AwsError):

@@ -6,7 +6,7 @@ A token is a request to STS, signed and not sent: the cluster sends it, and STS 
 import json
 import ssl
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ import httpx
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.signers import RequestSigner
 
-from cli.aws.errors import Away, AwsError, Missing, NotDeployed, code_of, translated
+from cli.aws.errors import Away, AwsError, Conflict, Missing, NotDeployed, code_of, translated
 from cli.aws.sdk import Aws
 
 TOKEN_SECONDS = 900
@@ -82,6 +82,17 @@ class Cluster:
         said: Mapping[str, Any] = self._ask("PATCH", f"{path}{query}", body, kind).json()
         return said
 
+    def patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> None:
+        """Make all these operations of a JSON patch, or none of them.
+
+        Raises:
+            Conflict: what an operation tests is not so, or a change came between.
+            Away: it does not answer; it may be open to its own network only.
+            AwsError: it refuses.
+        """
+        body = json.dumps(operations)
+        self._ask("PATCH", f"{path}?fieldManager=atelier", body, "application/json-patch+json")
+
     def delete(self, path: str) -> None:
         """Ask for the end of what is there; it may take its time, and may be gone already.
 
@@ -125,6 +136,8 @@ def _refusal(status: int, said: str) -> AwsError:
             return AwsError(f"{said}; is your role in cluster.admins, and was it deployed since?")
         case 404:
             return Missing(said)
+        case 409 | 422:  # the latter where an operation's test fails, too
+            return Conflict(said)
         case _:
             return AwsError(said)
 

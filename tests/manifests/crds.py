@@ -63,6 +63,11 @@ def mistakes(manifest: Mapping[str, Any]) -> list[str]:
     return _definition(manifest["apiVersion"], manifest["kind"]).mistakes(manifest)
 
 
+def schema(api_version: str, kind: str) -> Schema:
+    """Return the schema of a kind."""
+    return _definition(api_version, kind).schema
+
+
 def is_custom(manifest: Mapping[str, Any]) -> bool:
     """Whether an operator brought its kind: all of Kubernetes's own groups with a dot end so."""
     group, _, _ = manifest["apiVersion"].rpartition("/")

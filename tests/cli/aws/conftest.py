@@ -2,22 +2,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore.loaders
 import botocore.session
 import pytest
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.eks.models import eks_backends
 from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.models import ServiceQuotasBackend
 from platformdirs import user_cache_path
 from typer.testing import CliRunner, Result
 
+from cli.aws.kubernetes import Cluster
+from cli.aws.sdk import Aws
 from cli.main import app
 from models.settings import Settings
 from serve_app.embedded import EmbeddedAws
+from tests.cli.aws.kube import KubeApi, kube_api
 from tests.cli.aws.platform import file_of, made, make_stack, settings_of, unique, working, write
 from tests.cli.aws.programs import Programs, installed
 
 Call = Callable[..., Result]
+CLUSTER = "Studio"
+"""Of EKS, with its API on loopback: see `kube`."""
 CACHE = user_cache_path()
 """Of who runs the tests: kubectl and helm are unpacked there once."""
 QUOTAS = {
@@ -102,6 +110,26 @@ def programs(
         # The emulator's third zone is use1-az3, where EKS is not.
         monkeypatch.setenv("ATELIER_VPC__ZONES", '["a", "b"]')
         yield programs
+
+
+@pytest.fixture
+def kube(moto: None, tmp_path: Path) -> Iterator[KubeApi]:
+    """An EKS cluster whose API is on loopback."""
+    role = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/eks"
+    eks = boto3.client("eks", region_name="us-east-1")
+    eks.create_cluster(
+        name=CLUSTER, roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}
+    )
+    cluster = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[CLUSTER]
+    with kube_api(tmp_path) as api:
+        cluster.endpoint = api.url
+        cluster.certificate_authority = {"data": api.authority}
+        yield api
+
+
+@pytest.fixture
+def cluster(kube: KubeApi) -> Cluster:
+    return Cluster(Aws("us-east-1"), CLUSTER)
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
-"""A Kubernetes API on loopback, over TLS: it answers what it is given, and keeps what was asked."""
+"""A Kubernetes API on loopback, over TLS: it answers what it is given, and keeps what was asked.
+
+A JSON patch changes what it answers, as far as the custom resource's definition lets it.
+"""
 
 import json
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,10 +16,15 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import jsonpatch
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.manifests import crds
+
+_JSON_PATCH = "application/json-patch+json"
 
 
 @dataclass
@@ -37,6 +45,30 @@ class KubeApi:
     refusal: int = 404
     """The status of all others."""
     asked: list[Asked] = field(default_factory=list)
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+    """What others do, one before each request that is answered from now on."""
+
+    def answer(self, asked: Asked, kind: str) -> tuple[int, Any]:
+        self.asked.append(asked)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        path = asked.path.partition("?")[0]
+        if path not in self.answers:
+            return self.refusal, {"kind": "Status"}
+        if kind == _JSON_PATCH and not self._patched(path, asked.body):
+            return 422, {"kind": "Status"}
+        return 200, self.answers[path]
+
+    def _patched(self, path: str, body: bytes) -> bool:
+        """All of it, or nothing: where a test fails, or what came of it would not be stored."""
+        try:
+            made = jsonpatch.apply_patch(self.answers[path], body.decode())
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
+            return False
+        if crds.FOLDER.is_dir() and crds.mistakes(made):
+            return False
+        self.answers[path] = made
+        return True
 
 
 @contextmanager
@@ -65,11 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
         api: KubeApi = self.server.api  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         authorization = self.headers.get("authorization", "")
-        api.asked.append(Asked(self.command, self.path, authorization, body))
-        path = self.path.partition("?")[0]
-        known = path in api.answers
-        said = json.dumps(api.answers.get(path, {"kind": "Status"})).encode()
-        self.send_response(200 if known else api.refusal)
+        asked = Asked(self.command, self.path, authorization, body)
+        status, answer = api.answer(asked, self.headers.get("content-type", ""))
+        said = json.dumps(answer).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()

@@ -95,6 +95,17 @@ def test_a_platform_that_makes_no_picture_is_not_called_deployed(
     assert "deployed, but no picture came" in result.output
 
 
+def test_bounds_that_could_not_be_carried_are_told_with_what_to_do(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    """The emulator has no cluster that could answer."""
+    result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", "--skip-proof")
+
+    assert result.exit_code == 0, result.output
+    assert "a running Ray cluster may not have the file's nodes.maxGpus" in result.output
+    assert "run this again, from where it answers" in result.output
+
+
 def test_after_a_failure_the_next_run_goes_on(
     signed_in: Any, programs: Programs, atelier: Call
 ) -> None:

@@ -3,12 +3,10 @@
 import json
 import ssl
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 import yaml
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -18,13 +16,11 @@ from cli.aws.errors import Away, AwsError, Late, Missing
 from cli.aws.keys import give_keys
 from cli.aws.kubernetes import Cluster
 from cli.aws.ready import Readiness
-from cli.aws.sdk import Aws
 from models.settings import Settings
-from tests.cli.aws.conftest import Call
+from tests.cli.aws.conftest import CLUSTER, Call
 from tests.cli.aws.kube import KubeApi, kube_api
 from tests.cli.aws.platform import KEY, file_of, write
 
-NAME = "Studio"
 SERVICE = "/apis/ray.io/v1/namespaces/atelier/rayservices/studio"
 READY = {"type": "Ready", "status": "True"}
 KEYS = "/api/v1/namespaces/atelier/secrets/studio-keys"
@@ -35,32 +31,12 @@ NOON = "2026-05-01T12:00:00Z"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     aws = {"region": "us-east-1", "account": DEFAULT_ACCOUNT_ID}
-    path = write(tmp_path / "config.studio.yaml", file_of(NAME, aws=aws))
+    path = write(tmp_path / "config.studio.yaml", file_of(CLUSTER, aws=aws))
     return Settings.read(path)
 
 
-@pytest.fixture
-def kube(moto: None, tmp_path: Path) -> Iterator[KubeApi]:
-    """An EKS cluster whose API is on loopback."""
-    role = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/eks"
-    eks = boto3.client("eks", region_name="us-east-1")
-    eks.create_cluster(
-        name=NAME, roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}
-    )
-    cluster = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[NAME]
-    with kube_api(tmp_path) as api:
-        cluster.endpoint = api.url
-        cluster.certificate_authority = {"data": api.authority}
-        yield api
-
-
-@pytest.fixture
-def cluster(kube: KubeApi) -> Cluster:
-    return Cluster(Aws("us-east-1"), NAME)
-
-
 def test_a_token_is_a_signed_question_to_sts_about_this_cluster(moto: None, atelier: Call) -> None:
-    result = atelier("token", "--cluster", NAME, "--region", "eu-central-1")
+    result = atelier("token", "--cluster", CLUSTER, "--region", "eu-central-1")
     said = json.loads(result.stdout)
     text = said["status"]["token"].removeprefix("k8s-aws-v1.")
     url = urlsplit(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
@@ -74,7 +50,7 @@ def test_a_token_is_a_signed_question_to_sts_about_this_cluster(moto: None, atel
 
 
 def test_in_china_it_is_asked_of_chinas_own_sts(moto: None, atelier: Call) -> None:
-    result = atelier("token", "--cluster", NAME, "--region", "cn-north-1")
+    result = atelier("token", "--cluster", CLUSTER, "--region", "cn-north-1")
     text = json.loads(result.stdout)["status"]["token"].removeprefix("k8s-aws-v1.")
 
     url = urlsplit(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
@@ -86,7 +62,7 @@ def test_without_credentials_there_is_no_token(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    result = atelier("token", "--cluster", NAME, "--region", "eu-central-1")
+    result = atelier("token", "--cluster", CLUSTER, "--region", "eu-central-1")
 
     assert result.exit_code == 3
     assert "aws sso login" in result.output
@@ -97,7 +73,7 @@ def test_kubectl_comes_along_and_reaches_the_cluster(
 ) -> None:
     """It asks `atelier aws token` for the token, as `kubeconfig` writes it."""
     kube.answers["/version"] = {"gitVersion": "v1.36.9"}
-    result = atelier("kubectl", "-n", NAME, "--", "get", "--raw", "/version")
+    result = atelier("kubectl", "-n", CLUSTER, "--", "get", "--raw", "/version")
 
     assert result.exit_code == 0
     assert json.loads(capfd.readouterr().out) == {"gitVersion": "v1.36.9"}
@@ -105,7 +81,7 @@ def test_kubectl_comes_along_and_reaches_the_cluster(
 
 
 def test_its_exit_code_is_kubectls(kube: KubeApi, settings: Settings, atelier: Call) -> None:
-    assert atelier("kubectl", "-n", NAME, "--", "no-such-command").exit_code == 1
+    assert atelier("kubectl", "-n", CLUSTER, "--", "no-such-command").exit_code == 1
 
 
 def test_kubeconfig_keeps_what_others_wrote_and_renews_its_own(
@@ -115,7 +91,7 @@ def test_kubeconfig_keeps_what_others_wrote_and_renews_its_own(
     other = {"name": "other", "cluster": {"server": "https://other"}}
     write(file, {"apiVersion": "v1", "kind": "Config", "clusters": [other], "preferences": {}})
     for _ in range(2):
-        assert atelier("kubeconfig", "-n", NAME, "--file", file).exit_code == 0
+        assert atelier("kubeconfig", "-n", CLUSTER, "--file", file).exit_code == 0
     written = yaml.safe_load(file.read_text())
 
     assert [each["name"] for each in written["clusters"]] == ["other", "atelier-studio"]
@@ -130,7 +106,7 @@ def test_a_file_that_is_no_kubeconfig_is_left_alone(
 ) -> None:
     file = tmp_path / "config"
     file.write_text("- a list\n")
-    result = atelier("kubeconfig", "-n", NAME, "--file", file)
+    result = atelier("kubeconfig", "-n", CLUSTER, "--file", file)
 
     assert result.exit_code == 2
     assert file.read_text() == "- a list\n"
@@ -239,7 +215,7 @@ def test_a_service_that_is_not_there_is_not_waited_for(
 
 
 def test_a_cluster_that_does_not_answer_is_away(cluster: Cluster, kube: KubeApi) -> None:
-    known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[NAME]
+    known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[CLUSTER]
     known.endpoint = "https://127.0.0.1:1"
 
     with pytest.raises(Away, match=r"cluster\.publicAccessCidrs"):
@@ -264,7 +240,7 @@ def test_an_authority_without_key_identifiers_is_trusted(
 
 
 def test_another_authority_is_not_trusted(cluster: Cluster, kube: KubeApi, tmp_path: Path) -> None:
-    known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[NAME]
+    known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[CLUSTER]
     (tmp_path / "other").mkdir()
     with kube_api(tmp_path / "other") as other:
         known.certificate_authority = {"data": other.authority}
@@ -332,10 +308,10 @@ def test_what_the_pods_get_is_what_settings_read(
     secret = "whsec_" + "c2VjcmV0" * 4
     key = {"name": "us", "key": "k", "callbackSecret": secret}
     more = {"apiKeys": [key], "callbacks": {"secret": secret}}
-    given = Settings.read(args=file_of(NAME, **more))
+    given = Settings.read(args=file_of(CLUSTER, **more))
     for name, value in secrets_of(given).items():
         monkeypatch.setenv(name, value)
-    bare = file_of(NAME)
+    bare = file_of(CLUSTER)
     del bare["apiKeys"]
 
     read = Settings.read(write(tmp_path / "bare.yaml", bare))

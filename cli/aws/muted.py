@@ -1,0 +1,129 @@
+"""The fields of a Ray cluster that KubeRay mutes: a change of them reaches no running cluster.
+
+KubeRay compares a hash of the RayService's `rayClusterConfig` with the one that it noted on the
+running RayCluster, and leaves these fields out of both. So it makes no new cluster for them, and
+changes them on no running one, unless it writes the whole spec anew: where worker groups are added
+at the end, or KubeRay itself is of another version.
+
+Source: github.com/ray-project/kuberay v1.7.0, in ray-operator/controllers/ray:
+`GenerateHashWithoutReplicasAndWorkersToDelete` in utils/util.go, `rayClusterSpecForHashing` and
+`shouldUpdateCluster` in rayservice_controller.go; read on 2026-11-29.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Spec = Mapping[str, Any]
+Keys = tuple[str, ...]
+HEAD = "headGroupSpec"
+WORKERS = "workerGroupSpecs"
+
+
+@dataclass(frozen=True)
+class Muted:
+    """A field of a group of pods, or of the whole cluster."""
+
+    keys: Keys
+    tell: Callable[[str, Any, Any], str] | None = None
+    """Says of a group what it has now, and had; None where the field is for others to write."""
+
+
+def _most(group: str, now: Any, had: Any) -> str:
+    return f"{group} may have {now} pods, had {had}"
+
+
+def _least(group: str, now: Any, had: Any) -> str:
+    return f"{group} has at least {now} pods, had {had}"
+
+
+def _tolerated(group: str, now: Any, had: Any) -> str:
+    del had
+    taints = ", ".join(_taint(one) for one in now or ()) or "no taint"
+    return f"new pods of {group} tolerate {taints}"
+
+
+def _taint(tolerated: Mapping[str, str]) -> str:
+    value = f"={tolerated['value']}" if "value" in tolerated else ""
+    return f"{tolerated.get('key', 'every key')}{value}:{tolerated.get('effect', 'every effect')}"
+
+
+OF_GROUPS: Sequence[Muted] = (
+    Muted(("minReplicas",), _least),
+    Muted(("maxReplicas",), _most),
+    Muted(("template", "spec", "tolerations"), _tolerated),
+    # The autoscaler's; it keeps them within the bounds, and KubeRay counts no pods beyond them.
+    Muted(("replicas",)),
+    Muted(("scaleStrategy", "workersToDelete")),
+    # What holds a cluster back in a queue, such as Kueue, writes it and takes it away.
+    Muted(("template", "spec", "schedulingGates")),
+)
+OF_CLUSTER: Sequence[Muted] = (Muted(("upgradeStrategy",)), Muted(("suspend",)))
+"""Neither is ours: the RayService has an upgrade strategy of its own."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A muted field of a group that is otherwise on the running cluster than asked for."""
+
+    tests: Sequence[Mapping[str, Any]]
+    """Operations that fail where the cluster is not as it was looked at."""
+    operation: Mapping[str, Any]
+    text: str
+    """Says it to people."""
+
+    @property
+    def operations(self) -> Sequence[Mapping[str, Any]]:
+        """JSON patch that makes the change, if nobody else has changed the field or the groups."""
+        return [*self.tests, self.operation]
+
+
+def changes(running: Spec, wanted: Spec) -> list[Change]:
+    """Return what deploy brings to the running cluster: of the head, and of groups in both."""
+    asked = {name: group for name, _, group in _groups(wanted)}
+    return [
+        change
+        for name, at, group in _groups(running)
+        if name in asked
+        for field in OF_GROUPS
+        if (change := _change(name, at, group, asked[name], field))
+    ]
+
+
+def value(spec: Any, keys: Keys) -> Any:
+    """Return what stands there; None, where there is nothing, or an empty list."""
+    for key in keys:
+        spec = spec.get(key) if isinstance(spec, Mapping) else None
+    return None if spec in ([], {}) else spec
+
+
+def _groups(spec: Spec) -> Iterator[tuple[str, Keys, Spec]]:
+    """Name of each group, the way to it, and itself; a list cannot be addressed by names."""
+    yield "", (HEAD,), spec[HEAD]
+    for number, group in enumerate(spec.get(WORKERS) or ()):
+        yield group["groupName"], (WORKERS, str(number)), group
+
+
+def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: Muted) -> Change | None:
+    """Return None where there is nothing to bring; what nobody asks for may be of others."""
+    had, now = value(running, field.keys), value(wanted, field.keys)
+    if field.tell is None or now in (None, had):
+        return None
+    tests = [_test(at, running, field.keys)]
+    if name:
+        tests = [_test(at, running, ("groupName",)), *tests]
+    # `add` puts the value in the place of one that is there.
+    operation = {"op": "add", "path": _pointer(*at, *field.keys), "value": now}
+    return Change(tests, operation, field.tell(f"group {name}" if name else "the head", now, had))
+
+
+def _test(at: Keys, group: Spec, keys: Keys) -> Mapping[str, Any]:
+    """Test what stands there; where nothing does, what is around it, for nothing has no path."""
+    while value(group, keys) is None:
+        keys = keys[:-1]
+    return {"op": "test", "path": _pointer(*at, *keys), "value": value(group, keys)}
+
+
+def _pointer(*keys: str) -> str:
+    """As RFC 6901 has it; no key of ours has a slash or a tilde."""
+    return "/spec/" + "/".join(keys)

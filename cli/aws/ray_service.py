@@ -1,0 +1,114 @@
+"""The RayService of an installation, as the cluster's API tells of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cli.aws.kubernetes import Cluster
+from models import kube
+from models.settings import Settings
+
+_FRONT = ("Ingress", "Ingest")  # as `serve_app.app` calls them
+
+
+@dataclass(frozen=True)
+class RayService:
+    """What Kubernetes says of one."""
+
+    name: str
+    said: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, cluster: Cluster, settings: Settings) -> "RayService":
+        """Ask the cluster for the one of these settings.
+
+        Raises:
+            Missing: there is none.
+            AwsError: the cluster does not answer, or refuses.
+        """
+        name, namespace = kube.ray_service(settings), settings.ray_cluster.namespace
+        path = f"/apis/ray.io/v1/namespaces/{namespace}/rayservices/{name}"
+        return cls(name, cluster.get(path))
+
+    @property
+    def wanted(self) -> Mapping[str, Any]:
+        """Spec of the Ray cluster that is asked for."""
+        wanted: Mapping[str, Any] = self.said["spec"]["rayClusterConfig"]
+        return wanted
+
+    @property
+    def active(self) -> str:
+        """Name of the Ray cluster that serves; empty where none has served yet."""
+        return self._cluster("activeServiceStatus")
+
+    @property
+    def pending(self) -> str:
+        """Name of the Ray cluster that comes up; empty where none does."""
+        return self._cluster("pendingServiceStatus")
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        status: Mapping[str, Any] = self.said.get("status") or {}
+        return status
+
+    @property
+    def serves(self) -> bool:
+        """KubeRay's own word for it, of the head's endpoint; and what stands behind that is up.
+
+        Runtimes are not waited for: they start with the first task.
+        """
+        front = [how for name, how in self.deployments.items() if name in _FRONT]
+        ready = self._condition("Ready").get("status") == "True"
+        return ready and all(how == "HEALTHY" for how in front)
+
+    @property
+    def seen(self) -> bool:
+        """Whether KubeRay has seen what was applied last.
+
+        It writes each generation that it has seen: its conditions bear the number, too.
+        """
+        applied: int = self.said.get("metadata", {}).get("generation", 0)
+        seen: int = self.status.get("observedGeneration", 0)
+        return seen >= applied
+
+    @property
+    def current(self) -> bool:
+        """Whether KubeRay has seen what was applied last, and no old cluster answers for it."""
+        return self.seen and self._condition("UpgradeInProgress").get("status") != "True"
+
+    @property
+    def given_up(self) -> bool:
+        """Whether nothing that is applied to it will change it any more."""
+        return self._condition("Ready").get("reason") == "InitializingTimeout"
+
+    @property
+    def deployments(self) -> Mapping[str, str]:
+        """How each of Serve's deployments is, by its name."""
+        active: Mapping[str, Any] = self.status.get("activeServiceStatus") or {}
+        pending: Mapping[str, Any] = self.status.get("pendingServiceStatus") or {}
+        apps = {**(pending.get("applicationStatuses") or {})}
+        apps |= active.get("applicationStatuses") or {}
+        return {
+            name: one.get("status", "")
+            for app in apps.values()
+            for name, one in (app.get("serveDeploymentStatuses") or {}).items()
+        }
+
+    @property
+    def text(self) -> str:
+        """In a few words."""
+        if self.serves and self.current:
+            return f"serves on RayCluster {self.active}" if self.active else "serves"
+        if self.serves:
+            return "serves as before; what is new comes up"
+        why = self._condition("Ready").get("reason", "")
+        waiting = [f"{name} {how}" for name, how in self.deployments.items() if how != "HEALTHY"]
+        return ", ".join(filter(None, [why, *waiting])) or "just begun"
+
+    def _cluster(self, which: str) -> str:
+        known: Mapping[str, Any] = self.status.get(which) or {}
+        return str(known.get("rayClusterName") or "")
+
+    def _condition(self, name: str) -> Mapping[str, str]:
+        conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
+        return next((one for one in conditions if one["type"] == name), {})
