@@ -44,8 +44,9 @@ test: $(READY) $(CDK)  ## every test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
 
 WORDS ?=
-mutants: $(READY) $(CDK)  ## make every deliberate mistake and print who notices: WORDS=in its sentence or file
-	$(BIN)/python -m tests.mutants $(WORDS)
+JOBS ?= 2
+mutants: $(READY) $(CDK)  ## make each deliberate mistake and print who notices: WORDS=in its sentence or file
+	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(WORDS)
 
 FUZZ ?= 2000
 fuzz: $(READY)  ## the API and the worker against made-up input, long: FUZZ=examples of each test

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,6 +71,16 @@ def test_logs_of_the_control_plane_are_kept_for_a_month(
     assert log["Properties"]["LogGroupName"] == "/aws/eks/Studio/cluster"
     assert log["Properties"]["RetentionInDays"] == 30
     assert graph.named(platform, "Cluster/Log") in graph.waits_for(whole.json, cluster)
+
+
+def test_kubectl_is_at_most_one_version_away_from_the_cluster(either: Synthesized) -> None:
+    """Kubernetes supports no more (https://kubernetes.io/releases/version-skew-policy)."""
+    layers = [each["Properties"] for each in either.resources("AWS::Lambda::LayerVersion").values()]
+    told = " ".join(str(layer.get("Description")) for layer in layers)
+    (kubectl,) = re.findall(r"kubectl/kubectl 1\.(\d+)", told)
+    cluster = the(either, "AWS::EKS::Cluster")["Version"].removeprefix("1.")
+
+    assert abs(int(kubectl) - int(cluster)) <= 1
 
 
 def test_every_add_on_is_pinned(whole: Synthesized) -> None:

@@ -2,9 +2,11 @@ import json
 import subprocess
 from typing import Any
 
+import httpx
 from aws_cdk import Stack
 from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_elasticloadbalancingv2 import ListenerAction
+from ray.serve._private.proxy_request_response import ASGIProxyRequest
 
 from cdk.firewall import ADDRESS_OF_VIEWER
 from cdk.sign_in import People, by_provider
@@ -16,11 +18,22 @@ from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
 from tests.cdk.test_cli import NODE
 from tests.manifests import crds
+from tests.serve_app.world import World
 
 
 def binding(whole: Synthesized) -> dict[str, Any]:
     ((_, found),) = graph.kind(whole, "TargetGroupBinding")
     return found
+
+
+def properties(template: Template, kind: str, name: str | None = None) -> list[Any]:
+    """Properties of what belongs to the load balancer, or one of them."""
+    found = template.find_resources(f"AWS::ElasticLoadBalancingV2::{kind}").values()
+    return [one["Properties"][name] if name else one["Properties"] for one in found]
+
+
+async def nothing(*_: Any) -> Any:
+    """Stand for a connection of which nothing is read."""
 
 
 def balancer(platform: Platform) -> dict[str, Any]:
@@ -31,6 +44,40 @@ def test_the_load_balancer_is_reached_from_the_network_only(template: Template) 
     template.has_resource_properties(
         "AWS::ElasticLoadBalancingV2::LoadBalancer", {"Scheme": "internal"}
     )
+
+
+async def test_the_load_balancer_asks_where_a_healthy_head_answers_anybody_with_200(
+    template: Template,
+) -> None:
+    """Serve's proxy itself, of the pinned Ray, or the front behind it."""
+    (path,) = properties(template, "TargetGroup", "HealthCheckPath")
+    proxied = ASGIProxyRequest({"type": "http", "path": path}, nothing, nothing)
+    transport = httpx.ASGITransport(World().app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://front") as stranger:
+        answer = await stranger.get(path)
+
+    assert proxied.is_health_request or answer.status_code == httpx.codes.OK
+
+
+def test_the_target_group_takes_pods_at_the_port_of_serve(template: Template) -> None:
+    (pods,) = properties(template, "TargetGroup")
+
+    assert (pods["TargetType"], pods["Protocol"], pods["Port"]) == ("ip", "HTTP", 8000)
+    assert pods.get("HealthCheckPort", "traffic-port") == "traffic-port"
+    assert pods.get("Matcher", {"HttpCode": "200"}) == {"HttpCode": "200"}
+
+
+def test_the_load_balancer_speaks_no_tls_that_browsers_have_given_up(template: Template) -> None:
+    (policy,) = properties(template, "Listener", "SslPolicy")
+
+    assert policy == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+
+
+def test_a_websocket_without_a_word_stays_for_an_hour(template: Template) -> None:
+    (attributes,) = properties(template, "LoadBalancer", "LoadBalancerAttributes")
+    seconds = {one["Key"]: one["Value"] for one in attributes}["idle_timeout.timeout_seconds"]
+
+    assert 3_600 <= int(seconds) <= 4_000  # the longest that a load balancer has
 
 
 def test_nobody_but_cloudfront_reaches_the_load_balancer(

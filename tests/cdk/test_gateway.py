@@ -52,6 +52,19 @@ def test_every_method_asks_for_a_key(template: Template) -> None:
     }
 
 
+def test_keys_are_of_a_plan_for_the_stage_for_without_one_they_let_nobody_in(
+    template: Template,
+) -> None:
+    ((api, _),) = template.find_resources("AWS::ApiGateway::RestApi").items()
+    ((stage, _),) = template.find_resources("AWS::ApiGateway::Stage").items()
+    ((plan, made),) = template.find_resources("AWS::ApiGateway::UsagePlan").items()
+    keys = template.find_resources("AWS::ApiGateway::UsagePlanKey").values()
+
+    (of,) = made["Properties"]["ApiStages"]
+    assert (of["ApiId"], of["Stage"]) == ({"Ref": api}, {"Ref": stage})
+    assert all(key["Properties"]["UsagePlanId"] == {"Ref": plan} for key in keys)
+
+
 def test_each_key_has_the_throttle_and_all_together_the_stages(template: Template) -> None:
     template.has_resource_properties(
         "AWS::ApiGateway::UsagePlan",

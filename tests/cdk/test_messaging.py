@@ -75,6 +75,7 @@ def test_each_queue_takes_what_its_filter_lets_in_and_what_fails_is_kept(
     for name, policy in taken.items():
         subscription = of_queues[made[name][0]]
         assert subscription["FilterPolicy"] == policy
+        assert subscription.get("FilterPolicyScope", "MessageAttributes") == "MessageAttributes"
         assert subscription["TopicArn"] == {"Ref": "sdNotificationLambdaCfn"}
         assert subscription["RawMessageDelivery"] is False
         undelivered, _ = made[settings.undelivered]

@@ -25,6 +25,7 @@ from tests.cdk.conftest import Synthesized
 from tests.ingest.world import World, until
 
 Alarms = dict[str, dict[str, Any]]
+_OF_EC2 = {"source": ["aws.ec2"]}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,35 @@ def test_the_thresholds_are_the_settings(alarms: Alarms, settings: Settings) -> 
     assert alarms["comfy-failed"]["Threshold"] == limits.failed_ratio
     assert alarms["comfy-starved"]["EvaluationPeriods"] == limits.starved_minutes
     assert alarms["spot-interruptions"]["Threshold"] == limits.interruptions - 1
+
+
+def test_each_alarm_looks_at_what_aws_measures_under_this_name(
+    alone: Template, alarms: Alarms
+) -> None:
+    """A name that nobody fills is no mistake to CloudWatch: it shows nothing, for ever."""
+    (spot,) = alone.find_resources("AWS::Events::Rule", {"Properties": {"EventPattern": _OF_EC2}})
+    visible = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "Maximum")
+    oldest = ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum")
+
+    assert looked_at(alarms["comfy-oldest"]) == {"": oldest}
+    assert looked_at(alarms["comfy-dead-letters"]) == {"": visible}
+    assert looked_at(alarms["unrouted"]) == {"": visible}
+    assert looked_at(alarms["comfy-starved"]) == {
+        "waiting": visible,
+        "held": ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", "Maximum"),
+        "ended": ("AWS/SQS", "NumberOfMessagesDeleted", "QueueName", "Sum"),
+    }
+    assert looked_at(alarms["spot-interruptions"]) == {
+        "": ("AWS/Events", "TriggeredRules", "RuleName", "Sum")
+    }
+    (part,) = alarms["spot-interruptions"]["Metrics"]
+    assert part["MetricStat"]["Metric"]["Dimensions"][0]["Value"] == {"Ref": spot}
+
+
+def test_an_alarm_is_about_too_much(alarms: Alarms) -> None:
+    operators = {alarm["ComparisonOperator"] for alarm in alarms.values()}
+
+    assert operators == {"GreaterThanThreshold"}
 
 
 def test_people_are_told_by_a_topic_that_cloudwatch_can_publish_on(alone: Template) -> None:
@@ -227,6 +257,22 @@ def test_the_dashboard_shows_every_queue_and_all_alarms(alone: Template, alarms:
     assert watched <= shown
     assert len(body["widgets"][0]["properties"]["alarms"]) == len(alarms)
     assert "HTTP" in {widget["properties"]["title"] for widget in body["widgets"]}
+
+
+def looked_at(alarm: dict[str, Any]) -> dict[str, tuple[str, str, str, str]]:
+    """Namespace, name, dimension and statistic of each metric, by its id; of one alone without."""
+    parts = alarm.get("Metrics") or [{"MetricStat": {"Metric": alarm, **alarm}}]
+    alone = len(parts) == 1
+    stats = {"" if alone else p["Id"]: p["MetricStat"] for p in parts if "MetricStat" in p}
+    return {
+        name: (
+            stat["Metric"]["Namespace"],
+            stat["Metric"]["MetricName"],
+            stat["Metric"]["Dimensions"][0]["Name"],
+            stat.get("Stat") or stat["Statistic"],
+        )
+        for name, stat in stats.items()
+    }
 
 
 def computed(alarm: dict[str, Any], **values: float | None) -> float:

@@ -12,6 +12,7 @@ from ingest.aws.client import Clients
 from ingest.aws.provision import provision
 from models.queues import LONGEST_DAYS
 from models.settings import Settings
+from tests.cdk import promises
 from tests.cdk.conftest import FULL
 
 
@@ -92,6 +93,18 @@ def test_a_payload_is_there_as_long_as_its_message(alone: Template, settings: Se
 
     assert payloads["Prefix"] == "payloads/"
     assert payloads["ExpirationInDays"] >= settings.tasks.queue_days + LONGEST_DAYS
+
+
+def test_no_bucket_can_be_public_and_nothing_is_read_without_tls(alone: Template) -> None:
+    assert promises.public_buckets(alone.to_json()) == set()
+    assert promises.without_tls(alone.to_json()) == set()
+
+
+def test_logs_of_access_go_after_a_while(alone: Template, settings: Settings) -> None:
+    (rule,) = rules(alone, settings.access_logs_bucket).values()
+
+    assert rule["ExpirationInDays"] == 90
+    assert "Prefix" not in rule
 
 
 def test_what_is_left_of_broken_uploads_goes(alone: Template) -> None:

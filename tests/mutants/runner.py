@@ -1,20 +1,27 @@
-"""A copy of the repository in which mistakes are made, and the tests that are run there."""
+"""Copies of the repository in which mistakes are made, and the tests that are run there."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.manifests.crds import FOLDER
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)(?:.*?SettingsError: ([a-z-]+): )?", re.MULTILINE)
+_FAILED = re.compile(
+    r"^(?:FAILED|ERROR) ([^\s\[]+)(?:.*?SettingsError: ([a-z-]+): )?", re.MULTILINE
+)
 """Name of a test; and of the rule, where the objects were refused before the test could look."""
 _SECONDS = 600
+_ENOUGH = 3
+"""Failures after which pytest need not go on."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,19 @@ class Copy:
         """Return names of the tests that fail with the mistake, or of the rules that refuse it.
 
         Raises:
+            ValueError: the mistake cannot be made any more.
             RuntimeError: the tests could not be run.
         """
         with mutant.in_place(self.folder):
-            return self._failures(mutant.tests.split())
+            return self.failing(mutant.tests.split())
 
-    def _failures(self, tests: list[str]) -> list[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", *tests]
+    def failing(self, tests: Sequence[str]) -> list[str]:
+        """Return names of the tests that fail.
+
+        Raises:
+            RuntimeError: they could not be run.
+        """
+        options = ["-q", "-rfE", "--tb=no", f"--maxfail={_ENOUGH}", "-p", "no:cacheprovider"]
         environment = {
             **os.environ,
             "PYTHONPATH": str(self.folder),
@@ -55,7 +68,7 @@ class Copy:
             "COLUMNS": "10000",  # pytest shortens its summary to the terminal
         }
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", "pytest", *options, *tests],
             cwd=self.folder,
             check=False,
             capture_output=True,
@@ -63,9 +76,37 @@ class Copy:
             timeout=_SECONDS,
             env=environment,
         )
-        if done.returncode not in {0, 1, 2}:
-            raise RuntimeError(done.stdout + done.stderr)
         found = list(dict.fromkeys(rule or test for test, rule in _FAILED.findall(done.stdout)))
-        if done.returncode and not found:
+        if done.returncode not in {0, 1, 2} or (done.returncode and not found):
             raise RuntimeError(done.stdout + done.stderr)
         return found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Mistake of a file, who noticed it, and why nobody could."""
+
+    mutant: Mutant
+    caught: Sequence[str] = ()
+    broken: str = ""
+    """Reason for which the mistake could not be made, or its tests not be run."""
+
+
+def outcomes(mutants: Sequence[Mutant], copies: Sequence[Copy]) -> Iterator[Outcome]:
+    """Make the mistakes, as many at once as there are copies; tell each as soon as it is known."""
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def made(mutant: Mutant) -> Outcome:
+        copy = free.get()
+        try:
+            return Outcome(mutant, copy.failures(mutant))
+        except (ValueError, RuntimeError, subprocess.TimeoutExpired) as exc:
+            return Outcome(mutant, broken=str(exc))
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        for done in as_completed([pool.submit(made, mutant) for mutant in mutants]):
+            yield done.result()
