@@ -37,6 +37,7 @@ from aws_cdk.aws_eks_v2 import (
 )
 from aws_cdk.aws_eks_v2 import Cluster as EksCluster
 from aws_cdk.aws_iam import ManagedPolicy, Role, ServicePrincipal
+from aws_cdk.aws_kms import Key
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from aws_cdk.lambda_layer_kubectl_v36 import KubectlV36Layer
 from constructs import Construct, DependencyGroup, IDependable
@@ -209,8 +210,13 @@ class Cluster(Construct):
 
     def _launch_template(self) -> LaunchTemplate:
         """Nodes whose credentials no pod can ask for: a hop more than the node's own is none."""
+        key = self._settings.cluster.volume_key_arn
         disk = BlockDeviceVolume.ebs(
-            _DISK, volume_type=EbsDeviceVolumeType.GP3, encrypted=True, delete_on_termination=True
+            _DISK,
+            volume_type=EbsDeviceVolumeType.GP3,
+            encrypted=True,
+            kms_key=Key.from_key_arn(self, "VolumeKey", key) if key else None,
+            delete_on_termination=True,
         )
         return LaunchTemplate(
             self,

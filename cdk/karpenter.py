@@ -91,6 +91,7 @@ class Karpenter(Construct):
             cluster_arn=self._cluster.eks.cluster_arn,
             node_role_arn=self.node_role.role_arn,
             queue_arn=self.queue.queue_arn,
+            volume_key_arn=self._settings.cluster.volume_key_arn,
         )
         return [self._policy(name, given) for name, given in policies.all().items()]
 

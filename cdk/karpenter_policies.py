@@ -1,7 +1,8 @@
 """What Karpenter's controller may do, in six policies as in its own CloudFormation template.
 
-One thing is left out: making and changing instance profiles. That is for node classes that name a
-`role`; ours name the profile that the stack makes.
+A seventh is for a customer's own key of the nodes' volumes. Left out is making and changing
+instance profiles: that is for node classes that name a `role`; ours name the profile that the
+stack makes.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,15 @@ _DESCRIBED = (
     "Subnets",
 )
 _NODE_POOL = "karpenter.sh/nodepool"
+_USES_OF_KEY = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+"""Calls that EC2 makes for whoever launches an instance with a volume that has a customer's key:
+https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html (2026-11)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +56,12 @@ class KarpenterPolicies:
     cluster_arn: str
     node_role_arn: str
     queue_arn: str
+    volume_key_arn: str | None = None
+    """The customer's own key of nodes' volumes, if they have one."""
 
     def all(self) -> Mapping[str, list[PolicyStatement]]:
         """By the policy's name."""
+        key = self.volume_key_arn
         return {
             "NodeLifecycle": self._node_lifecycle(),
             "IamIntegration": self._iam_integration(),
@@ -56,6 +69,7 @@ class KarpenterPolicies:
             "Interruption": self._interruption(),
             "ZonalShift": self._zonal_shift(),
             "ResourceDiscovery": self._resource_discovery(),
+            **({"VolumeKey": self._volume_key(key)} if key else {}),
         }
 
     def _node_lifecycle(self) -> list[PolicyStatement]:
@@ -102,6 +116,16 @@ class KarpenterPolicies:
             _allow(["ssm:GetParameter"], [images]),
             _allow(["pricing:GetProducts", "iam:ListInstanceProfiles"], ["*"]),
             _allow(["iam:GetInstanceProfile"], [profiles]),
+        ]
+
+    def _volume_key(self, key: str) -> list[PolicyStatement]:
+        """Have EC2 encrypt volumes with the key; nothing can be asked of the key itself."""
+        ec2 = f"ec2.{self.stack.region}.amazonaws.com"
+        by_ec2 = {"StringEquals": {"kms:ViaService": [ec2, f"{ec2}.cn"]}}
+        for_volumes = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        return [
+            _allow([*_USES_OF_KEY], [key], by_ec2),
+            _allow(["kms:CreateGrant"], [key], by_ec2 | for_volumes),
         ]
 
     def _ec2(self, kind: str, account: str = "*") -> str:

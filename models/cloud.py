@@ -13,6 +13,7 @@ Cores = Annotated[float, Field(ge=0.1)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
 """As Karpenter takes it: ``300s``, ``1h30m``, ``Never``."""
 Arn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:[a-z0-9-]+:.+")]
+KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[^:]+:\d+:key/")]
 Cidr = IPv4Network
 Capacity = Literal["spot", "on-demand"]
 ImageCache = Literal["soci", "ebs-snapshot", "none"]
@@ -64,6 +65,9 @@ class Cluster(Part):
     """A mirror of the charts, by their names: ``<this>/karpenter``; None: where each is at home."""
     image_registry: Annotated[str, Field(pattern=r"^[^\s:/]\S*[^\s/]$")] | None = None
     """A mirror of the charts' images, by their paths: ``<this>/karpenter/controller``."""
+    volume_key_arn: KeyArn | None = None
+    """The KMS key of all nodes' volumes, of the same region; None: the account's default for EBS.
+    Where that default is a customer's own key, name it here: Karpenter may use no other."""
 
 
 class Volume(Part):
@@ -162,9 +166,7 @@ class Storage(Part):
 
     create_model_bucket: bool = False
     """Whether ``modelBucketArn`` is made, or there already."""
-    model_bucket_key_arn: (
-        Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[^:]+:\d+:key/")] | None
-    ) = None
+    model_bucket_key_arn: KeyArn | None = None
     """The KMS key that a bucket which is there already encrypts with, if it is a customer's own."""
     output_days: Positive | None = None
     """After which pictures are deleted; None: never."""

@@ -28,6 +28,7 @@ def deployable(settings: "Settings") -> None:
     _buckets(settings)
     _queues(settings)
     _front(settings)
+    _volume_key(settings)
     if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
         raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
 
@@ -67,3 +68,9 @@ def _front(settings: "Settings") -> None:
     certificate, region = settings.front.listener_certificate_arn, settings.aws.region
     if certificate and f":acm:{region}:" not in certificate:
         raise ValueError(f"front.listenerCertificateArn must be of aws.region, {region}")
+
+
+def _volume_key(settings: "Settings") -> None:
+    key, region = settings.cluster.volume_key_arn, settings.aws.region
+    if key and f":kms:{region}:" not in key:
+        raise ValueError(f"cluster.volumeKeyArn must be of aws.region, {region}")

@@ -100,7 +100,8 @@ def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
 
 def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -> Manifest:
     nodes = runtime.nodes
-    spec: Manifest = {"blockDeviceMappings": list(_volumes(nodes))}
+    key = settings.cluster.volume_key_arn
+    spec: Manifest = {"blockDeviceMappings": list(_volumes(nodes, key))}
     soci = nodes.image_cache == "soci"
     if user_data := [text for text in (_SOCI if soci else "", nodes.user_data) if text]:
         spec["userData"] = "\n".join(user_data)
@@ -142,10 +143,11 @@ def cpu_node_pool(settings: Settings) -> Manifest:
 
 
 def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
+    key = settings.cluster.volume_key_arn
     spec = {
         "blockDeviceMappings": [
-            _volume("/dev/xvda", Volume(size=10)),
-            _volume("/dev/xvdb", _CPU_VOLUME),
+            _volume("/dev/xvda", Volume(size=10), key),
+            _volume("/dev/xvdb", _CPU_VOLUME, key),
         ],
         "tags": _tags(settings),
     }
@@ -230,24 +232,25 @@ def _disruption(nodes: Nodes) -> Manifest:
     }
 
 
-def _volumes(nodes: Nodes) -> Iterator[Manifest]:
-    yield _volume("/dev/xvda", nodes.os_volume)
+def _volumes(nodes: Nodes, key: str | None) -> Iterator[Manifest]:
+    yield _volume("/dev/xvda", nodes.os_volume, key)
     match nodes.image_cache:
         case "soci":
-            yield _volume("/dev/xvdb", _BARE_VOLUME)
+            yield _volume("/dev/xvdb", _BARE_VOLUME, key)
         case "ebs-snapshot":
-            yield _volume("/dev/xvdb", nodes.data_volume, snapshotID=nodes.snapshot)
+            yield _volume("/dev/xvdb", nodes.data_volume, key, snapshotID=nodes.snapshot)
         case "none":
-            yield _volume("/dev/xvdb", nodes.data_volume)
+            yield _volume("/dev/xvdb", nodes.data_volume, key)
 
 
-def _volume(device: str, volume: Volume, **more: Any) -> Manifest:
+def _volume(device: str, volume: Volume, key: str | None, **more: Any) -> Manifest:
     ebs = {
         "volumeSize": f"{volume.size}Gi",
         "volumeType": "gp3",
         "iops": volume.iops,
         "throughput": volume.throughput,
         "encrypted": True,
+        **({"kmsKeyID": key} if key else {}),
         "deleteOnTermination": True,
     }
     return {"deviceName": device, "ebs": ebs | more}

@@ -55,6 +55,7 @@ CHINA: Mapping[str, Any] = {
         "imageRegistry": "registry.example.cn/mirror",
         "publicAccessCidrs": [],
         "admins": ["arn:aws-cn:iam::111122223333:role/operators"],
+        "volumeKeyArn": "arn:aws-cn:kms:cn-north-1:111122223333:key/3d4e",
     },
     "clusterComponents": {"instanceType": "m7i.large", "desiredCount": 1},
     "images": {"repository": "registry.example.cn/atelier"},

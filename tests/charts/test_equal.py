@@ -32,7 +32,10 @@ CASES: Mapping[str, Values] = {
             "zones": ["a", "b"],
             "privateSubnets": ["subnet-0a", "subnet-0b"],
         },
-        "cluster": {"bottlerocket": "v1.70.1"},
+        "cluster": {
+            "bottlerocket": "v1.70.1",
+            "volumeKeyArn": "arn:aws-cn:kms:cn-northwest-1:123456789012:key/1b2c",
+        },
         "clusterComponents": {"instanceType": "m7i.large"},
         "rayCluster": {
             "headCpu": 1.25,

@@ -149,6 +149,14 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.one("EC2NodeClass")["spec"].pop("blockDeviceMappings"),
         lambda s: s.one("EC2NodeClass")["spec"]["blockDeviceMappings"].pop(),
     ),
+    "volumes-encrypted-alike": (
+        lambda s: s.one("EC2NodeClass")["spec"]["blockDeviceMappings"][0]["ebs"].update(
+            encrypted=False
+        ),
+        lambda s: s.one("EC2NodeClass")["spec"]["blockDeviceMappings"][1]["ebs"].update(
+            kmsKeyID="arn:aws:kms:eu-west-1:111122223333:key/1b2c"
+        ),
+    ),
     "nvme-for-images": (
         lambda s: s.one("NodePool")["spec"]["template"]["spec"]["requirements"][0].update(
             values=["m7i.4xlarge", "g6.2xlarge"]

@@ -68,6 +68,15 @@ def test_a_queue_name_that_sqs_would_not_take_is_refused() -> None:
     assert "SQS takes no queue named sdoneks-" in refusal(**runtimes(longest + "r"))
 
 
+def test_the_key_of_the_nodes_volumes_is_of_their_region() -> None:
+    key = {"volumeKeyArn": "arn:aws:kms:us-west-2:111122223333:key/1b2c"}
+
+    assert "cluster.volumeKeyArn must be of aws.region, eu-west-1" in refusal(
+        cluster=key, aws=DEPLOYED | {"region": "eu-west-1"}
+    )
+    assert Settings.read(args=REFERENCE | {"cluster": key, "aws": DEPLOYED})
+
+
 def test_a_load_balancers_certificate_is_of_its_region() -> None:
     front = {
         "domain": "studio.example.com",

@@ -110,6 +110,18 @@ def _volumes(objects: Objects) -> Iterator[str]:
             yield f"{name}: without /dev/xvda and /dev/xvdb its images get 20 GiB, unencrypted"
 
 
+def _encrypted(objects: Objects) -> Iterator[str]:
+    """Karpenter may use one key; a volume with another ends its instance at the launch."""
+    keys = set()
+    for name, found in objects.named("EC2NodeClass").items():
+        for volume in found["spec"].get("blockDeviceMappings", []):
+            keys.add(volume["ebs"].get("kmsKeyID"))
+            if volume["ebs"].get("encrypted") is not True:
+                yield f"{name}: {volume['deviceName']} is not encrypted"
+    if len(keys) > 1:
+        yield f"volumes have {len(keys)} keys, and Karpenter may use that of cluster.volumeKeyArn"
+
+
 def _disks(objects: Objects) -> Iterator[str]:
     for name, pool in objects.named("NodePool").items():
         found = objects.named("EC2NodeClass").get(name)
@@ -197,6 +209,7 @@ RULES = (
     Rule("group-can-start", _startable),
     Rule("images-cached-in-one-way", _cached_once),
     Rule("volumes-said", _volumes),
+    Rule("volumes-encrypted-alike", _encrypted),
     Rule("nvme-for-images", _disks),
     Rule("user-data-is-toml", _user_data),
     Rule("system-pinned", _pinned),

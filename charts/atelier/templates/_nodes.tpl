@@ -31,6 +31,9 @@ metadataOptions:
     iops: {{ .volume.iops | default 3000 }}
     throughput: {{ .volume.throughput | default 125 }}
     encrypted: true
+    {{- with .settings.cluster.volumeKeyArn }}
+    kmsKeyID: {{ . }}
+    {{- end }}
     deleteOnTermination: true
     {{- with .snapshot }}
     snapshotID: {{ . }}
