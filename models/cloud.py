@@ -80,6 +80,20 @@ class Volume(Part):
     """MiB/s."""
 
 
+class OsVolume(Volume):
+    """The volume of Bottlerocket itself, made from a snapshot of 4 GiB."""
+
+    size: Annotated[int, Field(ge=4)]
+    """GiB."""
+
+
+class DataVolume(Volume):
+    """The volume for images and what pods write; Bottlerocket's own default is 20 GiB."""
+
+    size: Annotated[int, Field(ge=20)]
+    """GiB; and where it holds checkpoints too, ``storage.checkpointCache`` more."""
+
+
 class Taint(Part):
     key: str
     value: str | None = None
@@ -104,7 +118,9 @@ class Nodes(Part):
     )
     """Both: Spot first, on demand where there was none for ``rayCluster.startMinutes``."""
     max_gpus: Positive = 5
-    """The most GPUs at once, of each kind of capacity: what bounds the bill."""
+    """The most GPUs at once, of each kind of capacity, that replicas have: what bounds the bill.
+    Nodes are counted whole: on instances with several GPUs as many may be up as these need, and
+    while a new Ray cluster takes over, as many more as its first ``replicas`` need."""
     idle_seconds: Positive = 300
     """How long a pod does nothing before it goes; its node goes ``consolidateAfter`` later."""
     consolidate: bool = False
@@ -116,8 +132,8 @@ class Nodes(Part):
     """``soci``: images are pulled in parallel onto the node's own NVMe; ``ebs-snapshot``: they are
     on the volume already, see `atelier aws snapshot`; ``none``: they are pulled onto the volume."""
     snapshot: Annotated[str, Field(pattern=r"^snap-[0-9a-f]+$")] | None = None
-    os_volume: Volume = Volume(size=10)
-    data_volume: Volume = Volume(size=100)
+    os_volume: OsVolume = OsVolume(size=10)
+    data_volume: DataVolume = DataVolume(size=100)
     """Holds the images; unless ``imageCache: soci``, which uses the node's NVMe."""
     taints: tuple[Taint, ...] = ()
     requirements: tuple[Requirement, ...] = ()
@@ -226,7 +242,7 @@ class RayCluster(Part):
         "atelier"
     )
     head_cpu: Cores = 0.5
-    head_memory: Positive = 4
+    head_memory: Annotated[int, Field(ge=2)] = 4
     """GiB."""
     ingest_cpu: Cores = 0.5
     ingest_memory: Positive = 2
@@ -234,8 +250,9 @@ class RayCluster(Part):
     ingest_workers: Positive = 1
     redis_address: Annotated[str, Field(pattern=r"^(rediss?://)?[^/:]+:\d+$")] | None = None
     """What keeps the head's state; None: a Valkey in the cluster."""
-    redis_image: str = "valkey/valkey:8.1.11-alpine"
-    """Of that Valkey."""
+    redis_image: str = "public.ecr.aws/valkey/valkey:8.1.11-alpine"
+    """Of that Valkey. By default from Amazon's public registry, where its makers publish it, too:
+    Docker Hub counts what comes from one address, and all nodes come from one."""
     ready_minutes: Positive = 30
     """How long a new cluster may take to serve."""
     start_minutes: Positive = 10

@@ -23,30 +23,51 @@ class Instance:
         """GiB left to pods: Karpenter counts on 7.5 % less than is written on the box."""
         return self.memory * 0.925 - 1.5
 
+    def pods(self, cpus: float, memory: float, gpus: int) -> int:
+        """Return how many pods of this size fit: cores, GiB, GPUs."""
+        rooms = [(self.free_cpus, cpus), (self.free_memory, memory), (self.gpus, gpus)]
+        return int(min((there / wanted for there, wanted in rooms if wanted), default=0))
+
 
 INSTANCES: Mapping[str, Instance] = {
     "g4dn.xlarge": Instance(4, 16, gpus=1, nvme=True),
     "g4dn.2xlarge": Instance(8, 32, gpus=1, nvme=True),
     "g4dn.4xlarge": Instance(16, 64, gpus=1, nvme=True),
     "g4dn.12xlarge": Instance(48, 192, gpus=4, nvme=True),
+    "g4dn.metal": Instance(96, 384, gpus=8, nvme=True),
     "g5.xlarge": Instance(4, 16, gpus=1, nvme=True),
     "g5.2xlarge": Instance(8, 32, gpus=1, nvme=True),
     "g5.4xlarge": Instance(16, 64, gpus=1, nvme=True),
     "g5.8xlarge": Instance(32, 128, gpus=1, nvme=True),
     "g5.12xlarge": Instance(48, 192, gpus=4, nvme=True),
+    "g5.24xlarge": Instance(96, 384, gpus=4, nvme=True),
     "g5.48xlarge": Instance(192, 768, gpus=8, nvme=True),
+    "g5g.16xlarge": Instance(64, 128, gpus=2),
+    "g5g.metal": Instance(64, 128, gpus=2),
     "g6.xlarge": Instance(4, 16, gpus=1, nvme=True),
     "g6.2xlarge": Instance(8, 32, gpus=1, nvme=True),
     "g6.4xlarge": Instance(16, 64, gpus=1, nvme=True),
     "g6.8xlarge": Instance(32, 128, gpus=1, nvme=True),
     "g6.12xlarge": Instance(48, 192, gpus=4, nvme=True),
+    "g6.24xlarge": Instance(96, 384, gpus=4, nvme=True),
     "g6.48xlarge": Instance(192, 768, gpus=8, nvme=True),
     "g6e.xlarge": Instance(4, 32, gpus=1, nvme=True),
     "g6e.2xlarge": Instance(8, 64, gpus=1, nvme=True),
     "g6e.4xlarge": Instance(16, 128, gpus=1, nvme=True),
     "g6e.12xlarge": Instance(48, 384, gpus=4, nvme=True),
+    "g6e.24xlarge": Instance(96, 768, gpus=4, nvme=True),
+    "g6e.48xlarge": Instance(192, 1536, gpus=8, nvme=True),
+    "g7e.12xlarge": Instance(48, 512, gpus=2, nvme=True),
+    "g7e.24xlarge": Instance(96, 1024, gpus=4, nvme=True),
+    "g7e.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
+    "p3dn.24xlarge": Instance(96, 768, gpus=8, nvme=True),
     "p4d.24xlarge": Instance(96, 1152, gpus=8, nvme=True),
+    "p4de.24xlarge": Instance(96, 1152, gpus=8, nvme=True),
     "p5.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
+    "p5e.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
+    "p5en.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
+    "p6-b200.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
+    "p6-b300.48xlarge": Instance(192, 4096, gpus=8, nvme=True),
     "c7i.2xlarge": Instance(8, 16),
     "c7i.4xlarge": Instance(16, 32),
     "m5.large": Instance(2, 8),
@@ -58,13 +79,14 @@ INSTANCES: Mapping[str, Instance] = {
     "m7i.2xlarge": Instance(8, 32),
     "m7i.4xlarge": Instance(16, 64),
 }
-"""No more than are commonly used; one that is not here is not checked."""
-_UNKNOWN = Instance(8, 32, gpus=1)
+"""The common ones, and each with several GPUs of NVIDIA that Karpenter 1.14 lists; another is not
+checked, and counts as `UNKNOWN`."""
+UNKNOWN = Instance(8, 32, gpus=1)
 
 
 def share(instance_types: Iterable[str]) -> tuple[int, int]:
     """Cores and GiB for a pod with one GPU, so that it fits on the smallest of the instances."""
-    known = [INSTANCES.get(kind, _UNKNOWN) for kind in instance_types]
+    known = [INSTANCES.get(kind, UNKNOWN) for kind in instance_types]
     cpus = min(one.cpus * 4 // 5 // max(1, one.gpus) for one in known)
     memory = min(one.memory * 3 // 4 // max(1, one.gpus) for one in known)
     return max(1, cpus), max(1, memory)

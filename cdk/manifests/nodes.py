@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cdk.manifests.base import Manifest, everywhere
-from cdk.manifests.instances import INSTANCES
+from cdk.manifests.instances import INSTANCES, UNKNOWN, share
 from models import kube
 from models.cloud import Nodes, Taint, Volume
 from models.images import architecture
@@ -64,6 +64,13 @@ def pods_at_most(runtime: Runtime) -> int:
 def gpus_of_pod(runtime: Runtime) -> int:
     """Whole ones: replicas that share a GPU share a pod."""
     return math.ceil(runtime.gpus)
+
+
+def size_of_pod(runtime: Runtime) -> tuple[int, int]:
+    """Return cores and GiB: as set, else a share of the node for each GPU."""
+    gpus = max(1, gpus_of_pod(runtime))
+    cpus, memory = share(runtime.nodes.instance_types)
+    return runtime.pod.cpu or gpus * cpus, runtime.pod.memory or gpus * memory
 
 
 def taints(runtime: Runtime) -> list[Manifest]:
@@ -207,17 +214,27 @@ def _reference(name: str) -> Manifest:
 
 
 def _limits(settings: Settings, runtime: Runtime) -> Manifest:
-    """What bounds the bill, with room for the first replicas of a cluster that is to take over."""
+    """What bounds the bill, in whole nodes of the type of which it takes most.
+
+    Karpenter starts no node that alone would go beyond a limit: in a limit that is no multiple of
+    its GPUs, the last one never comes. There is room for all pods of each kind of capacity, and
+    for the first replicas of a cluster that is to take over.
+    """
     upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
-    pods = pods_at_most(runtime) * len(runtime.nodes.capacity) + upgrade
-    if runtime.gpus:
-        return {GPU: str(pods * gpus_of_pod(runtime))}
-    return {"cpu": str(pods * max(map(_cpus, runtime.nodes.instance_types)))}
+    kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)
+    most = max(
+        sum(_counted(runtime, kind, pods) for pods in (*kinds, upgrade))
+        for kind in runtime.nodes.instance_types
+    )
+    return {GPU if runtime.gpus else "cpu": str(most)}
 
 
-def _cpus(instance_type: str) -> int:
-    known = INSTANCES.get(instance_type)
-    return known.cpus if known else 8
+def _counted(runtime: Runtime, instance_type: str, pods: int) -> int:
+    """GPUs, or cores where there are none, of the nodes that so many pods need."""
+    one = INSTANCES.get(instance_type, UNKNOWN)
+    gpus = gpus_of_pod(runtime)
+    nodes = math.ceil(pods / max(1, one.pods(*size_of_pod(runtime), gpus)))
+    return nodes * (max(one.gpus, gpus) if gpus else one.cpus)
 
 
 def _disruption(nodes: Nodes) -> Manifest:
@@ -227,7 +244,9 @@ def _disruption(nodes: Nodes) -> Manifest:
         "consolidateAfter": nodes.consolidate_after,
         "budgets": [
             {"nodes": "100%", "reasons": ["Empty"]},
-            {"nodes": "1", "reasons": ["Drifted", "Underutilized"]},
+            {"nodes": "1", "reasons": ["Underutilized"]},
+            # A changed node class or pool would drain nodes with tasks on them: they go when empty.
+            {"nodes": "0", "reasons": ["Drifted"]},
         ],
     }
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from cdk.manifests import checkpoints, security
 from cdk.manifests.base import Manifest, labels
-from cdk.manifests.instances import share
-from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, gpus_of_pod, taints
+from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, gpus_of_pod, size_of_pod, taints
 from models import kube
 from models.cloud import Capacity
 from models.images import HEAD, image, image_of
@@ -130,12 +129,11 @@ def _resources(cpu: float, memory: int) -> Manifest:
 
 
 def _size(runtime: Runtime) -> Manifest:
-    """As set, else a share of the node for each GPU."""
+    cpus, memory = size_of_pod(runtime)
     gpus = gpus_of_pod(runtime)
-    cpus, memory = (max(1, gpus) * each for each in share(runtime.nodes.instance_types))
     return {
-        "cpu": str(runtime.pod.cpu or cpus),
-        "memory": f"{runtime.pod.memory or memory}Gi",
+        "cpu": str(cpus),
+        "memory": f"{memory}Gi",
         **({GPU: str(gpus)} if gpus else {}),
     }
 

@@ -11,6 +11,7 @@ from models import kube
 from models.settings import Settings
 
 _USER = 999
+"""The image's own, whose its folder /data is (valkey-container: 8.1/alpine/Dockerfile, 2026-07)."""
 
 
 def valkey(settings: Settings) -> list[Manifest]:

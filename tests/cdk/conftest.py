@@ -38,6 +38,7 @@ FULL: Mapping[str, Any] = {
 }
 """Every part that a setting can leave out is in it."""
 
+VOLUME_KEY = "arn:aws-cn:kms:cn-north-1:111122223333:key/3d4e5f60-0a1b-4c2d-8e3f-112233445566"
 CHINA: Mapping[str, Any] = {
     "stackName": "studio-cn",
     "modelBucketArn": "arn:aws-cn:s3:::studio-models",
@@ -55,7 +56,7 @@ CHINA: Mapping[str, Any] = {
         "imageRegistry": "registry.example.cn/mirror",
         "publicAccessCidrs": [],
         "admins": ["arn:aws-cn:iam::111122223333:role/operators"],
-        "volumeKeyArn": "arn:aws-cn:kms:cn-north-1:111122223333:key/3d4e",
+        "volumeKeyArn": VOLUME_KEY,
     },
     "clusterComponents": {"instanceType": "m7i.large", "desiredCount": 1},
     "images": {"repository": "registry.example.cn/atelier"},

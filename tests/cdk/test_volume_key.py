@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cdk import graph
-from tests.cdk.conftest import CHINA, Synthesized
+from tests.cdk.conftest import VOLUME_KEY, Synthesized
 
-KEY = CHINA["cluster"]["volumeKeyArn"]
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 USES = {
     "kms:Decrypt",
@@ -36,21 +35,21 @@ def volumes(made: Synthesized) -> list[Mapping[str, Any]]:
 
 
 def test_every_volume_of_karpenters_nodes_has_the_key(china: Synthesized) -> None:
-    assert [one.get("kmsKeyID") for one in volumes(china)] == [KEY] * 4
+    assert [one.get("kmsKeyID") for one in volumes(china)] == [VOLUME_KEY] * 4
 
 
 def test_the_system_nodes_volume_has_the_key(china: Synthesized) -> None:
     (template,) = china.resources("AWS::EC2::LaunchTemplate").values()
     (disk,) = template["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"]
 
-    assert disk["Ebs"]["KmsKeyId"] == KEY
+    assert disk["Ebs"]["KmsKeyId"] == VOLUME_KEY
 
 
 def test_karpenter_may_have_ec2_use_the_key_and_ask_nothing_of_it(china: Synthesized) -> None:
     uses, grant = statements(china)
 
     for each in (uses, grant):
-        assert each["Resource"] == KEY
+        assert each["Resource"] == VOLUME_KEY
         assert each["Condition"]["StringEquals"]["kms:ViaService"] == [
             "ec2.cn-north-1.amazonaws.com",
             "ec2.cn-north-1.amazonaws.com.cn",

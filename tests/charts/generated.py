@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cdk.manifests.instances import INSTANCES, share
+from cdk.manifests.instances import INSTANCES, UNKNOWN, share
 from models.settings import Settings
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
@@ -72,10 +72,17 @@ def defaults() -> str:
 
 
 def _instance(kind: str) -> dict[str, int]:
-    """Its cores, and what a pod with one GPU gets of it."""
+    """What it has, what of that is left to pods, and what one with one GPU gets."""
     cpus, memory = share([kind])
-    known = INSTANCES.get(kind)
-    return {"cpus": known.cpus if known else 8, "podCpus": cpus, "podMemory": memory}
+    known = INSTANCES.get(kind, UNKNOWN)
+    return {
+        "cpus": known.cpus,
+        "gpus": known.gpus,
+        "freeCpus": int(known.free_cpus),
+        "freeMemory": int(known.free_memory),
+        "podCpus": cpus,
+        "podMemory": memory,
+    }
 
 
 def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ CASES: Mapping[str, Values] = {
                 "nodes": {
                     "instanceTypes": ["g5g.16xlarge", "g6.12xlarge"],
                     "capacity": ["on-demand", "spot"],
-                    "maxGpus": 9,
+                    "maxGpus": 11,
                     "idleSeconds": 77,
                     "consolidate": True,
                     "consolidateAfter": "2m",

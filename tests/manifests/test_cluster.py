@@ -177,3 +177,11 @@ def test_names_fit_and_none_is_anothers() -> None:
 
 def _environment(template: Any) -> dict[str, str]:
     return {one["name"]: one["value"] for one in template["spec"]["containers"][0]["env"]}
+
+
+def test_the_state_is_kept_by_the_images_own_user_in_its_own_folder() -> None:
+    """The image's makers number it 999 in every variant, and let it write to /data."""
+    pod = named(made(), "StatefulSet", "easel-redis")["spec"]["template"]["spec"]
+
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 999
+    assert "--dir /data" in " ".join(pod["containers"][0]["args"])

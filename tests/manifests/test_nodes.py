@@ -7,7 +7,8 @@ import pytest
 
 from cdk.manifests import Manifest, node_objects
 from cdk.manifests.instances import INSTANCES, share
-from tests.manifests.world import PROFILE, named, runtime, settings
+from models.errors import SettingsError
+from tests.manifests.world import PROFILE, made, named, runtime, settings
 
 
 def nodes(*runtimes: Any, **more: Any) -> list[Manifest]:
@@ -60,24 +61,58 @@ def test_a_pool_has_both_kinds_of_capacity_and_its_own_taints() -> None:
         ({"nodes": {"maxGpus": 5, "capacity": ["spot"]}}, "None", "5"),
         ({"nodes": {"maxGpus": 5}, "gpus": 2}, "None", "8"),
         ({"nodes": {"maxGpus": 5}, "gpus": 0.5}, "None", "10"),
+        ({"nodes": {"maxGpus": 5, "instanceTypes": ["g6.48xlarge"]}}, "None", "16"),
+        ({"nodes": {"maxGpus": 5, "instanceTypes": ["g6.48xlarge"]}}, "NewCluster", "24"),
+        ({"nodes": {"maxGpus": 9, "instanceTypes": ["g6.48xlarge"]}}, "None", "32"),
+        ({"nodes": {"maxGpus": 5, "instanceTypes": ["g6.xlarge", "g6.12xlarge"]}}, "None", "16"),
+        (
+            {"nodes": {"maxGpus": 2, "instanceTypes": ["g6.12xlarge"]}, "pod": {"memory": 100}},
+            "None",
+            "16",
+        ),
+        ({"nodes": {"maxGpus": 3, "instanceTypes": ["g9.huge"]}}, "None", "6"),
     ],
 )
 def test_the_limit_is_what_the_groups_may_ask_for_and_what_an_upgrade_starts_with(
     more: dict[str, Any], upgrade: str, most: str
 ) -> None:
-    made = nodes(runtime(**more), rayCluster={"upgrade": upgrade})
-    spec = named(made, "NodePool", "easel-runtime-pictures")["spec"]
+    found = nodes(runtime(**more), rayCluster={"upgrade": upgrade})
+    spec = named(found, "NodePool", "easel-runtime-pictures")["spec"]
 
     assert spec["limits"] == {"nvidia.com/gpu": most}
 
 
 def test_without_a_gpu_cores_are_the_limit_and_no_taint_speaks_of_one() -> None:
     more = {"instanceTypes": ["c7i.2xlarge", "c7i.4xlarge"], "maxGpus": 2, "capacity": ["spot"]}
-    made = nodes(runtime(gpus=0, nodes=more), rayCluster={"upgrade": "None"})
-    spec = named(made, "NodePool", "easel-runtime-pictures")["spec"]
+    found = nodes(runtime(gpus=0, nodes=more), rayCluster={"upgrade": "None"})
+    spec = named(found, "NodePool", "easel-runtime-pictures")["spec"]
 
-    assert spec["limits"] == {"cpu": "32"}
+    assert spec["limits"] == {"cpu": "16"}
     assert [taint["key"] for taint in spec["template"]["spec"]["taints"]] == ["runtime"]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "instance_types"),
+    [
+        (1, ["g6.48xlarge"]),
+        (2, ["g6.12xlarge", "g5.48xlarge"]),
+        (1, ["g6.xlarge", "g6.12xlarge"]),
+        (0, ["c7i.2xlarge", "c7i.4xlarge"]),
+    ],
+)
+def test_all_that_replicas_may_ask_for_can_start(gpus: int, instance_types: list[str]) -> None:
+    """Spot full, on demand beside it: the rules count the nodes of each type again."""
+    for most in range(2, 18, 3):
+        one = {"instanceTypes": instance_types, "imageCache": "none", "maxGpus": most}
+        assert made(runtime(gpus=gpus, nodes=one))
+
+
+def test_a_change_of_its_nodes_takes_none_with_a_task_on_it() -> None:
+    assert pool()["disruption"]["budgets"] == [
+        {"nodes": "100%", "reasons": ["Empty"]},
+        {"nodes": "1", "reasons": ["Underutilized"]},
+        {"nodes": "0", "reasons": ["Drifted"]},
+    ]
 
 
 def test_nodes_go_when_empty_and_when_half_empty_only_if_asked() -> None:
@@ -97,6 +132,19 @@ def test_images_are_pulled_in_parallel_onto_the_nodes_own_disks() -> None:
         "parallel-pull-unpack"
     )
     assert toml["kernel"]["lockdown"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("volume", "least"), [({"dataVolume": {"size": 2}}, "20"), ({"osVolume": {"size": 2}}, "4")]
+)
+def test_a_volume_on_which_no_node_would_start_is_refused_by_name(
+    volume: dict[str, Any], least: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings(runtime(nodes=volume))
+
+    assert str(refused.value).startswith(f"modelsRuntime[0].nodes.{next(iter(volume))}.size: ")
+    assert least in str(refused.value)
 
 
 def test_images_of_a_snapshot_are_not_hidden() -> None:

@@ -135,6 +135,19 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.spot.update(maxReplicas=50),
         lambda s: s.one("NodePool")["spec"].update(limits={}),
     ),
+    "limits-in-whole-nodes": (
+        lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "6"}),
+        lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "15"}),
+        lambda s: _on(s, "g6.2xlarge").update(limits={"cpu": "79", "nvidia.com/gpu": "10"}),
+    ),
+    "drift-waits": (
+        lambda s: s.one("NodePool")["spec"]["disruption"]["budgets"][2].update(nodes="1"),
+        lambda s: s.one("NodePool")["spec"]["disruption"].pop("budgets"),
+        lambda s: s.one("NodePool")["spec"]["disruption"]["budgets"][2].update(
+            schedule="@daily", duration="8h"
+        ),
+        lambda s: s.one("NodePool")["spec"]["disruption"]["budgets"][2].pop("reasons"),
+    ),
     "pod-fits-instance": (
         lambda s: s.ray["resources"]["requests"].update(memory="31Gi"),
         lambda s: s.ray["resources"]["requests"].update(cpu="8"),
@@ -251,6 +264,44 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.ray.update(image="registry:5000/mine"),
         lambda s: s.ray.update(image="mine:latest"),
     ),
+    "volumes-large-enough": (
+        lambda s: _volume(s, 0).update(volumeSize="2Gi"),
+        lambda s: _volume(s, 1).update(volumeSize="2Gi"),
+    ),
+    "checkpoints-beside-images": (
+        lambda s: s.one("EC2NodeClass")["spec"].pop("instanceStorePolicy"),
+        lambda s: (
+            s.one("PersistentVolume")["spec"]["csi"]["volumeAttributes"].update(
+                cacheEmptyDirSizeLimit="1Ti"
+            )
+            or s.one("EC2NodeClass")["spec"].pop("instanceStorePolicy")
+        ),
+    ),
+    "volume-fast-enough": (
+        lambda s: _volume(s, 0).update(iops=6_000),
+        lambda s: _volume(s, 1).update(throughput=1_000),
+    ),
+    "memory-to-start": (
+        lambda s: s.cluster["autoscalerOptions"]["resources"]["limits"].update(memory="256Mi"),
+        lambda s: _first(s.head)["resources"]["limits"].update(memory="1Gi"),
+        lambda s: _first(s.ingest)["resources"]["limits"].update(memory="512Mi"),
+    ),
+    "mounts-have-volumes": (
+        lambda s: _valkey(s).pop("volumes"),
+        lambda s: s.pod.pop("volumes"),
+    ),
+    "read-only-roots": (
+        lambda s: _first(s.one("StatefulSet")["spec"])["args"].__setitem__(-1, "/var/lib/valkey"),
+        lambda s: _first(s.one("StatefulSet")["spec"])["args"].extend(["--logfile", "/var/log/v"]),
+        lambda s: _first(s.one("StatefulSet")["spec"]).update(args=["--pidfile", "/run/v.pid"]),
+        lambda s: _first(s.one("StatefulSet")["spec"])["volumeMounts"][0].update(readOnly=True),
+        lambda s: _first(s.one("StatefulSet")["spec"]).pop("volumeMounts"),
+        lambda s: _valkey(s).update(volumes=[{"name": "data", "configMap": {"name": "redis"}}]),
+        lambda s: s.ray["securityContext"].update(readOnlyRootFilesystem=True),
+    ),
+    "state-fits-volume": (
+        lambda s: _valkey(s)["volumes"][0]["emptyDir"].update(sizeLimit="512Mi"),
+    ),
     "namespace-restricted": (
         lambda s: s.without("Namespace"),
         lambda s: s.one("Namespace")["metadata"].pop("labels"),
@@ -266,6 +317,28 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.one("NetworkPolicy")["spec"].update(egress=[{"ports": [{"port": 22}]}]),
     ),
 }
+
+
+def _volume(spoilt: Spoilt, number: int) -> Any:
+    """Of the first node class."""
+    return spoilt.one("EC2NodeClass")["spec"]["blockDeviceMappings"][number]["ebs"]
+
+
+def _valkey(spoilt: Spoilt) -> Any:
+    """Its pod."""
+    return spoilt.one("StatefulSet")["spec"]["template"]["spec"]
+
+
+def _first(spec: Any) -> Any:
+    """The first container of a group or a set."""
+    return spec["template"]["spec"]["containers"][0]
+
+
+def _on(spoilt: Spoilt, instance_type: str) -> Any:
+    """The first pool, with nodes of one type."""
+    spec = spoilt.one("NodePool")["spec"]
+    spec["template"]["spec"]["requirements"][0].update(values=[instance_type])
+    return spec
 
 
 def _asking(**more: Any) -> dict[str, Any]:
@@ -312,6 +385,14 @@ def test_a_mistake_is_caught_by_the_rule_that_names_it(rule: str, number: int) -
         (runtime(pod={"env": {"HF_TOKEN": "x"}}), "no-credential: pictures-spot: HF_TOKEN stands"),
         (runtime(pod={"image": "mine"}), "images-pinned: pictures-spot: mine has no version"),
         (runtime(resources={"my_gpu": 1}), "resource-not-a-gpu: pictures-spot: KubeRay would"),
+        (
+            runtime(nodes={"imageCache": "none", "dataVolume": {"size": 60}}),
+            "checkpoints-beside-images: easel-runtime-pictures: 60 GiB for images, and for storage",
+        ),
+        (
+            runtime(nodes={"osVolume": {"size": 4, "iops": 6000}}),
+            "volume-fast-enough: easel-runtime-pictures: /dev/xvda: 6000 IOPS need 12 GiB",
+        ),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused_by_the_rules_name(wrong: Any, said: str) -> None:

@@ -1,5 +1,6 @@
 """That each worker group has nodes: the right pool, its taints, its limits, its sizes."""
 
+import math
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,9 +9,12 @@ from decimal import Decimal
 from cdk.manifests.base import Manifest
 from cdk.manifests.instances import INSTANCES, Instance
 from cdk.manifests.nodes import CAPACITY, GPU, POOL
+from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.rule import Group, Objects, Rule, quantity
 
 _GIB = 2**30
+_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+_REASONS = ("Empty", "Drifted", "Underutilized")
 
 
 def _pools(objects: Objects) -> Iterator[tuple[Group, Manifest]]:
@@ -77,9 +81,56 @@ def _limited(objects: Objects) -> Iterator[str]:
             yield f"{name}: its groups may ask for {most[name]} GPUs of {limits[GPU]}"
 
 
+def _whole_nodes(objects: Objects) -> Iterator[str]:
+    """Karpenter starts no node that alone goes beyond a limit, even for a pod that would not."""
+    groups: defaultdict[str, list[Group]] = defaultdict(list)
+    for group, _ in _pools(objects):
+        groups[group.pod["nodeSelector"][POOL]].append(group)
+    for name, members in groups.items():
+        pool = objects.named("NodePool")[name]["spec"]
+        for what, limit in pool.get("limits", {}).items():
+            for kind, one in _known(_values(pool, _INSTANCE_TYPE)).items():
+                if fault := _too_few(what, quantity(limit), one, members):
+                    yield f"{name}: {what} {limit} on {kind}: {fault}"
+
+
+def _too_few(what: str, limit: Decimal, one: Instance, groups: list[Group]) -> str | None:
+    """Tell what never starts where all nodes are of one type; None: all may."""
+    each = one.gpus if what == GPU else one.cpus
+    nodes = [math.ceil(g.spec["maxReplicas"] / _held(one, g)) for g in groups if _holds(one, g)]
+    if nodes and each > limit:
+        return f"no node ever starts, for one has {each}"
+    if sum(nodes) * each > limit:
+        return (
+            f"{' and '.join(map(str, nodes))} nodes may be asked for, of {each} each:"
+            " where the first are full, the last kind of capacity never comes"
+        )
+    return None
+
+
+def _drift(objects: Objects) -> Iterator[str]:
+    """A node that drifted is drained with its tasks, one that is empty goes by another reason."""
+    for group, pool in _pools(objects):
+        annotations = group.spec["template"]["metadata"].get("annotations", {})
+        name = f"{group.name}: {group.pod['nodeSelector'][POOL]}"
+        if KEPT.items() <= annotations.items():
+            continue
+        if "Drifted" not in _never(pool):
+            yield f"{name}: a change of its nodes takes those that work (budgets: Drifted)"
+        if "Empty" in _never(pool):
+            yield f"{name}: no node goes, not even an empty one (budgets: Empty)"
+
+
+def _never(pool: Manifest) -> set[str]:
+    """Reasons for which a pool's nodes are never disrupted."""
+    budgets = pool.get("disruption", {}).get("budgets", [])
+    none = [one for one in budgets if one["nodes"] in {"0", "0%"} and "schedule" not in one]
+    return {reason for one in none for reason in one.get("reasons", _REASONS)}
+
+
 def _fits(objects: Objects) -> Iterator[str]:
     for group, pool in _pools(objects):
-        known = _known(_values(pool, "node.kubernetes.io/instance-type"))
+        known = _known(_values(pool, _INSTANCE_TYPE))
         if known and not any(_holds(instance, group) for instance in known.values()):
             yield (
                 f"{group.name}: a pod of {group.asked('cpu')} cores,"
@@ -127,7 +178,7 @@ def _disks(objects: Objects) -> Iterator[str]:
         found = objects.named("EC2NodeClass").get(name)
         if found is None or "instanceStorePolicy" not in found["spec"]:
             continue
-        for kind, one in _known(_values(pool["spec"], "node.kubernetes.io/instance-type")).items():
+        for kind, one in _known(_values(pool["spec"], _INSTANCE_TYPE)).items():
             if not one.nvme:
                 yield f"{name}: {kind} has no NVMe disk for its images (nodes.imageCache: none)"
 
@@ -191,11 +242,13 @@ def _known(kinds: Iterable[str]) -> dict[str, Instance]:
 
 
 def _holds(instance: Instance, group: Group) -> bool:
-    return (
-        group.asked("cpu") <= Decimal(instance.free_cpus)
-        and group.asked("memory") <= Decimal(instance.free_memory * _GIB)
-        and group.asked(GPU) <= instance.gpus
-    )
+    return _held(instance, group) > 0
+
+
+def _held(instance: Instance, group: Group) -> int:
+    """How many of a group's pods fit."""
+    cpus, gib = float(group.asked("cpu")), float(group.asked("memory") / _GIB)
+    return instance.pods(cpus, gib, int(group.asked(GPU)))
 
 
 RULES = (
@@ -205,6 +258,8 @@ RULES = (
     Rule("taints-tolerated", _tolerated),
     Rule("gpu-nodes-tainted", _kept_apart),
     Rule("groups-within-limits", _limited),
+    Rule("limits-in-whole-nodes", _whole_nodes),
+    Rule("drift-waits", _drift),
     Rule("pod-fits-instance", _fits),
     Rule("group-can-start", _startable),
     Rule("images-cached-in-one-way", _cached_once),

@@ -7,7 +7,7 @@ from cdk.manifests import checkpoints
 from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU
 from cdk.manifests.pods import KEPT
-from cdk.manifests.rules.rule import Group, Objects, Rule
+from cdk.manifests.rules.rule import Group, Objects, Rule, containers
 from cdk.manifests.serve_config import INGEST, place
 from models.credentials import credential_paths, is_credential
 from models.errors import SettingsError
@@ -101,7 +101,7 @@ def _own_place(objects: Objects) -> Iterator[str]:
 def _no_credential(objects: Objects) -> Iterator[str]:
     for one in objects.of("Secret"):
         yield f"Secret {one['metadata']['name']}: its values are no manifest's business"
-    for name, container in _containers(objects):
+    for name, container in containers(objects):
         for variable in container.get("env", ()):
             if "value" in variable and is_credential(variable["name"]):
                 yield f"{name}: {variable['name']} stands in its environment"
@@ -115,7 +115,7 @@ def _restricted(objects: Objects) -> Iterator[str]:
             yield f"{name}: could run as root"
         if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
             yield f"{name}: may make any system call (seccompProfile)"
-    for name, container in _containers(objects):
+    for name, container in containers(objects):
         context = container.get("securityContext", {})
         if context.get("allowPrivilegeEscalation") is not False:
             yield f"{name}: {container['name']} may gain privileges"
@@ -212,13 +212,6 @@ def _of(objects: Objects, runtime: str) -> list[Group]:
 def _claims(group: Group) -> list[str]:
     found = (one.get("persistentVolumeClaim") for one in group.pod.get("volumes", ()))
     return [claim["claimName"] for claim in found if claim]
-
-
-def _containers(objects: Objects) -> Iterator[tuple[str, Manifest]]:
-    for name, pod in objects.pods:
-        yield from ((name, container) for container in pod["spec"]["containers"])
-    # KubeRay adds it to the head.
-    yield "head", {"name": "autoscaler", **objects.cluster.get("autoscalerOptions", {})}
 
 
 def _of_runtime(group: Group) -> bool:

@@ -107,6 +107,13 @@ class Objects:
         return dict(config["applications"][0]["args"])
 
 
+def containers(objects: Objects) -> Iterator[tuple[str, Manifest]]:
+    """Each container with its pod's name; the one that KubeRay adds to the head among them."""
+    for name, pod in objects.pods:
+        yield from ((name, container) for container in pod["spec"]["containers"])
+    yield "head", {"name": "autoscaler", **objects.cluster.get("autoscalerOptions", {})}
+
+
 @dataclass(frozen=True)
 class Rule:
     name: str
