@@ -13,6 +13,7 @@ from models import checks
 from models.errors import SettingsError
 from models.machine import Machine
 from models.settings import Settings
+from models.unused import unused, unused_here, unused_on_aws
 
 app = typer.Typer(no_args_is_help=True, help="Check and describe config.yaml.")
 
@@ -32,7 +33,8 @@ def check(
     """Check a configuration; name every mistake by its key, and what is allowed there.
 
     Also what a start would miss here: types, their options, folders, weights, programs, GPUs,
-    cores. A configuration for an account of AWS is checked as with --elsewhere.
+    cores. A configuration for an account of AWS is checked as with --elsewhere. Settings that
+    would change nothing there are named in notes.
     """
     out = Out(as_json=as_json)
     try:
@@ -44,12 +46,19 @@ def check(
         said = str(exc)
         out.complain(said if said.startswith(f"{path}: ") else f"{path}:\n{said}")
         raise typer.Exit(USAGE) from None
-    notes = [f"not checked: {each}" for each in checked.unchecked]
+    notes = [*_without_effect(settings, here=local)]
+    notes += [f"not checked: {each}" for each in checked.unchecked]
     notes += () if local else _ELSEWHERE
     _show(out, path, settings, notes)
 
 
 _ELSEWHERE = ("not checked: folders, weights, programs and GPUs, for they are on other machines",)
+
+
+def _without_effect(settings: Settings, *, here: bool) -> Sequence[str]:
+    if not settings.aws.is_local:
+        return unused_on_aws(settings)
+    return unused_here(settings) if here else unused(settings)
 
 
 def _show(out: Out, path: Path, settings: Settings, notes: Sequence[str]) -> None:

@@ -88,6 +88,8 @@ class Run:
             match news:
                 case {"stage": str(stage)}:
                     stages.begin(stage)
+                case {"note": str(note)}:
+                    stages.note(note)
                 case {"deployment": _}:
                     stages.tell(Deployment.read(news))
                 case {"part": str(part), "pid": int(pid)}:

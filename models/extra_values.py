@@ -7,11 +7,14 @@ set instead; one that only the reference's own machinery needs is taken and mean
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
-from models.part import reads_like_a_name
+from pydantic import ValidationError
+
+from models.part import Part, reads_like_a_name
 
 Given = Mapping[str, Any]
 Translate = Callable[[Any], Given]
@@ -24,6 +27,20 @@ _AGENT = "runtime.queueAgent"
 _STORED = "runtime.persistence"
 _GPU = "nvidia.com/gpu"
 _IMAGES = "public.ecr.aws/bingjiao/"  # the reference's own: without Ray, no worker of ours
+_MIN_REPLICAS = f"{_SCALING}.minReplicaCount"
+_FIXED = "`replicas` says how many run; remove it"
+REMEDIES: Given = {
+    "runtime.replicas": _FIXED,
+    f"{_SCALING}.queueLength": _FIXED,
+    f"{_SCALING}.pollingInterval": _FIXED,
+    f"{_SCALING}.scaleOnInFlight": _FIXED,
+    f"{_SCALING}.extraHPAConfig": _FIXED,
+    _MIN_REPLICAS: "0 is taken as 1, one replica stays; set 1",
+    f"{_AGENT}.xray": "only API Gateway and its function are traced; remove it",
+    f"{_API}.image": "the reference's own image has no Ray; set pod.image, or remove it",
+    f"{_API}.resources.requests": "a pod has its share of the node; set limits, or remove it",
+}
+"""Values that say something which does not come true here, each with what to do."""
 _UNITS = {
     "Ki": Decimal(2) ** -20,
     "Mi": Decimal(2) ** -10,
@@ -45,7 +62,7 @@ def translated(extra: Given, own: Given) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for path, value in _leaves(extra, ""):
         try:
-            made = _over(_bounded(_TRANSLATED[path](value), made), made)
+            made = _over(_bounded(TRANSLATED[path](value), made), made)
         except Unlike as exc:
             raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -53,16 +70,73 @@ def translated(extra: Given, own: Given) -> dict[str, Any]:
     return _over(own, made)
 
 
+def without_meaning(extra: Given) -> Sequence[str]:
+    """Name the values that are taken and mean nothing here, if they say anything."""
+    return [*_meaningless(extra, "")]
+
+
+def _meaningless(given: Given, under: str) -> Iterator[str]:
+    for key, value in given.items():
+        path = f"{under}.{key}".lstrip(".")
+        if path == _MIN_REPLICAS:
+            says_nothing = int(value) < 1
+        elif path == f"{_API}.image":
+            says_nothing = not _image(value)
+        else:
+            says_nothing = path in MEANS_NOTHING and _asks(value)
+        if says_nothing:
+            yield path
+        elif path in _READ_IN_PART:
+            yield from (f"{path}.{each}" for each in value if each not in _READ_IN_PART[path])
+        elif isinstance(value, Mapping) and path not in _KNOWN:
+            yield from _meaningless(value, path)
+
+
+def _asks(value: Any) -> bool:
+    """Tell whether anything is asked for; an empty value and a switch that is off ask nothing."""
+    if isinstance(value, Mapping):
+        return any(map(_asks, value.values()))
+    return bool(value)
+
+
+def replaced(extra: Given, runtime: Part) -> Iterator[tuple[str, str]]:
+    """Walk the values that other settings of a runtime win over, each with those settings."""
+    there = runtime.model_dump(by_alias=True, exclude={"extra_values"})
+    for path, value in _leaves(extra, ""):
+        made = TRANSLATED[path](value)
+        if not _holds(made, there, type(runtime)):
+            yield path, " or ".join(_paths(made, ""))
+
+
+def _holds(made: Given, there: Given, model: type[Part]) -> bool:
+    """Tell whether settings stay as they are with these among them."""
+    try:
+        forced = model.model_validate(_over(made, there))
+    except ValidationError:
+        return False
+    return forced.model_dump(by_alias=True, exclude={"extra_values"}) == there
+
+
+def _paths(given: Given, under: str) -> Iterator[str]:
+    """Walk the settings in a translation, by their paths."""
+    for key, value in given.items():
+        path = f"{under}.{key}".lstrip(".")
+        if path in {"nodes", "pod"}:
+            yield from _paths(value, path)
+        else:
+            yield path
+
+
 def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
     """The values that mean something here, each with its path."""
     for key, value in given.items():
         path = f"{under}.{key}".lstrip(".")
-        if path in _TRANSLATED:
+        if path in TRANSLATED:
             yield path, value
-        elif path in _INSTEAD:
+        elif path in INSTEAD:
             if value:
-                raise ValueError(f"extraValues.{path}: has no place here; {_INSTEAD[path]}")
-        elif path in _MEANS_NOTHING:
+                raise ValueError(f"extraValues.{path}: has no place here; {INSTEAD[path]}")
+        elif path in MEANS_NOTHING:
             continue
         elif isinstance(value, Mapping) and any(one.startswith(f"{path}.") for one in _KNOWN):
             yield from _leaves(value, path)
@@ -177,7 +251,14 @@ def _gib(text: Any) -> Decimal:
     return Decimal(found[1]) * _UNITS[found[2]]
 
 
-_TRANSLATED: Mapping[str, Translate] = {
+_OF_VOLUME = {"size", "type", "iops", "throughput", "snapshotID"}
+_READ_IN_PART: Mapping[str, AbstractSet[str]] = {
+    f"{_TEMPLATE}.osVolume": _OF_VOLUME,
+    f"{_TEMPLATE}.dataVolume": _OF_VOLUME,
+    f"{_API}.resources": {"limits"},
+}
+"""Values that are translated, each with those of its keys that say something."""
+TRANSLATED: Mapping[str, Translate] = {
     f"{_PROVISIONER}.labels": _nodes("labels"),
     f"{_PROVISIONER}.annotations": _nodes("annotations"),
     f"{_PROVISIONER}.capacityType": _capacity,
@@ -196,7 +277,7 @@ _TRANSLATED: Mapping[str, Translate] = {
     "runtime.labels": _pod("labels"),
     "runtime.annotations": _pod("annotations"),
     f"{_SCALING}.cooldownPeriod": _nodes("idleSeconds"),
-    f"{_SCALING}.minReplicaCount": lambda value: {"replicas": max(1, int(value))},
+    _MIN_REPLICAS: lambda value: {"replicas": max(1, int(value))},
     f"{_SCALING}.maxReplicaCount": _nodes("maxGpus"),
     f"{_API}.image": _image,
     f"{_API}.modelFilename": lambda value: {"modelFilename": value or None},
@@ -206,11 +287,11 @@ _TRANSLATED: Mapping[str, Translate] = {
     f"{_AGENT}.dynamicModel": lambda value: {"dynamicModel": value},
     f"{_STORED}.existingClaim": lambda value: {"pod": {"existingClaim": value or None}},
 }
-_INSTEAD: Mapping[str, str] = {
+INSTEAD: Mapping[str, str] = {
     f"{_API}.commandArguments": "they go into the runtime's options.backend.command",
     f"{_STORED}.existingVolume": "make a claim of it, and name that: pod.existingClaim",
 }
-_MEANS_NOTHING = frozenset(
+MEANS_NOTHING = frozenset(
     {
         "global",
         f"{_TEMPLATE}.iamRole",
@@ -241,4 +322,5 @@ _MEANS_NOTHING = frozenset(
         f"{_STORED}.s3",
     }
 )
-_KNOWN = sorted({*_TRANSLATED, *_INSTEAD, *_MEANS_NOTHING})
+"""Values that are taken and say nothing here, if `REMEDIES` has no more of them."""
+_KNOWN = sorted({*TRANSLATED, *INSTEAD, *MEANS_NOTHING})

@@ -31,6 +31,7 @@ from models.parts import Runtime
 from models.ports import KeyStore, Pace
 from models.report import Report
 from models.settings import Settings
+from models.unused import unused
 from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.crowd import MOST_PROBES
@@ -68,6 +69,8 @@ def build(args: Args) -> Application:
     try:
         settings = Settings.read(args.config, args.model_extra)
         check(settings, _machine(), described_here).refuse()
+        for note in unused(settings):
+            log.warning(note)
         return assemble(settings)
     except SettingsError as exc:
         said = str(exc)

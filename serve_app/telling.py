@@ -1,6 +1,7 @@
 """Report the start of the platform's process to the command that holds it, in lines of JSON.
 
 ``{"stage"}``: what it does now. ``{"part", "pid"}``: a process without which nothing works.
+``{"note"}``: what a person may want to know of the configuration.
 ``{"deployment", "running", "of", "why"}``: how far one is. At the end of the start one of
 ``{"up"}`` with the address, ``{"environment"}`` of the embedded AWS alone, and ``{"failed"}``;
 ``"usage"`` is true there where the configuration is to be mended.
@@ -30,6 +31,9 @@ class Teller:
 
     def stage(self, name: str) -> None:
         self._tell({"stage": name})
+
+    def note(self, text: str) -> None:
+        self._tell({"note": text})
 
     def part(self, name: str, pid: int | None) -> None:
         if pid is not None:

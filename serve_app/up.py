@@ -25,6 +25,7 @@ from models.checks import check
 from models.errors import AtelierError, SettingsError
 from models.machine import Machine
 from models.settings import Settings
+from models.unused import unused_here
 from serve_app.embedded import HIGHEST_PORT, EmbeddedAws, free_port, provisioned
 from serve_app.line import adapter
 from serve_app.local_ray import ENVIRONMENT, running_ray, served, token
@@ -75,6 +76,8 @@ def up(
             os.environ.update(missing)
             settings = _settings(config)
             _check(settings, None if aws_only else Machine.this())
+            for note in unused_here(settings):
+                tell.note(note)
             if not aws_only:
                 port = _http_port(port, aws_port)
             tell.stage("starting the embedded AWS")

@@ -61,10 +61,12 @@ class Wish:
         """A whole configuration."""
         bucket = self.bucket or f"{prefix_of(self.stack_name)}{token_hex(2)}"
         runtime = self._added(self.runtime or "sdruntime", [])
-        edge = {} if self.partition != "aws-cn" else {"edge": {"enabled": False}}
+        in_china = self.partition == "aws-cn"
+        edge = {"edge": {"enabled": False}} if in_china else {}
         first = {"stackName": self.stack_name, "aws": {}, "modelBucketArn": self._arn(bucket)}
         throttle = {"rateLimit": 30, "burstLimit": 50}
-        rest = {"APIGW": {"stageName": "prod", "throttle": throttle}, **edge}
+        stage = {} if in_china else {"stageName": "prod"}
+        rest = {"APIGW": {**stage, "throttle": throttle}, **edge}
         return self.on({**first, **rest, "modelsRuntime": [runtime]})
 
     def on(self, there: Mapping[str, Any]) -> dict[str, Any]:

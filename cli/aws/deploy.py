@@ -1,6 +1,6 @@
 """`atelier aws deploy`: from nothing, or from what there is, to a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import typer
@@ -9,12 +9,15 @@ from atelier import Misused
 from cli.aws.configure import Draft, Wish, draft
 from cli.aws.deployment import Deployment
 from cli.aws.errors import NotSignedIn, Unmet, translated
+from cli.aws.images import NO_BASE
 from cli.aws.place import DEFAULT_NAME, Place
 from cli.aws.sdk import Aws, admin_of
 from cli.aws.steps import Asked, Steps
 from cli.aws.tools import Tools
+from models import images
 from models.checks import check
 from models.errors import SettingsError
+from models.unused import unused_on_aws
 
 
 def deploy(place: Place, asked: Asked, steps: Steps) -> None:
@@ -23,11 +26,16 @@ def deploy(place: Place, asked: Asked, steps: Steps) -> None:
     What is missing is named before anything is made. Safe to run again at any time.
     """
     bases = _bases(steps.base_image or [])
+    if asked.snapshot and steps.with_snapshot:
+        raise Misused("--snapshot names one and --with-snapshot makes another: give one of them")
     configured(place, asked, steps)
+    place = replace(place)  # what it knows of the file may be out of date
+    for note in unused_on_aws(place.settings):
+        place.out.note(f"note: {note}")
     if steps.dry_run:
         return
-    place = replace(place)  # what it knows of the file may be out of date
     _checked(place)
+    _built_on(place, bases)
     Deployment(place, steps, Tools(environment=place.aws.environment), bases).run()
 
 
@@ -41,6 +49,20 @@ def _checked(place: Place) -> None:
         check(place.settings).refuse()
     except SettingsError as exc:
         raise Misused(f"{place.path}:\n{exc}") from None
+
+
+def _built_on(place: Place, bases: Mapping[str, str]) -> None:
+    """Refuse bases of images that are not built on one.
+
+    Raises:
+        Misused: no image of a type is built on another; names what is.
+    """
+    built = images.kinds(place.settings)
+    taken = [kind for kind in built if kind not in NO_BASE]
+    told = f"built on another: {', '.join(taken) or 'none'}"
+    for kind in bases:
+        if kind not in taken:
+            raise Misused(f"--base-image {kind}: no such image; {told}")
 
 
 def configured(place: Place, asked: Asked, steps: Steps) -> None:

@@ -16,6 +16,8 @@ from models.settings import Settings
 _MISSING = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
 _ON_HEAD = {images.HEAD: "", "fake": "", "diffusers": "[diffusers]"}
 """Those that drive no server: the head's own image, and which extras of atelier go with it."""
+NO_BASE = frozenset(_ON_HEAD)
+"""Kinds of images that are not built on one of somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Images:
     def push(self, note: Callable[[str], None]) -> None:
         """Build those that are missing with Docker, and push them; none may be baseless."""
         builds = {kind: self.build(kind) for kind in self.missing()}
+        for kind in self.bases:
+            if kind not in builds:
+                note(f"--base-image {kind}: not used, for its image is there; change images.tag")
         for kind in builds:
             Repositories(self.aws, self.settings).make(kind)
         if builds:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from cli.out import Out
 from models.visible import visible
@@ -61,6 +62,9 @@ class Stages(ABC):
     @abstractmethod
     def tell(self, deployment: Deployment) -> None: ...
 
+    @abstractmethod
+    def note(self, text: str) -> None: ...
+
     def done(self) -> None:
         """Mark the last stage as done."""
 
@@ -76,6 +80,9 @@ class StageLines(Stages):
 
     def tell(self, deployment: Deployment) -> None:
         self._out.note(f"{deployment.name}: {deployment.text}")
+
+    def note(self, text: str) -> None:
+        self._out.note(f"note: {text}")
 
 
 class StageBars(Stages):
@@ -116,6 +123,10 @@ class StageBars(Stages):
             self._deployments[name] = row
         ready = int(deployment.ready)
         self._rows.update(row, completed=ready, state=visible(deployment.text))
+
+    def note(self, text: str) -> None:
+        """Print a line above the rows."""
+        self._rows.console.print(Text(f"note: {visible(text)}", style="dim"))
 
     def done(self) -> None:
         if self._stage is not None:

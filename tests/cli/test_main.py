@@ -195,3 +195,24 @@ def test_a_wrong_file_is_named_once(tmp_path: Path) -> None:
     path.write_text("stackName: [a")
 
     assert run(app, ["config", "check", str(path)]).output.count(str(path)) == 1
+
+
+def test_what_is_set_in_vain_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    runtime = "{name: a, type: fake, gpus: 0, chartVersion: 1.2.0}"
+    path.write_text(
+        f"stackName: a\ncheckpoints: .\nmodelsRuntime: [{runtime}]\nvpc: {{natGateways: 2}}\n"
+    )
+    here = run(app, ["config", "check", str(path)])
+    elsewhere = run(app, ["config", "check", str(path), "--elsewhere"])
+    path.write_text(path.read_text() + "modelBucketArn: 'arn:aws:s3:::weights'\n")
+    path.write_text(path.read_text() + "aws: {account: '111122223333'}\n")
+    on_aws = run(app, ["config", "check", str(path)])
+    chart = "note: modelsRuntime[a].chartVersion: no effect here: no runtime has a chart"
+
+    for told in (here, elsewhere, on_aws):
+        assert told.exit_code == 0, told.output
+        assert chart in told.output
+    assert "note: vpc: no effect on this machine" in here.output
+    assert "vpc" not in elsewhere.output + on_aws.output
+    assert "note: checkpoints: no effect on AWS: " in on_aws.output

@@ -10,7 +10,7 @@ from ray import cloudpickle
 from deployments.deploy import ServedReplica
 from ingest.memory import MemoryKeys
 from models.settings import Settings
-from serve_app.app import Ingest, Ingress, _keys, assemble
+from serve_app.app import Args, Ingest, Ingress, _keys, assemble, build
 
 SIGNING = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 KEYS = [{"name": "us", "key": "sesame", "callbackSecret": SIGNING}]
@@ -74,3 +74,11 @@ def test_a_files_own_keys_go_to_the_front_and_ingest_and_to_no_replica() -> None
 
     assert settings.api_keys[0].key.get_secret_value() == "sesame"
     assert b"sesame" not in cloudpickle.dumps(studio)
+
+
+def test_a_start_logs_what_is_set_in_vain(caplog: pytest.LogCaptureFixture) -> None:
+    runtimes = [{**GIVEN["modelsRuntime"][0], "chartVersion": "1.2.0"}]
+    build(Args.model_validate(GIVEN | {"modelsRuntime": runtimes}))
+
+    [warning] = caplog.messages
+    assert warning.startswith("modelsRuntime[studio].chartVersion: no effect here: ")

@@ -244,3 +244,26 @@ def _names(settings: Settings) -> set[str]:
         kube.ray_service(settings),
         settings.stack_name,
     }
+
+
+def test_what_is_set_in_vain_is_named(moto: None, atelier: Call) -> None:
+    atelier(*DRY)
+    file = Path("config.atelier.yaml")
+    file.write_text(f"{file.read_text()}apiKeysFile: keys.yaml\nfront: {{waf: true}}\n")
+    told = atelier(*DRY)
+
+    assert told.exit_code == 0, told.output
+    assert "note: apiKeysFile: no effect on AWS: keys are in a table" in told.output
+    assert "note: front: no effect here: front.enabled is false" in told.output
+
+
+def test_what_deploy_writes_itself_is_not_in_vain(moto: None, atelier: Call) -> None:
+    assert "no effect" not in atelier(*DRY).output
+
+
+def test_one_snapshot_is_named_or_made(moto: None, atelier: Call) -> None:
+    told = atelier(*DRY, "-s", "snap-0a", "-S")
+
+    assert told.exit_code == 2
+    assert "give one of them" in told.output
+    assert not Path("config.atelier.yaml").exists()

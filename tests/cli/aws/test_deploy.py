@@ -338,6 +338,17 @@ def test_an_image_without_a_base_is_asked_for(
     assert "RUNTIME_IMAGE=mine/comfyui:1" in builds[0]
 
 
+def test_a_base_of_an_image_that_has_none_is_refused(
+    signed_in: Any, programs: Programs, atelier: Call
+) -> None:
+    given = ("--base-image", "fake=mine/fake:1")
+    result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", *given)
+
+    assert result.exit_code == 2
+    assert "--base-image fake: no such image; built on another: none" in result.output
+    assert not programs.calls
+
+
 def test_no_means_no(signed_in: Any, programs: Programs, atelier: Call) -> None:
     result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, stdin="n\n")
 

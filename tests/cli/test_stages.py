@@ -1,0 +1,28 @@
+"""What the start of a platform shows, on a terminal and elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from cli.local.stages import StageBars, StageLines
+from cli.out import Out
+
+
+def test_a_note_stands_above_the_rows() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with StageBars(console) as stages:
+        stages.begin("starting Ray")
+        stages.note("vpc: no effect \x1b[1m")
+    shown = console.file.getvalue()  # type: ignore[attr-defined] # of io.StringIO
+
+    assert "note: vpc: no effect" in shown
+    assert shown.rindex("note: vpc") < shown.rindex("starting Ray")
+    assert "\x1b[1m\n" not in shown
+
+
+def test_without_a_terminal_a_note_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    StageLines(Out(as_json=False)).note("vpc: no effect")
+    StageLines(Out(as_json=True)).note("vpc: no effect")
+
+    assert capsys.readouterr().err == "note: vpc: no effect\n"

@@ -1,0 +1,172 @@
+"""What is taken and changes nothing is told by its name, and nothing else is."""
+
+from typing import Any
+
+import pytest
+
+from models.settings import Settings
+from models.unused import unused, unused_here, unused_on_aws
+from tests.models.test_settings import REFERENCE
+
+LEAST: dict[str, Any] = {
+    "stackName": "a",
+    "modelBucketArn": "arn:aws:s3:::weights",
+    "modelsRuntime": [{"name": "sd", "type": "diffusers"}],
+}
+
+
+def settings(more: dict[str, Any], **runtime: Any) -> Settings:
+    runtimes = [{**LEAST["modelsRuntime"][0], **runtime}]
+    return Settings.read(args={**LEAST, "modelsRuntime": runtimes, **more})
+
+
+def scaling(**given: Any) -> dict[str, Any]:
+    return {"runtime": {"scaling": given}}
+
+
+def test_nothing_is_told_of_what_nobody_set() -> None:
+    assert [*unused_on_aws(settings({})), *unused_here(settings({}))] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"front": {"waf": True}}, "front: no effect here: front.enabled is false"),
+        ({"edge": {"enabled": False, "memory": 999}}, "edge: no effect here: edge.enabled is"),
+        ({"edge": {"enabled": False}, "APIGW": {"stageName": "x"}}, "APIGW.stageName: no effect"),
+        (
+            {"vpc": {"id": "vpc-0", "privateSubnets": ["a", "b", "c"], "natGateways": 2}},
+            "vpc.natGateways: no effect here: the network of vpc.id has its own; remove it",
+        ),
+        (
+            {"images": {"repository": "registry.example.org", "keep": 7}},
+            "images.keep: no effect here: images.repository is somebody else's registry",
+        ),
+        (
+            {"rayCluster": {"redisAddress": "r:6379", "redisImage": "mine"}},
+            "rayCluster.redisImage: no effect here: redisAddress is used instead",
+        ),
+        (
+            {
+                "modelBucketArn": None,
+                "checkpoints": "/mnt",
+                "storage": {"checkpointCache": 7},
+            },
+            "storage.checkpointCache: no effect here: there is no modelBucketArn; remove it",
+        ),
+    ],
+)
+def test_what_another_setting_takes_the_effect_from(more: dict[str, Any], told: str) -> None:
+    found = unused_on_aws(settings(more))
+
+    assert any(each.startswith(told) for each in found), found
+    assert not unused(settings(more))
+
+
+def test_a_switch_alone_is_an_effect() -> None:
+    assert unused_on_aws(settings({"edge": {"enabled": False}})) == []
+
+
+def test_a_disk_that_the_images_do_not_use() -> None:
+    volume = {"dataVolume": {"size": 200}}
+    [told] = unused_on_aws(settings({}, nodes=volume))
+
+    assert told.startswith("modelsRuntime[sd].nodes.dataVolume: no effect here: with imageCache")
+    assert not unused_on_aws(settings({}, nodes={**volume, "imageCache": "none"}))
+
+
+def test_the_namespace_in_which_the_pods_are_anyway() -> None:
+    assert not unused(settings({}, namespace="atelier"))
+    assert len(unused(settings({"rayCluster": {"namespace": "art"}}, namespace="atelier"))) == 1
+
+
+def test_a_laptop_is_told_of_groups_in_one_line() -> None:
+    more = {"vpc": {"natGateways": 2}, "alarms": {"interruptions": 7}}
+    [told] = unused_here(settings(more, pod={"cpu": 3}))
+
+    assert told.startswith("vpc, alarms, modelsRuntime[].pod: no effect on this machine; `atelier")
+
+
+def test_the_references_scaling_by_queue_length_is_told() -> None:
+    given = scaling(queueLength=5, pollingInterval=1, minReplicaCount=0, cooldownPeriod=300)
+    told = unused(settings({}, extraValues=given))
+    path = "modelsRuntime[sd].extraValues.runtime.scaling"
+
+    assert told == [
+        f"{path}.queueLength: no effect here: `replicas` says how many run; remove it",
+        f"{path}.pollingInterval: no effect here: `replicas` says how many run; remove it",
+        f"{path}.minReplicaCount: no effect here: 0 is taken as 1, one replica stays; set 1",
+    ]
+
+
+def test_the_references_machinery_is_told_in_one_line() -> None:
+    agent = {"image": "agent:1", "xray": {"enabled": True}, "resources": {}}
+    of_runtime: dict[str, Any] = {"queueAgent": agent, "persistence": {"s3": {}}}
+    extra = {"global": {"runtime": "a"}, "runtime": of_runtime}
+    traced, machinery = unused(settings({}, extraValues=extra))
+
+    assert traced.startswith("modelsRuntime[sd].extraValues.runtime.queueAgent.xray: no effect")
+    assert machinery.startswith("modelsRuntime[sd].extraValues: global, runtime.queueAgent.image: ")
+
+
+def test_a_switch_that_is_off_asks_for_nothing() -> None:
+    extra = {
+        "runtime": {"queueAgent": {"xray": {"enabled": False}}, "scaling": {"queueLength": None}}
+    }
+
+    assert not unused(settings({}, extraValues=extra))
+
+
+def test_the_references_own_image_is_told_and_another_is_not() -> None:
+    def image(name: str) -> dict[str, Any]:
+        return {"runtime": {"inferenceApi": {"image": name}}}
+
+    [told] = unused(settings({}, extraValues=image("public.ecr.aws/bingjiao/sdwebui:1")))
+
+    assert "inferenceApi.image: no effect here: the reference's own image has no Ray" in told
+    assert not unused(settings({}, extraValues=image("registry.example.org/mine:1")))
+
+
+def test_a_chart_value_that_another_setting_wins_over_is_told() -> None:
+    extra = scaling(maxReplicaCount=7, minReplicaCount=2)
+    [told] = unused(settings({}, extraValues=extra, nodes={"maxGpus": 3}))
+
+    assert told.endswith(
+        ".maxReplicaCount: no effect here: nodes.maxGpus says otherwise; remove one of them"
+    )
+
+
+def test_what_is_told_quotes_no_value() -> None:
+    extra = {**scaling(queueLength="s3cr3t"), "global": {"token": "s3cr3t"}}
+    given = settings({"checkpoints": "/s3cr3t"}, extraValues=extra, namespace="s3cr3t")
+
+    assert "s3cr3t" not in "\n".join(unused_on_aws(given))
+
+
+def test_volumes_that_are_said_in_two_places_hold_what_they_share() -> None:
+    template = {"karpenter": {"nodeTemplate": {"osVolume": {"iops": 4000}}}}
+
+    assert not unused(settings({}, extraValues=template, nodes={"osVolume": {"size": 20}}))
+
+
+def test_keys_of_a_volume_and_of_resources_that_nobody_reads() -> None:
+    volume = {"karpenter": {"nodeTemplate": {"osVolume": {"size": "20Gi", "encrypted": False}}}}
+    asked = {"resources": {"requests": {"cpu": "2500m"}, "limits": {"cpu": 2}}}
+    machinery = (
+        "modelsRuntime[sd].extraValues: karpenter.nodeTemplate.osVolume.encrypted: no effect"
+    )
+
+    requests, told = unused(
+        settings({}, extraValues={**volume, "runtime": {"inferenceApi": asked}})
+    )
+
+    assert ".inferenceApi.resources.requests: no effect here: a pod has its share" in requests
+    assert told.startswith(machinery)
+
+
+def test_the_references_own_file_is_taken_with_notes() -> None:
+    told = unused_on_aws(Settings.read(args=REFERENCE))
+    names = [each.partition(": no effect here: ")[0].partition(".")[2] for each in told]
+
+    scaled = "extraValues.runtime.scaling.queueLength"
+    assert names == ["chartRepository", "chartVersion", scaled]
