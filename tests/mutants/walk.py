@@ -1,0 +1,95 @@
+"""Settings that lose their effect, or are not told to have none."""
+
+from tests.mutants.mutant import Mutant
+
+_WALK = "tests/cdk/test_settings_walk.py"
+
+
+def _of(setting: str) -> str:
+    return f"{_WALK}::test_a_setting_has_an_effect_or_is_told_to_have_none[{setting}]"
+
+
+def _of_chart(value: str) -> str:
+    return f"{_WALK}::test_a_chart_value_{value}"
+
+
+MUTANTS = (
+    Mutant(
+        mistake="nodes.expireAfter is accepted and reaches no NodePool",
+        file="cdk/manifests/nodes.py",
+        old='        "expireAfter": nodes.expire_after,\n',
+        new='        "expireAfter": "168h",\n',
+        tests=_of("modelsRuntime[].nodes.expireAfter"),
+    ),
+    Mutant(
+        mistake="rayCluster.headCpu is accepted and the head asks for what it always did",
+        file="cdk/manifests/pods.py",
+        old="_resources(size.head_cpu, ",
+        new="_resources(0.5, ",
+        tests=_of("rayCluster.headCpu"),
+    ),
+    Mutant(
+        mistake="edge.concurrency is accepted and bounds no function",
+        file="cdk/gateway.py",
+        old="            reserved_concurrent_executions=edge.concurrency,\n",
+        new="",
+        tests=_of("edge.concurrency"),
+    ),
+    Mutant(
+        mistake="alarms.interruptions is accepted and the alarm has a threshold of its own",
+        file="cdk/monitoring.py",
+        old="            above=most - 1,\n",
+        new="            above=4,\n",
+        tests=_of("alarms.interruptions"),
+    ),
+    Mutant(
+        mistake="tasks.maxAttempts is not told to the application",
+        file="cdk/manifests/serve_config.py",
+        old='    args["aws"] = settings.aws.model_dump(by_alias=True)\n',
+        new='    args["aws"] = settings.aws.model_dump(by_alias=True)\n'
+        '    args.get("tasks", {}).pop("maxAttempts", None)\n',
+        tests=_of("tasks.maxAttempts"),
+    ),
+    Mutant(
+        mistake="sns.trustOwnerAttribute is told to the application, which does not read it",
+        file="serve_app/line.py",
+        old="        trusts_owner=settings.sns.trust_owner_attribute,\n",
+        new="        trusts_owner=False,\n",
+        tests=_of("sns.trustOwnerAttribute"),
+    ),
+    Mutant(
+        mistake="apiKeys[].expires ends no key at the gateway",
+        file="models/edge.py",
+        old="for key in settings.api_keys if key.expires}",
+        new="for key in settings.api_keys if not key}",
+        tests=f"{_WALK}::test_the_page_says_what_each_setting_changes",
+    ),
+    Mutant(
+        mistake="extraValues: the chart's cooldownPeriod is taken and means nothing",
+        file="models/extra_values.py",
+        old='    f"{_SCALING}.cooldownPeriod": _nodes("idleSeconds"),\n',
+        new='    f"{_SCALING}.cooldownPeriod": lambda _: {},\n',
+        tests=_of_chart("has_an_effect[runtime.scaling.cooldownPeriod]"),
+    ),
+    Mutant(
+        mistake="extraValues: queueLength has no effect, and nobody is told",
+        file="models/extra_values.py",
+        old="            says_nothing = path in MEANS_NOTHING and _asks(value)\n",
+        new='            says_nothing = path in MEANS_NOTHING - {f"{_SCALING}.queueLength"}\n',
+        tests=_of_chart("without_an_effect_is_told_by_its_name[runtime.scaling.queueLength]"),
+    ),
+    Mutant(
+        mistake="modelsRuntime[].chartVersion has no effect, and nobody is told",
+        file="models/unused.py",
+        old="    if runtime.chart_version:\n",
+        new="    if runtime.chart_version is True:\n",
+        tests=_of("modelsRuntime[].chartVersion"),
+    ),
+    Mutant(
+        mistake="vpc.publicSubnets have no effect, and nobody is told",
+        file="models/unused.py",
+        old="    if vpc.public_subnets:\n",
+        new="    if vpc.public_subnets is None:\n",
+        tests=_of("vpc.publicSubnets"),
+    ),
+)
