@@ -16,7 +16,7 @@ from models.settings import Settings
 CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
 SCHEMA = CHART / "values.schema.json"
 DEFAULTS = CHART / "defaults.yaml"
-_NOT_IN_A_CLUSTER = ("apiKeys", "apiKeysFile", "checkpoints", "logFile")
+NOT_IN_A_CLUSTER = ("apiKeys", "apiKeysFile", "checkpoints", "logFile")
 """Of the configuration: secrets come from a Secret, weights from a volume."""
 _RENDERED = (
     *("aws", "tasks", "vpc", "cluster", "clusterComponents", "rayCluster", "images", "storage"),
@@ -28,7 +28,7 @@ def schema() -> str:
     """What may stand in values.yaml."""
     config = Settings.model_json_schema(by_alias=True)
     kinds = config.pop("$defs")
-    for key in _NOT_IN_A_CLUSTER:
+    for key in NOT_IN_A_CLUSTER:
         config["properties"].pop(key)
     kinds.pop("ApiKey")
     kinds.pop("KeySecret")

@@ -22,6 +22,26 @@
 {{- toJson $made -}}
 {{- end -}}
 
+{{/* What is taken, for a configuration may be the stack's as well, and changes nothing here. */}}
+{{- define "atelier.unused" -}}
+{{- $found := list -}}
+{{- range (list "edge" "front" "alarms" "clusterComponents.desiredCount" "APIGW.stageName" "tasks.queueDays" "tasks.maxReceives" "vpc.id" "vpc.zones" "vpc.natGateways" "vpc.publicSubnets" "cluster.version" "cluster.admins" "cluster.publicAccessCidrs" "cluster.chartRepository" "cluster.imageRegistry" "images.keep" "storage.createModelBucket" "storage.modelBucketKeyArn" "storage.outputDays" "storage.infrequentDays") -}}
+  {{- $names := splitList "." . -}}
+  {{- $group := get $.Values.config (first $names) | default dict -}}
+  {{- if or (and (eq (len $names) 1) $group) (and (eq (len $names) 2) (hasKey $group (last $names))) -}}
+    {{- $found = append $found (printf "config.%s" .) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $runtime := .Values.config.modelsRuntime -}}
+  {{- range (list "namespace" "chartRepository" "chartVersion" "extraValues") -}}
+    {{- if get $runtime . -}}
+      {{- $found = append $found (printf "config.modelsRuntime[%s].%s" $runtime.name .) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- $found | toJson -}}
+{{- end -}}
+
 {{/* What cannot be said in values.schema.json. */}}
 {{- define "atelier.checked" -}}
 {{- with (.Values.config.rayCluster).namespace -}}
