@@ -8,7 +8,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test mutants fuzz test-comfyui test-sdwebui check lint bench compare clean
+.PHONY: help setup demo cloud-demo up test mutants upstream fuzz test-comfyui test-sdwebui check lint bench compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,10 @@ WORDS ?=
 JOBS ?= 2
 mutants: $(READY) $(CDK)  ## make each deliberate mistake and print who notices: WORDS=in its sentence or file
 	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(WORDS)
+
+UPSTREAM ?= ../upstream
+upstream: $(READY) $(CDK)  ## fetch others' sources at the pinned versions, and record what they say: UPSTREAM=folder
+	UPSTREAM_DIR="$(abspath $(UPSTREAM))" $(BIN)/python -m tests.cdk.upstream
 
 FUZZ ?= 2000
 fuzz: $(READY)  ## the API and the worker against made-up input, long: FUZZ=examples of each test

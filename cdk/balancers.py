@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_cdk.aws_elasticloadbalancingv2 import ITargetGroup
 from aws_cdk.aws_iam import PolicyStatement
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk import versions
 from cdk.cluster import SYSTEM, Cluster
@@ -40,7 +40,9 @@ class Balancers(Construct):
         settings: Settings,
         cluster: Cluster,
         targets: ITargetGroup,
+        namespace: IDependable,
     ) -> None:
+        """``namespace`` makes the one that the binding is in."""
         super().__init__(scope, name)
         self._settings = settings
         self._cluster = cluster
@@ -59,7 +61,7 @@ class Balancers(Construct):
             values=self._values(),
             after=[self.identity],
         )
-        cluster.apply(self, "Binding", [self._binding(targets)], after=[installed])
+        cluster.apply(self, "Binding", [self._binding(targets)], after=[installed, namespace])
 
     def _let_register(self, targets: ITargetGroup) -> None:
         """What a binding needs whose security groups somebody else opens, and no more."""

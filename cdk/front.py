@@ -46,7 +46,7 @@ from aws_cdk.custom_resources import (
     AwsSdkCall,
     PhysicalResourceId,
 )
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk.balancers import SERVE_PORT, Balancers
 from cdk.cluster import Cluster
@@ -72,8 +72,16 @@ class Front(Construct):
     """Browsers reach the Serve ingress by this, and by nothing else."""
 
     def __init__(
-        self, scope: Construct, name: str, *, settings: Settings, cluster: Cluster, logs: IBucket
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        settings: Settings,
+        cluster: Cluster,
+        namespace: IDependable,
+        logs: IBucket,
     ) -> None:
+        """``namespace`` makes the one that the ingress's pods are in."""
         super().__init__(scope, name)
         self._settings = settings
         self._front = settings.front
@@ -86,7 +94,14 @@ class Front(Construct):
         self._listen()
         pods = Connections(security_groups=[cluster.eks.cluster_security_group])
         self.balancer.connections.allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")
-        Balancers(self, "Pods", settings=settings, cluster=cluster, targets=self.targets)
+        Balancers(
+            self,
+            "Pods",
+            settings=settings,
+            cluster=cluster,
+            targets=self.targets,
+            namespace=namespace,
+        )
         self.distribution = self._distribution()
         self.balancer.connections.allow_from(self._cloudfront(vpc), Port.tcp(self._port))
         if self._front.waf:

@@ -109,6 +109,7 @@ class Platform(Stack):
             "Front",
             settings=self.settings,
             cluster=self.cluster,
+            namespace=self.ray.namespace,
             logs=self.storage.logs,
         )
 

@@ -1,18 +1,33 @@
-"""Charts that are installed in the cluster, each version pinned, in one place.
+"""Versions of what others make, each with where it was seen and when.
 
-The add-ons' are in `models/addons.py`, which the command reads too.
+The charts' stand here; the add-ons' are in `models/addons.py`, where the command reads them, too,
+and what a setting can change is that setting's default.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from models.addons import ADDONS, KUBERNETES
+from models.cloud import Cluster, RayCluster
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chart:
+class Pin:
+    """A version, and what says that there is such a one."""
+
+    version: str
+    source: str
+    """Address of the page or the tag."""
+    as_of: str
+    """Day on which it was read there: ``2026-11-29``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart(Pin):
     """A Helm chart of somebody else's."""
 
     name: str
     repository: str
-    version: str
     image: str = ""
     """Of what it starts, with the registry that the chart itself has it from."""
 
@@ -29,22 +44,65 @@ KARPENTER_CRD = Chart(
     name="karpenter-crd",
     repository="oci://public.ecr.aws/karpenter/karpenter-crd",
     version="1.14.1",
+    source="https://github.com/aws/karpenter-provider-aws/tree/v1.14.1",
+    as_of="2026-11-29",
 )
 KARPENTER = Chart(
     name="karpenter",
     repository="oci://public.ecr.aws/karpenter/karpenter",
     version="1.14.1",
+    source="https://github.com/aws/karpenter-provider-aws/tree/v1.14.1",
+    as_of="2026-11-29",
     image="public.ecr.aws/karpenter/controller",
 )
 KUBERAY = Chart(
     name="kuberay-operator",
     repository="https://ray-project.github.io/kuberay-helm/",
     version="1.7.0",
+    source="https://github.com/ray-project/kuberay/tree/v1.7.0",
+    as_of="2026-11-29",
     image="quay.io/kuberay/operator",
 )
 LOAD_BALANCERS = Chart(
     name="aws-load-balancer-controller",
     repository="https://aws.github.io/eks-charts",
     version="3.5.0",
+    source="https://github.com/kubernetes-sigs/aws-load-balancer-controller/tree/v3.5.0",
+    as_of="2026-11-29",
     image="public.ecr.aws/eks/aws-load-balancer-controller",
 )
+CHARTS = (KARPENTER_CRD, KARPENTER, KUBERAY, LOAD_BALANCERS)
+
+_MADE = {
+    # What EKS itself chose for a cluster of that version, as its makers wrote down.
+    "source": "https://github.com/awslabs/awsome-distributed-ai",
+    "as_of": "2026-09-18",
+}
+PINS: Mapping[str, Pin] = {
+    "kubernetes": Pin(version=KUBERNETES, **_MADE),
+    "vpc-cni": Pin(version=ADDONS["vpc-cni"], **_MADE),
+    "kube-proxy": Pin(version=ADDONS["kube-proxy"], **_MADE),
+    "coredns": Pin(version=ADDONS["coredns"], **_MADE),
+    "eks-pod-identity-agent": Pin(version=ADDONS["eks-pod-identity-agent"], **_MADE),
+    "aws-mountpoint-s3-csi-driver": Pin(
+        version=ADDONS["aws-mountpoint-s3-csi-driver"],
+        source="https://github.com/awslabs/mountpoint-s3-csi-driver/tree/v2.7.0",
+        as_of="2026-11-29",
+    ),
+    "amazon-cloudwatch-observability": Pin(
+        version=ADDONS["amazon-cloudwatch-observability"],
+        source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/container-insights-eks-otel-cfn.html",
+        as_of="2026-11-29",
+    ),
+    "bottlerocket": Pin(
+        version=Cluster().bottlerocket,
+        source="https://github.com/bottlerocket-os/bottlerocket/releases/tag/v1.68.0",
+        as_of="2026-11-29",
+    ),
+    "valkey": Pin(
+        version=RayCluster().redis_image,
+        source="https://valkey.io/download/releases/v8-1-11/",
+        as_of="2026-11-29",
+    ),
+}
+"""By what they are the versions of: add-ons by EKS's names for them."""

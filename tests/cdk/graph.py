@@ -48,8 +48,7 @@ def charts(whole: Synthesized) -> Mapping[str, tuple[str, dict[str, Any]]]:
     return {
         resource["Properties"]["Release"]: (
             name,
-            resource["Properties"]
-            | {"Values": json.loads(_text(resource["Properties"]["Values"]))},
+            resource["Properties"] | {"Values": json.loads(text(resource["Properties"]["Values"]))},
         )
         for name, resource in whole.resources(CHART).items()
         if "Values" in resource["Properties"]
@@ -59,7 +58,7 @@ def charts(whole: Synthesized) -> Mapping[str, tuple[str, dict[str, Any]]]:
 def applied(whole: Synthesized) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each object that the cluster is given, with the logical id of what applies it."""
     for name, resource in whole.resources(MANIFEST).items():
-        for each in json.loads(_text(resource["Properties"]["Manifest"])):
+        for each in json.loads(text(resource["Properties"]["Manifest"])):
             yield name, _without_prune(each)
 
 
@@ -112,7 +111,7 @@ def _needed(value: Any) -> Iterator[str]:
                 yield from _needed(inner)
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     """With ``<Name>`` and ``<Name.Attribute>`` for what CloudFormation puts in."""
     match value:
         case {"Ref": name}:
@@ -120,7 +119,7 @@ def _text(value: Any) -> str:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"<{name}.{attribute}>"
         case {"Fn::Join": [between, parts]}:
-            return str(between).join(_text(part) for part in parts)
+            return str(between).join(text(part) for part in parts)
         case _:
             return str(value)
 

@@ -69,7 +69,7 @@ def too_much_allowed(template: Template) -> set[str]:
         name
         for name, resource in template["Resources"].items()
         if resource["Type"] != "AWS::KMS::Key"
-        for statement in _statements(resource.get("Properties", {}))
+        for statement in statements(resource.get("Properties", {}))
         if statement["Effect"] == "Allow"
         and any(action.split(":")[-1] == "*" for action in _list(statement.get("Action", "*")))
     }
@@ -106,17 +106,17 @@ def _refuses(document: Mapping[str, Any]) -> bool:
     )
 
 
-def _statements(value: Any) -> Iterator[Mapping[str, Any]]:
+def statements(value: Any) -> Iterator[Mapping[str, Any]]:
     """Of all policies in it, however deep."""
     match value:
         case {"Effect": _, **_rest}:
             yield value
         case dict():
             for inner in value.values():
-                yield from _statements(inner)
+                yield from statements(inner)
         case list():
             for inner in value:
-                yield from _statements(inner)
+                yield from statements(inner)
 
 
 def _list(value: Any) -> list[Any]:

@@ -1,0 +1,231 @@
+"""Mistakes in what upstream's software is given: roles, identities, values, versions."""
+
+from tests.mutants.mutant import Mutant
+
+_POLICIES = "tests/cdk/upstream/test_policies.py"
+_IDENTITIES = "tests/cdk/upstream/test_identities.py"
+_ARGUMENTS = "tests/cdk/upstream/test_arguments.py"
+_VALUES = "tests/cdk/upstream/test_values.py"
+_IAM = "tests/cdk/test_iam.py"
+_ORDER = "tests/cdk/test_order.py"
+_PINS = "tests/cdk/test_pins.py tests/cdk/upstream/test_facts.py"
+
+MUTANTS = (
+    Mutant(
+        mistake="Karpenter may ask for no Spot instance",
+        file="cdk/karpenter_policies.py",
+        old='    "spot-instances-request",\n',
+        new="",
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="Karpenter launches on any launch template, not only its cluster's",
+        file="cdk/karpenter_policies.py",
+        old=', [self._ec2("launch-template")], self._owned("ResourceTag")),',
+        new=', [self._ec2("launch-template")]),',
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="Karpenter may tag what exists as if it had made it",
+        file="cdk/karpenter_policies.py",
+        old="made, self._requested(**_ON_CREATION)),",
+        new="made, self._requested()),",
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="Karpenter reads no placement groups",
+        file="cdk/karpenter_policies.py",
+        old='    "PlacementGroups",\n',
+        new="",
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="no warning of Spot interruptions",
+        file="cdk/karpenter.py",
+        old='"EC2 Spot Instance Interruption Warning"',
+        new='"EC2 Spot Instance Interruption"',
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="the load balancer controller registers targets anywhere",
+        file="cdk/balancers.py",
+        old="                resources=[targets.target_group_arn],",
+        new='                resources=["*"],',
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="the load balancer controller reads no zones",
+        file="cdk/balancers.py",
+        old='    "ec2:DescribeAvailabilityZones",\n',
+        new='    "ec2:DescribeAvailabilityZone",\n',
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="the CloudWatch agent makes log groups that are kept for ever",
+        file="cdk/addons.py",
+        old='write = ["logs:CreateLogStream", ',
+        new='write = ["logs:CreateLogGroup", "logs:CreateLogStream", ',
+        tests=_POLICIES,
+    ),
+    Mutant(
+        mistake="CloudWatch's identity in the wrong namespace",
+        file="cdk/addons.py",
+        old='"cloudwatch-agent", namespace="amazon-cloudwatch")',
+        new='"cloudwatch-agent")',
+        tests=_IDENTITIES,
+    ),
+    Mutant(
+        mistake="the identity of the weights' driver for its controller's pods",
+        file="cdk/addons.py",
+        old='"s3-csi-driver-sa"',
+        new='"s3-csi-driver-controller-sa"',
+        tests=_IDENTITIES,
+    ),
+    Mutant(
+        mistake="the load balancer controller under a service account of another name",
+        file="cdk/balancers.py",
+        old='"serviceAccount": {"name": self.identity.service_account},',
+        new='"serviceAccount": {"name": "balancers"},',
+        tests=_IDENTITIES,
+    ),
+    Mutant(
+        mistake="no vpcId for the load balancer controller",
+        file="cdk/balancers.py",
+        old='            "vpcId": vpc.vpc_id,\n',
+        new="",
+        tests=_ARGUMENTS,
+    ),
+    Mutant(
+        mistake="no region for Karpenter",
+        file="cdk/karpenter.py",
+        old='"env": [{"name": "AWS_REGION", "value": self._settings.aws.region}],',
+        new='"env": [],',
+        tests=_ARGUMENTS,
+    ),
+    Mutant(
+        mistake="no queue of warnings for Karpenter",
+        file="cdk/karpenter.py",
+        old='                "interruptionQueue": self.queue.queue_name,\n',
+        new="",
+        tests=_ARGUMENTS,
+    ),
+    Mutant(
+        mistake="KubeRay watches its own namespace, where no RayService is",
+        file="cdk/ray_service.py",
+        old='            "watchNamespace": [self._settings.ray_cluster.namespace],\n',
+        new="",
+        tests=_ARGUMENTS,
+    ),
+    Mutant(
+        mistake="weights mounted without the bucket's region",
+        file="cdk/manifests/checkpoints.py",
+        old=', f"region {settings.aws.region}"]',
+        new="]",
+        tests=_ARGUMENTS,
+    ),
+    Mutant(
+        mistake="a value that Karpenter's chart reads under another name",
+        file="cdk/karpenter.py",
+        old='"interruptionQueue": self',
+        new='"interruptionQueueName": self',
+        tests=_VALUES,
+    ),
+    Mutant(
+        mistake="a value of the weights' driver that is misspelt",
+        file="cdk/addons.py",
+        old='"tolerateAllTaints"',
+        new='"tolerateAllTaint"',
+        tests=_VALUES,
+    ),
+    Mutant(
+        mistake="a number of replicas as text",
+        file="cdk/balancers.py",
+        old='"replicaCount": min(2, self._settings.cluster_components.desired_count),',
+        new='"replicaCount": str(min(2, self._settings.cluster_components.desired_count)),',
+        tests=_VALUES,
+    ),
+    Mutant(
+        mistake="an add-on by upstream's version, without EKS's build",
+        file="models/addons.py",
+        old='"v2.7.0-eksbuild.1"',
+        new='"v2.7.0"',
+        tests=_PINS,
+    ),
+    Mutant(
+        mistake="a proxy of another Kubernetes",
+        file="models/addons.py",
+        old='"v1.36.0-eksbuild.21"',
+        new='"v1.35.3-eksbuild.18"',
+        tests=_PINS,
+    ),
+    Mutant(
+        mistake="a Kubernetes that Karpenter does not support yet",
+        file="models/addons.py",
+        old='KUBERNETES = "1.36"',
+        new='KUBERNETES = "1.37"',
+        tests=_PINS,
+    ),
+    Mutant(
+        mistake="a chart's version moved without its source and facts",
+        file="cdk/versions.py",
+        old='    version="3.5.0",',
+        new='    version="3.6.0",',
+        tests=_PINS,
+    ),
+    Mutant(
+        mistake="an action that IAM does not know",
+        file="cdk/storage.py",
+        old='_let(who, ["s3:ListBucket"], [bucket.bucket_arn])',
+        new='_let(who, ["s3:ListObjects"], [bucket.bucket_arn])',
+        tests=_IAM,
+    ),
+    Mutant(
+        mistake="a bucket where its objects are meant",
+        file="cdk/storage.py",
+        old='_let(who, actions, [bucket.arn_for_objects(f"{prefix}*")])',
+        new="_let(who, actions, [bucket.bucket_arn])",
+        tests=_IAM,
+    ),
+    Mutant(
+        mistake="alarms that may be published anywhere",
+        file="cdk/monitoring.py",
+        old="                resources=[topic.topic_arn],",
+        new='                resources=["*"],',
+        tests=_IAM,
+    ),
+    Mutant(
+        mistake="a condition on a key that the action does not have",
+        file="cdk/karpenter_policies.py",
+        old='"iam:PassedToService"',
+        new='"iam:PassedToServices"',
+        tests=_IAM,
+    ),
+    Mutant(
+        mistake="pods bound to the load balancer before their namespace is there",
+        file="cdk/balancers.py",
+        old="after=[installed, namespace])",
+        new="after=[installed])",
+        tests=_ORDER,
+    ),
+    Mutant(
+        mistake="node pools applied before Karpenter defines them",
+        file="cdk/karpenter.py",
+        old="after=[self.chart, self._access])",
+        new="after=[self._access])",
+        tests=_ORDER,
+    ),
+    Mutant(
+        mistake="KubeRay's roles made before their namespace is there",
+        file="cdk/ray_service.py",
+        old="            values=self._values(),\n            after=[self.namespace],",
+        new="            values=self._values(),",
+        tests=_ORDER,
+    ),
+    Mutant(
+        mistake="pods started before their identities",
+        file="cdk/ray_service.py",
+        old="after=[self.namespace, self.ingest, self.runtimes],",
+        new="after=[self.namespace],",
+        tests=_ORDER,
+    ),
+)
