@@ -74,8 +74,9 @@ LOAD_BALANCERS = Chart(
 CHARTS = (KARPENTER_CRD, KARPENTER, KUBERAY, LOAD_BALANCERS)
 
 _MADE = {
-    # What EKS itself chose for a cluster of that version, as its makers wrote down.
-    "source": "https://github.com/awslabs/awsome-distributed-ai",
+    # Together in public records of clusters of that version. EKS says by this call what it offers,
+    # and the preflight of a deployment asks it.
+    "source": "https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html",
     "as_of": "2026-09-18",
 }
 PINS: Mapping[str, Pin] = {

@@ -23,9 +23,9 @@ _TRACES = "Applications are not traced."
 ROLES = (
     Role(
         path="Cluster/Addons/CloudWatch/Role",
-        # CloudWatchAgentServerPolicy
+        # CloudWatchAgentServerPolicy, its version 3, by the day that AWS gives for it
         source="https://docs.aws.amazon.com/aws-managed-policy/latest/reference/CloudWatchAgentServerPolicy.html",
-        as_of="2026-11-29",
+        as_of="2024-02-06",
         actions={
             "cloudwatch:PutMetricData",
             "ec2:DescribeTags",
