@@ -1,8 +1,11 @@
+import re
+
 from aws_cdk.assertions import Match, Template
 
 from cdk.stack import Platform
 from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
+from tests.docs.pages import ROOT
 
 A, B = "subnet-0123456789abcdef0", "subnet-0123456789abcdef1"
 NETWORK = {
@@ -45,6 +48,17 @@ def test_s3_and_dynamodb_are_reached_past_the_nat_gateway(
     for each in endpoints:
         assert each["VpcEndpointType"] == "Gateway"
         assert private <= {table["Ref"] for table in each["RouteTableIds"]}
+
+
+def test_documents_that_speak_of_images_and_the_nat_gateway_name_the_endpoints() -> None:
+    """Images of the account's own registry, whose layers are in S3, do not pass it."""
+    for page in ("docs/cost.md", "docs/deploy.md", "docs/operations.md"):
+        paragraphs = re.split(r"\n\n|\n- ", (ROOT / page).read_text())
+        told = [" ".join(each.split()) for each in paragraphs if "```" not in each]
+        told = [each for each in told if "NAT gateway" in each and "images" in each]
+
+        assert told, page
+        assert all("gateway endpoints for S3 and DynamoDB" in each for each in told), page
 
 
 def test_karpenter_finds_the_private_subnets_by_a_tag(whole: Synthesized) -> None:

@@ -20,8 +20,14 @@ from tests.docs.pages import ROOT
 
 _OPERATORS = set(";|&()<>")
 _FOREIGN = {"aws", "cat", "cd", "cdk", "crane", "curl", "docker", "echo", "export", "git"}
-_FOREIGN |= {"helm", "hf", "jq", "kubectl", "mkdir", "openssl", "pip", "skopeo", "source", "."}
+_FOREIGN |= {"helm", "hf", "jq", "kubectl", "mkdir", "openssl", "pip", "printf", "skopeo", "source"}
+_FOREIGN |= {"."}
 """Programs of others: their lines are split into words, and the files that they name are there."""
+
+_OPENING = {"do", "while"}
+"""Words of bash that a command follows."""
+_OF_SHELL = {">", "[", "break", "done"}
+"""Words that start no program; after ``>`` the command before goes on."""
 
 _ALONE = (["--help"], ["-h"], ["--version"], ["--install-completion"])
 """Options that answer by themselves."""
@@ -102,7 +108,8 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _command(words: list[str]) -> Command:
-    if words[0] == ">":  # where the output goes; the rest belongs to the command before
+    words = words[1:] if words[0] in _OPENING else words
+    if not words or words[0] in _OF_SHELL:
         return Command(("echo",), {})
     environment: dict[str, str] = {}
     while words and words[0].partition("=")[0].isidentifier() and "=" in words[0]:

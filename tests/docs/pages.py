@@ -1,6 +1,6 @@
 """The documents' code: fenced blocks, and command lines that stand within a sentence or a table.
 
-An HTML comment before a block or a table marks it, and is not seen by readers:
+An HTML comment before a block, a table or a paragraph marks it, and is not seen by readers:
 
 - ``<!-- needs: aws, minutes -->``: its commands are parsed and not run; `NEEDS` says why.
 - ``<!-- shows: layout -->``: it is no command; `SHOWS` says what holds it to the code.
@@ -26,6 +26,9 @@ PAGES = (
     "charts/atelier/README.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "samples").rglob("README.md")),
 )
+
+RUNBOOKS = ("docs/deploy.md", "docs/operations.md")
+"""Pages whose commands of `atelier` and `aws` are run on emulators: tests/cli/aws/runbook."""
 
 NEEDS = {
     "aws": "an account of AWS",
@@ -119,7 +122,7 @@ def blocks(page: str, text: str | None = None) -> Iterator[Block]:
             case "inline":
                 place = "table" if in_table else "sentence"
                 for code in _codes(token):
-                    yield Block(page, line, "sh", code, needs if in_table else (), place=place)
+                    yield Block(page, line, "sh", code, needs, place=place)
                 if in_table:
                     continue
         if not in_table and token.type in {"fence", "code_block", "table_close", "inline"}:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from tests.docs.pages import Block
+from tests.docs.pages import RUNBOOKS, Block
 
 _READING = ("atelier config ", "atelier checkpoints", "atelier runtimes", "atelier version")
 
@@ -11,6 +11,7 @@ class Way(StrEnum):
     """What a block is, and so how it is tried."""
 
     SHELL = "run by bash"
+    STAGED = "run by bash on emulators of AWS and of Kubernetes"
     PYTHON = "run by Python"
     OUTPUT = "compared with what the block before printed"
     CONFIGURATION = "read as a configuration"
@@ -27,12 +28,20 @@ def way_of(block: Block) -> Way | None:
     if block.shows is not None:
         return Way.SHOWN
     match block.language:
+        case "sh" if is_staged(block):
+            return Way.STAGED
         case "sh":
             return Way.SHELL if _is_run(block) else Way.PARSED
         case "" | "json":
             before = block.after and way_of(block.after)
             return Way.OUTPUT if before is Way.SHELL else None
     return _OF_LANGUAGE.get(block.language)
+
+
+def is_staged(block: Block) -> bool:
+    """Whether a block belongs to a runbook, and nothing less than an account will do for it."""
+    is_of_aws = block.place == "fence" or block.text.startswith(("atelier ", "aws "))
+    return block.page in RUNBOOKS and is_of_aws and not block.needs
 
 
 def _is_run(block: Block) -> bool:

@@ -7,7 +7,7 @@ embedded AWS, what the commands read of a stack; `docker push` makes an image.
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +19,9 @@ from botocore.exceptions import WaiterError
 from cli.aws.tools import NPM
 from models.settings import Settings
 from tests.cli.aws.platform import client, made, make_stack
+
+Run = Callable[[list[str], str, str | None], tuple[int, str]]
+"""What a call does: its words, its input and its ATELIER_CONFIG; how it ends, and what it says."""
 
 # Small, for it starts often: it asks the test's process what to say, and how to end.
 _SCRIPT = """\
@@ -107,8 +110,15 @@ def installed(folder: Path) -> Iterator[Programs]:
     """In this folder, for as long as somebody listens."""
     folder.mkdir()
     programs = Programs(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(programs.run))
-    for name in ("cdk", NPM, "docker"):
+    with handed(folder, ("cdk", NPM, "docker"), programs.run):
+        yield programs
+
+
+@contextmanager
+def handed(folder: Path, names: Sequence[str], run: Run) -> Iterator[None]:
+    """Programs of these names in a folder, each of which hands its words to this process."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(run))
+    for name in names:
         script = folder / name
         port = server.server_port
         script.write_text(_SCRIPT.format(python=sys.executable, name=name, port=port))
@@ -116,14 +126,14 @@ def installed(folder: Path) -> Iterator[Programs]:
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
     thread.start()
     try:
-        yield programs
+        yield
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def _handler(run: Callable[[list[str], str, str | None], tuple[int, str]]) -> Any:
+def _handler(run: Run) -> Any:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             size = int(self.headers["content-length"])

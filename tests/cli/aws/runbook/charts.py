@@ -1,0 +1,52 @@
+"""A repository of Helm charts on loopback, with one chart that has a definition in `crds/`."""
+
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import yaml
+
+_DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "rayservices.ray.io"},
+    "spec": {"description": "as large as the real one" * 12_000},
+}
+
+
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the library has it
+        pass
+
+
+@contextmanager
+def chart_repository(folder: Path, name: str, version: str) -> Iterator[str]:
+    """Serve it for as long as the context lasts; its URL."""
+    folder.mkdir()
+    chart = {"apiVersion": "v2", "name": name, "version": version}
+    with tarfile.open(folder / "chart.tgz", "w:gz") as archive:
+        _add(archive, f"{name}/Chart.yaml", chart)
+        _add(archive, f"{name}/crds/ray.io_rayservices.yaml", _DEFINITION)
+    listed = {"apiVersion": "v1", "entries": {name: [{**chart, "urls": ["chart.tgz"]}]}}
+    (folder / "index.yaml").write_text(yaml.safe_dump(listed))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=folder))
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _add(archive: tarfile.TarFile, name: str, content: object) -> None:
+    body = yaml.safe_dump(content).encode()
+    member = tarfile.TarInfo(name)
+    member.size = len(body)
+    archive.addfile(member, io.BytesIO(body))

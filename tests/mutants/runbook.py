@@ -1,0 +1,79 @@
+"""Mistakes in what operators are told to type."""
+
+from tests.mutants.mutant import Mutant
+
+_PLAYED = "tests/cli/aws/runbook"
+_PAGE = "docs/operations.md"
+
+MUTANTS = (
+    Mutant(
+        mistake="dead letters sent again without a destination",
+        file=_PAGE,
+        old=" \\\n  --destination-arn arn:aws:sqs:REGION:ACCOUNT:name-RUNTIME\n",
+        new="\n",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="a label in the runbook that no pod has",
+        file=_PAGE,
+        old="-l app.kubernetes.io/component=runtime",
+        new="-l app.kubernetes.io/component=replica",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="a label in the manifests that the runbook does not know",
+        file="cdk/manifests/base.py",
+        old='COMPONENT = "app.kubernetes.io/component"',
+        new='COMPONENT = "app.kubernetes.io/part"',
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="a queue in the runbook that there is none of",
+        file=_PAGE,
+        old="--queue-name name-tasks-unrouted --query",
+        new="--queue-name name-unrouted --query",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="an option that the AWS command line does not know",
+        file=_PAGE,
+        old="--max-number-of-messages 10 --visibility-timeout 0",
+        new="--max-number-of-messages 10 --visibility-seconds 0",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="a kind of Kubernetes misspelt in the runbook",
+        file=_PAGE,
+        old="-- get nodeclaims` say",
+        new="-- get nodeclaimes` say",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="a cluster in the runbook by its name in small letters",
+        file=_PAGE,
+        old="--cluster-name NAME --addon-name",
+        new="--cluster-name name --addon-name",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="an object of Kubernetes in the runbook by its name in capitals",
+        file=_PAGE,
+        old="-- get rayservice name -n atelier",
+        new="-- get rayservice NAME -n atelier",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="definitions that a client applies, which are too large for it",
+        file=_PAGE,
+        old="-- apply --server-side --force-conflicts",
+        new="-- apply",
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="the account's own images told to pass the NAT gateway",
+        file=_PAGE,
+        old="for the stack's network has gateway endpoints for S3 and DynamoDB; an",
+        new="where `imageCache: ebs-snapshot` is set; an",
+        tests="tests/cdk/test_network.py",
+    ),
+)
