@@ -10,6 +10,7 @@ from ingest.aws.batch import Batch
 from ingest.aws.client import Clients, translated
 from models.errors import Unavailable
 from models.ports import Delivery, Queue, Topic
+from models.wire import OWNER, SUBMISSION
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.type_defs import (
@@ -23,6 +24,7 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 _LONGEST_REASON = 1_000
 _BATCH_SECONDS = 10  # a call that hangs must not cost the leases that wait behind it
 _MOST_ATTRIBUTES = 10  # of a message; SQS refuses one with more
+_NEEDED = frozenset({OWNER, SUBMISSION})
 _STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 """The receipt is no longer the newest of its message, or that is gone: nothing is left to do."""
 
@@ -186,8 +188,10 @@ def _texts(
 
 
 def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str]:
-    room = [(n, v) for n, v in attributes.items() if n != "reason"][: _MOST_ATTRIBUTES - 1]
-    return dict(room) | {"reason": _printable(reason) or "rejected"}
+    """Leave out one where there is no room, but none that another delivery of it needs."""
+    others = sorted(attributes.keys() - {"reason"}, key=lambda name: name not in _NEEDED)
+    kept = {name: attributes[name] for name in others[: _MOST_ATTRIBUTES - 1]}
+    return kept | {"reason": _printable(reason) or "rejected"}
 
 
 def _printable(reason: str) -> str:

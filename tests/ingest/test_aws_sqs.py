@@ -76,12 +76,14 @@ async def test_an_entry_that_was_refused_is_unavailable(world: World) -> None:
 
 
 async def test_a_message_with_the_most_attributes_can_be_rejected(world: World) -> None:
-    await world.send("x", {f"a{n}": "v" for n in range(10)})
+    """Sent again, it is still the same submission."""
+    await world.send("x", {f"a{n}": "v" for n in range(9)} | {"submission": "s1"})
     (delivery,) = await world.queue.receive(1)
     await world.queue.reject(delivery, reason="")
     (letter,) = await world.dead_letters()
 
     assert len(letter.attributes) == 9
+    assert letter.attributes["submission"] == "s1"
     assert letter.reason == "rejected"
 
 

@@ -70,6 +70,13 @@ MUTANTS = (
         tests=_PLAYED,
     ),
     Mutant(
+        mistake="a dead letter without the identity that it had",
+        file="ingest/aws/sqs.py",
+        old="key=lambda name: name not in _NEEDED)",
+        new="key=lambda name: name in _NEEDED)",
+        tests="tests/ingest/test_aws_sqs.py",
+    ),
+    Mutant(
         mistake="the account's own images told to pass the NAT gateway",
         file=_PAGE,
         old="for the stack's network has gateway endpoints for S3 and DynamoDB; an",
