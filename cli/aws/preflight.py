@@ -13,6 +13,7 @@ from cli.aws.looks.finding import Finding
 from cli.aws.looks.instances import instances
 from cli.aws.looks.names import names
 from cli.aws.looks.network import subnets, zones
+from cli.aws.looks.pins import addons, bottlerocket
 from cli.aws.looks.quotas import quotas
 from cli.aws.looks.snapshots import snapshots
 from cli.aws.looks.weights import weights
@@ -48,6 +49,8 @@ class Preflight:
             "subnets": subnets(aws, settings),
             "instances": instances(aws, settings),
             "quotas": quotas(aws, settings),
+            "add-ons": addons(aws, settings),
+            "Bottlerocket": bottlerocket(aws, settings),
             "spot": spot(aws, settings),
             "names": names(aws, settings),
             "certificates": certificates(aws, settings),

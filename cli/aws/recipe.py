@@ -65,8 +65,10 @@ def _on_gpus(settings: Settings) -> Sequence[Runtime]:
     return [one for one in runtimes if one.gpus] or runtimes
 
 
-def ami_parameter(settings: Settings, arch: str) -> str:
+def ami_parameter(settings: Settings, arch: str, variant: str = "") -> str:
     """Of the Bottlerocket that the nodes have; it resolves in every region that has it."""
     cluster = settings.cluster
-    version = cluster.bottlerocket.removeprefix("v")
-    return f"/aws/service/bottlerocket/aws-k8s-{cluster.version}/{arch}/{version}/image_id"
+    kind = f"aws-k8s-{cluster.version}{variant}"
+    return (
+        f"/aws/service/bottlerocket/{kind}/{arch}/{cluster.bottlerocket.removeprefix('v')}/image_id"
+    )

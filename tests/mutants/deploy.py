@@ -3,6 +3,8 @@
 from tests.mutants.mutant import Mutant
 
 CARRIED = "tests/cli/aws/test_carrier.py"
+PINS = "tests/cli/aws/looks/test_pins.py"
+PREFLIGHT = "tests/cli/aws/test_preflight.py"
 
 MUTANTS = (
     Mutant(
@@ -88,5 +90,33 @@ MUTANTS = (
         old="`replicas`; throttle; `tasks`, but for `tasks.drainSeconds` | Serve",
         new="`replicas`; throttle; `tasks`, `tasks.drainSeconds` | Serve",
         tests="tests/cli/aws/test_changes.py",
+    ),
+    Mutant(
+        mistake="add-on pin not looked at",
+        file="cli/aws/looks/pins.py",
+        old="    if pinned is None or pinned in offered:\n",
+        new="    if True:\n",
+        tests=PINS,
+    ),
+    Mutant(
+        mistake="nvidia variant of Bottlerocket not looked at",
+        file="cli/aws/looks/pins.py",
+        old='        variant = _NVIDIA if runtime.gpus else ""\n',
+        new='        variant = ""\n',
+        tests=PINS,
+    ),
+    Mutant(
+        mistake="oldest add-on named as the newest",
+        file="cli/aws/looks/pins.py",
+        old="max(offered, key=_age)",
+        new="max(offered)",
+        tests=PINS,
+    ),
+    Mutant(
+        mistake="pins are not part of the preflight",
+        file="cli/aws/preflight.py",
+        old='            "Bottlerocket": bottlerocket(aws, settings),\n',
+        new="",
+        tests=PREFLIGHT,
     ),
 )

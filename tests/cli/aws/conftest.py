@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.handlers
 import botocore.loaders
 import botocore.session
 import pytest
@@ -22,6 +23,7 @@ from serve_app.embedded import EmbeddedAws
 from tests.cli.aws.kube import KubeApi, kube_api
 from tests.cli.aws.platform import file_of, made, make_stack, settings_of, unique, working, write
 from tests.cli.aws.programs import Programs, installed
+from tests.cli.aws.region import HANDLERS
 
 Call = Callable[..., Result]
 CLUSTER = "Studio"
@@ -104,7 +106,9 @@ def atelier() -> Call:
 def programs(
     signed_in: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Programs]:
-    """`cdk`, `npm` and `docker`, before those that this machine may have."""
+    """`cdk`, `npm` and `docker`, before those that this machine may have; the region fits."""
+    known = [*botocore.handlers.BUILTIN_HANDLERS, *HANDLERS]
+    monkeypatch.setattr(botocore.session.handlers, "BUILTIN_HANDLERS", known)
     with installed(tmp_path / "bin") as programs:
         monkeypatch.setenv("ATELIER_TOOLS", str(programs.folder))
         # The emulator's third zone is use1-az3, where EKS is not.

@@ -29,6 +29,14 @@ def test_a_look_that_is_refused_is_a_finding_among_the_others(
     assert found["zones"].state == "there"
 
 
+def test_no_look_is_left_out(quotas_there: dict[str, float], tmp_path: Path) -> None:
+    """Of those whose answers no emulator has, that they are asked for is all that is seen here."""
+    found = Preflight(Aws("us-west-2"), wanted(), Tools(tmp_path))()
+    looks = {one.name for one in found}
+
+    assert {"add-ons", "Bottlerocket"} <= looks
+
+
 def test_demand_names_everything_that_is_missing() -> None:
     findings = [
         Finding("a", "missing", "not there", "make it"),

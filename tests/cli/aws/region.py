@@ -1,0 +1,51 @@
+"""A region that has what is pinned: answers to calls of the preflight that no emulator knows."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from models.addons import ADDONS
+
+Answer = Callable[..., AWSResponse | None]
+_BOTTLEROCKET = "/aws/service/bottlerocket/"
+_KEY = "<GetEbsDefaultKmsKeyIdResponse><kmsKeyId>alias/aws/ebs</kmsKeyId>"
+_KEY += "</GetEbsDefaultKmsKeyIdResponse>"
+
+
+def _addons(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    (name,) = parse_qs(urlsplit(request.url).query)["addonName"]
+    offered = [{"addonVersion": ADDONS[name]}]
+    return _said(request, json.dumps({"addons": [{"addonVersions": offered}]}))
+
+
+def _parameter(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+    """Of images alone; the emulator has all other parameters."""
+    name = json.loads(request.body)["Name"]
+    if not name.startswith(_BOTTLEROCKET):
+        return None
+    return _said(request, json.dumps({"Parameter": {"Name": name, "Value": "ami-0a"}}))
+
+
+def _default_key(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    return _said(request, _KEY)
+
+
+HANDLERS: list[tuple[str, Answer]] = [
+    ("before-send.eks.DescribeAddonVersions", _addons),
+    ("before-send.ssm.GetParameter", _parameter),
+    ("before-send.ec2.GetEbsDefaultKmsKeyId", _default_key),
+]
+"""As botocore takes them."""
+
+
+class _Raw(io.BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _said(request: AWSPreparedRequest, body: str) -> AWSResponse:
+    return AWSResponse(request.url, 200, {}, _Raw(body.encode()))
