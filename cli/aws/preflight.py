@@ -16,6 +16,7 @@ from cli.aws.looks.network import subnets, zones
 from cli.aws.looks.pins import addons, bottlerocket
 from cli.aws.looks.quotas import quotas
 from cli.aws.looks.snapshots import snapshots
+from cli.aws.looks.volumes import default_key, snapshot_keys
 from cli.aws.looks.weights import weights
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
@@ -55,7 +56,9 @@ class Preflight:
             "names": names(aws, settings),
             "certificates": certificates(aws, settings),
             "weights": weights(aws, settings, self.models),
+            "keys of volumes": default_key(aws, settings),
             "snapshots": iter(()) if self.with_snapshot else snapshots(aws, settings),
+            "keys of snapshots": iter(()) if self.with_snapshot else snapshot_keys(aws, settings),
             "images": images(Images(aws, settings, self.tools, self.bases)),
             "bootstrap": bootstrap(aws),
         }

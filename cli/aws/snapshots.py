@@ -35,7 +35,8 @@ class Made:
     ] = None
     encrypt: Annotated[bool, typer.Option("--encrypt", "-e", help="Encrypt it.")] = False
     kms_id: Annotated[
-        str | None, typer.Option("--kms-id", "-k", help="With this key; implies --encrypt.")
+        str | None,
+        typer.Option("--kms-id", "-k", help="With this key, as cluster.volumeKeyArn; implies -e."),
     ] = None
     snapshot_size: Annotated[
         int | None, typer.Option("--snapshot-size", "-s", min=1, help="GiB; else dataVolume's.")

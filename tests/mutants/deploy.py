@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 CARRIED = "tests/cli/aws/test_carrier.py"
 PINS = "tests/cli/aws/looks/test_pins.py"
+VOLUMES = "tests/cli/aws/looks/test_volumes.py"
 PREFLIGHT = "tests/cli/aws/test_preflight.py"
 
 MUTANTS = (
@@ -116,6 +117,34 @@ MUTANTS = (
         mistake="pins are not part of the preflight",
         file="cli/aws/preflight.py",
         old='            "Bottlerocket": bottlerocket(aws, settings),\n',
+        new="",
+        tests=PREFLIGHT,
+    ),
+    Mutant(
+        mistake="default EBS key not looked at",
+        file="cli/aws/looks/volumes.py",
+        old="    if customers := _customers(aws, key):\n",
+        new="    if customers := None:\n",
+        tests=VOLUMES,
+    ),
+    Mutant(
+        mistake="snapshot key not looked at",
+        file="cli/aws/looks/volumes.py",
+        old="        if customers not in (None, named):\n",
+        new="        if False:\n",
+        tests=VOLUMES,
+    ),
+    Mutant(
+        mistake="AWS's own key taken for a customer's",
+        file="cli/aws/looks/volumes.py",
+        old='None if found["KeyManager"] == "AWS" else ',
+        new="",
+        tests=VOLUMES,
+    ),
+    Mutant(
+        mistake="keys of volumes are not part of the preflight",
+        file="cli/aws/preflight.py",
+        old='            "keys of volumes": default_key(aws, settings),\n',
         new="",
         tests=PREFLIGHT,
     ),

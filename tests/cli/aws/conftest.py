@@ -9,6 +9,8 @@ import botocore.session
 import pytest
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.responses import EmptyResult
+from moto.ec2.responses import EC2Response
 from moto.eks.models import eks_backends
 from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.models import ServiceQuotasBackend
@@ -103,12 +105,20 @@ def atelier() -> Call:
 
 
 @pytest.fixture
-def programs(
-    signed_in: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Programs]:
-    """`cdk`, `npm` and `docker`, before those that this machine may have; the region fits."""
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of a region that has what is pinned, to calls that no emulator knows."""
     known = [*botocore.handlers.BUILTIN_HANDLERS, *HANDLERS]
-    monkeypatch.setattr(botocore.session.handlers, "BUILTIN_HANDLERS", known)
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", known)
+    # Where moto runs it is asked as well, and raises an error of its own.
+    name = "get_ebs_default_kms_key_id"
+    monkeypatch.setattr(EC2Response, name, lambda _: EmptyResult(), raising=False)
+
+
+@pytest.fixture
+def programs(
+    signed_in: EmbeddedAws, region: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Programs]:
+    """`cdk`, `npm` and `docker`, before those that this machine may have."""
     with installed(tmp_path / "bin") as programs:
         monkeypatch.setenv("ATELIER_TOOLS", str(programs.folder))
         # The emulator's third zone is use1-az3, where EKS is not.

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from models.addons import ADDONS
 
@@ -24,6 +25,7 @@ def _addons(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
 
 def _parameter(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
     """Of images alone; the emulator has all other parameters."""
+    assert isinstance(request.body, bytes | str)
     name = json.loads(request.body)["Name"]
     if not name.startswith(_BOTTLEROCKET):
         return None
@@ -48,4 +50,4 @@ class _Raw(io.BytesIO):
 
 
 def _said(request: AWSPreparedRequest, body: str) -> AWSResponse:
-    return AWSResponse(request.url, 200, {}, _Raw(body.encode()))
+    return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(body.encode()))

@@ -14,7 +14,7 @@ from tests.cli.aws.looks.conftest import wanted
 
 
 def test_a_look_that_is_refused_is_a_finding_among_the_others(
-    quotas_there: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quotas_there: dict[str, float], region: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = Aws("us-west-2")
 
@@ -29,12 +29,13 @@ def test_a_look_that_is_refused_is_a_finding_among_the_others(
     assert found["zones"].state == "there"
 
 
-def test_no_look_is_left_out(quotas_there: dict[str, float], tmp_path: Path) -> None:
-    """Of those whose answers no emulator has, that they are asked for is all that is seen here."""
+def test_what_a_region_must_have_is_looked_at(
+    quotas_there: dict[str, float], region: None, tmp_path: Path
+) -> None:
     found = Preflight(Aws("us-west-2"), wanted(), Tools(tmp_path))()
-    looks = {one.name for one in found}
+    there = {one.name for one in found if one.state == "there"}
 
-    assert {"add-ons", "Bottlerocket"} <= looks
+    assert {"add-ons", "Bottlerocket", "EBS's default key"} <= there
 
 
 def test_demand_names_everything_that_is_missing() -> None:
