@@ -1,5 +1,7 @@
 """Make every deliberate mistake, run the tests that must notice it, and print who did.
 
+A line each as soon as it is known, and all in a table at the end.
+
     python -m tests.mutants [--jobs N] [WORD …]
 
 With words, only the mistakes that hold one of them in their sentence or file. Ends with 1 if a
@@ -15,12 +17,11 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from tqdm import tqdm
 
 from tests.mutants import mutants
 from tests.mutants.mutant import Mutant
 from tests.mutants.rules import rule_mistakes
-from tests.mutants.runner import ROOT, Copy, outcomes
+from tests.mutants.runner import ROOT, Copy, Outcome, outcomes
 
 _SHOWN = 2
 _WIDE = 150
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("words", nargs="*", metavar="WORD")
     given = parser.parse_args(arguments)
     console = Console(width=_WIDE)
-    rows = [*_of_files(_chosen(given.words), given.jobs), *_of_rules(given.words)]
+    rows = [*_of_files(_chosen(given.words), given.jobs, console), *_of_rules(given.words)]
     console.print(_table(rows))
     missed = [row for row in rows if not row[2]]
     console.print(f"{len(rows)} mistakes, {len(missed)} not noticed")
@@ -53,21 +54,25 @@ def _is_meant(words: Sequence[str], text: str) -> bool:
     return not words or any(word.lower() in text.lower() for word in words)
 
 
-def _of_files(chosen: Sequence[Mutant], jobs: int) -> list[Row]:
+def _of_files(chosen: Sequence[Mutant], jobs: int, console: Console) -> list[Row]:
     """Return the rows in the order of the mistakes, however they were run."""
     if not chosen:
         return []
     with TemporaryDirectory(prefix="atelier-mutants-") as place:
         copies = [Copy.of(ROOT, Path(place) / str(number)) for number in range(jobs)]
         _check_without(copies[0], chosen)
-        found = {
-            one.mutant.mistake: one
-            for one in tqdm(
-                outcomes(chosen, copies), total=len(chosen), unit="mistake", disable=None
-            )
-        }
+        run = told(outcomes(chosen, copies), len(chosen), console)
+        found = {one.mutant.mistake: one for one in run}
     ordered = (found[mutant.mistake] for mutant in chosen)
     return [(one.mutant.mistake, one.mutant.file, one.caught, one.broken) for one in ordered]
+
+
+def told(found: Iterable[Outcome], total: int, console: Console) -> Iterator[Outcome]:
+    """Print each outcome as it comes, so that a run that is ended early has told something."""
+    for number, one in enumerate(found, 1):
+        by = _told(one.caught, one.broken).replace("\n", ", ")
+        console.print(f"{number}/{total} {escape(one.mutant.mistake)}: {by}", soft_wrap=True)
+        yield one
 
 
 def _check_without(copy: Copy, chosen: Iterable[Mutant]) -> None:

@@ -1,5 +1,6 @@
 """A deliberate mistake: one edit of one file, and the tests that must fail because of it."""
 
+import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +26,15 @@ class Mutant:
         """Return the file's text with the mistake in it.
 
         Raises:
-            ValueError: the text to replace does not stand exactly once, or nothing would change.
+            ValueError: the text to replace does not stand exactly once, nothing would change, or
+                what it makes is no Python.
         """
         if text.count(self.old) != 1 or self.old == self.new:
             raise ValueError(f"{self.file}: {text.count(self.old)} times {self.old!r}")
-        return text.replace(self.old, self.new)
+        changed = text.replace(self.old, self.new)
+        if self.file.endswith(".py"):
+            _parse(self.file, changed)
+        return changed
 
     @contextmanager
     def in_place(self, root: Path) -> Iterator[None]:
@@ -41,3 +46,10 @@ class Mutant:
             yield
         finally:
             path.write_text(right)
+
+
+def _parse(file: str, source: str) -> None:
+    try:
+        ast.parse(source)
+    except SyntaxError as exc:  # which pytest would count as noticed by every test
+        raise ValueError(f"{file}: no Python any more: {exc}") from exc

@@ -15,10 +15,12 @@ from tests.manifests.crds import FOLDER
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-_FAILED = re.compile(
-    r"^(?:FAILED|ERROR) ([^\s\[]+)(?:.*?SettingsError: ([a-z-]+): )?", re.MULTILINE
-)
-"""Name of a test; and of the rule, where the objects were refused before the test could look."""
+_FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)(.*)$", re.MULTILINE)
+"""Name of a test, or of a file that could not be collected; and why."""
+_RULE = re.compile(r"SettingsError: ([a-z-]+): ")
+"""Name of the rule, where the objects were refused before the test could look."""
+_NO_PROGRAM = re.compile(r" - (NameError|ImportError|ModuleNotFoundError)\b")
+"""Errors of a file that is no program any more: every test notices those, whatever it looks at."""
 _SECONDS = 600
 _ENOUGH = 3
 """Failures after which pytest need not go on."""
@@ -49,7 +51,7 @@ class Copy:
 
         Raises:
             ValueError: the mistake cannot be made any more.
-            RuntimeError: the tests could not be run.
+            RuntimeError: the tests could not be run, or what was changed is no program any more.
         """
         with mutant.in_place(self.folder):
             return self.failing(mutant.tests.split())
@@ -58,7 +60,7 @@ class Copy:
         """Return names of the tests that fail.
 
         Raises:
-            RuntimeError: they could not be run.
+            RuntimeError: they could not be run, or what they look at is no program.
         """
         options = ["-q", "-rfE", "--tb=no", f"--maxfail={_ENOUGH}", "-p", "no:cacheprovider"]
         environment = {
@@ -76,10 +78,23 @@ class Copy:
             timeout=_SECONDS,
             env=environment,
         )
-        found = list(dict.fromkeys(rule or test for test, rule in _FAILED.findall(done.stdout)))
+        found = _FAILED.findall(done.stdout)
         if done.returncode not in {0, 1, 2} or (done.returncode and not found):
             raise RuntimeError(done.stdout + done.stderr)
-        return found
+        return list(dict.fromkeys(_noticed(test, why) for test, why in found))
+
+
+def _noticed(test: str, why: str) -> str:
+    """Return the rule's name or the test's.
+
+    Raises:
+        RuntimeError: neither noticed anything, for there was no program that they could look at.
+    """
+    if rule := _RULE.search(why):
+        return rule[1]
+    if "::" not in test or _NO_PROGRAM.search(why):
+        raise RuntimeError(f"no program any more: {test}{why}")
+    return test
 
 
 @dataclass(frozen=True)
