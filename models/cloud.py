@@ -83,14 +83,14 @@ class Volume(Part):
 class OsVolume(Volume):
     """The volume of Bottlerocket itself, made from a snapshot of 4 GiB."""
 
-    size: Annotated[int, Field(ge=4)]
+    size: Annotated[int, Field(ge=4)] = 10
     """GiB."""
 
 
 class DataVolume(Volume):
     """The volume for images and what pods write; Bottlerocket's own default is 20 GiB."""
 
-    size: Annotated[int, Field(ge=20)]
+    size: Annotated[int, Field(ge=20)] = 100
     """GiB; and where it holds checkpoints too, ``storage.checkpointCache`` more."""
 
 
@@ -132,8 +132,8 @@ class Nodes(Part):
     """``soci``: images are pulled in parallel onto the node's own NVMe; ``ebs-snapshot``: they are
     on the volume already, see `atelier aws snapshot`; ``none``: they are pulled onto the volume."""
     snapshot: Annotated[str, Field(pattern=r"^snap-[0-9a-f]+$")] | None = None
-    os_volume: OsVolume = OsVolume(size=10)
-    data_volume: DataVolume = DataVolume(size=100)
+    os_volume: OsVolume = OsVolume()
+    data_volume: DataVolume = DataVolume()
     """Holds the images; unless ``imageCache: soci``, which uses the node's NVMe."""
     taints: tuple[Taint, ...] = ()
     requirements: tuple[Requirement, ...] = ()

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.part import Part, reads_like_a_name
+from models.part import Part, explained, reads_like_a_name
 
 Given = Mapping[str, Any]
 Translate = Callable[[Any], Given]
@@ -38,26 +38,25 @@ REMEDIES: Given = {
     _MIN_REPLICAS: "0 is taken as 1, one replica stays; set 1",
     f"{_AGENT}.xray": "only API Gateway and its function are traced; remove it",
     f"{_API}.image": "the reference's own image has no Ray; set pod.image, or remove it",
+    f"{_TEMPLATE}.osVolume.snapshotID": "images are in that of dataVolume; set it there",
     f"{_API}.resources.requests": "a pod has its share of the node; set limits, or remove it",
 }
 """Values that say something which does not come true here, each with what to do."""
-_UNITS = {
-    "Ki": Decimal(2) ** -20,
-    "Mi": Decimal(2) ** -10,
-    "Gi": Decimal(1),
-    "Ti": Decimal(2) ** 10,
-}
+_UNITS = {f"{letter}i": Decimal(2) ** (10 * power - 20) for power, letter in enumerate("KMGT")}
+_UNITS |= {letter: Decimal(10) ** (3 * power + 3) / 2**30 for power, letter in enumerate("kMGT")}
+_LEAST = {"name": "a", "type": "a"}  # a runtime of which nothing is said
 
 
 class Unlike(ValueError):
     """A value of a chart has no meaning here; what is said of it does not quote it."""
 
 
-def translated(extra: Given, own: Given) -> dict[str, Any]:
+def translated(extra: Given, own: Given, model: type[Part]) -> dict[str, Any]:
     """A runtime's settings: its own, and beneath them what its ``extraValues`` say.
 
     Raises:
-        ValueError: a value has no place, or is none; it is named by its path.
+        ValueError: a value has no place, or is none that its setting of the model takes; it is
+            named by its path.
     """
     made: dict[str, Any] = {}
     for path, value in _leaves(extra, ""):
@@ -67,7 +66,27 @@ def translated(extra: Given, own: Given) -> dict[str, Any]:
             raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise ValueError(f"extraValues.{path}: is not understood") from None
-    return _over(own, made)
+    settings = _over(own, made)
+    if wrong := _complaints({**settings, "extraValues": None}, model):
+        _blame(extra, wrong, model)
+    return settings
+
+
+def _complaints(given: Given, model: type[Part]) -> set[str]:
+    """Say what is wrong with settings, each by its path."""
+    try:
+        model.model_validate(given)
+    except ValidationError as exc:
+        return {*explained(exc, model).splitlines()}
+    return set()
+
+
+def _blame(extra: Given, wrong: AbstractSet[str], model: type[Part]) -> None:
+    """Name the value of a chart that makes a setting wrong, if one does."""
+    for path, value in _leaves(extra, ""):
+        found = _complaints({**_LEAST, **TRANSLATED[path](value)}, model) & wrong
+        if found:
+            raise ValueError(f"extraValues.{path}: {'; '.join(sorted(found))}")
 
 
 def without_meaning(extra: Given) -> Sequence[str]:
@@ -78,16 +97,19 @@ def without_meaning(extra: Given) -> Sequence[str]:
 def _meaningless(given: Given, under: str) -> Iterator[str]:
     for key, value in given.items():
         path = f"{under}.{key}".lstrip(".")
+        if value is None:
+            continue
         if path == _MIN_REPLICAS:
             says_nothing = int(value) < 1
         elif path == f"{_API}.image":
-            says_nothing = not _image(value)
+            says_nothing = _asks(value) and not _image(value)
         else:
             says_nothing = path in MEANS_NOTHING and _asks(value)
         if says_nothing:
             yield path
         elif path in _READ_IN_PART:
-            yield from (f"{path}.{each}" for each in value if each not in _READ_IN_PART[path])
+            unread = (each for each in value if each not in _READ_IN_PART[path])
+            yield from (f"{path}.{each}" for each in unread if value[each] not in _EMPTY)
         elif isinstance(value, Mapping) and path not in _KNOWN:
             yield from _meaningless(value, path)
 
@@ -102,19 +124,36 @@ def _asks(value: Any) -> bool:
 def replaced(extra: Given, runtime: Part) -> Iterator[tuple[str, str]]:
     """Walk the values that other settings of a runtime win over, each with those settings."""
     there = runtime.model_dump(by_alias=True, exclude={"extra_values"})
-    for path, value in _leaves(extra, ""):
-        made = TRANSLATED[path](value)
-        if not _holds(made, there, type(runtime)):
-            yield path, " or ".join(_paths(made, ""))
+    made = {path: TRANSLATED[path](value) for path, value in _leaves(extra, "")}
+    lost = {path: _lost(each, there, type(runtime)) for path, each in made.items()}
+    for path, settings in lost.items():
+        if settings:
+            yield path, " or ".join(_winner(setting, made, lost) for setting in settings)
 
 
-def _holds(made: Given, there: Given, model: type[Part]) -> bool:
-    """Tell whether settings stay as they are with these among them."""
+def _lost(made: Given, there: Given, model: type[Part]) -> Sequence[str]:
+    """Name the settings that would be others with these among them."""
+    paths = [*_paths(made, "")]
     try:
-        forced = model.model_validate(_over(made, there))
+        forced = model.model_validate(_over(made, there)).model_dump(by_alias=True)
     except ValidationError:
-        return False
-    return forced.model_dump(by_alias=True, exclude={"extra_values"}) == there
+        return paths
+    return [path for path in paths if _at(forced, path) != _at(there, path)]
+
+
+def _winner(setting: str, made: Mapping[str, Given], lost: Mapping[str, Sequence[str]]) -> str:
+    """Name the chart value that a setting comes from, else the setting itself."""
+    for path, each in made.items():
+        if setting in _paths(each, "") and setting not in lost[path]:
+            return f"extraValues.{path}"
+    return setting
+
+
+def _at(given: Given, path: str) -> Any:
+    """Return what stands at a path."""
+    for key in path.split("."):
+        given = given[key]
+    return given
 
 
 def _paths(given: Given, under: str) -> Iterator[str]:
@@ -131,6 +170,9 @@ def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
     """The values that mean something here, each with its path."""
     for key, value in given.items():
         path = f"{under}.{key}".lstrip(".")
+        is_group = any(one.startswith(f"{path}.") for one in _KNOWN)
+        if value is None and (is_group or path in _KNOWN):
+            continue  # as YAML reads a key with nothing after it
         if path in TRANSLATED:
             yield path, value
         elif path in INSTEAD:
@@ -138,7 +180,7 @@ def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
                 raise ValueError(f"extraValues.{path}: has no place here; {INSTEAD[path]}")
         elif path in MEANS_NOTHING:
             continue
-        elif isinstance(value, Mapping) and any(one.startswith(f"{path}.") for one in _KNOWN):
+        elif isinstance(value, Mapping) and is_group:
             yield from _leaves(value, path)
         else:
             near = difflib.get_close_matches(path, _KNOWN, n=1)
@@ -195,13 +237,13 @@ def _disruption(given: Given) -> Given:
 
 def _volume(key: str) -> Translate:
     def volume(given: Given) -> Given:
-        if given.get("type", "gp3") != "gp3":
+        if (given.get("type") or "gp3") != "gp3":
             raise Unlike("only gp3 volumes are made")
-        sizes = {k: int(given[k]) for k in ("iops", "throughput") if k in given}
-        if "size" in given:
+        sizes = {k: int(given[k]) for k in ("iops", "throughput") if given.get(k)}
+        if given.get("size"):
             sizes["size"] = math.ceil(_gib(given["size"]))
-        nodes: dict[str, Any] = {key: sizes}
-        if given.get("snapshotID"):
+        nodes: dict[str, Any] = {key: sizes} if sizes else {}
+        if given.get("snapshotID") and key == "dataVolume":
             nodes |= {"imageCache": "ebs-snapshot", "snapshot": given["snapshotID"]}
         return {"nodes": nodes}
 
@@ -217,8 +259,14 @@ def _only(allowed: str) -> Translate:
     return only
 
 
-def _image(value: str) -> Given:
-    return {} if value.startswith(_IMAGES) else {"pod": {"image": value}}
+def _image(given: str | Given) -> Given:
+    """Take ``repository:tag`` in one text, or its two parts by their names."""
+    if isinstance(given, Mapping):
+        if set(given) - {"repository", "tag"}:
+            raise Unlike("repository and tag are known, and no others")
+        name, tag = (given.get(part) for part in ("repository", "tag"))
+        given = f"{name}:{tag}" if name and tag else name or ""
+    return {} if not given or given.startswith(_IMAGES) else {"pod": {"image": given}}
 
 
 def _environment(given: Any) -> Given:
@@ -244,17 +292,18 @@ def _cores(text: Any) -> Decimal:
 
 
 def _gib(text: Any) -> Decimal:
-    """``6Gi``, ``512Mi``."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)", str(text))
+    """``6Gi``, ``512Mi``, ``20G``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]i|[kMGT])", str(text))
     if found is None:
         raise Unlike("must be a size such as 6Gi")
     return Decimal(found[1]) * _UNITS[found[2]]
 
 
-_OF_VOLUME = {"size", "type", "iops", "throughput", "snapshotID"}
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
+_OF_VOLUME = {"size", "type", "iops", "throughput"}
 _READ_IN_PART: Mapping[str, AbstractSet[str]] = {
     f"{_TEMPLATE}.osVolume": _OF_VOLUME,
-    f"{_TEMPLATE}.dataVolume": _OF_VOLUME,
+    f"{_TEMPLATE}.dataVolume": _OF_VOLUME | {"snapshotID"},
     f"{_API}.resources": {"limits"},
 }
 """Values that are translated, each with those of its keys that say something."""

@@ -178,8 +178,12 @@ class Runtime(Part):
     @model_validator(mode="before")
     @classmethod
     def _with_extra_values(cls, given: Any) -> Any:
-        extra = given.get("extraValues") if isinstance(given, dict) else None
-        return translated(extra, given) if isinstance(extra, dict) else given
+        if not isinstance(given, dict) or "extraValues" not in given:
+            return given
+        extra = given["extraValues"]
+        if extra is None:  # as YAML reads a key with nothing after it
+            return {**given, "extraValues": {}}
+        return translated(extra, given, cls) if isinstance(extra, dict) else given
 
     @property
     def capacity(self) -> int:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from models.cloud import Nodes
 from models.errors import SettingsError
 from models.parts import Runtime
 from models.settings import Settings
 from tests.models.test_settings import REFERENCE
 
 
-def read(extra: dict[str, Any], **own: Any) -> Runtime:
+def read(extra: dict[str, Any] | None, **own: Any) -> Runtime:
     runtime = {"name": "a", "type": "sdwebui", "extraValues": extra, **own}
     return Settings.read(args=REFERENCE | {"modelsRuntime": [runtime]}).models_runtime[0]
 
@@ -101,6 +102,70 @@ def test_the_references_own_images_are_replaced_by_ours() -> None:
     assert read({"runtime": {"inferenceApi": {"image": image}}}).pod.image is None
 
 
+@pytest.mark.parametrize(
+    ("given", "image"),
+    [
+        ({"repository": "registry.example.org/mine", "tag": "latest"}, "mine:latest"),
+        ({"repository": "registry.example.org/mine", "tag": 1.5}, "mine:1.5"),
+        ({"repository": "registry.example.org/mine"}, "mine"),
+        ({"repository": "public.ecr.aws/bingjiao/sd-on-eks/sdwebui", "tag": "latest"}, None),
+        ({"tag": "latest"}, None),
+        ({}, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_image_may_be_named_by_its_parts(given: Any, image: str | None) -> None:
+    found = read({"runtime": {"inferenceApi": {"image": given}}}).pod.image
+
+    assert found == (image and f"registry.example.org/{image}")
+
+
+def test_a_volume_of_which_only_a_snapshot_is_said_has_the_size_that_it_has_anyway() -> None:
+    """The reference's guide has its image cache so."""
+    template = {"amiFamily": "Bottlerocket", "dataVolume": {"snapshotID": "snap-0123456789"}}
+    nodes = read({"karpenter": {"nodeTemplate": template}}).nodes
+
+    assert (nodes.image_cache, nodes.snapshot) == ("ebs-snapshot", "snap-0123456789")
+    assert nodes.data_volume == Nodes().data_volume
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"iops": "4000"}, (10, 4000)),
+        ({"size": "20G"}, (19, 3000)),
+        ({"size": "1Ti"}, (1024, 3000)),
+    ],
+)
+def test_sizes_of_a_volume(given: Any, said: tuple[int, int]) -> None:
+    volume = read({"karpenter": {"nodeTemplate": {"osVolume": given}}}).nodes.os_volume
+
+    assert (volume.size, volume.iops) == said
+
+
+def test_a_snapshot_of_the_system_is_none_of_images() -> None:
+    nodes = read({"karpenter": {"nodeTemplate": {"osVolume": {"snapshotID": "snap-0a"}}}}).nodes
+
+    assert (nodes.image_cache, nodes.snapshot) == ("soci", None)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        None,
+        {"karpenter": None},
+        {"runtime": {"inferenceApi": {"extraEnv": None, "resources": None}, "labels": None}},
+        {"runtime": {"scaling": {"minReplicaCount": None}}},
+        {"karpenter": {"nodeTemplate": {"dataVolume": {}, "osVolume": {"size": ""}}}},
+    ],
+)
+def test_a_key_with_nothing_after_it_says_nothing(extra: Any) -> None:
+    nothing = read({}).model_dump(exclude={"extra_values"})
+
+    assert read(extra).model_dump(exclude={"extra_values"}) == nothing
+
+
 def test_what_a_runtime_says_itself_wins() -> None:
     extra = provisioner(instanceType=["g5.xlarge"], resourceLimits={"nvidia.com/gpu": 100})
     runtime = read(extra, nodes={"maxGpus": 3})
@@ -143,6 +208,15 @@ def test_of_two_bounds_the_lower_holds() -> None:
         ),
         (provisioner(resourceLimits={"cpu": 1}), "only nvidia.com/gpu bounds what there is"),
         (provisioner(capacityType={"Spot": True}), "spot and onDemand are known, and no others"),
+        (
+            {"runtime": {"inferenceApi": {"image": {"name": "mine"}}}},
+            "inferenceApi.image: is not understood: repository and tag are known",
+        ),
+        (
+            {"karpenter": {"nodeTemplate": {"dataVolume": {"size": "5Gi"}}}},
+            "nodeTemplate.dataVolume: nodes.dataVolume.size: Input should be greater",
+        ),
+        (provisioner(instanceType="g5.xlarge"), "provisioner.instanceType: nodes.instanceTypes: "),
     ],
 )  # fmt: skip
 def test_what_has_no_place_is_named(extra: dict[str, Any], said: str) -> None:

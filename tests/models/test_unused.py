@@ -136,6 +136,24 @@ def test_a_chart_value_that_another_setting_wins_over_is_told() -> None:
     )
 
 
+def test_of_two_chart_values_the_one_that_won_is_named() -> None:
+    limits = {"karpenter": {"provisioner": {"resourceLimits": {"nvidia.com/gpu": 100}}}}
+    [told] = unused(settings({}, extraValues={**scaling(maxReplicaCount=3), **limits}))
+
+    assert told.endswith(
+        ".resourceLimits: no effect here: extraValues.runtime.scaling.maxReplicaCount says "
+        "otherwise; remove one of them"
+    )
+
+
+def test_of_a_value_that_is_several_settings_the_one_that_lost_is_named() -> None:
+    volume = {"size": "200Gi", "iops": 4000, "snapshotID": "snap-0a"}
+    extra = {"karpenter": {"nodeTemplate": {"dataVolume": volume}}}
+    [told] = unused(settings({}, extraValues=extra, nodes={"snapshot": "snap-0b"}))
+
+    assert ".dataVolume: no effect here: nodes.snapshot says otherwise" in told
+
+
 def test_what_is_told_quotes_no_value() -> None:
     extra = {**scaling(queueLength="s3cr3t"), "global": {"token": "s3cr3t"}}
     given = settings({"checkpoints": "/s3cr3t"}, extraValues=extra, namespace="s3cr3t")

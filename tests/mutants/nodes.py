@@ -97,7 +97,7 @@ MUTANTS = (
     Mutant(
         mistake="a system volume smaller than its snapshot",
         file="models/cloud.py",
-        old="    os_volume: OsVolume = OsVolume(size=10)\n",
+        old="    os_volume: OsVolume = OsVolume()\n",
         new="    os_volume: Volume = Volume(size=2)\n",
         tests="tests/manifests/test_rules.py",
     ),

@@ -47,6 +47,7 @@ MEANINGLESS: Mapping[str, Any] = {
     **dict.fromkeys(sorted(MEANS_NOTHING), "something"),
     f"{_SCALING}.minReplicaCount": 0,
     f"{_API}.image": "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest",
+    f"{_TEMPLATE}.osVolume.snapshotID": "snap-0a",
     f"{_API}.resources.requests": {"cpu": "2500m"},
 }
 """Values that change nothing, whichever they are or if they are these."""
