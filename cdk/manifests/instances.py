@@ -1,5 +1,6 @@
 """EC2 instances that a runtime may run on: what each has, as AWS lists it (2026-11)."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ class Instance:
     gpus: int = 0
     nvme: bool = False
     """Whether it has disks of its own, which outlive no stop and cost nothing more."""
+    listed: bool = True
+    """Whether it is known what fits on it; on another a node is counted for each pod."""
 
     @property
     def free_cpus(self) -> float:
@@ -25,11 +28,16 @@ class Instance:
 
     def pods(self, cpus: float, memory: float, gpus: int) -> int:
         """Return how many pods of this size fit: cores, GiB, GPUs."""
+        if not self.listed:
+            return 1
         rooms = [(self.free_cpus, cpus), (self.free_memory, memory), (self.gpus, gpus)]
         return int(min((there / wanted for there, wanted in rooms if wanted), default=0))
 
 
 INSTANCES: Mapping[str, Instance] = {
+    "g2.8xlarge": Instance(32, 60, gpus=4, nvme=True),
+    "g3.8xlarge": Instance(32, 244, gpus=2),
+    "g3.16xlarge": Instance(64, 488, gpus=4),
     "g4dn.xlarge": Instance(4, 16, gpus=1, nvme=True),
     "g4dn.2xlarge": Instance(8, 32, gpus=1, nvme=True),
     "g4dn.4xlarge": Instance(16, 64, gpus=1, nvme=True),
@@ -60,6 +68,10 @@ INSTANCES: Mapping[str, Instance] = {
     "g7e.12xlarge": Instance(48, 512, gpus=2, nvme=True),
     "g7e.24xlarge": Instance(96, 1024, gpus=4, nvme=True),
     "g7e.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
+    "p2.8xlarge": Instance(32, 488, gpus=8),
+    "p2.16xlarge": Instance(64, 732, gpus=16),
+    "p3.8xlarge": Instance(32, 244, gpus=4),
+    "p3.16xlarge": Instance(64, 488, gpus=8),
     "p3dn.24xlarge": Instance(96, 768, gpus=8, nvme=True),
     "p4d.24xlarge": Instance(96, 1152, gpus=8, nvme=True),
     "p4de.24xlarge": Instance(96, 1152, gpus=8, nvme=True),
@@ -68,8 +80,10 @@ INSTANCES: Mapping[str, Instance] = {
     "p5en.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
     "p6-b200.48xlarge": Instance(192, 2048, gpus=8, nvme=True),
     "p6-b300.48xlarge": Instance(192, 4096, gpus=8, nvme=True),
+    "c4.8xlarge": Instance(36, 60),
     "c7i.2xlarge": Instance(8, 16),
     "c7i.4xlarge": Instance(16, 32),
+    "d2.8xlarge": Instance(36, 244),
     "m5.large": Instance(2, 8),
     "m7g.large": Instance(2, 8),
     "m7g.xlarge": Instance(4, 16),
@@ -79,9 +93,29 @@ INSTANCES: Mapping[str, Instance] = {
     "m7i.2xlarge": Instance(8, 32),
     "m7i.4xlarge": Instance(16, 64),
 }
-"""The common ones, and each with several GPUs of NVIDIA that Karpenter 1.14 lists; another is not
-checked, and counts as `UNKNOWN`."""
+"""The common ones, each with several GPUs of NVIDIA that Karpenter 1.14 lists, and those with more
+cores than their names say."""
 UNKNOWN = Instance(8, 32, gpus=1)
+"""What a pod gets its share of on a type that is not listed: a small one, so that it fits."""
+_CORES_OF_XLARGE = 4
+
+
+def at_most(instance_type: str) -> Instance:
+    """Return a type as listed, else the largest that it may be.
+
+    A limit that is too high costs nothing, as worker groups have bounds of their own; in one that
+    is too low no node starts.
+    """
+    return INSTANCES.get(instance_type) or Instance(
+        _cores(instance_type), 0, gpus=max(one.gpus for one in INSTANCES.values()), listed=False
+    )
+
+
+def _cores(instance_type: str) -> int:
+    """Cores by the size in a name, ``8xlarge`` or ``metal-48xl``; else the most that are listed."""
+    if size := re.search(r"(\d*)xl", instance_type):
+        return _CORES_OF_XLARGE * int(size[1] or 1)
+    return max(one.cpus for one in INSTANCES.values())
 
 
 def share(instance_types: Iterable[str]) -> tuple[int, int]:

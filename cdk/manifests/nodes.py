@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cdk.manifests.base import Manifest, everywhere
-from cdk.manifests.instances import INSTANCES, UNKNOWN, share
+from cdk.manifests.instances import at_most, share
 from models import kube
 from models.cloud import Nodes, Taint, Volume
 from models.images import architecture
@@ -231,7 +231,7 @@ def _limits(settings: Settings, runtime: Runtime) -> Manifest:
 
 def _counted(runtime: Runtime, instance_type: str, pods: int) -> int:
     """GPUs, or cores where there are none, of the nodes that so many pods need."""
-    one = INSTANCES.get(instance_type, UNKNOWN)
+    one = at_most(instance_type)
     gpus = gpus_of_pod(runtime)
     nodes = math.ceil(pods / max(1, one.pods(*size_of_pod(runtime), gpus)))
     return nodes * (max(one.gpus, gpus) if gpus else one.cpus)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cdk.manifests.instances import INSTANCES, UNKNOWN, share
+from cdk.manifests.instances import INSTANCES, at_most, share
 from models.settings import Settings
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
@@ -74,12 +74,12 @@ def defaults() -> str:
 def _instance(kind: str) -> dict[str, int]:
     """What it has, what of that is left to pods, and what one with one GPU gets."""
     cpus, memory = share([kind])
-    known = INSTANCES.get(kind, UNKNOWN)
+    one = at_most(kind)
     return {
-        "cpus": known.cpus,
-        "gpus": known.gpus,
-        "freeCpus": int(known.free_cpus),
-        "freeMemory": int(known.free_memory),
+        "cpus": one.cpus,
+        "gpus": one.gpus,
+        "freeCpus": int(one.free_cpus) if one.listed else 0,
+        "freeMemory": int(one.free_memory) if one.listed else 0,
         "podCpus": cpus,
         "podMemory": memory,
     }

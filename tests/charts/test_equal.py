@@ -114,7 +114,7 @@ CASES: Mapping[str, Values] = {
                 "gpus": 0,
                 "nodes": {
                     "capacity": ["spot"],
-                    "instanceTypes": ["c7i.4xlarge", "c7i.8xlarge"],
+                    "instanceTypes": ["c7i.4xlarge", "c7i.8xlarge", "c7i.xlarge"],
                     "imageCache": "none",
                 },
             },
@@ -123,6 +123,18 @@ CASES: Mapping[str, Values] = {
                 "type": "fake",
                 "gpus": 0.5,
                 "nodes": {"userData": "[settings.a]\n"},
+            },
+            {
+                "name": "unlisted",
+                "type": "fake",
+                "gpus": 2,
+                "nodes": {"maxGpus": 7, "instanceTypes": ["g9.huge", "g6.12xlarge"]},
+            },
+            {
+                "name": "of-metal",
+                "type": "fake",
+                "gpus": 0,
+                "nodes": {"instanceTypes": ["c7i.metal", "c7i.metal-24xl"], "imageCache": "none"},
             },
         ],
     },

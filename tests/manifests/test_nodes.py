@@ -70,7 +70,19 @@ def test_a_pool_has_both_kinds_of_capacity_and_its_own_taints() -> None:
             "None",
             "16",
         ),
-        ({"nodes": {"maxGpus": 3, "instanceTypes": ["g9.huge"]}}, "None", "6"),
+        ({"nodes": {"maxGpus": 3, "instanceTypes": ["g9.huge"]}}, "None", "96"),
+        (
+            {
+                "nodes": {
+                    "maxGpus": 1,
+                    "instanceTypes": ["p3.8xlarge", "p3.16xlarge"],
+                    "capacity": ["spot"],
+                    "imageCache": "none",
+                }
+            },
+            "None",
+            "8",
+        ),
     ],
 )
 def test_the_limit_is_what_the_groups_may_ask_for_and_what_an_upgrade_starts_with(
@@ -92,12 +104,33 @@ def test_without_a_gpu_cores_are_the_limit_and_no_taint_speaks_of_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("instance_type", "cores"),
+    [
+        ("c7i.12xlarge", "48"),
+        ("c7i.metal-24xl", "96"),
+        ("r8i.96xlarge", "384"),
+        ("m8i.xlarge", "4"),
+        ("m7i.metal", "192"),
+    ],
+)
+def test_an_unknown_type_never_makes_the_limit_smaller_than_one_node(
+    instance_type: str, cores: str
+) -> None:
+    more = {"instanceTypes": [instance_type], "maxGpus": 1, "capacity": ["on-demand"]}
+    found = nodes(runtime(gpus=0, nodes=more), rayCluster={"upgrade": "None"})
+
+    assert named(found, "NodePool", "easel-runtime-pictures")["spec"]["limits"] == {"cpu": cores}
+
+
+@pytest.mark.parametrize(
     ("gpus", "instance_types"),
     [
         (1, ["g6.48xlarge"]),
         (2, ["g6.12xlarge", "g5.48xlarge"]),
         (1, ["g6.xlarge", "g6.12xlarge"]),
         (0, ["c7i.2xlarge", "c7i.4xlarge"]),
+        (0, ["m7i.8xlarge", "c7i.metal"]),
+        (1, ["g9.huge", "g6.xlarge"]),
     ],
 )
 def test_all_that_replicas_may_ask_for_can_start(gpus: int, instance_types: list[str]) -> None:

@@ -139,6 +139,7 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "6"}),
         lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "15"}),
         lambda s: _on(s, "g6.2xlarge").update(limits={"cpu": "79", "nvidia.com/gpu": "10"}),
+        lambda s: _on(s, "g9.huge").update(limits={"nvidia.com/gpu": "10"}),
     ),
     "drift-waits": (
         lambda s: s.one("NodePool")["spec"]["disruption"]["budgets"][2].update(nodes="1"),

@@ -46,6 +46,20 @@ MUTANTS = (
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
+        mistake="an unknown type counted as a small node",
+        file="cdk/manifests/instances.py",
+        old="    return INSTANCES.get(instance_type) or Instance(\n",
+        new="    return INSTANCES.get(instance_type, UNKNOWN) or Instance(\n",
+        tests="tests/manifests/test_nodes.py",
+    ),
+    Mutant(
+        mistake="a chart that counts an unknown type as the largest node",
+        file="charts/atelier/templates/nodepools.yaml",
+        old='(regexFind "[0-9]*xl" .)',
+        new='""',
+        tests="tests/charts/test_equal.py",
+    ),
+    Mutant(
         mistake="one limit for Spot and on demand together",
         file="cdk/manifests/nodes.py",
         old="    kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)\n",

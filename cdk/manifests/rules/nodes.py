@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.instances import INSTANCES, Instance
+from cdk.manifests.instances import INSTANCES, Instance, at_most
 from cdk.manifests.nodes import CAPACITY, GPU, POOL
 from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.rule import Group, Objects, Rule, quantity
@@ -89,8 +89,8 @@ def _whole_nodes(objects: Objects) -> Iterator[str]:
     for name, members in groups.items():
         pool = objects.named("NodePool")[name]["spec"]
         for what, limit in pool.get("limits", {}).items():
-            for kind, one in _known(_values(pool, _INSTANCE_TYPE)).items():
-                if fault := _too_few(what, quantity(limit), one, members):
+            for kind in _values(pool, _INSTANCE_TYPE):
+                if fault := _too_few(what, quantity(limit), at_most(kind), members):
                     yield f"{name}: {what} {limit} on {kind}: {fault}"
 
 
