@@ -87,9 +87,9 @@ MUTANTS = (
     ),
     Mutant(
         mistake="extraValues: a data volume with a snapshot alone is refused for its size",
-        file="models/cloud.py",
-        old="    size: Annotated[int, Field(ge=20)] = 100\n",
-        new="    size: Annotated[int, Field(ge=20)]\n",
+        file="models/extra_values.py",
+        old="        if given.get(\"size\"):\n",
+        new="        if given:\n",
         tests="tests/models/test_extra_values.py",
     ),
     Mutant(
