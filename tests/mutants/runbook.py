@@ -35,6 +35,20 @@ MUTANTS = (
         tests=_PLAYED,
     ),
     Mutant(
+        mistake="a large message on the command line, which is too short for it",
+        file=_PAGE,
+        old='--cli-input-json "file://$message"',
+        new='--cli-input-json "$(cat "$message")"',
+        tests=_PLAYED,
+    ),
+    Mutant(
+        mistake="a message that was not sent is deleted all the same",
+        file=_PAGE,
+        old="(\nset -e\ntab=",
+        new="(\nset +e\ntab=",
+        tests=_PLAYED,
+    ),
+    Mutant(
         mistake="an option that the AWS command line does not know",
         file=_PAGE,
         old="--max-number-of-messages 10 --visibility-timeout 0",

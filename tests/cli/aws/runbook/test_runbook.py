@@ -111,10 +111,37 @@ def test_refused_messages_are_read_mended_and_sent_again(
     section.run("aws sqs purge-queue")
     assert waiting(dead) == 0
     publish(studio, a_task("misspelt"), runtime="paintr")
-    wait_for(studio.unrouted, 1)
-    section.run("tab=")
+    large = a_task("large")
+    large["content"]["prompt"] = "red " * 50_000
+    publish(studio, large, runtime="paintr")
+    unrouted = client("sqs").get_queue_url(QueueName=studio.unrouted)["QueueUrl"]
+    client("sqs").send_message(QueueUrl=unrouted, MessageBody="file:///etc/hostname")
+    wait_for(studio.unrouted, 3)
+    section.run("(\nset -e")
     assert end_of(line, "misspelt") == Status.COMPLETED
+    assert end_of(line, "large") == Status.COMPLETED
     assert waiting(studio.unrouted) == 0
+    wait_for(dead, 1)
+    [refused] = client("sqs").receive_message(QueueUrl=shell.words["URL"])["Messages"]
+    assert refused["Body"] == "file:///etc/hostname"
+    client("sqs").purge_queue(QueueUrl=shell.words["URL"])
+
+
+@pytest.mark.parametrize("call", ["receive-message", "send-message"])
+def test_what_cannot_be_handed_over_stays_and_is_told(
+    call: str, studio: Settings, shell: Stage
+) -> None:
+    """One call of the loop is refused, for an option that there is not."""
+    (loop,) = (block for block in commands() if block.text.startswith("(\nset -e"))
+    url = client("sqs").get_queue_url(QueueName=studio.unrouted)["QueueUrl"]
+    client("sqs").send_message(QueueUrl=url, MessageBody="no JSON")
+    with pytest.raises(WrongCommand, match=r"(?s)done.*stopped: the rest is still in its queue"):
+        shell.run(loop.text.replace(f"aws sqs {call} ", f"aws sqs {call} --wrong "))
+
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    there = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+    assert sum(map(int, there.values())) == 1
+    client("sqs").purge_queue(QueueUrl=url)
 
 
 def test_without_a_destination_what_ingest_refused_is_not_moved(
