@@ -1,17 +1,24 @@
 """A Dockerfile as BuildKit reads it: what an image stands on, as whom it runs, and where.
 
 By BuildKit 0.32.2 (`frontend/dockerfile/dockerfile2llb/convert.go`, read in July 2026). Knows ARG,
-ENV, FROM, USER and WORKDIR, and refuses an expression that it does not know.
+ENV, FROM, USER and WORKDIR, and refuses what it would misread: heredocs, another escape character,
+quotes and escapes but for quoted words of ARG and ENV, `ENV NAME VALUE`, further platforms.
 """
 
+import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 _PARTS = ("PLATFORM", "OS", "ARCH", "VARIANT")
 AUTOMATIC = frozenset(f"{of}{part}" for of in ("BUILD", "TARGET") for part in _PARTS)
 """Names of the arguments that BuildKit sets by itself."""
+PLATFORMS = frozenset({"linux/amd64", "linux/arm64"})
+"""Those without a variant, which BuildKit would take away or add."""
+_ESCAPE = re.compile(r"^\s*#\s*escape\s*=", re.IGNORECASE | re.MULTILINE)
+_HEREDOC = re.compile(r"(?:^|\s)\d*<<-?[\"']?\w")
+_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^${}]*))?\})")
 
 
@@ -25,9 +32,20 @@ class Instruction:
     @property
     def pairs(self) -> Iterator[tuple[str, str | None]]:
         """Names and values of an ARG or ENV; None where an ARG has no default."""
+        if "\\" in self.words or ("'" in self.words and "$" in self.words):
+            raise ValueError(f"an escape, or a $ near a single quote: {self.words}")
         for word in shlex.split(self.words):
             name, given, value = word.partition("=")
+            if self.keyword == "ENV" and not given:
+                raise ValueError(f"ENV without =: {self.words}")
             yield name, value if given else None
+
+    @property
+    def plain(self) -> str:
+        """Words as they stand, without quotes or escapes."""
+        if set(self.words) & set("\"'\\"):
+            raise ValueError(f"a quote or an escape: {self.words}")
+        return self.words
 
 
 @dataclass(frozen=True)
@@ -69,9 +87,10 @@ class Stage:
                 env = {name: expanded(value or "", seen) for name, value in instruction.pairs}
                 return replace(self, environment={**self.environment, **env})
             case "USER":
-                return replace(self, user=expanded(instruction.words, seen))
+                return replace(self, user=expanded(instruction.plain, seen))
             case "WORKDIR":
-                return replace(self, folder=expanded(instruction.words, seen))
+                folder = posixpath.join(self.folder, expanded(instruction.plain, seen))
+                return replace(self, folder=posixpath.normpath(folder))
             case _:
                 return self
 
@@ -80,13 +99,12 @@ def image(text: str, build: Build) -> Stage:
     """Return the last stage of a Dockerfile, as a build makes an image of it.
 
     Raises:
-        ValueError: there is no stage, a base has no name, or an expression is not known here.
+        ValueError: there is no stage, a base has no name, or something is not known here.
     """
     outer, stages, name = dict(build.automatic), dict[str, Stage](), None
-    for number, instruction in enumerate(instructions(text)):
+    for instruction in instructions(text):
         if instruction.keyword == "FROM":
             name, stage = _begun(instruction, build, outer, stages)
-            name = name or str(number)
             stages[name] = stage
         elif name is None:
             outer |= _arguments(instruction, build, outer, outer)
@@ -98,10 +116,16 @@ def image(text: str, build: Build) -> Stage:
 
 
 def instructions(text: str) -> list[Instruction]:
-    """Return the instructions of a Dockerfile, without its comments."""
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    joined = re.sub(r"\\\n", " ", "\n".join(lines)).splitlines()
-    found = (line.split(maxsplit=1) for line in joined if line.strip())
+    """Return the instructions of a Dockerfile, without its comments.
+
+    Raises:
+        ValueError: lines would be parted in another way than here.
+    """
+    lines = (line.rstrip() for line in text.splitlines() if not line.lstrip().startswith("#"))
+    joined = re.sub(r"\\\n", "", "\n".join(filter(None, lines))).splitlines()
+    if _ESCAPE.search(text) or any(map(_HEREDOC.search, joined)):
+        raise ValueError("another escape character, or a heredoc")
+    found = (line.split(maxsplit=1) for line in joined)
     return [Instruction(words[0].upper(), " ".join(words[1:])) for words in found]
 
 
@@ -136,15 +160,31 @@ def _begun(
     instruction: Instruction, build: Build, outer: Mapping[str, str], stages: Mapping[str, Stage]
 ) -> tuple[str, Stage]:
     """Return name and begin of the stage that a FROM opens: of an earlier one, or an image."""
-    *flags, base = instruction.words.partition(" AS ")[0].split()
-    name = instruction.words.partition(" AS ")[2].lower()
+    match instruction.plain.split():
+        case [*flags, base, word, name] if word.lower() == "as" and _NAME.fullmatch(name.lower()):
+            pass
+        case [*flags, base] if not base.startswith("--"):
+            name = ""
+        case _:
+            raise ValueError(f"FROM {instruction.words}")
     base = expanded(base, outer)
     if not base:
         raise ValueError(f"a base without a name: {instruction.words}")
-    if base in stages:
-        return name, stages[base]
-    platform = "".join(flags).removeprefix("--platform=") or build.platform
-    return name, Stage(base, expanded(platform, outer))
+    if base.lower() in stages:
+        return name.lower(), stages[base.lower()]
+    return name.lower(), Stage(base, _platform(flags, build, outer))
+
+
+def _platform(flags: Sequence[str], build: Build, outer: Mapping[str, str]) -> str:
+    """Return the platform that the flags of a FROM name, else the build's."""
+    match flags:
+        case []:
+            return build.platform
+        case [flag] if flag.startswith("--platform="):
+            found = expanded(flag.removeprefix("--platform="), outer)
+            if found in PLATFORMS:
+                return found
+    raise ValueError(f"FROM {' '.join(flags)}")
 
 
 def _arguments(
@@ -166,7 +206,7 @@ def _arguments(
 
 
 def _platform_arguments(of: str, platform: str) -> dict[str, str]:
-    os, architecture, variant = f"{platform}/".split("/")[:3]
-    return dict(
-        zip((f"{of}{part}" for part in _PARTS), (platform, os, architecture, variant), strict=True)
-    )
+    if platform not in PLATFORMS:
+        raise ValueError(platform)
+    values = (platform, *platform.split("/"), "")
+    return dict(zip((f"{of}{part}" for part in _PARTS), values, strict=True))

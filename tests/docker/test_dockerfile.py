@@ -54,12 +54,55 @@ def test_a_stage_may_be_for_the_platform_that_builds() -> None:
     assert image("FROM one\n", ARM).platform == "linux/arm64"
 
 
-def test_a_variant_is_known() -> None:
-    assert image("FROM of-$TARGETARCH-$TARGETVARIANT\n", Build("linux/arm/v7")).base == "of-arm-v7"
+def test_keywords_and_names_of_stages_may_be_in_any_case() -> None:
+    text = "from one\tas Base\nuser me\nFrom BASE aS last\n"
+
+    assert (image(text, ARM).base, image(text, ARM).user) == ("one", "me")
+
+
+def test_a_number_is_no_stage() -> None:
+    """Only COPY and RUN know stages by their numbers."""
+    assert image("FROM one\nFROM 0\n", ARM).base == "0"
+
+
+def test_a_relative_folder_is_within_the_one_before() -> None:
+    assert image("FROM one\nWORKDIR /a\nWORKDIR b/../c\n", ARM).folder == "/a/c"
+    assert image("FROM one\nWORKDIR /a/b\nWORKDIR /c\n", ARM).folder == "/c"
 
 
 def test_continued_lines_and_comments_among_them_are_one_instruction() -> None:
     assert image("FROM one\nUSER \\\n  # who\n  me\n", ARM).user == "me"
+    assert image("FROM one\nUSER m\\ \t\n\ne\n", ARM).user == "me"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM one\nRUN <<EOF\nFROM two\nEOF\n",
+        "FROM one\nCOPY <<-'EOF' /there\nUSER me\nEOF\n",
+        "# escape=`\nFROM one\n",
+        "FROM one\nENV A b\n",
+        "FROM one\nENV A=b c\n",
+        "FROM one\nENV A=\\$B\n",
+        "FROM one\nENV A='$B'\n",
+        'FROM one\nUSER "me"\n',
+        "FROM one\nWORKDIR '/a'\n",
+        "FROM one AS 1st\n",
+        "FROM one AS\n",
+        "FROM one two three\n",
+        "FROM --pull=always one\n",
+        "FROM --platform=linux/arm64/v8 one\n",
+    ],
+)
+def test_what_would_be_misread_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        image(text, ARM)
+
+
+def test_a_platform_that_buildkit_would_write_in_another_way_is_refused() -> None:
+    for platform in ("linux/arm64/v8", "linux/arm", "linux/x86_64"):
+        with pytest.raises(ValueError, match=platform):
+            image("FROM one\n", Build(platform))
 
 
 def test_a_base_without_a_name_is_refused() -> None:
