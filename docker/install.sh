@@ -16,7 +16,8 @@ version=3.11.18
 # the last command of such a list is process 1 in Ray's place, and does not pass SIGTERM on.
 shell=${POD_SHELL-/bin/bash}
 if [ -n "$shell" ]; then
-    processes=$("$shell" -c -- 'printf "%s " "$$"; sh -c "echo \$\$"') || processes=
+    # Without BASH_ENV, a script that bash runs first: what it prints is no process.
+    processes=$(unset BASH_ENV; "$shell" -c -- 'printf "%s " "$$"; sh -c "echo \$\$"') || processes=
     if [ "$processes" != "${processes%% *} ${processes%% *}" ]; then
         {
             echo "$shell must be a bash of version 5.1 or newer. It starts each pod, and an older one"

@@ -49,6 +49,7 @@ def unused_here(settings: Settings) -> Sequence[str]:
         for field in ("nodes", "pod")
         if any(_is_set(runtime, field) for runtime in settings.models_runtime)
     ]
+    groups += ["APIGW.stageName"] if _is_set(settings.gateway, "stage_name") else []
     told = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
     return [*unused(settings), *([told] if groups else [])]
 

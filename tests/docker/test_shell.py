@@ -95,6 +95,12 @@ def test_an_image_without_bash_is_refused(program: Program) -> None:
     assert "/bin/no-such-shell" in refused.stderr
 
 
+def test_what_a_bash_prints_as_it_starts_does_not_matter(program: Program) -> None:
+    noise = program("noise", "echo welcome\n")
+
+    assert install(program, BASH_ENV=str(noise)).stdout == "uv was called\n"
+
+
 def test_a_machine_on_which_no_pod_runs_may_have_any_bash(program: Program) -> None:
     assert install(program, POD_SHELL="").stdout == "uv was called\n"
 

@@ -81,10 +81,11 @@ def test_the_namespace_in_which_the_pods_are_anyway() -> None:
 
 
 def test_a_laptop_is_told_of_groups_in_one_line() -> None:
-    more = {"vpc": {"natGateways": 2}, "alarms": {"interruptions": 7}}
+    more = {"vpc": {"natGateways": 2}, "alarms": {"interruptions": 7}, "APIGW": {"stageName": "x"}}
     [told] = unused_here(settings(more, pod={"cpu": 3}))
+    names = "vpc, alarms, modelsRuntime[].pod, APIGW.stageName"
 
-    assert told.startswith("vpc, alarms, modelsRuntime[].pod: no effect on this machine; `atelier")
+    assert told.startswith(f"{names}: no effect on this machine; `atelier")
 
 
 def test_the_references_scaling_by_queue_length_is_told() -> None:

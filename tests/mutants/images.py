@@ -8,6 +8,13 @@ _USERS = "tests/docker/test_users.py"
 
 MUTANTS = (
     Mutant(
+        mistake="a new bash is taken for an old one where BASH_ENV prints something",
+        file="docker/install.sh",
+        old="$(unset BASH_ENV; ",
+        new="$(",
+        tests=_SHELL,
+    ),
+    Mutant(
         mistake="a default on the automatic TARGETARCH, so that the Graviton head is x86",
         file="docker/head.Dockerfile",
         old="FROM rayproject/ray:2.60.0-py311 AS amd64",

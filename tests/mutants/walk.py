@@ -88,7 +88,7 @@ MUTANTS = (
     Mutant(
         mistake="extraValues: a data volume with a snapshot alone is refused for its size",
         file="models/extra_values.py",
-        old="        if given.get(\"size\"):\n",
+        old='        if given.get("size"):\n',
         new="        if given:\n",
         tests="tests/models/test_extra_values.py",
     ),
@@ -104,6 +104,13 @@ MUTANTS = (
         file="models/extra_values.py",
         old='if setting in _paths(each, "") and setting not in lost[path]:',
         new="if setting in lost[path]:",
+        tests="tests/models/test_unused.py",
+    ),
+    Mutant(
+        mistake="APIGW.stageName has no effect on a laptop, and nobody is told",
+        file="models/unused.py",
+        old='["APIGW.stageName"] if ',
+        new='["APIGW.stageName"] if not ',
         tests="tests/models/test_unused.py",
     ),
     Mutant(
