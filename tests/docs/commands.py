@@ -21,12 +21,12 @@ from tests.docs.pages import ROOT
 _OPERATORS = set(";|&()<>")
 _FOREIGN = {"aws", "cat", "cd", "cdk", "crane", "curl", "docker", "echo", "export", "git"}
 _FOREIGN |= {"helm", "hf", "jq", "kubectl", "mkdir", "openssl", "pip", "printf", "skopeo", "source"}
-_FOREIGN |= {"."}
+_FOREIGN |= {".", "mktemp"}
 """Programs of others: their lines are split into words, and the files that they name are there."""
 
 _OPENING = {"do", "while"}
 """Words of bash that a command follows."""
-_OF_SHELL = {">", "[", "break", "done"}
+_OF_SHELL = {">", "[", "break", "done", "set", "trap", "true"}
 """Words that start no program; after ``>`` the command before goes on."""
 
 _ALONE = (["--help"], ["-h"], ["--version"], ["--install-completion"])
