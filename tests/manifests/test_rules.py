@@ -286,6 +286,7 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.cluster["autoscalerOptions"]["resources"]["limits"].update(memory="256Mi"),
         lambda s: _first(s.head)["resources"]["limits"].update(memory="1Gi"),
         lambda s: _first(s.ingest)["resources"]["limits"].update(memory="512Mi"),
+        lambda s: _valkey(s)["containers"][0]["resources"]["limits"].update(memory="8Mi"),
     ),
     "mounts-have-volumes": (
         lambda s: _valkey(s).pop("volumes"),

@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant
 CARRIED = "tests/cli/aws/test_carrier.py"
 PINS = "tests/cli/aws/looks/test_pins.py"
 VOLUMES = "tests/cli/aws/looks/test_volumes.py"
+QUOTAS = "tests/cli/aws/looks/test_quotas.py"
 PREFLIGHT = "tests/cli/aws/test_preflight.py"
 
 MUTANTS = (
@@ -147,5 +148,26 @@ MUTANTS = (
         old='            "keys of volumes": default_key(aws, settings),\n',
         new="",
         tests=PREFLIGHT,
+    ),
+    Mutant(
+        mistake="quotas count GPUs alone, where cores and memory of a pod fill a node",
+        file="cli/aws/looks/quotas.py",
+        old="for there, wanted in rooms if wanted)",
+        new="for there, wanted in rooms[:1] if wanted)",
+        tests=QUOTAS,
+    ),
+    Mutant(
+        mistake="quotas without the nodes of an upgrade",
+        file="cli/aws/looks/quotas.py",
+        old="runtime.replicas if settings",
+        new="0 if settings",
+        tests=QUOTAS,
+    ),
+    Mutant(
+        mistake="quotas without runtimes that have no GPU",
+        file="cli/aws/looks/quotas.py",
+        old="    for runtime in runtimes:\n",
+        new="    for runtime in filter(lambda one: one.gpus, runtimes):\n",
+        tests=QUOTAS,
     ),
 )

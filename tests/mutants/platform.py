@@ -9,6 +9,7 @@ _MONITORING = "tests/cdk/test_monitoring.py"
 _FRONT = "tests/cdk/test_front.py"
 _WALLS = "tests/manifests/test_network.py"
 _CHECKPOINTS = "tests/manifests/test_checkpoints.py"
+_SIZES = "tests/cdk/test_least_sizes.py"
 
 MUTANTS = (
     Mutant(
@@ -255,5 +256,41 @@ MUTANTS = (
         old='{"from": [{"namespaceSelector": named}]',
         new='{"from": [{"namespaceSelector": {}}]',
         tests=_WALLS,
+    ),
+    Mutant(
+        mistake="system nodes with a disk of 2 GiB",
+        file="cdk/cluster.py",
+        old="_DISK = 50\n",
+        new="_DISK = 2\n",
+        tests=_SIZES,
+    ),
+    Mutant(
+        mistake="Karpenter with 64 MiB",
+        file="cdk/karpenter.py",
+        old='"limits": {"memory": "1Gi"}',
+        new='"limits": {"memory": "64Mi"}',
+        tests=_SIZES,
+    ),
+    Mutant(
+        mistake="KubeRay's operator with 16 MiB",
+        file="cdk/ray_service.py",
+        old='"memory": "512Mi"}',
+        new='"memory": "16Mi"}',
+        tests=_SIZES,
+    ),
+    Mutant(
+        mistake="the load balancer controller with 16 MiB",
+        file="cdk/balancers.py",
+        old='            "enableShield": False,\n',
+        new='            "enableShield": False,\n'
+        '            "resources": {"limits": {"memory": "16Mi"}},\n',
+        tests=_SIZES,
+    ),
+    Mutant(
+        mistake="Valkey with 8 MiB",
+        file="cdk/manifests/valkey.py",
+        old='"limits": {"memory": "512Mi"}',
+        new='"limits": {"memory": "8Mi"}',
+        tests="tests/manifests/test_rules.py",
     ),
 )

@@ -20,8 +20,13 @@ _BASE_IOPS = 3_000
 _IOPS_A_GIB = 500
 _IOPS_A_MIB = 4
 """Of gp3, by EC2's documentation (2026-11): IOPS for each GiB, and for each MiB/s."""
-_MEMORY = {"autoscaler": quantity("512Mi"), "ray-head": quantity("2Gi")}
-"""Of KubeRay 1.7: what it gives the autoscaler itself, and the head of its smallest RayService."""
+_MEMORY = {
+    "autoscaler": quantity("512Mi"),
+    "ray-head": quantity("2Gi"),
+    "valkey": quantity("128Mi"),
+}
+"""Of KubeRay 1.7: what it gives the autoscaler itself, and the head of its smallest RayService.
+Valkey, empty, needs a dozen MiB, twice while it writes its file anew; the rest is Ray's state."""
 _RAY_MEMORY = quantity("1Gi")
 """Ray 2.60 counts its own processes with 500 MiB at least, and objects with 75 (ray_constants.py);
 a replica, a front or ingest come on top."""

@@ -1,4 +1,4 @@
-"""Whether the region has the GPU nodes."""
+"""Whether the region has the runtimes' nodes."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,7 @@ def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Of each runtime: which of its instance types there are, in the zones of the network."""
     zones = set(wanted_zones(settings))
     for runtime in settings.models_runtime:
-        if runtime.gpus:
-            yield _found(runtime, _offered(aws, runtime), zones)
+        yield _found(runtime, _offered(aws, runtime), zones)
 
 
 def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:

@@ -1,6 +1,9 @@
 """How many vCPUs the account may run at once, beside what the settings allow for."""
 
+import math
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +19,7 @@ Kind = tuple[str, str]
 _SYSTEM: Kind = ("on-demand", "standard")
 _QUOTAS: Mapping[Kind, tuple[str, str]] = {
     _SYSTEM: ("L-1216C47A", "Running On-Demand Standard instances"),
+    ("spot", "standard"): ("L-34B43A08", "All Standard Spot Instance Requests"),
     ("on-demand", "gvt"): ("L-DB2E81BA", "Running On-Demand G and VT instances"),
     ("spot", "gvt"): ("L-3819A6DF", "All G and VT Spot Instance Requests"),
     ("on-demand", "p"): ("L-417A185B", "Running On-Demand P instances"),
@@ -25,6 +29,33 @@ _SPARE = 8
 """vCPUs of the largest node that Karpenter adds to the system's, such as for an upgrade's second
 head; the machine that makes a snapshot has 2."""
 _NOT_KNOWN = "NoSuchResourceException"
+_FAMILIES: Mapping[str, str] = {
+    **dict.fromkeys(("g", "gr", "vt"), "gvt"),
+    "p": "p",
+    **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), "standard"),
+}
+"""Quotas by the letters that a type begins with; others have quotas of their own."""
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Instance as EC2 tells it; memory in GiB."""
+
+    cpus: int
+    memory: float
+    gpus: int
+
+    def nodes(self, runtime: Runtime, pods: int) -> int:
+        """Return how many nodes so many pods need, as the NodePool's limit counts them.
+
+        A pod for which nothing is set has a share of the node for each GPU, and without one most
+        of a node. Karpenter counts on 7.5 % less memory, and each node runs some pods of its own.
+        """
+        gpus, pod = math.ceil(runtime.gpus), runtime.pod
+        rooms = [(self.gpus, gpus), (self.cpus - 0.5, pod.cpu or 0)]
+        rooms += [(self.memory * 0.925 - 1.5, pod.memory or 0)]
+        fit = int(min((there / wanted for there, wanted in rooms if wanted), default=1))
+        return math.ceil(pods / max(1, fit))
 
 
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -32,7 +63,8 @@ def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     wanted: dict[Kind, tuple[int, int]] = {}
     for kind, least, most in _wanted(aws, settings):
         had = wanted.get(kind, (least, 0))
-        wanted[kind] = min(had[0], least), had[1] + most
+        # The system nodes come first, and are what must be there.
+        wanted[kind] = had[0] if kind == _SYSTEM else min(had[0], least), had[1] + most
     for kind, (least, most) in wanted.items():
         yield _quota(aws, kind, least, most)
 
@@ -42,44 +74,50 @@ def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
 
     Types that the region does not have are left out.
     """
-    system = settings.cluster_components
-    on_gpus = [runtime for runtime in settings.models_runtime if runtime.gpus]
-    types = {system.instance_type, *(t for one in on_gpus for t in one.nodes.instance_types)}
+    system, runtimes = settings.cluster_components, settings.models_runtime
+    types = {system.instance_type, *(t for one in runtimes for t in one.nodes.instance_types)}
     sizes = _sizes(aws, types)
     if system.instance_type in sizes:
-        nodes = system.desired_count * sizes[system.instance_type][0]
+        nodes = system.desired_count * sizes[system.instance_type].cpus
         yield _SYSTEM, nodes, nodes + _SPARE
-    for runtime in on_gpus:
-        for family, least, most in _of_runtime(runtime, sizes):
+    for runtime in runtimes:
+        upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
+        for family, least, most in _of_runtime(runtime, upgrade, sizes):
             for capacity in runtime.nodes.capacity:
                 yield (capacity, family), least, most
 
 
-def _sizes(aws: Aws, types: set[str]) -> Mapping[str, tuple[int, int]]:
-    """VCPUs and GPUs of each; by a filter, which unlike a list of types may name unknown ones."""
+def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
+    """Size of each; by a filter, which unlike a list of types may name unknown ones."""
     named = [{"Name": "instance-type", "Values": sorted(types)}]
     found = aws.all("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
     return {
-        each["InstanceType"]: (
+        each["InstanceType"]: _Size(
             each["VCpuInfo"]["DefaultVCpus"],
-            sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", ())) or 1,
+            each["MemoryInfo"]["SizeInMiB"] / 1024,
+            sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", ())),
         )
         for each in found
     }
 
 
 def _of_runtime(
-    runtime: Runtime, sizes: Mapping[str, tuple[int, int]]
+    runtime: Runtime, upgrade: int, sizes: Mapping[str, _Size]
 ) -> Iterator[tuple[str, int, int]]:
-    """Of each family of instances: vCPUs of its smallest node, and of all that may be up."""
-    nodes = runtime.nodes
-    families: dict[str, list[tuple[int, int]]] = {}
-    for kind in nodes.instance_types:
+    """Of each family of instances: vCPUs of its smallest node, and of all that may be up.
+
+    ``upgrade``: pods with which a new cluster begins, which may come to any kind of capacity.
+    """
+    pods = runtime.nodes.max_gpus // max(1, math.ceil(runtime.gpus))
+    families: dict[str, list[_Size]] = {}
+    for kind in runtime.nodes.instance_types:
         if kind in sizes and (family := _family(kind)):
             families.setdefault(family, []).append(sizes[kind])
     for family, known in families.items():
-        most = max(-(-nodes.max_gpus // gpus) * vcpus for vcpus, gpus in known)
-        yield family, min(vcpus for vcpus, _ in known), most
+        most = max(
+            (one.nodes(runtime, pods) + one.nodes(runtime, upgrade)) * one.cpus for one in known
+        )
+        yield family, min(one.cpus for one in known), most
 
 
 def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
@@ -93,8 +131,7 @@ def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
         what = f"{least} are the system nodes'" if kind == _SYSTEM else f"one node needs {least}"
         return Finding(name, "missing", f"{value} vCPUs; {what}", remedy)
     if value < most:
-        more = "an upgrade may need" if kind == _SYSTEM else "nodes.maxGpus allow for"
-        return Finding(name, "note", f"{value} vCPUs; {more} {most}", remedy)
+        return Finding(name, "note", f"{value} vCPUs; with upgrades {most} may come", remedy)
     return Finding(name, "there", f"{value} vCPUs")
 
 
@@ -111,8 +148,6 @@ def _allowed(aws: Aws, code: str) -> int | None:
 
 
 def _family(instance_type: str) -> str | None:
-    """To which quota a GPU's instance counts."""
-    first = instance_type[0]
-    if first in {"g", "v"}:
-        return "gvt"
-    return "p" if first == "p" else None
+    """To which quota an instance counts."""
+    letters = re.match(r"[a-z]*", instance_type)
+    return _FAMILIES.get(letters[0]) if letters else None

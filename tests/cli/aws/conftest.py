@@ -34,8 +34,8 @@ CACHE = user_cache_path()
 """Of who runs the tests: kubectl and helm are unpacked there once."""
 QUOTAS = {
     "L-1216C47A": 32.0,
-    "L-DB2E81BA": 40.0,
-    "L-3819A6DF": 40.0,
+    "L-DB2E81BA": 48.0,
+    "L-3819A6DF": 48.0,
     "L-417A185B": 0.0,
     "L-7212CCBC": 0.0,
 }

@@ -23,8 +23,11 @@ def test_what_only_other_zones_have_is_of_no_use(aws: Aws) -> None:
     assert found.remedy.startswith("take one of a, b, c into vpc.zones")
 
 
-def test_a_runtime_without_a_gpu_asks_for_none(aws: Aws) -> None:
-    assert not [*instances(aws, wanted(modelsRuntime=[runtime(type="fake", gpus=0)]))]
+def test_a_runtime_without_a_gpu_has_nodes_as_well(aws: Aws) -> None:
+    nodes = {"instanceTypes": ["m99.large"]}
+    (found,) = instances(aws, wanted(modelsRuntime=[runtime(type="fake", gpus=0, nodes=nodes)]))
+
+    assert (found.state, found.text) == ("missing", "m99.large")
 
 
 def of_types(*types: str, zones: tuple[str, ...] = ("a", "b", "c")) -> Settings:

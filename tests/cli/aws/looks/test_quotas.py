@@ -15,7 +15,7 @@ SPOT = "All G and VT Spot Instance Requests"
 
 
 def test_quotas_that_hold_all_nodes_are_there(quotas_there: dict[str, float], aws: Aws) -> None:
-    """Five GPUs on nodes of eight vCPUs each, and the system's nodes."""
+    """Five GPUs on nodes of eight vCPUs each, one more for an upgrade, and the system's nodes."""
     found = list(quotas(aws, wanted()))
 
     assert {one.state for one in found} == {"there"}
@@ -29,16 +29,16 @@ def test_a_quota_below_one_node_stops_and_says_what_to_ask_for(
     by_name = {one.name: one for one in quotas(aws, wanted())}
 
     assert (by_name[GPUS].state, by_name[GPUS].text) == ("missing", "4 vCPUs; one node needs 8")
-    assert "--quota-code L-DB2E81BA --desired-value 40" in by_name[GPUS].remedy
+    assert "--quota-code L-DB2E81BA --desired-value 48" in by_name[GPUS].remedy
     assert by_name[SPOT].state == "note"
-    assert by_name[SPOT].text == "16 vCPUs; nodes.maxGpus allow for 40"
+    assert by_name[SPOT].text == "16 vCPUs; with upgrades 48 may come"
 
 
 @pytest.mark.parametrize(
     ("vcpus", "state", "text"),
     [
         (1, "missing", "1 vCPUs; 4 are the system nodes'"),
-        (5, "note", "5 vCPUs; an upgrade may need 12"),
+        (5, "note", "5 vCPUs; with upgrades 12 may come"),
         (12, "there", "12 vCPUs"),
     ],
 )
@@ -47,7 +47,7 @@ def test_the_system_nodes_count_to_a_quota_of_their_own(
 ) -> None:
     """Two nodes of two vCPUs; a new account has 5 or fewer."""
     quotas_there["L-1216C47A"] = vcpus
-    (found,) = quotas(aws, wanted(modelsRuntime=[runtime(type="fake", gpus=0)]))
+    found = next(quotas(aws, wanted()))
 
     assert (found.name, found.state, found.text) == (STANDARD, state, text)
 
@@ -60,14 +60,14 @@ def test_only_the_capacity_that_is_used_is_asked_about(
 
     assert (found.name, found.state) == ("Running On-Demand P instances", "missing")
     assert found.text == "0 vCPUs; one node needs 96"
-    assert "--desired-value 192" in found.remedy
+    assert "--desired-value 288" in found.remedy
 
 
 def test_two_runtimes_count_together(quotas_there: dict[str, float], aws: Aws) -> None:
     spot = {"nodes": {"capacity": ["spot"]}}
     _, found = quotas(aws, wanted(modelsRuntime=[runtime(name=name, **spot) for name in "ab"]))
 
-    assert found.text == "40 vCPUs; nodes.maxGpus allow for 80"
+    assert found.text == "48 vCPUs; with upgrades 96 may come"
 
 
 def test_a_type_that_the_region_lacks_is_left_out(quotas_there: dict[str, float], aws: Aws) -> None:
@@ -86,6 +86,47 @@ def test_a_quota_that_nobody_changed_is_the_one_that_all_begin_with(
     client: BaseClient = aws.client("service-quotas")
     monkeypatch.setattr(client, "get_aws_default_service_quota", begin_with)
     del quotas_there["L-1216C47A"]
-    (found,) = quotas(aws, wanted(modelsRuntime=[runtime(type="fake", gpus=0)]))
+    found = next(quotas(aws, wanted()))
 
-    assert found.text == "5 vCPUs; an upgrade may need 12"
+    assert found.text == "5 vCPUs; with upgrades 12 may come"
+
+
+@pytest.mark.parametrize(
+    ("more", "nodes"),
+    [
+        ({"gpus": 5, "nodes": {"maxGpus": 15}}, 4),
+        ({"pod": {"memory": 400}, "nodes": {"maxGpus": 8}}, 9),
+        ({"pod": {"cpu": 100}, "nodes": {"maxGpus": 8}}, 9),
+    ],
+)
+def test_nodes_are_counted_as_the_node_pool_counts_them(
+    quotas_there: dict[str, float], aws: Aws, more: dict[str, Any], nodes: int
+) -> None:
+    """One pod fits on a node with eight GPUs, by its GPUs, its memory or its cores."""
+    more["nodes"] |= {"instanceTypes": ["g5.48xlarge"], "capacity": ["spot"]}
+    by_name = {one.name: one for one in quotas(aws, wanted(modelsRuntime=[runtime(**more)]))}
+
+    assert f"--desired-value {nodes * 192}" in by_name[SPOT].remedy
+
+
+def test_without_two_clusters_at_once_an_upgrade_needs_no_node(
+    quotas_there: dict[str, float], aws: Aws
+) -> None:
+    quotas_there["L-3819A6DF"] = 8
+    by_name = {one.name: one for one in quotas(aws, wanted(rayCluster={"upgrade": "None"}))}
+
+    assert "--desired-value 40" in by_name[SPOT].remedy
+
+
+def test_runtimes_without_a_gpu_count_to_the_standard_quotas(
+    quotas_there: dict[str, float], aws: Aws
+) -> None:
+    quotas_there |= {"L-1216C47A": 12, "L-34B43A08": 8}
+    nodes = {"instanceTypes": ["m5.2xlarge"], "maxGpus": 4}
+    made = wanted(modelsRuntime=[runtime(type="fake", gpus=0, nodes=nodes)])
+    by_name = {one.name: one for one in quotas(aws, made)}
+
+    assert by_name[STANDARD].text == "12 vCPUs; with upgrades 52 may come"
+    assert by_name["All Standard Spot Instance Requests"].text == (
+        "8 vCPUs; with upgrades 40 may come"
+    )

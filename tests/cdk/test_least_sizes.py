@@ -1,0 +1,44 @@
+"""Sizes of what is no pod of Ray's: the least that its makers start with, or recommend."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from cdk.manifests.rules.rule import quantity
+from tests.cdk.conftest import Synthesized
+from tests.cdk.upstream import given
+
+SYSTEM_DISK = 20
+"""GiB that EKS gives a node of a managed group itself: eks/latest/APIReference, CreateNodegroup,
+diskSize (2026-11)."""
+MEMORY: Mapping[str, tuple[str, str]] = {
+    "karpenter": ("controller.resources", "1Gi"),
+    "kuberay-operator": ("resources", "512Mi"),
+    "aws-load-balancer-controller": ("resources", "128Mi"),
+}
+"""By the chart: where its values have resources, and the limit that values.yaml recommends there.
+The load balancer controller's and Karpenter's have none unless one is given."""
+
+
+def test_system_nodes_have_a_disk_for_their_images_and_logs(either: Synthesized) -> None:
+    sizes = [
+        volume["Ebs"]["VolumeSize"]
+        for template in either.resources("AWS::EC2::LaunchTemplate").values()
+        for volume in template["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"]
+    ]
+
+    assert sizes
+    assert min(sizes) >= SYSTEM_DISK
+
+
+@pytest.mark.parametrize("chart", MEMORY)
+def test_a_controller_has_the_memory_that_its_chart_recommends(
+    whole: Synthesized, chart: str
+) -> None:
+    path, least = MEMORY[chart]
+    found = given.values(whole)[chart]
+    for key in path.split("."):
+        found = found.get(key, {})
+    memory = found.get("limits", {}).get("memory")
+
+    assert memory is None or quantity(memory) >= quantity(least)
