@@ -1,10 +1,11 @@
 """The groups of settings that only infrastructure reads: what is made on AWS, and how big it is."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from models.part import Part
 
@@ -17,6 +18,10 @@ KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[^:]+:\d+:key/")]
 Cidr = IPv4Network
 Capacity = Literal["spot", "on-demand"]
 ImageCache = Literal["soci", "ebs-snapshot", "none"]
+_OWN_TAINTS = (("nvidia.com/gpu", "NoSchedule"), ("runtime", "NoSchedule"))
+"""Keys and effects of what the platform's own nodes are tainted with."""
+_SYSTEM = re.compile(r"kube-.*|default|amazon-cloudwatch|kuberay-operator")
+"""Namespaces of others, whose pods a namespace that is `restricted` would refuse."""
 
 
 class Vpc(Part):
@@ -149,6 +154,21 @@ class Nodes(Part):
             raise ValueError("imageCache: ebs-snapshot and snapshot go together")
         return self
 
+    @field_validator("taints")
+    @classmethod
+    def _tainted_once(cls, taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
+        """Refuse two taints of one key and effect: Karpenter makes no node of such a pool."""
+        pairs = [(one.key, one.effect) for one in taints]
+        for number, pair in enumerate(pairs):
+            if pair in _OWN_TAINTS:
+                raise ValueError(f"nodes have {pair[0]} with {pair[1]} by themselves: leave it out")
+            if (first := pairs.index(pair)) != number:
+                raise ValueError(
+                    f"number {number + 1} has the key and effect of number {first + 1}:"
+                    " leave one out, or change its effect"
+                )
+        return taints
+
 
 class Pod(Part):
     """What a runtime's replica gets of its node, and what it is started from."""
@@ -263,3 +283,13 @@ class RayCluster(Part):
     """Whose pods may read Ray's metrics, a Prometheus; None: nobody's."""
     upgrade: Literal["NewCluster", "None"] = "NewCluster"
     """``NewCluster`` needs the GPUs twice for a while; ``None`` leaves a gap instead."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _own(cls, namespace: str) -> str:
+        if _SYSTEM.fullmatch(namespace):
+            raise ValueError(
+                "belongs to others, whose pods would be refused at their next start"
+                " (Pod Security: restricted): take another, such as atelier"
+            )
+        return namespace

@@ -180,6 +180,40 @@ def test_a_volume_on_which_no_node_would_start_is_refused_by_name(
     assert least in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("taints", "said"),
+    [
+        ([{"key": "nvidia.com/gpu"}], "nodes have nvidia.com/gpu with NoSchedule by themselves"),
+        ([{"key": "runtime", "value": "mine"}], "nodes have runtime with NoSchedule by themselves"),
+        ([{"key": "team"}, {"key": "x"}, {"key": "team"}], "number 3 has the key and effect of"),
+        ([{"key": "team", "value": "a"}, {"key": "team", "value": "b"}], "number 2 has the key"),
+    ],
+)
+def test_a_taint_that_nodes_would_have_twice_is_refused_by_name(
+    taints: list[dict[str, str]], said: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings(runtime(nodes={"taints": taints}))
+
+    assert str(refused.value).startswith(f"modelsRuntime[0].nodes.taints: {said}")
+    assert "leave " in str(refused.value)
+
+
+def test_a_key_may_be_tainted_with_two_effects() -> None:
+    both = [{"key": "runtime", "effect": "NoExecute"}, {"key": "a"}, {"key": "b"}]
+
+    assert len(pool(taints=both)["template"]["spec"]["taints"]) == 5
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    ["kube-system", "kube-public", "default", "amazon-cloudwatch", "kuberay-operator"],
+)
+def test_a_namespace_of_others_is_refused_by_name(namespace: str) -> None:
+    with pytest.raises(SettingsError, match=r"^rayCluster\.namespace: belongs to others"):
+        settings(rayCluster={"namespace": namespace})
+
+
 def test_images_of_a_snapshot_are_not_hidden() -> None:
     spec = node_class(imageCache="ebs-snapshot", snapshot="snap-0a", dataVolume={"size": 150})
 

@@ -60,6 +60,27 @@ MUTANTS = (
         tests="tests/charts/test_equal.py",
     ),
     Mutant(
+        mistake="a taint that the nodes have already",
+        file="models/cloud.py",
+        old="            if pair in _OWN_TAINTS:\n",
+        new="            if pair in ():\n",
+        tests="tests/manifests/test_nodes.py",
+    ),
+    Mutant(
+        mistake="one taint twice",
+        file="models/cloud.py",
+        old="pairs.index(pair)) != number:",
+        new="pairs.index(pair)) > number:",
+        tests="tests/manifests/test_nodes.py",
+    ),
+    Mutant(
+        mistake="a namespace of the system, closed to the system's pods",
+        file="models/cloud.py",
+        old='r"kube-.*|default|',
+        new='r"default|',
+        tests="tests/manifests/test_nodes.py",
+    ),
+    Mutant(
         mistake="one limit for Spot and on demand together",
         file="cdk/manifests/nodes.py",
         old="    kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)\n",
