@@ -20,6 +20,11 @@ Capacity = Literal["spot", "on-demand"]
 ImageCache = Literal["soci", "ebs-snapshot", "none"]
 _OWN_TAINTS = (("nvidia.com/gpu", "NoSchedule"), ("runtime", "NoSchedule"))
 """Keys and effects of what the platform's own nodes are tainted with."""
+_TAGS_OF_OTHERS = re.compile(
+    r"|aws:.*|eks:eks-cluster-name|kubernetes\.io/cluster.*"
+    r"|karpenter\.sh/(nodepool|nodeclaim)|karpenter\.k8s\.aws/ec2nodeclass"
+)
+"""Keys that Karpenter 1.14's EC2NodeClass refuses, or EC2."""
 _SYSTEM = re.compile(r"kube-.*|default|amazon-cloudwatch|kuberay-operator")
 """Namespaces of others, whose pods a namespace that is `restricted` would refuse."""
 
@@ -112,6 +117,17 @@ class Requirement(Part):
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = "In"
     values: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _with_values(self) -> Self:
+        if self.operator in {"In", "NotIn"} and not self.values:
+            raise ValueError(f"values: {self.operator} needs one at least")
+        number = "".join(self.values)
+        if self.operator in {"Gt", "Lt"} and (
+            len(self.values) != 1 or not (number.isascii() and number.isdecimal())
+        ):
+            raise ValueError(f"values: {self.operator} takes one whole number, 0 or more")
+        return self
+
 
 class Nodes(Part):
     """The GPU nodes of a runtime."""
@@ -153,6 +169,16 @@ class Nodes(Part):
         if (self.image_cache == "ebs-snapshot") != (self.snapshot is not None):
             raise ValueError("imageCache: ebs-snapshot and snapshot go together")
         return self
+
+    @field_validator("tags")
+    @classmethod
+    def _tagged_by_us(cls, tags: Mapping[str, str]) -> Mapping[str, str]:
+        if any(_TAGS_OF_OTHERS.fullmatch(key) for key in tags):
+            raise ValueError(
+                "no empty key, and none that is Karpenter's or AWS's own (karpenter.sh/nodepool,"
+                " kubernetes.io/cluster/…, eks:eks-cluster-name, aws:…): leave it out"
+            )
+        return tags
 
     @field_validator("taints")
     @classmethod

@@ -199,6 +199,24 @@ def test_a_taint_that_nodes_would_have_twice_is_refused_by_name(
     assert "leave " in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"requirements": [{"key": "zone"}]},
+        {"requirements": [{"key": "zone", "operator": "NotIn"}]},
+        {"requirements": [{"key": "cpu", "operator": "Gt", "values": ["1", "2"]}]},
+        {"requirements": [{"key": "cpu", "operator": "Lt", "values": ["-1"]}]},
+        {"tags": {"kubernetes.io/cluster/easel": "owned"}},
+        {"tags": {"karpenter.sh/nodepool": "mine"}},
+    ],
+)
+def test_requirements_and_tags_that_karpenter_refuses_are_refused_before(
+    more: dict[str, Any],
+) -> None:
+    with pytest.raises(SettingsError, match=r"^modelsRuntime\[0\]\.nodes\.(requirements|tags)"):
+        settings(runtime(nodes=more))
+
+
 def test_a_key_may_be_tainted_with_two_effects() -> None:
     both = [{"key": "runtime", "effect": "NoExecute"}, {"key": "a"}, {"key": "b"}]
 

@@ -124,6 +124,7 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
     "pool-has-what-is-selected": (
         lambda s: s.pod["nodeSelector"].update({CAPACITY: "Spot"}),
         lambda s: s.pod["nodeSelector"].update({"zone": "a"}),
+        lambda s: _require(s, CAPACITY, "In", "spot"),
     ),
     "taints-tolerated": (
         lambda s: s.pod["tolerations"].pop(),
@@ -152,6 +153,21 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
     "pod-fits-instance": (
         lambda s: s.ray["resources"]["requests"].update(memory="31Gi"),
         lambda s: s.ray["resources"]["requests"].update(cpu="8"),
+    ),
+    "head-fits": (
+        lambda s: _first(s.head)["resources"]["requests"].update(cpu="8"),
+        lambda s: _first(s.head)["resources"]["requests"].update(memory="64Gi"),
+    ),
+    "ingest-fits": (
+        lambda s: _first(s.ingest)["resources"]["requests"].update(cpu="16"),
+        lambda s: s.ingest.update(minReplicas=40, maxReplicas=40),
+    ),
+    "requirements-agree": (
+        lambda s: _require(s, CAPACITY, "In", "reserved"),
+        lambda s: _require(s, "kubernetes.io/arch", "In", "arm64"),
+        lambda s: _require(s, "node.kubernetes.io/instance-type", "In", "g4dn.xlarge"),
+        lambda s: _require(s, CAPACITY, "NotIn", "spot", "on-demand"),
+        lambda s: _require(s, "runtime", "In", "others"),
     ),
     "group-can-start": (lambda s: s.spot.update(maxReplicas=0),),
     "images-cached-in-one-way": (
@@ -232,6 +248,12 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.one("StatefulSet")["spec"]["template"]["spec"].pop("securityContext"),
         lambda s: s.pod["securityContext"].pop("seccompProfile"),
         lambda s: s.cluster["autoscalerOptions"].pop("securityContext"),
+        lambda s: s.pod["securityContext"].update(runAsUser=0),
+        lambda s: s.ray["securityContext"].update(runAsUser=0),
+        lambda s: s.ray["securityContext"].update(privileged=True),
+        lambda s: s.pod.update(hostNetwork=True),
+        lambda s: s.pod.update(hostPID=True),
+        lambda s: s.pod["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
     ),
     "references": (
         lambda s: s.pod.update(serviceAccountName="default"),
@@ -296,6 +318,8 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: _first(s.one("StatefulSet")["spec"])["args"].__setitem__(-1, "/var/lib/valkey"),
         lambda s: _first(s.one("StatefulSet")["spec"])["args"].extend(["--logfile", "/var/log/v"]),
         lambda s: _first(s.one("StatefulSet")["spec"]).update(args=["--pidfile", "/run/v.pid"]),
+        lambda s: _first(s.one("StatefulSet")["spec"]).update(args=["--aclfile", "/etc/users.acl"]),
+        lambda s: _first(s.one("StatefulSet")["spec"]).update(args=["--appenddirname", "/var/a"]),
         lambda s: _first(s.one("StatefulSet")["spec"])["volumeMounts"][0].update(readOnly=True),
         lambda s: _first(s.one("StatefulSet")["spec"]).pop("volumeMounts"),
         lambda s: _valkey(s).update(volumes=[{"name": "data", "configMap": {"name": "redis"}}]),
@@ -308,6 +332,12 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.without("Namespace"),
         lambda s: s.one("Namespace")["metadata"].pop("labels"),
         lambda s: s.service["metadata"].update(namespace="default"),
+    ),
+    "one-namespace": (
+        lambda s: s.one("ServiceAccount")["metadata"].update(namespace="default"),
+        lambda s: s.one("PodDisruptionBudget")["metadata"].update(namespace="default"),
+        lambda s: s.one("StatefulSet")["metadata"].pop("namespace"),
+        lambda s: s.one("PersistentVolume")["spec"]["claimRef"].update(namespace="default"),
     ),
     "pods-closed": (
         lambda s: s.without("NetworkPolicy"),
@@ -341,6 +371,12 @@ def _on(spoilt: Spoilt, instance_type: str) -> Any:
     spec = spoilt.one("NodePool")["spec"]
     spec["template"]["spec"]["requirements"][0].update(values=[instance_type])
     return spec
+
+
+def _require(spoilt: Spoilt, key: str, operator: str, *values: str) -> None:
+    """Of the first pool's nodes."""
+    spec = spoilt.one("NodePool")["spec"]["template"]["spec"]
+    spec["requirements"].append({"key": key, "operator": operator, "values": list(values)})
 
 
 def _asking(**more: Any) -> dict[str, Any]:

@@ -81,6 +81,27 @@ MUTANTS = (
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
+        mistake="requirements of one key added up, not intersected",
+        file="cdk/manifests/rules/nodes.py",
+        old="if all(_admits(one, each) for one in wanted)]",
+        new="if any(_admits(one, each) for one in wanted)]",
+        tests="tests/manifests/test_rules.py",
+    ),
+    Mutant(
+        mistake="a requirement without a value",
+        file="models/cloud.py",
+        old='        if self.operator in {"In", "NotIn"} and not self.values:\n',
+        new='        if self.operator == "In" and not self.values:\n',
+        tests="tests/manifests/test_nodes.py",
+    ),
+    Mutant(
+        mistake="a tag that is Karpenter's own",
+        file="models/cloud.py",
+        old="karpenter\\.sh/(nodepool|nodeclaim)",
+        new="karpenter\\.sh/nodeclaim",
+        tests="tests/manifests/test_nodes.py",
+    ),
+    Mutant(
         mistake="one limit for Spot and on demand together",
         file="cdk/manifests/nodes.py",
         old="    kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)\n",

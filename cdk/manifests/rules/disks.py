@@ -34,7 +34,9 @@ _WRITABLE = ("emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath")
 _TEMPORARY = "/tmp"  # noqa: S108 - where pods write
 _REWRITES = 2
 """A file of appended commands is there twice while Valkey writes it anew."""
-_FILES = re.compile(r"^--(dir|logfile|pidfile|unixsocket)$")
+_FILES = re.compile(
+    r"^--(dir|logfile|pidfile|unixsocket|aclfile|dbfilename|append(dir|file)name|cluster-config-file)$"
+)
 
 
 def _volumes(objects: Objects) -> Iterator[str]:

@@ -14,6 +14,9 @@ from cdk.manifests.rules.rule import Group, Objects, Rule, quantity
 
 _GIB = 2**30
 _INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+_INSTANCE = "karpenter.k8s.aws/instance-"
+_GIB_A_CORE = {"c": 2, "m": 4}
+"""EC2's general instances, by their category."""
 _REASONS = ("Empty", "Drifted", "Underutilized")
 
 
@@ -139,6 +142,70 @@ def _fits(objects: Objects) -> Iterator[str]:
             )
 
 
+def _head_fits(objects: Objects) -> Iterator[str]:
+    """The head of an upgrade, or the one after a system node's end, finds no other place."""
+    yield from _too_large(objects, [objects.head], "rayCluster.headCpu, rayCluster.headMemory")
+
+
+def _ingest_fits(objects: Objects) -> Iterator[str]:
+    ingest = [one for one in objects.workers if POOL not in one.pod.get("nodeSelector", {})]
+    yield from _too_large(objects, ingest, "rayCluster.ingestCpu, rayCluster.ingestMemory")
+    clusters = 1 if objects.service["spec"]["upgradeStrategy"]["type"] == "None" else 2
+    wanted = _cores(objects, objects.head)
+    wanted += sum(_cores(objects, one) * one.spec["minReplicas"] for one in ingest)
+    for name, pool in _of_no_runtime(objects):
+        limit = pool.get("limits", {}).get("cpu")
+        if limit is not None and clusters * wanted > quantity(limit):
+            yield (
+                f"{name}: heads and ingest of {clusters} Ray clusters want"
+                f" {clusters * wanted:.1f} cores of {limit} (rayCluster.ingestWorkers, ingestCpu,"
+                " headCpu, or upgrade: None)"
+            )
+
+
+def _too_large(objects: Objects, groups: list[Group], settings: str) -> Iterator[str]:
+    for name, pool in _of_no_runtime(objects):
+        cores = max(map(int, _values(pool, f"{_INSTANCE}cpu")), default=0)
+        gib = max((_GIB_A_CORE[one] for one in _values(pool, f"{_INSTANCE}category")), default=0)
+        node = Instance(cores, cores * gib)
+        for group in groups:
+            if cores and not node.pods(*_size(objects, group), 0):
+                yield (
+                    f"{group.name}: its pod fits on no node of {name},"
+                    f" the largest of {node.cpus} cores and {node.memory} GiB ({settings})"
+                )
+
+
+def _size(objects: Objects, group: Group) -> tuple[float, float]:
+    """Cores and GiB of a pod; the autoscaler beside the head included."""
+    more = objects.cluster.get("autoscalerOptions", {}).get("resources", {}).get("requests", {})
+    beside = more if group is objects.head else {}
+    cpus = group.asked("cpu") + quantity(beside.get("cpu", 0))
+    return float(cpus), float((group.asked("memory") + quantity(beside.get("memory", 0))) / _GIB)
+
+
+def _cores(objects: Objects, group: Group) -> float:
+    """Cores of the node that a pod takes at least: for its memory, too."""
+    cpus, gib = _size(objects, group)
+    return max(cpus, gib / max(_GIB_A_CORE.values()))
+
+
+def _of_no_runtime(objects: Objects) -> list[tuple[str, Manifest]]:
+    """Pools without a taint, on whose nodes any pod may be."""
+    pools = objects.named("NodePool").items()
+    specs = [(name, pool["spec"]) for name, pool in pools]
+    return [one for one in specs if not one[1]["template"]["spec"].get("taints")]
+
+
+def _agree(objects: Objects) -> Iterator[str]:
+    """Requirements of one key are intersected; where nothing is left, no node ever starts."""
+    for name, pool in objects.named("NodePool").items():
+        spec = pool["spec"]
+        for key in dict.fromkeys(one["key"] for one in spec["template"]["spec"]["requirements"]):
+            if _said(spec, key) and not _values(spec, key):
+                yield f"{name}: no node has {key} as its requirements say (nodes.requirements)"
+
+
 def _startable(objects: Objects) -> Iterator[str]:
     for group, _ in _pools(objects):
         if group.spec["maxReplicas"] < 1:
@@ -216,14 +283,36 @@ def _spot_first(objects: Objects) -> Iterator[str]:
 
 
 def _values(pool: Manifest, key: str) -> list[str]:
-    """What nodes of a pool have under a label."""
-    template = pool["template"]
-    labels = template.get("metadata", {}).get("labels", {})
+    """What nodes of a pool may have under a label: Karpenter intersects what is required."""
+    wanted = [one for one in pool["template"]["spec"]["requirements"] if one["key"] == key]
+    labels = pool["template"].get("metadata", {}).get("labels", {})
+    if key in labels:
+        wanted.append({"key": key, "operator": "In", "values": [labels[key]]})
+    return [each for each in _said(pool, key) if all(_admits(one, each) for one in wanted)]
+
+
+def _said(pool: Manifest, key: str) -> list[str]:
+    """Every value that a label or one of the requirements names for a key."""
+    labels = pool["template"].get("metadata", {}).get("labels", {})
     found = [labels[key]] if key in labels else []
-    for one in template["spec"]["requirements"]:
+    for one in pool["template"]["spec"]["requirements"]:
         if one["key"] == key and one["operator"] == "In":
             found += one["values"]
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _admits(requirement: Manifest, value: str) -> bool:
+    values = requirement.get("values", [])
+    match requirement["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Gt":
+            return value.isdecimal() and int(value) > int(values[0])
+        case "Lt":
+            return value.isdecimal() and int(value) < int(values[0])
+    return bool(requirement["operator"] == "Exists")
 
 
 def _matches(toleration: Manifest, taint: Manifest) -> bool:
@@ -261,6 +350,9 @@ RULES = (
     Rule("limits-in-whole-nodes", _whole_nodes),
     Rule("drift-waits", _drift),
     Rule("pod-fits-instance", _fits),
+    Rule("head-fits", _head_fits),
+    Rule("ingest-fits", _ingest_fits),
+    Rule("requirements-agree", _agree),
     Rule("group-can-start", _startable),
     Rule("images-cached-in-one-way", _cached_once),
     Rule("volumes-said", _volumes),

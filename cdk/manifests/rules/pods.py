@@ -108,19 +108,38 @@ def _no_credential(objects: Objects) -> Iterator[str]:
     yield from (f"serveConfigV2: {path}" for path in credential_paths(objects.arguments))
 
 
+_OF_NODE = ("hostNetwork", "hostPID", "hostIPC")
+
+
 def _restricted(objects: Objects) -> Iterator[str]:
     for name, pod in objects.pods:
-        context = pod["spec"].get("securityContext", {})
-        if not context.get("runAsNonRoot"):
-            yield f"{name}: could run as root"
-        if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
-            yield f"{name}: may make any system call (seccompProfile)"
+        yield from (f"{name}: {fault}" for fault in _of_pod(pod["spec"]))
     for name, container in containers(objects):
-        context = container.get("securityContext", {})
-        if context.get("allowPrivilegeEscalation") is not False:
-            yield f"{name}: {container['name']} may gain privileges"
-        if context.get("capabilities", {}).get("drop") != ["ALL"]:
-            yield f"{name}: {container['name']} keeps capabilities"
+        where = f"{name}: {container['name']}"
+        yield from (f"{where} {fault}" for fault in _of_container(container))
+
+
+def _of_pod(spec: Manifest) -> Iterator[str]:
+    context = spec.get("securityContext", {})
+    if not context.get("runAsNonRoot") or context.get("runAsUser") == 0:
+        yield "could run as root"
+    if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        yield "may make any system call (seccompProfile)"
+    yield from (f"shares its node's own ({what})" for what in _OF_NODE if spec.get(what))
+    if any("hostPath" in volume for volume in spec.get("volumes", ())):
+        yield "has its node's files (hostPath)"
+
+
+def _of_container(container: Manifest) -> Iterator[str]:
+    context = container.get("securityContext", {})
+    if context.get("allowPrivilegeEscalation") is not False:
+        yield "may gain privileges"
+    if context.get("capabilities", {}).get("drop") != ["ALL"]:
+        yield "keeps capabilities"
+    if context.get("runAsUser") == 0 or context.get("runAsNonRoot") is False:
+        yield "runs as root"
+    if context.get("privileged"):
+        yield "may do all that its node may (privileged)"
 
 
 def _references(objects: Objects) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cdk.manifests.rules.rule import Objects, Rule
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
+_OF_CLUSTER = frozenset({"Namespace", "NodePool", "EC2NodeClass"})
 _PEERS = {"ingress": "from", "egress": "to"}
 
 
@@ -15,6 +16,19 @@ def _namespace(objects: Objects) -> Iterator[str]:
         yield f"{name}: there is no Namespace {name!r}"
     elif found["metadata"].get("labels", {}).get(_ENFORCE) != "restricted":
         yield f"{name}: takes any pod ({_ENFORCE})"
+
+
+def _one_namespace(objects: Objects) -> Iterator[str]:
+    """What is elsewhere, the Ray cluster's pods find not, and no policy of theirs closes."""
+    own = objects.service["metadata"]["namespace"]
+    for one in objects.manifests:
+        where = one["metadata"].get("namespace")
+        if one["kind"] == "PersistentVolume":
+            where = one["spec"]["claimRef"]["namespace"]
+        elif one["kind"] in _OF_CLUSTER:
+            continue
+        if where != own:
+            yield f"{one['kind']} {one['metadata']['name']}: in {where}, not in {own}"
 
 
 def _closed(objects: Objects) -> Iterator[str]:
@@ -38,6 +52,7 @@ def _to_somebody(objects: Objects) -> Iterator[str]:
 
 RULES = (
     Rule("namespace-restricted", _namespace),
+    Rule("one-namespace", _one_namespace),
     Rule("pods-closed", _closed),
     Rule("open-to-somebody", _to_somebody),
 )
