@@ -176,7 +176,7 @@ class Deployment:
         except AwsError as exc:
             place.out.note(
                 "a running Ray cluster may not have the file's nodes.maxGpus, nodes.taints and"
-                f" rayCluster.ingestWorkers: {exc}; run this again, from where it answers"
+                f" rayCluster.ingestWorkers: {exc}; put that right, and run this again"
             )
 
     def _ready(self) -> None:

@@ -5,6 +5,7 @@ AwsError            AWS refused, or a step failed
 ├── NotSignedIn     no credentials, or they have expired
 ├── NotDeployed     there is no such stack, or no such cluster
 │   └── Missing     the cluster has no such object
+├── Forbidden       AWS does not let this person do it
 ├── Conflict        somebody else has changed it meanwhile
 ├── Away            AWS, or the cluster, does not answer
 └── Late            it has not happened in time; it may yet
@@ -63,6 +64,10 @@ class Missing(NotDeployed):
     """The cluster has no such object."""
 
 
+class Forbidden(AwsError):
+    """AWS does not let this person do it."""
+
+
 class Conflict(AwsError):
     """Somebody else has changed it meanwhile."""
 
@@ -119,5 +124,5 @@ def _of(error: sdk.ClientError) -> AwsError:
     if code in _NOT_SIGNED_IN:
         return NotSignedIn(f"{call}: {code}; {_SIGN_IN}")
     if code in NOT_ALLOWED:
-        return AwsError(f"not allowed: {call}; ask for it, or use another --profile")
+        return Forbidden(f"not allowed: {call}; ask for it, or use another --profile")
     return AwsError(f"{call}: {error.response.get('Error', {}).get('Message') or code}")

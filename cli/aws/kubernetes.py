@@ -24,6 +24,15 @@ TOKEN_SECONDS = 900
 _SIGNED_SECONDS = 60
 _SECONDS = 15
 _REFUSED = 400
+_SHOWN = 500
+_PATCH_FAILED = "the server rejected our request due to an error in our request"
+"""Message to a JSON patch of which an operation fails, with status 422 and reason `Invalid`.
+
+A schema or an admission policy refuses with the same status and reason, and names the object.
+Source: github.com/kubernetes/apiserver, `applyJSPatch` in pkg/endpoints/handlers/patch.go, and
+github.com/kubernetes/apimachinery, `NewGenericServerResponse` in pkg/api/errors/errors.go; read on
+2026-11-30.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,7 @@ class Cluster:
             Missing: there is nothing.
             AwsError: it refuses.
         """
-        said: Mapping[str, Any] = self._ask("GET", path).json()
-        return said
+        return self._ask("GET", path)
 
     def apply(self, path: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make an object as wanted, or bring it there; what others set in it stays. As it is then.
@@ -79,8 +87,7 @@ class Cluster:
         """
         query = "?fieldManager=atelier&force=true"
         body, kind = json.dumps(wanted), "application/apply-patch+yaml"
-        said: Mapping[str, Any] = self._ask("PATCH", f"{path}{query}", body, kind).json()
-        return said
+        return self._ask("PATCH", f"{path}{query}", body, kind)
 
     def patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> None:
         """Make all these operations of a JSON patch, or none of them.
@@ -105,13 +112,24 @@ class Cluster:
 
     def _ask(
         self, method: str, path: str, body: str | None = None, kind: str = "application/json"
-    ) -> httpx.Response:
+    ) -> Mapping[str, Any]:
+        """Return the object that it answers with."""
+        answer = self._answer(method, path, body, kind)
+        told = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
+        said = _object(answer)
+        if answer.status_code >= _REFUSED:
+            raise _refusal(answer.status_code, told, str((said or {}).get("message") or ""))
+        if said is None:
+            raise AwsError(f"{told}, and with no object")
+        return said
+
+    def _answer(self, method: str, path: str, body: str | None, kind: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(self.aws, self.name)}", "Content-Type": kind}
         authority = ssl.create_default_context(cadata=b64decode(self.authority).decode())
         # Python 3.13 and later want key identifiers, which EKS's certificates do not have.
         authority.verify_flags &= ~ssl.VERIFY_X509_STRICT
         try:
-            answer = httpx.request(
+            return httpx.request(
                 method,
                 f"{self.endpoint}{path}",
                 content=body,
@@ -124,19 +142,27 @@ class Cluster:
                 f"cluster {self.name} does not answer here ({type(exc).__name__});"
                 " see cluster.publicAccessCidrs"
             ) from exc
-        if answer.status_code >= _REFUSED:
-            said = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
-            raise _refusal(answer.status_code, said)
-        return answer
 
 
-def _refusal(status: int, said: str) -> AwsError:
+def _object(answer: httpx.Response) -> Mapping[str, Any] | None:
+    """Return what was answered; None, where it is no object, and so not of Kubernetes."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _refusal(status: int, told: str, message: str) -> AwsError:
+    said = f"{told}: {message[:_SHOWN]}" if message else told
     match status:
         case 401 | 403:
             return AwsError(f"{said}; is your role in cluster.admins, and was it deployed since?")
         case 404:
             return Missing(said)
-        case 409 | 422:  # the latter where an operation's test fails, too
+        case 409:
+            return Conflict(said)
+        case 422 if message.startswith(_PATCH_FAILED):
             return Conflict(said)
         case _:
             return AwsError(said)

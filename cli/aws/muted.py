@@ -20,6 +20,20 @@ HEAD = "headGroupSpec"
 WORKERS = "workerGroupSpecs"
 
 
+def _asked(asked: Any, had: Any) -> Any:
+    del had
+    return asked
+
+
+def _with_missing(asked: Any, had: Any) -> Any:
+    """Return what is there and, after it, what is asked for and not there: others write, too."""
+    return [*(had or ()), *_missing(asked, had)]
+
+
+def _missing(asked: Any, had: Any) -> list[Any]:
+    return [one for one in asked if one not in (had or ())]
+
+
 @dataclass(frozen=True)
 class Muted:
     """A field of a group of pods, or of the whole cluster."""
@@ -27,6 +41,8 @@ class Muted:
     keys: Keys
     tell: Callable[[str, Any, Any], str] | None = None
     """Says of a group what it has now, and had; None where the field is for others to write."""
+    bring: Callable[[Any, Any], Any] = _asked
+    """Makes of what is asked for, and of what is there, what there is to be."""
 
 
 def _most(group: str, now: Any, had: Any) -> str:
@@ -38,9 +54,8 @@ def _least(group: str, now: Any, had: Any) -> str:
 
 
 def _tolerated(group: str, now: Any, had: Any) -> str:
-    del had
-    taints = ", ".join(_taint(one) for one in now or ()) or "no taint"
-    return f"new pods of {group} tolerate {taints}"
+    taints = ", ".join(_taint(one) for one in _missing(now, had))
+    return f"new pods of {group} tolerate {taints}, too"
 
 
 def _taint(tolerated: Mapping[str, str]) -> str:
@@ -51,7 +66,9 @@ def _taint(tolerated: Mapping[str, str]) -> str:
 OF_GROUPS: Sequence[Muted] = (
     Muted(("minReplicas",), _least),
     Muted(("maxReplicas",), _most),
-    Muted(("template", "spec", "tolerations"), _tolerated),
+    # Kueue, too, writes here. One of ours that is asked for no more stays, and harms nobody: a
+    # pod that tolerates a taint goes to no other nodes for that.
+    Muted(("template", "spec", "tolerations"), _tolerated, _with_missing),
     # The autoscaler's; it keeps them within the bounds, and KubeRay counts no pods beyond them.
     Muted(("replicas",)),
     Muted(("scaleStrategy", "workersToDelete")),
@@ -106,8 +123,11 @@ def _groups(spec: Spec) -> Iterator[tuple[str, Keys, Spec]]:
 
 def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: Muted) -> Change | None:
     """Return None where there is nothing to bring; what nobody asks for may be of others."""
-    had, now = value(running, field.keys), value(wanted, field.keys)
-    if field.tell is None or now in (None, had):
+    had, asked = value(running, field.keys), value(wanted, field.keys)
+    if field.tell is None or asked is None:
+        return None
+    now = field.bring(asked, had)
+    if now == had:
         return None
     tests = [_test(at, running, field.keys)]
     if name:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.aws.errors import AwsError, Unmet, translated
+from cli.aws.errors import AwsError, Forbidden, Unmet, translated
 from cli.aws.images import Images
 from cli.aws.looks.account import bootstrap, spot
 from cli.aws.looks.builder import images, programs
@@ -83,9 +83,11 @@ def demand(findings: Sequence[Finding]) -> None:
 
 
 def _told(name: str, look: Iterator[Finding]) -> list[Finding]:
-    """What it found; or that it was not allowed to look."""
+    """What it found; or why it could not look, and what to do about that."""
     try:
         with translated():
             return list(look)
-    except AwsError as exc:
+    except Forbidden as exc:
         return [Finding(name, "missing", str(exc), "every look needs to be allowed")]
+    except AwsError as exc:
+        return [Finding(name, "missing", str(exc), "put that right, and run this again")]

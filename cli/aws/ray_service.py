@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cli.aws.errors import AwsError
 from cli.aws.kubernetes import Cluster
 from models import kube
 from models.settings import Settings
@@ -32,8 +33,14 @@ class RayService:
 
     @property
     def wanted(self) -> Mapping[str, Any]:
-        """Spec of the Ray cluster that is asked for."""
-        wanted: Mapping[str, Any] = self.said["spec"]["rayClusterConfig"]
+        """Spec of the Ray cluster that is asked for.
+
+        Raises:
+            AwsError: nothing is asked for, so that this is no RayService.
+        """
+        wanted: Mapping[str, Any] = (self.said.get("spec") or {}).get("rayClusterConfig") or {}
+        if not wanted:
+            raise AwsError(f"RayService {self.name} has no spec.rayClusterConfig")
         return wanted
 
     @property
@@ -63,11 +70,17 @@ class RayService:
 
     @property
     def seen(self) -> bool:
-        """Whether KubeRay has seen what was applied last.
+        """Whether KubeRay says that it has seen what was applied last.
 
-        It writes each generation that it has seen: its conditions bear the number, too.
+        Once a Ray cluster serves, it says so as soon as it looks: its conditions bear the number.
+        Before, the number alone is not written: it comes along with something else that changes,
+        such as the name of a new cluster or how an application is, so False may say nothing.
+
+        Source: github.com/ray-project/kuberay v1.7.0, in ray-operator/controllers/ray:
+        `calculateConditions` in rayservice_controller.go, `InconsistentRayServiceStatuses` in
+        utils/consistency.go; read on 2026-11-30.
         """
-        applied: int = self.said.get("metadata", {}).get("generation", 0)
+        applied: int = (self.said.get("metadata") or {}).get("generation", 0)
         seen: int = self.status.get("observedGeneration", 0)
         return seen >= applied
 
@@ -75,6 +88,11 @@ class RayService:
     def current(self) -> bool:
         """Whether KubeRay has seen what was applied last, and no old cluster answers for it."""
         return self.seen and self._condition("UpgradeInProgress").get("status") != "True"
+
+    @property
+    def up(self) -> bool:
+        """Whether what was applied last serves, by what KubeRay wrote last."""
+        return self.serves and self.current
 
     @property
     def given_up(self) -> bool:
@@ -97,7 +115,7 @@ class RayService:
     @property
     def text(self) -> str:
         """In a few words."""
-        if self.serves and self.current:
+        if self.up:
             return f"serves on RayCluster {self.active}" if self.active else "serves"
         if self.serves:
             return "serves as before; what is new comes up"

@@ -25,12 +25,15 @@ class Readiness:
     def wait(self) -> None:
         """Until it serves; not at all where the cluster lets nobody ask.
 
+        One look is not enough: KubeRay asks Serve how it does, then gives it what is new, and
+        writes the former answer as one to the new generation; two seconds later it looks again.
+
         Raises:
             Late: it does not serve in the time that a new cluster may take, or KubeRay gave up.
             Missing: there is no such RayService, so it never will.
         """
         end = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
-        said = ""
+        said, was_up = "", False
         while True:
             try:
                 now = self.look()
@@ -39,7 +42,7 @@ class Readiness:
             except AwsError as exc:
                 self.note(f"{exc}; a picture will tell")
                 return
-            if now.serves and now.current:
+            if now.up and was_up:
                 self.note(f"RayService {now.name} {now.text}")
                 return
             if now.given_up:
@@ -47,11 +50,12 @@ class Readiness:
                     f"KubeRay gave up on RayService {now.name}, for good;"
                     ' see "KubeRay gave up" in docs/operations.md'
                 )
-            if now.text != said:
+            if now.text != said and not now.up:
                 said = now.text
                 self.note(f"RayService {now.name}: {said}")
-            if time.monotonic() > end:
+            if time.monotonic() > end and not now.up:
                 raise Late(f"RayService {now.name} does not serve yet: {said}")
+            was_up = now.up
             time.sleep(self.pause)
 
     def look(self) -> RayService:

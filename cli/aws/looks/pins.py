@@ -15,12 +15,22 @@ from models.settings import Settings
 
 _NVIDIA = "-nvidia"
 """The variant of Bottlerocket that Karpenter takes for instances with GPUs."""
+_ANOTHER = "choose another cluster.version"
 _IN_SSM = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 def addons(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Whether EKS offers each add-on here as it is pinned, or at all where it is not."""
     kubernetes = settings.cluster.version
+    try:
+        yield from _addons(aws, kubernetes)
+    except ClientError as exc:
+        if code_of(exc) != "InvalidParameterException":  # as EKS names a version it does not have
+            raise
+        yield Finding("add-ons", "missing", exc.response["Error"]["Message"], _ANOTHER)
+
+
+def _addons(aws: Aws, kubernetes: str) -> Iterator[Finding]:
     wrong = [found for name in ADDONS if (found := _addon(aws, name, kubernetes))]
     yield from wrong or [Finding("add-ons", "there", f"as pinned, for Kubernetes {kubernetes}")]
 
@@ -43,7 +53,7 @@ def _addon(aws: Aws, name: str, kubernetes: str) -> Finding | None:
     offered = _offered(aws, name, kubernetes)
     if not offered:
         text = f"not offered for Kubernetes {kubernetes}"
-        return Finding(f"add-on {name}", "missing", text, "choose another cluster.version")
+        return Finding(f"add-on {name}", "missing", text, _ANOTHER)
     pinned = addon_version(name, kubernetes)
     if pinned is None or pinned in offered:
         return None

@@ -44,6 +44,8 @@ class KubeApi:
     """By path."""
     refusal: int = 404
     """The status of all others."""
+    denial: str = ""
+    """Message of an admission policy, with which it denies each change."""
     asked: list[Asked] = field(default_factory=list)
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
     """What others do, one before each request that is answered from now on."""
@@ -55,20 +57,22 @@ class KubeApi:
         path = asked.path.partition("?")[0]
         if path not in self.answers:
             return self.refusal, {"kind": "Status"}
-        if kind == _JSON_PATCH and not self._patched(path, asked.body):
-            return 422, {"kind": "Status"}
+        if kind == _JSON_PATCH and (why := self._refused(path, asked.body)):
+            return 422, {"kind": "Status", "reason": "Invalid", "message": why}
         return 200, self.answers[path]
 
-    def _patched(self, path: str, body: bytes) -> bool:
-        """All of it, or nothing: where a test fails, or what came of it would not be stored."""
+    def _refused(self, path: str, body: bytes) -> str:
+        """Make all of a patch, or nothing, and say why: as the API server, and in that order."""
         try:
             made = jsonpatch.apply_patch(self.answers[path], body.decode())
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
-            return False
-        if crds.FOLDER.is_dir() and crds.mistakes(made):
-            return False
-        self.answers[path] = made
-        return True
+            return "the server rejected our request due to an error in our request"
+        wrong = crds.mistakes(made) if crds.FOLDER.is_dir() else []
+        if wrong:
+            return f"{made['kind']} is invalid: {', '.join(wrong)}"
+        if not self.denial:
+            self.answers[path] = made
+        return self.denial
 
 
 @contextmanager

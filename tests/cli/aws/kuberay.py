@@ -1,7 +1,8 @@
 """KubeRay's part that makes Ray clusters of a RayService, written anew after its 1.7.0.
 
-What it looks at and when it does what: `rayservice_controller.go` and `utils/util.go` of
-github.com/ray-project/kuberay v1.7.0, read on 2026-11-29. Its objects are the API's answers.
+What it looks at, when it does what, and when it writes a status: `rayservice_controller.go`,
+`utils/util.go` and `utils/consistency.go` of github.com/ray-project/kuberay v1.7.0, read on
+2026-11-30. Its objects are the API's answers.
 """
 
 import json
@@ -16,7 +17,13 @@ from tests.cli.aws.kube import KubeApi
 
 Reaction = Literal["nothing", "in place", "new cluster", "ignored"]
 _GROUP = "/apis/ray.io/v1/namespaces"
-_NEW: Manifest = {"activeServiceStatus": {}, "pendingServiceStatus": {}}
+_NEW: Manifest = {
+    "observedGeneration": 0,
+    "numServeEndpoints": 0,
+    "conditions": [],
+    "activeServiceStatus": {},
+    "pendingServiceStatus": {},
+}
 _WRITTEN = frozenset({"rayStartParams"})
 """Whether empty or not."""
 _DEFAULTS = {"replicas": 0, "minReplicas": 0, "maxReplicas": 2147483647, "numOfHosts": 1}
@@ -70,16 +77,15 @@ class KubeRay:
                 self.api.answers.pop(path_of("rayclusters", former), None)
                 status["activeServiceStatus"] = status.pop("pendingServiceStatus")
                 status["pendingServiceStatus"] = {}
+                status["numServeEndpoints"] = 1
+        self.look()
 
     def _services(self) -> list[Any]:
         return [one for place, one in self.api.answers.items() if "/rayservices/" in place]
 
     def _looked(self, service: Manifest) -> Manifest:
-        status = {
-            "activeServiceStatus": {},
-            "pendingServiceStatus": {},
-            **service.get("status", {}),
-        }
+        """Return the status that is there then: another generation alone is not written."""
+        status = _NEW | service.get("status", {})
         active, pending = (
             status[which].get("rayClusterName", "")
             for which in ("activeServiceStatus", "pendingServiceStatus")
@@ -88,8 +94,15 @@ class KubeRay:
             self._make(service, pending)
         elif self._react(service, pending or active) == "new cluster":
             pending = f"{service['metadata']['name']}-{next(self.numbers)}"
-        status["pendingServiceStatus"] = {"rayClusterName": pending} if pending else {}
-        return {**status, "observedGeneration": service["metadata"]["generation"]}
+        comes_up = {"rayClusterName": pending} if pending else {}
+        generation = service["metadata"]["generation"]
+        made = status | {"pendingServiceStatus": comes_up, "observedGeneration": generation}
+        made["conditions"] = _conditions(made)
+        return (
+            status
+            if made | {"observedGeneration": 0} == status | {"observedGeneration": 0}
+            else made
+        )
 
     def _react(self, service: Manifest, name: str) -> Reaction:
         cluster = self._cluster(name)
@@ -114,6 +127,27 @@ class KubeRay:
             "metadata": {"name": name, "annotations": {"made-of": json.dumps(spec)}},
             "spec": through_go(spec),
         }
+
+
+def _conditions(status: Manifest) -> list[Manifest]:
+    """Both conditions; while a first cluster comes up, they stay as they were at first."""
+    known = {one["type"]: one for one in status["conditions"]}
+    generation = status["observedGeneration"]
+
+    def put(name: str, *, is_so: bool, reason: str) -> None:
+        said = {"status": str(is_so), "reason": reason, "observedGeneration": generation}
+        known[name] = {"type": name, **said}
+
+    if not known:
+        put("Ready", is_so=False, reason="Initializing")
+        put("UpgradeInProgress", is_so=False, reason="Initializing")
+    if status["numServeEndpoints"]:
+        put("Ready", is_so=True, reason="NonZeroServeEndpoints")
+    if status["activeServiceStatus"]:
+        both = bool(status["pendingServiceStatus"])
+        reason = "BothActivePendingClustersExist" if both else "NoPendingCluster"
+        put("UpgradeInProgress", is_so=both, reason=reason)
+    return list(known.values())
 
 
 def through_go(spec: Any, key: str = "") -> Any:

@@ -103,7 +103,7 @@ def test_bounds_that_could_not_be_carried_are_told_with_what_to_do(
 
     assert result.exit_code == 0, result.output
     assert "a running Ray cluster may not have the file's nodes.maxGpus" in result.output
-    assert "run this again, from where it answers" in result.output
+    assert "put that right, and run this again" in result.output
 
 
 def test_after_a_failure_the_next_run_goes_on(

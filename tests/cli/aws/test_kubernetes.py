@@ -117,9 +117,29 @@ def test_a_service_that_serves_is_ready(
 ) -> None:
     kube.answers[SERVICE] = {"status": {"conditions": [READY]}}
     said: list[str] = []
-    Readiness(cluster.aws, settings, said.append).wait()
+    Readiness(cluster.aws, settings, said.append, pause=0).wait()
 
     assert said == ["RayService studio serves"]
+
+
+def test_what_serve_said_before_it_got_what_is_new_is_not_believed(
+    cluster: Cluster, kube: KubeApi, settings: Settings
+) -> None:
+    """KubeRay asks it, gives it what is new, and writes the former answer, as one to the latter."""
+
+    def say(how: str) -> None:
+        app = {"serveDeploymentStatuses": {"Ingress": {"status": how}}}
+        active = {"applicationStatuses": {"atelier": app}}
+        status = {"observedGeneration": 2, "conditions": [READY], "activeServiceStatus": active}
+        kube.answers[SERVICE] = {"metadata": {"generation": 2}, "status": status}
+
+    say("HEALTHY")
+    kube.meanwhile = [lambda: None, lambda: say("UPDATING"), lambda: say("HEALTHY")]
+    said: list[str] = []
+    Readiness(cluster.aws, settings, said.append, pause=0).wait()
+
+    assert said == ["RayService studio: Ingress UPDATING", "RayService studio serves"]
+    assert len(kube.asked) == 4
 
 
 def test_what_it_waits_for_is_told_once(

@@ -29,6 +29,28 @@ def test_a_look_that_is_refused_is_a_finding_among_the_others(
     assert found["zones"].state == "there"
 
 
+@pytest.mark.usefixtures("quotas_there", "region")
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("AccessDenied", "every look needs to be allowed"),
+        ("InvalidAction", "put that right, and run this again"),
+    ],
+)
+def test_only_a_look_that_is_not_allowed_needs_to_be_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, remedy: str
+) -> None:
+    aws = Aws("us-west-2")
+
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no such call"}}, "GetDefault")
+
+    monkeypatch.setattr(aws.client("ec2"), "get_ebs_default_kms_key_id", refused)
+    found = {one.name: one for one in Preflight(aws, wanted(), Tools(tmp_path))()}
+
+    assert found["keys of volumes"].remedy == remedy
+
+
 def test_what_a_region_must_have_is_looked_at(
     quotas_there: dict[str, float], region: None, tmp_path: Path
 ) -> None:

@@ -91,6 +91,19 @@ def test_a_kubernetes_that_has_no_add_on_is_missing(aws: Aws, offer: Offer) -> N
     assert found[0].text == "not offered for Kubernetes 1.99"
 
 
+def test_a_kubernetes_that_eks_does_not_have_is_told_in_its_words(
+    aws: Aws, stubbed: Callable[[str], Stubber]
+) -> None:
+    said = "unsupported Kubernetes version: 1.99"
+    stubbed("eks").add_client_error(
+        "describe_addon_versions", "InvalidParameterException", service_message=said
+    )
+    (found,) = addons(aws, _of_kubernetes("1.99"))
+
+    assert (found.state, found.text) == ("missing", said)
+    assert found.remedy == "choose another cluster.version"
+
+
 def test_both_variants_of_bottlerocket_are_looked_for(aws: Aws, images: Images) -> None:
     """Graviton for the system and what goes beside it, NVIDIA's for the GPUs."""
     images(cpu_arm64=True, gpu_x86_64=True)

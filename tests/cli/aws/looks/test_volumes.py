@@ -31,8 +31,8 @@ class Stubs:
         asked = [{"Name": "snapshot-id", "Values": [SNAPSHOT]}]
         self.ec2.add_response("describe_snapshots", {"Snapshots": [one]}, {"Filters": asked})
 
-    def key(self, key: str, of: str = "CUSTOMER", state: str = "Enabled") -> None:
-        said = {"KeyId": "0f1e2d3c", "Arn": key, "KeyManager": of, "KeyState": state}
+    def key(self, key: str, of: str = "CUSTOMER", state: str = "Enabled", **more: str) -> None:
+        said = {"KeyId": "0f1e2d3c", "Arn": key, "KeyManager": of, "KeyState": state, **more}
         self.kms.add_response("describe_key", {"KeyMetadata": said}, {"KeyId": ANY})
 
 
@@ -75,21 +75,51 @@ def test_a_key_of_the_settings_is_what_nodes_get_whatever_the_default_is(
     assert (found.name, found.state) == ("cluster.volumeKeyArn", "there")
 
 
-@pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
-def test_a_key_of_the_settings_that_cannot_be_used_is_missing(
-    aws: Aws, stubs: Stubs, state: str
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("Disabled", "enable it"),
+        ("PendingDeletion", "cancel its deletion and enable it"),
+        ("PendingImport", "import its key material"),
+        ("Creating", "wait until it is Enabled"),
+    ],
+)
+@pytest.mark.parametrize("named", [None, KEY])
+def test_a_key_that_cannot_be_used_is_missing_with_what_makes_it_usable(
+    aws: Aws, stubs: Stubs, named: str | None, state: str, remedy: str
 ) -> None:
+    """Of the settings, or the account's default; to set it would not help."""
+    if named is None:
+        stubs.default(KEY)
     stubs.key(KEY, state=state)
-    (found,) = default_key(aws, with_key(KEY))
+    (found,) = default_key(aws, with_key(named))
 
     assert (found.state, found.text) == ("missing", f"{KEY} is {state}")
+    assert found.remedy == f"{remedy}, or name another in cluster.volumeKeyArn"
 
 
-def test_a_key_of_the_settings_that_is_not_there_is_missing(aws: Aws, stubs: Stubs) -> None:
+@pytest.mark.parametrize("named", [None, KEY])
+def test_a_key_that_is_not_there_is_missing(aws: Aws, stubs: Stubs, named: str | None) -> None:
+    if named is None:
+        stubs.default(KEY)
     stubs.kms.add_client_error("describe_key", "NotFoundException")
-    (found,) = default_key(aws, with_key(KEY))
+    (found,) = default_key(aws, with_key(named))
 
     assert (found.state, found.text) == ("missing", f"{KEY} is not there")
+    assert found.remedy == "name a key of this region in cluster.volumeKeyArn"
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage"), [("RSA_2048", "SIGN_VERIFY"), ("RSA_2048", "ENCRYPT_DECRYPT")]
+)
+def test_a_key_that_encrypts_no_volumes_is_missing(
+    aws: Aws, stubs: Stubs, spec: str, usage: str
+) -> None:
+    stubs.key(KEY, KeySpec=spec, KeyUsage=usage)
+    (found,) = default_key(aws, with_key(KEY))
+
+    assert (found.state, found.text) == ("missing", f"{KEY} is {spec} for {usage}")
+    assert found.remedy == "name a symmetric key in cluster.volumeKeyArn"
 
 
 @pytest.mark.parametrize("named", [None, OTHER])
@@ -106,9 +136,26 @@ def test_a_snapshot_with_a_customers_key_that_nodes_do_not_have_is_missing(
     assert "snapshot -k" in found.remedy
 
 
-def test_a_snapshot_with_the_nodes_key_is_fine(aws: Aws, stubs: Stubs) -> None:
+@pytest.mark.parametrize("state", ["gone", "PendingDeletion"])
+def test_a_snapshot_whose_key_cannot_be_used_is_to_be_made_anew(
+    aws: Aws, stubs: Stubs, state: str
+) -> None:
     stubs.snapshot(KEY)
-    stubs.key(KEY)
+    if state == "gone":
+        stubs.kms.add_client_error("describe_key", "NotFoundException")
+    else:
+        stubs.key(KEY, state=state)
+    (found,) = snapshot_keys(aws, with_key(None))
+
+    assert found.text.startswith(f"{SNAPSHOT} has {KEY}, which is ")
+    assert found.remedy.startswith("make one with the nodes' key")
+
+
+def test_a_snapshot_with_the_nodes_key_is_fine_whoever_may_ask_for_the_key(
+    aws: Aws, stubs: Stubs
+) -> None:
+    stubs.snapshot(KEY)
+    stubs.kms.add_client_error("describe_key", "AccessDeniedException")
 
     assert not [*snapshot_keys(aws, with_key(KEY))]
 
