@@ -85,7 +85,7 @@ class KubeRay:
 
     def _looked(self, service: Manifest) -> Manifest:
         """Return the status that is there then: another generation alone is not written."""
-        status = _NEW | service.get("status", {})
+        status: Manifest = _NEW | service.get("status", {})
         active, pending = (
             status[which].get("rayClusterName", "")
             for which in ("activeServiceStatus", "pendingServiceStatus")
@@ -98,11 +98,8 @@ class KubeRay:
         generation = service["metadata"]["generation"]
         made = status | {"pendingServiceStatus": comes_up, "observedGeneration": generation}
         made["conditions"] = _conditions(made)
-        return (
-            status
-            if made | {"observedGeneration": 0} == status | {"observedGeneration": 0}
-            else made
-        )
+        seen = {"observedGeneration": generation}
+        return status if status | seen == made else made
 
     def _react(self, service: Manifest, name: str) -> Reaction:
         cluster = self._cluster(name)
