@@ -8,6 +8,9 @@ up").
 from collections.abc import Mapping
 
 KUBERNETES = "1.36"
+NEWEST_FOR_KARPENTER = "1.36"
+"""Version of Kubernetes up to which the pinned Karpenter goes (pkg/providers/version/version.go,
+2026-11)."""
 ADDONS: Mapping[str, str] = {
     "vpc-cni": "v1.22.4-eksbuild.3",
     "kube-proxy": "v1.36.0-eksbuild.21",

@@ -27,6 +27,8 @@ _TAGS_OF_OTHERS = re.compile(
 """Keys that Karpenter 1.14's EC2NodeClass refuses, or EC2."""
 _SYSTEM = re.compile(r"kube-.*|default|amazon-cloudwatch|kuberay-operator")
 """Namespaces of others, whose pods a namespace that is `restricted` would refuse."""
+_LARGEST, _SMALLEST = 16, 28
+"""Prefixes that AWS takes for a network; and for a subnet."""
 
 
 class Vpc(Part):
@@ -58,6 +60,29 @@ class Vpc(Part):
             raise ValueError("an existing network needs one of privateSubnets for each of zones")
         if self.nat_gateways > len(self.zones):
             raise ValueError("natGateways: at most one for each of zones")
+        return self
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        lists = {
+            "zones": self.zones,
+            "privateSubnets": self.private_subnets,
+            "publicSubnets": self.public_subnets,
+        }
+        for name, given in lists.items():
+            if len(set(given)) < len(given):
+                raise ValueError(f"{name}: each must be named once")
+        return self
+
+    @model_validator(mode="after")
+    def _of_a_size(self) -> Self:
+        """CDK cuts a new network into a public and a private subnet for each zone."""
+        prefix = self.cidr.prefixlen
+        if not _LARGEST <= prefix <= _SMALLEST:
+            raise ValueError(f"cidr: AWS takes /{_LARGEST} to /{_SMALLEST}")
+        subnets = 2 * len(self.zones)
+        if self.id is None and prefix + (subnets - 1).bit_length() > _SMALLEST:
+            raise ValueError(f"cidr: too small for {subnets} subnets of /{_SMALLEST} at least")
         return self
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from models.addons import NEWEST_FOR_KARPENTER
 from models.queues import queue_names
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def deployable(settings: "Settings") -> None:
     _queues(settings)
     _front(settings)
     _volume_key(settings)
+    _kubernetes(settings)
     if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
         raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
 
@@ -72,5 +74,13 @@ def _front(settings: "Settings") -> None:
 
 def _volume_key(settings: "Settings") -> None:
     key, region = settings.cluster.volume_key_arn, settings.aws.region
-    if key and f":kms:{region}:" not in key:
-        raise ValueError(f"cluster.volumeKeyArn must be of aws.region, {region}")
+    right = f"arn:{settings.aws.partition}:kms:{region}:"
+    if key and not key.startswith(right):
+        raise ValueError(f"cluster.volumeKeyArn must be of aws.region, {region}: {right}…")
+
+
+def _kubernetes(settings: "Settings") -> None:
+    if settings.cluster.version > NEWEST_FOR_KARPENTER:  # both of two digits
+        raise ValueError(
+            f"cluster.version: at most {NEWEST_FOR_KARPENTER}, the newest that Karpenter supports"
+        )

@@ -77,6 +77,37 @@ def test_the_key_of_the_nodes_volumes_is_of_their_region() -> None:
     assert Settings.read(args=REFERENCE | {"cluster": key, "aws": DEPLOYED})
 
 
+def test_the_key_of_the_nodes_volumes_is_of_their_partition() -> None:
+    key = {"volumeKeyArn": "arn:aws-cn:kms:us-west-2:111122223333:key/1b2c"}
+
+    assert "arn:aws:kms:us-west-2:" in refusal(cluster=key, aws=DEPLOYED)
+
+
+def test_a_kubernetes_that_karpenter_does_not_support_is_refused() -> None:
+    assert "cluster.version: at most 1.36" in refusal(cluster={"version": "1.37"})
+
+
+@pytest.mark.parametrize(
+    ("vpc", "said"),
+    [
+        ({"zones": ["a", "a"]}, "zones: each must be named once"),
+        (
+            {"id": "vpc-0a", "zones": ["a", "b"], "privateSubnets": ["subnet-0a"] * 2},
+            "privateSubnets: each must be named once",
+        ),
+        ({"cidr": "10.0.0.0/8"}, "cidr: AWS takes /16 to /28"),
+        ({"cidr": "10.0.0.0/29"}, "cidr: AWS takes /16 to /28"),
+        ({"cidr": "10.0.0.0/26"}, "cidr: too small for 6 subnets"),
+    ],
+)
+def test_a_network_that_aws_would_not_make_is_refused(vpc: dict[str, Any], said: str) -> None:
+    assert said in refusal(vpc=vpc)
+
+
+def test_the_smallest_network_for_its_zones_is_taken() -> None:
+    assert Settings.read(args=REFERENCE | {"vpc": {"cidr": "10.0.0.0/25"}})
+
+
 def test_a_load_balancers_certificate_is_of_its_region() -> None:
     front = {
         "domain": "studio.example.com",

@@ -3,7 +3,7 @@
 import pytest
 
 from cdk.stack import Platform
-from models.addons import KUBERNETES
+from models.addons import KUBERNETES, NEWEST_FOR_KARPENTER
 from tests.cdk.conftest import Synthesized
 from tests.cdk.upstream import facts, given
 from tests.cdk.upstream.checkouts import CHARTS
@@ -29,6 +29,10 @@ def test_karpenter_supports_the_pinned_kubernetes() -> None:
     supported = facts.recorded("karpenter")["kubernetes"]
 
     assert _minor(supported["from"]) <= _minor(KUBERNETES) <= _minor(supported["to"])
+
+
+def test_settings_take_no_newer_kubernetes_than_karpenter_does() -> None:
+    assert facts.recorded("karpenter")["kubernetes"]["to"] == NEWEST_FOR_KARPENTER
 
 
 def _minor(version: str) -> int:

@@ -76,29 +76,29 @@ def test_a_pinned_add_on_that_is_not_offered_is_missing(aws: Aws, offer: Offer) 
 def test_an_add_on_that_eks_chooses_itself_is_offered_in_any_version(
     aws: Aws, offer: Offer
 ) -> None:
-    offer("1.37", kube_proxy=["v1.37.0-eksbuild.1"], coredns=["v1.15.0-eksbuild.1"])
-    (found,) = addons(aws, _of_kubernetes("1.37"))
+    offer("1.35", kube_proxy=["v1.35.0-eksbuild.1"], coredns=["v1.15.0-eksbuild.1"])
+    (found,) = addons(aws, _of_kubernetes("1.35"))
 
     assert found.state == "there"
 
 
 def test_a_kubernetes_that_has_no_add_on_is_missing(aws: Aws, offer: Offer) -> None:
-    offer("1.99", **{name.replace("-", "_"): [] for name in ADDONS})
-    found = [*addons(aws, _of_kubernetes("1.99"))]
+    offer("1.30", **{name.replace("-", "_"): [] for name in ADDONS})
+    found = [*addons(aws, _of_kubernetes("1.30"))]
 
     assert {one.state for one in found} == {"missing"}
     assert len(found) == len(ADDONS)
-    assert found[0].text == "not offered for Kubernetes 1.99"
+    assert found[0].text == "not offered for Kubernetes 1.30"
 
 
 def test_a_kubernetes_that_eks_does_not_have_is_told_in_its_words(
     aws: Aws, stubbed: Callable[[str], Stubber]
 ) -> None:
-    said = "unsupported Kubernetes version: 1.99"
+    said = "unsupported Kubernetes version: 1.20"
     stubbed("eks").add_client_error(
         "describe_addon_versions", "InvalidParameterException", service_message=said
     )
-    (found,) = addons(aws, _of_kubernetes("1.99"))
+    (found,) = addons(aws, _of_kubernetes("1.20"))
 
     assert (found.state, found.text) == ("missing", said)
     assert found.remedy == "choose another cluster.version"
