@@ -106,4 +106,4 @@ PINS: Mapping[str, Pin] = {
         as_of="2026-11-29",
     ),
 }
-"""By what they are the versions of: add-ons by EKS's names for them."""
+"""Pins by what they are the versions of: add-ons by EKS's names for them."""

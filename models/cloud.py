@@ -322,7 +322,7 @@ class RayCluster(Part):
     redis_address: Annotated[str, Field(pattern=r"^(rediss?://)?[^/:]+:\d+$")] | None = None
     """What keeps the head's state; None: a Valkey in the cluster."""
     redis_image: str = "public.ecr.aws/valkey/valkey:8.1.11-alpine"
-    """Of that Valkey. By default from Amazon's public registry, where its makers publish it, too:
+    """Image of that Valkey; by default from Amazon's public registry, as its makers publish it:
     Docker Hub counts what comes from one address, and all nodes come from one."""
     ready_minutes: Positive = 30
     """How long a new cluster may take to serve."""

@@ -14,7 +14,7 @@ class Instance:
     nvme: bool = False
     """Whether it has disks of its own, which outlive no stop and cost nothing more."""
     listed: bool = True
-    """Whether it is known what fits on it; on another a node is counted for each pod."""
+    """Known sizes: on a type without them, a node is counted for each pod."""
 
     @property
     def free_cpus(self) -> float:
@@ -96,7 +96,7 @@ INSTANCES: Mapping[str, Instance] = {
 """The common ones, each with several GPUs of NVIDIA that Karpenter 1.14 lists, and those with more
 cores than their names say."""
 UNKNOWN = Instance(8, 32, gpus=1)
-"""What a pod gets its share of on a type that is not listed: a small one, so that it fits."""
+"""Size of which a pod gets its share on a type that is not listed: small, so that it fits."""
 _CORES_OF_XLARGE = 4
 
 

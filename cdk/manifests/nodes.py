@@ -214,7 +214,7 @@ def _reference(name: str) -> Manifest:
 
 
 def _limits(settings: Settings, runtime: Runtime) -> Manifest:
-    """What bounds the bill, in whole nodes of the type of which it takes most.
+    """Bound the bill, in whole nodes of the type of which it takes most.
 
     Karpenter starts no node that alone would go beyond a limit: in a limit that is no multiple of
     its GPUs, the last one never comes. There is room for all pods of each kind of capacity, and

@@ -166,7 +166,7 @@ class Deployment:
                 place.out.note(f"pods that had others start anew: {', '.join(anew)}")
 
     def _carry(self) -> None:
-        """What a running Ray cluster does not get by itself; Readiness tells of a missing one."""
+        """Bring a running Ray cluster what it does not get by itself; one may be missing."""
         place = self.place
         cluster = Cluster(place.aws, place.settings.stack_name)
         try:

@@ -1,4 +1,4 @@
-"""What differs between two specs of a Ray cluster, by path, for people; muted fields do not count.
+"""Differences of two specs of a Ray cluster, by path, for people; muted fields do not count.
 
 KubeRay's copy of a spec has been through Go: amounts are written in another way there (`0.5` is
 `500m`), and fields that are empty, zero or false may be missing. Neither is a difference.
@@ -81,7 +81,7 @@ def _differences(had: Any, now: Any, path: str) -> Iterator[str]:
 
 
 def _of_lists(had: list[Any], now: list[Any], path: str) -> Iterator[str]:
-    """By names, where all parts have them; an order that differs is a difference as well."""
+    """Compare parts by their names, where all have them; another order is a difference as well."""
     ours, theirs = _names(had), _names(now)
     for name in dict.fromkeys([*ours, *theirs]):
         yield from _differences(ours.get(name), theirs.get(name), f"{path}[{name}]")

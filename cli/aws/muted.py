@@ -145,5 +145,5 @@ def _test(at: Keys, group: Spec, keys: Keys) -> Mapping[str, Any]:
 
 
 def _pointer(*keys: str) -> str:
-    """As RFC 6901 has it; no key of ours has a slash or a tilde."""
+    """Return a pointer of RFC 6901; no key of ours has a slash or a tilde."""
     return "/spec/" + "/".join(keys)

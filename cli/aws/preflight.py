@@ -83,7 +83,7 @@ def demand(findings: Sequence[Finding]) -> None:
 
 
 def _told(name: str, look: Iterator[Finding]) -> list[Finding]:
-    """What it found; or why it could not look, and what to do about that."""
+    """Return what a look found; or why it could not look, and what to do about that."""
     try:
         with translated():
             return list(look)

@@ -14,7 +14,7 @@ _FRONT = ("Ingress", "Ingest")  # as `serve_app.app` calls them
 
 @dataclass(frozen=True)
 class RayService:
-    """What Kubernetes says of one."""
+    """RayService, by what Kubernetes says of it."""
 
     name: str
     said: Mapping[str, Any]
@@ -70,7 +70,7 @@ class RayService:
 
     @property
     def seen(self) -> bool:
-        """Whether KubeRay says that it has seen what was applied last.
+        """Tell whether KubeRay says that it has seen what was applied last.
 
         Once a Ray cluster serves, it says so as soon as it looks: its conditions bear the number.
         Before, the number alone is not written: it comes along with something else that changes,
@@ -86,22 +86,22 @@ class RayService:
 
     @property
     def current(self) -> bool:
-        """Whether KubeRay has seen what was applied last, and no old cluster answers for it."""
+        """Tell whether KubeRay has seen what was applied last, and no old cluster answers."""
         return self.seen and self._condition("UpgradeInProgress").get("status") != "True"
 
     @property
     def up(self) -> bool:
-        """Whether what was applied last serves, by what KubeRay wrote last."""
+        """Tell whether what was applied last serves, by what KubeRay wrote last."""
         return self.serves and self.current
 
     @property
     def given_up(self) -> bool:
-        """Whether nothing that is applied to it will change it any more."""
+        """Tell whether nothing that is applied to it will change it any more."""
         return self._condition("Ready").get("reason") == "InitializingTimeout"
 
     @property
     def deployments(self) -> Mapping[str, str]:
-        """How each of Serve's deployments is, by its name."""
+        """States of Serve's deployments, by their names."""
         active: Mapping[str, Any] = self.status.get("activeServiceStatus") or {}
         pending: Mapping[str, Any] = self.status.get("pendingServiceStatus") or {}
         apps = {**(pending.get("applicationStatuses") or {})}
@@ -114,7 +114,7 @@ class RayService:
 
     @property
     def text(self) -> str:
-        """In a few words."""
+        """State in a few words."""
         if self.up:
             return f"serves on RayCluster {self.active}" if self.active else "serves"
         if self.serves:

@@ -44,8 +44,8 @@ MUTANTS = (
     Mutant(
         mistake="a message that was not sent is deleted all the same",
         file=_PAGE,
-        old="(\nset -e\ntab=",
-        new="(\nset +e\ntab=",
+        old='--cli-input-json "file://$message"\n',
+        new='--cli-input-json "file://$message" || true\n',
         tests=_PLAYED,
     ),
     Mutant(

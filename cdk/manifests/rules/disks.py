@@ -1,4 +1,4 @@
-"""That what is written has a place, and enough of it: nodes' volumes, pods' volumes, memory."""
+"""Rules of places to write to, and of enough room: nodes' volumes, pods' volumes, memory."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,13 @@ full soon after a start (bottlerocket#4663, 2025-10)."""
 _BASE_IOPS = 3_000
 _IOPS_A_GIB = 500
 _IOPS_A_MIB = 4
-"""Of gp3, by EC2's documentation (2026-11): IOPS for each GiB, and for each MiB/s."""
+"""Ratios of gp3, by EC2's documentation (2026-11): IOPS for each GiB, and for each MiB/s."""
 _MEMORY = {
     "autoscaler": quantity("512Mi"),
     "ray-head": quantity("2Gi"),
     "valkey": quantity("128Mi"),
 }
-"""Of KubeRay 1.7: what it gives the autoscaler itself, and the head of its smallest RayService.
+"""Memory that KubeRay 1.7 gives the autoscaler itself, and the head of its smallest RayService.
 Valkey, empty, needs a dozen MiB, twice while it writes its file anew; the rest is Ray's state."""
 _RAY_MEMORY = quantity("1Gi")
 """Ray 2.60 counts its own processes with 500 MiB at least, and objects with 75 (ray_constants.py);
@@ -50,7 +50,7 @@ def _volumes(objects: Objects) -> Iterator[str]:
 
 
 def _cache(objects: Objects) -> Iterator[str]:
-    """Where a node's own disks hold neither images nor pods' files, its data volume does."""
+    """Look for room on data volumes, where a node's own disks hold no images and no pods' files."""
     caches = [
         quantity(one["spec"]["csi"]["volumeAttributes"].get("cacheEmptyDirSizeLimit", 0)) / _GIB
         for one in objects.of("PersistentVolume")
@@ -95,7 +95,7 @@ def _memory(objects: Objects) -> Iterator[str]:
 
 
 def _mounted(objects: Objects) -> Iterator[str]:
-    """Else Kubernetes refuses the pod, and KubeRay tells nobody."""
+    """Look for mounts without a volume: Kubernetes refuses the pod, and KubeRay tells nobody."""
     for where, pod in objects.pods:
         there = {volume["name"] for volume in pod["spec"].get("volumes", ())}
         for container in pod["spec"]["containers"]:

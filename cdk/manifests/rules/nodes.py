@@ -283,7 +283,7 @@ def _spot_first(objects: Objects) -> Iterator[str]:
 
 
 def _values(pool: Manifest, key: str) -> list[str]:
-    """What nodes of a pool may have under a label: Karpenter intersects what is required."""
+    """Return what nodes of a pool may have under a label: Karpenter intersects requirements."""
     wanted = [one for one in pool["template"]["spec"]["requirements"] if one["key"] == key]
     labels = pool["template"].get("metadata", {}).get("labels", {})
     if key in labels:
@@ -335,7 +335,7 @@ def _holds(instance: Instance, group: Group) -> bool:
 
 
 def _held(instance: Instance, group: Group) -> int:
-    """How many of a group's pods fit."""
+    """Return how many pods of a group fit."""
     cpus, gib = float(group.asked("cpu")), float(group.asked("memory") / _GIB)
     return instance.pods(cpus, gib, int(group.asked(GPU)))
 

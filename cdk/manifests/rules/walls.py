@@ -19,7 +19,7 @@ def _namespace(objects: Objects) -> Iterator[str]:
 
 
 def _one_namespace(objects: Objects) -> Iterator[str]:
-    """What is elsewhere, the Ray cluster's pods find not, and no policy of theirs closes."""
+    """Look for objects in another namespace, which pods do not find and no policy closes."""
     own = objects.service["metadata"]["namespace"]
     for one in objects.manifests:
         where = one["metadata"].get("namespace")

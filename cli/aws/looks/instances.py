@@ -1,4 +1,4 @@
-"""Whether the region has the runtimes' nodes."""
+"""Look for the runtimes' instance types in the region."""
 
 from collections.abc import Iterator
 

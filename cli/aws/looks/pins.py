@@ -1,4 +1,4 @@
-"""Whether the region has what is pinned: versions of EKS's add-ons, and the nodes' Bottlerocket."""
+"""Look for pins in the region: versions of EKS's add-ons, and the nodes' Bottlerocket."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _IN_SSM = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 def addons(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether EKS offers each add-on here as it is pinned, or at all where it is not."""
+    """Tell whether EKS offers each add-on here as it is pinned, or at all where it is not."""
     kubernetes = settings.cluster.version
     try:
         yield from _addons(aws, kubernetes)
@@ -36,7 +36,7 @@ def _addons(aws: Aws, kubernetes: str) -> Iterator[Finding]:
 
 
 def bottlerocket(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether the nodes' images are here, of each variant and architecture that they need."""
+    """Tell whether the nodes' images are here, of each variant and architecture that they need."""
     version = settings.cluster.bottlerocket
     missing = [
         variant for variant, parameter in _images(settings).items() if not _is_there(aws, parameter)

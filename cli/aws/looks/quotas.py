@@ -104,7 +104,7 @@ def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
 def _of_runtime(
     runtime: Runtime, upgrade: int, sizes: Mapping[str, _Size]
 ) -> Iterator[tuple[str, int, int]]:
-    """Of each family of instances: vCPUs of its smallest node, and of all that may be up.
+    """Tell, of each family of instances, vCPUs of its smallest node, and of all that may be up.
 
     ``upgrade``: pods with which a new cluster begins, which may come to any kind of capacity.
     """
@@ -148,6 +148,6 @@ def _allowed(aws: Aws, code: str) -> int | None:
 
 
 def _family(instance_type: str) -> str | None:
-    """To which quota an instance counts."""
+    """Return the quota to which an instance counts."""
     letters = re.match(r"[a-z]*", instance_type)
     return _FAMILIES.get(letters[0]) if letters else None

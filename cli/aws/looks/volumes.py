@@ -27,11 +27,11 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class _Key:
-    """One KMS key."""
+    """Key of KMS, as it is named in settings or by EC2."""
 
     name: str
     said: Mapping[str, Any]
-    """What KMS says of it; empty where it has none of this name."""
+    """Answer of KMS about it; empty where it has none of this name."""
 
     @classmethod
     def of(cls, aws: Aws, name: str) -> "_Key":
@@ -53,7 +53,7 @@ class _Key:
 
     @property
     def fault(self) -> tuple[str, str] | None:
-        """What is wrong with it for a volume, and what to do; None where nothing is."""
+        """Return what is wrong with it for a volume, and what to do; None where nothing is."""
         if not self.said:
             return "is not there", f"name a key of this region in {_SETTING}"
         state = self.said["KeyState"]
@@ -67,7 +67,7 @@ class _Key:
 
 
 def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whose key nodes get: the setting's, else what the account has for EBS in this region."""
+    """Tell whose key nodes get: the setting's, else the account's for EBS in this region."""
     named = settings.cluster.volume_key_arn
     if named is not None:
         yield _looked(_SETTING, _Key.of(aws, named))
@@ -84,7 +84,7 @@ def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def snapshot_keys(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether nodes may read the snapshots they start with; those without a customer's key, all."""
+    """Tell whether nodes may read their snapshots; those without a customer's key, all may."""
     named = settings.cluster.volume_key_arn
     for runtime in settings.models_runtime:
         snapshot = runtime.nodes.snapshot
@@ -98,7 +98,7 @@ def snapshot_keys(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _unreadable(key: _Key) -> tuple[str, str] | None:
-    """What is wrong with a snapshot's key, other than the nodes', and what to do."""
+    """Return what is wrong with a snapshot's key, other than the nodes', and what to do."""
     if not key.is_customers:
         return None
     if key.fault:
@@ -107,7 +107,7 @@ def _unreadable(key: _Key) -> tuple[str, str] | None:
 
 
 def _looked(name: str, key: _Key) -> Finding:
-    """Whether the key is there, and may be used."""
+    """Tell whether the key is there, and may be used."""
     if key.fault is None:
         return Finding(name, "there", key.arn)
     text, remedy = key.fault
