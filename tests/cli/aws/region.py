@@ -13,6 +13,7 @@ from models.addons import ADDONS
 
 Answer = Callable[..., AWSResponse | None]
 _BOTTLEROCKET = "/aws/service/bottlerocket/"
+_ASKED = "Filter.1.Value."
 _KEY = "<GetEbsDefaultKmsKeyIdResponse><kmsKeyId>alias/aws/ebs</kmsKeyId>"
 _KEY += "</GetEbsDefaultKmsKeyIdResponse>"
 
@@ -36,7 +37,24 @@ def _default_key(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
     return _said(request, _KEY)
 
 
+def _offerings(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    """Each type that is asked for, in the region's first three zones."""
+    assert isinstance(request.body, bytes | str)
+    body = request.body.decode() if isinstance(request.body, bytes) else request.body
+    asked = [value for name, (value,) in parse_qs(body).items() if name.startswith(_ASKED)]
+    region = str(request.headers["Authorization"]).split("/")[2]
+    items = "".join(
+        f"<item><instanceType>{kind}</instanceType><location>{region}{zone}</location></item>"
+        for kind in asked
+        for zone in "abc"
+    )
+    called = "DescribeInstanceTypeOfferingsResponse"
+    offered = f"<instanceTypeOfferingSet>{items}</instanceTypeOfferingSet>"
+    return _said(request, f"<{called}>{offered}</{called}>")
+
+
 HANDLERS: list[tuple[str, Answer]] = [
+    ("before-send.ec2.DescribeInstanceTypeOfferings", _offerings),
     ("before-send.eks.DescribeAddonVersions", _addons),
     ("before-send.ssm.GetParameter", _parameter),
     ("before-send.ec2.GetEbsDefaultKmsKeyId", _default_key),
