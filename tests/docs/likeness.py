@@ -1,7 +1,7 @@
 """What a document shows beside what was really said; `…` stands for anything.
 
-In JSON the key ``"…"`` stands for further keys, and the values of `CHANGING` are compared by type
-alone. In text a line that is only `…` stands for any number of lines. That part of an artifact's
+In JSON the key ``"…"`` stands for further keys, the values of `CHANGING` are compared by type
+alone, and a task may be further on than is shown (`STAGES`). In text a line that is only `…` stands for any number of lines. That part of an artifact's
 name which is its submission's is not compared.
 """
 
@@ -10,8 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-CHANGING = frozenset({"eta_seconds", "position", "seconds", "wait_seconds", "pace_seconds"})
+CHANGING = frozenset(
+    {"attempt", "eta_seconds", "position", "seconds", "wait_seconds", "pace_seconds"}
+)
 """Keys of JSON whose values depend on the machine."""
+
+STAGES = ("queued", "running", "completed")
+"""Values of ``"status"`` in the order in which a task goes through them."""
 
 ANY = "…"
 _SUBMISSION = re.compile(r"(?<=-)[0-9a-f]{16}(?=[-.])")
@@ -73,6 +78,8 @@ def _of_objects(shown: Mapping[str, Any], said: Mapping[str, Any], place: str) -
         if key not in said:
             return f"{place} has no {key!r}"
         if key in CHANGING and (said[key] is None or isinstance(said[key], type(value) | int)):
+            continue
+        if key == "status" and value in STAGES and said[key] in STAGES[STAGES.index(value) :]:
             continue
         if found := _of_json(value, said[key], f"{place}.{key}"):
             return found

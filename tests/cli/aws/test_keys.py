@@ -55,13 +55,21 @@ def at_gateway() -> dict[str, Mapping[str, Any]]:
     return {key["value"]: key for key in found}
 
 
+def plan_of(settings: Settings) -> str:
+    """Id of the stack's own usage plan; tests of other stacks may have left theirs."""
+    stack = f"{settings.stack_name}Stack"
+    resources = client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    (plan,) = [r for r in resources if r["ResourceType"] == "AWS::ApiGateway::UsagePlan"]
+    return str(plan["PhysicalResourceId"])
+
+
 def test_a_new_key_is_at_the_gateway_in_the_plan_and_in_no_table(deployed: Settings) -> None:
     made = keys("new", "ana", "--role", "viewer", "--expires", "2999-01-01", "--json")
     assert made.exit_code == 0, made.output
     secret = json.loads(made.stdout)["secret"]
     key = at_gateway()[secret]
-    (plan,) = client("apigateway").get_usage_plans()["items"]
-    joined = client("apigateway").get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+    plan = plan_of(deployed)
+    joined = client("apigateway").get_usage_plan_keys(usagePlanId=plan)["items"]
     rows = client("dynamodb").scan(TableName=deployed.ledger)["Items"]
     (entry,) = json.loads(rows[0]["keys"]["S"])["keys"]
 
@@ -119,10 +127,7 @@ def test_of_two_who_change_the_keys_one_is_told_and_leaves_nothing(deployed: Set
 
 
 def test_a_key_that_no_plan_takes_is_not_left_behind(deployed: Settings) -> None:
-    stack = f"{deployed.stack_name}Stack"
-    resources = client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
-    (plan,) = [r for r in resources if r["ResourceType"] == "AWS::ApiGateway::UsagePlan"]
-    client("apigateway").delete_usage_plan(usagePlanId=plan["PhysicalResourceId"])
+    client("apigateway").delete_usage_plan(usagePlanId=plan_of(deployed))
     before = set(at_gateway())
 
     assert keys("new", "ana").exit_code == 1
