@@ -31,12 +31,13 @@ from models.version import VERSION
 from serve_app.admission import Admission, NotAdmitted, Throttled
 from serve_app.auth import Holder
 from serve_app.body import Bodies, TooLarge, TooSlow, aside
+from serve_app.context import Front
 from serve_app.crowd import Crowd
 from serve_app.dialects import v1alpha1, v1alpha2
 from serve_app.dialects.rules import INVALID, Accepted, Refused
 from serve_app.heads import HeadAsGet, HeadFault, Heads
 from serve_app.hints import hint
-from serve_app.native import Native, problems
+from serve_app.native import problems
 from serve_app.native.gate import API_KEY
 from serve_app.native.openapi import header, schemas
 from serve_app.native.routes import add_routes
@@ -52,7 +53,7 @@ DIALECTS = {"v1alpha1": v1alpha1, "v1alpha2": v1alpha2}
 _SLASHES = re.compile(r"/+(v1alpha[12])/*")
 
 
-def api(native: Native) -> FastAPI:
+def api(front: Front) -> FastAPI:
     """The front as an application."""
     app = Api(
         title="atelier",
@@ -62,26 +63,24 @@ def api(native: Native) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.native = native
-    bodies, strangers = native.capacity.bodies, native.capacity.strangers
-    admission = Admission(keys=native.keys, strangers=strangers)
+    app.front = front
+    bodies, strangers = front.capacity.bodies, front.capacity.strangers
+    admission = Admission(keys=front.keys, strangers=strangers)
     for name, dialect in DIALECTS.items():
-        parse = partial(dialect.parse, settings=native.settings, kinds=native.kinds)
-        door = Door(
-            name=name, parse=parse, submit=native.submit, admission=admission, bodies=bodies
-        )
+        parse = partial(dialect.parse, settings=front.settings, kinds=front.kinds)
+        door = Door(name=name, parse=parse, submit=front.submit, admission=admission, bodies=bodies)
         app.add_api_route(f"/{name}", door.post, methods=["POST"], name=name, **_told(dialect))
-    add_routes(app, native)
-    add_pages(app, native)
+    add_routes(app, front)
+    add_pages(app, front)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     for error in (Problem, HTTPException, RequestValidationError, Unavailable, Full):
         app.add_exception_handler(error, on_error)
     app.add_middleware(Slashes)
     app.add_middleware(Rim, problem=unexpected)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=_trusted(native.settings))
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=_trusted(front.settings))
     app.add_middleware(Heads, problem=refused_head)
-    app.add_middleware(Crowd, most=native.settings.limits.requests, problem=busy)
+    app.add_middleware(Crowd, most=front.settings.limits.requests, problem=busy)
     return app
 
 
@@ -93,7 +92,7 @@ def _trusted(settings: Settings) -> list[str]:
 class Api(FastAPI):
     """Tells OpenAPI of the schemas that are read and written by hand, too."""
 
-    native: Native
+    front: Front
 
     @override
     def openapi(self) -> dict[str, Any]:

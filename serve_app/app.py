@@ -40,7 +40,7 @@ from serve_app.handles import Ingests, Replicas
 from serve_app.keys_file import FileKeys
 from serve_app.line import adapter, courier, kinds, replica, worker
 from serve_app.logs import log_to
-from serve_app.native.feed import Feed
+from serve_app.watching.feed import Feed
 
 log = logging.getLogger("ray.serve.atelier.api")
 
@@ -145,7 +145,7 @@ class Ingress:
         log_to(settings.log_file)
         self.settings = settings
         self.ports = wire(settings)
-        self.native = native(
+        self.front = native(
             settings,
             self.ports,
             Feed(Ingests(ingest), self.ports.ledger),
@@ -155,11 +155,11 @@ class Ingress:
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:  # Serve's own hook
-        return api(self.native)
+        return api(self.front)
 
     async def __del__(self) -> None:
-        if hasattr(self, "native"):
-            await self.native.feed.close()
+        if hasattr(self, "front"):
+            await self.front.feed.close()
             await self.ports.close()
 
 

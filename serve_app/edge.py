@@ -30,7 +30,7 @@ from models.task import Kind
 from serve_app.api import api
 from serve_app.auth import Clock, Holder, Keys, TokenBucket
 from serve_app.front import native
-from serve_app.native.feed import Feed, Rhythm
+from serve_app.watching.feed import Feed, Rhythm
 
 # Nobody is heard, so nobody is waited for: the ledger is looked at instead.
 _RHYTHM = Rhythm(tick=0.5, look_alone=1, patience=0)

@@ -14,10 +14,10 @@ from models.runtimes.contents import Contents, Describe
 from models.settings import Settings
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
+from serve_app.context import Front, Signs
 from serve_app.dialects.rules import Kinds
-from serve_app.native import Native, Signs
-from serve_app.native.feed import Feed
 from serve_app.submit import Submit
+from serve_app.watching.feed import Feed
 
 
 def native(
@@ -30,7 +30,7 @@ def native(
     describe: Describe = runtime_type,
     signs: Signs | None = None,
     longest_answer: float | None = None,
-) -> Native:
+) -> Front:
     """Assemble what the HTTP API works with; ``signs`` defaults to the settings' callback secrets.
 
     ``describe`` finds runtime types; third parties' types only if their adapters are installed.
@@ -49,7 +49,7 @@ def native(
     async def backlog(runtime: str) -> int:
         return await queue(runtime).backlog()
 
-    return Native(
+    return Front(
         settings=settings,
         submit=submit,
         keys=keys,

@@ -108,7 +108,7 @@ async def stream_slot(request: Request) -> AsyncIterator[None]:
 
 
 def _capacity(request: Request) -> Capacity:
-    capacity: Capacity = request.app.native.capacity
+    capacity: Capacity = request.app.front.capacity
     return capacity
 
 

@@ -16,12 +16,12 @@ from models.native import (
     SchemaView,
 )
 from models.parts import Runtime
-from serve_app.native import Native
+from serve_app.context import Front
 from serve_app.native.asked import Nothing
-from serve_app.native.fresh import Fresh
-from serve_app.native.outlook import Outlook
 from serve_app.native.problems import Sort
 from serve_app.problems import RETRY_SECONDS, retry_after
+from serve_app.watching.cached import Fresh
+from serve_app.watching.estimates import Outlook
 
 _EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
 
@@ -29,42 +29,42 @@ _EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
 class Offer:
     """Says what can be asked for, and how it is doing."""
 
-    def __init__(self, native: Native, outlook: Outlook) -> None:
-        self.native = native
+    def __init__(self, front: Front, outlook: Outlook) -> None:
+        self.front = front
         self.outlook = outlook
-        self._ledger = Fresh(self._asks_ledger, native.feed.rhythm.fresh)
+        self._ledger = Fresh(self._asks_ledger, front.feed.rhythm.fresh)
 
     async def runtimes(self, _: Annotated[Nothing, Query()]) -> RuntimeList:
         """The configured runtimes; what does not answer in time is null."""
-        configured = self.native.settings.models_runtime
+        configured = self.front.settings.models_runtime
         return RuntimeList(runtimes=tuple(await asyncio.gather(*map(self._runtime, configured))))
 
     async def schema(
         self, name: Annotated[RuntimeName, Path()], _: Annotated[Nothing, Query()]
     ) -> SchemaView:
         """Describe the content that a runtime takes, for each kind of task."""
-        native = self.native
-        runtime = native.settings.runtime(name)
+        front = self.front
+        runtime = front.settings.runtime(name)
         if runtime is None:
-            known = ", ".join(each.name for each in native.settings.models_runtime)
+            known = ", ".join(each.name for each in front.settings.models_runtime)
             raise Sort.NOT_FOUND.problem(f"There is no such runtime; there is: {known}.")
-        schemas = native.contents.schemas(runtime.name)
-        kinds = sorted(native.kinds(runtime.name))
+        schemas = front.contents.schemas(runtime.name)
+        kinds = sorted(front.kinds(runtime.name))
         content = {kind: dict(schemas.get(kind, {})) for kind in kinds}
         return SchemaView(runtime=runtime.name, type=runtime.type, content=content)
 
     async def checkpoints(self, _: Annotated[Nothing, Query()]) -> CheckpointList:
         """The checkpoints there are, and the runtimes that can load each."""
-        configured = self.native.settings.models_runtime
+        configured = self.front.settings.models_runtime
         views = [
             CheckpointView(name=name, runtimes=tuple(r.name for r in configured if _loads(r, name)))
-            for name in sorted(await self.native.checkpoints())
+            for name in sorted(await self.front.checkpoints())
         ]
         return CheckpointList(checkpoints=tuple(views))
 
     async def ready(self, response: Response) -> dict[str, object]:
         """Whether tasks can be followed here."""
-        answers = {"ledger": self._ledger(), "ingest": self.native.feed.ready()}
+        answers = {"ledger": self._ledger(), "ingest": self.front.feed.ready()}
         found = dict(zip(answers, await asyncio.gather(*answers.values()), strict=True))
         missing = [name for name, there in found.items() if not there]
         if missing:
@@ -78,7 +78,7 @@ class Offer:
         return RuntimeView(
             name=name,
             type=runtime.type,
-            kinds=tuple(sorted(self.native.kinds(name))),
+            kinds=tuple(sorted(self.front.kinds(name))),
             checkpoint=runtime.model_filename,
             dynamic=runtime.dynamic_model,
             loaded=pace.checkpoints if pace else (),
@@ -91,7 +91,7 @@ class Offer:
 
     async def _asks_ledger(self) -> bool:
         """Ask the ledger for a task; True if it answers."""
-        await self.native.ledger.find("ready", "ready")
+        await self.front.ledger.find("ready", "ready")
         return True
 
 

@@ -12,8 +12,8 @@ from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind, Task
 from models.wire import Message, task_of
+from serve_app.context import Front
 from serve_app.dialects.rules import Kinds
-from serve_app.native import Native
 from serve_app.native.problems import MOST_TOLD, Sort
 
 
@@ -52,21 +52,21 @@ class Order:
         return task_of(body, runtime=self.runtime, submission=submission)
 
 
-def ordered(request: TaskRequest, holder: str, native: Native) -> Order:
+def ordered(request: TaskRequest, holder: str, front: Front) -> Order:
     """The request, checked against what is configured.
 
     Raises:
         Problem: it cannot be accepted.
     """
-    if request.callback and not native.signs(holder):
+    if request.callback and not front.signs(holder):
         raise Sort.UNSIGNED_CALLBACK.at(
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",
         )
-    runtime = _runtime(request, native.settings, native.kinds)
+    runtime = _runtime(request, front.settings, front.kinds)
     order = Order(request=request, runtime=runtime, holder=holder)
-    _check(order, native.settings.tasks.max_payload_bytes)
-    _judge(order, native.contents)
+    _check(order, front.settings.tasks.max_payload_bytes)
+    _judge(order, front.contents)
     return order
 
 

@@ -8,13 +8,14 @@ from starlette.responses import Response
 
 from models.role import Role
 from serve_app.admission import Admission
-from serve_app.native import Native, examples
+from serve_app.context import Front
+from serve_app.native import examples
 from serve_app.native.gate import Gate
 from serve_app.native.offer import Offer
 from serve_app.native.openapi import answer, body, header, problems, stream
-from serve_app.native.outlook import Outlook
 from serve_app.native.problems import Sort
 from serve_app.native.tasks import Tasks
+from serve_app.watching.estimates import Outlook
 
 _REFUSALS = (
     Sort.MALFORMED,
@@ -38,14 +39,14 @@ _THERE = {
 }
 
 
-def add_routes(app: FastAPI, native: Native) -> None:
+def add_routes(app: FastAPI, front: Front) -> None:
     """Add the native API to an application.
 
     The paths behind a task's own come before it: an id may have slashes.
     """
-    outlook = Outlook(native.settings, native.ledger, native.feed, native.backlog)
-    tasks, offer = Tasks(native, outlook), Offer(native, outlook)
-    admission = Admission(keys=native.keys, strangers=native.capacity.strangers)
+    outlook = Outlook(front.settings, front.ledger, front.feed, front.backlog)
+    tasks, offer = Tasks(front, outlook), Offer(front, outlook)
+    admission = Admission(keys=front.keys, strangers=front.capacity.strangers)
     reads, acts = (Security(Gate(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
 
     def add(path: str, does: Callable[..., Any], method: str = "GET", **told: Any) -> None:

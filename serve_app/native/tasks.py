@@ -21,7 +21,7 @@ from models.ports import Search
 from models.report import Report, Status
 from models.task import Task, clean_prefix
 from serve_app.auth import Holder
-from serve_app.native import Native
+from serve_app.context import Front
 from serve_app.native.asked import (
     IdempotencyKey,
     LastEventId,
@@ -32,13 +32,13 @@ from serve_app.native.asked import (
     Which,
 )
 from serve_app.native.gate import stream_slot, task_request
-from serve_app.native.happenings import LetIn, end_of, progress_of
 from serve_app.native.once import Once
 from serve_app.native.order import Order, ordered
-from serve_app.native.outlook import Outlook
 from serve_app.native.problems import Sort
 from serve_app.native.telling import Place, Telling
 from serve_app.native.views import Views
+from serve_app.watching.estimates import Outlook
+from serve_app.watching.timeline import LetIn, end_of, progress_of
 
 log = logging.getLogger("ray.serve.atelier.api")
 
@@ -76,10 +76,10 @@ class Events(EventSourceResponse):
 class Tasks:
     """Submits, finds, lists, watches and cancels."""
 
-    def __init__(self, native: Native, outlook: Outlook) -> None:
-        self.native = native
+    def __init__(self, front: Front, outlook: Outlook) -> None:
+        self.front = front
         self.outlook = outlook
-        self.once = Once(submit=native.submit, claims=native.claims, clock=native.clock)
+        self.once = Once(submit=front.submit, claims=front.claims, clock=front.clock)
 
     async def submit(
         self,
@@ -90,16 +90,16 @@ class Tasks:
         key: IdempotencyKey = None,
     ) -> TaskView:
         """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
-        native = self.native
+        front = self.front
         holder: Holder = request.state.holder
-        order = ordered(asked, holder.name, native)
-        wait = min(patience.wait, native.longest_answer or patience.wait)
+        order = ordered(asked, holder.name, front)
+        wait = min(patience.wait, front.longest_answer or patience.wait)
         with self._wait_slot(order, wait):
             task, replayed = await self.once(order, key)
             _note("submission_repeated" if replayed else "submission_accepted", request, task)
             report = await self._noted(task, order)
             let_in = self._let_in(request)
-            if wait and (ended := await end_of(native.feed, report, wait, let_in)):
+            if wait and (ended := await end_of(front.feed, report, wait, let_in)):
                 report, response.status_code = ended, HTTPStatus.OK
         view = await self._view(request, report)
         response.headers["Location"] = view.status_url
@@ -118,7 +118,7 @@ class Tasks:
 
     async def search(self, request: Request, wanted: Annotated[Wanted, Query()]) -> TaskList:
         """Tasks, the newest first; without their positions and progress."""
-        configured = tuple(runtime.name for runtime in self.native.settings.models_runtime)
+        configured = tuple(runtime.name for runtime in self.front.settings.models_runtime)
         search = Search(
             runtimes=tuple(dict.fromkeys(map(str.lower, wanted.runtime))) or configured,
             statuses=tuple(dict.fromkeys(wanted.status)) or tuple(Status),
@@ -127,7 +127,7 @@ class Tasks:
             until=wanted.until,
         )
         try:
-            page = await self.native.ledger.search(search, wanted.limit, wanted.cursor)
+            page = await self.front.ledger.search(search, wanted.limit, wanted.cursor)
         except ValueError:
             raise Sort.INVALID.at("cursor", "must be the `next` of the page before") from None
         views = self._views(request)
@@ -144,7 +144,7 @@ class Tasks:
         if not _is_id(id):  # what an operator cancels may not be known yet: then a row is written
             raise Sort.NOT_FOUND.problem(_UNKNOWN)
         submission = which.submission or (await self._report(request, id, None)).submission
-        report = await self.native.cancel(id, submission, holder.limited_to)
+        report = await self.front.cancel(id, submission, holder.limited_to)
         if report is None:
             raise Sort.NOT_FOUND.problem(_UNKNOWN)
         _note("cancel_asked", request, report)
@@ -159,7 +159,7 @@ class Tasks:
         last: LastEventId = None,
     ) -> Response:
         """What happens to a task, first what is known; its end is the last event."""
-        if self.native.longest_answer is not None:
+        if self.front.longest_answer is not None:
             raise Sort.NOT_HERE.problem(_ELSEWHERE)
         report = await self._report(request, id, which.submission)
         place = Place.after(last)
@@ -167,8 +167,8 @@ class Tasks:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         views, let_in = self._views(request), self._let_in(request)
         telling = Telling(report, place, views, self.outlook, let_in)
-        most = self.native.settings.limits.streams.max_bytes
-        return Events(telling.events(self.native.feed, most))
+        most = self.front.settings.limits.streams.max_bytes
+        return Events(telling.events(self.front.feed, most))
 
     async def artifact(
         self,
@@ -187,7 +187,7 @@ class Tasks:
     def _let_in(self, request: Request) -> LetIn:
         """Look at a request's key again, for an answer that takes long."""
         key = request.headers.get("x-api-key", "").encode("latin-1")
-        return partial(self.native.keys.still, key, request.state.holder)
+        return partial(self.front.keys.still, key, request.state.holder)
 
     def _wait_slot(self, order: Order, wait: float) -> AbstractContextManager[None]:
         """Hold a slot for a submission that waits; taken before publishing, as it may be refused.
@@ -195,7 +195,7 @@ class Tasks:
         Raises:
             Full: there is none.
         """
-        return self.native.capacity.waits.held(order.holder) if wait else nullcontext()
+        return self.front.capacity.waits.held(order.holder) if wait else nullcontext()
 
     async def _report(
         self,
@@ -205,7 +205,7 @@ class Tasks:
     ) -> Report:
         """Find the report on a task of the holder; others' tasks count as unknown."""
         holder: Holder = request.state.holder
-        report = await self.native.ledger.find(id, submission, holder.limited_to)
+        report = await self.front.ledger.find(id, submission, holder.limited_to)
         if report is None:
             cancels = request.method == "DELETE" and holder.limited_to is None
             raise Sort.NOT_FOUND.problem(_NOT_YET if cancels else _UNKNOWN)
@@ -214,9 +214,9 @@ class Tasks:
     async def _noted(self, task: Task, order: Order) -> Report:
         """What the ledger says of a task that was just published."""
         with suppress(Unavailable):  # it is published; what comes of it is noted later
-            if report := await self.native.ledger.find(task.id, task.submission):
+            if report := await self.front.ledger.find(task.id, task.submission):
                 return report
-        now = self.native.clock()
+        now = self.front.clock()
         report = Report.of(task, Status.QUEUED)
         return replace(report, key=order.holder, created=now, updated=now)
 
@@ -225,11 +225,11 @@ class Tasks:
         return await self._views(request).task(
             report,
             await self.outlook.wait(report),
-            await progress_of(self.native.feed, report.submission) if running else None,
+            await progress_of(self.front.feed, report.submission) if running else None,
         )
 
     def _views(self, request: Request) -> Views:
-        return Views(objects=self.native.objects, base=str(request.base_url))
+        return Views(objects=self.front.objects, base=str(request.base_url))
 
 
 def _whose(request: Request, asked: str | None) -> str | None:

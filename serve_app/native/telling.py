@@ -18,10 +18,10 @@ from models.event import Event
 from models.native import PreviewEvent, StatusEvent
 from models.progress import Progress
 from models.report import Report, Status
-from serve_app.native.feed import Feed
-from serve_app.native.happenings import LEDGER, LetIn, happenings, while_let_in
-from serve_app.native.outlook import Outlook
 from serve_app.native.views import Views, progress_view
+from serve_app.watching.estimates import Outlook
+from serve_app.watching.feed import Feed
+from serve_app.watching.timeline import LEDGER, LetIn, happenings, while_let_in
 
 HEARTBEAT = b": still here\n"
 """A comment; no empty line behind it, which some clients take for the end of an empty event."""

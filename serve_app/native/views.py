@@ -15,7 +15,7 @@ from models.native import (
 from models.ports import Objects
 from models.progress import Progress
 from models.report import Failure, Report
-from serve_app.native.outlook import Wait
+from serve_app.watching.estimates import Wait
 
 _LINK_SECONDS = 3600
 

@@ -32,9 +32,9 @@ from models.task import Kind, Task
 from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
-from serve_app.native import Native
-from serve_app.native.feed import Feed, Rhythm
+from serve_app.context import Front
 from serve_app.submit import Submit
+from serve_app.watching.feed import Feed, Rhythm
 from tests.ingest.world import OUTPUT, World
 from tests.serving import served
 
@@ -249,8 +249,8 @@ async def _run(started: "Future[There]", stop: threading.Event) -> None:
     world = World(Tasks())
     line = replace(world.worker.line, runner=painter, kinds=frozenset(Kind), objects=store)
     world.worker = Worker(world.queue, line, capacity=8)
-    native = _native(world, store)
-    way = Way(api(native))
+    front = _front(world, store)
+    way = Way(api(front))
     async with served(store) as store.url, served(way) as url, world.working():
         loop = asyncio.get_running_loop()
         started.set_result(
@@ -258,12 +258,12 @@ async def _run(started: "Future[There]", stop: threading.Event) -> None:
         )
         while not stop.is_set():
             await asyncio.sleep(0.01)
-        await native.feed.close()
+        await front.feed.close()
 
 
-def _native(world: World, store: Store) -> Native:
+def _front(world: World, store: Store) -> Front:
     settings = Settings.read(args=SETTINGS)
-    return Native(
+    return Front(
         settings=settings,
         submit=Submit(topic=world.tasks, objects=store, ledger=world.ledger, bucket="outputs"),
         keys=Keys.of(settings),

@@ -1,8 +1,9 @@
 """What a document shows beside what was really said; `…` stands for anything.
 
 In JSON the key ``"…"`` stands for further keys, the values of `CHANGING` are compared by type
-alone, and a task may be further on than is shown (`STAGES`). In text a line that is only `…` stands for any number of lines. That part of an artifact's
-name which is its submission's is not compared.
+alone, and a task may be further on than is shown (`STAGES`). In text a line that is only `…`
+stands for any number of lines. That part of an artifact's name which is its submission's is not
+compared.
 """
 
 import json

@@ -81,13 +81,13 @@ async def answers(connections: list[Connection]) -> Counter[tuple[int, str | Non
 async def test_all_else_is_answered_beside_1100_streams_of_one_key() -> None:
     async with front() as (world, url), connected(url, [WATCH] * MANY) as connections:
         came = await answers(connections)
-        held = world.native.capacity.streams.taken
+        held = world.front.capacity.streams.taken
         beside = await statuses_of_all_else(world, url)
         async with connected(url, [WATCH_OTHERS]) as others:
             other, _ = await others[0].head()
         for connection in connections:
             connection.writer.close()
-        await until(lambda: world.native.capacity.streams.taken == 0)
+        await until(lambda: world.front.capacity.streams.taken == 0)
 
     assert came == {(200, None): 250, (429, "5"): MANY - 250}
     assert held == 250
@@ -98,7 +98,7 @@ async def test_all_else_is_answered_beside_1100_streams_of_one_key() -> None:
 @pytest.mark.parametrize("path", ["/v1/tasks", "/v1alpha2"])
 async def test_all_else_is_answered_beside_1100_bodies_that_do_not_come(path: str) -> None:
     async with front() as (world, url), connected(url, [stalled(path)] * MANY) as connections:
-        bodies = world.native.capacity.bodies
+        bodies = world.front.capacity.bodies
         heads = [asyncio.create_task(one.head()) for one in connections]
         await until(lambda: sum(head.done() for head in heads) == MANY - 32)
         ended = [head.result() for head in heads if head.done()]
@@ -137,7 +137,7 @@ async def test_a_body_that_does_not_come_in_time_is_answered(
     assert (status, headers["retry-after"], headers["connection"]) == (408, "1", "close")
     assert headers["content-type"] == kind
     assert said in body
-    assert world.native.capacity.bodies.count == 0
+    assert world.front.capacity.bodies.count == 0
     assert not world.topic.published
 
 
@@ -161,14 +161,14 @@ async def test_of_all_bodies_one_of_the_key_with_the_most_makes_way() -> None:
         connected(url, [stalled("/v1/tasks")] * 3) as own,
         connected(url, [stalled("/v1/tasks", OTHER_KEY)]) as others,
     ):
-        await until(lambda: world.native.capacity.bodies.count == 4)
+        await until(lambda: world.front.capacity.bodies.count == 4)
         async with connected(url, [stalled("/v1alpha2", OTHER_KEY)]):
             done, _ = await asyncio.wait(
                 [asyncio.create_task(one.head()) for one in (*own, *others)],
                 return_when=asyncio.FIRST_COMPLETED,
             )
             ((status, headers),) = [one.result() for one in done]
-            count = world.native.capacity.bodies.count
+            count = world.front.capacity.bodies.count
 
     assert (status, headers["retry-after"]) == (503, "5")
     assert count == 4
@@ -179,7 +179,7 @@ async def test_a_waiting_submission_over_the_most_is_not_published() -> None:
     async with front(few) as (world, url), httpx.AsyncClient(base_url=url) as client:
         client.headers["x-api-key"] = KEY
         waiting = asyncio.create_task(client.post("/v1/tasks?wait=60", json=asked()))
-        await until(lambda: world.native.capacity.waits.taken == 1)
+        await until(lambda: world.front.capacity.waits.taken == 1)
         refused = await client.post("/v1/tasks?wait=60", json=asked())
         without = await client.post("/v1/tasks", json=asked())
         waiting.cancel()

@@ -24,9 +24,9 @@ from models.task import Kind, Task
 from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
-from serve_app.native import Native
-from serve_app.native.feed import Feed, Rhythm
+from serve_app.context import Front
 from serve_app.submit import Submit
+from serve_app.watching.feed import Feed, Rhythm
 from tests.clock import Clock
 from tests.serving import served
 
@@ -176,8 +176,8 @@ class World:
         self.kinds = {"sdruntime": frozenset(Kind) - {Kind.PIPELINE}, "comfy": frozenset(Kind)}
         self.settings = configured or settings()
         self.feed = Feed(self.ingest, self.ledger, rhythm)
-        self.native = self._native()
-        self.app = api(self.native)
+        self.front = self._front()
+        self.app = api(self.front)
 
     @property
     def board(self) -> Board:
@@ -207,8 +207,8 @@ class World:
             self.board.say(task.submission, report)
         return report
 
-    def _native(self) -> Native:
-        return Native(
+    def _front(self) -> Front:
+        return Front(
             settings=self.settings,
             submit=Submit(
                 topic=self.topic,

@@ -31,7 +31,7 @@ from serve_app.auth import Keys
 from serve_app.embedded import provisioned
 from serve_app.front import native
 from serve_app.line import adapter, kinds, worker
-from serve_app.native.feed import Feed
+from serve_app.watching.feed import Feed
 from tests.serving import served
 
 KEY = "the-gateways-own-key-of-20-characters"

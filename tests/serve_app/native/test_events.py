@@ -16,7 +16,7 @@ from models.api_key import ApiKey
 from models.native import TaskView
 from models.progress import Progress
 from models.report import Report, Status
-from serve_app.native.feed import Rhythm
+from serve_app.watching.feed import Rhythm
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, serving, task
 

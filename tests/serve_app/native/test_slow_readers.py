@@ -74,7 +74,7 @@ async def shown_until(world: World, done: Callable[[], bool]) -> int:
 async def test_a_stream_that_nobody_reads_ends_and_keeps_its_slot() -> None:
     watch = request("GET", "/v1/tasks/owl/events", KEY)
     async with front() as (world, kept, url):
-        streams = world.native.capacity.streams
+        streams = world.front.capacity.streams
         async with connected(url, [watch], receive_buffer=1024):
             await shown_until(world, lambda: world.ingest.unwatches > 0)
             largest = kept.kept
@@ -120,7 +120,7 @@ async def test_who_reads_goes_on_in_another_stream_where_he_was() -> None:
 @pytest.mark.parametrize("leaves", ["at once", "within"])
 async def test_a_client_that_leaves_gives_its_slot_back(leaves: str) -> None:
     async with front() as (world, _, url):
-        streams = world.native.capacity.streams
+        streams = world.front.capacity.streams
         watch = request("GET", "/v1/tasks/owl/events", KEY)
         async with connected(url, [watch] * 20) as connections:
             if leaves == "within":

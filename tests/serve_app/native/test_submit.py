@@ -16,7 +16,7 @@ from models.native import TaskView
 from models.report import Report
 from models.task import Task
 from serve_app.body import LARGEST_BODY
-from serve_app.native.feed import Rhythm
+from serve_app.watching.feed import Rhythm
 from tests.serve_app.world import (
     KEY,
     OTHER_KEY,

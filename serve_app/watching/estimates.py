@@ -8,8 +8,8 @@ from functools import partial
 from models.ports import Ledger, Pace
 from models.report import Report, Status
 from models.settings import Settings
-from serve_app.native.feed import Feed
-from serve_app.native.fresh import Fresh
+from serve_app.watching.cached import Fresh
+from serve_app.watching.feed import Feed
 
 _FARTHEST = 1_000  # what is queued behind so many has no known position
 

@@ -13,7 +13,7 @@ from ingest.board import Board
 from models.event import Event
 from models.progress import Progress
 from models.report import Report
-from serve_app.native.happenings import end_of, happenings, progress_of
+from serve_app.watching.timeline import end_of, happenings, progress_of
 from tests.serve_app.world import QUICK, World, task
 
 OWL = task()

@@ -8,7 +8,7 @@ from models.errors import Unavailable
 from models.event import Event
 from models.progress import Progress
 from models.report import Report
-from serve_app.native.feed import Feed
+from serve_app.watching.feed import Feed
 
 LEDGER = "ledger"
 """The boot of what the ledger says, and of a task's end, whoever says that."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from models.errors import Unavailable
-from serve_app.native.fresh import Fresh
+from serve_app.watching.cached import Fresh
 from tests.clock import Clock
 
 

@@ -1,0 +1,46 @@
+"""The context that every HTTP API is handed: the ports and values behind the endpoints."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from ingest.cancel import Cancel
+from models.ports import Claims, Ledger, Objects
+from models.runtimes.contents import Contents
+from models.settings import Settings
+from serve_app.auth import Keys
+from serve_app.capacity import Capacity
+from serve_app.dialects.rules import Kinds
+from serve_app.submit import Submit
+from serve_app.watching.feed import Feed
+
+Signs = Callable[[str], bool]
+"""Function that tells whether callbacks of tasks sent with the API key of a name are signed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """Ports, values and services that the HTTP APIs share; the same for every request."""
+
+    settings: Settings
+    submit: Submit
+    keys: Keys
+    capacity: Capacity
+    kinds: Kinds
+    signs: Signs
+    contents: Contents
+    """Contents of tasks that each runtime accepts."""
+    ledger: Ledger
+    objects: Objects
+    claims: Claims
+    cancel: Cancel
+    feed: Feed
+    longest_answer: float | None = None
+    """Seconds after which a response is cut on its way to the client; None: never, so that events
+    can be streamed."""
+    backlog: Callable[[str], Awaitable[int]]
+    """Function that asks for the approximate number of messages in a runtime's queue."""
+    checkpoints: Callable[[], Awaitable[Sequence[str]]]
+    """Function that lists the names of the checkpoints that can be loaded."""
+    clock: Callable[[], float] = time.time
+    """Wall clock, in seconds since 1970."""
