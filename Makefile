@@ -66,12 +66,13 @@ test-sdwebui: $(READY)  ## the sdwebui runtime on a real server: SDWEBUI=its fol
 	SDWEBUI="$(abspath $(SDWEBUI))" $(BIN)/python -m pytest -k sdwebui \
 		tests/contracts/test_runtimes.py tests/runtimes/sdwebui/test_process.py
 
-lint: $(READY)
+lint: $(READY)  ## format, lint, docstrings, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python -m tests.house
 	$(BIN)/mypy
 
-check: lint test  ## format, lint, types, tests
+check: lint test  ## lint, and every test
 
 bench: $(READY)  ## measure the line, the HTTP front, the previews; with HARNESS= also beside a yardstick
 	$(BIN)/python -m bench.overlap
