@@ -13,7 +13,6 @@ from deployments.adapter import RuntimeSpec
 from deployments.inputs import Inputs
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class
-from ingest.actor import Actor
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
 from ingest.aws.s3 import S3Objects
@@ -21,7 +20,8 @@ from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue
 from ingest.board import Board
 from ingest.envelope import Envelope
-from ingest.tell import Tell
+from ingest.loops import Loops
+from ingest.notify import Notifier
 from ingest.worker import Line, Worker
 from models.parts import Inputs as InputSettings
 from models.parts import Runtime, Tasks
@@ -69,7 +69,7 @@ async def main() -> None:
         envelope=Envelope(runtime.name, objects, f"{output}/payloads/", 2**20),
         ledger=DynamoLedger(clients=clients, table=where["LEDGER_TABLE"], days=1),
         objects=objects,
-        tell=Tell(results=results, callbacks=results),
+        notifier=Notifier(results=results, callbacks=results),
         board=Board(),
         runner=InProcess(replica),
         kinds=frozenset(adapter.kinds),
@@ -78,20 +78,20 @@ async def main() -> None:
     )
     name = where["SQS_QUEUE_URL"].rpartition("/")[2]
     queue = SqsQueue(clients, name=name, dead_letters="dlq")
-    await _work(Actor({runtime.name: Worker(queue, line, runtime.capacity)}))
+    await _work(Loops({runtime.name: Worker(queue, line, runtime.capacity)}))
     await replica.close()
     await clients.aclose()
 
 
-async def _work(actor: Actor) -> None:
+async def _work(loops: Loops) -> None:
     """Until it is told to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     while not stop.is_set():
-        actor.check_health()
+        loops.check_health()
         await asyncio.wait([asyncio.create_task(stop.wait())], timeout=1)
-    await actor.drain(_DRAIN_SECONDS)
+    await loops.drain(_DRAIN_SECONDS)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from models.errors import Unavailable
 from models.ports import Ledger, Live
 from models.report import Report, Status
@@ -17,7 +17,7 @@ class Cancel:
     """The ledger decides; then what runs is stopped, and it is told by whoever can do it first."""
 
     ledger: Ledger
-    tell: Tell
+    notifier: Notifier
     live: Live
 
     async def __call__(
@@ -37,8 +37,8 @@ class Cancel:
         if report is None:
             return None
         held = await self._stop(report)
-        if report.status is Status.CANCELLED and not (report.told or held):
-            await self._tell(report)
+        if report.status is Status.CANCELLED and not (report.notified or held):
+            await self._notify(report)
         return report
 
     async def _stop(self, report: Report) -> bool:
@@ -48,11 +48,11 @@ class Cancel:
             log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
             return report.attempt > 0
 
-    async def _tell(self, report: Report) -> None:
+    async def _notify(self, report: Report) -> None:
         if report.context is None:
             return  # who receives it has its context, and tells
         try:
-            await self.tell(report, json.loads(report.context))
-            await self.ledger.tell(report)
+            await self.notifier.notify(report, json.loads(report.context))
+            await self.ledger.mark_notified(report)
         except Unavailable as exc:
             log.warning("cancel_not_told", extra={**report.log_context(), "why": str(exc)})

@@ -9,9 +9,9 @@ from typing import Any
 
 from ingest.board import Board
 from ingest.envelope import Envelope
-from ingest.intake import Intake
 from ingest.lease import lease
-from ingest.tell import Tell
+from ingest.notify import Notifier
+from ingest.receiver import Receiver
 from models import strict_json
 from models.errors import InvalidTask, RuntimeUnavailable, TaskFailed, Unavailable
 from models.notification import failure_output
@@ -40,7 +40,7 @@ class Line:
     envelope: Envelope
     ledger: Ledger
     objects: Objects
-    tell: Tell
+    notifier: Notifier
     board: Board
     runner: Runner
     kinds: frozenset[str]
@@ -51,7 +51,7 @@ class Line:
     rules: Tasks
 
 
-class Worker(Intake):
+class Worker(Receiver):
     """Brings the tasks of one runtime's queue to their end."""
 
     def __init__(self, queue: Queue, line: Line, capacity: int) -> None:
@@ -83,10 +83,10 @@ class Worker(Intake):
         report = await self._ended(task, delivery)
         if report is None or line.board.is_told_by_stopper(task.submission):
             return  # another tells it; if that died, the next delivery does
-        if not report.told:
-            await line.tell(report, task.context)
+        if not report.notified:
+            await line.notifier.notify(report, task.context)
             _log_end(report)
-        await asyncio.gather(line.ledger.tell(report), self.queue.ack(delivery))
+        await asyncio.gather(line.ledger.mark_notified(report), self.queue.ack(delivery))
 
     async def _ended(self, task: Task, delivery: Delivery) -> Report | None:
         """The report that ended it; None where that is another attempt's."""
@@ -135,7 +135,7 @@ class Worker(Intake):
         self.line.board.say(task.submission, report)
         try:
             self._check(task, report)
-            await self._tell_running(task, report)
+            await self._notify_running(task, report)
             ended = await self._watch(task, report)
         except RuntimeUnavailable as exc:
             log.warning("runtime_unavailable", extra={**report.log_context(), "why": str(exc)})
@@ -205,13 +205,13 @@ class Worker(Intake):
         await self.line.objects.put(uri, body, "application/json")
         return replace(report, output=uri)
 
-    async def _tell_running(self, task: Task, report: Report) -> None:
+    async def _notify_running(self, task: Task, report: Report) -> None:
         """Tell the start to whom it concerns; a courtesy, for the end will be told."""
         try:
             if self.line.rules.notify_running:
-                await self.line.tell(report, task.context)
+                await self.line.notifier.notify(report, task.context)
             else:
-                await self.line.tell.call(report, task.context)
+                await self.line.notifier.notify_callback(report, task.context)
         except Unavailable as exc:
             log.warning("start_not_told", extra={**report.log_context(), "why": str(exc)})
 

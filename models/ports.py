@@ -160,7 +160,7 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    async def tell(self, report: Report) -> None:
+    async def mark_notified(self, report: Report) -> None:
         """Note that its notification was published."""
 
     @abstractmethod

@@ -58,7 +58,7 @@ class Report:
     failure: Failure | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     """How long each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
-    told: bool = False
+    notified: bool = False
     """Whether its notification was published."""
     key: str | None = None
     """Name of the API key that the task belongs to; None: it came by SNS and is an operator's."""

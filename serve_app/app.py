@@ -19,8 +19,8 @@ from ray.serve.handle import DeploymentHandle
 from deployments.deploy import ONE_LOOP, deploy, keep_to_loopback
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here
-from ingest.actor import Actor
 from ingest.board import Board
+from ingest.loops import Loops
 from ingest.wiring import wire
 from models import keyring
 from models.checks import check
@@ -38,7 +38,7 @@ from serve_app.crowd import MOST_PROBES
 from serve_app.front import native
 from serve_app.handles import Ingests, Replicas
 from serve_app.keys_file import FileKeys
-from serve_app.line import adapter, courier, kinds, replica, worker
+from serve_app.line import adapter, callback_sender, kinds, replica, worker
 from serve_app.logs import log_to
 from serve_app.watching.feed import Feed
 
@@ -181,7 +181,9 @@ class Ingest:
             )
             for runtime in settings.models_runtime
         }
-        self.actor = Actor({**workers, settings.callback_calls: courier(settings, self.ports)})
+        self.loops = Loops(
+            {**workers, settings.callback_calls: callback_sender(settings, self.ports)}
+        )
 
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         async with aclosing(self.board.follow(follower)) as stream:
@@ -201,11 +203,11 @@ class Ingest:
         return await self.board.paces()
 
     async def check_health(self) -> None:
-        self.actor.check_health()
+        self.loops.check_health()
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
         if hasattr(self, "actor"):
-            await self.actor.drain(self.drain_seconds)
+            await self.loops.drain(self.drain_seconds)
             await self.ports.close()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 
 from ingest.cancel import Cancel
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from ingest.wiring import Ports
 from models.checkpoints import STABLE_DIFFUSION, Checkpoints
 from models.ports import Queue
@@ -60,7 +60,7 @@ def native(
         ledger=ports.ledger,
         objects=ports.objects,
         claims=ports.claims,
-        cancel=Cancel(ledger=ports.ledger, tell=tell(ports), live=feed.live),
+        cancel=Cancel(ledger=ports.ledger, notifier=notifier(ports), live=feed.live),
         feed=feed,
         longest_answer=longest_answer,
         backlog=backlog,
@@ -68,8 +68,8 @@ def native(
     )
 
 
-def tell(ports: Ports) -> Tell:
-    return Tell(results=ports.results, callbacks=ports.callbacks)
+def notifier(ports: Ports) -> Notifier:
+    return Notifier(results=ports.results, callbacks=ports.callbacks)
 
 
 async def _checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:

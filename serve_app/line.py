@@ -1,4 +1,4 @@
-"""What carries a task, put together from settings: workers, the courier, replicas; without Ray."""
+"""Assemble what carries a task from settings: workers, the callback sender, replicas; no Ray."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ from deployments.inputs import Inputs
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class, described, kinds_of
 from ingest.board import Board
-from ingest.courier import Courier
+from ingest.callbacks import CallbackSender
 from ingest.envelope import Envelope
 from ingest.wiring import Ports
 from ingest.worker import Line, Worker
@@ -16,7 +16,7 @@ from models.ports import Objects, Runner
 from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.task import Kind
-from serve_app.front import tell
+from serve_app.front import notifier
 from serve_app.webhook import WebPost
 
 _WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
@@ -28,8 +28,8 @@ def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
     return kinds_of(found.type) if found else frozenset()
 
 
-def courier(settings: Settings, ports: Ports) -> Courier:
-    return Courier(
+def callback_sender(settings: Settings, ports: Ports) -> CallbackSender:
+    return CallbackSender(
         queue=ports.calls,
         ledger=ports.ledger,
         post=WebPost(settings.inputs.allow_hosts),
@@ -55,7 +55,7 @@ def worker(
         envelope=envelope,
         ledger=ports.ledger,
         objects=ports.objects,
-        tell=tell(ports),
+        notifier=notifier(ports),
         board=board,
         runner=runner,
         kinds=kinds(settings, runtime.name),

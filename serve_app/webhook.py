@@ -7,7 +7,7 @@ import httpcore
 import httpx
 
 from deployments.guard import Guard, GuardedNetwork, HostNotFound, Resolve, resolve, web_url
-from ingest.courier import Post, Refused
+from ingest.callbacks import CallRefused, Post
 from models.errors import InputRefused, Unavailable
 
 _AT_ONCE = 100
@@ -39,7 +39,7 @@ class WebPost(Post):
         except HostNotFound as exc:
             raise Unavailable(str(exc)) from exc
         except InputRefused as exc:
-            raise Refused(str(exc)) from exc
+            raise CallRefused(str(exc)) from exc
         except httpcore.ConnectError as exc:  # the system's or OpenSSL's words
             raise Unavailable(f"it could not be connected to ({exc})") from exc
         except (

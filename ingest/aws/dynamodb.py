@@ -102,7 +102,7 @@ class DynamoLedger(Ledger):
         row = await self._change(at, cancelled, when=_NOT_ENDED_AND_OWNED, owner=key)
         return report_of(row) if _is_owned(row, key) else None
 
-    async def tell(self, report: Report) -> None:
+    async def mark_notified(self, report: Report) -> None:
         at = key_of(report.id, report.submission)
         await self._change(at, {"told": {"BOOL": True}}, when=_KNOWN)
 

@@ -47,7 +47,7 @@ def values(report: Report) -> Values:
         "attempt": number(report.attempt),
         "artifacts": {"L": [{"S": uri} for uri in report.artifacts]},
         "seconds": {"M": {stage: number(taken) for stage, taken in report.seconds.items()}},
-        "told": {"BOOL": report.told},
+        "told": {"BOOL": report.notified},
     }
 
 
@@ -66,7 +66,7 @@ def report_of(row: Row) -> Report:
         output=texts.get("output"),
         failure=Failure(**json.loads(texts["failure"])) if "failure" in texts else None,
         seconds={stage: float(taken["N"]) for stage, taken in seconds.items()},
-        told=row.get("told", {"BOOL": False})["BOOL"],
+        notified=row.get("told", {"BOOL": False})["BOOL"],
         key=texts.get("key"),
         context=texts.get("context"),
         callback=_callback(texts["callback"]) if "callback" in texts else None,

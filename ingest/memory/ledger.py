@@ -57,9 +57,9 @@ class MemoryLedger(Ledger):
             return None
         return known if known.ended else self._note(known.cancelled())
 
-    async def tell(self, report: Report) -> None:
+    async def mark_notified(self, report: Report) -> None:
         if known := self._reports.get((report.id, report.submission)):
-            self._note(replace(known, told=True))
+            self._note(replace(known, notified=True))
 
     async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         known = self._reports.get((id, submission))

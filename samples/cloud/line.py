@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from deployments.replica import Replica
-from ingest.actor import Actor
 from ingest.aws.client import Clients
 from ingest.board import Board
+from ingest.loops import Loops
 from ingest.wiring import Ports, wire
 from models.ports import Runner
 from models.progress import Progress
@@ -14,7 +14,7 @@ from models.report import Report
 from models.settings import Settings
 from models.task import Task
 from samples.cloud.deploy import Cloud
-from serve_app.line import courier, replica, worker
+from serve_app.line import callback_sender, replica, worker
 
 
 class Near(Runner):
@@ -44,11 +44,11 @@ async def working(settings: Settings, cloud: Cloud) -> AsyncIterator[None]:
             runtime.name: worker(settings, runtime, ports, board, Near(made))
             for runtime, made in zip(settings.models_runtime, replicas, strict=True)
         }
-        actor = Actor({**workers, settings.callback_calls: courier(settings, ports)})
+        loops = Loops({**workers, settings.callback_calls: callback_sender(settings, ports)})
         try:
             yield
         finally:
-            await actor.drain(settings.tasks.drain_seconds)
+            await loops.drain(settings.tasks.drain_seconds)
             for made in replicas:
                 await made.close()
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from deployments.guard import Resolve, resolve
 from deployments.inputs import Inputs
-from ingest.courier import Refused
+from ingest.callbacks import CallRefused
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, Unavailable
 from models.parts import Inputs as Limits
@@ -204,7 +204,7 @@ async def refusal(link: str, names: Resolve = resolve, *, allow: Sequence[str] =
 
 async def uncalled(url: str, names: Resolve = resolve, *, allow: Sequence[str] = ()) -> str:
     """Why a callback was not made."""
-    with pytest.raises((Refused, Unavailable)) as refused:
+    with pytest.raises((CallRefused, Unavailable)) as refused:
         await WebPost(allow, resolve=names).post(url, {}, b"{}")
     return str(refused.value)
 

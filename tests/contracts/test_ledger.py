@@ -92,13 +92,13 @@ async def test_a_huge_failure_can_be_kept(kept: World, task: Task) -> None:
 
 async def test_that_it_was_told_is_known_to_the_next_delivery(kept: World, task: Task) -> None:
     ended = await kept.ledger.finish(completed(await kept.ledger.start(task)))
-    await kept.ledger.tell(ended)
+    await kept.ledger.mark_notified(ended)
 
-    assert await kept.ledger.start(task) == replace(ended, told=True)
+    assert await kept.ledger.start(task) == replace(ended, notified=True)
 
 
 async def test_telling_does_not_bring_back_what_was_forgotten(kept: World, task: Task) -> None:
-    await kept.ledger.tell(Report.of(task, Status.COMPLETED))
+    await kept.ledger.mark_notified(Report.of(task, Status.COMPLETED))
 
     assert await kept.ledger.find(task.id) is None
 
@@ -235,9 +235,9 @@ async def test_a_running_task_can_be_cancelled(kept: World, task: Task) -> None:
 
 async def test_what_has_ended_is_not_cancelled(kept: World, task: Task) -> None:
     ended = await kept.ledger.finish(completed(await kept.ledger.start(task)))
-    await kept.ledger.tell(ended)
+    await kept.ledger.mark_notified(ended)
 
-    assert await kept.ledger.cancel(task.id, "s-1") == replace(ended, told=True)
+    assert await kept.ledger.cancel(task.id, "s-1") == replace(ended, notified=True)
 
 
 async def test_a_task_that_is_not_known_yet_can_be_cancelled(
@@ -248,13 +248,13 @@ async def test_a_task_that_is_not_known_yet_can_be_cancelled(
     await ledger.withdraw(task)
     started = await ledger.start(task)
     finished = await ledger.finish(completed(Report.of(task, Status.RUNNING, 1)))
-    await ledger.tell(started)
+    await ledger.mark_notified(started)
 
     assert cancelled == Report(id=task.id, submission="s-1", runtime="", status=Status.CANCELLED)
     assert (cancelled.created, cancelled.updated) == (clock.now, clock.now)
     assert started == cancelled
     assert finished == cancelled
-    assert await ledger.find(task.id) == replace(cancelled, told=True)
+    assert await ledger.find(task.id) == replace(cancelled, notified=True)
 
 
 async def test_of_racing_ends_exactly_one_stands(kept: World, task: Task) -> None:

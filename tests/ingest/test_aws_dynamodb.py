@@ -104,7 +104,7 @@ async def test_a_row_that_is_no_report_is_not_found(world: Ledger) -> None:
         "settled": {"BOOL": True},
     }
     await dynamodb.put_item(TableName=world.ledger.table, Item=row)
-    await world.ledger.tell(Report.of(TASK, Status.COMPLETED))
+    await world.ledger.mark_notified(Report.of(TASK, Status.COMPLETED))
 
     assert await world.ledger.find(TASK.id) is None
     assert await world.ledger.find(TASK.id, TASK.submission) is None

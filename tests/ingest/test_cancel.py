@@ -12,7 +12,7 @@ from typing_extensions import override
 from ingest.board import Board
 from ingest.cancel import Cancel
 from ingest.memory import MemoryTopic
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
 from models.parts import Tasks
 from models.report import Report, Status
@@ -100,7 +100,7 @@ async def test_cancelling_again_changes_nothing(world: World) -> None:
     again = await world.cancel("a", "s1")
 
     assert first
-    assert again == replace(first, told=True)
+    assert again == replace(first, notified=True)
     assert len(told(world)) == 1
 
 
@@ -148,7 +148,7 @@ class AwayBoard(Board):
 
 
 async def test_a_worker_that_was_not_asked_to_stop_finds_out_in_the_ledger(world: World) -> None:
-    cancel = Cancel(ledger=world.ledger, tell=world.tell, live=AwayBoard())
+    cancel = Cancel(ledger=world.ledger, notifier=world.notifier, live=AwayBoard())
     world.runtime.acts = [60.0]
     await world.publish()
 
@@ -169,8 +169,8 @@ async def test_a_cancel_that_could_not_be_told_is_told_by_the_delivery(world: Wo
         async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
             raise Unavailable("the topic is down")
 
-    tell = Tell(results=Closed(), callbacks=world.calls)
-    cancel = Cancel(ledger=world.ledger, tell=tell, live=world.board)
+    notifier = Notifier(results=Closed(), callbacks=world.calls)
+    cancel = Cancel(ledger=world.ledger, notifier=notifier, live=world.board)
     await world.ledger.queue(TASK)
     await world.publish()
     await cancel("a", "s1")

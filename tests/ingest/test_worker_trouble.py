@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
 from models.parts import Tasks
 from models.ports import Delivery
@@ -123,7 +123,7 @@ def deafen(world: World) -> None:
     """Give it a topic that is down at first."""
     world.results = Deaf()
     world.worker.line = replace(
-        world.worker.line, tell=Tell(results=world.results, callbacks=world.calls)
+        world.worker.line, notifier=Notifier(results=world.results, callbacks=world.calls)
     )
 
 

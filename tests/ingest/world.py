@@ -10,7 +10,7 @@ from ingest.board import Board
 from ingest.cancel import Cancel
 from ingest.envelope import Envelope
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from ingest.worker import Line, Worker
 from models.parts import Tasks
 from models.ports import Runner
@@ -67,15 +67,15 @@ class World:
         self.objects = MemoryObjects()
         self.calls = MemoryTopic()
         self.board = Board()
-        self.tell = Tell(results=self.results, callbacks=self.calls)
-        self.cancel = Cancel(ledger=self.ledger, tell=self.tell, live=self.board)
+        self.notifier = Notifier(results=self.results, callbacks=self.calls)
+        self.cancel = Cancel(ledger=self.ledger, notifier=self.notifier, live=self.board)
         self.runtime = Runtime()
         envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)
         line = Line(
             envelope=envelope,
             ledger=self.ledger,
             objects=self.objects,
-            tell=self.tell,
+            notifier=self.notifier,
             board=self.board,
             runner=self.runtime,
             kinds=frozenset({Kind.TEXT_TO_IMAGE}),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.guard import Resolve
-from ingest.courier import Refused
+from ingest.callbacks import CallRefused
 from models.errors import Unavailable
 from serve_app.webhook import WebPost
 from tests.deployments.web import Authority, Names, answer, moved, serving
@@ -29,7 +29,7 @@ def posting(
 
 
 async def refusal(url: str, names: Names | None = None) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CallRefused) as refused:
         await posting(allow=(), names=names).post(url, HEADERS, b"{}")
     return str(refused.value)
 
@@ -77,7 +77,7 @@ async def test_a_name_that_leads_inside_is_refused(address: str) -> None:
 async def test_the_metadata_service_is_opened_by_no_allow_list() -> None:
     names = Names(site=["169.254.169.254"])
     post = posting(names=names)
-    with pytest.raises(Refused, match="metadata"):
+    with pytest.raises(CallRefused, match="metadata"):
         await post.post("http://site.test/", HEADERS, b"{}")
 
 
@@ -114,7 +114,7 @@ async def test_what_is_no_url_of_a_web_server_is_refused(url: str, why: str) -> 
 @given(st.text(st.characters(), max_size=60))
 async def test_any_other_text_is_refused_or_leads_nowhere(text: str) -> None:
     post = posting(allow=(), tls=TLS)
-    with pytest.raises((Refused, Unavailable)):
+    with pytest.raises((CallRefused, Unavailable)):
         await post.post(f"http://{text}", HEADERS, b"{}")
 
 

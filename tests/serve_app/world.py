@@ -12,7 +12,7 @@ from typing_extensions import override
 from ingest.board import Board
 from ingest.cancel import Cancel
 from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryTopic
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from models.errors import Unavailable
 from models.event import Event
 from models.ports import KeyStore, Live, Pace
@@ -226,7 +226,7 @@ class World:
             claims=self.claims,
             cancel=Cancel(
                 ledger=self.ledger,
-                tell=Tell(results=self.results, callbacks=MemoryTopic()),
+                notifier=Notifier(results=self.results, callbacks=MemoryTopic()),
                 live=self.ingest,
             ),
             feed=self.feed,

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from ingest.memory import MemoryQueue
 from models.callback import ENDS
 from models.report import Status
-from tests.ingest.couriers import World, outcome
-from tests.ingest.receiver import LEAK, SECRET, serving
+from tests.ingest.callback_server import LEAK, SECRET, serving
+from tests.ingest.callback_world import World, outcome
 from tests.ingest.world import until
 from tests.serving import served
 
@@ -23,13 +23,13 @@ OTHER = "whsec_" + base64.b64encode(b"another secret, thirty-two bytes").decode(
 
 
 async def test_an_end_is_told_signed_and_noted_on_the_task() -> None:
-    async with serving() as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving() as server:
+        world = World(server)
+        await world.end(server.url)
 
         calls = await world.settled()
 
-    (told,) = receiver.told
+    (told,) = server.told
     assert told.payload["type"] == "task.completed"
     assert datetime.fromisoformat(told.payload["timestamp"]).tzinfo is not None
     assert told.payload["data"] == json.loads(world.results.published[-1].message)
@@ -40,27 +40,27 @@ async def test_an_end_is_told_signed_and_noted_on_the_task() -> None:
 
 
 async def test_only_the_events_that_are_wanted_are_told() -> None:
-    async with serving() as receiver:
-        world = World(receiver)
-        await world.end(receiver.url, submission="s1", events=("running",))
-        await world.end(receiver.url, submission="s2", events=("failed",))
-        await world.end(receiver.url, submission="s3", events=("running", *ENDS))
+    async with serving() as server:
+        world = World(server)
+        await world.end(server.url, submission="s1", events=("running",))
+        await world.end(server.url, submission="s2", events=("failed",))
+        await world.end(server.url, submission="s3", events=("running", *ENDS))
 
         await world.settled()
 
-    told = {(t.payload["data"]["submission"], t.payload["type"]) for t in receiver.told}
+    told = {(t.payload["data"]["submission"], t.payload["type"]) for t in server.told}
     assert told == {("s1", "task.running"), ("s3", "task.running"), ("s3", "task.completed")}
-    assert len({t.name for t in receiver.told}) == 3
+    assert len({t.name for t in server.told}) == 3
 
 
 async def test_a_failed_call_is_made_again_under_the_same_name() -> None:
-    async with serving(500, 429, 204) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving(500, 429, 204) as server:
+        world = World(server)
+        await world.end(server.url)
 
         calls = await world.settled()
 
-    assert len({(told.name, told.body) for told in receiver.told}) == 1
+    assert len({(told.name, told.body) for told in server.told}) == 1
     assert outcome(calls) == [
         ("completed", 500, "it answered 500"),
         ("completed", 429, "it answered 429"),
@@ -70,9 +70,9 @@ async def test_a_failed_call_is_made_again_under_the_same_name() -> None:
 
 
 async def test_after_its_last_try_a_call_is_given_up() -> None:
-    async with serving(503) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving(503) as server:
+        world = World(server)
+        await world.end(server.url)
 
         calls = await world.settled()
 
@@ -81,9 +81,9 @@ async def test_after_its_last_try_a_call_is_given_up() -> None:
 
 
 async def test_each_event_has_its_own_tries() -> None:
-    async with serving(500) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url, events=("running", "completed"))
+    async with serving(500) as server:
+        world = World(server)
+        await world.end(server.url, events=("running", "completed"))
 
         calls = await world.settled()
 
@@ -94,17 +94,17 @@ async def test_each_event_has_its_own_tries() -> None:
 async def test_between_two_tries_it_waits_in_the_queue() -> None:
     now = 0.0
     queue = MemoryQueue(clock=lambda: now)
-    async with serving(500, 200) as receiver:
-        world = World(receiver, queue=queue, retrySeconds=(60,))
-        await world.end(receiver.url)
+    async with serving(500, 200) as server:
+        world = World(server, queue=queue, retrySeconds=(60,))
+        await world.end(server.url)
 
         (delivery,) = await queue.receive(1)
-        await world.courier.handle(delivery)
+        await world.sender.handle(delivery)
         now = 59
         early = await queue.receive(1)
         now = 60
         (again,) = await queue.receive(1)
-        await world.courier.handle(again)
+        await world.sender.handle(again)
 
     assert not early
     assert queue.depth == 0
@@ -112,10 +112,10 @@ async def test_between_two_tries_it_waits_in_the_queue() -> None:
 
 
 async def test_a_receiver_that_is_not_there_is_tried_again() -> None:
-    async with serving() as receiver:
+    async with serving() as server:
         pass
-    world = World(receiver)
-    await world.end(receiver.url)
+    world = World(server)
+    await world.end(server.url)
 
     calls = await world.settled()
 
@@ -126,9 +126,9 @@ async def test_a_receiver_that_is_not_there_is_tried_again() -> None:
 
 async def test_a_receiver_that_takes_too_long_is_tried_again() -> None:
     late = asyncio.Event()
-    async with serving(late, 200) as receiver:
-        world = World(receiver, timeoutSeconds=0.5)
-        await world.end(receiver.url)
+    async with serving(late, 200) as server:
+        world = World(server, timeoutSeconds=0.5)
+        await world.end(server.url)
 
         calls = await world.settled()
         late.set()
@@ -140,9 +140,9 @@ async def test_a_receiver_that_takes_too_long_is_tried_again() -> None:
 
 
 async def test_a_receiver_that_is_gone_is_called_once() -> None:
-    async with serving(410) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving(410) as server:
+        world = World(server)
+        await world.end(server.url)
 
         calls = await world.settled()
 
@@ -151,21 +151,21 @@ async def test_a_receiver_that_is_gone_is_called_once() -> None:
 
 
 async def test_a_redirect_is_a_failure_and_not_followed() -> None:
-    async with serving(307) as receiver:
-        world = World(receiver, retrySeconds=())
-        await world.end(receiver.url)
+    async with serving(307) as server:
+        world = World(server, retrySeconds=())
+        await world.end(server.url)
 
         calls = await world.settled()
 
     said = "it answered 307; redirects are not followed"
     assert outcome(calls) == [("completed", 307, said)]
-    assert [told.path for told in receiver.told] == ["/hook"]
+    assert [told.path for told in server.told] == ["/hook"]
 
 
 async def test_a_private_address_is_refused_once_and_the_task_says_so() -> None:
-    async with serving() as receiver:
+    async with serving() as server:
         world = World()  # nobody is allowed by name
-        await world.end(receiver.url)
+        await world.end(server.url)
 
         (call,) = await world.settled()
 
@@ -173,7 +173,7 @@ async def test_a_private_address_is_refused_once_and_the_task_says_so() -> None:
     assert call.error is not None
     assert call.error.startswith("refused: its host 127.0.0.1 resolves to a private address")
     assert world.given_up == [call.error]
-    assert not receiver.told
+    assert not server.told
 
 
 async def test_receivers_that_hang_leave_room_for_others() -> None:
@@ -200,29 +200,29 @@ async def test_receivers_that_hang_leave_room_for_others() -> None:
 
 async def test_a_call_may_take_longer_than_its_lease() -> None:
     late = asyncio.Event()
-    async with serving(late) as receiver:
-        world = World(receiver, queue=MemoryQueue(visibility=1))
-        await world.end(receiver.url)
+    async with serving(late) as server:
+        world = World(server, queue=MemoryQueue(visibility=1))
+        await world.end(server.url)
         async with world.working():
-            await until(lambda: bool(receiver.told))
+            await until(lambda: bool(server.told))
             await asyncio.sleep(1.5)
             late.set()
             await until(lambda: world.queue.depth == 0)
 
-    assert len(receiver.told) == 1
+    assert len(server.told) == 1
 
 
 async def test_without_a_secret_nobody_is_called() -> None:
-    async with serving() as receiver:
-        world = World(receiver, secret=lambda _: None)
-        await world.end(receiver.url)
+    async with serving() as server:
+        world = World(server, secret=lambda _: None)
+        await world.end(server.url)
 
         calls = await world.settled()
 
     said = "refused: there is no secret to sign it with; set callbacks.secret"
     assert outcome(calls) == [("completed", None, said)]
     assert world.given_up == [said]
-    assert not receiver.told
+    assert not server.told
 
 
 async def test_the_secret_of_its_api_key_signs() -> None:
@@ -238,27 +238,27 @@ async def test_the_secret_of_its_api_key_signs() -> None:
 
 
 async def test_where_a_copy_of_the_call_succeeded_no_other_try_is_made() -> None:
-    async with serving(200, 500) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving(200, 500) as server:
+        world = World(server)
+        await world.end(server.url)
         await world.settled()
         report = await world.ledger.find("owl")
         assert report is not None
-        await world.tell(report, {"order": 7})
+        await world.notifier.notify(report, {"order": 7})
 
         calls = await world.settled()
 
     assert [call.status for call in calls] == [200, 500]
-    assert receiver.told[0].name == receiver.told[1].name
+    assert server.told[0].name == server.told[1].name
     assert not world.given_up
 
 
 async def test_no_log_and_no_note_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with serving(500) as receiver:
-        world = World(receiver, retrySeconds=(0,))
-        await world.end(f"{receiver.url}?token=hidden")
-        await world.end(f"http://me:hidden@{receiver.host}/", submission="s2")
+    async with serving(500) as server:
+        world = World(server, retrySeconds=(0,))
+        await world.end(f"{server.url}?token=hidden")
+        await world.end(f"http://me:hidden@{server.host}/", submission="s2")
         calls = await world.settled()
 
     logged = "".join(f"{vars(record)}" for record in caplog.records)
@@ -270,14 +270,14 @@ async def test_no_log_and_no_note_holds_a_secret(caplog: pytest.LogCaptureFixtur
 
 
 async def test_a_status_event_has_no_result_yet() -> None:
-    async with serving() as receiver:
-        world = World(receiver)
-        report = await world.start(receiver.url, events=("running",))
+    async with serving() as server:
+        world = World(server)
+        report = await world.start(server.url, events=("running",))
 
         await world.settled()
 
     assert report.status is Status.RUNNING
-    assert "result" not in receiver.told[0].payload["data"]
+    assert "result" not in server.told[0].payload["data"]
 
 
 async def test_the_receiver_in_the_documentation_takes_a_call_once(

@@ -18,8 +18,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 from standardwebhooks import Webhook
 
-from ingest.intake import Intake
 from ingest.lease import lease
+from ingest.receiver import Receiver
 from models import strict_json
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
@@ -29,12 +29,12 @@ from models.ports import Delivery, Ledger, Queue
 log = logging.getLogger("ray.serve.atelier.ingest")
 
 _AT_ONCE = 100
-_EACH = 10  # calls at once to one receiver, so that some that hang leave room for others
+_EACH = 10  # calls at once to one origin, so that some that hang leave room for others
 _LONGEST_TURN = 9  # as a power of two, in seconds
 _LONGEST_ERROR = 300
 
 
-class Refused(AtelierError):
+class CallRefused(AtelierError):
     """The call may not be made; another try would end the same way."""
 
 
@@ -51,8 +51,8 @@ class Post(ABC):
         """
 
 
-class Wanted(BaseModel):
-    """A call that `ingest.tell` asks for."""
+class CallRequest(BaseModel):
+    """A call that `ingest.notify` asks for."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,7 +65,7 @@ class Wanted(BaseModel):
     notification: Mapping[str, Any]
 
     @property
-    def receiver(self) -> str:
+    def origin(self) -> str:
         """The part of the URL that names a server."""
         return "/".join(self.url.split("/", 3)[:3])
 
@@ -84,7 +84,7 @@ class Wanted(BaseModel):
         return {"task": self.id, "submission": self.submission, "event": self.event}
 
 
-class Courier(Intake):
+class CallbackSender(Receiver):
     """Makes the calls that wait in a queue; how often each was made, the ledger counts."""
 
     def __init__(
@@ -115,66 +115,66 @@ class Courier(Intake):
         A crash on the way makes it again too, under the same name.
         """
         try:
-            wanted = Wanted.model_validate_json(delivery.body)
-            payload = wanted.payload(delivery.sent or self.clock())
+            request = CallRequest.model_validate_json(delivery.body)
+            payload = request.payload(delivery.sent or self.clock())
         except ValueError:
             await self.queue.reject(delivery, reason="the message asks for no call")
             return
-        if self._calling[wanted.receiver] >= _EACH:
+        if self._calling[request.origin] >= _EACH:
             await self.queue.extend(delivery, _turn(delivery))
             return
-        calls, is_final = await self._try(delivery, wanted, payload)
-        await self._settle(delivery, wanted, calls, is_final=is_final)
+        calls, is_final = await self._try(delivery, request, payload)
+        await self._settle(delivery, request, calls, is_final=is_final)
 
     async def _try(
-        self, delivery: Delivery, wanted: Wanted, payload: str
+        self, delivery: Delivery, request: CallRequest, payload: str
     ) -> tuple[Sequence[Call], bool]:
         """All calls so far, this one last, and whether it was to be the last."""
-        self._calling[wanted.receiver] += 1
+        self._calling[request.origin] += 1
         try:
             async with lease(self.queue, delivery, self.lease_seconds):
-                call, is_final = await self._call(wanted, payload)
-                return await self.ledger.note(wanted.id, wanted.submission, call), is_final
+                call, is_final = await self._call(request, payload)
+                return await self.ledger.note(request.id, request.submission, call), is_final
         finally:
-            self._calling -= Counter([wanted.receiver])  # forgets a receiver at zero
+            self._calling -= Counter([request.origin])  # drops an origin at zero
 
-    async def _call(self, wanted: Wanted, payload: str) -> tuple[Call, bool]:
+    async def _call(self, request: CallRequest, payload: str) -> tuple[Call, bool]:
         """The call that was made, and whether it is to be the last."""
-        call = Call(event=wanted.event, at=self.clock())
+        call = Call(event=request.event, at=self.clock())
         limit = self.rules.timeout_seconds
         try:
-            headers = self._headers(wanted, payload)
+            headers = self._headers(request, payload)
             async with asyncio.timeout(limit):
-                status = await self.post.post(wanted.url, headers, payload.encode())
+                status = await self.post.post(request.url, headers, payload.encode())
         except TimeoutError:
             return replace(call, error=f"it took over {limit:g} s"), False
         except Unavailable as exc:
             return replace(call, error=str(exc)[:_LONGEST_ERROR]), False
-        except Refused as exc:
+        except CallRefused as exc:
             return replace(call, error=f"refused: {exc}"[:_LONGEST_ERROR]), True
         return replace(call, status=status, error=_error(status)), status == HTTPStatus.GONE
 
-    def _headers(self, wanted: Wanted, payload: str) -> Mapping[str, str]:
-        secret = self.secret(wanted.key)
+    def _headers(self, request: CallRequest, payload: str) -> Mapping[str, str]:
+        secret = self.secret(request.key)
         if secret is None:
-            raise Refused("there is no secret to sign it with; set callbacks.secret")
+            raise CallRefused("there is no secret to sign it with; set callbacks.secret")
         now = datetime.fromtimestamp(self.clock(), UTC)
         signer = Webhook(secret.get_secret_value())
         return {
             "content-type": "application/json",
             "user-agent": "atelier",
-            "webhook-id": wanted.name,
+            "webhook-id": request.name,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signer.sign(wanted.name, now, payload),
+            "webhook-signature": signer.sign(request.name, now, payload),
         }
 
     async def _settle(
-        self, delivery: Delivery, wanted: Wanted, calls: Sequence[Call], *, is_final: bool
+        self, delivery: Delivery, request: CallRequest, calls: Sequence[Call], *, is_final: bool
     ) -> None:
         """Acknowledge it, give it up, or leave it for the next try."""
-        made = [call for call in calls if call.event == wanted.event]
+        made = [call for call in calls if call.event == request.event]
         last, tries = made[-1], len(made)
-        fields = {**wanted.log_context(), "call": tries, "status": last.status}
+        fields = {**request.log_context(), "call": tries, "status": last.status}
         if any(call.error is None for call in made):  # this one, or that of a copy of the message
             log.info("callback_called", extra=fields)
             await self.queue.ack(delivery)

@@ -10,23 +10,23 @@ from models.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tell:
+class Notifier:
     """Publishes notifications; who tells twice tells the same."""
 
     results: Topic
     callbacks: Topic
-    """Leads to the queue of calls that `ingest.courier` makes."""
+    """Leads to the queue of calls that `ingest.callbacks` makes."""
 
-    async def __call__(self, report: Report, context: Any) -> None:
+    async def notify(self, report: Report, context: Any) -> None:
         """Tell everybody.
 
         Raises:
             Unavailable: not everybody was told.
         """
         await self.results.publish(strict_json.written(notification(report, context)), {})
-        await self.call(report, context)
+        await self.notify_callback(report, context)
 
-    async def call(self, report: Report, context: Any) -> None:
+    async def notify_callback(self, report: Report, context: Any) -> None:
         """Have the callback alone called, if it wants to know."""
         if report.callback and report.status in report.callback.events:
             named = {"id": report.id, "submission": report.submission, "event": report.status}

@@ -17,7 +17,7 @@ _BATCH = 10  # the most that one receive gives
 _LONGEST_PAUSE = 30.0
 
 
-class Intake(ABC):
+class Receiver(ABC):
     """Receives from a queue, and handles up to ``capacity`` deliveries at once."""
 
     def __init__(self, queue: Queue, capacity: int) -> None:

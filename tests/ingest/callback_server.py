@@ -30,7 +30,7 @@ class Told:
         return self.headers["webhook-id"]
 
 
-class Receiver:
+class CallbackServer:
     """Plays its answers one a call, the last again and again: a status, or an event to wait for."""
 
     def __init__(self, *answers: int | asyncio.Event, secret: str = SECRET) -> None:
@@ -55,10 +55,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def serving(*answers: int | asyncio.Event, secret: str = SECRET) -> AsyncIterator[Receiver]:
-    receiver = Receiver(*answers, secret=secret)
+async def serving(
+    *answers: int | asyncio.Event, secret: str = SECRET
+) -> AsyncIterator[CallbackServer]:
+    server = CallbackServer(*answers, secret=secret)
     app = FastAPI()
-    app.add_api_route("/{path:path}", receiver.hear, methods=["GET", "POST"])
+    app.add_api_route("/{path:path}", server.hear, methods=["GET", "POST"])
     async with served(app) as url:
-        receiver.host = url.removeprefix("http://")
-        yield receiver
+        server.host = url.removeprefix("http://")
+        yield server

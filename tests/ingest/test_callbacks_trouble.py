@@ -6,30 +6,30 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ingest.courier import Post
+from ingest.callbacks import Post
 from ingest.memory import MemoryLedger, MemoryQueue
 from models.callback import Call
 from models.errors import Unavailable
 from models.ports import Delivery
-from tests.ingest.couriers import World, outcome
-from tests.ingest.receiver import serving
+from tests.ingest.callback_server import serving
+from tests.ingest.callback_world import World, outcome
 from tests.ingest.world import until
 
 
 async def test_a_call_cut_off_by_a_crash_is_made_again_under_the_same_name() -> None:
     late = asyncio.Event()
-    async with serving(late, 200) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving(late, 200) as server:
+        world = World(server)
+        await world.end(server.url)
         async with world.working() as work:
-            await until(lambda: bool(receiver.told))
+            await until(lambda: bool(server.told))
             work.cancel()
             await asyncio.wait([work])
         late.set()
 
         await world.settled()
 
-    first, second = receiver.told
+    first, second = server.told
     assert first.name == second.name
     assert first.body == second.body
 
@@ -56,15 +56,15 @@ async def test_a_call_cut_off_by_a_crash_is_made_again_under_the_same_name() -> 
 async def test_a_message_that_asks_for_no_call_is_rejected_and_the_next_one_made(
     body: str,
 ) -> None:
-    async with serving() as receiver:
-        world = World(receiver)
+    async with serving() as server:
+        world = World(server)
         await world.queue.send(body)
-        await world.end(receiver.url)
+        await world.end(server.url)
 
         await world.settled()
 
     assert world.given_up == ["the message asks for no call"]
-    assert len(receiver.told) == 1
+    assert len(server.told) == 1
 
 
 class Buggy(Post):
@@ -107,13 +107,13 @@ class AwayLedger(MemoryLedger):
 async def test_a_call_that_could_not_be_noted_is_made_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with serving() as receiver:
-        world = World(receiver, ledger=AwayLedger(), queue=MemoryQueue(visibility=0.2))
-        await world.end(receiver.url)
+    async with serving() as server:
+        world = World(server, ledger=AwayLedger(), queue=MemoryQueue(visibility=0.2))
+        await world.end(server.url)
 
         calls = await world.settled()
 
-    assert [told.name for told in receiver.told] == [receiver.told[0].name] * 2
+    assert [told.name for told in server.told] == [server.told[0].name] * 2
     assert outcome(calls) == [("completed", 200, None)]
     assert "platform_unavailable" in caplog.messages
 
@@ -131,13 +131,13 @@ class AwayQueue(MemoryQueue):
 
 
 async def test_a_queue_that_is_away_is_asked_again() -> None:
-    async with serving() as receiver:
-        world = World(receiver, queue=AwayQueue())
-        await world.end(receiver.url)
+    async with serving() as server:
+        world = World(server, queue=AwayQueue())
+        await world.end(server.url)
 
         await world.settled()
 
-    assert len(receiver.told) == 1
+    assert len(server.told) == 1
 
 
 class Broken(MemoryQueue):
@@ -147,19 +147,19 @@ class Broken(MemoryQueue):
 
 async def test_a_dead_courier_says_what_ended_it() -> None:
     with pytest.raises(ExceptionGroup) as ended:
-        await World(queue=Broken()).courier.work()
+        await World(queue=Broken()).sender.work()
 
     assert ended.group_contains(ValueError, match="a bug in the loop")
 
 
 async def test_a_drain_brings_what_is_called_to_its_end() -> None:
     late = asyncio.Event()
-    async with serving(late) as receiver:
-        world = World(receiver)
-        await world.end(receiver.url)
+    async with serving(late) as server:
+        world = World(server)
+        await world.end(server.url)
         async with world.working() as work:
-            await until(lambda: bool(receiver.told))
-            world.courier.drain()
+            await until(lambda: bool(server.told))
+            world.sender.drain()
             late.set()
             await asyncio.wait([work], timeout=5)
 
@@ -168,15 +168,15 @@ async def test_a_drain_brings_what_is_called_to_its_end() -> None:
 
 
 async def test_what_arrives_while_draining_is_handed_back() -> None:
-    async with serving() as receiver:
-        world = World(receiver, queue=MemoryQueue(wait=2))
+    async with serving() as server:
+        world = World(server, queue=MemoryQueue(wait=2))
         async with world.working() as work:
             await asyncio.sleep(0.05)  # now it polls
-            world.courier.drain()
-            await world.end(receiver.url)
+            world.sender.drain()
+            await world.end(server.url)
             await asyncio.wait([work], timeout=5)
 
-    assert not receiver.told
+    assert not server.told
     assert len(await world.queue.receive(10)) == 1
 
 
@@ -198,7 +198,7 @@ async def test_a_full_courier_leaves_the_rest_to_others_and_can_be_drained() -> 
             await until(lambda: len(one.told) + len(two.told) == 20)
             left = await world.queue.receive(10)
             assert not work.done()
-            world.courier.drain()
+            world.sender.drain()
             late.set()
             await asyncio.wait([work], timeout=5)
 

@@ -15,7 +15,7 @@ class Loop(Protocol):
         """Receive no more."""
 
 
-class Actor:
+class Loops:
     """Owns the loops; made inside a running event loop."""
 
     def __init__(self, workers: Mapping[str, Loop]) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from ingest.courier import Courier, Post
+from ingest.callbacks import CallbackSender, Post
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
-from ingest.tell import Tell
+from ingest.notify import Notifier
 from models.callback import Call, Callback
 from models.parts import Callbacks
 from models.report import Report
 from models.task import Task
 from serve_app.webhook import WebPost
-from tests.ingest.receiver import SECRET, Receiver
+from tests.ingest.callback_server import SECRET, CallbackServer
 from tests.ingest.world import until
 
 Secret = Callable[[str | None], SecretStr | None]
@@ -27,7 +27,7 @@ class World:
 
     def __init__(
         self,
-        *receivers: Receiver,
+        *servers: CallbackServer,
         secret: Secret = lambda _: SecretStr(SECRET),
         queue: MemoryQueue | None = None,
         ledger: MemoryLedger | None = None,
@@ -37,16 +37,16 @@ class World:
     ) -> None:
         self.queue = queue or MemoryQueue()
         self.ledger = ledger or MemoryLedger()
-        self.post = post or WebPost([*allow, *(receiver.host for receiver in receivers)])
+        self.post = post or WebPost([*allow, *(server.host for server in servers)])
         self.secret = secret
         self.rules = Callbacks.model_validate(AT_ONCE | rules)
         self.results, calls = MemoryTopic(), MemoryTopic()
         calls.subscribe(self.queue, raw=True)
-        self.tell = Tell(results=self.results, callbacks=calls)
-        self.courier = self.new()
+        self.notifier = Notifier(results=self.results, callbacks=calls)
+        self.sender = self.new()
 
-    def new(self) -> Courier:
-        return Courier(
+    def new(self) -> CallbackSender:
+        return CallbackSender(
             queue=self.queue,
             ledger=self.ledger,
             post=self.post,
@@ -58,13 +58,13 @@ class World:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[asyncio.Task[None]]:
-        self.courier = self.new()
-        work = asyncio.create_task(self.courier.work())
+        self.sender = self.new()
+        work = asyncio.create_task(self.sender.work())
         await asyncio.sleep(0)
         try:
             yield work
         finally:
-            self.courier.drain()
+            self.sender.drain()
             await asyncio.wait([work], timeout=5)
             work.cancel()
 
@@ -83,14 +83,14 @@ class World:
         )
         await self.ledger.queue(task, key)
         report = await self.ledger.start(task)
-        await self.tell(report, task.context)
+        await self.notifier.notify(report, task.context)
         return report
 
     async def end(self, url: str, **options: Any) -> None:
         """A task that is completed, and whose callback was told of it."""
         running = await self.start(url, **options)
         done = running.completed(("s3://outputs/owl-1.png",), "s3://outputs/owl.out", {"run": 1.0})
-        await self.tell(await self.ledger.finish(done), {"order": 7})
+        await self.notifier.notify(await self.ledger.finish(done), {"order": 7})
 
     async def settled(self) -> Sequence[Call]:
         """The calls noted on the task, when none is wanted any more."""
