@@ -24,8 +24,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from models.native import FieldError, ProblemView, TaskRequest
-from models.part import allowed
 from models.plain import plain
+from models.settings.base import allowed
 
 Model = TypeVar("Model", bound=BaseModel)
 

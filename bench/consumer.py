@@ -23,11 +23,11 @@ from ingest.envelope import Envelope
 from ingest.loops import Loops
 from ingest.notify import Notifier
 from ingest.worker import Line, Worker
-from models.parts import Inputs as InputSettings
-from models.parts import Runtime, Tasks
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report
+from models.settings.groups import Inputs as InputSettings
+from models.settings.groups import Runtime, Tasks
 from models.task import Task
 
 _DRAIN_SECONDS = 10

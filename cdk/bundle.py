@@ -20,9 +20,9 @@ import platformdirs
 import uv
 from aws_cdk.aws_lambda import Runtime
 
-from models.edge import FILE, EdgeConfig
 from models.errors import SettingsError
 from models.settings import Settings
+from models.settings.edge import FILE, EdgeConfig
 
 ROOT = Path(__file__).parents[1]
 ENTRY = "serve_app.function"

@@ -40,8 +40,8 @@ from constructs import Construct
 
 from cdk.bundle import ENTRY, PYTHON
 from cdk.reviewed import reviewed
-from models.edge import KEY_NAMES, key_names
 from models.settings import Settings
+from models.settings.edge import KEY_NAMES, key_names
 
 _STAGE_RATE, _STAGE_BURST = 1_000, 2_000  # of all keys together, as in the reference system
 _DIALECTS = ("v1alpha1", "v1alpha2")

@@ -16,7 +16,7 @@ from aws_cdk.aws_ec2 import (
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
 
-from models import cloud
+from models.settings import cloud
 
 DISCOVERY = "karpenter.sh/discovery"
 """The tag of subnets that Karpenter may start nodes in, by Karpenter's own convention."""

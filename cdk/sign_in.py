@@ -19,7 +19,7 @@ from aws_cdk.aws_elasticloadbalancingv2_actions import AuthenticateCognitoAction
 from constructs import Construct
 
 from cdk.reviewed import reviewed
-from models.front import Oidc
+from models.settings.browser_entry import Oidc
 
 _PASSWORD = 12
 """The shortest; Cognito's own default is 8."""

@@ -30,9 +30,9 @@ from aws_cdk.aws_s3 import (
 from constructs import Construct
 
 from cdk.reviewed import reviewed
-from models import cloud, table
+from models import table
 from models.queues import LONGEST_DAYS
-from models.settings import Settings
+from models.settings import Settings, cloud
 from models.tags import TAG
 
 _PAYLOADS = "payloads/"

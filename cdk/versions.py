@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.addons import ADDONS, KUBERNETES
-from models.cloud import Cluster, RayCluster
+from models.settings.cloud import Cluster, RayCluster
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,10 @@ import typer
 
 from cli.exits import USAGE
 from cli.out import Out
-from models import checks
 from models.errors import SettingsError
 from models.machine import Machine
-from models.settings import Settings
-from models.unused import unused, unused_here, unused_on_aws
+from models.settings import Settings, checks
+from models.settings.unused import unused, unused_here, unused_on_aws
 
 app = typer.Typer(no_args_is_help=True, help="Check and describe config.yaml.")
 

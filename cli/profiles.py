@@ -9,7 +9,7 @@ from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
 from atelier import LOCAL, Misused
-from models.part import reads_like_a_name
+from models.settings.base import reads_like_a_name
 
 DEFAULT = "default"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from deployments.fields import image_links
-from models.part import Part
 from models.progress import Progress
 from models.runtimes import RuntimeType
+from models.settings.base import Group
 from models.task import Kind, Task
 
-Options = TypeVar("Options", bound=Part)
+Options = TypeVar("Options", bound=Group)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,9 +16,9 @@ from deployments.replica import Replica
 from deployments.turns import MemoryTurns, Turns
 from deployments.upkeep import Upkeep
 from models.errors import RuntimeUnavailable
-from models.parts import Runtime
 from models.progress import Progress
 from models.report import Report
+from models.settings.groups import Runtime
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")

@@ -18,9 +18,9 @@ from PIL import Image
 from deployments.artifacts import sniff
 from deployments.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
 from models.errors import InputRefused
-from models.parts import Inputs as Limits
 from models.ports import Objects
 from models.s3_link import SCHEME, s3_link
+from models.settings.groups import Inputs as Limits
 
 _AT_ONCE = 16
 _CONNECT_SECONDS = 5

@@ -23,8 +23,8 @@ from ingest.receiver import Receiver
 from models import strict_json
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
-from models.parts import Callbacks
 from models.ports import Delivery, Ledger, Queue
+from models.settings.groups import Callbacks
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 

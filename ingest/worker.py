@@ -15,10 +15,10 @@ from ingest.receiver import Receiver
 from models import strict_json
 from models.errors import InvalidTask, RuntimeUnavailable, TaskFailed, Unavailable
 from models.notification import failure_output
-from models.parts import Tasks
 from models.ports import Delivery, Ledger, Objects, Queue, Runner
 from models.report import Report, Status
 from models.runtimes.content import Fault, refuse
+from models.settings.groups import Tasks
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.ingest")

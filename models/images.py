@@ -3,8 +3,8 @@
 import re
 
 from models.errors import SettingsError
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 
 HEAD = "head"
 """The image of the head, of the HTTP front and of ingest."""

@@ -5,11 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.api_key import ApiKey
 from models.callback import Call
 from models.event import Event
 from models.progress import Progress
 from models.report import Report, Status
+from models.settings.api_keys import ApiKey
 from models.task import Task
 
 

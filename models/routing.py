@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from models.parts import Runtime
-
 if TYPE_CHECKING:
     from models.settings import Settings
+    from models.settings.groups import Runtime
 
 Policy = Mapping[str, Any]
 
@@ -16,7 +15,7 @@ _COMBINATIONS = 150
 """SNS takes no policy whose lists, multiplied by their lengths, have more."""
 
 
-def of_runtime(runtime: Runtime) -> Policy:
+def of_runtime(runtime: "Runtime") -> Policy:
     """Messages that name the runtime, in any case, or the checkpoint that it loads first."""
     named = {RUNTIME: [{"equals-ignore-case": runtime.name}]}
     if runtime.model_filename is None:

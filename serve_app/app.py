@@ -22,16 +22,15 @@ from deployments.runtimes import described, described_here
 from ingest.board import Board
 from ingest.loops import Loops
 from ingest.wiring import wire
-from models import keyring
-from models.checks import check
 from models.errors import SettingsError
 from models.event import Event
 from models.machine import Machine
-from models.parts import Runtime
 from models.ports import KeyStore, Pace
 from models.report import Report
-from models.settings import Settings
-from models.unused import unused
+from models.settings import Settings, secrets
+from models.settings.checks import check
+from models.settings.groups import Runtime
+from models.settings.unused import unused
 from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.crowd import MOST_PROBES
@@ -83,7 +82,7 @@ def assemble(settings: Settings) -> Application:
     Raises:
         SettingsError: a runtime's type or options are wrong.
     """
-    bare, bound = keyring.bare(settings), keyring.bound(settings)
+    bare, bound = secrets.bare(settings), secrets.bound(settings)
     drain = settings.tasks.drain_seconds
     for runtime in settings.models_runtime:  # a wrong type or option is told now, not by a replica
         adapter(settings, runtime)
@@ -141,7 +140,7 @@ class Ingress:
 
     def __init__(self, settings: Settings, ingest: DeploymentHandle) -> None:
         keep_to_loopback()
-        settings = keyring.completed(settings)
+        settings = secrets.completed(settings)
         log_to(settings.log_file)
         self.settings = settings
         self.ports = wire(settings)
@@ -170,7 +169,7 @@ class Ingest:
         self, settings: Settings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
         keep_to_loopback()
-        settings = keyring.completed(settings)
+        settings = secrets.completed(settings)
         log_to(settings.log_file)
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)

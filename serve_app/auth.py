@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from models.api_key import ApiKey, KeySecret
 from models.errors import SettingsError, Unavailable
-from models.parts import Throttle
 from models.ports import KeyStore
 from models.role import Role
 from models.settings import Settings
+from models.settings.api_keys import ApiKey, KeySecret
+from models.settings.groups import Throttle
 
 log = logging.getLogger("ray.serve.atelier.api")
 

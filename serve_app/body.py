@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from models.limits import Bodies as Limits
+from models.settings.limits import Bodies as Limits
 from serve_app.slots import Full
 
 LARGEST_BODY = 10 * 2**20

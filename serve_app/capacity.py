@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.limits import Limits
+from models.settings.limits import Limits
 from serve_app.body import Bodies
 from serve_app.slots import Slots
 from serve_app.strangers import Strangers

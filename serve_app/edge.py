@@ -17,15 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from ingest.wiring import Ports, wire
-from models.edge import EdgeConfig
 from models.errors import Unavailable
 from models.event import Event
-from models.parts import Throttle
 from models.ports import KeyStore, Live, Pace
 from models.report import Report
 from models.role import Role
 from models.runtimes import runtime_type
 from models.settings import Settings
+from models.settings.edge import EdgeConfig
+from models.settings.groups import Throttle
 from models.task import Kind
 from serve_app.api import api
 from serve_app.auth import Clock, Holder, Keys, TokenBucket

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from models.edge import FILE, KEY_NAMES, EdgeConfig
+from models.settings.edge import FILE, KEY_NAMES, EdgeConfig
 from serve_app.edge import edge
 
 _told = Path(__file__).parents[1] / FILE

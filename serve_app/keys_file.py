@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.api_key import ApiKey, keys_in
 from models.ports import KeyStore
 from models.regular import unreadable
+from models.settings.api_keys import ApiKey, keys_in
 
 _LASTS = 60.0
 

@@ -11,10 +11,10 @@ from ingest.callbacks import CallbackSender
 from ingest.envelope import Envelope
 from ingest.wiring import Ports
 from ingest.worker import Line, Worker
-from models.parts import Runtime
 from models.ports import Objects, Runner
 from models.runtimes.contents import Contents
 from models.settings import Settings
+from models.settings.groups import Runtime
 from models.task import Kind
 from serve_app.front import notifier
 from serve_app.webhook import WebPost

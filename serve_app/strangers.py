@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from models.limits import WrongKeys
+from models.settings.limits import WrongKeys
 from serve_app.auth import TokenBucket
 
 _SHARED = 64

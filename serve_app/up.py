@@ -21,11 +21,11 @@ from typing import Annotated
 import typer
 
 from deployments.runtimes import described_here
-from models.checks import check
 from models.errors import AtelierError, SettingsError
 from models.machine import Machine
 from models.settings import Settings
-from models.unused import unused_here
+from models.settings.checks import check
+from models.settings.unused import unused_here
 from serve_app.embedded import HIGHEST_PORT, EmbeddedAws, free_port, provisioned
 from serve_app.line import adapter
 from serve_app.local_ray import ENVIRONMENT, running_ray, served, token

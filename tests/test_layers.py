@@ -1,7 +1,10 @@
 """Imports go one way; the syntax trees of all files say so."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,69 @@ def test_the_models_stand_on_little() -> None:
     foreign = {name for name in found - OURS if name not in _standard()}
 
     assert foreign <= MODELS_STAND_ON
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_no_modules_of_a_package_import_each_other_in_a_circle(package: str) -> None:
+    arrows = {name: found for name, found in _arrows().items() if _is_in(name, package)}
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as exc:
+        pytest.fail(" <- ".join(exc.args[1]))
+
+
+def test_a_circle_is_seen_through_the_package_that_an_import_runs_first() -> None:
+    names = frozenset({"a", "a.b", "a.c", "d"})
+    assert _modules_run("from a.b import name", "d", names) == {"a", "a.b"}
+    assert _modules_run("from a import b, name", "a.c", names) == {"a", "a.b"}
+    assert _modules_run("from a import b", "a.c", names) == {"a.b"}
+    assert _modules_run("def function():\n    import a.c", "a.b", names) == {"a.c"}
+    assert not _modules_run("if TYPE_CHECKING:\n    import a.c", "a.b", names)
+
+
+@cache
+def _arrows() -> Mapping[str, AbstractSet[str]]:
+    """Map each module of ours to those that importing it runs, now or in one of its functions."""
+    paths = {_module_name(path): path for path in sources()}
+    names = frozenset(paths)
+    return {name: _modules_run(path.read_text(), name, names) for name, path in paths.items()}
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _modules_run(source: str, name: str, names: AbstractSet[str]) -> AbstractSet[str]:
+    """Find the modules that a module's imports run, imports for type checkers left out.
+
+    Python runs the ``__init__`` of every package around an imported module; those around the
+    importing module, too, run already.
+    """
+    found = set[str]()
+    for imported in _imported(ast.parse(source), names):
+        parts = imported.split(".")
+        around = (".".join(parts[:length]) for length in range(1, len(parts)))
+        found |= {imported, *(package for package in around if not _is_in(name, package))}
+    return found & names - {name}
+
+
+def _imported(tree: ast.AST, names: AbstractSet[str]) -> Iterator[str]:
+    match tree:
+        case ast.If(test=ast.Name("TYPE_CHECKING")):
+            return
+        case ast.Import():
+            yield from (alias.name for alias in tree.names)
+        case ast.ImportFrom(module=str(module), level=0):
+            for alias in tree.names:
+                inner = f"{module}.{alias.name}"
+                yield inner if inner in names else module
+    for child in ast.iter_child_nodes(tree):
+        yield from _imported(child, names)
+
+
+def _is_in(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
 
 
 def test_no_runtime_is_heavy_to_ask_what_it_can_do() -> None:

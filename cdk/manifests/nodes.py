@@ -10,10 +10,10 @@ from typing import Any
 from cdk.manifests.base import Manifest, everywhere
 from cdk.manifests.instances import at_most, share
 from models import kube
-from models.cloud import Nodes, Taint, Volume
 from models.images import architecture
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.cloud import Nodes, Taint, Volume
+from models.settings.groups import Runtime
 from models.tags import PROJECT
 
 GPU = "nvidia.com/gpu"

@@ -6,10 +6,10 @@ from cdk.manifests import checkpoints, security
 from cdk.manifests.base import Manifest, labels
 from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, gpus_of_pod, size_of_pod, taints
 from models import kube
-from models.cloud import Capacity
 from models.images import HEAD, image, image_of
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.cloud import Capacity
+from models.settings.groups import Runtime
 
 SERVE = 8000
 GCS = 6379

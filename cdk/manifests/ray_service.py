@@ -9,10 +9,10 @@ from cdk.manifests.base import Manifest, labels, metadata
 from cdk.manifests.nodes import pods_at_most
 from cdk.manifests.serve_config import INGEST, PLACES, place, serve_config
 from models import kube
-from models.cloud import Capacity
 from models.errors import SettingsError
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.cloud import Capacity
+from models.settings.groups import Runtime
 
 RAY = version("ray")
 """That of the images: `constraints.txt` pins both."""

@@ -7,10 +7,10 @@ import yaml
 
 from cdk.manifests import checkpoints
 from cdk.manifests.pods import SERVE
-from models.credentials import credential_paths
 from models.errors import SettingsError
 from models.runtimes import runtime_type
 from models.settings import Settings
+from models.settings.credentials import credential_paths
 
 INGEST = "ingest-place"
 """Ray's own resource that only the workers of ingest have."""

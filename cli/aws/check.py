@@ -18,7 +18,7 @@ from cli.aws.place import Place
 from cli.aws.stack import Stack
 from cli.aws.verdict import Judge, Verdict
 from cli.exits import ENDED_BADLY
-from models.parts import Runtime
+from models.settings.groups import Runtime
 
 _APIS: tuple[Api, ...] = ("v1alpha2", "v1alpha1")
 

@@ -15,9 +15,9 @@ from cli.aws.sdk import Aws, admin_of
 from cli.aws.steps import Asked, Steps
 from cli.aws.tools import Tools
 from models import images
-from models.checks import check
 from models.errors import SettingsError
-from models.unused import unused_on_aws
+from models.settings.checks import check
+from models.settings.unused import unused_on_aws
 
 
 def deploy(place: Place, asked: Asked, steps: Steps) -> None:

@@ -13,9 +13,9 @@ from cli.aws.errors import Away, AwsError
 from cli.aws.order import Order
 from cli.aws.sdk import Aws
 from cli.aws.stack import Stack
-from models.api_key import ApiKey
 from models.role import Role
 from models.settings import Settings
+from models.settings.api_keys import ApiKey
 
 _ENDPOINT = "FrontApiEndpoint"
 _KEY = "AWS::ApiGateway::ApiKey"

@@ -11,8 +11,8 @@ from atelier import Misused
 from cli.aws.errors import AwsError, code_of
 from cli.aws.place import Place
 from cli.keys.store import Ring
-from models.api_key import ApiKey, KeySecret, as_document, stored_keys
 from models.errors import SettingsError
+from models.settings.api_keys import ApiKey, KeySecret, as_document, stored_keys
 from models.table import KEY, KEYS_DOCUMENT, KEYS_ROW, KEYS_VERSION
 from models.tags import PROJECT, TAG
 from models.yaml_text import yaml_document

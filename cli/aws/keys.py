@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from cli.aws.kubernetes import Cluster
 from models import kube
-from models.api_key import ApiKey
 from models.settings import Settings
+from models.settings.api_keys import ApiKey
 
 _API_KEYS = "ATELIER_APIKEYS"
 _SIGNING = "ATELIER_CALLBACKS__SECRET"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cli.aws.errors import Unmet
 from cli.aws.tools import ROOT
-from models.parts import Runtime
+from models.settings.groups import Runtime
 
 Api = Literal["v1alpha1", "v1alpha2"]
 

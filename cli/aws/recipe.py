@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.images import image_of
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 from models.tags import PROJECT, TAG, tag
 
 

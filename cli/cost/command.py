@@ -22,8 +22,8 @@ from cli.cost.seeds import Seed, seed_a, seed_b
 from cli.exits import USAGE
 from cli.out import Out
 from models.errors import SettingsError
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 
 _DEFAULTS: dict[str, Any] = {
     "stackName": "atelier",

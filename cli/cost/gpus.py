@@ -8,8 +8,8 @@ from math import ceil
 from atelier import Misused
 from cli.cost.line import HOURS, SECONDS, Line, Part
 from cli.cost.load import Load
-from models.cloud import Nodes, Volume
-from models.parts import Runtime
+from models.settings.cloud import Nodes, Volume
+from models.settings.groups import Runtime
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _FREE_IOPS = 3_000

@@ -9,9 +9,9 @@ from decimal import Decimal
 from cli.cost import gpus
 from cli.cost.line import GIB, HOURS, MILLION, SECONDS, Line, Part
 from cli.cost.load import Load
-from models.parts import Runtime
 from models.queues import queues
 from models.settings import Settings
+from models.settings.groups import Runtime
 
 _KIB = Decimal(1024)
 _DAYS = HOURS / 24

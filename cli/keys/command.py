@@ -14,9 +14,9 @@ from cli.aws.key_row import AwsRing
 from cli.aws.place import Place, command
 from cli.keys.ring import Wanted, id_of, new_secret, revoked, role_of, tidied, with_secret
 from cli.keys.store import FileRing, Ring
-from models import api_key
-from models.api_key import ApiKey, KeySecret
 from models.role import Role
+from models.settings import api_keys
+from models.settings.api_keys import ApiKey, KeySecret
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -140,7 +140,7 @@ def _added(ring: Ring, wanted: Wanted, secret: str) -> dict[str, str]:
 
 def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
     """The secret among the keys that this is the digest of."""
-    digest = api_key.digest_of(secret)
+    digest = api_keys.digest_of(secret)
     return next(each for key in keys for each in key.secrets if each.digest == digest)
 
 
@@ -180,7 +180,7 @@ def _read(said: str) -> datetime:
     if said.endswith("d") and said[:-1].isdecimal() and len(said) <= len("99999d"):
         return datetime.fromtimestamp(int(time.time()) + int(said[:-1]) * 86_400, UTC)
     try:
-        return api_key.moment(said)
+        return api_keys.moment(said)
     except ValueError as exc:
         raise Misused(f"--expires: {exc}, or days as 90d") from None
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from atelier import Misused
-from models.api_key import ApiKey, KeySecret, digest_of
 from models.role import Role
+from models.settings.api_keys import ApiKey, KeySecret, digest_of
 
 _LETTERS = string.ascii_letters + string.digits  # all that API Gateway takes for sure
 _LENGTH = 43  # 256 bits

@@ -13,10 +13,10 @@ from pathlib import Path
 import yaml
 
 from atelier import Misused
-from models.api_key import ApiKey, KeySecret, as_document, stored_keys
 from models.errors import SettingsError
 from models.regular import regular_bytes
 from models.settings import Settings
+from models.settings.api_keys import ApiKey, KeySecret, as_document, stored_keys
 from models.yaml_text import yaml_document
 
 _HEAD = "# API keys, by the digests of their secrets. `atelier keys` writes this file anew.\n"

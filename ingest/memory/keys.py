@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.api_key import ApiKey
 from models.ports import KeyStore
+from models.settings.api_keys import ApiKey
 
 
 class MemoryKeys(KeyStore):

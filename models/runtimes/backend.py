@@ -6,13 +6,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from models.part import Part
+from models.settings.base import Group
 
 Seconds = Annotated[float, Field(gt=0)]
 Value = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
-class Process(Part):
+class Process(Group):
     """Process of the backend, or the URL of a server that somebody else runs."""
 
     command: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Process(Part):
         return self
 
 
-class ServedOptions(Part):
+class ServedOptions(Group):
     """Options of a runtime whose backend is a process or a server; subclass it."""
 
     backend: Process

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from models.errors import TaskFailed
-from models.part import Loc, Part, path_of
 from models.plain import plain
+from models.settings.base import Group, Loc, path_of
 
 JsonSchema = Mapping[str, Any]
 
@@ -45,11 +45,11 @@ class Content(ABC):
     """Rules for the content of a kind of task, for a type of runtime."""
 
     @abstractmethod
-    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+    def faults(self, content: Any, options: Group) -> Sequence[Fault]:
         """Find everything that is wrong in a content, under a runtime's options."""
 
     @abstractmethod
-    def schema(self, options: Part) -> JsonSchema:
+    def schema(self, options: Group) -> JsonSchema:
         """Describe what is accepted as a JSON Schema, for forms and people.
 
         What it accepts has no `faults` but for rules between fields; the other way round more is

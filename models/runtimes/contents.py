@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from models.part import Part
-from models.parts import Runtime
 from models.runtimes.content import Fault, JsonSchema
 from models.runtimes.type import RuntimeType
+from models.settings.base import Group
+from models.settings.groups import Runtime
 from models.task import Kind
 
 Describe = Callable[[str], RuntimeType | None]
@@ -19,7 +19,7 @@ class Contents:
     A runtime whose type has no description takes any content.
     """
 
-    def __init__(self, types: Mapping[str, tuple[RuntimeType, Part]]) -> None:
+    def __init__(self, types: Mapping[str, tuple[RuntimeType, Group]]) -> None:
         self._types = types
         """Types and options of the runtimes, by the runtime's name."""
         self._schemas: dict[str, Mapping[Kind, JsonSchema]] = {}

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import override
 
-from models.part import Part
-from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema, faults_in
 from models.runtimes.type import RuntimeType
+from models.settings.base import Group
+from models.settings.groups import Runtime
 from models.task import Kind
 
 MOST_PICTURES = 100
@@ -22,7 +22,7 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 
 
-class Options(Part):
+class Options(Group):
     """Properties of the simulated GPU."""
 
     gpu_ms: Milliseconds = 50
@@ -71,7 +71,7 @@ class RequestContent(Content):
     kind: Kind
 
     @override
-    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+    def faults(self, content: Any, options: Group) -> Sequence[Fault]:
         del options
         if not isinstance(content, dict):
             return [Fault("", f"must be an object, not a {type(content).__name__}")]
@@ -82,7 +82,7 @@ class RequestContent(Content):
         return list(self._amount_faults(request))
 
     @override
-    def schema(self, options: Part) -> JsonSchema:
+    def schema(self, options: Group) -> JsonSchema:
         return Request.model_json_schema()
 
     def _amount_faults(self, request: Request) -> Iterator[Fault]:
@@ -93,7 +93,7 @@ class RequestContent(Content):
             yield Fault(field, f"{count} pictures are more than {MOST_PICTURES}")
 
 
-def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+def _lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iterator[str]:
     del folder
     known = options.checkpoints if isinstance(options, Options) else ()
     if known and runtime.model_filename not in (None, *known):

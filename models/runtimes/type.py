@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.part import Part
-from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema, inlined
+from models.settings.base import Group
+from models.settings.groups import Runtime
 from models.task import Kind
 
-Lacks = Callable[[Runtime, Part, Path | None], Iterator[str]]
+Lacks = Callable[[Runtime, Group, Path | None], Iterator[str]]
 """Takes a runtime, its options and the folder of weights (None if there is none), and says what
 is missing here, each line with its key."""
 
 
-def nothing_lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+def nothing_lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iterator[str]:
     """Say nothing: for types that need no more than they are configured with."""
     del runtime, options, folder
     yield from ()
@@ -29,7 +29,7 @@ class RuntimeType:
     """Module name of its adapter under ``deployments/runtimes``."""
     kinds: frozenset[Kind]
     """The kinds of task that it can do."""
-    options: type[Part]
+    options: type[Group]
     """The model of ``modelsRuntime[].options``."""
     contents: Mapping[Kind, Content] = field(default_factory=dict)
     """Rules for the content, by kind of task; the content of other kinds is not judged."""
@@ -40,7 +40,7 @@ class RuntimeType:
     lacks: Lacks = nothing_lacks
     """Says what the machine at hand lacks for a configured runtime."""
 
-    def read(self, runtime: Runtime) -> Part:
+    def read(self, runtime: Runtime) -> Group:
         """Read the options of a configured runtime.
 
         Raises:
@@ -58,12 +58,12 @@ class RuntimeType:
         given = Runtime(name=self.name, type=self.name, options=self.in_cluster({}))
         return self.schemas(self.read(given))
 
-    def faults(self, kind: str, content: Any, options: Part) -> Sequence[Fault]:
+    def faults(self, kind: str, content: Any, options: Group) -> Sequence[Fault]:
         """Find everything that is wrong in the content of a task of this kind."""
         judge = next((judge for known, judge in self.contents.items() if known == kind), None)
         return judge.faults(content, options) if judge else ()
 
-    def schemas(self, options: Part) -> Mapping[Kind, JsonSchema]:
+    def schemas(self, options: Group) -> Mapping[Kind, JsonSchema]:
         """Describe the content of each kind; an empty schema where it is not judged."""
         return {
             kind: inlined(self.contents[kind].schema(options)) if kind in self.contents else {}

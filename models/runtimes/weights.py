@@ -7,8 +7,8 @@ from pathlib import Path
 
 from models.checkpoints import Shelf, listed
 from models.errors import TaskFailed
-from models.parts import Runtime
 from models.runtimes.content import nearest
+from models.settings.groups import Runtime
 
 _LENGTH = 8
 _LONGEST_HEADER = 100_000_000

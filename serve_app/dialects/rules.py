@@ -9,7 +9,7 @@ from typing import Any
 
 from models import strict_json
 from models.errors import InvalidTask
-from models.parts import Runtime
+from models.settings.groups import Runtime
 from models.task import Kind, Task
 from models.wire import Message, task_of
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 from models.task import Kind
 from models.wire import Message
 from serve_app.dialects.rules import (

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 from models.task import Kind
 from models.wire import Message
 from serve_app.dialects.rules import (

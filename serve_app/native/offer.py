@@ -15,7 +15,7 @@ from models.native import (
     RuntimeView,
     SchemaView,
 )
-from models.parts import Runtime
+from models.settings.groups import Runtime
 from serve_app.context import Front
 from serve_app.native.asked import Nothing
 from serve_app.native.problems import Sort

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from models.native import FieldError, ProblemView
-from models.part import allowed, path_of
 from models.plain import plain
+from models.settings.base import allowed, path_of
 from serve_app.heads import HeadFault
 from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
 from serve_app.problems import retry_after as told_later

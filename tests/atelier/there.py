@@ -21,13 +21,13 @@ from typing_extensions import override
 from ingest.memory import MemoryClaims, MemoryObjects
 from ingest.worker import Worker
 from models.errors import TaskFailed
-from models.parts import Tasks
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report, Status
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents
 from models.settings import Settings
+from models.settings.groups import Tasks
 from models.task import Kind, Task
 from serve_app.api import api
 from serve_app.auth import Keys

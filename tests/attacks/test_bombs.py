@@ -15,7 +15,7 @@ from PIL import Image
 from deployments.inputs import Inputs
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused
-from models.parts import Inputs as Limits
+from models.settings.groups import Inputs as Limits
 from tests.deployments.web import Names, answer, serving
 
 MAX_BYTES, MAX_PIXELS = 1_000_000, 4_000_000

@@ -14,7 +14,7 @@ from deployments.inputs import Inputs
 from ingest.callbacks import CallRefused
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, Unavailable
-from models.parts import Inputs as Limits
+from models.settings.groups import Inputs as Limits
 from serve_app.webhook import WebPost
 from tests.deployments.web import Names, Site, answer, moved, serving
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.parts import Tasks
+from models.settings.groups import Tasks
 from models.wire import pointer_to
 from tests.ingest.world import OUTPUT, World, message, until
 

@@ -12,8 +12,8 @@ from cdk.firewall import ADDRESS_OF_VIEWER
 from cdk.sign_in import People, by_provider
 from cdk.stack import Platform
 from models import kube
-from models.front import Oidc
 from models.settings import Settings
+from models.settings.browser_entry import Oidc
 from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
 from tests.cdk.test_cli import NODE

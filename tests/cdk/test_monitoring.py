@@ -18,8 +18,8 @@ from cdk.measures import ENDED, FAILED, FILTERS
 from cdk.messaging import Messaging
 from cdk.monitoring import Monitoring
 from models.errors import TaskFailed
-from models.parts import Tasks
 from models.settings import Settings
+from models.settings.groups import Tasks
 from serve_app.logs import EVENTS, log_to
 from tests.cdk.conftest import Synthesized
 from tests.ingest.world import World, until

@@ -10,7 +10,7 @@ import pytest
 from cdk import versions
 from cdk.versions import CHARTS, PINS, Chart, Pin
 from models.addons import ADDONS, KUBERNETES
-from models.cloud import Cluster, RayCluster
+from models.settings.cloud import Cluster, RayCluster
 from tests.manifests import crds
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.extra_values import MEANS_NOTHING, TRANSLATED
-from models.unused import unused_on_aws
+from models.settings.reference_table import MEANS_NOTHING, TRANSLATED
+from models.settings.unused import unused_on_aws
 from tests.cdk.conftest import Synthesized
 from tests.cdk.walk import PAGE
 from tests.cdk.walk.changes import after, before, read

@@ -18,12 +18,12 @@ from atelier import Misused
 from cli.keys.ring import Wanted, new_secret, with_secret
 from cli.keys.store import FileRing
 from cli.main import app
-from models.api_key import keys_in
 from models.role import Role
 from models.settings import Settings
+from models.settings.api_keys import keys_in
 from serve_app.auth import Keys
 from serve_app.keys_file import FileKeys
-from tests.models.test_settings import REFERENCE
+from tests.models.settings.test_settings import REFERENCE
 
 Keyring = Callable[..., Result]
 CONFIG = REFERENCE | {

@@ -18,7 +18,7 @@ from PIL import Image
 from deployments.inputs import Inputs
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, Unavailable
-from models.parts import Inputs as Limits
+from models.settings.groups import Inputs as Limits
 from tests.deployments.web import Authority, Names, answer, moved, serving
 
 

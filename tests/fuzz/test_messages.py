@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models import strict_json
 from models.errors import TaskFailed
-from models.parts import Tasks
+from models.settings.groups import Tasks
 from models.wire import pointer_to
 from tests.fuzz.bounds import bounds
 from tests.ingest.world import OUTPUT, World, until

@@ -11,8 +11,8 @@ from ingest.callbacks import CallbackSender, Post
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.callback import Call, Callback
-from models.parts import Callbacks
 from models.report import Report
+from models.settings.groups import Callbacks
 from models.task import Task
 from serve_app.webhook import WebPost
 from tests.ingest.callback_server import SECRET, CallbackServer

@@ -14,8 +14,8 @@ from ingest.cancel import Cancel
 from ingest.memory import MemoryTopic
 from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
-from models.parts import Tasks
 from models.report import Report, Status
+from models.settings.groups import Tasks
 from models.task import Task
 from tests.ingest.world import World, until
 

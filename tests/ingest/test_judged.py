@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ingest.worker import Worker
-from models.parts import Tasks
 from models.runtimes import TYPES
 from models.runtimes.content import told
+from models.settings.groups import Tasks
 from models.task import Kind
 from tests.ingest.world import World, message
 from tests.models.runtimes.corpus import RIGHT, WRONG, options

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.loops import Loops
 from ingest.memory import MemoryQueue
-from models.parts import Tasks
+from models.settings.groups import Tasks
 from tests.ingest.world import World, until
 
 

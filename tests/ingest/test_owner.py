@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.parts import Tasks
 from models.report import Report
+from models.settings.groups import Tasks
 from models.task import Task
 from tests.ingest.world import World, message
 

@@ -8,8 +8,8 @@ import pytest
 
 from ingest.memory import MemoryLedger
 from models.errors import TaskFailed
-from models.parts import Tasks
 from models.report import Report, Status
+from models.settings.groups import Tasks
 from models.task import Task
 from models.wire import pointer_to
 from tests.ingest.world import OUTPUT, World, message, until

@@ -10,9 +10,9 @@ import pytest
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
-from models.parts import Tasks
 from models.ports import Delivery
 from models.report import Report, Status
+from models.settings.groups import Tasks
 from models.task import Task
 from tests.ingest.test_board import following, told
 from tests.ingest.world import Mute, World, message, until

@@ -12,10 +12,10 @@ from ingest.envelope import Envelope
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from ingest.worker import Line, Worker
-from models.parts import Tasks
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report, Status
+from models.settings.groups import Tasks
 from models.task import Kind, Task
 
 OUTPUT = "s3://outputs"

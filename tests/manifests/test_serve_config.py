@@ -8,9 +8,9 @@ import pytest
 from ray.serve.schema import ServeDeploySchema
 
 from cdk.manifests import objects
-from models.api_key import digest_of
 from models.errors import SettingsError
 from models.settings import Settings
+from models.settings.api_keys import digest_of
 from tests.manifests.autoscaler import plan
 from tests.manifests.world import (
     BACKEND,
@@ -21,7 +21,7 @@ from tests.manifests.world import (
     served,
     settings,
 )
-from tests.models.test_settings import REFERENCE
+from tests.models.settings.test_settings import REFERENCE
 
 FRONT: Mapping[str, Any] = {
     "enabled": True,

@@ -8,7 +8,7 @@ import pytest
 
 from cdk.manifests import Manifest
 from cdk.manifests.rules.rule import quantity
-from models.parts import ClusterComponents
+from models.settings.groups import ClusterComponents
 from tests.manifests.world import made, ray_service
 
 Size = tuple[Decimal, Decimal]

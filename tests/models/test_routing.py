@@ -4,7 +4,7 @@ import pytest
 
 from models import routing
 from models.settings import Settings
-from tests.models.test_settings import REFERENCE
+from tests.models.settings.test_settings import REFERENCE
 
 
 def unrouted(runtimes: int) -> routing.Policy:

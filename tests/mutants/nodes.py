@@ -61,21 +61,21 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a taint that the nodes have already",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="            if pair in _OWN_TAINTS:\n",
         new="            if pair in ():\n",
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
         mistake="one taint twice",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="pairs.index(pair)) != number:",
         new="pairs.index(pair)) > number:",
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
         mistake="a namespace of the system, closed to the system's pods",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old='r"kube-.*|default|',
         new='r"default|',
         tests="tests/manifests/test_nodes.py",
@@ -89,14 +89,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a requirement without a value",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old='        if self.operator in {"In", "NotIn"} and not self.values:\n',
         new='        if self.operator == "In" and not self.values:\n',
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
         mistake="a tag that is Karpenter's own",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="karpenter\\.sh/(nodepool|nodeclaim)",
         new="karpenter\\.sh/nodeclaim",
         tests="tests/manifests/test_nodes.py",
@@ -152,7 +152,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a system volume smaller than its snapshot",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="    os_volume: OsVolume = OsVolume()\n",
         new="    os_volume: Volume = Volume(size=2)\n",
         tests="tests/manifests/test_rules.py",
@@ -166,7 +166,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a head with too little memory",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="    head_memory: Annotated[int, Field(ge=2)] = 4\n",
         new="    head_memory: Annotated[int, Field(ge=1)] = 1\n",
         tests="tests/manifests/test_rules.py",
@@ -215,7 +215,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="Valkey pulled from Docker Hub",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old='"public.ecr.aws/valkey/valkey:8.1.11-alpine"',
         new='"valkey/valkey:8.1.11-alpine"',
         tests="tests/cdk/test_pulls.py",

@@ -9,7 +9,7 @@ _MONITORING = "tests/cdk/test_monitoring.py"
 _FRONT = "tests/cdk/test_front.py"
 _WALLS = "tests/manifests/test_network.py"
 _CHECKPOINTS = "tests/manifests/test_checkpoints.py"
-_REFUSED = "tests/models/test_deployable.py"
+_REFUSED = "tests/models/settings/test_deployable.py"
 _SIZES = "tests/cdk/test_least_sizes.py"
 
 MUTANTS = (
@@ -190,7 +190,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a Kubernetes that is too new for the kubectl of the layer",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old='= "1.36"',
         new='= "1.39"',
         tests="tests/cdk/test_cluster.py::test_kubectl_is_at_most_one_version_away_from_the_cluster",
@@ -296,42 +296,42 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a key of another partition for nodes' volumes",
-        file="models/deployable.py",
+        file="models/settings/deployable.py",
         old="    if key and not key.startswith(right):\n",
         new='    if key and f":kms:{region}:" not in key:\n',
         tests=_REFUSED,
     ),
     Mutant(
         mistake="a Kubernetes that Karpenter does not support yet in the settings",
-        file="models/deployable.py",
+        file="models/settings/deployable.py",
         old="    _kubernetes(settings)\n",
         new="",
         tests=_REFUSED,
     ),
     Mutant(
         mistake="a zone of the network named twice",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old='            "zones": self.zones,\n',
         new="",
         tests=_REFUSED,
     ),
     Mutant(
         mistake="a subnet named twice",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old='            "privateSubnets": self.private_subnets,\n',
         new="",
         tests=_REFUSED,
     ),
     Mutant(
         mistake="a network larger than AWS makes one",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="        if not _LARGEST <= prefix <= _SMALLEST:\n",
         new="        if prefix > _SMALLEST:\n",
         tests=_REFUSED,
     ),
     Mutant(
         mistake="a network too small for its subnets",
-        file="models/cloud.py",
+        file="models/settings/cloud.py",
         old="(subnets - 1).bit_length() > _SMALLEST",
         new="0 > _SMALLEST",
         tests=_REFUSED,

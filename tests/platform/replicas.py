@@ -18,7 +18,7 @@ from deployments.adapter import RuntimeSpec
 from deployments.deploy import deploy
 from deployments.replica import Replica
 from ingest.memory import MemoryObjects
-from models.parts import Runtime
+from models.settings.groups import Runtime
 from models.task import Kind, Task
 from tests.deployments.small_adapter import SmallAdapter, options
 from tests.deployments.test_replica import Links

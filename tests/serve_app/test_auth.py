@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.parts import Throttle
 from models.settings import Settings
+from models.settings.groups import Throttle
 from serve_app.auth import Keys, TokenBucket
 from tests.clock import Clock
 

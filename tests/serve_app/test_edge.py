@@ -21,10 +21,10 @@ from ingest.memory import (
     MemoryTopic,
 )
 from ingest.wiring import Ports
-from models.api_key import ApiKey
-from models.edge import EdgeConfig
 from models.report import Status
 from models.settings import Settings
+from models.settings.api_keys import ApiKey
+from models.settings.edge import EdgeConfig
 from models.task import Kind
 from serve_app import edge
 from tests.serve_app.world import settings, task

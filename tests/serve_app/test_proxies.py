@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from models.parts import Ingress
+from models.settings.groups import Ingress
 from tests.serve_app.native.test_submit import asked
 from tests.serve_app.world import KEY, World, settings
 

@@ -11,16 +11,16 @@ import yaml
 from typing_extensions import override
 
 from ingest.memory import MemoryKeys
-from models.api_key import ApiKey, digest_of, stored_keys
 from models.errors import SettingsError, Unavailable
-from models.parts import Throttle
 from models.ports import KeyStore
 from models.role import Role
 from models.settings import Settings
+from models.settings.api_keys import ApiKey, digest_of, stored_keys
+from models.settings.groups import Throttle
 from serve_app.auth import Keys
 from serve_app.keys_file import FileKeys
 from tests.clock import Clock
-from tests.models.test_settings import REFERENCE
+from tests.models.settings.test_settings import REFERENCE
 
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 SECOND = 1.0

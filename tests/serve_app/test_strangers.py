@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.limits import WrongKeys
+from models.settings.limits import WrongKeys
 from serve_app.strangers import Strangers, network
 from tests.clock import Clock
 from tests.serve_app.test_api import task

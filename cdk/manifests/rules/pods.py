@@ -9,10 +9,10 @@ from cdk.manifests.nodes import CAPACITY, GPU
 from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.rule import Group, Objects, Rule, containers
 from cdk.manifests.serve_config import INGEST, place
-from models.credentials import credential_paths, is_credential
 from models.errors import SettingsError
-from models.parts import Tasks
 from models.settings import Settings
+from models.settings.credentials import credential_paths, is_credential
+from models.settings.groups import Tasks
 
 _DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _NOTICE = 120

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from cli.aws.looks.finding import Finding
 from cli.aws.looks.network import letters, wanted_zones
 from cli.aws.sdk import Aws
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 
 
 def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from cli.aws.errors import code_of
 from cli.aws.looks.finding import Finding
 from cli.aws.sdk import Aws
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.groups import Runtime
 
 Kind = tuple[str, str]
 """Capacity and family: what a quota is of."""

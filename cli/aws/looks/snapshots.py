@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 from cli.aws.errors import code_of
 from cli.aws.looks.finding import Finding
 from cli.aws.sdk import Aws
-from models.cloud import Nodes
 from models.settings import Settings
+from models.settings.cloud import Nodes
 
 _NONE = frozenset({"InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"})
 

@@ -7,12 +7,12 @@ from typing import Any
 from typing_extensions import override
 
 from models.checkpoints import place_of
-from models.part import Part
-from models.parts import Runtime
 from models.runtimes.comfyui.graphs import graph_faults
 from models.runtimes.comfyui.options import Options
 from models.runtimes.content import Content, Fault, JsonSchema, first
 from models.runtimes.type import RuntimeType
+from models.settings.base import Group
+from models.settings.groups import Runtime
 from models.task import Kind
 
 __all__ = ["COMFYUI", "Options"]
@@ -22,11 +22,11 @@ class GraphContent(Content):
     """A content that is a graph in ComfyUI's API format, or a body of ComfyUI's ``/prompt``."""
 
     @override
-    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+    def faults(self, content: Any, options: Group) -> Sequence[Fault]:
         return first(graph_faults(content, _own(options).allow_nodes))
 
     @override
-    def schema(self, options: Part) -> JsonSchema:
+    def schema(self, options: Group) -> JsonSchema:
         allowed = _own(options).allow_nodes
         kind = {"type": "string", "minLength": 1} if allowed is None else {"enum": sorted(allowed)}
         node = {
@@ -55,13 +55,13 @@ class GraphContent(Content):
         return {"title": "Graph", "anyOf": [graph, wrapped]}
 
 
-def _own(options: Part) -> Options:
+def _own(options: Group) -> Options:
     if not isinstance(options, Options):
         raise TypeError(f"options of another type: {type(options).__module__}")
     return options
 
 
-def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+def _lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iterator[str]:
     del folder
     own = _own(options)
     paths = {f"modelPaths.{sort}": paths for sort, paths in own.model_paths.items()}

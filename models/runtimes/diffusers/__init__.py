@@ -8,8 +8,6 @@ from typing import Any
 from typing_extensions import override
 
 from models.checkpoints import Checkpoints
-from models.part import Part
-from models.parts import Runtime
 from models.runtimes.content import Content, Fault, JsonSchema
 from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
 from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle
@@ -19,6 +17,8 @@ from models.runtimes.diffusers.request import Request
 from models.runtimes.diffusers.samplers import SCHEMA
 from models.runtimes.type import RuntimeType
 from models.runtimes.weights import missing
+from models.settings.base import Group
+from models.settings.groups import Runtime
 from models.task import Kind
 
 __all__ = ["DIFFUSERS", "Options"]
@@ -38,11 +38,11 @@ class RequestContent(Content):
     model: type[Request]
 
     @override
-    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+    def faults(self, content: Any, options: Group) -> Sequence[Fault]:
         return self.model.judged(content, _own(options))[1]
 
     @override
-    def schema(self, options: Part) -> JsonSchema:
+    def schema(self, options: Group) -> JsonSchema:
         schema = self.model.model_json_schema()
         properties = schema["properties"]
         for field, most in self.model.most(_own(options)).items():
@@ -58,13 +58,13 @@ class RequestContent(Content):
         return schema | {"additionalProperties": False}
 
 
-def _own(options: Part) -> Options:
+def _own(options: Group) -> Options:
     if not isinstance(options, Options):
         raise TypeError(f"options of another type: {type(options).__module__}")
     return options
 
 
-def _lacks(runtime: Runtime, options: Part, folder: Path | None) -> Iterator[str]:
+def _lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iterator[str]:
     if folder is None:
         yield f"checkpoints: a folder of weights is needed for {runtime.name}, of type diffusers"
         return

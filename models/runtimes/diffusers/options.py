@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.part import Part
+from models.settings.base import Group
 
 Positive = Annotated[int, Field(ge=1)]
 
 
-class Options(Part):
+class Options(Group):
     """Options of a diffusers runtime."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

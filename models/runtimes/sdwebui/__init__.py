@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import ValidationError
 from typing_extensions import override
 
-from models.part import Part
 from models.runtimes.content import (
     MOST_FAULTS,
     Content,
@@ -29,6 +28,7 @@ from models.runtimes.sdwebui.requests import (
 )
 from models.runtimes.type import RuntimeType
 from models.runtimes.webui import NOT_AN_OBJECT, crowd_faults, object_faults
+from models.settings.base import Group
 from models.task import Kind
 
 __all__ = ["SDWEBUI", "Options"]
@@ -55,7 +55,7 @@ class RequestContent(Content):
     model: type[Request]
 
     @override
-    def faults(self, content: Any, options: Part) -> Sequence[Fault]:
+    def faults(self, content: Any, options: Group) -> Sequence[Fault]:
         del options
         if not isinstance(content, dict):
             return [Fault("", NOT_AN_OBJECT)]
@@ -65,7 +65,7 @@ class RequestContent(Content):
         return first(dict.fromkeys([*object_faults(given), *self._faults(given)]))
 
     @override
-    def schema(self, options: Part) -> JsonSchema:
+    def schema(self, options: Group) -> JsonSchema:
         schema = self.model.model_json_schema()
         for field in self.model.needed:
             wanted = schema["properties"][field]

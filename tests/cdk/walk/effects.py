@@ -14,7 +14,7 @@ from cdk.bundle import ROOT, sources
 from cdk.manifests import objects
 from cdk.manifests.serve_config import arguments
 from cli.aws.keys import secrets_of
-from models.edge import EdgeConfig
+from models.settings.edge import EdgeConfig
 from tests.cdk.walk.changes import Given, read
 from tests.cdk.walk.leaves import Leaf
 from tests.cdk.walk.reads import Read, read_in

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.extra_values import MEANS_NOTHING
 from models.settings import Settings
+from models.settings.reference_table import MEANS_NOTHING
 from tests.cdk.walk.changes import before, put, read
 from tests.cdk.walk.leaves import Leaf, leaves
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from models.extra_values import INSTEAD, REMEDIES
-from models.unused import unused_on_aws
+from models.settings.reference_table import INSTEAD, REMEDIES
+from models.settings.unused import unused_on_aws
 from tests.cdk.walk.changes import after, before, read
 from tests.cdk.walk.effects import effects
 from tests.cdk.walk.extra import AS_IT_IS, EXAMPLES, MEANINGLESS, becomes

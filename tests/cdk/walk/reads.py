@@ -89,7 +89,7 @@ def _held(tree: ast.AST, known: Held) -> Held:
 
 def _imported(tree: ast.AST) -> Mapping[str, str]:
     """Models by what the file calls them; those of ``cloud`` are called ``cloud.Vpc`` there."""
-    found = {name: name for name in _MODELS if _MODELS[name].__module__ == "models.cloud"}
+    found = {name: name for name in _MODELS if _MODELS[name].__module__ == "models.settings.cloud"}
     found |= {name.name: name.name for name in ast.walk(tree) if isinstance(name, ast.ClassDef)}
     for node in ast.walk(tree):
         match node:

@@ -19,11 +19,11 @@ from deployments.inputs import Inputs
 from deployments.replica import Replica
 from ingest.board import Board
 from ingest.wiring import Ports, wire
-from models.parts import Runtime
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report
 from models.settings import Settings
+from models.settings.groups import Runtime
 from models.tags import PROJECT, TAG, tag
 from models.task import Task
 from serve_app.api import api

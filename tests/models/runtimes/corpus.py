@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.part import Part
 from models.runtimes import TYPES
+from models.settings.base import Group
 from models.task import Kind
 
 T2I, I2I = Kind.TEXT_TO_IMAGE, Kind.IMAGE_TO_IMAGE
@@ -254,5 +254,5 @@ WRONG: list[tuple[str, Kind, Any, Mapping[str, str]]] = [
 ]
 
 
-def options(name: str) -> Part:
+def options(name: str) -> Group:
     return TYPES[name].options.read(OPTIONS[name], under="options")

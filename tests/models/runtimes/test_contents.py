@@ -10,11 +10,11 @@ from atelier import Kind
 from cli.payload import payload
 from deployments.runtimes.diffusers import samplers
 from models.errors import TaskFailed
-from models.parts import Runtime
 from models.runtimes import TYPES, runtime_type
 from models.runtimes.content import MOST_FAULTS, Fault, nearest, refuse, shown, told
 from models.runtimes.contents import Contents
 from models.runtimes.diffusers.samplers import SAMPLERS, SCHEDULES
+from models.settings.groups import Runtime
 from tests.contracts.examples import Case, cases
 from tests.models.runtimes.corpus import OPTIONS, PICTURE, RIGHT, WRONG, options
 

@@ -12,10 +12,10 @@ import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 
 from ingest.memory import MemoryKeys
-from models.api_key import ApiKey
 from models.native import TaskView
 from models.progress import Progress
 from models.report import Report, Status
+from models.settings.api_keys import ApiKey
 from serve_app.watching.feed import Rhythm
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, serving, task

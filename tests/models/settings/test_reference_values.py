@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from models.cloud import Nodes
 from models.errors import SettingsError
-from models.parts import Runtime
 from models.settings import Settings
-from tests.models.test_settings import REFERENCE
+from models.settings.cloud import Nodes
+from models.settings.groups import Runtime
+from tests.models.settings.test_settings import REFERENCE
 
 
 def read(extra: dict[str, Any] | None, **own: Any) -> Runtime:

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.cloud import Positive
-from models.part import Part
+from models.settings.base import Group
+from models.settings.cloud import Positive
 
 _SHORT_REQUESTS = 1_000
 
 
-class Streams(Part):
+class Streams(Group):
     """Streams of events (``/events``) that are open at once."""
 
     per_key: Positive = 250
@@ -22,7 +22,7 @@ class Streams(Part):
     Bounds what is kept in memory for a client that does not read."""
 
 
-class Waits(Part):
+class Waits(Group):
     """Submissions with ``?wait=`` that wait at once."""
 
     per_key: Positive = 100
@@ -31,7 +31,7 @@ class Waits(Part):
     """Waits with all keys together; one more is answered 503, and nothing is submitted."""
 
 
-class Bodies(Part):
+class Bodies(Group):
     """Bodies of requests that are being received at once.
 
     A new one is always let in. Over a limit the body that has stood still for the longest makes
@@ -46,7 +46,7 @@ class Bodies(Part):
     """Seconds from a request's head to the end of its body; then it is answered 408."""
 
 
-class WrongKeys(Part):
+class WrongKeys(Group):
     """Requests without a valid API key, counted by the client's address; an IPv6 one by its /64.
 
     Who has a valid key is let in from any address.
@@ -60,7 +60,7 @@ class WrongKeys(Part):
     """Addresses that are remembered; the one that was seen last longest ago is forgotten first."""
 
 
-class Limits(Part):
+class Limits(Group):
     """Bounds of what clients of the HTTP API may have at once; each replica counts its own."""
 
     streams: Streams = Streams()

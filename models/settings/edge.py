@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.credentials import without_credentials
 from models.errors import SettingsError
 from models.role import Role
 from models.runtimes import runtime_type
 from models.settings import Settings
+from models.settings.credentials import without_credentials
 
 FILE = "edge.json"
 """The file beside the edge's code that holds an `EdgeConfig`."""

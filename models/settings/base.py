@@ -25,7 +25,7 @@ _SECRETS_NEAR = frozenset({"apiKeys", "keys", "callbacks", "secret", "secrets", 
 Loc = tuple[str | int, ...]
 
 
-class Part(BaseModel):
+class Group(BaseModel):
     """Keys in camel case, each of them known."""
 
     model_config = ConfigDict(

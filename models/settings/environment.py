@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from models.errors import SettingsError
-from models.part import Part, letters_off
+from models.settings.base import Group, letters_off
 
 _PREFIX = "ATELIER_"
 _OTHERS = frozenset({"API_KEY", "CONFIG", "PROFILE", "TOOLS", "UID", "URL"})
@@ -65,7 +65,7 @@ class Environment(EnvSettingsSource):
     ) -> FieldInfo | None:
         """Find a group's field by its key; the library's own wants the prefix before it again."""
         group = field.annotation if isinstance(field, FieldInfo) else field
-        if not (isinstance(group, type) and issubclass(group, Part)):
+        if not (isinstance(group, type) and issubclass(group, Group)):
             return super().next_field(field, key, case_sensitive)
         fields = group.model_fields.items()
         return next((f for name, f in fields if key.lower() in {name, str(f.alias).lower()}), None)

@@ -15,18 +15,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
-from models.api_key import keys_in
 from models.checkpoints import STABLE_DIFFUSION, place_of
 from models.errors import SettingsError
 from models.machine import Machine
-from models.part import Part, reads_like_a_name
-from models.parts import Runtime
 from models.runtimes import TYPES, runtime_type
 from models.runtimes.backend import ServedOptions
 from models.runtimes.content import nearest
 from models.runtimes.contents import Describe
 from models.runtimes.type import RuntimeType
 from models.settings import Settings
+from models.settings.api_keys import keys_in
+from models.settings.base import Group, reads_like_a_name
+from models.settings.groups import Runtime
 from models.task import Kind
 
 _SWITCH = re.compile(r"-[bBdEiIOPqsSuvx]+")
@@ -118,7 +118,7 @@ def _runtime(
     return Checked(tuple(wrong), tuple(_left_to_servers(path, runtime, options)))
 
 
-def _left_to_servers(path: str, runtime: Runtime, options: Part) -> Iterator[str]:
+def _left_to_servers(path: str, runtime: Runtime, options: Group) -> Iterator[str]:
     if isinstance(options, ServedOptions) and runtime.model_filename is not None:
         yield f"{path}.modelFilename: its server knows the checkpoints, once it has started"
 
@@ -142,7 +142,7 @@ def _modules() -> frozenset[str]:
     return frozenset(module.name for module in found if not module.name.startswith("_"))
 
 
-def _warm_up(path: str, type_: RuntimeType, options: Part) -> Iterator[str]:
+def _warm_up(path: str, type_: RuntimeType, options: Group) -> Iterator[str]:
     content = options.warm_up if isinstance(options, ServedOptions) else None
     if content is not None:
         kind = Kind.TEXT_TO_IMAGE if Kind.TEXT_TO_IMAGE in type_.kinds else Kind.PIPELINE
@@ -159,7 +159,7 @@ def _packages(path: str, type_: RuntimeType) -> Iterator[str]:
         )
 
 
-def _backend(path: str, runtime: Runtime, options: Part) -> Iterator[str]:
+def _backend(path: str, runtime: Runtime, options: Group) -> Iterator[str]:
     """Find what keeps a server of the replica's own from being started."""
     if not isinstance(options, ServedOptions) or not options.backend.command:
         return

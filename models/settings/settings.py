@@ -26,16 +26,15 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from models import cloud
-from models.api_key import ApiKey
-from models.buckets import BucketArn, BucketName
-from models.deployable import deployable
-from models.environment import Environment, refuse_unknown
 from models.errors import SettingsError
-from models.front import Front
-from models.limits import Limits
-from models.part import explained
-from models.parts import (
+from models.settings import cloud
+from models.settings.api_keys import ApiKey
+from models.settings.base import explained
+from models.settings.browser_entry import BrowserEntry
+from models.settings.buckets import BucketArn, BucketName
+from models.settings.deployable import deployable
+from models.settings.environment import Environment, refuse_unknown
+from models.settings.groups import (
     Aws,
     Callbacks,
     ClusterComponents,
@@ -46,6 +45,7 @@ from models.parts import (
     Sns,
     Tasks,
 )
+from models.settings.limits import Limits
 from models.yaml_text import yaml_file
 
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     images: cloud.Images = cloud.Images()
     storage: cloud.Storage = cloud.Storage()
     edge: cloud.Edge = cloud.Edge()
-    front: Front = Front()
+    front: BrowserEntry = BrowserEntry()
     alarms: cloud.Alarms = cloud.Alarms()
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from models.part import Part
+from models.settings.base import Group
 
 Positive = Annotated[int, Field(ge=1)]
 Cores = Annotated[float, Field(ge=0.1)]
@@ -31,7 +31,7 @@ _LARGEST, _SMALLEST = 16, 28
 """Prefixes that AWS takes for a network; and for a subnet."""
 
 
-class Vpc(Part):
+class Vpc(Group):
     """The network: a new one, or with ``id`` one that there is."""
 
     id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
@@ -86,7 +86,7 @@ class Vpc(Part):
         return self
 
 
-class Cluster(Part):
+class Cluster(Group):
     """The Kubernetes cluster."""
 
     version: Annotated[str, Field(pattern=r"^1\.\d\d$")] = "1.36"
@@ -105,7 +105,7 @@ class Cluster(Part):
     Where that default is a customer's own key, name it here: Karpenter may use no other."""
 
 
-class Volume(Part):
+class Volume(Group):
     """An EBS volume, gp3."""
 
     size: Positive
@@ -129,13 +129,13 @@ class DataVolume(Volume):
     """GiB; and where it holds checkpoints too, ``storage.checkpointCache`` more."""
 
 
-class Taint(Part):
+class Taint(Group):
     key: str
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
 
 
-class Requirement(Part):
+class Requirement(Group):
     """What a node must have, as Karpenter says it."""
 
     key: str
@@ -154,7 +154,7 @@ class Requirement(Part):
         return self
 
 
-class Nodes(Part):
+class Nodes(Group):
     """The GPU nodes of a runtime."""
 
     instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("g6.2xlarge", "g5.2xlarge")
@@ -221,7 +221,7 @@ class Nodes(Part):
         return taints
 
 
-class Pod(Part):
+class Pod(Group):
     """What a runtime's replica gets of its node, and what it is started from."""
 
     image: str | None = None
@@ -238,7 +238,7 @@ class Pod(Part):
     """A volume claim with the weights; None: the model bucket, mounted."""
 
 
-class Images(Part):
+class Images(Group):
     """Where the containers' images are."""
 
     repository: str | None = None
@@ -248,7 +248,7 @@ class Images(Part):
     """Images that the registry keeps of each."""
 
 
-class Storage(Part):
+class Storage(Group):
     """The buckets."""
 
     create_model_bucket: bool = False
@@ -275,7 +275,7 @@ class Storage(Part):
         return self
 
 
-class Edge(Part):
+class Edge(Group):
     """The Lambda function behind API Gateway; where there is none (China), publish to SNS."""
 
     enabled: bool = True
@@ -292,7 +292,7 @@ class Edge(Part):
     somebody has set it: API Gateway makes no access log without one."""
 
 
-class Alarms(Part):
+class Alarms(Group):
     """When somebody is to be told."""
 
     emails: tuple[str, ...] = ()
@@ -306,7 +306,7 @@ class Alarms(Part):
     """Spot nodes that AWS took back within a quarter of an hour."""
 
 
-class RayCluster(Part):
+class RayCluster(Group):
     """The Ray cluster: its head, and the workers of ingest."""
 
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] = (

@@ -2,8 +2,8 @@
 
 from pydantic import SecretStr
 
-from models.api_key import ApiKey
 from models.settings import Settings
+from models.settings.api_keys import ApiKey
 
 
 def bare(settings: Settings) -> Settings:

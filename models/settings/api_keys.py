@@ -9,10 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from models.errors import SettingsError
-from models.part import Part, explained
-from models.parts import CallbackSecret
 from models.regular import regular_bytes
 from models.role import Role
+from models.settings.base import Group, explained
+from models.settings.groups import CallbackSecret
 from models.yaml_text import yaml_document
 
 _MOMENT = "must be a date, or a time with its zone, such as 2027-01-31T12:00:00Z"
@@ -56,7 +56,7 @@ Moment = Annotated[datetime, BeforeValidator(moment)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
-class KeySecret(Part):
+class KeySecret(Group):
     """Secret of an API key, or the secret's digest.
 
     A digest is of a secret that ``atelier keys new`` made: with its 256 random bits nobody finds it
@@ -88,7 +88,7 @@ class KeySecret(Part):
         return self.expires is not None and self.expires.timestamp() <= now
 
 
-class ApiKey(Part):
+class ApiKey(Group):
     """API key of a holder. Several keys with the same name belong to the same holder."""
 
     name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
@@ -113,7 +113,7 @@ class ApiKey(Part):
         return (*own, *self.secrets)
 
 
-class StoredKey(Part):
+class StoredKey(Group):
     """An API key in a store of keys, which holds digests alone."""
 
     name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
@@ -129,7 +129,7 @@ class StoredKey(Part):
         return self
 
 
-class _Ring(Part):
+class _Ring(Group):
     """Document that a store of API keys holds."""
 
     keys: tuple[StoredKey, ...] = ()

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from models.checks import Checked, check
 from models.errors import SettingsError
 from models.machine import Machine, gpus_here
 from models.settings import Settings
+from models.settings.checks import Checked, check
 from tests.docs.configurations import NO_WEIGHTS
 
 HERE = Machine(gpus=0, cores=2, resources=frozenset({"pool"}))
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 URL = {"url": "http://127.0.0.1:7860"}
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from models import keyring
 from models.errors import SettingsError
 from models.settings import Settings
-from tests.models.test_settings import REFERENCE
+from models.settings.secrets import bound as bound_settings
+from models.settings.secrets import completed
+from tests.models.settings.test_settings import REFERENCE
 
 SIGNING = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 OTHER = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWc="
@@ -38,26 +39,26 @@ def test_what_the_environment_gives_is_not_bound_and_is_read_again(
 ) -> None:
     give(monkeypatch, "sesame")
     read = settings(callbacks={"timeoutSeconds": 3})
-    bound = keyring.bound(read)
+    bound = bound_settings(read)
 
     assert b"sesame" not in (kept := pickle.dumps(bound))
     assert SIGNING.encode() not in kept
-    assert keyring.completed(bound) == read
+    assert completed(bound) == read
 
     give(monkeypatch, "another", OTHER)
 
-    assert secrets(keyring.completed(bound)) == (["another"], OTHER)
-    assert keyring.completed(bound).callbacks.timeout_seconds == 3
+    assert secrets(completed(bound)) == (["another"], OTHER)
+    assert completed(bound).callbacks.timeout_seconds == 3
 
 
 def test_whoever_starts_before_the_keys_are_there_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bound = keyring.bound(settings())
+    bound = bound_settings(settings())
 
-    assert secrets(keyring.completed(bound)) == ([], None)
+    assert secrets(completed(bound)) == ([], None)
     give(monkeypatch, "sesame")
-    assert secrets(keyring.completed(bound)) == (["sesame"], SIGNING)
+    assert secrets(completed(bound)) == (["sesame"], SIGNING)
 
 
 def test_what_stands_in_a_file_goes_along_and_wins(
@@ -67,23 +68,23 @@ def test_what_stands_in_a_file_goes_along_and_wins(
     path = tmp_path / "config.yaml"
     keys = [{"name": "us", "key": "sesame"}]
     path.write_text(yaml.safe_dump(REFERENCE | {"apiKeys": keys}))
-    bound = keyring.bound(Settings.read(path))
+    bound = bound_settings(Settings.read(path))
     give(monkeypatch, "another")
 
-    assert secrets(keyring.completed(bound)) == (["sesame"], SIGNING)
+    assert secrets(completed(bound)) == (["sesame"], SIGNING)
 
 
 def test_no_other_setting_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = keyring.bound(settings())
+    bound = bound_settings(settings())
     monkeypatch.setenv("ATELIER_TASKS__MAXATTEMPTS", "7")
 
-    assert keyring.completed(bound) == bound
+    assert completed(bound) == bound
 
 
 def test_a_wrong_secret_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = keyring.bound(settings())
+    bound = bound_settings(settings())
     monkeypatch.setenv("ATELIER_CALLBACKS__SECRET", "sesame")
 
     with pytest.raises(SettingsError, match=r"callbacks\.secret") as refused:
-        keyring.completed(bound)
+        completed(bound)
     assert "sesame" not in str(refused.value)

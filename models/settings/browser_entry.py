@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.cloud import Arn
-from models.part import Part
+from models.settings.base import Group
+from models.settings.cloud import Arn
 
 
-class Oidc(Part):
+class Oidc(Group):
     """Who signs in those that open the front ends."""
 
     issuer: str
@@ -20,7 +20,7 @@ class Oidc(Part):
     """A secret of Secrets Manager."""
 
 
-class Front(Part):
+class BrowserEntry(Group):
     """The way in for people: CloudFront to an internal load balancer to the Serve ingress."""
 
     enabled: bool = False

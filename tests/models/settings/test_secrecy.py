@@ -16,7 +16,7 @@ from cli.main import app
 from models.errors import SettingsError
 from models.runtimes import TYPES
 from models.settings import Settings
-from tests.models.test_settings import REFERENCE
+from tests.models.settings.test_settings import REFERENCE
 
 MARK = "s3cr3t-9aX7"
 SCHEMA = Settings.model_json_schema(by_alias=True)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from models.edge import EdgeConfig, key_names
 from models.errors import SettingsError
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents
 from models.settings import Settings
+from models.settings.edge import EdgeConfig, key_names
 
 KEY = "the key of somebody"
 SECRET = "whsec_" + b64encode(b"known to nobody but tests").decode()

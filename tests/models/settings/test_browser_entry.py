@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models.front import Front
+from models.settings.browser_entry import BrowserEntry
 
 GIVEN: dict[str, Any] = {
     "domain": "studio.example.com",
@@ -14,7 +14,7 @@ GIVEN: dict[str, Any] = {
 
 
 def test_a_front_with_all_that_a_sign_in_needs_is_taken() -> None:
-    assert Front.model_validate(GIVEN).sign_in == "cognito"
+    assert BrowserEntry.model_validate(GIVEN).sign_in == "cognito"
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_a_front_with_all_that_a_sign_in_needs_is_taken() -> None:
 )
 def test_what_could_never_work_is_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        Front.model_validate(GIVEN | changed)
+        BrowserEntry.model_validate(GIVEN | changed)
 
 
 def test_a_load_balancers_certificate_is_of_a_name_that_people_ask_for() -> None:
     """CloudFront hands their Host on; no certificate has the one of its own domain."""
     with pytest.raises(ValidationError, match="needs domain"):
-        Front.model_validate({"listenerCertificateArn": GIVEN["listenerCertificateArn"]})
+        BrowserEntry.model_validate({"listenerCertificateArn": GIVEN["listenerCertificateArn"]})

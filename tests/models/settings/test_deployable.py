@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.settings import Settings
-from tests.models.test_settings import REFERENCE, refusal
+from tests.models.settings.test_settings import REFERENCE, refusal
 
 DEPLOYED = {"account": "111122223333", "region": "us-west-2"}
 LISTENER = "arn:aws:acm:us-west-2:111122223333:certificate/listener"

@@ -1,20 +1,11 @@
-"""The reference system's chart values, taken under ``extraValues``, as our settings.
+"""Chart values of the reference system: how each is written in our settings, or why it is not."""
 
-What a runtime says itself wins over them. A value that has no place here is refused, with what to
-set instead; one that only the reference's own machinery needs is taken and means nothing.
-"""
-
-import difflib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
-
-from pydantic import ValidationError
-
-from models.part import Part, explained, reads_like_a_name
 
 Given = Mapping[str, Any]
 Translate = Callable[[Any], Given]
@@ -27,7 +18,8 @@ _AGENT = "runtime.queueAgent"
 _STORED = "runtime.persistence"
 _GPU = "nvidia.com/gpu"
 _IMAGES = "public.ecr.aws/bingjiao/"  # the reference's own: without Ray, no worker of ours
-_MIN_REPLICAS = f"{_SCALING}.minReplicaCount"
+IMAGE = f"{_API}.image"
+MIN_REPLICAS = f"{_SCALING}.minReplicaCount"
 _FIXED = "`replicas` says how many run; remove it"
 REMEDIES: Given = {
     "runtime.replicas": _FIXED,
@@ -35,176 +27,19 @@ REMEDIES: Given = {
     f"{_SCALING}.pollingInterval": _FIXED,
     f"{_SCALING}.scaleOnInFlight": _FIXED,
     f"{_SCALING}.extraHPAConfig": _FIXED,
-    _MIN_REPLICAS: "0 is taken as 1, one replica stays; set 1",
+    MIN_REPLICAS: "0 is taken as 1, one replica stays; set 1",
     f"{_AGENT}.xray": "only API Gateway and its function are traced; remove it",
-    f"{_API}.image": "the reference's own image has no Ray; set pod.image, or remove it",
+    IMAGE: "the reference's own image has no Ray; set pod.image, or remove it",
     f"{_TEMPLATE}.osVolume.snapshotID": "images are in that of dataVolume; set it there",
     f"{_API}.resources.requests": "a pod has its share of the node; set limits, or remove it",
 }
 """Values that say something which does not come true here, each with what to do."""
 _UNITS = {f"{letter}i": Decimal(2) ** (10 * power - 20) for power, letter in enumerate("KMGT")}
 _UNITS |= {letter: Decimal(10) ** (3 * power + 3) / 2**30 for power, letter in enumerate("kMGT")}
-_LEAST = {"name": "a", "type": "a"}  # a runtime of which nothing is said
 
 
 class Unlike(ValueError):
     """A value of a chart has no meaning here; what is said of it does not quote it."""
-
-
-def translated(extra: Given, own: Given, model: type[Part]) -> dict[str, Any]:
-    """A runtime's settings: its own, and beneath them what its ``extraValues`` say.
-
-    Raises:
-        ValueError: a value has no place, or is none that its setting of the model takes; it is
-            named by its path.
-    """
-    made: dict[str, Any] = {}
-    for path, value in _leaves(extra, ""):
-        try:
-            made = _over(_bounded(TRANSLATED[path](value), made), made)
-        except Unlike as exc:
-            raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            raise ValueError(f"extraValues.{path}: is not understood") from None
-    settings = _over(own, made)
-    if wrong := _complaints({**settings, "extraValues": None}, model):
-        _blame(extra, wrong, model)
-    return settings
-
-
-def _complaints(given: Given, model: type[Part]) -> set[str]:
-    """Say what is wrong with settings, each by its path."""
-    try:
-        model.model_validate(given)
-    except ValidationError as exc:
-        return {*explained(exc, model).splitlines()}
-    return set()
-
-
-def _blame(extra: Given, wrong: AbstractSet[str], model: type[Part]) -> None:
-    """Name the value of a chart that makes a setting wrong, if one does."""
-    for path, value in _leaves(extra, ""):
-        found = _complaints({**_LEAST, **TRANSLATED[path](value)}, model) & wrong
-        if found:
-            raise ValueError(f"extraValues.{path}: {'; '.join(sorted(found))}")
-
-
-def without_meaning(extra: Given) -> Sequence[str]:
-    """Name the values that are taken and mean nothing here, if they say anything."""
-    return [*_meaningless(extra, "")]
-
-
-def _meaningless(given: Given, under: str) -> Iterator[str]:
-    for key, value in given.items():
-        path = f"{under}.{key}".lstrip(".")
-        if value is None:
-            continue
-        if path == _MIN_REPLICAS:
-            says_nothing = int(value) < 1
-        elif path == f"{_API}.image":
-            says_nothing = _asks(value) and not _image(value)
-        else:
-            says_nothing = path in MEANS_NOTHING and _asks(value)
-        if says_nothing:
-            yield path
-        elif path in _READ_IN_PART:
-            unread = (each for each in value if each not in _READ_IN_PART[path])
-            yield from (f"{path}.{each}" for each in unread if value[each] not in _EMPTY)
-        elif isinstance(value, Mapping) and path not in _KNOWN:
-            yield from _meaningless(value, path)
-
-
-def _asks(value: Any) -> bool:
-    """Tell whether anything is asked for; an empty value and a switch that is off ask nothing."""
-    if isinstance(value, Mapping):
-        return any(map(_asks, value.values()))
-    return bool(value)
-
-
-def replaced(extra: Given, runtime: Part) -> Iterator[tuple[str, str]]:
-    """Walk the values that other settings of a runtime win over, each with those settings."""
-    there = runtime.model_dump(by_alias=True, exclude={"extra_values"})
-    made = {path: TRANSLATED[path](value) for path, value in _leaves(extra, "")}
-    lost = {path: _lost(each, there, type(runtime)) for path, each in made.items()}
-    for path, settings in lost.items():
-        if settings:
-            yield path, " or ".join(_winner(setting, made, lost) for setting in settings)
-
-
-def _lost(made: Given, there: Given, model: type[Part]) -> Sequence[str]:
-    """Name the settings that would be others with these among them."""
-    paths = [*_paths(made, "")]
-    try:
-        forced = model.model_validate(_over(made, there)).model_dump(by_alias=True)
-    except ValidationError:
-        return paths
-    return [path for path in paths if _at(forced, path) != _at(there, path)]
-
-
-def _winner(setting: str, made: Mapping[str, Given], lost: Mapping[str, Sequence[str]]) -> str:
-    """Name the chart value that a setting comes from, else the setting itself."""
-    for path, each in made.items():
-        if setting in _paths(each, "") and setting not in lost[path]:
-            return f"extraValues.{path}"
-    return setting
-
-
-def _at(given: Given, path: str) -> Any:
-    """Return what stands at a path."""
-    for key in path.split("."):
-        given = given[key]
-    return given
-
-
-def _paths(given: Given, under: str) -> Iterator[str]:
-    """Walk the settings in a translation, by their paths."""
-    for key, value in given.items():
-        path = f"{under}.{key}".lstrip(".")
-        if path in {"nodes", "pod"}:
-            yield from _paths(value, path)
-        else:
-            yield path
-
-
-def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
-    """The values that mean something here, each with its path."""
-    for key, value in given.items():
-        path = f"{under}.{key}".lstrip(".")
-        is_group = any(one.startswith(f"{path}.") for one in _KNOWN)
-        if value is None and (is_group or path in _KNOWN):
-            continue  # as YAML reads a key with nothing after it
-        if path in TRANSLATED:
-            yield path, value
-        elif path in INSTEAD:
-            if value:
-                raise ValueError(f"extraValues.{path}: has no place here; {INSTEAD[path]}")
-        elif path in MEANS_NOTHING:
-            continue
-        elif isinstance(value, Mapping) and is_group:
-            yield from _leaves(value, path)
-        else:
-            near = difflib.get_close_matches(path, _KNOWN, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            told = path if reads_like_a_name(str(key)) else f"{under}.…".lstrip(".")
-            raise ValueError(f"extraValues.{told}: unknown value{hint}")
-
-
-def _bounded(upper: Given, lower: Given) -> Given:
-    """Two of the values bound the GPUs, and the lower bound holds."""
-    both = [one.get("nodes", {}).get("maxGpus") for one in (upper, lower)]
-    if None in both:
-        return upper
-    return {"nodes": {"maxGpus": min(map(int, both))}}
-
-
-def _over(upper: Given, lower: Given) -> dict[str, Any]:
-    """Both, key by key; ``upper`` wins."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        merged[key] = _over(value, below) if both else value  # type: ignore[arg-type] # a mapping
-    return merged
 
 
 def _nodes(key: str) -> Translate:
@@ -259,7 +94,7 @@ def _only(allowed: str) -> Translate:
     return only
 
 
-def _image(given: str | Given) -> Given:
+def pod_image(given: str | Given) -> Given:
     """Take ``repository:tag`` in one text, or its two parts by their names."""
     if isinstance(given, Mapping):
         if set(given) - {"repository", "tag"}:
@@ -299,9 +134,9 @@ def _gib(text: Any) -> Decimal:
     return Decimal(found[1]) * _UNITS[found[2]]
 
 
-_EMPTY: tuple[Any, ...] = (None, "", {}, [])
+EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _OF_VOLUME = {"size", "type", "iops", "throughput"}
-_READ_IN_PART: Mapping[str, AbstractSet[str]] = {
+READ_IN_PART: Mapping[str, AbstractSet[str]] = {
     f"{_TEMPLATE}.osVolume": _OF_VOLUME,
     f"{_TEMPLATE}.dataVolume": _OF_VOLUME | {"snapshotID"},
     f"{_API}.resources": {"limits"},
@@ -326,9 +161,9 @@ TRANSLATED: Mapping[str, Translate] = {
     "runtime.labels": _pod("labels"),
     "runtime.annotations": _pod("annotations"),
     f"{_SCALING}.cooldownPeriod": _nodes("idleSeconds"),
-    _MIN_REPLICAS: lambda value: {"replicas": max(1, int(value))},
+    MIN_REPLICAS: lambda value: {"replicas": max(1, int(value))},
     f"{_SCALING}.maxReplicaCount": _nodes("maxGpus"),
-    f"{_API}.image": _image,
+    IMAGE: pod_image,
     f"{_API}.modelFilename": lambda value: {"modelFilename": value or None},
     f"{_API}.extraEnv": _environment,
     f"{_API}.imagePullPolicy": _pod("imagePullPolicy"),
@@ -372,4 +207,4 @@ MEANS_NOTHING = frozenset(
     }
 )
 """Values that are taken and say nothing here, if `REMEDIES` has no more of them."""
-_KNOWN = sorted({*TRANSLATED, *INSTEAD, *MEANS_NOTHING})
+KNOWN = sorted({*TRANSLATED, *INSTEAD, *MEANS_NOTHING})

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from models.cloud import Edge
-from models.extra_values import REMEDIES, replaced, without_meaning
-from models.front import Front
-from models.parts import Runtime
 from models.settings import Settings
+from models.settings.browser_entry import BrowserEntry
+from models.settings.cloud import Edge
+from models.settings.groups import Runtime
+from models.settings.reference_table import REMEDIES
+from models.settings.reference_values import replaced, without_meaning
 
 _OF_AWS: Mapping[str, str] = {
     "cluster_components": "clusterComponents",
@@ -110,7 +111,7 @@ def _of_doors(settings: Settings) -> Iterator[str]:
             yield _told("edge", "edge.enabled is false; remove its other settings")
         if _is_set(settings.gateway, "stage_name"):
             yield _told("APIGW.stageName", "edge.enabled is false; remove it")
-    if not settings.front.enabled and settings.front != Front():
+    if not settings.front.enabled and settings.front != BrowserEntry():
         yield _told("front", "front.enabled is false; set it, or remove its other settings")
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from models.cloud import Nodes, Pod, Positive
-from models.extra_values import translated
-from models.part import Part
+from models.settings.base import Group
+from models.settings.cloud import Nodes, Pod, Positive
+from models.settings.reference_values import translated
 
 _HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _LAST_PORT = 65_535
@@ -49,7 +49,7 @@ Network = IPv4Network | IPv6Network
 RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
 
 
-class Throttle(Part):
+class Throttle(Group):
     """A token bucket for each API key."""
 
     rate_limit: Annotated[float, Field(gt=0)] = 30
@@ -58,12 +58,12 @@ class Throttle(Part):
     """Requests that the bucket holds."""
 
 
-class Gateway(Part):
+class Gateway(Group):
     stage_name: str = "dev"
     throttle: Throttle = Throttle()
 
 
-class Ingress(Part):
+class Ingress(Group):
     """The HTTP front."""
 
     resources: Mapping[str, float] = Field(default_factory=dict)
@@ -75,12 +75,12 @@ class Ingress(Part):
     are believed. None: in a cluster those of ``vpc``, where the load balancer is; else nobody's."""
 
 
-class ClusterComponents(Part):
+class ClusterComponents(Group):
     instance_type: str = "m7g.large"
     desired_count: Positive = 2
 
 
-class Callbacks(Part):
+class Callbacks(Group):
     """How the URLs are called that tasks name (https://www.standardwebhooks.com)."""
 
     secret: CallbackSecret | None = None
@@ -97,7 +97,7 @@ class Callbacks(Part):
     """Pauses between the calls of one event; after the last it is given up."""
 
 
-class Sns(Part):
+class Sns(Group):
     """Trust in messages that others publish on the tasks topic."""
 
     trust_owner_attribute: bool = False
@@ -105,7 +105,7 @@ class Sns(Part):
     publish may then name any. Else, and without the attribute, the task belongs to operators."""
 
 
-class Inputs(Part):
+class Inputs(Group):
     """What a link in a task may lead to."""
 
     allow_hosts: tuple[Host, ...] = ()
@@ -121,7 +121,7 @@ class Inputs(Part):
     max_redirects: Annotated[int, Field(ge=0, le=10)] = 3
 
 
-class Tasks(Part):
+class Tasks(Group):
     """How a task is carried from the queue to its end."""
 
     max_attempts: Positive = 3
@@ -144,7 +144,7 @@ class Tasks(Part):
     """Receives after which SQS itself moves a message to the dead letters; a last resort."""
 
 
-class Runtime(Part):
+class Runtime(Group):
     """A configured, named service of pictures."""
 
     name: RuntimeName
@@ -191,7 +191,7 @@ class Runtime(Part):
         return self.replicas * self.admit + self.lookahead
 
 
-class Aws(Part):
+class Aws(Group):
     """Where the resources are; an endpoint other than AWS's comes from ``AWS_ENDPOINT_URL``."""
 
     region: str = "us-east-1"

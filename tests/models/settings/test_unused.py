@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from models.settings import Settings
-from models.unused import unused, unused_here, unused_on_aws
-from tests.models.test_settings import REFERENCE
+from models.settings.unused import unused, unused_here, unused_on_aws
+from tests.models.settings.test_settings import REFERENCE
 
 LEAST: dict[str, Any] = {
     "stackName": "a",
