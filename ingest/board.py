@@ -13,9 +13,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from models.event import Event
+from models.event import Event, Snapshot, Update
 from models.ports import Live, Pace
-from models.progress import Progress
 from models.report import Report, Status
 
 _ENDED_KEPT = 1_000
@@ -24,43 +23,25 @@ _STOPPER_SECONDS = 10.0
 _LATELY = 0.2  # weight of the newest task in a runtime's pace
 
 
-@dataclass
-class Show:
-    """What was said of one submission: each report, the newest progress, the newest preview."""
-
-    said: dict[str, Event] = field(default_factory=dict)
-    """By the place that an event takes; a newer one in the same place comes last."""
-
-    def add(self, event: Event) -> None:
-        for place in _places(event):
-            self.said.pop(place, None)
-            self.said[place] = event
-
-    def since(self, number: int) -> list[Event]:
-        """What came after that number, each once, oldest first."""
-        events = {e.number: e for e in self.said.values() if e.number > number}
-        return [events[number] for number in sorted(events)]
-
-
 class Follower:
     """One front: what it watches, and what it was not yet told."""
 
     def __init__(self) -> None:
         self.watched: set[str] = set()
-        self._news: dict[str, Show] = {}
+        self._news: dict[str, Snapshot] = {}
         self._any = asyncio.Event()
 
     def tell(self, event: Event) -> None:
         if event.submission in self.watched:
             # A slow front is told the newest progress, not all that it missed.
-            self._news.setdefault(event.submission, Show()).add(event)
+            self._news.setdefault(event.submission, Snapshot()).add(event)
             self._any.set()
 
     async def news(self) -> list[Event]:
         await self._any.wait()
         self._any.clear()
         told, self._news = self._news, {}
-        return [event for show in told.values() for event in show.since(0)]
+        return [event for snapshot in told.values() for event in snapshot.since(0)]
 
 
 class Board(Live):
@@ -71,7 +52,7 @@ class Board(Live):
         self.began = clock()
         self.boot = secrets.token_hex(4)
         self._numbers = itertools.count(1)
-        self._shows: dict[str, Show] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._held: Counter[str] = Counter()
         self._stops: dict[str, list[Callable[[], object]]] = defaultdict(list)
@@ -79,11 +60,13 @@ class Board(Live):
         self._followers: dict[str, Follower] = {}
         self._paces: dict[str, _Counts] = defaultdict(_Counts)
 
-    def say(self, submission: str, said: Report | Progress) -> None:
+    def publish(self, submission: str, update: Update) -> None:
         """Tell those who watch."""
-        event = Event(submission=submission, boot=self.boot, number=next(self._numbers), said=said)
-        self._shows.setdefault(submission, Show()).add(event)
-        if isinstance(said, Report) and said.ended:
+        event = Event(
+            submission=submission, boot=self.boot, number=next(self._numbers), update=update
+        )
+        self._snapshots.setdefault(submission, Snapshot()).add(event)
+        if isinstance(update, Report) and update.ended:
             self._forget_later(submission)
         for follower in self._followers.values():
             follower.tell(event)
@@ -145,8 +128,8 @@ class Board(Live):
         if (mine := self._followers.get(follower)) is None:
             return None
         mine.watched.add(submission)
-        show = self._shows.get(submission)
-        return show.since(0) if show else []
+        snapshot = self._snapshots.get(submission)
+        return snapshot.since(0) if snapshot else []
 
     async def unwatch(self, follower: str, submission: str) -> None:
         if mine := self._followers.get(follower):
@@ -161,7 +144,7 @@ class Board(Live):
         for stop in list(self._stops.get(submission, ())):
             stop()
         if not held:
-            self.say(submission, report)
+            self.publish(submission, report)
         return held
 
     async def paces(self) -> Mapping[str, Pace]:
@@ -171,14 +154,14 @@ class Board(Live):
         del self._held[submission]
         self._stops.pop(submission, None)
         if submission not in self._ended:
-            self._shows.pop(submission, None)
+            self._snapshots.pop(submission, None)
 
     def _forget_later(self, submission: str) -> None:
         self._ended[submission] = None
-        self._shows[submission].said.pop("preview", None)
+        self._snapshots[submission].drop_preview()
         if len(self._ended) > _ENDED_KEPT:
             forgotten, _ = self._ended.popitem(last=False)
-            self._shows.pop(forgotten, None)
+            self._snapshots.pop(forgotten, None)
 
 
 @dataclass
@@ -206,13 +189,3 @@ class _Counts:
             seconds=self.seconds,
             checkpoints=tuple(sorted(set(self.checkpoints.values()))),
         )
-
-
-def _places(event: Event) -> tuple[str, ...]:
-    match event.said:
-        case Report():
-            return (f"report {event.number}",)
-        case Progress(preview=None):
-            return ("progress",)
-        case Progress():
-            return ("progress", "preview")

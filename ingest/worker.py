@@ -95,7 +95,7 @@ class Worker(Receiver):
         standing = await self.line.ledger.finish(ended)
         # A task that was cancelled before it came is known by its name alone.
         report = replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
-        self.line.board.say(task.submission, report)
+        self.line.board.publish(task.submission, report)
         return report if report.attempt == ended.attempt else None
 
     def _may_start(self, task: Task, delivery: Delivery) -> bool:
@@ -132,7 +132,7 @@ class Worker(Receiver):
 
     async def _run(self, task: Task, report: Report) -> Report:
         """Run it to a report that ends it, or raise for another try."""
-        self.line.board.say(task.submission, report)
+        self.line.board.publish(task.submission, report)
         try:
             self._check(task, report)
             await self._notify_running(task, report)
@@ -148,7 +148,7 @@ class Worker(Receiver):
         return await self._with_output(task, ended)
 
     async def _requeue(self, task: Task, report: Report) -> None:
-        self.line.board.say(task.submission, replace(report, status=Status.QUEUED))
+        self.line.board.publish(task.submission, replace(report, status=Status.QUEUED))
         try:
             await self.line.ledger.requeue(report)
         except Unavailable as exc:  # it waits all the same
@@ -185,7 +185,7 @@ class Worker(Receiver):
                 if isinstance(said, Report):
                     self.line.board.ran(said)
                     return said
-                self.line.board.say(task.submission, said)
+                self.line.board.publish(task.submission, said)
         raise RuntimeUnavailable("the replica ended without a report")
 
     async def _has_ended(self, task: Task) -> bool:

@@ -1,17 +1,54 @@
-"""What happens to a submission, as those who watch it are told."""
+"""Events of submissions: what their followers are told, and what one who comes late begins with."""
 
 from dataclasses import dataclass
 
 from models.progress import Progress
 from models.report import Report
 
+Update = Report | Progress
+"""News of a submission: a report when its status changes, progress while it runs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A report or a progress, in its place among all that the board said."""
+    """An update of a submission, numbered among all that one board published."""
 
     submission: str
     boot: str
-    """Which life of the board said it; numbers start again in the next."""
+    """Random id of the board that published it; the numbers of another board start again at 1."""
     number: int
-    said: Report | Progress
+    """Position among all events of the board, from 1."""
+    update: Update
+
+
+class Snapshot:
+    """Newest state of a submission: its reports, the newest progress and the newest preview."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, Event] = {}
+        """Events by the slot that they fill, the newest last; one may fill two slots."""
+
+    def add(self, event: Event) -> None:
+        """Take in an event; older progress, and an older preview, make way for it."""
+        for slot in _slots(event):
+            self._events.pop(slot, None)
+            self._events[slot] = event
+
+    def drop_preview(self) -> None:
+        """Forget the newest preview, which is most of what a snapshot weighs."""
+        self._events.pop("preview", None)
+
+    def since(self, number: int) -> list[Event]:
+        """Events with a higher number, each once, oldest first."""
+        events = {e.number: e for e in self._events.values() if e.number > number}
+        return [events[number] for number in sorted(events)]
+
+
+def _slots(event: Event) -> tuple[str, ...]:
+    match event.update:
+        case Report():
+            return (f"report {event.number}",)
+        case Progress(preview=None):
+            return ("progress",)
+        case Progress():
+            return ("progress", "preview")

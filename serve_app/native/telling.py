@@ -100,7 +100,7 @@ class Telling:
 
     async def _parts(self, event: Event) -> Sequence[bytes]:
         """What this event adds to what the client was told."""
-        match event.said:
+        match event.update:
             case Progress() as progress:
                 parts = _progress(event.boot, event.number, progress)
             case Report(ended=True) as report:

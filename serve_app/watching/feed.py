@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from ingest.board import Show
 from models.errors import Unavailable
-from models.event import Event
+from models.event import Event, Snapshot
 from models.ports import Ledger, Live
 
 log = logging.getLogger("ray.serve.atelier.api")
@@ -200,7 +199,7 @@ class Feed:
 
     def _take(self, event: Event) -> None:
         if shown := self._shown.get(event.submission):
-            shown.show.add(event)
+            shown.snapshot.add(event)
             shown.wake()
 
 
@@ -208,23 +207,23 @@ class Feed:
 class _Shown:
     """What the board said of a submission that is watched here."""
 
-    show: Show = field(default_factory=Show)
+    snapshot: Snapshot = field(default_factory=Snapshot)
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the board has said what it remembers, and tells the rest as it comes."""
     watchers: set[asyncio.Event] = field(default_factory=set)
 
     def begin(self, said: Iterable[Event]) -> None:
         """Take what the board remembers; what it has told meanwhile is newer."""
-        events = {event.number: event for event in (*said, *self.show.since(0))}
-        self.show = Show()
+        events = {event.number: event for event in (*said, *self.snapshot.since(0))}
+        self.snapshot = Snapshot()
         for number in sorted(events):
-            self.show.add(events[number])
+            self.snapshot.add(events[number])
         self.known.set()
         self.wake()
 
     def forget(self) -> None:
         """The next that is heard may be another life of the board."""
-        self.show = Show()
+        self.snapshot = Snapshot()
         self.known.clear()
         self.wake()
 
@@ -244,7 +243,7 @@ class Watcher:
     @property
     def all(self) -> list[Event]:
         """What is known, oldest first."""
-        return self._shown.show.since(0)
+        return self._shown.snapshot.since(0)
 
     def since(self, boot: str, number: int) -> list[Event]:
         """What came later; all of it, where that was another life of the board."""

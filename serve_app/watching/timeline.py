@@ -29,7 +29,7 @@ async def happenings(
         yield [_in_ledger(report)]
         return
     async with feed.watching(report.submission) as watcher:
-        if not any(isinstance(event.said, Report) for event in watcher.all):
+        if not any(isinstance(event.update, Report) for event in watcher.all):
             yield [_in_ledger(report)]
         looks = _Looks(feed, report)
         while True:
@@ -77,13 +77,13 @@ async def progress_of(feed: Feed, submission: str) -> Progress | None:
     if not feed.connected:
         return None
     async with feed.watching(submission) as watcher:
-        said = [event.said for event in watcher.all]
+        said = [event.update for event in watcher.all]
         return next((one for one in reversed(said) if isinstance(one, Progress)), None)
 
 
 def ended(event: Event) -> Report | None:
     """How it ended, if this is its end."""
-    return event.said if isinstance(event.said, Report) and event.said.ended else None
+    return event.update if isinstance(event.update, Report) and event.update.ended else None
 
 
 class _Looks:
@@ -110,7 +110,7 @@ class _Looks:
 
 def _in_ledger(report: Report) -> Event:
     number = int(report.ended)
-    return Event(submission=report.submission, boot=LEDGER, number=number, said=report)
+    return Event(submission=report.submission, boot=LEDGER, number=number, update=report)
 
 
 def _to_the_end(events: Sequence[Event]) -> Sequence[Event]:

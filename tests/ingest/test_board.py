@@ -43,18 +43,18 @@ async def told(events: list[Event], count: int) -> list[Report | Progress]:
 
 
 def _said(events: Sequence[Event]) -> list[Report | Progress]:
-    return [event.said for event in events]
+    return [event.update for event in events]
 
 
 async def test_a_follower_is_told_what_it_watches_and_nothing_else() -> None:
     board = Board()
     async with following(board) as events:
         await board.watch("front", "s1")
-        board.say("s2", RUNNING)
-        board.say("s1", RUNNING)
+        board.publish("s2", RUNNING)
+        board.publish("s1", RUNNING)
         await told(events, 1)
         await board.unwatch("front", "s1")
-        board.say("s1", DONE)
+        board.publish("s1", DONE)
         await asyncio.sleep(0)
 
     assert _said(events) == [RUNNING]
@@ -63,10 +63,10 @@ async def test_a_follower_is_told_what_it_watches_and_nothing_else() -> None:
 async def test_who_comes_late_is_told_what_was_said_with_the_newest_progress_only() -> None:
     board = Board()
     with board.holding("painter", "s1"):
-        board.say("s1", RUNNING)
+        board.publish("s1", RUNNING)
         for step in range(1, 6):
             preview = b"picture" if step == 2 else None
-            board.say("s1", Progress(step=step, of=6, preview=preview))
+            board.publish("s1", Progress(step=step, of=6, preview=preview))
         async with following(board):
             known = await board.watch("front", "s1")
 
@@ -85,7 +85,7 @@ async def test_a_slow_follower_is_told_the_newest_progress() -> None:
     async with following(board) as events:
         await board.watch("front", "s1")
         for step in range(1, 100):
-            board.say("s1", Progress(step=step, of=100))
+            board.publish("s1", Progress(step=step, of=100))
         said = await told(events, 1)
 
     assert said == [Progress(step=99, of=100)]
@@ -103,7 +103,7 @@ async def test_a_follower_that_left_is_forgotten_but_not_one_that_came_back() ->
         pass
     async with following(board) as again:
         await board.watch("front", "s1")
-        board.say("s1", RUNNING)
+        board.publish("s1", RUNNING)
         await told(again, 1)
 
     assert await board.watch("front", "s1") is None
@@ -112,12 +112,12 @@ async def test_a_follower_that_left_is_forgotten_but_not_one_that_came_back() ->
 async def test_what_ended_is_kept_for_a_while_without_its_preview_and_then_forgotten() -> None:
     board = Board()
     with board.holding("painter", "s1"):
-        board.say("s1", Progress(step=1, of=2, preview=b"picture"))
-        board.say("s1", DONE)
+        board.publish("s1", Progress(step=1, of=2, preview=b"picture"))
+        board.publish("s1", DONE)
     async with following(board):
         kept = await board.watch("front", "s1")
         for number in range(1_000):
-            board.say(f"other-{number}", DONE)
+            board.publish(f"other-{number}", DONE)
         forgotten = await board.watch("front", "s1")
 
     assert kept is not None
@@ -128,7 +128,7 @@ async def test_what_ended_is_kept_for_a_while_without_its_preview_and_then_forgo
 async def test_what_was_handed_back_is_not_kept() -> None:
     board = Board()
     with board.holding("painter", "s1"):
-        board.say("s1", RUNNING)
+        board.publish("s1", RUNNING)
     async with following(board):
         assert await board.watch("front", "s1") == []
 

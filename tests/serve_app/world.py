@@ -194,7 +194,7 @@ class World:
     async def run(self, task: Task) -> Report:
         """Begin it, as ingest does."""
         report = await self.ledger.start(task)
-        self.board.say(task.submission, report)
+        self.board.publish(task.submission, report)
         return report
 
     async def complete(self, task: Task, pictures: int = 2) -> Report:
@@ -204,7 +204,7 @@ class World:
         ran = Report.of(task, Status.RUNNING, 1).completed(made, f"{uri}.out", {"run": 2.5})
         report = await self.ledger.finish(ran)
         if self.ingest.board:
-            self.board.say(task.submission, report)
+            self.board.publish(task.submission, report)
         return report
 
     def _front(self) -> Front:

@@ -74,9 +74,9 @@ async def test_a_task_is_watched_from_its_queue_to_its_end(
         queued = await watch.next()
         await world.run(OWL)
         running = await watch.next()
-        world.board.say("s1", Progress(step=1, of=4))
+        world.board.publish("s1", Progress(step=1, of=4))
         progress = await watch.next()
-        world.board.say("s1", Progress(step=2, of=4, preview=PNG))
+        world.board.publish("s1", Progress(step=2, of=4, preview=PNG))
         both = [await watch.next(), await watch.next()]
         report = await world.complete(OWL)
         rest = await watch.rest()
@@ -112,7 +112,7 @@ async def test_who_comes_later_is_told_what_is_known(
 ) -> None:
     await world.run(OWL)
     for step in range(1, 4):
-        world.board.say("s1", Progress(step=step, of=9, preview=PNG if step < 3 else None))
+        world.board.publish("s1", Progress(step=step, of=9, preview=PNG if step < 3 else None))
     async with watching(served) as watch:
         told = [await watch.next() for _ in range(4)]
 
@@ -123,10 +123,10 @@ async def test_who_comes_later_is_told_what_is_known(
 
 async def test_a_client_goes_on_where_it_was(world: World, served: httpx.AsyncClient) -> None:
     await world.run(OWL)
-    world.board.say("s1", Progress(step=1, of=9, preview=PNG))
+    world.board.publish("s1", Progress(step=1, of=9, preview=PNG))
     async with watching(served) as watch:
         told = [await watch.event() for _ in range(3)]
-    world.board.say("s1", Progress(step=2, of=9))
+    world.board.publish("s1", Progress(step=2, of=9))
     async with watching(served, last=told[1].id) as within:
         rest = [await within.event() for _ in range(2)]
     async with watching(served, last=told[2].id) as behind:
@@ -143,7 +143,7 @@ async def test_after_another_life_of_the_board_all_is_told(
     world: World, served: httpx.AsyncClient, last: str
 ) -> None:
     await world.run(OWL)
-    world.board.say("s1", Progress(step=1, of=9))
+    world.board.publish("s1", Progress(step=1, of=9))
     async with watching(served, last=last) as watch:
         told = [await watch.event() for _ in range(2)]
 
@@ -156,7 +156,7 @@ async def test_a_retried_task_is_told_by_its_attempts(
     first = await world.run(OWL)
     async with watching(served) as watch:
         told = [await watch.next()]
-        world.board.say("s1", Report.of(OWL, Status.QUEUED, 1))
+        world.board.publish("s1", Report.of(OWL, Status.QUEUED, 1))
         await world.ledger.requeue(first)
         told.append(await watch.next())
         await world.run(OWL)
@@ -282,7 +282,7 @@ async def test_a_client_that_leaves_is_watched_for_no_more(
         await watch.next()
     async with asyncio.timeout(10):
         while not world.ingest.unwatches:
-            world.board.say("s1", Progress(step=1, of=9))  # a server notices when it sends
+            world.board.publish("s1", Progress(step=1, of=9))  # a server notices when it sends
             await asyncio.sleep(0.01)
 
     assert world.ingest.watches == 1
@@ -333,7 +333,7 @@ async def test_another_life_of_ingest_goes_on_telling(
         told = [await watch.event()]
         world.ingest.come_back()
         await world.run(OWL)
-        world.board.say("s1", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
         told += [await watch.event() for _ in range(2)]
 
     boots = [event.id.split(".")[0] for event in told]

@@ -64,7 +64,7 @@ async def shown_until(world: World, done: Callable[[], bool]) -> int:
     """Show previews of the task until then; how many."""
     async with asyncio.timeout(30):
         for step in itertools.count(1):
-            world.board.say("s1", Progress(step=step, of=10_000, preview=PREVIEW))
+            world.board.publish("s1", Progress(step=step, of=10_000, preview=PREVIEW))
             await asyncio.sleep(0.01)
             if done():
                 return step
@@ -79,7 +79,7 @@ async def test_a_stream_that_nobody_reads_ends_and_keeps_its_slot() -> None:
             await shown_until(world, lambda: world.ingest.unwatches > 0)
             largest = kept.kept
             held = streams.taken
-            world.board.say("s1", Progress(step=1, of=9, preview=PREVIEW))
+            world.board.publish("s1", Progress(step=1, of=9, preview=PREVIEW))
             await asyncio.sleep(0.05)
             later = kept.kept
         await shown_until(world, lambda: streams.taken == 0)

@@ -103,7 +103,7 @@ async def test_a_running_task_is_told_with_its_progress(
     world: World, client: httpx.AsyncClient
 ) -> None:
     await world.run(OWL)
-    world.board.say("s1", Progress(step=3, of=9, preview=b"png"))
+    world.board.publish("s1", Progress(step=3, of=9, preview=b"png"))
     await world.feed.ready()
     view = await get(client)
 

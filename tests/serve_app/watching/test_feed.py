@@ -41,7 +41,7 @@ async def until(done: Callable[[], bool]) -> None:
 
 
 def steps(events: Sequence[Event]) -> list[int]:
-    return [event.said.step for event in events if isinstance(event.said, Progress)]
+    return [event.update.step for event in events if isinstance(event.update, Progress)]
 
 
 async def test_a_slow_watcher_is_told_the_newest_progress(world: World) -> None:
@@ -50,7 +50,9 @@ async def test_a_slow_watcher_is_told_the_newest_progress(world: World) -> None:
         await news(slow)
         await news(quick)
         for step in range(1, 101):
-            world.board.say("s1", Progress(step=step, of=100, preview=b"x" if step < 50 else None))
+            world.board.publish(
+                "s1", Progress(step=step, of=100, preview=b"x" if step < 50 else None)
+            )
         while steps(await news(quick))[-1] < 100:
             pass
         told = steps(await news(slow))
@@ -62,7 +64,7 @@ async def test_many_watchers_are_one_follower(world: World) -> None:
     report = await world.run(OWL)
     streams = [happenings(world.feed, report) for _ in range(50)]
     await asyncio.gather(*map(news, streams))
-    world.board.say("s1", Progress(step=1, of=9))
+    world.board.publish("s1", Progress(step=1, of=9))
     told = await asyncio.gather(*map(news, streams))
     await asyncio.gather(*(stream.aclose() for stream in streams))
     await until(lambda: world.ingest.unwatches == 1)
@@ -92,7 +94,7 @@ async def test_what_is_watched_again_is_asked_for_again(world: World) -> None:
     await until(lambda: world.ingest.unwatches == 1)
     async with watched(world, report) as stream:
         await news(stream)
-        world.board.say("s1", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
         told = await news(stream)
 
     assert steps(told) == [1]
@@ -110,7 +112,7 @@ async def test_who_comes_while_it_is_let_go_is_told_all_the_same(world: World) -
         await asyncio.sleep(0)
         held.set()
         await coming
-        world.board.say("s1", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
         told = await news(stream)
 
     assert steps(told) == [1]
@@ -124,13 +126,13 @@ async def test_what_is_said_before_the_answer_comes_is_told(world: World) -> Non
         held = world.ingest.hold()
         coming = asyncio.create_task(news(stream))
         await until(lambda: world.ingest.watches == 2)
-        world.board.say("s1", Progress(step=1, of=9))
-        world.board.say("s2", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
+        world.board.publish("s2", Progress(step=1, of=9))
         await news(probe)  # so the other has come, too
         held.set()
         told = await coming
 
-    assert told[0].said == report
+    assert told[0].update == report
     assert steps(told) == [1]
 
 
@@ -140,7 +142,7 @@ async def test_who_polls_does_not_ask_ingest_each_time() -> None:
     await world.feed.ready()
     async with asyncio.timeout(10):
         for step in (1, 2, 3):
-            world.board.say("s1", progress := Progress(step=step, of=9))
+            world.board.publish("s1", progress := Progress(step=step, of=9))
             while await progress_of(world.feed, "s1") != progress:
                 await asyncio.sleep(0)
     await world.feed.close()
@@ -153,9 +155,9 @@ async def test_a_broken_stream_is_followed_again(
 ) -> None:
     async with watched(world, await world.run(OWL)) as stream:
         first = await news(stream)
-        world.board.say("s1", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
         world.ingest.cut()
-        world.board.say("s1", Progress(step=2, of=9))
+        world.board.publish("s1", Progress(step=2, of=9))
         told = await news(stream)
         while steps(told)[-1] < 2:
             told = [*told, *await news(stream)]
@@ -173,7 +175,7 @@ async def test_ingest_is_waited_for() -> None:
         await news(stream)
         await until(lambda: world.ingest.follows >= 3)
         world.ingest.come_back()
-        world.board.say("s1", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
         told = await news(stream)
         while not steps(told):
             told = await news(stream)
@@ -189,7 +191,7 @@ async def test_a_follower_that_the_board_has_forgotten_follows_again(world: Worl
         other = await world.run(task("s2", id="other"))
         async with watched(world, other) as second:
             told = await news(second)
-        world.board.say("s1", Progress(step=1, of=9))
+        world.board.publish("s1", Progress(step=1, of=9))
         while not steps(await news(stream)):
             pass
 
@@ -201,10 +203,10 @@ async def test_an_end_is_the_last(world: World) -> None:
     async with watched(world, await world.run(OWL)) as stream:
         await news(stream)
         ended = await world.complete(OWL)
-        world.board.say("s1", Progress(step=9, of=9))  # of another delivery
+        world.board.publish("s1", Progress(step=9, of=9))  # of another delivery
         told = await news(stream)
 
-        assert [event.said for event in told] == [ended]
+        assert [event.update for event in told] == [ended]
         with pytest.raises(StopAsyncIteration):
             await anext(stream)
 
@@ -242,14 +244,14 @@ async def test_while_ingest_is_away_the_ledger_tells() -> None:
     async with watched(world, queued) as stream:
         first = await news(stream)
         running = await world.ledger.start(OWL)
-        while (told := (await news(stream))[-1].said) == queued:
+        while (told := (await news(stream))[-1].update) == queued:
             pass
         await world.complete(OWL)
-        while not (last := (await news(stream))[-1].said).ended:  # type: ignore[union-attr]
+        while not (last := (await news(stream))[-1].update).ended:  # type: ignore[union-attr]
             pass
     await world.feed.close()
 
-    assert [event.said for event in first] == [queued]
+    assert [event.update for event in first] == [queued]
     assert told == running
     assert last == await world.ledger.find("owl")
 
@@ -262,7 +264,7 @@ async def test_while_ingest_is_heard_the_ledger_is_looked_at_all_the_same() -> N
         told = await news(stream)
     await world.feed.close()
 
-    assert [event.said for event in told] == [cancelled]
+    assert [event.update for event in told] == [cancelled]
 
 
 async def test_a_closed_feed_follows_no_more(world: World) -> None:
