@@ -12,7 +12,7 @@ from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct, DependencyGroup
 
 from cdk.identity import PodIdentity
-from cdk.reviewed import reviewed_managed, reviewed_resources
+from cdk.nag import acknowledge_managed_policies, acknowledge_resources
 from models.addons import addon_version
 
 APPLICATION = "application"
@@ -40,7 +40,7 @@ class Addons(Construct):
         """Without them no node becomes ready."""
         self._after_nodes = self._well_on_nodes()
 
-    def let_run_on(self, nodes: Construct) -> None:
+    def run_on(self, nodes: Construct) -> None:
         """Make those add-ons wait that are well only once their pods run."""
         for addon in self._after_nodes:
             addon.node.add_dependency(nodes)
@@ -48,7 +48,7 @@ class Addons(Construct):
     def _before_nodes(self) -> DependencyGroup:
         network = self._identity("VpcCni", "aws-node")
         network.role.add_managed_policy(ManagedPolicy.from_aws_managed_policy_name(_CNI))
-        reviewed_managed(network.role, "Made for this plugin, and kept with it.", _CNI)
+        acknowledge_managed_policies(network.role, "Made for this plugin, and kept with it.", _CNI)
         return DependencyGroup(
             self._addon("vpc-cni", {"enableNetworkPolicy": "true"}, network),
             self._addon("kube-proxy"),
@@ -59,7 +59,7 @@ class Addons(Construct):
         watch = self._identity("CloudWatch", "cloudwatch-agent", namespace="amazon-cloudwatch")
         insights = self._addon("amazon-cloudwatch-observability", _insights(), watch)
         insights.node.add_dependency(*self.logs.values())
-        self._let_watch(watch.role)
+        self._grant_log_writes(watch.role)
         tolerant = {"node": {"tolerateAllTaints": True}}  # the GPU nodes' among them
         return [
             self._addon("coredns"),
@@ -80,7 +80,7 @@ class Addons(Construct):
     def _log_names(self) -> str:
         return f"/aws/containerinsights/{self._cluster_name}"
 
-    def _let_watch(self, role: Role) -> None:
+    def _grant_log_writes(self, role: Role) -> None:
         """Write logs, in which the measurements are, too."""
         arn = Stack.of(self).format_arn(
             service="logs",
@@ -92,8 +92,8 @@ class Addons(Construct):
         role.add_to_policy(PolicyStatement(actions=write, resources=[arn]))
         describe = ["ec2:DescribeTags", "ec2:DescribeVolumes"]
         role.add_to_policy(PolicyStatement(actions=describe, resources=["*"]))
-        reviewed_resources(role, "EC2 describes all or nothing.", "*")
-        reviewed_resources(role, "The agent makes its streams in the cluster's own groups.", arn)
+        acknowledge_resources(role, "EC2 describes all or nothing.", "*")
+        acknowledge_resources(role, "The agent makes its streams in the cluster's own groups.", arn)
 
     def _identity(
         self, name: str, service_account: str, namespace: str = "kube-system"

@@ -13,7 +13,7 @@ from constructs import Construct, IDependable
 from cdk import versions
 from cdk.cluster import SYSTEM, Cluster
 from cdk.identity import PodIdentity
-from cdk.reviewed import reviewed_resources
+from cdk.nag import acknowledge_resources
 from models import kube
 from models.settings import Settings
 
@@ -53,7 +53,7 @@ class Balancers(Construct):
             namespace=SYSTEM,
             service_account=versions.LOAD_BALANCERS.name,
         )
-        self._let_register(targets)
+        self._grant_registration(targets)
         installed = cluster.install(
             self,
             versions.LOAD_BALANCERS,
@@ -63,7 +63,7 @@ class Balancers(Construct):
         )
         cluster.apply(self, "Binding", [self._binding(targets)], after=[installed, namespace])
 
-    def _let_register(self, targets: ITargetGroup) -> None:
+    def _grant_registration(self, targets: ITargetGroup) -> None:
         """What a binding needs whose security groups somebody else opens, and no more."""
         role = self.identity.role
         change = ["RegisterTargets", "DeregisterTargets"]
@@ -74,7 +74,7 @@ class Balancers(Construct):
             )
         )
         role.add_to_policy(PolicyStatement(actions=list(_DESCRIBED), resources=["*"]))
-        reviewed_resources(role, "EC2 and ELB describe all or nothing.", "*")
+        acknowledge_resources(role, "EC2 and ELB describe all or nothing.", "*")
 
     def _values(self) -> Mapping[str, Any]:
         vpc = self._cluster.eks.vpc

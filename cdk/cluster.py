@@ -44,8 +44,8 @@ from constructs import Construct, DependencyGroup, IDependable
 
 from cdk import kubectl
 from cdk.addons import Addons
+from cdk.nag import acknowledge_managed_policies
 from cdk.network import Network
-from cdk.reviewed import reviewed_managed
 from cdk.versions import Chart
 from models.settings import Settings
 
@@ -77,8 +77,8 @@ class Cluster(Construct):
         )
         self.nodes = self._nodes(network)
         self.nodes.node.add_dependency(self.addons.before_nodes)
-        self.addons.let_run_on(self.nodes)
-        reviewed_managed(self.eks, "What EKS itself needs.", "AmazonEKSClusterPolicy")
+        self.addons.run_on(self.nodes)
+        acknowledge_managed_policies(self.eks, "What EKS itself needs.", "AmazonEKSClusterPolicy")
         kubectl.review(self.eks)
         self.ready = DependencyGroup(self.nodes, self.addons)
         """What a chart waits for: the handler waits for no node, and would run out of time."""
@@ -238,7 +238,7 @@ def node_role(scope: Construct, description: str) -> Role:
             ManagedPolicy.from_aws_managed_policy_name(policy) for policy in _OF_NODES
         ],
     )
-    reviewed_managed(role, "What EKS asks of every node, and nothing else.", *_OF_NODES)
+    acknowledge_managed_policies(role, "What EKS asks of every node, and nothing else.", *_OF_NODES)
     return role
 
 

@@ -15,7 +15,7 @@ from cdk import versions
 from cdk.cluster import SYSTEM, Cluster, node_role
 from cdk.identity import PodIdentity
 from cdk.karpenter_policies import KarpenterPolicies
-from cdk.reviewed import reviewed, reviewed_resources
+from cdk.nag import acknowledge, acknowledge_resources
 from models.settings import Settings
 
 _EVENTS = {
@@ -59,7 +59,7 @@ class Karpenter(Construct):
             encryption=QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )
-        reviewed(self.queue, "SQS3", "A warning is of no use when its node is gone.")
+        acknowledge(self.queue, "SQS3", "A warning is of no use when its node is gone.")
         self.rules = {name: self._rule(name, *event) for name, event in _EVENTS.items()}
         """By the kind of warning, such as ``SpotInterruption``."""
         self.controller = PodIdentity(
@@ -104,7 +104,7 @@ class Karpenter(Construct):
             roles=[self.controller.role],
         )
         unnamed = sorted({each for one in statements for each in one.resources if "*" in each})
-        reviewed_resources(policy, _WHY, *unnamed)
+        acknowledge_resources(policy, _WHY, *unnamed)
         return policy
 
     def _installed(self, policies: list[ManagedPolicy]) -> HelmChart:

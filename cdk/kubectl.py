@@ -15,7 +15,7 @@ from aws_cdk.aws_lambda import CfnFunction
 from aws_cdk.aws_s3_assets import Asset
 from constructs import IConstruct
 
-from cdk.reviewed import reviewed, reviewed_managed, reviewed_resources
+from cdk.nag import acknowledge, acknowledge_managed_policies, acknowledge_resources
 
 _PROVIDER = "KubectlProvider"
 _POLICIES = (
@@ -30,21 +30,23 @@ def review(cluster: Cluster) -> None:
     """Let CDK's choices stand, each by its name."""
     provider = cluster.node.find_child(_PROVIDER)
     handler = provider.node.find_child("Handler")
-    reviewed(handler, "L1", "CDK says which Python its handler runs on.")
-    reviewed_managed(provider, "It logs, is in the network, and pulls charts.", *_POLICIES)
+    acknowledge(handler, "L1", "CDK says which Python its handler runs on.")
+    acknowledge_managed_policies(
+        provider, "It logs, is in the network, and pulls charts.", *_POLICIES
+    )
     for policy in _conditional(handler):
-        reviewed(handler, f"IAM4[Policy::{policy}]", "It pulls charts from the public registry.")
+        acknowledge(handler, f"IAM4[Policy::{policy}]", "It pulls charts from the public registry.")
     function = cast("CfnFunction", handler.node.default_child)
-    reviewed_resources(provider, "Whichever version of its function.", f"{function.attr_arn}:*")
+    acknowledge_resources(provider, "Whichever version of its function.", f"{function.attr_arn}:*")
 
 
 def review_chart(cluster: Cluster, chart: Asset) -> None:
     """Let it read a chart of ours where CDK puts it."""
     handler = cluster.node.find_child(_PROVIDER).node.find_child("Handler")
     why = "It reads charts from the bucket of CDK's own assets."
-    reviewed_resources(handler, why, chart.bucket.arn_for_objects("*"))
+    acknowledge_resources(handler, why, chart.bucket.arn_for_objects("*"))
     for read in _READS:
-        reviewed(handler, f"IAM5[Action::s3:{read}*]", why)
+        acknowledge(handler, f"IAM5[Action::s3:{read}*]", why)
 
 
 def _conditional(handler: IConstruct) -> Iterator[str]:

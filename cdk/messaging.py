@@ -11,13 +11,14 @@ from typing import cast
 from aws_cdk import Duration
 from aws_cdk.aws_events import EventPattern, Rule
 from aws_cdk.aws_events_targets import SqsQueue
-from aws_cdk.aws_iam import Grant, IRole, PolicyStatement, ServicePrincipal
+from aws_cdk.aws_iam import IRole, PolicyStatement, ServicePrincipal
 from aws_cdk.aws_kms import Alias, IKey
 from aws_cdk.aws_sns import CfnSubscription, CfnTopic, Topic
 from aws_cdk.aws_sqs import DeadLetterQueue, Queue, QueueEncryption
 from constructs import Construct
 
-from cdk.reviewed import reviewed
+from cdk.grants import grant
+from cdk.nag import acknowledge
 from models.queues import QueuePlan, queues, queues_of_services
 from models.settings import Settings
 
@@ -47,7 +48,7 @@ class Messaging(Construct):
         self.calls = self._all[settings.callback_calls]
         """Calls to tasks' callbacks."""
         self.calls_dead_letters = self._all[settings.callback_calls_dead_letters]
-        self._let_send(self.undelivered)
+        self._admit_tasks_topic(self.undelivered)
         self.checkpoint_events = self._all.get(settings.checkpoint_events)
         if self.checkpoint_events is not None:
             self._follow_checkpoints(self.checkpoint_events)
@@ -74,19 +75,19 @@ class Messaging(Construct):
             ),
         }
 
-    def let_submit(self, who: IRole) -> None:
-        _let(who, ["sns:Publish"], [self.tasks.topic_arn])
+    def grant_task_publishing(self, grantee: IRole) -> None:
+        grant(grantee, ["sns:Publish"], [self.tasks.topic_arn])
 
-    def let_tell(self, who: IRole) -> None:
+    def grant_notification_publishing(self, grantee: IRole) -> None:
         """Publish notifications, and put calls to callbacks into their queue."""
-        _let(who, ["sns:Publish"], [self.results.topic_arn])
-        _let_send_into(who, [self.calls])
+        grant(grantee, ["sns:Publish"], [self.results.topic_arn])
+        _grant_sends(grantee, [self.calls])
 
-    def let_see_backlogs(self, who: IRole) -> None:
+    def grant_backlog_reads(self, grantee: IRole) -> None:
         actions = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
-        _let(who, actions, [queue.queue_arn for queue in self.queues.values()])
+        grant(grantee, actions, [queue.queue_arn for queue in self.queues.values()])
 
-    def let_work(self, who: IRole) -> None:
+    def grant_message_consumption(self, grantee: IRole) -> None:
         """Receive what is in the queues and bring it to an end: acknowledged or dead-lettered."""
         worked = [*self.queues.values(), self.calls]
         actions = [
@@ -95,8 +96,8 @@ class Messaging(Construct):
             "sqs:ChangeMessageVisibility",
             "sqs:DeleteMessage",
         ]
-        _let(who, actions, [queue.queue_arn for queue in worked])
-        _let_send_into(who, [*self.dead_letters.values(), self.calls_dead_letters])
+        grant(grantee, actions, [queue.queue_arn for queue in worked])
+        _grant_sends(grantee, [*self.dead_letters.values(), self.calls_dead_letters])
 
     def _topic(self, name: str, key: IKey, logical_id: str) -> Topic:
         topic = Topic(self, logical_id, topic_name=name, master_key=key, enforce_ssl=True)
@@ -118,12 +119,12 @@ class Messaging(Construct):
             enforce_ssl=True,
         )
         if dead_letters is None:
-            reviewed(made, "SQS3", "Nothing works on it, so nothing can fail there.")
+            acknowledge(made, "SQS3", "Nothing works on it, so nothing can fail there.")
         return made
 
     def _subscribe(self, plan: QueuePlan) -> None:
         queue = self._all[plan.name]
-        self._let_send(queue)
+        self._admit_tasks_topic(queue)
         undelivered = self._all[self._settings.undelivered]
         subscription = CfnSubscription(
             self,
@@ -137,7 +138,7 @@ class Messaging(Construct):
         )
         subscription.node.add_dependency(queue)  # and so on its policy, without which SNS gives up
 
-    def _let_send(self, queue: Queue) -> None:
+    def _admit_tasks_topic(self, queue: Queue) -> None:
         queue.add_to_resource_policy(
             PolicyStatement(
                 sid="OnlyTheTasksTopic",
@@ -166,9 +167,5 @@ class Messaging(Construct):
         return plan.name.removeprefix(f"{self._settings.stack}-")
 
 
-def _let_send_into(who: IRole, queues: Iterable[Queue]) -> None:
-    _let(who, ["sqs:GetQueueUrl", "sqs:SendMessage"], [queue.queue_arn for queue in queues])
-
-
-def _let(who: IRole, actions: list[str], resources: list[str]) -> None:
-    Grant.add_to_principal(grantee=who, actions=actions, resource_arns=resources)
+def _grant_sends(grantee: IRole, queues: Iterable[Queue]) -> None:
+    grant(grantee, ["sqs:GetQueueUrl", "sqs:SendMessage"], [queue.queue_arn for queue in queues])

@@ -22,9 +22,9 @@ from aws_cdk.aws_sns import Topic
 from aws_cdk.aws_sns_subscriptions import EmailSubscription
 from constructs import Construct
 
-from cdk import measures
-from cdk.measures import ENDED, FAILED, Ends
+from cdk import metrics
 from cdk.messaging import Messaging
+from cdk.metrics import ENDED, FAILED, Ends
 from models.settings import Settings
 
 _CLOUDWATCH = ServicePrincipal("cloudwatch.amazonaws.com")
@@ -100,7 +100,7 @@ class Monitoring(Construct):
         for runtime, queue in self._messaging.queues.items():
             yield self._alarm(
                 f"{runtime}-oldest",
-                measures.oldest(queue),
+                metrics.oldest(queue),
                 above=self._limits.oldest_seconds,
                 periods=_SOON,
                 why=f"The oldest task of {runtime} has waited for {self._limits.oldest_seconds} s: "
@@ -117,7 +117,7 @@ class Monitoring(Construct):
             )
             yield self._alarm(
                 f"{runtime}-starved",
-                measures.starved(queue),
+                metrics.starved(queue),
                 above=0,
                 periods=self._limits.starved_minutes,
                 why=f"Tasks of {runtime} are there, and none ended in "
@@ -126,13 +126,13 @@ class Monitoring(Construct):
 
     def _of_last_stops(self) -> Iterable[Alarm]:
         for name, (queue, why) in self._messaging.last_stops.items():
-            yield self._alarm(name, measures.waiting(queue), above=0, periods=1, why=why)
+            yield self._alarm(name, metrics.waiting(queue), above=0, periods=1, why=why)
 
     def _of_spot(self) -> Alarm:
         most = self._limits.interruptions
         return self._alarm(
             "spot-interruptions",
-            measures.interruptions(self._warnings),
+            metrics.interruptions(self._warnings),
             above=most - 1,
             periods=1,
             why=f"AWS took back {most} Spot nodes of this account and region in 15 minutes: "
@@ -162,18 +162,18 @@ class Monitoring(Construct):
         board.add_widgets(AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=_WHOLE))
         for runtime, queue in self._messaging.queues.items():
             board.add_widgets(
-                _graph(f"{runtime}: tasks", [measures.waiting(queue), measures.held(queue)]),
-                _graph(f"{runtime}: age of the oldest, s", [measures.oldest(queue)]),
+                _graph(f"{runtime}: tasks", [metrics.waiting(queue), metrics.held(queue)]),
+                _graph(f"{runtime}: age of the oldest, s", [metrics.oldest(queue)]),
             )
             ends = [self._ends.count(metric, runtime) for metric in (ENDED, FAILED)]
             board.add_widgets(
                 _graph(f"{runtime}: tasks ended, and failed, a minute", ends),
                 _graph(f"{runtime}: failed, of all", [self._ends.failed_ratio(runtime)]),
             )
-        stops = [measures.waiting(queue) for queue, _ in self._messaging.last_stops.values()]
+        stops = [metrics.waiting(queue) for queue, _ in self._messaging.last_stops.values()]
         board.add_widgets(
             _graph("Where nothing should be", stops),
-            _graph("Spot", [measures.interruptions(self._warnings)]),
+            _graph("Spot", [metrics.interruptions(self._warnings)]),
         )
         if api is not None:
             board.add_widgets(

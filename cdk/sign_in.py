@@ -18,7 +18,7 @@ from aws_cdk.aws_elasticloadbalancingv2 import ListenerAction
 from aws_cdk.aws_elasticloadbalancingv2_actions import AuthenticateCognitoAction
 from constructs import Construct
 
-from cdk.reviewed import reviewed
+from cdk.nag import acknowledge
 from models.settings.browser_entry import Oidc
 
 _PASSWORD = 12
@@ -61,10 +61,12 @@ class People(Construct):
             ),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        reviewed(self.pool, "COG2", "Who signs in may have a second factor; who deploys decides.")
+        acknowledge(
+            self.pool, "COG2", "Who signs in may have a second factor; who deploys decides."
+        )
         paid = "What the plan above offers costs by the person, and nobody can sign up here."
-        reviewed(self.pool, "COG3", paid)
-        reviewed(self.pool, "COG8", paid)
+        acknowledge(self.pool, "COG3", paid)
+        acknowledge(self.pool, "COG8", paid)
         self._client = self.pool.add_client(
             "Balancer",
             generate_secret=True,

@@ -12,10 +12,10 @@ from constructs import Construct
 from typing_extensions import override
 
 from cdk.addons import APPLICATION
+from cdk.browser_entry import BrowserEntry
 from cdk.bundle import bundled
 from cdk.cluster import Cluster
-from cdk.front import Front
-from cdk.gateway import Gateway
+from cdk.edge import Edge
 from cdk.karpenter import Karpenter
 from cdk.messaging import Messaging
 from cdk.monitoring import Monitoring
@@ -41,14 +41,14 @@ class Platform(Stack):
         self.settings = settings
         self.storage = Storage(self, "Storage", settings=settings)
         self.messaging = Messaging(self, "Messaging", settings=settings)
-        self.gateway = self._gateway(edge_code) if settings.edge.enabled else None
+        self.edge = self._edge(edge_code) if settings.edge.enabled else None
         self.registry = self._registry()
         self.network = self._network()
         self.cluster = Cluster(self, "Cluster", settings=settings, network=self.network)
-        self.storage.let_mount_checkpoints(self.cluster.addons.mount.role)
+        self.storage.grant_checkpoint_reads(self.cluster.addons.mount.role)
         self.karpenter = Karpenter(self, "Karpenter", settings=settings, cluster=self.cluster)
         self.ray = self._ray()
-        self.front = self._front() if settings.front.enabled else None
+        self.browser_entry = self._browser_entry() if settings.front.enabled else None
         self.monitoring = self._monitoring()
         Tags.of(self).add(PROJECT, settings.stack_name)
         for output, value in self._outputs().items():
@@ -60,11 +60,11 @@ class Platform(Stack):
         """As the settings say: asking AWS would need credentials to synthesize."""
         return [f"{self.settings.aws.region}{zone}" for zone in self.settings.vpc.zones]
 
-    def _gateway(self, code: Path | None) -> Gateway:
+    def _edge(self, code: Path | None) -> Edge:
         code = code or bundled(self.settings)
-        gateway = Gateway(self, "Gateway", settings=self.settings, code=code)
-        self._let_serve(gateway.role)
-        return gateway
+        edge = Edge(self, "Gateway", settings=self.settings, code=code)
+        self._grant_http_api(edge.role)
+        return edge
 
     def _registry(self) -> Registry:
         settings = self.settings
@@ -88,23 +88,23 @@ class Platform(Stack):
             cluster=self.cluster,
             karpenter=self.karpenter,
         )
-        self._let_serve(ray.ingest.role)
-        self.messaging.let_work(ray.ingest.role)
-        self.storage.let_take_in(ray.ingest.role)
-        self.storage.let_make(ray.runtimes.role)
+        self._grant_http_api(ray.ingest.role)
+        self.messaging.grant_message_consumption(ray.ingest.role)
+        self.storage.grant_payload_reads_and_report_writes(ray.ingest.role)
+        self.storage.grant_input_reads_and_artifact_writes(ray.runtimes.role)
         return ray
 
-    def _let_serve(self, who: IRole) -> None:
+    def _grant_http_api(self, grantee: IRole) -> None:
         """What the HTTP front does, wherever it runs."""
-        self.messaging.let_submit(who)
-        self.messaging.let_tell(who)  # of what it cancels
-        self.messaging.let_see_backlogs(who)
-        self.storage.let_submit(who)
-        self.storage.let_show(who)
-        self.storage.let_keep_ledger(who)
+        self.messaging.grant_task_publishing(grantee)
+        self.messaging.grant_notification_publishing(grantee)  # of what it cancels
+        self.messaging.grant_backlog_reads(grantee)
+        self.storage.grant_payload_writes(grantee)
+        self.storage.grant_artifact_reads(grantee)
+        self.storage.grant_ledger_access(grantee)
 
-    def _front(self) -> Front:
-        return Front(
+    def _browser_entry(self) -> BrowserEntry:
+        return BrowserEntry(
             self,
             "Front",
             settings=self.settings,
@@ -121,7 +121,7 @@ class Platform(Stack):
             messaging=self.messaging,
             log=self.cluster.addons.logs[APPLICATION],
             spot_warnings=self.karpenter.rules["SpotInterruption"],
-            api=self.gateway.api if self.gateway else None,
+            api=self.edge.api if self.edge else None,
         )
 
     def _outputs(self) -> Mapping[str, str]:
@@ -141,12 +141,12 @@ class Platform(Stack):
             "LedgerTable": self.storage.ledger.table_name,
             "AlarmsTopicArn": self.monitoring.topic.topic_arn,
         }
-        if self.front is not None:
+        if self.browser_entry is not None:
             outputs |= {
-                "cloudFrontEntryUrl": self.front.url,
-                "cloudFrontEntryId": self.front.distribution.distribution_id,
-                "eksIngressName": self.front.balancer.load_balancer_dns_name,
+                "cloudFrontEntryUrl": self.browser_entry.url,
+                "cloudFrontEntryId": self.browser_entry.distribution.distribution_id,
+                "eksIngressName": self.browser_entry.balancer.load_balancer_dns_name,
             }
-            if self.front.people is not None:
-                outputs["UserPoolId"] = self.front.people.pool.user_pool_id
+            if self.browser_entry.people is not None:
+                outputs["UserPoolId"] = self.browser_entry.people.pool.user_pool_id
         return outputs

@@ -15,7 +15,7 @@ from aws_cdk.aws_dynamodb import (
     Table,
     TableEncryption,
 )
-from aws_cdk.aws_iam import AnyPrincipal, Effect, Grant, IRole, PolicyDocument, PolicyStatement
+from aws_cdk.aws_iam import AnyPrincipal, Effect, IRole, PolicyDocument, PolicyStatement
 from aws_cdk.aws_s3 import (
     BlockPublicAccess,
     Bucket,
@@ -29,7 +29,8 @@ from aws_cdk.aws_s3 import (
 )
 from constructs import Construct
 
-from cdk.reviewed import reviewed
+from cdk.grants import grant
+from cdk.nag import acknowledge
 from models import table
 from models.queues import LONGEST_DAYS
 from models.settings import Settings, cloud
@@ -57,49 +58,49 @@ class Storage(Construct):
         """None: the weights are on volumes of their own."""
         self._readable = [self._named(name) for name in sorted(settings.readable_buckets)]
 
-    def let_keep_ledger(self, who: IRole) -> None:
+    def grant_ledger_access(self, grantee: IRole) -> None:
         """Read and change tasks and claims, and search among the tasks."""
         rows = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"]
-        _let(who, [f"dynamodb:{each}" for each in rows], [self.ledger.table_arn])
+        grant(grantee, [f"dynamodb:{each}" for each in rows], [self.ledger.table_arn])
         indexes = [f"{self.ledger.table_arn}/index/{name}" for name in table.INDEXES]
-        _let(who, ["dynamodb:Query"], indexes)
+        grant(grantee, ["dynamodb:Query"], indexes)
 
-    def let_submit(self, who: IRole) -> None:
+    def grant_payload_writes(self, grantee: IRole) -> None:
         """Store a task that is too large for a message, and withdraw it."""
-        _let_objects(who, ["s3:PutObject", "s3:DeleteObject"], self.outputs, _PAYLOADS)
+        _grant_objects(grantee, ["s3:PutObject", "s3:DeleteObject"], self.outputs, _PAYLOADS)
 
-    def let_show(self, who: IRole) -> None:
+    def grant_artifact_reads(self, grantee: IRole) -> None:
         """Sign links to pictures, gone ones among them, and list the checkpoints there are."""
-        _let_objects(who, ["s3:GetObject"], self.outputs)
-        _let_list(who, self.outputs)
+        _grant_objects(grantee, ["s3:GetObject"], self.outputs)
+        _grant_listing(grantee, self.outputs)
         if self.checkpoints is not None:
-            _let_list(who, self.checkpoints)
+            _grant_listing(grantee, self.checkpoints)
 
-    def let_take_in(self, who: IRole) -> None:
+    def grant_payload_reads_and_report_writes(self, grantee: IRole) -> None:
         """Fetch tasks that were too large for a message, and store the reports of failed ones."""
-        _let_objects(who, ["s3:GetObject"], self.outputs, _PAYLOADS)
-        _let_objects(who, ["s3:PutObject"], self.outputs)
-        _let_list(who, self.outputs)
+        _grant_objects(grantee, ["s3:GetObject"], self.outputs, _PAYLOADS)
+        _grant_objects(grantee, ["s3:PutObject"], self.outputs)
+        _grant_listing(grantee, self.outputs)
 
-    def let_make(self, who: IRole) -> None:
+    def grant_input_reads_and_artifact_writes(self, grantee: IRole) -> None:
         """Fetch what the links of a task may name, and store what was made."""
-        _let_objects(who, ["s3:PutObject"], self.outputs)
+        _grant_objects(grantee, ["s3:PutObject"], self.outputs)
         for bucket in self._readable:
-            _let_objects(who, ["s3:GetObject"], bucket)
-            _let_list(who, bucket)
-        self._let_decrypt_checkpoints(who)
+            _grant_objects(grantee, ["s3:GetObject"], bucket)
+            _grant_listing(grantee, bucket)
+        self._grant_checkpoint_decryption(grantee)
 
-    def let_mount_checkpoints(self, who: IRole) -> None:
+    def grant_checkpoint_reads(self, grantee: IRole) -> None:
         """Read all weights, and change none."""
         if self.checkpoints is not None:
-            _let_objects(who, ["s3:GetObject"], self.checkpoints)
-            _let_list(who, self.checkpoints)
-        self._let_decrypt_checkpoints(who)
+            _grant_objects(grantee, ["s3:GetObject"], self.checkpoints)
+            _grant_listing(grantee, self.checkpoints)
+        self._grant_checkpoint_decryption(grantee)
 
-    def _let_decrypt_checkpoints(self, who: IRole) -> None:
+    def _grant_checkpoint_decryption(self, grantee: IRole) -> None:
         key = self._settings.storage.model_bucket_key_arn
         if key is not None:
-            _let(who, ["kms:Decrypt"], [key])
+            grant(grantee, ["kms:Decrypt"], [key])
 
     def _ledger(self) -> Table:
         name = self._settings.ledger
@@ -213,18 +214,14 @@ def _tidied(days: int | None = None) -> LifecycleRule:
     )
 
 
-def _let_list(who: IRole, bucket: IBucket) -> None:
-    _let(who, ["s3:ListBucket"], [bucket.bucket_arn])
+def _grant_listing(grantee: IRole, bucket: IBucket) -> None:
+    grant(grantee, ["s3:ListBucket"], [bucket.bucket_arn])
 
 
-def _let_objects(who: IRole, actions: list[str], bucket: IBucket, prefix: str = "") -> None:
-    _let(who, actions, [bucket.arn_for_objects(f"{prefix}*")])
+def _grant_objects(grantee: IRole, actions: list[str], bucket: IBucket, prefix: str = "") -> None:
+    grant(grantee, actions, [bucket.arn_for_objects(f"{prefix}*")])
     bare = bucket.node.default_child
     made = isinstance(bare, CfnBucket) and f"<{Stack.of(bucket).get_logical_id(bare)}.Arn>"
     arn = made or f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
     why = "Objects of one bucket: they come and go, and no policy can name them."
-    reviewed(who, f"IAM5[Resource::{arn}/{prefix}*]", why)
-
-
-def _let(who: IRole, actions: list[str], resources: list[str]) -> None:
-    Grant.add_to_principal(grantee=who, actions=actions, resource_arns=resources)
+    acknowledge(grantee, f"IAM5[Resource::{arn}/{prefix}*]", why)

@@ -26,20 +26,25 @@ _NAMED_OTHERWISE = {
 }
 """IAM has no word of its own for these calls."""
 
-MESSAGING = ("let_submit", "let_tell", "let_see_backlogs", "let_work")
+MESSAGING = (
+    "grant_task_publishing",
+    "grant_notification_publishing",
+    "grant_backlog_reads",
+    "grant_message_consumption",
+)
 STORAGE = (
-    "let_keep_ledger",
-    "let_submit",
-    "let_show",
-    "let_take_in",
-    "let_make",
-    "let_mount_checkpoints",
+    "grant_ledger_access",
+    "grant_payload_writes",
+    "grant_artifact_reads",
+    "grant_payload_reads_and_report_writes",
+    "grant_input_reads_and_artifact_writes",
+    "grant_checkpoint_reads",
 )
 
 
 @pytest.fixture(scope="module")
 def granted(settings: Settings) -> Mapping[str, Mapping[str, set[str]]]:
-    """By the grant, such as ``storage.let_show``: each action, and what it is allowed on."""
+    """Resources by action, by grant: ``storage.grant_artifact_reads`` and the like."""
     return grants(settings)
 
 
@@ -89,17 +94,17 @@ def test_messages_are_received_by_who_works_and_sent_by_who_may(
     dead = {f"{queue}-dead-letters" for queue in runtimes | {"studio-results-callbacks"}}
     worked = runtimes | {"studio-results-callbacks"}
 
-    assert granted["messaging.let_submit"] == {"sns:Publish": {"studio-tasks"}}
-    assert granted["messaging.let_tell"] == {
+    assert granted["messaging.grant_task_publishing"] == {"sns:Publish": {"studio-tasks"}}
+    assert granted["messaging.grant_notification_publishing"] == {
         "sns:Publish": {"studio-results"},
         "sqs:GetQueueUrl": {"studio-results-callbacks"},
         "sqs:SendMessage": {"studio-results-callbacks"},
     }
-    assert granted["messaging.let_see_backlogs"] == {
+    assert granted["messaging.grant_backlog_reads"] == {
         "sqs:GetQueueUrl": runtimes,
         "sqs:GetQueueAttributes": runtimes,
     }
-    assert granted["messaging.let_work"] == {
+    assert granted["messaging.grant_message_consumption"] == {
         "sqs:ReceiveMessage": worked,
         "sqs:ChangeMessageVisibility": worked,
         "sqs:DeleteMessage": worked,
@@ -115,7 +120,7 @@ def test_the_ledger_is_kept_by_rows_and_read_by_its_indexes(
     indexes = {f"{table}/index/by-runtime-and-status", f"{table}/index/by-key"}
     rows = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
-    assert granted["storage.let_keep_ledger"] == {
+    assert granted["storage.grant_ledger_access"] == {
         **{f"dynamodb:{row}": {table} for row in rows},
         "dynamodb:Query": {table, *indexes},
     }
@@ -126,26 +131,26 @@ def test_a_bucket_is_read_and_written_where_it_must_be(
 ) -> None:
     outputs = settings.output_bucket
 
-    assert granted["storage.let_submit"] == {
+    assert granted["storage.grant_payload_writes"] == {
         "s3:PutObject": {f"{outputs}/payloads/*"},
         "s3:DeleteObject": {f"{outputs}/payloads/*"},
     }
-    assert granted["storage.let_show"] == {
+    assert granted["storage.grant_artifact_reads"] == {
         "s3:GetObject": {f"{outputs}/*"},
         "s3:ListBucket": {outputs, "studio-models"},
     }
-    assert granted["storage.let_take_in"] == {
+    assert granted["storage.grant_payload_reads_and_report_writes"] == {
         "s3:GetObject": {f"{outputs}/payloads/*"},
         "s3:PutObject": {f"{outputs}/*"},
         "s3:ListBucket": {outputs},
     }
     readable = {outputs, "studio-models", "studio-references"}
-    assert granted["storage.let_make"] == {
+    assert granted["storage.grant_input_reads_and_artifact_writes"] == {
         "s3:PutObject": {f"{outputs}/*"},
         "s3:GetObject": {f"{bucket}/*" for bucket in readable},
         "s3:ListBucket": readable,
     }
-    assert granted["storage.let_mount_checkpoints"] == {
+    assert granted["storage.grant_checkpoint_reads"] == {
         "s3:GetObject": {"studio-models/*"},
         "s3:ListBucket": {"studio-models"},
     }
@@ -156,18 +161,20 @@ def test_weights_that_are_encrypted_with_a_key_of_yours_are_decrypted_by_who_rea
     found = grants(Settings.read(args={**FULL, "storage": {"modelBucketKeyArn": key}}))
 
     assert {grant for grant, allowed in found.items() if "kms:Decrypt" in allowed} == {
-        "storage.let_make",
-        "storage.let_mount_checkpoints",
+        "storage.grant_input_reads_and_artifact_writes",
+        "storage.grant_checkpoint_reads",
     }
-    assert found["storage.let_make"]["kms:Decrypt"] == {key}
+    assert found["storage.grant_input_reads_and_artifact_writes"]["kms:Decrypt"] == {key}
 
 
 def test_without_a_model_bucket_none_is_read() -> None:
     args = {key: value for key, value in FULL.items() if key not in {"modelBucketArn", "storage"}}
     found = grants(Settings.read(args={**args, "checkpoints": "models"}))
 
-    assert found["storage.let_mount_checkpoints"] == {}
-    assert found["storage.let_show"]["s3:ListBucket"] == {Settings.read(args=FULL).output_bucket}
+    assert found["storage.grant_checkpoint_reads"] == {}
+    assert found["storage.grant_artifact_reads"]["s3:ListBucket"] == {
+        Settings.read(args=FULL).output_bucket
+    }
 
 
 def _names(template: Template) -> dict[str, str]:

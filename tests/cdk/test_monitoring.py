@@ -14,8 +14,8 @@ from aws_cdk.aws_apigateway import RestApi
 from aws_cdk.aws_events import EventPattern, Rule
 from aws_cdk.aws_logs import LogGroup
 
-from cdk.measures import ENDED, FAILED, FILTERS
 from cdk.messaging import Messaging
+from cdk.metrics import ENDED, FAILED, FILTERS
 from cdk.monitoring import Monitoring
 from models.errors import TaskFailed
 from models.settings import Settings

@@ -4,9 +4,9 @@ from tests.mutants.mutant import Mutant
 
 _MESSAGING = "tests/cdk/test_messaging.py"
 _STORAGE = "tests/cdk/test_storage.py"
-_GATEWAY = "tests/cdk/test_gateway.py"
+_GATEWAY = "tests/cdk/test_edge.py"
 _MONITORING = "tests/cdk/test_monitoring.py"
-_FRONT = "tests/cdk/test_front.py"
+_FRONT = "tests/cdk/test_browser_entry.py"
 _WALLS = "tests/manifests/test_network.py"
 _CHECKPOINTS = "tests/manifests/test_checkpoints.py"
 _REFUSED = "tests/models/settings/test_deployable.py"
@@ -85,42 +85,42 @@ MUTANTS = (
     ),
     Mutant(
         mistake="keys of a usage plan without the stage, which let nobody in",
-        file="cdk/gateway.py",
+        file="cdk/edge.py",
         old="[UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)]",
         new="[]",
         tests=f"{_GATEWAY}::test_keys_are_of_a_plan_for_the_stage_for_without_one_they_let_nobody_in",
     ),
     Mutant(
         mistake="an API that takes some paths without a key",
-        file="cdk/gateway.py",
+        file="cdk/edge.py",
         old='add_method("POST", to_edge, api_key_required=True)',
         new='add_method("POST", to_edge, api_key_required=False)',
         tests=f"{_GATEWAY}::test_every_method_asks_for_a_key",
     ),
     Mutant(
         mistake="a throttle with rate and burst exchanged",
-        file="cdk/gateway.py",
+        file="cdk/edge.py",
         old="rate_limit=throttle.rate_limit, burst_limit=throttle.burst_limit",
         new="rate_limit=throttle.burst_limit, burst_limit=throttle.rate_limit",
         tests=f"{_GATEWAY}::test_each_key_has_the_throttle_and_all_together_the_stages",
     ),
     Mutant(
         mistake="an alarm of the oldest task that looks at their number",
-        file="cdk/measures.py",
+        file="cdk/metrics.py",
         old="queue.metric_approximate_age_of_oldest_message(",
         new="queue.metric_approximate_number_of_messages_visible(",
         tests=f"{_MONITORING}::test_each_alarm_looks_at_what_aws_measures_under_this_name",
     ),
     Mutant(
         mistake="tasks that count as ended when they are received",
-        file="cdk/measures.py",
+        file="cdk/metrics.py",
         old="queue.metric_number_of_messages_deleted(",
         new="queue.metric_number_of_messages_received(",
         tests=f"{_MONITORING}::test_each_alarm_looks_at_what_aws_measures_under_this_name",
     ),
     Mutant(
         mistake="dead letters counted by their measurements",
-        file="cdk/measures.py",
+        file="cdk/metrics.py",
         old='_visible(period=MINUTE, statistic="Maximum")',
         new='_visible(period=MINUTE, statistic="SampleCount")',
         tests=f"{_MONITORING}::test_each_alarm_looks_at_what_aws_measures_under_this_name",
@@ -134,56 +134,56 @@ MUTANTS = (
     ),
     Mutant(
         mistake="Spot's warnings by a dimension that EventBridge has not",
-        file="cdk/measures.py",
+        file="cdk/metrics.py",
         old='dimensions_map={"RuleName":',
         new='dimensions_map={"Rule":',
         tests=f"{_MONITORING}::test_each_alarm_looks_at_what_aws_measures_under_this_name",
     ),
     Mutant(
         mistake="Spot's warnings in a namespace that nobody fills",
-        file="cdk/measures.py",
+        file="cdk/metrics.py",
         old='namespace="AWS/Events"',
         new='namespace="AWS/EventBridge"',
         tests=f"{_MONITORING}::test_each_alarm_looks_at_what_aws_measures_under_this_name",
     ),
     Mutant(
         mistake="a wrong health path of the target group",
-        file="cdk/front.py",
+        file="cdk/browser_entry.py",
         old='path="/-/healthz"',
         new='path="/health"',
         tests=f"{_FRONT}::test_the_load_balancer_asks_where_a_healthy_head_answers_anybody_with_200",
     ),
     Mutant(
         mistake="a target group of instances, in which no pod can be registered",
-        file="cdk/front.py",
+        file="cdk/browser_entry.py",
         old="target_type=TargetType.IP",
         new="target_type=TargetType.INSTANCE",
         tests=f"{_FRONT}::test_the_target_group_takes_pods_at_the_port_of_serve",
     ),
     Mutant(
         mistake="a listener that speaks TLS 1.0",
-        file="cdk/front.py",
+        file="cdk/browser_entry.py",
         old="SslPolicy.TLS13_RES",
         new="SslPolicy.LEGACY",
         tests=f"{_FRONT}::test_the_load_balancer_speaks_no_tls_that_browsers_have_given_up",
     ),
     Mutant(
         mistake="a load balancer that ends WebSockets after a minute",
-        file="cdk/front.py",
+        file="cdk/browser_entry.py",
         old="            idle_timeout=_IDLE,\n",
         new="",
         tests=f"{_FRONT}::test_a_websocket_without_a_word_stays_for_an_hour",
     ),
     Mutant(
         mistake="a listener that is open to the whole network",
-        file="cdk/front.py",
+        file="cdk/browser_entry.py",
         old="            open=False,\n",
         new="            open=True,\n",
         tests=f"{_FRONT}::test_nobody_but_cloudfront_reaches_the_load_balancer",
     ),
     Mutant(
         mistake="a load balancer that may not reach the port of Serve",
-        file="cdk/front.py",
+        file="cdk/browser_entry.py",
         old='allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")',
         new='allow_to(pods, Port.tcp(80), "The Serve proxy")',
         tests=f"{_FRONT}::test_the_load_balancer_reaches_the_pods_port_of_serve",

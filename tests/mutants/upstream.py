@@ -175,15 +175,15 @@ MUTANTS = (
     Mutant(
         mistake="an action that IAM does not know",
         file="cdk/storage.py",
-        old='_let(who, ["s3:ListBucket"], [bucket.bucket_arn])',
-        new='_let(who, ["s3:ListObjects"], [bucket.bucket_arn])',
+        old='grant(grantee, ["s3:ListBucket"], [bucket.bucket_arn])',
+        new='grant(grantee, ["s3:ListObjects"], [bucket.bucket_arn])',
         tests=_IAM,
     ),
     Mutant(
         mistake="a bucket where its objects are meant",
         file="cdk/storage.py",
-        old='_let(who, actions, [bucket.arn_for_objects(f"{prefix}*")])',
-        new="_let(who, actions, [bucket.bucket_arn])",
+        old='grant(grantee, actions, [bucket.arn_for_objects(f"{prefix}*")])',
+        new="grant(grantee, actions, [bucket.bucket_arn])",
         tests=_IAM,
     ),
     Mutant(

@@ -30,7 +30,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="edge.concurrency is accepted and bounds no function",
-        file="cdk/gateway.py",
+        file="cdk/edge.py",
         old="            reserved_concurrent_executions=edge.concurrency,\n",
         new="",
         tests=_of("edge.concurrency"),

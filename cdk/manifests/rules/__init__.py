@@ -2,17 +2,24 @@
 
 `kuberay` has what KubeRay 1.7 itself refuses, `nodes` and `pods` what would be accepted and then
 wait for ever, cost too much, or break when a node goes, `disks` what would find no place to write,
-`walls` what would be open.
+`isolation` what would be open.
 """
 
 from collections.abc import Iterable
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.rules import disks, kuberay, nodes, pods, walls
+from cdk.manifests.rules import disks, kuberay, nodes, pods
+from cdk.manifests.rules import isolation as isolation
 from cdk.manifests.rules.rule import Objects, Rule
 from models.errors import SettingsError
 
-RULES: tuple[Rule, ...] = (*kuberay.RULES, *nodes.RULES, *pods.RULES, *disks.RULES, *walls.RULES)
+RULES: tuple[Rule, ...] = (
+    *kuberay.RULES,
+    *nodes.RULES,
+    *pods.RULES,
+    *disks.RULES,
+    *isolation.RULES,
+)
 
 
 def broken(manifests: Iterable[Manifest]) -> list[str]:

@@ -10,7 +10,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Capture, Match, Template
 
 from cdk.bundle import PYTHON
-from cdk.gateway import Gateway
+from cdk.edge import Edge
 from models.settings import Settings
 from tests.cdk.conftest import Synthesized
 
@@ -30,7 +30,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     code = tmp_path_factory.mktemp("edge") / "edge.zip"
     code.write_bytes(b"stands for the zip, which is not looked into")
     stack = Stack(App(), "StudioStack")
-    Gateway(stack, "Gateway", settings=Settings.read(args=GIVEN), code=Path(code))
+    Edge(stack, "Gateway", settings=Settings.read(args=GIVEN), code=Path(code))
     return Template.from_stack(stack)
 
 

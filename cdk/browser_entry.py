@@ -51,7 +51,7 @@ from constructs import Construct, IDependable
 from cdk.balancers import SERVE_PORT, Balancers
 from cdk.cluster import Cluster
 from cdk.firewall import ADDRESS_OF_VIEWER, Firewall
-from cdk.reviewed import reviewed, reviewed_managed, reviewed_resources
+from cdk.nag import acknowledge, acknowledge_managed_policies, acknowledge_resources
 from cdk.sign_in import People, by_provider
 from models.settings import Settings
 
@@ -68,7 +68,7 @@ _ORIGINS = "CloudFront-VPCOrigins-Service-SG"
 """The security group of CloudFront's interfaces in the network; CloudFront makes and names it."""
 
 
-class Front(Construct):
+class BrowserEntry(Construct):
     """Browsers reach the Serve ingress by this, and by nothing else."""
 
     def __init__(
@@ -245,15 +245,19 @@ class Front(Construct):
 
     def _review(self) -> None:
         entry = self.distribution
-        reviewed(entry, "CFR1", "Who may see the front ends does not depend on a country.")
-        reviewed(entry, "CFR2", "The firewall, if one is wanted, is before the load balancer.")
-        reviewed(entry, "CFR3", "The load balancer logs each request; nothing is cached before it.")
+        acknowledge(entry, "CFR1", "Who may see the front ends does not depend on a country.")
+        acknowledge(entry, "CFR2", "The firewall, if one is wanted, is before the load balancer.")
+        acknowledge(
+            entry, "CFR3", "The load balancer logs each request; nothing is cached before it."
+        )
         if self._front.certificate_arn is None:
-            reviewed(entry, "CFR4", "CloudFront's own domain comes with CloudFront's own choice.")
+            acknowledge(
+                entry, "CFR4", "CloudFront's own domain comes with CloudFront's own choice."
+            )
         if self._front.listener_certificate_arn is None:
-            reviewed(entry, "CFR5", "Behind CloudFront it goes through the private network.")
+            acknowledge(entry, "CFR5", "Behind CloudFront it goes through the private network.")
         describe = "It asks for the id of a security group; EC2 describes all or nothing."
-        reviewed_resources(self.node.find_child("Origins"), describe, "*")
+        acknowledge_resources(self.node.find_child("Origins"), describe, "*")
         asker = Stack.of(self).node.find_child(_ASKER)
-        reviewed(asker, "L1", "CDK says what its own function runs on.")
-        reviewed_managed(asker, "It writes its own logs.", _OF_LAMBDA)
+        acknowledge(asker, "L1", "CDK says what its own function runs on.")
+        acknowledge_managed_policies(asker, "It writes its own logs.", _OF_LAMBDA)

@@ -39,7 +39,7 @@ from aws_cdk.aws_logs import CfnLogGroup, LogGroup
 from constructs import Construct
 
 from cdk.bundle import ENTRY, PYTHON
-from cdk.reviewed import reviewed
+from cdk.nag import acknowledge
 from models.settings import Settings
 from models.settings.edge import KEY_NAMES, key_names
 
@@ -49,7 +49,7 @@ _PUSH_LOGS = "AmazonAPIGatewayPushToCloudWatchLogs"
 _ARCHITECTURES = {"arm64": Architecture.ARM_64, "x86_64": Architecture.X86_64}
 
 
-class Gateway(Construct):
+class Edge(Construct):
     """Lets the holders of an API key reach the edge, each as often as the throttle says."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings, code: Path) -> None:
@@ -184,17 +184,19 @@ class Gateway(Construct):
             CfnOutput(self, name, value=value).override_logical_id(name)
 
     def _review(self) -> None:
-        reviewed(self.function, "L1", "It runs on the Python that its modules were compiled with.")
-        reviewed(self.role, "IAM5[Resource::*]", "X-Ray's actions know no resource.")
+        acknowledge(
+            self.function, "L1", "It runs on the Python that its modules were compiled with."
+        )
+        acknowledge(self.role, "IAM5[Resource::*]", "X-Ray's actions know no resource.")
         api = self.api
-        reviewed(api, "APIG2", "The edge checks each body, and answers in the contract's words.")
-        reviewed(api, "APIG3", "Nobody without a key comes further than the gateway.")
+        acknowledge(api, "APIG2", "The edge checks each body, and answers in the contract's words.")
+        acknowledge(api, "APIG3", "Nobody without a key comes further than the gateway.")
         keys = "Programs come in by API key, as in the reference system; people by the front."
-        reviewed(api, "APIG4", keys)
-        reviewed(api, "COG4", keys)
+        acknowledge(api, "APIG4", keys)
+        acknowledge(api, "COG4", keys)
         log = "Its group would be kept for ever and outlive the stack; there is the access log."
-        reviewed(api, "APIG6", log)
-        reviewed(
+        acknowledge(api, "APIG6", log)
+        acknowledge(
             api,
             f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{_PUSH_LOGS}]",
             "An account has one such role, and all that it may do is to write logs.",
