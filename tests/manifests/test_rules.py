@@ -136,12 +136,6 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.spot.update(maxReplicas=50),
         lambda s: s.one("NodePool")["spec"].update(limits={}),
     ),
-    "limits-in-whole-nodes": (
-        lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "6"}),
-        lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "15"}),
-        lambda s: _on(s, "g6.2xlarge").update(limits={"cpu": "79", "nvidia.com/gpu": "10"}),
-        lambda s: _on(s, "g9.huge").update(limits={"nvidia.com/gpu": "10"}),
-    ),
     "drift-waits": (
         lambda s: s.one("NodePool")["spec"]["disruption"]["budgets"][2].update(nodes="1"),
         lambda s: s.one("NodePool")["spec"]["disruption"].pop("budgets"),
@@ -149,6 +143,20 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
             schedule="@daily", duration="8h"
         ),
         lambda s: s.one("NodePool")["spec"]["disruption"]["budgets"][2].pop("reasons"),
+    ),
+    "requirements-agree": (
+        lambda s: _require(s, CAPACITY, "In", "reserved"),
+        lambda s: _require(s, "kubernetes.io/arch", "In", "arm64"),
+        lambda s: _require(s, "node.kubernetes.io/instance-type", "In", "g4dn.xlarge"),
+        lambda s: _require(s, CAPACITY, "NotIn", "spot", "on-demand"),
+        lambda s: _require(s, "runtime", "In", "others"),
+    ),
+    "spot-first": (lambda s: s.on_demand.update(priority=10),),
+    "limits-in-whole-nodes": (
+        lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "6"}),
+        lambda s: _on(s, "g6.48xlarge").update(limits={"nvidia.com/gpu": "15"}),
+        lambda s: _on(s, "g6.2xlarge").update(limits={"cpu": "79", "nvidia.com/gpu": "10"}),
+        lambda s: _on(s, "g9.huge").update(limits={"nvidia.com/gpu": "10"}),
     ),
     "pod-fits-instance": (
         lambda s: s.ray["resources"]["requests"].update(memory="31Gi"),
@@ -161,13 +169,6 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
     "ingest-fits": (
         lambda s: _first(s.ingest)["resources"]["requests"].update(cpu="16"),
         lambda s: s.ingest.update(minReplicas=40, maxReplicas=40),
-    ),
-    "requirements-agree": (
-        lambda s: _require(s, CAPACITY, "In", "reserved"),
-        lambda s: _require(s, "kubernetes.io/arch", "In", "arm64"),
-        lambda s: _require(s, "node.kubernetes.io/instance-type", "In", "g4dn.xlarge"),
-        lambda s: _require(s, CAPACITY, "NotIn", "spot", "on-demand"),
-        lambda s: _require(s, "runtime", "In", "others"),
     ),
     "group-can-start": (lambda s: s.spot.update(maxReplicas=0),),
     "images-cached-in-one-way": (
@@ -206,7 +207,6 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         ),
         lambda s: s.one("EC2NodeClass")["spec"].pop("metadataOptions"),
     ),
-    "spot-first": (lambda s: s.on_demand.update(priority=10),),
     "drains-in-time": (
         lambda s: s.serve(tasks={"drainSeconds": 110}),
         lambda s: s.pod.pop("terminationGracePeriodSeconds"),

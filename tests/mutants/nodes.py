@@ -82,9 +82,9 @@ MUTANTS = (
     ),
     Mutant(
         mistake="requirements of one key added up, not intersected",
-        file="cdk/manifests/rules/nodes.py",
-        old="if all(_admits(one, each) for one in wanted)]",
-        new="if any(_admits(one, each) for one in wanted)]",
+        file="cdk/manifests/rules/requirements.py",
+        old="if all(_admits(requirement, value) for requirement in requirements)",
+        new="if any(_admits(requirement, value) for requirement in requirements)",
         tests="tests/manifests/test_rules.py",
     ),
     Mutant(

@@ -1,21 +1,22 @@
-"""What must hold among the objects, and no schema says: a table of rules, each with a name.
+"""Rules that objects must meet among each other, which no schema says: a table, each with a name.
 
-`kuberay` has what KubeRay 1.7 itself refuses, `nodes` and `pods` what would be accepted and then
-wait for ever, cost too much, or break when a node goes, `disks` what would find no place to write,
-`isolation` what would be open.
+`kuberay` has what KubeRay 1.7 itself refuses; the others what Kubernetes accepts, and what then
+waits for ever, costs too much or breaks when a node goes (`node_pools`, `sizes`, `node_classes`,
+`pods`), finds no place to write to (`disks`), or is open to others (`isolation`).
 """
 
 from collections.abc import Iterable
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.rules import disks, kuberay, nodes, pods
-from cdk.manifests.rules import isolation as isolation
+from cdk.manifests.rules import disks, isolation, kuberay, node_classes, node_pools, pods, sizes
 from cdk.manifests.rules.rule import Objects, Rule
 from models.errors import SettingsError
 
 RULES: tuple[Rule, ...] = (
     *kuberay.RULES,
-    *nodes.RULES,
+    *node_pools.RULES,
+    *sizes.RULES,
+    *node_classes.RULES,
     *pods.RULES,
     *disks.RULES,
     *isolation.RULES,
@@ -23,16 +24,16 @@ RULES: tuple[Rule, ...] = (
 
 
 def broken(manifests: Iterable[Manifest]) -> list[str]:
-    """Each broken rule by its name, with where and why."""
+    """Return a line for each violation: the rule's name, the object, what is wrong."""
     objects = Objects(list(manifests))
     return [f"{rule.name}: {where}" for rule in RULES for where in rule.broken(objects)]
 
 
 def check(manifests: Iterable[Manifest]) -> None:
-    """Refuse objects that break a rule: what the settings ask for does not work.
+    """Refuse objects that break a rule.
 
     Raises:
-        SettingsError: naming each rule, and what breaks it.
+        SettingsError: a rule is broken; the message has all violations, a line each.
     """
     found = broken(manifests)
     if found:

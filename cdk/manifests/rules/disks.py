@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.rules.rule import Objects, Rule, containers, quantity
+from cdk.manifests.rules.rule import Objects, Rule, quantity
 
 _GIB = 2**30
 _SYSTEM, _DATA = "/dev/xvda", "/dev/xvdb"
@@ -40,13 +40,12 @@ _FILES = re.compile(
 
 
 def _volumes(objects: Objects) -> Iterator[str]:
-    for name, found in objects.named("EC2NodeClass").items():
-        for volume in found["spec"].get("blockDeviceMappings", []):
-            device, size = volume["deviceName"], quantity(volume["ebs"]["volumeSize"]) / _GIB
-            least = _LEAST.get(device, Decimal(1))
-            if size < least:
-                setting = "osVolume" if device == _SYSTEM else "dataVolume"
-                yield f"{name}: {device} has {size:f} GiB, at least {least} (nodes.{setting}.size)"
+    for name, _, volume in objects.volumes:
+        device, size = volume["deviceName"], quantity(volume["ebs"]["volumeSize"]) / _GIB
+        least = _LEAST.get(device, Decimal(1))
+        if size < least:
+            setting = "osVolume" if device == _SYSTEM else "dataVolume"
+            yield f"{name}: {device} has {size:f} GiB, at least {least} (nodes.{setting}.size)"
 
 
 def _cache(objects: Objects) -> Iterator[str]:
@@ -56,15 +55,14 @@ def _cache(objects: Objects) -> Iterator[str]:
         for one in objects.of("PersistentVolume")
     ]
     wanted = _LEAST[_DATA] + max(caches, default=Decimal(0))
-    for name, found in objects.named("EC2NodeClass").items():
-        for volume in found["spec"].get("blockDeviceMappings", []):
-            size = quantity(volume["ebs"]["volumeSize"]) / _GIB
-            on_it = volume["deviceName"] == _DATA and "instanceStorePolicy" not in found["spec"]
-            if on_it and _has_replicas(objects, name) and size < wanted:
-                yield (
-                    f"{name}: {size:f} GiB for images, and for storage.checkpointCache beside them:"
-                    f" at least {wanted:f} (nodes.dataVolume.size)"
-                )
+    for name, spec, volume in objects.volumes:
+        size = quantity(volume["ebs"]["volumeSize"]) / _GIB
+        holds_cache = volume["deviceName"] == _DATA and "instanceStorePolicy" not in spec
+        if holds_cache and _has_replicas(objects, name) and size < wanted:
+            yield (
+                f"{name}: {size:f} GiB for images, and for storage.checkpointCache beside them:"
+                f" at least {wanted:f} (nodes.dataVolume.size)"
+            )
 
 
 def _has_replicas(objects: Objects, node_class: str) -> bool:
@@ -74,19 +72,18 @@ def _has_replicas(objects: Objects, node_class: str) -> bool:
 
 
 def _speed(objects: Objects) -> Iterator[str]:
-    for name, found in objects.named("EC2NodeClass").items():
-        for volume in found["spec"].get("blockDeviceMappings", []):
-            ebs = volume["ebs"]
-            size, iops = quantity(ebs["volumeSize"]) / _GIB, ebs.get("iops", _BASE_IOPS)
-            where = f"{name}: {volume['deviceName']}"
-            if iops > max(_BASE_IOPS, size * _IOPS_A_GIB):
-                yield f"{where}: {iops} IOPS need {iops / _IOPS_A_GIB:g} GiB (size)"
-            if (fast := ebs.get("throughput", 0)) * _IOPS_A_MIB > iops:
-                yield f"{where}: {fast} MiB/s need {fast * _IOPS_A_MIB} IOPS (iops)"
+    for name, _, volume in objects.volumes:
+        ebs = volume["ebs"]
+        size, iops = quantity(ebs["volumeSize"]) / _GIB, ebs.get("iops", _BASE_IOPS)
+        where = f"{name}: {volume['deviceName']}"
+        if iops > max(_BASE_IOPS, size * _IOPS_A_GIB):
+            yield f"{where}: {iops} IOPS need {iops / _IOPS_A_GIB:g} GiB (size)"
+        if (throughput := ebs.get("throughput", 0)) * _IOPS_A_MIB > iops:
+            yield f"{where}: {throughput} MiB/s need {throughput * _IOPS_A_MIB} IOPS (iops)"
 
 
 def _memory(objects: Objects) -> Iterator[str]:
-    for where, container in containers(objects):
+    for where, container in objects.containers:
         name = container["name"]
         least = _MEMORY.get(name, _RAY_MEMORY if name.startswith("ray-") else Decimal(0))
         given = container.get("resources", {}).get("limits", {}).get("memory")

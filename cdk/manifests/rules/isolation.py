@@ -10,7 +10,7 @@ _PEERS = {"ingress": "from", "egress": "to"}
 
 
 def _namespace(objects: Objects) -> Iterator[str]:
-    name = objects.service["metadata"]["namespace"]
+    name = objects.ray_service["metadata"]["namespace"]
     found = objects.named("Namespace").get(name)
     if found is None:
         yield f"{name}: there is no Namespace {name!r}"
@@ -20,7 +20,7 @@ def _namespace(objects: Objects) -> Iterator[str]:
 
 def _one_namespace(objects: Objects) -> Iterator[str]:
     """Look for objects in another namespace, which pods do not find and no policy closes."""
-    own = objects.service["metadata"]["namespace"]
+    own = objects.ray_service["metadata"]["namespace"]
     for one in objects.manifests:
         where = one["metadata"].get("namespace")
         if one["kind"] == "PersistentVolume":

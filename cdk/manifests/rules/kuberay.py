@@ -17,20 +17,20 @@ _COUNTED = ("num-cpus", "num-gpus", "memory", "resources")
 
 
 def _service_name(objects: Objects) -> Iterator[str]:
-    name = objects.service["metadata"]["name"]
+    name = objects.ray_service["metadata"]["name"]
     if len(name) > _LONGEST or not _NAME.match(name):
         yield f"{name}: at most {_LONGEST} of a-z, 0-9 and -, a letter first"
 
 
 def _timeout(objects: Objects) -> Iterator[str]:
     key = "ray.io/initializing-timeout"
-    text = objects.service["metadata"].get("annotations", {}).get(key)
+    text = objects.ray_service["metadata"].get("annotations", {}).get(key)
     if text is not None and (not _DURATION.match(text) or not re.search("[1-9]", text)):
         yield f"{key}: {text!r} is no duration such as 30m"
 
 
 def _upgrade(objects: Objects) -> Iterator[str]:
-    strategy = objects.service["spec"].get("upgradeStrategy", {})
+    strategy = objects.ray_service["spec"].get("upgradeStrategy", {})
     kind = strategy.get("type", "NewCluster")
     if kind not in _UPGRADES:
         yield f"upgradeStrategy.type {kind!r}: one of {', '.join(_UPGRADES)}"
@@ -61,13 +61,13 @@ def _group_names(objects: Objects) -> Iterator[str]:
 
 def _counted_once(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
-        if group.spec.get("resources") and any(key in group.params for key in _COUNTED):
+        if group.spec.get("resources") and any(key in group.ray_start_params for key in _COUNTED):
             yield f"{group.name}: resources and rayStartParams both say what Ray counts on"
 
 
 def _labels(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
-        if "labels" in group.params:
+        if "labels" in group.ray_start_params:
             yield f"{group.name}: labels stand beside rayStartParams, not in them"
         for key in group.spec.get("labels", {}):
             if not _LABEL_KEY.match(key):
@@ -75,8 +75,8 @@ def _labels(objects: Objects) -> Iterator[str]:
 
 
 def _redis(objects: Objects) -> Iterator[str]:
-    cluster, head = objects.cluster, objects.head
-    annotations = objects.service["metadata"].get("annotations", {})
+    cluster, head = objects.ray_cluster, objects.head
+    annotations = objects.ray_service["metadata"].get("annotations", {})
     options = cluster.get("gcsFaultToleranceOptions")
     if options is None:
         yield "no gcsFaultToleranceOptions: all workers start anew with the head"
@@ -85,7 +85,7 @@ def _redis(objects: Objects) -> Iterator[str]:
         if name in head.environment:
             yield f"{name}: in gcsFaultToleranceOptions, not in the head's environment"
     for key in ("redis-password", "redis-username"):
-        if key in head.params:
+        if key in head.ray_start_params:
             yield f"{key}: in gcsFaultToleranceOptions, not in rayStartParams"
     for key in ("ray.io/ft-enabled", "ray.io/external-storage-namespace"):
         if key in annotations:
@@ -108,7 +108,7 @@ def _restart(objects: Objects) -> Iterator[str]:
 
 
 def _autoscaler(objects: Objects) -> Iterator[str]:
-    cluster = objects.cluster
+    cluster = objects.ray_cluster
     if not cluster.get("enableInTreeAutoscaling"):
         yield "enableInTreeAutoscaling is off: nothing would start a GPU"
     if cluster.get("autoscalerOptions", {}).get("version") != "v2":
@@ -121,7 +121,7 @@ def _autoscaler(objects: Objects) -> Iterator[str]:
 
 
 def _times(objects: Objects) -> Iterator[str]:
-    delay = objects.service["spec"].get("rayClusterDeletionDelaySeconds", 0)
+    delay = objects.ray_service["spec"].get("rayClusterDeletionDelaySeconds", 0)
     if delay < 0:
         yield f"rayClusterDeletionDelaySeconds: {delay} is negative"
     for group in objects.workers:
@@ -130,14 +130,14 @@ def _times(objects: Objects) -> Iterator[str]:
 
 
 def _version(objects: Objects) -> Iterator[str]:
-    text = objects.cluster.get("rayVersion", "")
+    text = objects.ray_cluster.get("rayVersion", "")
     numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
     if numbers < (2, 56):
         yield f"rayVersion {text!r}: priority needs 2.56, and a token 2.52"
 
 
 def _token(objects: Objects) -> Iterator[str]:
-    options = objects.cluster.get("authOptions", {})
+    options = objects.ray_cluster.get("authOptions", {})
     if options.get("mode") != "token":
         yield "authOptions.mode: without a token any pod that gets in may run code"
     if options.get("enableK8sTokenAuth"):
@@ -145,7 +145,7 @@ def _token(objects: Objects) -> Iterator[str]:
 
 
 def _head_service(objects: Objects) -> Iterator[str]:
-    service = objects.cluster["headGroupSpec"].get("headService", {})
+    service = objects.ray_cluster["headGroupSpec"].get("headService", {})
     if service.get("metadata", {}).get("name"):
         yield "headService.metadata.name: KubeRay names it"
 
@@ -161,18 +161,18 @@ def _proxies(objects: Objects) -> Iterator[str]:
     """Behind KubeRay's Service is every worker that is ready, whether it has a proxy or not."""
     if not _has_port(objects.head):
         yield "head: no port named serve, and so no Service"
-    ports = objects.service["spec"].get("serveService", {}).get("spec", {}).get("ports", [])
+    ports = objects.ray_service["spec"].get("serveService", {}).get("spec", {}).get("ports", [])
     if [port.get("targetPort") for port in ports] != ["serve"]:
         yield "serveService: its port must lead to the one named serve, which the head alone has"
     yield from (f"{g.name}: a port named serve" for g in objects.workers if _has_port(g))
     for group in objects.workers:
-        path = group.ray.get("readinessProbe", {}).get("httpGet", {}).get("path")
+        path = group.ray_container.get("readinessProbe", {}).get("httpGet", {}).get("path")
         if path != "/api/healthz":
             yield f"{group.name}: KubeRay's own readinessProbe asks for a proxy, and never gets one"
 
 
 def _has_port(group: Group) -> bool:
-    return any(port.get("name") == "serve" for port in group.ray.get("ports", ()))
+    return any(port.get("name") == "serve" for port in group.ray_container.get("ports", ()))
 
 
 RULES = (

@@ -7,7 +7,7 @@ from cdk.manifests import checkpoints
 from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU
 from cdk.manifests.pods import KEPT
-from cdk.manifests.rules.rule import Group, Objects, Rule, containers
+from cdk.manifests.rules.rule import Group, Objects, Rule
 from cdk.manifests.serve_config import INGEST, place
 from models.errors import SettingsError
 from models.settings import Settings
@@ -36,7 +36,7 @@ def _in_time(objects: Objects) -> Iterator[str]:
 
 def _no_hook(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
-        if group.ray.get("lifecycle", {}).get("preStop"):
+        if group.ray_container.get("lifecycle", {}).get("preStop"):
             yield f"{group.name}: a preStop ends Ray before it has drained"
 
 
@@ -56,7 +56,7 @@ def _replicas_fit(objects: Objects) -> Iterator[str]:
     for runtime in objects.arguments["modelsRuntime"]:
         groups = _of(objects, runtime["name"])
         each = Decimal(str(runtime.get("gpus", 1))) or Decimal(1)
-        pods = [(max(g.asked(GPU), Decimal(1)), g.spec["maxReplicas"]) for g in groups]
+        pods = [(max(g.requested(GPU), Decimal(1)), g.spec["maxReplicas"]) for g in groups]
         most = sum(int(gpus / each) * many for gpus, many in pods)
         wanted = runtime.get("replicas", 1)
         if wanted > most:
@@ -92,16 +92,16 @@ def _own_place(objects: Objects) -> Iterator[str]:
     if INGEST not in args.get("ingress", {}).get("resources", {}):
         yield "ingress: it could start on a GPU node, and keep it up"
     for group in objects.workers:
-        if INGEST in group.spec.get("resources", {}) and group.asked(GPU):
+        if INGEST in group.spec.get("resources", {}) and group.requested(GPU):
             yield f"{group.name}: ingest would run beside a GPU"
-    if objects.head.params.get("num-cpus") != "0":
+    if objects.head.ray_start_params.get("num-cpus") != "0":
         yield "head: num-cpus must be 0, else work runs on it"
 
 
 def _no_credential(objects: Objects) -> Iterator[str]:
     for one in objects.of("Secret"):
         yield f"Secret {one['metadata']['name']}: its values are no manifest's business"
-    for name, container in containers(objects):
+    for name, container in objects.containers:
         for variable in container.get("env", ()):
             if "value" in variable and is_credential(variable["name"]):
                 yield f"{name}: {variable['name']} stands in its environment"
@@ -114,7 +114,7 @@ _OF_NODE = ("hostNetwork", "hostPID", "hostIPC")
 def _restricted(objects: Objects) -> Iterator[str]:
     for name, pod in objects.pods:
         yield from (f"{name}: {fault}" for fault in _of_pod(pod["spec"]))
-    for name, container in containers(objects):
+    for name, container in objects.containers:
         where = f"{name}: {container['name']}"
         yield from (f"{where} {fault}" for fault in _of_container(container))
 
@@ -163,14 +163,14 @@ def _read_only(objects: Objects) -> Iterator[str]:
         if "read-only" not in volume["spec"].get("mountOptions", []):
             yield f"{name}: a runtime could write to the model bucket"
     for group in objects.workers:
-        for mount in group.ray.get("volumeMounts", []):
+        for mount in group.ray_container.get("volumeMounts", []):
             if not mount.get("readOnly"):
                 yield f"{group.name}: {mount['name']} is mounted for writing"
 
 
 def _weights(objects: Objects) -> Iterator[str]:
     for group in objects.workers:
-        mounted = [one["mountPath"] for one in group.ray.get("volumeMounts", ())]
+        mounted = [one["mountPath"] for one in group.ray_container.get("volumeMounts", ())]
         if _of_runtime(group) and checkpoints.FOLDER not in mounted:
             yield f"{group.name}: no weights (modelBucketArn, or pod.existingClaim)"
 
@@ -218,7 +218,7 @@ def _kubernetes(objects: Objects) -> Iterator[str]:
 
 def _pinned(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
-        image = group.ray["image"]
+        image = group.ray_container["image"]
         if ":" not in image.rpartition("/")[2] or image.endswith(":latest"):
             yield f"{group.name}: {image} has no version: replicas would differ"
 
