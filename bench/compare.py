@@ -25,7 +25,7 @@ from rich.progress import track
 
 from bench.report import add_out, report
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws, free_port, provisioned
+from serve_app.local.emulator import EmbeddedAws, free_port, provisioned
 
 HERE = Path(__file__).resolve().parents[1]
 MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25", "comfy": "comfy:1"}

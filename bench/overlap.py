@@ -30,7 +30,7 @@ import yaml
 from bench.delay import delayed
 from bench.report import add_out, report
 from samples.local import Local, running
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 
 RUNTIME = "bench"
 PICTURE_BYTES = 430_000

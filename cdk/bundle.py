@@ -25,7 +25,7 @@ from models.settings import Settings
 from models.settings.edge import FILE, EdgeConfig
 
 ROOT = Path(__file__).parents[1]
-ENTRY = "serve_app.function"
+ENTRY = "serve_app.edge.handler"
 PYTHON = ".".join(platform.python_version_tuple()[:2])
 """Of the function: the one that runs here, since its modules are compiled here."""
 PACKAGES = (

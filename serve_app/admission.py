@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from serve_app.auth import Holder, Keys
-from serve_app.strangers import Strangers
+from serve_app.wrong_key_throttle import WrongKeyThrottle
 
 
 class NotAdmitted(Exception):
@@ -21,7 +21,7 @@ class Throttled(NotAdmitted):
         """Seconds until the key may be used again."""
 
 
-class StrangerThrottled(Throttled):
+class WrongKeyThrottled(Throttled):
     """The request has no valid API key, like too many others from the same address."""
 
 
@@ -30,7 +30,7 @@ class Admission:
     """Lets requests with a valid API key in, each key as often as its throttle allows."""
 
     keys: Keys
-    strangers: Strangers
+    wrong_keys: WrongKeyThrottle
 
     async def holder(self, request: Request) -> Holder:
         """Find the holder of the API key of a request.
@@ -49,5 +49,5 @@ class Admission:
     def _refusal(self, request: Request) -> NotAdmitted:
         """Refuse a request without a valid key; requests with one are let in from any address."""
         host = request.client.host if request.client else ""
-        seconds = self.strangers.seconds_to_wait(host)
-        return StrangerThrottled(seconds) if seconds else NotAdmitted()
+        seconds = self.wrong_keys.seconds_to_wait(host)
+        return WrongKeyThrottled(seconds) if seconds else NotAdmitted()

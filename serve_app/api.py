@@ -32,17 +32,17 @@ from serve_app.admission import Admission, NotAdmitted, Throttled
 from serve_app.auth import Holder
 from serve_app.body import Bodies, TooLarge, TooSlow, aside
 from serve_app.context import Front
-from serve_app.crowd import Crowd
 from serve_app.dialects import v1alpha1, v1alpha2
 from serve_app.dialects.rules import INVALID, Accepted, Refused
-from serve_app.heads import HeadAsGet, HeadFault, Heads
-from serve_app.hints import hint
 from serve_app.native import problems
-from serve_app.native.gate import API_KEY
+from serve_app.native.authentication import API_KEY
 from serve_app.native.openapi import header, schemas
 from serve_app.native.routes import add_routes
 from serve_app.pages.routes import add_pages
-from serve_app.problems import FULL_SECONDS, Problem, Rim
+from serve_app.path_hints import hint
+from serve_app.problems import FULL_SECONDS, CatchAll, Problem
+from serve_app.request_head import HeadAsGet, HeadCheck, HeadFault
+from serve_app.request_limit import RequestLimit
 from serve_app.slots import Full
 from serve_app.submit import Submit
 
@@ -64,8 +64,8 @@ def api(front: Front) -> FastAPI:
         redirect_slashes=False,
     )
     app.front = front
-    bodies, strangers = front.capacity.bodies, front.capacity.strangers
-    admission = Admission(keys=front.keys, strangers=strangers)
+    bodies, wrong_keys = front.capacity.bodies, front.capacity.wrong_keys
+    admission = Admission(keys=front.keys, wrong_keys=wrong_keys)
     for name, dialect in DIALECTS.items():
         parse = partial(dialect.parse, settings=front.settings, kinds=front.kinds)
         door = Door(name=name, parse=parse, submit=front.submit, admission=admission, bodies=bodies)
@@ -76,11 +76,11 @@ def api(front: Front) -> FastAPI:
     for error in (Problem, HTTPException, RequestValidationError, Unavailable, Full):
         app.add_exception_handler(error, on_error)
     app.add_middleware(Slashes)
-    app.add_middleware(Rim, problem=unexpected)
+    app.add_middleware(CatchAll, problem=unexpected)
     app.add_middleware(HeadAsGet)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=_trusted(front.settings))
-    app.add_middleware(Heads, problem=refused_head)
-    app.add_middleware(Crowd, most=front.settings.limits.requests, problem=busy)
+    app.add_middleware(HeadCheck, problem=refused_head)
+    app.add_middleware(RequestLimit, most=front.settings.limits.requests, problem=busy)
     return app
 
 

@@ -32,13 +32,13 @@ from models.settings.checks import check
 from models.settings.groups import Runtime
 from models.settings.unused import unused
 from serve_app.api import api
+from serve_app.assembly.front import native
+from serve_app.assembly.workers import adapter, callback_sender, kinds, replica, worker
 from serve_app.auth import Keys
-from serve_app.crowd import MOST_PROBES
-from serve_app.front import native
-from serve_app.handles import Ingests, Replicas
+from serve_app.handles import IngestHandle, Replicas
 from serve_app.keys_file import FileKeys
-from serve_app.line import adapter, callback_sender, kinds, replica, worker
 from serve_app.logs import log_to
+from serve_app.request_limit import MOST_PROBES
 from serve_app.watching.feed import Feed
 
 log = logging.getLogger("ray.serve.atelier.api")
@@ -147,7 +147,7 @@ class Ingress:
         self.front = native(
             settings,
             self.ports,
-            Feed(Ingests(ingest), self.ports.ledger),
+            Feed(IngestHandle(ingest), self.ports.ledger),
             keys=_keys(settings, self.ports.keys),
             kinds=partial(kinds, settings),
             describe=described,

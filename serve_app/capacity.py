@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from models.settings.limits import Limits
 from serve_app.body import Bodies
 from serve_app.slots import Slots
-from serve_app.strangers import Strangers
+from serve_app.wrong_key_throttle import WrongKeyThrottle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Capacity:
     streams: Slots
     waits: Slots
     bodies: Bodies
-    strangers: Strangers
+    wrong_keys: WrongKeyThrottle
 
     @classmethod
     def of(cls, limits: Limits, clock: Callable[[], float] = time.monotonic) -> "Capacity":
@@ -27,5 +27,5 @@ class Capacity:
             streams=Slots("streams of events", per_key=streams.per_key, in_all=streams.in_all),
             waits=Slots("submissions that wait", per_key=waits.per_key, in_all=waits.in_all),
             bodies=Bodies(limits.bodies),
-            strangers=Strangers(limits.wrong_keys, clock),
+            wrong_keys=WrongKeyThrottle(limits.wrong_keys, clock),
         )

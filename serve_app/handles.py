@@ -40,7 +40,7 @@ class Replicas(Runner):
             stream.cancel()
 
 
-class Ingests(Live):
+class IngestHandle(Live):
     """The one replica of ingest."""
 
     def __init__(self, handle: DeploymentHandle) -> None:

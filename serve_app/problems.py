@@ -95,7 +95,7 @@ class Problem(Exception):
         return Response(self.body, self.status, self.headers, self.media_type)
 
 
-class Rim:
+class CatchAll:
     """The outermost part of an application: an error that nobody expected is logged and told."""
 
     def __init__(

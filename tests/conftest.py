@@ -12,7 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from ingest.aws.client import Clients
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 
 TOGETHER = {
     "tests/docs/running/": "a Ray",

@@ -24,7 +24,12 @@ MAY_IMPORT = {
 AWS_SDK = frozenset({"aiobotocore", "boto3", "botocore", "aiohttp"})
 AWS_SDK_IN = frozenset({("ingest", "aws"), ("cli", "aws")})
 RAY_IN = frozenset(
-    {"serve_app/app.py", "serve_app/handles.py", "serve_app/local_ray.py", "deployments/deploy.py"}
+    {
+        "serve_app/app.py",
+        "serve_app/handles.py",
+        "serve_app/local/ray_cluster.py",
+        "deployments/deploy.py",
+    }
 )
 MODELS_STAND_ON = frozenset(
     {"pydantic", "pydantic_core", "pydantic_settings", "typing_extensions", "yaml"}

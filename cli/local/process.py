@@ -29,7 +29,7 @@ _LONGEST = 16  # characters
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 News = Mapping[str, Any]
-"""A line of the platform's own report on its start: see `serve_app.telling`."""
+"""A line of the platform's own report on its start: see `serve_app.local.start_report`."""
 
 
 class Platform:
@@ -54,7 +54,7 @@ class Platform:
         (self.home / "tmp").mkdir()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-                [sys.executable, "-m", "serve_app.up", "--home", str(self.home), *self._args],
+                [sys.executable, "-m", "serve_app.local.up", "--home", str(self.home), *self._args],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -19,7 +19,7 @@ from cdk.stack import Platform
 from models.settings import Settings
 from samples.cloud.gaps import fill
 from samples.cloud.template import Template, serverless
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 
 HERE: Final = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 """This machine's architecture: the emulator runs the function on it."""

@@ -14,7 +14,7 @@ from models.report import Report
 from models.settings import Settings
 from models.task import Task
 from samples.cloud.deploy import Cloud
-from serve_app.line import callback_sender, replica, worker
+from serve_app.assembly.workers import callback_sender, replica, worker
 
 
 class Near(Runner):

@@ -22,32 +22,32 @@ from models.native import (
 )
 from models.runtimes import TYPES
 from serve_app.native.examples import EVENTS, REQUESTS
-from serve_app.native.problems import MEDIA_TYPE, Sort
+from serve_app.native.problems import MEDIA_TYPE, ProblemKind
 
 Answers = dict[int | str, dict[str, Any]]
 
 _SCHEMAS = "#/components/schemas/"
 _ALWAYS = (
-    Sort.MALFORMED_HEAD,
-    Sort.UNAUTHORIZED,
-    Sort.URL_TOO_LONG,
-    Sort.INVALID,
-    Sort.TOO_MANY,
-    Sort.TOO_MANY_STRANGERS,
-    Sort.HEAD_TOO_LARGE,
-    Sort.UNEXPECTED,
-    Sort.BUSY,
-    Sort.UNAVAILABLE,
+    ProblemKind.MALFORMED_HEAD,
+    ProblemKind.UNAUTHORIZED,
+    ProblemKind.URL_TOO_LONG,
+    ProblemKind.INVALID,
+    ProblemKind.TOO_MANY,
+    ProblemKind.TOO_MANY_STRANGERS,
+    ProblemKind.HEAD_TOO_LARGE,
+    ProblemKind.UNEXPECTED,
+    ProblemKind.BUSY,
+    ProblemKind.UNAVAILABLE,
 )
 _RETRIED = frozenset(
     {
-        Sort.SLOW_BODY,
-        Sort.IN_PROGRESS,
-        Sort.TOO_MANY,
-        Sort.TOO_MANY_AT_ONCE,
-        Sort.TOO_MANY_STRANGERS,
-        Sort.BUSY,
-        Sort.UNAVAILABLE,
+        ProblemKind.SLOW_BODY,
+        ProblemKind.IN_PROGRESS,
+        ProblemKind.TOO_MANY,
+        ProblemKind.TOO_MANY_AT_ONCE,
+        ProblemKind.TOO_MANY_STRANGERS,
+        ProblemKind.BUSY,
+        ProblemKind.UNAVAILABLE,
     }
 )
 _TOLD: Mapping[str, type[BaseModel]] = {
@@ -129,24 +129,24 @@ def stream() -> dict[str, Any]:
     }
 
 
-def problems(*sorts: Sort) -> Answers:
+def problems(*kinds: ProblemKind) -> Answers:
     """The problems that an operation has, with those that all have."""
     by_status = defaultdict(list)
-    for sort in dict.fromkeys((*sorts, *_ALWAYS)):
-        by_status[int(sort.status)].append(sort)
+    for kind in dict.fromkeys((*kinds, *_ALWAYS)):
+        by_status[int(kind.status)].append(kind)
     return {status: _problem(found) for status, found in sorted(by_status.items())}
 
 
-def _problem(sorts: Sequence[Sort]) -> dict[str, Any]:
+def _problem(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
     examples = {
-        sort.name.lower(): {"value": sort.view("What is wrong, in words.").model_dump(mode="json")}
-        for sort in sorts
+        kind.name.lower(): {"value": kind.view("What is wrong, in words.").model_dump(mode="json")}
+        for kind in kinds
     }
     told: dict[str, Any] = {
-        "description": "; ".join(sort.title for sort in sorts),
+        "description": "; ".join(kind.title for kind in kinds),
         "content": {MEDIA_TYPE: {"schema": _ref(ProblemView), "examples": examples}},
     }
-    if _RETRIED & set(sorts):
+    if _RETRIED & set(kinds):
         told["headers"] = {"Retry-After": header("Seconds to wait before trying again.")}
     return told
 

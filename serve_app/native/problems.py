@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from models.native import FieldError, ProblemView
 from models.plain import plain
 from models.settings.base import allowed, path_of
-from serve_app.heads import HeadFault
 from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
 from serve_app.problems import retry_after as told_later
+from serve_app.request_head import HeadFault
 from serve_app.slots import Full
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,7 +25,7 @@ _LONGEST_PATH = 200  # characters
 _CORRECT = "Correct what `errors` names."
 
 
-class Sort(Enum):
+class ProblemKind(Enum):
     """A sort of problem: its word, its HTTP status, its title; all are stable."""
 
     MALFORMED = "malformed-body", 400, "The body is not proper JSON"
@@ -87,11 +87,11 @@ class Sort(Enum):
         )
 
 
-_HEADS: Mapping[HeadFault, Sort] = {
-    HeadFault.TOO_LARGE: Sort.HEAD_TOO_LARGE,
-    HeadFault.TOO_LONG: Sort.URL_TOO_LONG,
-    HeadFault.REPEATED: Sort.MALFORMED_HEAD,
-    HeadFault.NO_HOST: Sort.MALFORMED_HEAD,
+_HEADS: Mapping[HeadFault, ProblemKind] = {
+    HeadFault.TOO_LARGE: ProblemKind.HEAD_TOO_LARGE,
+    HeadFault.TOO_LONG: ProblemKind.URL_TOO_LONG,
+    HeadFault.REPEATED: ProblemKind.MALFORMED_HEAD,
+    HeadFault.NO_HOST: ProblemKind.MALFORMED_HEAD,
 }
 
 
@@ -101,15 +101,15 @@ def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None =
         FieldError(field=path_of(e["loc"])[:_LONGEST_PATH], message=_message(e, model))
         for e in islice(errors, MOST_TOLD)
     ]
-    return Sort.INVALID.problem(_CORRECT, fields)
+    return ProblemKind.INVALID.problem(_CORRECT, fields)
 
 
 def routed(exc: HTTPException, methods: Iterable[str]) -> Problem:
     """The router's own answers (404, 405)."""
     if exc.status_code == HTTPStatus.NOT_FOUND:
-        return Sort.NOT_FOUND.problem("There is nothing at this path; /docs has them all.")
+        return ProblemKind.NOT_FOUND.problem("There is nothing at this path; /docs has them all.")
     can = ", ".join(sorted(methods))
-    problem = Sort.NOT_ALLOWED.problem(f"This path knows {can}.")
+    problem = ProblemKind.NOT_ALLOWED.problem(f"This path knows {can}.")
     problem.headers = {"Allow": can}
     return problem
 
@@ -120,23 +120,23 @@ def refused_head(fault: HeadFault) -> Problem:
 
 def unavailable() -> Problem:
     detail = "A part of the platform does not answer; it may soon."
-    return Sort.UNAVAILABLE.problem(detail, retry_after=RETRY_SECONDS)
+    return ProblemKind.UNAVAILABLE.problem(detail, retry_after=RETRY_SECONDS)
 
 
 def full(exc: Full) -> Problem:
     """Answer to a request without a slot: its key, or all keys together, have the most allowed."""
-    sort = Sort.TOO_MANY_AT_ONCE if exc.of_key else Sort.BUSY
-    return sort.problem(f"{exc}; try again when some have ended.", retry_after=FULL_SECONDS)
+    kind = ProblemKind.TOO_MANY_AT_ONCE if exc.of_key else ProblemKind.BUSY
+    return kind.problem(f"{exc}; try again when some have ended.", retry_after=FULL_SECONDS)
 
 
 def busy() -> Problem:
     """Answer to a request beyond those that the HTTP API takes at once."""
     detail = "There are too many requests here at once; try again."
-    return Sort.BUSY.problem(detail, retry_after=RETRY_SECONDS)
+    return ProblemKind.BUSY.problem(detail, retry_after=RETRY_SECONDS)
 
 
 def unexpected() -> Problem:
-    return Sort.UNEXPECTED.problem("It was logged; trying again may help.")
+    return ProblemKind.UNEXPECTED.problem("It was logged; trying again may help.")
 
 
 def _message(error: Mapping[str, Any], model: type[BaseModel] | None) -> str:

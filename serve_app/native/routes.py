@@ -10,24 +10,24 @@ from models.role import Role
 from serve_app.admission import Admission
 from serve_app.context import Front
 from serve_app.native import examples
-from serve_app.native.gate import Gate
-from serve_app.native.offer import Offer
+from serve_app.native.authentication import Authentication
+from serve_app.native.catalogue import Catalogue
 from serve_app.native.openapi import answer, body, header, problems, stream
-from serve_app.native.problems import Sort
+from serve_app.native.problems import ProblemKind
 from serve_app.native.tasks import Tasks
-from serve_app.watching.estimates import Outlook
+from serve_app.watching.estimates import Estimates
 
 _REFUSALS = (
-    Sort.MALFORMED,
-    Sort.FORBIDDEN,
-    Sort.SLOW_BODY,
-    Sort.IN_PROGRESS,
-    Sort.TOO_LARGE,
-    Sort.UNKNOWN_RUNTIME,
-    Sort.UNSUPPORTED_KIND,
-    Sort.UNSIGNED_CALLBACK,
-    Sort.KEY_REUSED,
-    Sort.TOO_MANY_AT_ONCE,
+    ProblemKind.MALFORMED,
+    ProblemKind.FORBIDDEN,
+    ProblemKind.SLOW_BODY,
+    ProblemKind.IN_PROGRESS,
+    ProblemKind.TOO_LARGE,
+    ProblemKind.UNKNOWN_RUNTIME,
+    ProblemKind.UNSUPPORTED_KIND,
+    ProblemKind.UNSIGNED_CALLBACK,
+    ProblemKind.KEY_REUSED,
+    ProblemKind.TOO_MANY_AT_ONCE,
 )
 _SENT = {
     "Location": header("The task's URL."),
@@ -44,10 +44,10 @@ def add_routes(app: FastAPI, front: Front) -> None:
 
     The paths behind a task's own come before it: an id may have slashes.
     """
-    outlook = Outlook(front.settings, front.ledger, front.feed, front.backlog)
-    tasks, offer = Tasks(front, outlook), Offer(front, outlook)
-    admission = Admission(keys=front.keys, strangers=front.capacity.strangers)
-    reads, acts = (Security(Gate(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
+    estimates = Estimates(front.settings, front.ledger, front.feed, front.backlog)
+    tasks, offer = Tasks(front, estimates), Catalogue(front, estimates)
+    admission = Admission(keys=front.keys, wrong_keys=front.capacity.wrong_keys)
+    reads, acts = (Security(Authentication(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
 
     def add(path: str, does: Callable[..., Any], method: str = "GET", **told: Any) -> None:
         tag = path.split("/")[1]
@@ -75,7 +75,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
         operation_id="listTasks",
         responses={
             200: answer("A page of them.", examples.LIST),
-            **problems(Sort.FORBIDDEN),
+            **problems(ProblemKind.FORBIDDEN),
         },
     )
     add(
@@ -86,7 +86,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
         responses={
             200: stream(),
             204: {"description": "The client was told all of it."},
-            **problems(Sort.NOT_FOUND, Sort.TOO_MANY_AT_ONCE, Sort.NOT_HERE),
+            **problems(ProblemKind.NOT_FOUND, ProblemKind.TOO_MANY_AT_ONCE, ProblemKind.NOT_HERE),
         },
     )
     add(
@@ -95,13 +95,13 @@ def add_routes(app: FastAPI, front: Front) -> None:
         operation_id="getArtifact",
         response_class=Response,
         status_code=307,
-        responses={307: _THERE, **problems(Sort.NOT_FOUND)},
+        responses={307: _THERE, **problems(ProblemKind.NOT_FOUND)},
     )
     add(
         "/tasks/{id:task}",
         tasks.find,
         operation_id="getTask",
-        responses={200: answer("It.", examples.COMPLETED), **problems(Sort.NOT_FOUND)},
+        responses={200: answer("It.", examples.COMPLETED), **problems(ProblemKind.NOT_FOUND)},
     )
     add(
         "/tasks/{id:task}",
@@ -110,7 +110,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
         operation_id="cancelTask",
         responses={
             200: answer("How it ended.", examples.CANCELLED),
-            **problems(Sort.FORBIDDEN, Sort.NOT_FOUND),
+            **problems(ProblemKind.FORBIDDEN, ProblemKind.NOT_FOUND),
         },
     )
     add(
@@ -125,7 +125,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
         operation_id="getRuntimeSchema",
         responses={
             200: answer("By kind, a JSON Schema.", examples.SCHEMA),
-            **problems(Sort.NOT_FOUND),
+            **problems(ProblemKind.NOT_FOUND),
         },
     )
     add(

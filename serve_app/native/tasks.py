@@ -22,7 +22,10 @@ from models.report import Report, Status
 from models.task import Task, clean_prefix
 from serve_app.auth import Holder
 from serve_app.context import Front
-from serve_app.native.asked import (
+from serve_app.native.accepted import AcceptedTask, ordered
+from serve_app.native.authentication import stream_slot, task_request
+from serve_app.native.idempotency import Idempotency
+from serve_app.native.parameters import (
     IdempotencyKey,
     LastEventId,
     Number,
@@ -31,13 +34,10 @@ from serve_app.native.asked import (
     Wanted,
     Which,
 )
-from serve_app.native.gate import stream_slot, task_request
-from serve_app.native.once import Once
-from serve_app.native.order import Order, ordered
-from serve_app.native.problems import Sort
-from serve_app.native.telling import Place, Telling
+from serve_app.native.problems import ProblemKind
+from serve_app.native.sse import Cursor, EventStream
 from serve_app.native.views import Views
-from serve_app.watching.estimates import Outlook
+from serve_app.watching.estimates import Estimates
 from serve_app.watching.timeline import LetIn, end_of, progress_of
 
 log = logging.getLogger("ray.serve.atelier.api")
@@ -76,10 +76,10 @@ class Events(EventSourceResponse):
 class Tasks:
     """Submits, finds, lists, watches and cancels."""
 
-    def __init__(self, front: Front, outlook: Outlook) -> None:
+    def __init__(self, front: Front, estimates: Estimates) -> None:
         self.front = front
-        self.outlook = outlook
-        self.once = Once(submit=front.submit, claims=front.claims, clock=front.clock)
+        self.estimates = estimates
+        self.once = Idempotency(submit=front.submit, claims=front.claims, clock=front.clock)
 
     async def submit(
         self,
@@ -129,7 +129,9 @@ class Tasks:
         try:
             page = await self.front.ledger.search(search, wanted.limit, wanted.cursor)
         except ValueError:
-            raise Sort.INVALID.at("cursor", "must be the `next` of the page before") from None
+            raise ProblemKind.INVALID.at(
+                "cursor", "must be the `next` of the page before"
+            ) from None
         views = self._views(request)
         return TaskList(tasks=tuple([await views.task(r) for r in page.reports]), next=page.next)
 
@@ -142,11 +144,11 @@ class Tasks:
         """End a task; what is told is how it ended, which may have happened before."""
         holder: Holder = request.state.holder
         if not _is_id(id):  # what an operator cancels may not be known yet: then a row is written
-            raise Sort.NOT_FOUND.problem(_UNKNOWN)
+            raise ProblemKind.NOT_FOUND.problem(_UNKNOWN)
         submission = which.submission or (await self._report(request, id, None)).submission
         report = await self.front.cancel(id, submission, holder.limited_to)
         if report is None:
-            raise Sort.NOT_FOUND.problem(_UNKNOWN)
+            raise ProblemKind.NOT_FOUND.problem(_UNKNOWN)
         _note("cancel_asked", request, report)
         return await self._view(request, report)
 
@@ -160,13 +162,13 @@ class Tasks:
     ) -> Response:
         """What happens to a task, first what is known; its end is the last event."""
         if self.front.longest_answer is not None:
-            raise Sort.NOT_HERE.problem(_ELSEWHERE)
+            raise ProblemKind.NOT_HERE.problem(_ELSEWHERE)
         report = await self._report(request, id, which.submission)
-        place = Place.after(last)
-        if place.is_end_of(report):
+        cursor = Cursor.after(last)
+        if cursor.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
         views, let_in = self._views(request), self._let_in(request)
-        telling = Telling(report, place, views, self.outlook, let_in)
+        telling = EventStream(report, cursor, views, self.estimates, let_in)
         most = self.front.settings.limits.streams.max_bytes
         return Events(telling.events(self.front.feed, most))
 
@@ -181,7 +183,7 @@ class Tasks:
         report = await self._report(request, id, which.submission)
         artifact = await self._views(request).artifact(report, n)
         if artifact is None:
-            raise Sort.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
+            raise ProblemKind.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
         return RedirectResponse(artifact.url)
 
     def _let_in(self, request: Request) -> LetIn:
@@ -189,7 +191,7 @@ class Tasks:
         key = request.headers.get("x-api-key", "").encode("latin-1")
         return partial(self.front.keys.still, key, request.state.holder)
 
-    def _wait_slot(self, order: Order, wait: float) -> AbstractContextManager[None]:
+    def _wait_slot(self, order: AcceptedTask, wait: float) -> AbstractContextManager[None]:
         """Hold a slot for a submission that waits; taken before publishing, as it may be refused.
 
         Raises:
@@ -208,10 +210,10 @@ class Tasks:
         report = await self.front.ledger.find(id, submission, holder.limited_to)
         if report is None:
             cancels = request.method == "DELETE" and holder.limited_to is None
-            raise Sort.NOT_FOUND.problem(_NOT_YET if cancels else _UNKNOWN)
+            raise ProblemKind.NOT_FOUND.problem(_NOT_YET if cancels else _UNKNOWN)
         return report
 
-    async def _noted(self, task: Task, order: Order) -> Report:
+    async def _noted(self, task: Task, order: AcceptedTask) -> Report:
         """What the ledger says of a task that was just published."""
         with suppress(Unavailable):  # it is published; what comes of it is noted later
             if report := await self.front.ledger.find(task.id, task.submission):
@@ -224,7 +226,7 @@ class Tasks:
         running = report.status is Status.RUNNING
         return await self._views(request).task(
             report,
-            await self.outlook.wait(report),
+            await self.estimates.wait(report),
             await progress_of(self.front.feed, report.submission) if running else None,
         )
 
@@ -237,7 +239,7 @@ def _whose(request: Request, asked: str | None) -> str | None:
     holder: Holder = request.state.holder
     mine = holder.limited_to
     if mine is not None and asked not in (None, mine):
-        raise Sort.FORBIDDEN.problem(
+        raise ProblemKind.FORBIDDEN.problem(
             "Only an operator's key lists others' tasks; leave the parameter `key` out."
         )
     return mine or asked

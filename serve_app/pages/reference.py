@@ -74,7 +74,7 @@ class Named:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProblemKind:
+class ListedProblem:
     """A sort of problem: its word, which is stable, and an example."""
 
     word: str
@@ -112,14 +112,14 @@ class Reference:
         ]
 
     @property
-    def problems(self) -> Sequence[ProblemKind]:
+    def problems(self) -> Sequence[ListedProblem]:
         """Problem types of all operations, each once, sorted by status."""
         found: dict[str, Any] = {}
         for answer in self._answers_in_problem_form():
             for example in answer.get("examples", {}).values():
                 found[_word(example["value"])] = example["value"]
         kinds = [
-            ProblemKind(word=word, status=one["status"], title=one["title"], json=_written(one))
+            ListedProblem(word=word, status=one["status"], title=one["title"], json=_written(one))
             for word, one in found.items()
         ]
         return sorted(kinds, key=lambda kind: (kind.status, kind.word))

@@ -12,7 +12,7 @@ T = TypeVar("T")
 _DEADLINE = 2.0
 
 
-class Fresh(Generic[T]):
+class Cached(Generic[T]):
     """Asks again when its answer is old; None where there was none in time."""
 
     def __init__(

@@ -8,7 +8,7 @@ from functools import partial
 from models.ports import Ledger, Pace
 from models.report import Report, Status
 from models.settings import Settings
-from serve_app.watching.cached import Fresh
+from serve_app.watching.cached import Cached
 from serve_app.watching.feed import Feed
 
 _FARTHEST = 1_000  # what is queued behind so many has no known position
@@ -24,7 +24,7 @@ class Wait:
     """About how long until it ends."""
 
 
-class Outlook:
+class Estimates:
     """Asks the ledger, the queues and ingest every few seconds at most, however many want to know.
 
     What is not answered in time counts as not known.
@@ -41,11 +41,11 @@ class Outlook:
         self._settings = settings
         self._feed = feed
         fresh = feed.rhythm.fresh
-        self._paces: Fresh[Mapping[str, Pace]] = Fresh(feed.live.paces, fresh)
-        self._waiting: Mapping[str, Fresh[Sequence[float]]] = {
-            name: Fresh(partial(ledger.waiting, name, _FARTHEST), fresh) for name in names
+        self._paces: Cached[Mapping[str, Pace]] = Cached(feed.live.paces, fresh)
+        self._waiting: Mapping[str, Cached[Sequence[float]]] = {
+            name: Cached(partial(ledger.waiting, name, _FARTHEST), fresh) for name in names
         }
-        self._backlogs = {name: Fresh(partial(backlog, name), fresh) for name in names}
+        self._backlogs = {name: Cached(partial(backlog, name), fresh) for name in names}
 
     async def wait(self, report: Report) -> Wait:
         """How long this one has to wait, if it is queued."""

@@ -17,7 +17,7 @@ LetIn = Callable[[], Awaitable[bool]]
 """Whether the API key of whom it is told still lets its holder in."""
 
 
-async def happenings(
+async def timeline(
     feed: Feed, report: Report, boot: str = "", number: int = 0
 ) -> AsyncGenerator[Sequence[Event], None]:
     """What happens to a task, as it happens; first what is known. Its end is the last.
@@ -60,7 +60,7 @@ async def end_of(
     feed: Feed, report: Report, seconds: float, let_in: LetIn | None = None
 ) -> Report | None:
     """Wait for how a task ends: at most so many seconds, and only while its key is let in."""
-    stream = happenings(feed, report)
+    stream = timeline(feed, report)
     if let_in is not None:
         stream = while_let_in(stream, feed, let_in)
     with suppress(TimeoutError):

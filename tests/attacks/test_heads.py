@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from serve_app.heads import LARGEST_HEAD, LONGEST_TARGET, MOST_FIELDS
+from serve_app.request_head import LARGEST_HEAD, LONGEST_TARGET, MOST_FIELDS
 from tests.attacks.raw import sent
 from tests.serve_app.world import KEY, World
 from tests.serving import served

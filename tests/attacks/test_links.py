@@ -15,7 +15,7 @@ from ingest.callbacks import CallRefused
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, Unavailable
 from models.settings.groups import Inputs as Limits
-from serve_app.webhook import WebPost
+from serve_app.callbacks import WebPost
 from tests.deployments.web import Names, Site, answer, moved, serving
 
 LOOPBACK: Mapping[str, str] = {

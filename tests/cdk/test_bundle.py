@@ -50,7 +50,7 @@ def test_it_stands_alone(zipped: Path, tmp_path: Path) -> None:
 import os, sys
 os.environ["EDGE_KEY_NAMES"] = '[["a", "ana"]]'  # one of the stack's: no table is asked about it
 sys.path.insert(0, {str(tmp_path)!r})
-from serve_app.function import handler
+from serve_app.edge.handler import handler
 files = [getattr(m, "__file__", None) or "" for m in list(sys.modules.values())]
 foreign = [f for f in files if "site-packages" in f or f.startswith({str(ROOT)!r})]
 page = handler(
@@ -95,15 +95,17 @@ def test_it_is_small_and_compiled(zipped: Path) -> None:
 
     assert zipped.stat().st_size < 20e6
     compiled = f".cpython-{sys.version_info.major}{sys.version_info.minor}.pyc"
-    assert f"serve_app/__pycache__/edge{compiled}" in names
+    assert f"serve_app/edge/__pycache__/handler{compiled}" in names
     assert f"fastapi/__pycache__/applications{compiled}" in names
 
 
 def test_only_what_the_function_imports_is_in_it(zipped: Path) -> None:
     named = {str(path.relative_to(ROOT)) for path in sources()}
 
-    assert {"serve_app/function.py", "serve_app/api.py", "ingest/aws/sns.py"} <= named
-    assert not {"serve_app/app.py", "serve_app/line.py", "deployments/replica.py"} & named
+    assert {"serve_app/edge/handler.py", "serve_app/api.py", "ingest/aws/sns.py"} <= named
+    assert (
+        not {"serve_app/app.py", "serve_app/assembly/workers.py", "deployments/replica.py"} & named
+    )
     with ZipFile(zipped) as archive:
         assert named <= set(archive.namelist())
 
@@ -144,7 +146,8 @@ def test_the_same_is_made_to_the_byte(zipped: Path, tmp_path: Path) -> None:
 def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> None:
     files = {
         "serve_app/__init__.py": "",
-        "serve_app/function.py": "from models import edge\nimport ingest.wiring",
+        "serve_app/edge/__init__.py": "",
+        "serve_app/edge/handler.py": "from models import edge\nimport ingest.wiring",
         "models/__init__.py": "",
         "models/settings/edge.py": "import json",
         "models/settings/unused.py": "",

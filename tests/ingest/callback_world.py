@@ -14,7 +14,7 @@ from models.callback import Call, Callback
 from models.report import Report
 from models.settings.groups import Callbacks
 from models.task import Task
-from serve_app.webhook import WebPost
+from serve_app.callbacks import WebPost
 from tests.ingest.callback_server import SECRET, CallbackServer
 from tests.ingest.world import until
 

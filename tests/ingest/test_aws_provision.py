@@ -13,7 +13,7 @@ from ingest.aws.sqs import SqsQueue
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
 from models.table import INDEXES
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.contracts.ports import fresh_settings
 
 DAY = 86_400

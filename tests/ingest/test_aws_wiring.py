@@ -10,7 +10,7 @@ from ingest.wiring import wire
 from models.errors import Unavailable
 from models.report import Status
 from models.task import Task
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.contracts.ports import fresh_settings
 
 

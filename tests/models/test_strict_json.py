@@ -107,9 +107,9 @@ OWN = {
     "models/strict_json.py": "it is the place",
     "deployments/runtimes/comfyui/events.py": "a constant",
     "deployments/runtimes/diffusers/families/vocabulary.py": "a vocabulary that is ours",
-    "serve_app/native/order.py": "a digest that no one reads",
+    "serve_app/native/accepted.py": "a digest that no one reads",
     "serve_app/pages/reference.py": "a part of a page",
-    "serve_app/up.py": "addresses and a key that are ours",
+    "serve_app/local/up.py": "addresses and a key that are ours",
 }
 
 

@@ -52,7 +52,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="sns.trustOwnerAttribute is told to the application, which does not read it",
-        file="serve_app/line.py",
+        file="serve_app/assembly/workers.py",
         old="        trusts_owner=settings.sns.trust_owner_attribute,\n",
         new="        trusts_owner=False,\n",
         tests=_of("sns.trustOwnerAttribute"),

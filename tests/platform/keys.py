@@ -15,7 +15,7 @@ from ray import serve
 
 from models.settings import Settings
 from serve_app.app import assemble
-from serve_app.embedded import free_port
+from serve_app.local.emulator import free_port
 
 
 def secret(key: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from standardwebhooks import Webhook
 
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws, provisioned
+from serve_app.local.emulator import EmbeddedAws, provisioned
 from tests.platform.conftest import CONFIG, SETTINGS, until
 from tests.platform.keys import secret
 from tests.platform.test_native import Receiver

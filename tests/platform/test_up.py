@@ -19,7 +19,7 @@ import yaml
 from models.errors import SettingsError
 from models.settings import Settings
 from serve_app.app import assemble
-from serve_app.local_ray import check_gpus
+from serve_app.local.ray_cluster import check_gpus
 from tests.platform.conftest import SETTINGS, until
 
 COMMAND = (sys.executable, "-m", "cli", "up", "--aws-port", "0")

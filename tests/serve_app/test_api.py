@@ -18,7 +18,7 @@ from ingest.memory import MemoryTopic
 from models.task import Kind
 from serve_app.body import LARGEST_BODY
 from serve_app.dialects import v1alpha1, v1alpha2
-from serve_app.problems import Rim
+from serve_app.problems import CatchAll
 from tests.serve_app.world import KEY, BrokenTopic, ClosedTopic, World, settings
 
 PROMPT = "a very private owl"
@@ -277,7 +277,7 @@ async def test_an_answer_that_has_begun_is_not_begun_again() -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        await httpx.AsyncClient(transport=httpx.ASGITransport(Rim(broken))).get("http://front")
+        await httpx.AsyncClient(transport=httpx.ASGITransport(CatchAll(broken))).get("http://front")
 
 
 async def test_a_client_that_leaves_is_no_error(

@@ -21,7 +21,7 @@ from cli.aws.kubernetes import Cluster
 from cli.aws.sdk import Aws
 from cli.main import app
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.kube import KubeApi, kube_api
 from tests.cli.aws.platform import file_of, made, make_stack, settings_of, unique, working, write
 from tests.cli.aws.programs import Programs, installed

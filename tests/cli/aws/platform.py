@@ -27,10 +27,10 @@ from models.settings.groups import Runtime
 from models.tags import PROJECT, TAG, tag
 from models.task import Task
 from serve_app.api import api
+from serve_app.assembly.front import native
+from serve_app.assembly.workers import adapter, kinds, worker
 from serve_app.auth import Keys
-from serve_app.embedded import provisioned
-from serve_app.front import native
-from serve_app.line import adapter, kinds, worker
+from serve_app.local.emulator import provisioned
 from serve_app.watching.feed import Feed
 from tests.serving import served
 

@@ -11,7 +11,7 @@ from PIL import Image
 from cli.aws.order import orders
 from cli.aws.sdk import Aws
 from cli.aws.verdict import Judge
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import (
     KEY,

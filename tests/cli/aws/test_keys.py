@@ -17,7 +17,7 @@ from ingest.aws.client import Clients
 from ingest.aws.keys import DynamoKeys
 from models.settings import Settings
 from serve_app.auth import Keys
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.platform import (
     KEY,
     client,

@@ -10,7 +10,7 @@ from cli.aws.repositories import Repositories
 from cli.aws.retained import Kept, retained
 from cli.aws.sdk import Aws
 from models.settings import Settings
-from serve_app.embedded import provisioned
+from serve_app.local.emulator import provisioned
 from tests.cli.aws.platform import client, file_of, made, settings_of, unique
 
 REGION = "us-east-1"

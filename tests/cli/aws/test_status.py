@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import client, file_of, unique, write
 

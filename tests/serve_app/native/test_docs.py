@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.native.problems import Sort
+from serve_app.native.problems import ProblemKind
 from tests.serve_app.world import World, task
 
 TEXT = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
@@ -58,5 +58,5 @@ def test_each_sort_of_problem_is_there() -> None:
     rows = re.findall(r"^\| (\d+) \| `(urn:atelier:[a-z-]+)`", TEXT, re.MULTILINE)
 
     assert {(int(status), word) for status, word in rows} == {
-        (sort.status, sort.type) for sort in Sort
+        (kind.status, kind.type) for kind in ProblemKind
     }

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serve_app.native.problems import Sort
+from serve_app.native.problems import ProblemKind
 from serve_app.pages.html import headers, rendered
 from serve_app.pages.reference import Reference
 from serve_app.pages.schemas import fields_of, kind_of, limits_of
@@ -52,8 +52,8 @@ def test_every_schema_and_field_is_there(page: Page, document: Any) -> None:
 
 
 def test_every_problem_is_there(page: Page) -> None:
-    of_operations = set(Sort) - {Sort.NOT_ALLOWED}
-    words = {sort.type.removeprefix("urn:atelier:") for sort in of_operations}
+    of_operations = set(ProblemKind) - {ProblemKind.NOT_ALLOWED}
+    words = {kind.type.removeprefix("urn:atelier:") for kind in of_operations}
 
     assert {each.removeprefix("problem-") for each in page.anchors if "problem-" in each} == words
 

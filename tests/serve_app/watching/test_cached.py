@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from models.errors import Unavailable
-from serve_app.watching.cached import Fresh
+from serve_app.watching.cached import Cached
 from tests.clock import Clock
 
 
@@ -35,16 +35,16 @@ def source() -> Source:
 
 
 @pytest.fixture
-def fresh(source: Source, clock: Clock) -> Fresh[int]:
-    return Fresh(source, 2, clock)
+def fresh(source: Source, clock: Clock) -> Cached[int]:
+    return Cached(source, 2, clock)
 
 
-async def test_many_who_ask_at_once_share_an_answer(fresh: Fresh[int], source: Source) -> None:
+async def test_many_who_ask_at_once_share_an_answer(fresh: Cached[int], source: Source) -> None:
     assert await asyncio.gather(*(fresh() for _ in range(500))) == [1] * 500
     assert source.asked == 1
 
 
-async def test_an_old_answer_is_asked_for_again(fresh: Fresh[int], clock: Clock) -> None:
+async def test_an_old_answer_is_asked_for_again(fresh: Cached[int], clock: Clock) -> None:
     answers = []
     for passed in (0, 1, 2):
         clock.now = 1_000 + passed
@@ -53,7 +53,7 @@ async def test_an_old_answer_is_asked_for_again(fresh: Fresh[int], clock: Clock)
     assert answers == [1, 1, 2]
 
 
-async def test_no_answer_is_an_answer(fresh: Fresh[int], source: Source, clock: Clock) -> None:
+async def test_no_answer_is_an_answer(fresh: Cached[int], source: Source, clock: Clock) -> None:
     source.away = True
     silent = [await fresh(), await fresh()]
     source.away = False
@@ -64,7 +64,7 @@ async def test_no_answer_is_an_answer(fresh: Fresh[int], source: Source, clock: 
 
 
 async def test_who_asks_may_leave_and_another_is_answered(
-    fresh: Fresh[int], source: Source
+    fresh: Cached[int], source: Source
 ) -> None:
     leaving = asyncio.create_task(fresh())
     staying = asyncio.create_task(fresh())

@@ -13,7 +13,7 @@ from ingest.board import Board
 from models.event import Event
 from models.progress import Progress
 from models.report import Report
-from serve_app.watching.timeline import end_of, happenings, progress_of
+from serve_app.watching.timeline import end_of, progress_of, timeline
 from tests.serve_app.world import QUICK, World, task
 
 OWL = task()
@@ -22,7 +22,7 @@ Stream = AsyncGenerator[Sequence[Event], None]
 
 @asynccontextmanager
 async def watched(world: World, report: Report) -> AsyncIterator[Stream]:
-    async with aclosing(happenings(world.feed, report)) as stream:
+    async with aclosing(timeline(world.feed, report)) as stream:
         yield stream
 
 
@@ -62,7 +62,7 @@ async def test_a_slow_watcher_is_told_the_newest_progress(world: World) -> None:
 
 async def test_many_watchers_are_one_follower(world: World) -> None:
     report = await world.run(OWL)
-    streams = [happenings(world.feed, report) for _ in range(50)]
+    streams = [timeline(world.feed, report) for _ in range(50)]
     await asyncio.gather(*map(news, streams))
     world.board.publish("s1", Progress(step=1, of=9))
     told = await asyncio.gather(*map(news, streams))
@@ -77,7 +77,7 @@ async def test_a_watcher_takes_little_memory(world: World) -> None:
     reports = [await world.run(task(f"s{n}", id=f"owl-{n}")) for n in range(500)]
     await world.feed.ready()
     tracemalloc.start()
-    streams = [happenings(world.feed, report) for report in reports]
+    streams = [timeline(world.feed, report) for report in reports]
     await asyncio.gather(*map(news, streams))
     gc.collect()
     taken, _ = tracemalloc.get_traced_memory()

@@ -9,7 +9,7 @@ from cdk.manifests import objects
 from models import kube
 from models.queues import queues_of_services
 from models.settings import Settings
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.platform import (
     KEY,
     RUNTIMES,

@@ -55,7 +55,7 @@ class HeadFault(Enum):
         self.remedy = remedy
 
 
-class Heads:
+class HeadCheck:
     """Refuses requests by their heads, and reads an absolute target as the path in it."""
 
     def __init__(self, app: ASGIApp, problem: Callable[[str, HeadFault], Problem]) -> None:

@@ -10,8 +10,8 @@ from models import strict_json
 from models.errors import Unavailable
 from models.ports import Claim, Claims
 from models.task import Task
-from serve_app.native.order import Order
-from serve_app.native.problems import Sort
+from serve_app.native.accepted import AcceptedTask
+from serve_app.native.problems import ProblemKind
 from serve_app.submit import Submit
 
 log = logging.getLogger("ray.serve.atelier.api")
@@ -20,14 +20,14 @@ _SENDING_SECONDS = 30.0  # a sender that has not settled its claim after these h
 
 
 @dataclass(frozen=True, kw_only=True)
-class Once:
+class Idempotency:
     """Publishes an order, or finds what an earlier request with its key has published."""
 
     submit: Submit
     claims: Claims
     clock: Callable[[], float]
 
-    async def __call__(self, order: Order, key: str | None) -> tuple[Task, bool]:
+    async def __call__(self, order: AcceptedTask, key: str | None) -> tuple[Task, bool]:
         """Its task, and whether that was published before; without a key it never was.
 
         Raises:
@@ -41,7 +41,7 @@ class Once:
         claim = await self.claims.claim(name, strict_json.written(mine))
         first = json.loads(claim.value)
         if first["digest"] != order.digest:
-            raise Sort.KEY_REUSED.at("Idempotency-Key", "take a new one for another task")
+            raise ProblemKind.KEY_REUSED.at("Idempotency-Key", "take a new one for another task")
         if claim.settled:
             return order.task(first["submission"]), True
         again = first != mine  # ours is ours though its answer was lost and it was made twice
@@ -54,9 +54,9 @@ class Once:
     def _let_the_first_send(self, claim: Claim) -> None:
         if self.clock() - claim.at < _SENDING_SECONDS:
             detail = "Its answer is yours too: send the same again when Retry-After says."
-            raise Sort.IN_PROGRESS.problem(detail, retry_after=1)
+            raise ProblemKind.IN_PROGRESS.problem(detail, retry_after=1)
 
-    async def _send(self, order: Order, submission: str, name: str, *, again: bool) -> Task:
+    async def _send(self, order: AcceptedTask, submission: str, name: str, *, again: bool) -> Task:
         try:
             return await self._publish(order, submission, again=again)
         except Unavailable:
@@ -64,7 +64,7 @@ class Once:
                 await self._release(name)
             raise
 
-    async def _publish(self, order: Order, submission: str, *, again: bool = False) -> Task:
+    async def _publish(self, order: AcceptedTask, submission: str, *, again: bool = False) -> Task:
         message = order.message(submission)
         return await self.submit(
             message,

@@ -21,7 +21,7 @@ _LAST_SECONDS = 5.0
 _LONGEST = 300
 
 
-class Teller:
+class StartReport:
     """Writer that owns standard output; what others print there goes to standard error."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Teller:
 
 
 @contextmanager
-def telling(tell: Teller, deployments: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+def telling(tell: StartReport, deployments: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
     """Tell how far Serve's deployments are, while the block waits for them."""
     done = threading.Event()
     thread = threading.Thread(target=_watch, args=(tell, deployments, done), daemon=True)
@@ -76,7 +76,7 @@ def last_line(message: str) -> str:
 
 
 def _watch(
-    tell: Teller, deployments: Callable[[], Mapping[str, Any]], done: threading.Event
+    tell: StartReport, deployments: Callable[[], Mapping[str, Any]], done: threading.Event
 ) -> None:
     told: dict[str, Any] = {}
     last = False

@@ -15,13 +15,13 @@ import pytest
 
 from ingest.aws.client import Clients
 from models.errors import SettingsError, Unavailable
-from serve_app.embedded import EmbeddedAws, free_port, provisioned
+from serve_app.local.emulator import EmbeddedAws, free_port, provisioned
 from tests.contracts.ports import fresh_settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARENT = """
 import time
-from serve_app.embedded import EmbeddedAws
+from serve_app.local.emulator import EmbeddedAws
 with EmbeddedAws(services=["sqs"]) as aws:
     print(aws.process, aws.port, flush=True)
     time.sleep(60)
@@ -97,8 +97,8 @@ def test_one_that_never_answers_is_given_up(
     python = tmp_path / "bin" / "python"
     python.write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\nsleep 60\n")
     python.chmod(0o755)
-    monkeypatch.setattr("serve_app.embedded._START_SECONDS", 0.2)
-    monkeypatch.setattr("serve_app.embedded._STOP_SECONDS", 0.2)
+    monkeypatch.setattr("serve_app.local.emulator._START_SECONDS", 0.2)
+    monkeypatch.setattr("serve_app.local.emulator._STOP_SECONDS", 0.2)
 
     with pytest.raises(Unavailable, match="said nothing"), EmbeddedAws(root=tmp_path):
         pass

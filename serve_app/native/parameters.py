@@ -12,7 +12,7 @@ from typing_extensions import override
 from models.native import RuntimeName
 from models.report import Status
 from models.wire import is_id
-from serve_app.native.problems import Sort
+from serve_app.native.problems import ProblemKind
 
 MANY = frozenset({"status", "runtime"})
 """Parameters that may be repeated."""
@@ -67,7 +67,7 @@ def _timestamp(text: str) -> float:
 def _possible(given: str) -> str:
     """Return an id if a task could have it, so that no ledger is asked for any other."""
     if not is_id(given):
-        raise Sort.NOT_FOUND.problem("No task can have this id.")
+        raise ProblemKind.NOT_FOUND.problem("No task can have this id.")
     return given
 
 

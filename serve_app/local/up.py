@@ -1,7 +1,7 @@
 """Run everything on this machine: the embedded AWS, a local Ray, the application; then wait.
 
 A process of its own, which `cli.local.process` starts, watches and ends; standard output is
-what `serve_app.telling` tells it, standard error its log.
+what `serve_app.local.start_report` tells it, standard error its log.
 """
 
 import base64
@@ -26,11 +26,11 @@ from models.machine import Machine
 from models.settings import Settings
 from models.settings.checks import check
 from models.settings.unused import unused_here
-from serve_app.embedded import HIGHEST_PORT, EmbeddedAws, free_port, provisioned
-from serve_app.line import adapter
-from serve_app.local_ray import ENVIRONMENT, running_ray, served, token
-from serve_app.signals import end_with_parent, leave_on_signals
-from serve_app.telling import Teller
+from serve_app.assembly.workers import adapter
+from serve_app.local.emulator import HIGHEST_PORT, EmbeddedAws, free_port, provisioned
+from serve_app.local.ray_cluster import ENVIRONMENT, running_ray, served, token
+from serve_app.local.signals import end_with_parent, leave_on_signals
+from serve_app.local.start_report import StartReport
 
 _DRAIN_SECONDS = 5.0
 _POLL_SECONDS = 2
@@ -67,7 +67,7 @@ def up(
     began = time.monotonic()
     end_with_parent()
     leave_on_signals()
-    tell = Teller()
+    tell = StartReport()
     with ExitStack() as stack:
         stack.callback(_remove, home, unless=os.getppid())
         try:
@@ -154,7 +154,7 @@ def _check(settings: Settings, machine: Machine | None) -> None:
 
 
 def _start(
-    stack: ExitStack, settings: Settings, *, port: int, home: Path, began: float, tell: Teller
+    stack: ExitStack, settings: Settings, *, port: int, home: Path, began: float, tell: StartReport
 ) -> Address:
     tell.stage("starting Ray")
     dashboard = stack.enter_context(running_ray(settings, home, tell))
@@ -196,7 +196,9 @@ def _remove(home: Path, *, unless: int) -> None:
 
 
 @contextmanager
-def _aws(settings: Settings, port: int, home: Path, tell: Teller) -> Iterator[Mapping[str, str]]:
+def _aws(
+    settings: Settings, port: int, home: Path, tell: StartReport
+) -> Iterator[Mapping[str, str]]:
     """Run the embedded AWS unless the environment names another; yields the variables it set."""
     if "AWS_ENDPOINT_URL" in os.environ:
         yield {}

@@ -28,8 +28,8 @@ from models.settings.edge import EdgeConfig
 from models.settings.groups import Throttle
 from models.task import Kind
 from serve_app.api import api
+from serve_app.assembly.front import native
 from serve_app.auth import Clock, Holder, Keys, TokenBucket
-from serve_app.front import native
 from serve_app.watching.feed import Feed, Rhythm
 
 # Nobody is heard, so nobody is waited for: the ledger is looked at instead.
@@ -53,8 +53,8 @@ def function(
     made = native(
         settings,
         ports,
-        Feed(Unheard(), ports.ledger, _RHYTHM),
-        keys=GatewayKeys(config, key_names, ports.keys),
+        Feed(SilentIngest(), ports.ledger, _RHYTHM),
+        keys=ApiGatewayKeys(config, key_names, ports.keys),
         kinds=partial(kinds, settings),
         signs=config.signs,
         longest_answer=max(1, settings.edge.timeout_seconds - _MARGIN),
@@ -94,7 +94,7 @@ def _base(told: Mapping[str, Any], path: str) -> str:
     return stage if whole != path and f"{whole}/".startswith(f"{stage}/") else ""
 
 
-class GatewayKeys(Keys):
+class ApiGatewayKeys(Keys):
     """The keys that the gateway lets in, known by their ids there; it counts, too."""
 
     def __init__(
@@ -141,7 +141,7 @@ class GatewayKeys(Keys):
         return name, config.roles.get(name, Role.ARTIST), config.expires.get(name)
 
 
-class Unheard(Live):
+class SilentIngest(Live):
     """Ingest where it cannot be heard: it says nothing, for ever, so that nobody asks again."""
 
     @override

@@ -12,8 +12,8 @@ import psutil
 
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
-from serve_app.signals import leave_on_signals
-from serve_app.telling import Teller, last_line, telling
+from serve_app.local.signals import leave_on_signals
+from serve_app.local.start_report import StartReport, last_line, telling
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -30,7 +30,7 @@ _NAME = "atelier"
 
 
 @contextmanager
-def running_ray(settings: Settings, home: Path, tell: Teller) -> Iterator[str]:
+def running_ray(settings: Settings, home: Path, tell: StartReport) -> Iterator[str]:
     """Run a Ray of our own on loopback while the block runs; yields its dashboard's URL.
 
     Raises:
@@ -93,7 +93,7 @@ def check_gpus(settings: Settings, there: float) -> None:
 
 
 @contextmanager
-def served(settings: Settings, port: int, tell: Teller) -> Iterator[None]:
+def served(settings: Settings, port: int, tell: StartReport) -> Iterator[None]:
     """Run the application at this port while the block runs; it answers when the block begins.
 
     Raises:
@@ -112,7 +112,7 @@ def served(settings: Settings, port: int, tell: Teller) -> Iterator[None]:
         serve.shutdown()
 
 
-def _run(application: "Application", tell: Teller) -> None:
+def _run(application: "Application", tell: StartReport) -> None:
     """Run the application until it answers; if it does not, report what its deployments said.
 
     Raises:

@@ -16,8 +16,8 @@ from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.settings.groups import Runtime
 from models.task import Kind
-from serve_app.front import notifier
-from serve_app.webhook import WebPost
+from serve_app.assembly.front import notifier
+from serve_app.callbacks import WebPost
 
 _WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
 

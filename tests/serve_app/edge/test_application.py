@@ -26,7 +26,7 @@ from models.settings import Settings
 from models.settings.api_keys import ApiKey
 from models.settings.edge import EdgeConfig
 from models.task import Kind
-from serve_app import edge
+from serve_app.edge import application
 from tests.serve_app.world import settings, task
 
 SECRET_KEY = "what the client sends as its key"
@@ -47,7 +47,7 @@ class Function:
         config = EdgeConfig.of(configured)
         read = Settings.read(args=config.settings)
         self.handler = self._call(
-            lambda: edge.function(read, self._ports(), config, {"id-of-ana": "ana"})
+            lambda: application.function(read, self._ports(), config, {"id-of-ana": "ana"})
         )
 
     def __call__(
@@ -300,13 +300,13 @@ def test_callbacks_are_taken_where_ingest_can_sign_them() -> None:
 def test_a_type_that_it_does_not_know_is_left_to_ingest() -> None:
     own = settings(modelsRuntime=[{"name": "own", "type": "of_somebody_else"}])
 
-    assert edge.kinds(own, "own") == set(Kind)
-    assert edge.kinds(own, "nobody") == set()
+    assert application.kinds(own, "own") == set(Kind)
+    assert application.kinds(own, "nobody") == set()
 
 
 def test_it_imports_little() -> None:
     heavy = {"ray", "torch", "numpy", "PIL", "boto3", "aws_cdk", "httpx", "typer"}
-    code = f"import sys, serve_app.edge; print(*({heavy} & sys.modules.keys()))"
+    code = f"import sys, serve_app.edge.application; print(*({heavy} & sys.modules.keys()))"
 
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

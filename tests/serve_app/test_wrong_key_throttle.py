@@ -3,7 +3,7 @@
 import pytest
 
 from models.settings.limits import WrongKeys
-from serve_app.strangers import Strangers, network
+from serve_app.wrong_key_throttle import WrongKeyThrottle, network
 from tests.clock import Clock
 from tests.serve_app.test_api import task
 from tests.serve_app.world import KEY, World, settings
@@ -63,13 +63,13 @@ async def test_a_throttled_key_does_not_count_as_a_wrong_one() -> None:
 
 
 def test_no_more_addresses_are_remembered_than_are_allowed() -> None:
-    strangers = Strangers(WrongKeys(burstLimit=1, addresses=3), Clock())
+    wrong_keys = WrongKeyThrottle(WrongKeys(burstLimit=1, addresses=3), Clock())
     for n in range(100):
-        strangers.seconds_to_wait(f"192.0.2.{n}")
+        wrong_keys.seconds_to_wait(f"192.0.2.{n}")
 
-    assert len(strangers) == 3
-    assert strangers.seconds_to_wait("192.0.2.99") > 0
-    assert strangers.seconds_to_wait("192.0.2.0") == 0
+    assert len(wrong_keys) == 3
+    assert wrong_keys.seconds_to_wait("192.0.2.99") > 0
+    assert wrong_keys.seconds_to_wait("192.0.2.0") == 0
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from models.settings.edge import FILE, KEY_NAMES, EdgeConfig
-from serve_app.edge import edge
+from serve_app.edge.application import edge
 
-_told = Path(__file__).parents[1] / FILE
+_told = Path(__file__).parents[2] / FILE
 
 handler = edge(
     EdgeConfig.model_validate_json(_told.read_bytes()),

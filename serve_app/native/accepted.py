@@ -14,11 +14,11 @@ from models.task import Kind, Task
 from models.wire import Message, task_of
 from serve_app.context import Front
 from serve_app.dialects.rules import Kinds
-from serve_app.native.problems import MOST_TOLD, Sort
+from serve_app.native.problems import MOST_TOLD, ProblemKind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class AcceptedTask:
     """A request that will be accepted."""
 
     request: TaskRequest
@@ -52,19 +52,19 @@ class Order:
         return task_of(body, runtime=self.runtime, submission=submission)
 
 
-def ordered(request: TaskRequest, holder: str, front: Front) -> Order:
+def ordered(request: TaskRequest, holder: str, front: Front) -> AcceptedTask:
     """The request, checked against what is configured.
 
     Raises:
         Problem: it cannot be accepted.
     """
     if request.callback and not front.signs(holder):
-        raise Sort.UNSIGNED_CALLBACK.at(
+        raise ProblemKind.UNSIGNED_CALLBACK.at(
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",
         )
     runtime = _runtime(request, front.settings, front.kinds)
-    order = Order(request=request, runtime=runtime, holder=holder)
+    order = AcceptedTask(request=request, runtime=runtime, holder=holder)
     _check(order, front.settings.tasks.max_payload_bytes)
     _judge(order, front.contents)
     return order
@@ -79,7 +79,7 @@ def _runtime(request: TaskRequest, settings: Settings, kinds: Kinds) -> str:
     if (name := request.runtime.lower()) not in configured:
         known = ", ".join(f"{each.name} ({each.type})" for each in settings.models_runtime)
         types = " or ".join(_types(request.kind))
-        raise Sort.UNKNOWN_RUNTIME.at(
+        raise ProblemKind.UNKNOWN_RUNTIME.at(
             "runtime", f"must be one of {known}; {request.kind.value} needs the type {types}"
         )
     return name if name in able else _unsupported("runtime", request.kind, able)
@@ -88,7 +88,7 @@ def _runtime(request: TaskRequest, settings: Settings, kinds: Kinds) -> str:
 def _unsupported(field: str, kind: Kind, able: list[str]) -> str:
     none = f"can be done by no runtime here: it needs the type {' or '.join(_types(kind))}"
     can = f"can be done by {', '.join(able)}" if able else none
-    raise Sort.UNSUPPORTED_KIND.at(field, f"{kind.value} {can}")
+    raise ProblemKind.UNSUPPORTED_KIND.at(field, f"{kind.value} {can}")
 
 
 def _types(kind: Kind) -> list[str]:
@@ -96,19 +96,19 @@ def _types(kind: Kind) -> list[str]:
     return [name for name, type_ in TYPES.items() if kind in type_.kinds and name != "fake"]
 
 
-def _check(order: Order, limit: int) -> None:
+def _check(order: AcceptedTask, limit: int) -> None:
     longest = "0" * 32  # a submission, which is its id where it has no other
     if len(order.message(longest).text) > limit:
-        raise Sort.TOO_LARGE.problem(
+        raise ProblemKind.TOO_LARGE.problem(
             f"A task has at most {limit} bytes of JSON; pass pictures as links instead."
         )
     try:
         order.task(longest)
     except InvalidTask as exc:
-        raise Sort.INVALID.at("prefix", str(exc).replace("metadata.", "")) from None
+        raise ProblemKind.INVALID.at("prefix", str(exc).replace("metadata.", "")) from None
 
 
-def _judge(order: Order, contents: Contents) -> None:
+def _judge(order: AcceptedTask, contents: Contents) -> None:
     """Refuse a content that the runtime would refuse, before it is published."""
     request = order.request
     faults = contents.faults(order.runtime, request.kind, request.content)
@@ -117,7 +117,7 @@ def _judge(order: Order, contents: Contents) -> None:
             FieldError(field=".".join(filter(None, ("content", each.field))), message=each.message)
             for each in faults[:MOST_TOLD]
         ]
-        raise Sort.INVALID.problem(
+        raise ProblemKind.INVALID.problem(
             "Correct what `errors` names; "
             f"/v1/runtimes/{order.runtime}/schema describes what this runtime takes.",
             wrong,

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from serve_app.api import busy
-from serve_app.crowd import MOST_PROBES, Crowd
+from serve_app.request_limit import MOST_PROBES, RequestLimit
 
 
 class Held:
@@ -35,7 +35,7 @@ async def test_one_request_more_than_there_is_room_for_is_told_when_to_come_agai
     path: str, kind: str
 ) -> None:
     held = Held()
-    transport = httpx.ASGITransport(Crowd(held, 3, busy))
+    transport = httpx.ASGITransport(RequestLimit(held, 3, busy))
     async with httpx.AsyncClient(transport=transport, base_url="http://front") as client:
         tasks = [asyncio.create_task(client.post(path)) for _ in range(3)]
         while held.there < 3:
@@ -59,7 +59,7 @@ async def test_one_request_more_than_there_is_room_for_is_told_when_to_come_agai
 
 async def test_probes_have_room_of_their_own_and_no_more() -> None:
     held = Held()
-    transport = httpx.ASGITransport(Crowd(held, 1, busy))
+    transport = httpx.ASGITransport(RequestLimit(held, 1, busy))
     async with httpx.AsyncClient(transport=transport, base_url="http://front") as client:
         probes = [asyncio.create_task(client.get("/readyz")) for _ in range(MOST_PROBES)]
         while held.there < MOST_PROBES:

@@ -12,12 +12,12 @@ from starlette.requests import ClientDisconnect
 from models.native import TaskRequest
 from models.role import Role
 from models.strict_json import DEEPEST, MOST_VALUES, TooMany, read
-from serve_app.admission import Admission, NotAdmitted, StrangerThrottled, Throttled
+from serve_app.admission import Admission, NotAdmitted, Throttled, WrongKeyThrottled
 from serve_app.auth import Holder
 from serve_app.body import LARGEST_BODY, TooLarge, TooSlow, aside
 from serve_app.capacity import Capacity
-from serve_app.native.asked import MANY
-from serve_app.native.problems import MOST_TOLD, Sort, full, invalid
+from serve_app.native.parameters import MANY
+from serve_app.native.problems import MOST_TOLD, ProblemKind, full, invalid
 from serve_app.problems import Problem
 from serve_app.slots import Full
 
@@ -26,7 +26,7 @@ API_KEY = APIKeyHeader(name="x-api-key", auto_error=False)
 _UNKNOWN = "The header x-api-key has no key that is known here."
 
 
-class Gate:
+class Authentication:
     """Lets holders of a key in, each as often as the throttle allows."""
 
     def __init__(self, admission: Admission, needs: Role = Role.VIEWER) -> None:
@@ -36,7 +36,7 @@ class Gate:
     async def __call__(self, request: Request, _: Annotated[str | None, Security(API_KEY)]) -> None:
         holder = request.state.holder = await self._holder(request)
         if not holder.role.has(self.needs):
-            raise Sort.FORBIDDEN.problem(
+            raise ProblemKind.FORBIDDEN.problem(
                 f"The key's role is {holder.role}; this needs {self.needs}, which an operator of"
                 " the platform gives."
             )
@@ -45,13 +45,15 @@ class Gate:
     async def _holder(self, request: Request) -> Holder:
         try:
             return await self.admission.holder(request)
-        except StrangerThrottled as exc:
-            raise Sort.TOO_MANY_STRANGERS.problem(_UNKNOWN, retry_after=exc.seconds) from None
+        except WrongKeyThrottled as exc:
+            raise ProblemKind.TOO_MANY_STRANGERS.problem(
+                _UNKNOWN, retry_after=exc.seconds
+            ) from None
         except Throttled as exc:
             detail = "Slow down; Retry-After says."
-            raise Sort.TOO_MANY.problem(detail, retry_after=exc.seconds) from None
+            raise ProblemKind.TOO_MANY.problem(detail, retry_after=exc.seconds) from None
         except NotAdmitted:
-            raise Sort.UNAUTHORIZED.problem(_UNKNOWN) from None
+            raise ProblemKind.UNAUTHORIZED.problem(_UNKNOWN) from None
 
 
 def _refuse_repeated(request: Request) -> None:
@@ -59,7 +61,7 @@ def _refuse_repeated(request: Request) -> None:
     given = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in given.items():
         if times > 1 and name not in MANY:
-            raise Sort.INVALID.at(name, "must be given once")
+            raise ProblemKind.INVALID.at(name, "must be given once")
 
 
 async def task_request(request: Request) -> TaskRequest:
@@ -70,9 +72,11 @@ async def task_request(request: Request) -> TaskRequest:
     except ClientDisconnect:
         raise _malformed() from None
     except TooLarge:
-        raise Sort.TOO_LARGE.problem(f"A body has at most {LARGEST_BODY} bytes.") from None
+        raise ProblemKind.TOO_LARGE.problem(f"A body has at most {LARGEST_BODY} bytes.") from None
     except TooSlow as exc:
-        raise Sort.SLOW_BODY.problem(f"{exc}; send it again.", retry_after=1).closing() from None
+        raise ProblemKind.SLOW_BODY.problem(
+            f"{exc}; send it again.", retry_after=1
+        ).closing() from None
     except Full as exc:
         raise full(exc).closing() from None
 
@@ -84,7 +88,7 @@ def _asked(body: bytes) -> TaskRequest:
         return TaskRequest.model_validate(given)
     except TooMany:
         detail = f"A body has at most {MOST_VALUES} values; pass pictures as links instead."
-        raise Sort.TOO_LARGE.problem(detail) from None
+        raise ProblemKind.TOO_LARGE.problem(detail) from None
     except ValidationError as exc:
         raise invalid(exc.errors(include_url=False), TaskRequest) from None
     except ValueError:
@@ -98,7 +102,9 @@ def _refuse_crowded(given: Any) -> None:
     events = callback.get("events") if isinstance(callback, dict) else None
     for field, value in (("", body), ("callback", callback), ("callback.events", events)):
         if isinstance(value, dict | list) and len(value) > MOST_TOLD:
-            raise Sort.INVALID.at(field, f"has {len(value)} entries; at most {MOST_TOLD} are read")
+            raise ProblemKind.INVALID.at(
+                field, f"has {len(value)} entries; at most {MOST_TOLD} are read"
+            )
 
 
 async def stream_slot(request: Request) -> AsyncIterator[None]:
@@ -113,6 +119,6 @@ def _capacity(request: Request) -> Capacity:
 
 
 def _malformed() -> Problem:
-    return Sort.MALFORMED.problem(
+    return ProblemKind.MALFORMED.problem(
         f"The body must be JSON in UTF-8, without NaN or infinity, at most {DEEPEST} levels deep."
     )

@@ -19,9 +19,9 @@ from models.native import PreviewEvent, StatusEvent
 from models.progress import Progress
 from models.report import Report, Status
 from serve_app.native.views import Views, progress_view
-from serve_app.watching.estimates import Outlook
+from serve_app.watching.estimates import Estimates
 from serve_app.watching.feed import Feed
-from serve_app.watching.timeline import LEDGER, LetIn, happenings, while_let_in
+from serve_app.watching.timeline import LEDGER, LetIn, timeline, while_let_in
 
 HEARTBEAT = b": still here\n"
 """A comment; no empty line behind it, which some clients take for the end of an empty event."""
@@ -34,7 +34,7 @@ Named = tuple[str, BaseModel]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Cursor:
     """Where a client is in what it was told."""
 
     boot: str = ""
@@ -42,7 +42,7 @@ class Place:
     k: int = 0
 
     @classmethod
-    def after(cls, id: str | None) -> "Place":  # noqa: A002
+    def after(cls, id: str | None) -> "Cursor":  # noqa: A002
         """After the event of this id; at the beginning, where that is no id of ours."""
         match (id or "").split("."):
             case [boot, number, k] if _is_number(number) and _is_number(k):
@@ -52,7 +52,7 @@ class Place:
 
     def is_end_of(self, report: Report) -> bool:
         """Whether a client that is here was told how it ended."""
-        last = Place(boot=LEDGER, number=1, k=len(report.artifacts) + 1)
+        last = Cursor(boot=LEDGER, number=1, k=len(report.artifacts) + 1)
         return report.ended and self == last
 
     def has(self, event: Event, k: int) -> bool:
@@ -60,18 +60,18 @@ class Place:
         return (event.boot, event.number) == (self.boot, self.number) and k <= self.k
 
 
-class Telling:
+class EventStream:
     """Tells one client what happens to a task."""
 
     def __init__(
-        self, report: Report, place: Place, views: Views, outlook: Outlook, let_in: LetIn
+        self, report: Report, cursor: Cursor, views: Views, estimates: Estimates, let_in: LetIn
     ) -> None:
         """Tell from a place on, for as long as ``let_in`` says that the client's key is good."""
         self._report = report
         self._let_in = let_in
-        self._place = place
+        self._cursor = cursor
         self._views = views
-        self._outlook = outlook
+        self._outlook = estimates
         self._told: tuple[Status, int, int | None] | None = None
         self._id = f"{LEDGER}.0.0"
 
@@ -81,8 +81,8 @@ class Telling:
         Ends early after ``most`` bytes, where the client goes on in a stream of its own, and when
         its key is refused.
         """
-        place, sent, size = self._place, float("-inf"), 0
-        told = happenings(feed, self._report, place.boot, place.number - 1)
+        cursor, sent, size = self._cursor, float("-inf"), 0
+        told = timeline(feed, self._report, cursor.boot, cursor.number - 1)
         stream = while_let_in(told, feed, self._let_in)
         async with aclosing(stream):
             async for happened in stream:
@@ -109,7 +109,7 @@ class Telling:
                 self._report = replace(self._report, status=report.status, attempt=report.attempt)
                 parts = _encoded(event.boot, event.number, await self._status())
         self._id = f"{event.boot}.{event.number}.{len(parts)}"
-        return [part for k, part in enumerate(parts, 1) if not self._place.has(event, k)]
+        return [part for k, part in enumerate(parts, 1) if not self._cursor.has(event, k)]
 
     async def _place_in_queue(self) -> list[bytes]:
         """Its status again, if its position has changed.

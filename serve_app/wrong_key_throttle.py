@@ -12,7 +12,7 @@ _SHARED = 64
 """Bits of an IPv6 address that one client has; it may choose the others as it likes."""
 
 
-class Strangers:
+class WrongKeyThrottle:
     """A token bucket for each address; remembers a bounded number of them."""
 
     def __init__(self, limits: WrongKeys, clock: Callable[[], float] = time.monotonic) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deployments.guard import Resolve
 from ingest.callbacks import CallRefused
 from models.errors import Unavailable
-from serve_app.webhook import WebPost
+from serve_app.callbacks import WebPost
 from tests.deployments.web import Authority, Names, answer, moved, serving
 
 TLS = ssl.create_default_context()

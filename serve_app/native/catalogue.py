@@ -17,22 +17,22 @@ from models.native import (
 )
 from models.settings.groups import Runtime
 from serve_app.context import Front
-from serve_app.native.asked import Nothing
-from serve_app.native.problems import Sort
+from serve_app.native.parameters import Nothing
+from serve_app.native.problems import ProblemKind
 from serve_app.problems import RETRY_SECONDS, retry_after
-from serve_app.watching.cached import Fresh
-from serve_app.watching.estimates import Outlook
+from serve_app.watching.cached import Cached
+from serve_app.watching.estimates import Estimates
 
 _EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
 
 
-class Offer:
+class Catalogue:
     """Says what can be asked for, and how it is doing."""
 
-    def __init__(self, front: Front, outlook: Outlook) -> None:
+    def __init__(self, front: Front, estimates: Estimates) -> None:
         self.front = front
-        self.outlook = outlook
-        self._ledger = Fresh(self._asks_ledger, front.feed.rhythm.fresh)
+        self.estimates = estimates
+        self._ledger = Cached(self._asks_ledger, front.feed.rhythm.fresh)
 
     async def runtimes(self, _: Annotated[Nothing, Query()]) -> RuntimeList:
         """The configured runtimes; what does not answer in time is null."""
@@ -47,7 +47,7 @@ class Offer:
         runtime = front.settings.runtime(name)
         if runtime is None:
             known = ", ".join(each.name for each in front.settings.models_runtime)
-            raise Sort.NOT_FOUND.problem(f"There is no such runtime; there is: {known}.")
+            raise ProblemKind.NOT_FOUND.problem(f"There is no such runtime; there is: {known}.")
         schemas = front.contents.schemas(runtime.name)
         kinds = sorted(front.kinds(runtime.name))
         content = {kind: dict(schemas.get(kind, {})) for kind in kinds}
@@ -74,7 +74,9 @@ class Offer:
 
     async def _runtime(self, runtime: Runtime) -> RuntimeView:
         name = runtime.name
-        pace, backlog = await asyncio.gather(self.outlook.pace(name), self.outlook.backlog(name))
+        pace, backlog = await asyncio.gather(
+            self.estimates.pace(name), self.estimates.backlog(name)
+        )
         return RuntimeView(
             name=name,
             type=runtime.type,

@@ -13,7 +13,7 @@ PROBES = frozenset({"/healthz", "/readyz"})
 MOST_PROBES = 500
 
 
-class Crowd:
+class RequestLimit:
     """Bounds the requests under way at once, so that none waits in Serve's own queue."""
 
     def __init__(self, app: ASGIApp, most: int, problem: Callable[[str], Problem]) -> None:

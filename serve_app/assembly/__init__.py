@@ -1,0 +1,1 @@
+"""Settings and ports put together: the APIs' context, workers and replicas; without Ray."""
