@@ -24,8 +24,9 @@ from typing import Any
 from rich.progress import track
 
 from bench.report import add_out, report
+from models.loopback import free_port
 from models.settings import Settings
-from serve_app.local.emulator import EmbeddedAws, free_port, provisioned
+from serve_app.local.emulator import EmbeddedAws, provisioned
 
 HERE = Path(__file__).resolve().parents[1]
 MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25", "comfy": "comfy:1"}

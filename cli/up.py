@@ -14,8 +14,8 @@ from cli.local.process import News, Platform
 from cli.local.stages import Deployment, StageBars, StageLines, Stages
 from cli.out import Out
 from models.exports import exports
+from models.loopback import HIGHEST_PORT
 
-_HIGHEST_PORT = 65_535
 _DRAIN_SECONDS = 45.0
 """Longest time to let running tasks end and Ray stop."""
 _QUICK_SECONDS = 5.0
@@ -25,11 +25,11 @@ _QUICK_SECONDS = 5.0
 def up(
     config: Annotated[Path, typer.Option(help="The config.yaml.")] = Path("config.yaml"),
     port: Annotated[
-        int, typer.Option(help="HTTP port; 0: a free one.", min=0, max=_HIGHEST_PORT)
+        int, typer.Option(help="HTTP port; 0: a free one.", min=0, max=HIGHEST_PORT)
     ] = 8000,
     aws_port: Annotated[
         int,
-        typer.Option(help="Port of the embedded AWS; 0: a free one.", min=0, max=_HIGHEST_PORT),
+        typer.Option(help="Port of the embedded AWS; 0: a free one.", min=0, max=HIGHEST_PORT),
     ] = 4566,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     aws_only: Annotated[bool, typer.Option(help="No Ray: print the environment instead.")] = False,

@@ -27,6 +27,7 @@ from models.event import Event
 from models.machine import Machine
 from models.ports import KeyStore, Pace
 from models.report import Report
+from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Settings, secrets
 from models.settings.checks import check
 from models.settings.groups import Runtime
@@ -97,7 +98,7 @@ def assemble(settings: Settings) -> Application:
     }
     options = {
         "ray_actor_options": {
-            "num_cpus": 0.1,
+            "num_cpus": float(CPUS),
             "resources": dict(settings.ingress.resources),
             "runtime_env": {"env_vars": dict(ONE_LOOP)},
         },
@@ -106,7 +107,7 @@ def assemble(settings: Settings) -> Application:
     ingest = serve.deployment(
         Ingest,
         name="Ingest",
-        graceful_shutdown_timeout_s=2 * drain + 5,
+        graceful_shutdown_timeout_s=ingest_shutdown_seconds(drain),
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # a front follows with one, and asks with a few more
         **options,

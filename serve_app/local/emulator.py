@@ -7,7 +7,6 @@ import asyncio
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,58 +20,14 @@ from typing import Self
 from ingest.aws.client import Clients
 from ingest.aws.provision import provision
 from models.errors import SettingsError, Unavailable
+from models.loopback import LOOPBACK, free_port
 from models.settings import Settings
 
-HIGHEST_PORT = 65_535
-
-_HOST = "127.0.0.1"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _INSTALL = "make setup, or: python -m venv {root} && {root}/bin/pip install ministack==1.5.33"
-
-# Runs inside the emulator's environment. The kernel ends it when the thread that started it is
-# gone (PR_SET_PDEATHSIG = 1); a parent that died before that was asked for has left us to another.
-_LAUNCH = """
-import ctypes, os, signal, sys
-parent = int(sys.argv.pop())
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() != parent:
-    sys.exit("its parent is gone")
-
-import asyncio, types
-from ministack import app
-from ministack.core import iam_actions
-from ministack.services import apigateway_v1 as gateway, sqs
-
-# A receive that waits looks for messages every 100 ms there; SQS answers it at once.
-prompt = types.SimpleNamespace(**vars(asyncio))
-prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, 0.002))
-sqs.asyncio = prompt
-
-# API Gateway tells a function the id of its caller's key.
-told = gateway._build_lambda_event_v1
-def told_of_key(*place, **more):
-    event = told(*place, **more)
-    key = gateway._resolve_api_key(gateway._api_key_from_request(event["headers"]))
-    event["requestContext"]["identity"]["apiKeyId"] = key["id"] if key else None
-    return event
-gateway._build_lambda_event_v1 = told_of_key
-
-# Policies that ask for TLS are met: loopback needs none.
-pin = app.pin_request_origin
-app.pin_request_origin = lambda address, secure: pin(address, True)
-
-# SQS lets a batch be sent, received or deleted by those that may do so with one message.
-action = iam_actions.extract_iam_action
-def single(service, *request):
-    found = action(service, *request)
-    return found.removesuffix("Batch") if service == "sqs" and found else found
-iam_actions.extract_iam_action = single
-
-app.main()
-"""
+_LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
 
 
 class EmbeddedAws:
@@ -129,7 +84,7 @@ class EmbeddedAws:
 
     @property
     def endpoint(self) -> str:
-        return f"http://{_HOST}:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -162,7 +117,8 @@ class EmbeddedAws:
         self.log = self.log or home / "aws.log"
         with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own words only
-                [python, "-c", _LAUNCH, str(os.getpid())],
+                # -P: the folder of the launcher, which is ours, is not on the emulator's path.
+                [python, "-P", _LAUNCHER, str(os.getpid())],
                 env=self._own_environment(home),
                 cwd=home,
                 stdin=subprocess.DEVNULL,
@@ -176,7 +132,7 @@ class EmbeddedAws:
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
             "TMPDIR": str(home),  # it leaves a file with its process id there
-            "BIND_HOST": _HOST,  # else it listens on every interface
+            "BIND_HOST": LOOPBACK,  # else it listens on every interface
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": self.region,
             "MINISTACK_ACCOUNT_ID": self.account,
@@ -202,7 +158,7 @@ class EmbeddedAws:
             time.sleep(_POLL_SECONDS)
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(_HOST, self.port, timeout=5)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
             connection.request("GET", "/_ministack/ready")
             return connection.getresponse().status == http.HTTPStatus.OK
@@ -224,30 +180,6 @@ def provisioned(settings: Settings) -> None:
             await provision(settings, clients)
 
     asyncio.run(make())
-
-
-def free_port(port: int, whose: str) -> int:
-    """The port on loopback, or for 0 one that nobody has.
-
-    Raises:
-        SettingsError: it is no port, is in use, or needs rights that this user has not.
-    """
-    if not 0 <= port <= HIGHEST_PORT:
-        raise SettingsError(f"port {port} of {whose}: must be 0 to {HIGHEST_PORT}")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except PermissionError:
-            raise SettingsError(
-                f"port {port} of {whose}: this user may not open it; choose one from 1024 on,"
-                " or 0 for a free one"
-            ) from None
-        except OSError as exc:
-            raise SettingsError(
-                f"port {port} of {whose}: {exc.strerror}; choose another, or 0 for a free one"
-            ) from None
-        return int(probe.getsockname()[1])
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -22,12 +22,13 @@ import typer
 
 from deployments.runtimes import described_here
 from models.errors import AtelierError, SettingsError
+from models.loopback import HIGHEST_PORT, free_port
 from models.machine import Machine
 from models.settings import Settings
 from models.settings.checks import check
 from models.settings.unused import unused_here
 from serve_app.assembly.workers import adapter
-from serve_app.local.emulator import HIGHEST_PORT, EmbeddedAws, free_port, provisioned
+from serve_app.local.emulator import EmbeddedAws, provisioned
 from serve_app.local.ray_cluster import ENVIRONMENT, running_ray, served, token
 from serve_app.local.signals import end_with_parent, leave_on_signals
 from serve_app.local.start_report import StartReport

@@ -13,9 +13,9 @@ from typing import Any
 import ray
 from ray import serve
 
+from models.loopback import free_port
 from models.settings import Settings
 from serve_app.app import assemble
-from serve_app.local.emulator import free_port
 
 
 def secret(key: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import yaml
 
-from serve_app.local.emulator import free_port
+from models.loopback import free_port
 from tests.platform.conftest import CONFIG, until
 
 ROOT = CONFIG.parent

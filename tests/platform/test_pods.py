@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from serve_app.local.emulator import free_port
+from models.loopback import free_port
 from tests.platform.own_ray import ROOT, done, emulator, folder, ray_head, shell
 from tests.platform.watching import LONG, assert_serves
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serve_app.local.emulator import free_port
+from models.loopback import free_port
 from tests.platform.conftest import CONFIG
 from tests.platform.own_ray import (
     done,

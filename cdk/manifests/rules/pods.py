@@ -10,6 +10,7 @@ from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.rule import Group, Objects, Rule
 from cdk.manifests.serve_config import INGEST, place
 from models.errors import SettingsError
+from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Settings
 from models.settings.credentials import credential_paths, is_credential
 from models.settings.groups import Tasks
@@ -17,8 +18,6 @@ from models.settings.groups import Tasks
 _DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _NOTICE = 120
 """Seconds from Spot's warning to the end."""
-_CPUS_OF_FRONT = Decimal("0.1")
-"""Of each replica of the front, and of ingest (`serve_app.app`)."""
 
 
 def _in_time(objects: Objects) -> Iterator[str]:
@@ -27,7 +26,7 @@ def _in_time(objects: Objects) -> Iterator[str]:
     for group in objects.workers:
         ray = Decimal(group.environment.get(_DRAIN) or 30)
         pod = group.pod.get("terminationGracePeriodSeconds", 30)
-        longest = served if _of_runtime(group) else 2 * served + 5
+        longest = served if _of_runtime(group) else ingest_shutdown_seconds(served)
         if not longest < ray < pod:
             yield f"{group.name}: replicas drain {longest:g} s, Ray {ray} s, the pod {pod} s"
         if _capacity(group) == "spot" and pod > _NOTICE:
@@ -65,7 +64,7 @@ def _replicas_fit(objects: Objects) -> Iterator[str]:
 
 def _front_fits(objects: Objects) -> Iterator[str]:
     """A replica that no worker of ingest has room for waits for ever: no other may take it."""
-    wanted = _CPUS_OF_FRONT * (objects.arguments["ingress"].get("replicas", 1) + 1)
+    wanted = CPUS * (objects.arguments["ingress"].get("replicas", 1) + 1)
     for group in objects.workers:
         there = group.offered("cpu") * group.spec["minReplicas"]
         if INGEST in group.spec.get("resources", {}) and wanted > there:

@@ -11,8 +11,8 @@ import httpx
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.sdwebui import SdWebUiAdapter
+from models.loopback import free_port
 from models.task import Kind, Task
-from serve_app.local.emulator import free_port
 from tests.runtimes.cases import Case
 from tests.runtimes.noise import ENLARGED, ENLARGED_BYTES, NOISE, noise
 from tests.runtimes.sdwebui.real import options

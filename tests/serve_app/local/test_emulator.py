@@ -15,7 +15,8 @@ import pytest
 
 from ingest.aws.client import Clients
 from models.errors import SettingsError, Unavailable
-from serve_app.local.emulator import EmbeddedAws, free_port, provisioned
+from models.loopback import free_port
+from serve_app.local.emulator import EmbeddedAws, provisioned
 from tests.contracts.ports import fresh_settings
 
 ROOT = Path(__file__).parents[3]
