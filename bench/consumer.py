@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit
 
 from deployments.adapter import RuntimeSpec
-from deployments.inputs import Inputs
+from deployments.inputs.fetch import Inputs
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class
 from ingest.aws.client import Clients

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from deployments.fields import image_links
+from deployments.inputs.fields import image_links
 from models.progress import Progress
 from models.runtimes import RuntimeType
 from models.settings.base import Group

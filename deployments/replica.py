@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun
-from deployments.artifacts import sniff
+from deployments.media_types import sniff
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Objects

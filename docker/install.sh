@@ -48,4 +48,4 @@ done
 chmod -R a+rX,go-w "$folder"
 
 "$folder/bin/ray" --version
-cd / && "$folder/env/bin/python" -c 'import deployments.backend, serve_app.app'
+cd / && "$folder/env/bin/python" -c 'import deployments.backend.process, serve_app.app'

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import httpcore
 import httpx
 
-from deployments.guard import Guard, GuardedNetwork, HostNotFound, Resolve, resolve, web_url
+from deployments.inputs.guard import Guard, GuardedNetwork, HostNotFound, Resolve, resolve, web_url
 from ingest.callbacks import CallRefused, Post
 from models.errors import InputRefused, Unavailable
 

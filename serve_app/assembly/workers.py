@@ -3,7 +3,7 @@
 from functools import partial
 
 from deployments.adapter import Adapter, RuntimeSpec
-from deployments.inputs import Inputs
+from deployments.inputs.fetch import Inputs
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class, described, kinds_of
 from ingest.board import Board

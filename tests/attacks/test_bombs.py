@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from deployments.inputs import Inputs
+from deployments.inputs.fetch import Inputs
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused
 from models.settings.groups import Inputs as Limits

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import pytest
 from typing_extensions import override
 
-from deployments.guard import Resolve, resolve
-from deployments.inputs import Inputs
+from deployments.inputs.fetch import Inputs
+from deployments.inputs.guard import Resolve, resolve
 from ingest.callbacks import CallRefused
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, Unavailable

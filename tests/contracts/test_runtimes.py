@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
-from deployments.artifacts import sniff
+from deployments.media_types import sniff
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class, runtime_types
 from ingest.memory import MemoryObjects

@@ -11,8 +11,8 @@ import httpx
 from PIL import Image
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
-from deployments.backend import Backend
-from deployments.served import warm_up
+from deployments.backend.process import Backend
+from deployments.backend.warm_up import warm_up
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 from models.runtimes.backend import ServedOptions

@@ -14,8 +14,8 @@ from deployments.upkeep import Upkeep
 from ingest.memory import MemoryObjects
 from models.errors import RuntimeUnavailable
 from models.report import Report, Status
+from tests.deployments.backend.test_process import until
 from tests.deployments.small_adapter import SmallAdapter, options
-from tests.deployments.test_backend import until
 from tests.deployments.test_replica import replica, report_of, task
 
 LEAK = "/leak/200"

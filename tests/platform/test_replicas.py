@@ -52,7 +52,7 @@ class Replicas:
     def replicas(self) -> set[psutil.Process]:
         """Those whose backend has started."""
         held = (_ask(backend.parents) for backend in self.backends())
-        return {parents[1] for parents in held if parents}  # the first is the leash
+        return {parents[1] for parents in held if parents}  # the first is the supervisor
 
     def backends(self) -> set[psutil.Process]:
         """Those that have their child."""
@@ -125,7 +125,7 @@ def test_a_replica_whose_backend_dies_is_replaced_at_once_and_leaves_nothing(two
 def test_a_killed_replica_leaves_nothing_behind(two: Replicas) -> None:
     killed = next(iter(two.replicas()))
     below = killed.children(recursive=True)
-    assert len(below) >= 3  # the leash, the backend, its child
+    assert len(below) >= 3  # the supervisor, the backend, its child
 
     killed.kill()
 

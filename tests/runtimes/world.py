@@ -78,7 +78,7 @@ def children() -> set[psutil.Process]:
 
 
 def backends(since: AbstractSet[psutil.Process] = frozenset()) -> set[psutil.Process]:
-    """Those started since then, but for what holds them: see `deployments.leash`."""
+    """Those started since then, but for what holds them: see `deployments.backend.supervisor`."""
     return {one for one in children() - since if "-I" not in one.cmdline()}
 
 

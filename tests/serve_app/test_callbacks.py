@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.guard import Resolve
+from deployments.inputs.guard import Resolve
 from ingest.callbacks import CallRefused
 from models.errors import Unavailable
 from serve_app.callbacks import WebPost

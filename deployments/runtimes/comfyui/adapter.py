@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
-from deployments.artifacts import sniff
+from deployments.backend.warm_up import warm_up
+from deployments.media_types import sniff
 from deployments.runtimes.comfyui.course import Course
 from deployments.runtimes.comfyui.faults import Again
 from deployments.runtimes.comfyui.graph import Graph
@@ -17,7 +18,6 @@ from deployments.runtimes.comfyui.outcome import outcome
 from deployments.runtimes.comfyui.outputs import artifacts
 from deployments.runtimes.comfyui.server import Server, serving
 from deployments.runtimes.comfyui.watch import Watch
-from deployments.served import warm_up
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
 from models.runtimes.comfyui import COMFYUI, Options

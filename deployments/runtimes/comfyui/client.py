@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from deployments.ahead import Ahead
+from deployments.backend.held_request import HeldRequest
 from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.record import Record
 from models import strict_json
@@ -70,12 +70,12 @@ class Client:
         stats = await self._asked("GET", "/system_stats")
         return str((stats.get("system") or {}).get("comfyui_version", ""))
 
-    def ahead(self, graph: Graph, prompt: str, client: str) -> Ahead:
+    def ahead(self, graph: Graph, prompt: str, client: str) -> HeldRequest:
         """The request that puts a graph into the queue, under an id of ours, at its turn."""
         body = {"prompt": graph.nodes, "prompt_id": prompt, "client_id": client}
-        return Ahead(self._queue, strict_json.written(body).encode())
+        return HeldRequest(self._queue, strict_json.written(body).encode())
 
-    async def submit(self, ahead: Ahead) -> Submitted:
+    async def submit(self, ahead: HeldRequest) -> Submitted:
         """Put that graph into the queue now."""
         answer = await ahead.answer()
         if answer.is_success:

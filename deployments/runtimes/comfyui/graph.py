@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from deployments.fields import is_link
+from deployments.inputs.fields import is_link
 from models.runtimes.comfyui.graphs import graph_faults, taken_from, unwrapped
 from models.runtimes.content import refuse
 

@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 from deployments.adapter import Begun
-from deployments.ahead import Ahead
-from deployments.backend import Backend
+from deployments.backend.held_request import HeldRequest
+from deployments.backend.process import Backend
+from deployments.run_to_end import run_to_end
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.events import Events
 from deployments.runtimes.comfyui.record import Record
 from deployments.runtimes.comfyui.refusal import Problem, problems, refused
 from deployments.runtimes.comfyui.watch import Watch
-from deployments.served import outlast
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 from models.runtimes.comfyui import Options
@@ -67,7 +67,7 @@ class Prompts:
                             yield progress
                 finally:
                     if not watch.is_over:
-                        await outlast(self._withdraw(watch, sending))
+                        await run_to_end(self._withdraw(watch, sending))
 
     async def record(self, watch: Watch) -> Record:
         """How it ended; history has it a moment after the socket says so.
@@ -87,7 +87,7 @@ class Prompts:
         log.warning("comfyui_given_up", extra={"why": why})
         self.broken = self.broken or why
 
-    async def _send(self, watch: Watch, ahead: Ahead) -> None:
+    async def _send(self, watch: Watch, ahead: HeldRequest) -> None:
         try:
             said = await self._client.submit(ahead)
         except RuntimeUnavailable as exc:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from deployments.adapter import RuntimeSpec
-from deployments.backend import Backend
+from deployments.backend.process import Backend
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.events import Events
 from deployments.runtimes.comfyui.prompts import Prompts

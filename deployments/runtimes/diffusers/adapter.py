@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
-from deployments.fields import asked_checkpoint, image_links
+from deployments.inputs.fields import asked_checkpoint, image_links
 from deployments.runtimes.diffusers.lane import Lane
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress

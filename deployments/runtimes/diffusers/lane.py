@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from deployments.run_to_end import run_to_end
 
 T = TypeVar("T")
 _END = object()
@@ -30,7 +32,7 @@ class Lane:
     async def call(self, work: Callable[[], T]) -> T:
         """Its result; a caller that is cancelled still waits for the work to end."""
         future = self._thread.submit(work)
-        await _outlast(future)
+        await run_to_end(_ended(future))
         return future.result()
 
     async def walk(self, begin: Callable[[], Generator[T]]) -> AsyncGenerator[T, None]:
@@ -54,7 +56,7 @@ class Lane:
             future.result()
         finally:
             walk.stop.set()
-            await _outlast(future)
+            await run_to_end(_ended(future))
             self._walk = None
 
     async def stop(self) -> bool:
@@ -90,14 +92,6 @@ def _until(stop: threading.Event, items: Iterator[T]) -> Iterator[T]:
             return
 
 
-async def _outlast(future: "Future[T]") -> None:
-    """Wait for the thread's work to end even when cancelled, then let the cancellation through."""
-    loop, done, cancelled = asyncio.get_running_loop(), asyncio.Event(), False
-    future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
-    while not future.done():
-        try:
-            await done.wait()
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
+def _ended(future: "Future[T]") -> Awaitable[Any]:
+    """Return when the thread's work has ended, whatever its outcome."""
+    return asyncio.gather(asyncio.wrap_future(future), return_exceptions=True)

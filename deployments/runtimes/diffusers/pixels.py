@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from deployments.fields import is_link
+from deployments.inputs.fields import is_link
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.errors import TaskFailed
 

@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
-from deployments.ahead import Ahead
-from deployments.backend import Backend
-from deployments.fields import asked_checkpoint, image_links
+from deployments.backend.held_request import HeldRequest
+from deployments.backend.process import Backend
+from deployments.backend.warm_up import warm_up
+from deployments.inputs.fields import asked_checkpoint, image_links
+from deployments.run_to_end import run_to_end
 from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
 from deployments.runtimes.sdwebui.faults import DeviceFailed
@@ -17,7 +19,6 @@ from deployments.runtimes.sdwebui.progress import WHOLE, Watch
 from deployments.runtimes.sdwebui.request import DRAWN, bare
 from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, written
 from deployments.runtimes.sdwebui.session import Session
-from deployments.served import outlast, warm_up
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 from models.runtimes.sdwebui import SDWEBUI, Options
@@ -62,7 +63,7 @@ class SdWebUiAdapter(Adapter):
             request = await session.request(task, inputs)
             wanted, content = await self._wanted(task), written(request.body)
             send = partial(session.server.generate, request.path)
-            async with aclosing(Ahead(send, content)) as ahead, session.turn:
+            async with aclosing(HeldRequest(send, content)) as ahead, session.turn:
                 self.checkpoint = self._name(task, wanted)
                 yield Begun()
                 await self.check()
@@ -135,7 +136,7 @@ class SdWebUiAdapter(Adapter):
         try:
             yield generation
         finally:
-            await outlast(self._stop(generation))
+            await run_to_end(self._stop(generation))
 
     async def _stop(self, generation: Generation) -> None:
         seconds = self._options.interrupt_seconds

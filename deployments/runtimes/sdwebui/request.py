@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployments.fields import with_inputs
+from deployments.inputs.fields import with_inputs
 from deployments.runtimes.sdwebui.pictures import encoded
 from deployments.runtimes.sdwebui.server import API
 from models.errors import TaskFailed

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from deployments.adapter import RuntimeSpec
-from deployments.ahead import Ahead
+from deployments.backend.held_request import HeldRequest
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint, Checkpoints
 from deployments.runtimes.sdwebui.faults import OutOfMemory
 from deployments.runtimes.sdwebui.names import Names
@@ -83,7 +83,7 @@ class Session:
         name = request.body[_NAME] if self._knows(request) else None
         return Watch(self.server, name, preview_every)
 
-    async def generate(self, ahead: Ahead) -> httpx.Response:
+    async def generate(self, ahead: HeldRequest) -> httpx.Response:
         """The answer, begun; where memory is short, of a second try with more room.
 
         Raises:

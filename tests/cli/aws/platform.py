@@ -15,7 +15,7 @@ import boto3
 import yaml
 from typing_extensions import override
 
-from deployments.inputs import Inputs
+from deployments.inputs.fetch import Inputs
 from deployments.replica import Replica
 from ingest.board import Board
 from ingest.wiring import Ports, wire

@@ -13,7 +13,7 @@ Send = Callable[[bytes | AsyncGenerator[bytes], int], Awaitable[httpx.Response]]
 """Sends a body of so many bytes; the answer."""
 
 
-class Ahead:
+class HeldRequest:
     """One request; it begins when its last byte comes. To be closed."""
 
     def __init__(self, send: Send, content: bytes) -> None:

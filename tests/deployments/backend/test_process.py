@@ -12,12 +12,12 @@ import httpx
 import psutil
 import pytest
 
-from deployments.backend import Backend
+from deployments.backend.process import Backend
 from models.errors import RuntimeUnavailable, SettingsError
 from models.runtimes.backend import Process
 from tests.deployments.small_adapter import options
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SOON = 20.0
 PYTHON = (sys.executable, "-S", "-c")
 
@@ -207,8 +207,8 @@ async def test_one_that_does_not_heed_is_killed(heard: list[logging.LogRecord]) 
 # Starts a backend in a thread that then ends, as a replica may; then waits to be killed.
 HOLDER = """
 import asyncio, logging, os, sys, threading, time
-from deployments.backend import Backend
-from tests.deployments.test_backend import answers, small
+from deployments.backend.process import Backend
+from tests.deployments.backend.test_process import answers, small
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -240,7 +240,7 @@ def holder(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
 async def test_nothing_of_it_outlives_a_replica_that_is_killed(
     holder: "subprocess.Popen[str]",
 ) -> None:
-    """Not even where a fork of the replica keeps the leash's pipe open."""
+    """Not even where a fork of the replica keeps the supervisor's pipe open."""
     assert holder.stdout is not None
     said = [holder.stdout.readline().split() for _ in range(2)]
     (_, _, *started), (_, fork) = sorted(said, key=len, reverse=True)

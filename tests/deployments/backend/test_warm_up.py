@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from deployments.adapter import RuntimeSpec
+from deployments.backend.warm_up import warm_up
 from deployments.runtimes.fake import FakeAdapter
-from deployments.served import warm_up
 from models.errors import RuntimeUnavailable, SettingsError
 from models.task import Kind
 from tests.deployments.small_adapter import SmallAdapter, options

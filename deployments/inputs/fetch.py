@@ -15,8 +15,8 @@ import httpcore
 import httpx
 from PIL import Image
 
-from deployments.artifacts import sniff
-from deployments.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
+from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
+from deployments.media_types import sniff
 from models.errors import InputRefused
 from models.ports import Objects
 from models.s3_link import SCHEME, s3_link

@@ -1,7 +1,6 @@
 """What runtimes with a backend of their own have in common."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -27,16 +26,3 @@ async def warm_up(adapter: Adapter, kind: Kind, content: Mapping[str, Any] | Non
                 pass
     except TaskFailed as exc:
         raise RuntimeUnavailable(f"{name}: options.warmUp was refused: {exc}") from exc
-
-
-async def outlast(work: Coroutine[Any, Any, None]) -> None:
-    """Let work that must be done end, even when cancelled; then let the cancellation through."""
-    doing, cancelled = asyncio.create_task(work), False
-    while not doing.done():
-        try:
-            await asyncio.wait([doing])
-        except asyncio.CancelledError:
-            cancelled = True
-    doing.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -17,7 +17,7 @@ _ENDS = re.compile(rb"[\r\n]+")  # a progress bar ends its lines with a carriage
 _UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
-class Said:
+class OutputLog:
     """Reads a backend's output to its end; meant for a thread of its own."""
 
     def __init__(self, runtime: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployments import ahead
+from deployments.backend import held_request
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.world import LONG, driving, png, task
@@ -72,7 +72,7 @@ async def test_it_begins_when_the_one_before_has_ended() -> None:
 async def test_one_that_waits_for_long_is_sent_anew_with_its_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ahead, "_HELD_SECONDS", 0.05)
+    monkeypatch.setattr(held_request, "_HELD_SECONDS", 0.05)
     web_ui = Heard()
     async with driving(web_ui) as adapter:
         running = asyncio.create_task(run(adapter, task(seed=1, steps=50)))

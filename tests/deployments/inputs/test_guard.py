@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.guard import Guard, GuardedNetwork, Resolve, resolve
+from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, resolve
 from models.errors import InputRefused
 
 LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]

@@ -16,8 +16,8 @@ from threading import Thread
 
 import httpx
 
-from deployments import leash, tree
-from deployments.said import Said
+from deployments.backend import process_tree, supervisor
+from deployments.backend.output import OutputLog
 from models.errors import RuntimeUnavailable
 from models.runtimes.backend import Process
 
@@ -44,8 +44,8 @@ class Backend:
         """Of the runtime."""
         self.url = (process.url or "").rstrip("/")
         self._port = process.port
-        self._said = Said(name)
-        self._leash: subprocess.Popen[bytes] | None = None
+        self._output = OutputLog(name)
+        self._supervisor: subprocess.Popen[bytes] | None = None
         self._listener = Thread(target=self._listen, name=f"backend {name}", daemon=True)
 
     async def start(self) -> None:
@@ -54,7 +54,7 @@ class Backend:
             return
         self._port = self._port or _free_port()
         self.url = f"http://{_HOST}:{self._port}"
-        self._leash = self._leashed()
+        self._supervisor = self._started()
         self._listener.start()
 
     async def ready(self, probe: Callable[[], Awaitable[bool]]) -> None:
@@ -78,7 +78,7 @@ class Backend:
         Raises:
             RuntimeUnavailable: with its exit code; what it said last is a note.
         """
-        code = self._leash.poll() if self._leash else None
+        code = self._supervisor.poll() if self._supervisor else None
         if code is not None:
             self._listener.join(_LISTEN_SECONDS)  # its last words are in the pipe
             raise self._unavailable(f"ended with {_ending(code)}")
@@ -86,19 +86,19 @@ class Backend:
     def is_bloated(self) -> bool:
         """Whether it holds more memory than it may, with all that it started."""
         limit = self.process.memory_mib
-        if limit is None or self._leash is None:
+        if limit is None or self._supervisor is None:
             return False
-        return tree.holds_more_than(limit * _MIB, self._leash.pid)
+        return process_tree.holds_more_than(limit * _MIB, self._supervisor.pid)
 
     async def close(self) -> None:
         """End it and all that it started: ask, then kill."""
-        if self._leash is not None:
-            await asyncio.to_thread(self._end, self._leash)
+        if self._supervisor is not None:
+            await asyncio.to_thread(self._end, self._supervisor)
 
-    def _leashed(self) -> "subprocess.Popen[bytes]":
+    def _started(self) -> "subprocess.Popen[bytes]":
         command = [word.replace("{port}", str(self._port)) for word in self.process.command]
         return subprocess.Popen(  # noqa: S603 - what the configuration says
-            [sys.executable, "-I", "-S", leash.__file__, *command],
+            [sys.executable, "-I", "-S", supervisor.__file__, *command],
             env=self._environment(),
             cwd=self.process.folder,
             stdin=subprocess.PIPE,
@@ -122,24 +122,24 @@ class Backend:
             raise self._unavailable(f"not ready after {self.process.ready_seconds:g} s") from None
 
     def _listen(self) -> None:
-        if self._leash and self._leash.stdout:
-            self._said.listen(self._leash.stdout)
+        if self._supervisor and self._supervisor.stdout:
+            self._output.listen(self._supervisor.stdout)
 
-    def _end(self, held: "subprocess.Popen[bytes]") -> None:
-        held.terminate()
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            held.wait(self.process.stop_seconds)
-        if held.stdin:
-            held.stdin.close()  # lets go of the leash, which kills what is left
+            process.wait(self.process.stop_seconds)
+        if process.stdin:
+            process.stdin.close()  # the supervisor kills what is left when this pipe closes
         with suppress(subprocess.TimeoutExpired):
-            held.wait(_KILL_SECONDS)
+            process.wait(_KILL_SECONDS)
         self._listener.join(_LISTEN_SECONDS)
 
     def _check_address(self) -> None:
         """Refuse a port that is not its own, or that the network reaches: it asks for no key."""
-        if self._leash is None:
+        if self._supervisor is None:
             return
-        heard = tree.addresses(self._leash.pid, self._port)
+        heard = process_tree.addresses(self._supervisor.pid, self._port)
         if not heard:
             raise self._unavailable(f"another process answers on its port {self._port}")
         if beyond := [ip for ip in heard if not ip_address(ip).is_loopback]:
@@ -148,7 +148,7 @@ class Backend:
     def _unavailable(self, why: str) -> RuntimeUnavailable:
         """What it said last is a note: for who runs it, and not for the sender of a task."""
         exc = RuntimeUnavailable(f"the backend of {self.name}: {why}")
-        exc.add_note("\n".join(["its last lines:", *self._said.last]))
+        exc.add_note("\n".join(["its last lines:", *self._output.last]))
         return exc
 
 

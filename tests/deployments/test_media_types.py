@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deployments.artifacts import sniff
+from deployments.media_types import sniff
 from models.errors import TaskFailed
 
 

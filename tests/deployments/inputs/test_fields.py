@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.fields import (
+from deployments.inputs.fields import (
     asked_checkpoint,
     image_links,
     is_link,
