@@ -43,7 +43,7 @@ class Replica:
         """Seconds of the longest run."""
         self.name = ""
         """Which of the runtime's replicas it is; who serves it says so."""
-        self.gpu = asyncio.Semaphore(adapter.slots)
+        self.slots = asyncio.Semaphore(adapter.slots)
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
         """Run a task, telling progress and last its report; a refusal is a report.
@@ -56,7 +56,7 @@ class Replica:
         try:
             inputs = await self.inputs.fetch(self.adapter.links(task))
             made.took("inputs")
-            async with self.gpu:
+            async with self.slots:
                 made.took("wait")
                 await self._load(task)
                 made.took("load")
@@ -87,12 +87,12 @@ class Replica:
         where that does not get ready: then the replica is to be replaced.
         """
         for _ in range(self.adapter.slots):
-            await self.gpu.acquire()
+            await self.slots.acquire()
         await self.adapter.close()
         self.adapter = type(self.adapter)(self.adapter.spec)
         await self.adapter.ready()
         for _ in range(self.adapter.slots):
-            self.gpu.release()
+            self.slots.release()
 
     async def close(self) -> None:
         await self.adapter.close()

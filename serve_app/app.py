@@ -16,7 +16,8 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
-from deployments.deploy import ONE_LOOP, deploy, keep_to_loopback
+from deployments.deploy import ONE_LOOP, deploy
+from deployments.loopback import keep_to_loopback
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here
 from ingest.board import Board
@@ -92,7 +93,7 @@ def assemble(settings: Settings) -> Application:
             runtime,
             partial(_replica, bare, runtime),
             drain_seconds=drain,
-            beside=settings.ingress.resources,
+            turns_resources=settings.ingress.resources,
         )
         for runtime in settings.models_runtime
     }

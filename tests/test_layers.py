@@ -29,6 +29,9 @@ RAY_IN = frozenset(
         "serve_app/handles.py",
         "serve_app/local/ray_cluster.py",
         "deployments/deploy.py",
+        "deployments/serving.py",
+        "deployments/shared_turns.py",
+        "deployments/loopback.py",
     }
 )
 MODELS_STAND_ON = frozenset(

@@ -215,16 +215,16 @@ async def test_a_task_past_its_deadline_is_interrupted_and_failed() -> None:
     assert adapter.interrupted == 1
 
 
-async def test_a_cancelled_run_frees_the_gpu() -> None:
+async def test_a_cancelled_run_frees_its_slot() -> None:
     made = replica(Stuck(RuntimeSpec(name="r")))
     run = asyncio.create_task(report_of(made, task()))
     await asyncio.sleep(0.05)
-    assert made.gpu.locked()
+    assert made.slots.locked()
 
     run.cancel()
     await asyncio.wait([run])
 
-    assert not made.gpu.locked()
+    assert not made.slots.locked()
 
 
 class Away(MemoryObjects):

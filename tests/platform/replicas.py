@@ -62,7 +62,7 @@ def main(home: Path) -> None:
     serve.start(proxy_location="Disabled")
     make = partial(replica, options(memoryMib=150, environment={"SLOWLY": f"{home}/slowly"}))
     runtime = Runtime.read(RUNTIME, under="runtime")
-    application = deploy(runtime, make, drain_seconds=5, beside={"beside": 1})
+    application = deploy(runtime, make, drain_seconds=5, turns_resources={"beside": 1})
     handle = serve.run(application, name="small", route_prefix=None)
     with ThreadPoolExecutor() as pool:
         say(ready=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from deployments.deploy import ServedReplica
+from deployments.serving import ServedReplica
 from ingest.memory import MemoryKeys
 from models.settings import Settings
 from serve_app.app import Args, Ingest, Ingress, _keys, assemble, build

@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.turns import MemoryTurns
+from deployments.renewal_turns import MemoryTurns
 from tests.clock import Clock
 
 
@@ -41,10 +41,10 @@ async def test_one_that_asks_again_keeps_its_turn(turns: MemoryTurns, clock: Clo
 
 
 async def test_a_start_waits_longer_with_each_failure_in_a_row(turns: MemoryTurns) -> None:
-    waits = [await turns.pause()]
+    waits = [await turns.start_delay()]
     for _ in range(9):
-        await turns.failed()
-        waits.append(await turns.pause())
+        await turns.note_failure()
+        waits.append(await turns.start_delay())
 
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
 
@@ -53,19 +53,19 @@ async def test_what_has_passed_of_a_pause_is_not_waited_again(
     turns: MemoryTurns, clock: Clock
 ) -> None:
     for _ in range(4):
-        await turns.failed()
+        await turns.note_failure()
     clock.now += 5
 
-    assert await turns.pause() == 3
+    assert await turns.start_delay() == 3
 
     clock.now += 5
-    assert await turns.pause() == 0
+    assert await turns.start_delay() == 0
 
 
 async def test_failures_long_ago_are_forgiven(turns: MemoryTurns, clock: Clock) -> None:
     for _ in range(9):
-        await turns.failed()
+        await turns.note_failure()
     clock.now += 601
-    await turns.failed()
+    await turns.note_failure()
 
-    assert await turns.pause() == 1
+    assert await turns.start_delay() == 1
