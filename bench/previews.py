@@ -13,7 +13,7 @@ from statistics import median
 
 from bench.report import add_out, report
 from deployments.adapter import RuntimeSpec
-from deployments.runtimes.diffusers.studio import Studio
+from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from models.progress import Progress
 from models.runtimes.diffusers import Options
 from models.task import Kind, Task
@@ -51,18 +51,18 @@ class Timed:
         return sum(self.plain) + sum(self.shown)
 
 
-def opened(every: int) -> Studio:
+def opened(every: int) -> CheckpointPool:
     spec = RuntimeSpec(name="bench", checkpoint="shapes", checkpoints=MODELS)
     given = {"device": "cpu", "threads": 1, "previewEvery": every}
-    studio = Studio(spec, Options.read(given, under="options"))
-    studio.load(None)
-    return studio
+    pool = CheckpointPool(spec, Options.read(given, under="options"))
+    pool.load(None)
+    return pool
 
 
-def timed(studio: Studio, task: Task) -> Timed:
+def timed(pool: CheckpointPool, task: Task) -> Timed:
     took = Timed([], [])
     began = time.process_time()
-    for step in studio.steps(task, {}):
+    for step in pool.steps(task, {}):
         if isinstance(step, Progress):
             now = time.process_time()
             (took.shown if step.preview else took.plain).append((now - began) * 1000)

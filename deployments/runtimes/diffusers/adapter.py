@@ -1,4 +1,4 @@
-"""The seam: tasks in, progress and pictures out. Light to import; all that is heavy is `Studio`."""
+"""The adapter of ``diffusers``; light to import, since `CheckpointPool` has all that is heavy."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.inputs.fields import asked_checkpoint, image_links
-from deployments.runtimes.diffusers.lane import Lane
+from deployments.runtimes.diffusers.worker_thread import WorkerThread
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
 from models.runtimes.diffusers import DIFFUSERS, Options
 from models.task import Task
 
 if TYPE_CHECKING:
-    from deployments.runtimes.diffusers.studio import Studio
+    from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 
 
 _WITHOUT_CHECKPOINT = "extra-"
@@ -30,23 +30,23 @@ class DiffusersAdapter(Adapter):
     def __init__(self, spec: RuntimeSpec) -> None:
         super().__init__(spec)
         self._options = self.read_options(Options)
-        self._lane = Lane(f"diffusers-{spec.name}")
-        self._studio: Studio | None = None
+        self._worker = WorkerThread(f"diffusers-{spec.name}")
+        self._pool: CheckpointPool | None = None
 
     async def ready(self) -> None:
-        self._studio = await self._lane.call(self._opened)
+        self._pool = await self._worker.call(self._opened)
 
     async def load(self, task: Task) -> None:
-        studio, asked = self._ready_studio, asked_checkpoint(task.content)
+        pool, asked = self._ready_pool, asked_checkpoint(task.content)
         if asked or not task.kind.startswith(_WITHOUT_CHECKPOINT):
-            await self._lane.call(lambda: studio.load(asked))
-            self.checkpoint = studio.name
+            await self._worker.call(lambda: pool.load(asked))
+            self.checkpoint = pool.name
 
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]
     ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
-        studio, done, answered = self._ready_studio, -1, False
-        async with aclosing(self._lane.walk(lambda: studio.steps(task, inputs))) as steps:
+        pool, done, answered = self._ready_pool, -1, False
+        async with aclosing(self._worker.walk(lambda: pool.steps(task, inputs))) as steps:
             async for step in steps:
                 match step:
                     case Progress() if step.step <= done:
@@ -60,7 +60,7 @@ class DiffusersAdapter(Adapter):
             raise TaskFailed("the task was interrupted")
 
     async def interrupt(self) -> None:
-        await self._lane.stop()
+        await self._worker.stop()
 
     def links(self, task: Task) -> Iterable[str]:
         """Also those of ``images``, a spelling of extra-batch-images that some clients use."""
@@ -68,24 +68,24 @@ class DiffusersAdapter(Adapter):
         return [*super().links(task), *image_links({"imageList": bare})]
 
     async def check(self) -> None:
-        if self._studio and self._studio.broken:
+        if self._pool and self._pool.broken:
             raise RuntimeUnavailable("the GPU failed, and this process cannot use it any more")
 
     async def close(self) -> None:
-        await self._lane.stop()
-        if self._studio:
-            await self._lane.call(self._studio.close)
-        await self._lane.close()
+        await self._worker.stop()
+        if self._pool:
+            await self._worker.call(self._pool.close)
+        await self._worker.close()
 
     @property
-    def _ready_studio(self) -> Studio:
-        if self._studio is None:
+    def _ready_pool(self) -> CheckpointPool:
+        if self._pool is None:
             raise RuntimeError("ready() comes first")
-        return self._studio
+        return self._pool
 
-    def _opened(self) -> Studio:
-        from deployments.runtimes.diffusers.studio import Studio  # noqa: PLC0415  # takes seconds
+    def _opened(self) -> CheckpointPool:
+        from deployments.runtimes.diffusers import checkpoint_pool  # noqa: PLC0415  # takes seconds
 
-        studio = Studio(self.spec, self._options)
-        studio.load(None)
-        return studio
+        pool = checkpoint_pool.CheckpointPool(self.spec, self._options)
+        pool.load(None)
+        return pool

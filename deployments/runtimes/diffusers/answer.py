@@ -14,7 +14,7 @@ VERSION = "atelier diffusers"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Infotext:
     """All that an answer is made of, but the pictures' bytes."""
 
     id: str

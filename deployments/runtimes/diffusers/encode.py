@@ -59,11 +59,11 @@ class Encoder:
                 chunks[-1].append(token)
         return chunks
 
-    def encode(self, chunk: Sequence[_Token], skip: int, *, large: bool) -> Condition:
+    def encode(self, chunk: Sequence[_Token], skip: int, *, is_sdxl: bool) -> Condition:
         """One chunk; weights shift what is looked at, so the whole keeps its strength."""
         ids = torch.tensor([self._framed(chunk)], device=self.network.device)
         seen = self.network(ids, output_hidden_states=True)
-        words = self._layer(seen, skip, large=large)
+        words = self._layer(seen, skip, is_sdxl=is_sdxl)
         return Condition(_weighted(words, chunk), getattr(seen, "text_embeds", None))
 
     def _tokens(self, span: Span) -> list[_Token]:
@@ -75,14 +75,14 @@ class Encoder:
         padding = [self.tokenizer.pad_token_id] * (self.room - len(chunk))
         return [start, *(token.id for token in chunk), end, *padding]
 
-    def _layer(self, seen: Any, skip: int, *, large: bool) -> torch.Tensor:
+    def _layer(self, seen: Any, skip: int, *, is_sdxl: bool) -> torch.Tensor:
         layers = self.network.config.num_hidden_layers
         if skip > layers:
             raise TaskFailed(
                 f"override_settings.CLIP_stop_at_last_layers: {skip} is more than the {layers} "
                 "layers of the checkpoint's text encoder"
             )
-        if large:  # SDXL was trained on the last layer but one, bare
+        if is_sdxl:  # SDXL was trained on the last layer but one, bare
             layer: torch.Tensor = seen.hidden_states[-max(skip, _PENULTIMATE)]
             return layer
         if skip == 1:
@@ -114,7 +114,7 @@ def encode(
         for encoder, chunks in zip(encoders, text, strict=True):
             encoded.append([])
             for chunk in _padded(chunks, max(lengths)):
-                encoded[-1].append(encoder.encode(chunk, skip, large=pipeline.large))
+                encoded[-1].append(encoder.encode(chunk, skip, is_sdxl=pipeline.is_sdxl))
                 yield
         conditions.append(_joined(encoded))
     return conditions[0], conditions[1]

@@ -7,9 +7,9 @@ from PIL import Image
 
 from deployments.adapter import Artifact
 from deployments.runtimes.diffusers.answer import extra_answer
-from deployments.runtimes.diffusers.painting import Steps
+from deployments.runtimes.diffusers.generation import Steps
 from deployments.runtimes.diffusers.pixels import opaque, picture, png
-from deployments.runtimes.diffusers.upscaling import NONE, Upscalers, telling
+from deployments.runtimes.diffusers.upscaling import NONE, Upscalers, with_progress
 from models.errors import TaskFailed
 from models.progress import Progress
 from models.runtimes.diffusers import Options
@@ -48,7 +48,7 @@ class Extras:
         artifacts = []
         for done, (image, size) in enumerate(zip(images, sizes, strict=True)):
             now = Progress(step=done, of=len(images))
-            larger = yield from telling(self._enlarged(request, opaque(image), size), now)
+            larger = yield from with_progress(self._enlarged(request, opaque(image), size), now)
             artifacts.append(Artifact(data=png(_cropped(request, larger))))
             yield Progress(step=done + 1, of=len(images))
             yield artifacts[-1]

@@ -16,7 +16,7 @@ from models.errors import TaskFailed
 
 
 @contextmanager
-def worn(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterator[None]:
+def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterator[None]:
     """Inside, the checkpoint has these LoRAs at their weights; outside, it is itself exactly.
 
     Raises:
@@ -42,7 +42,7 @@ def _put_on(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
         raise TaskFailed(
             f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {first_line(exc)}"
         ) from exc
-    if not any(name in worn for worn in pipeline.parts.get_list_adapters().values()):
+    if not any(name in names for names in pipeline.parts.get_list_adapters().values()):
         raise TaskFailed(f"LoRA {tag.name!r} has nothing for the checkpoint {pipeline.name!r}")
 
 

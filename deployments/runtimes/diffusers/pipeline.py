@@ -42,7 +42,7 @@ class Pipeline:
         return self.parts.vae
 
     @property
-    def large(self) -> bool:
+    def is_sdxl(self) -> bool:
         """Whether it is of the SDXL family: two text encoders, and sizes as a condition."""
         return hasattr(self.parts, "text_encoder_2")
 
@@ -50,7 +50,7 @@ class Pipeline:
     def encoders(self) -> list[tuple[Any, Any]]:
         """Each tokenizer with its text encoder."""
         one = [(self.parts.tokenizer, self.parts.text_encoder)]
-        two = [(self.parts.tokenizer_2, self.parts.text_encoder_2)] if self.large else []
+        two = [(self.parts.tokenizer_2, self.parts.text_encoder_2)] if self.is_sdxl else []
         return [(tokenizer, encoder) for tokenizer, encoder in one + two if encoder is not None]
 
     @property
@@ -59,7 +59,7 @@ class Pipeline:
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @property
-    def native(self) -> int:
+    def native_side(self) -> int:
         """Side of the pictures it was made for."""
         return int(self.unet.config.sample_size) * self.factor
 

@@ -16,10 +16,10 @@ import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from PIL import Image
 
 from deployments.runtimes.diffusers.faults import first_line
-from deployments.runtimes.diffusers.ground import Ground, shrunk
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, to_image, to_latents, to_tensor
 from deployments.runtimes.diffusers.sampling import Sampling
+from deployments.runtimes.diffusers.source_image import SourceImage, shrunk
 
 log = logging.getLogger("ray.serve.atelier.diffusers")
 
@@ -46,13 +46,13 @@ class Previews:
         return self._every > 0 and step // self._every > told // self._every
 
     def sheet(
-        self, pipeline: Pipeline, running: Sequence[Sampling], grounds: Sequence[Ground]
+        self, pipeline: Pipeline, running: Sequence[Sampling], sources: Sequence[SourceImage]
     ) -> bytes | None:
         """The first pictures on one JPEG; None where that cannot be, for no task may fail by it."""
         if pipeline in self._off:
             return None
         try:
-            sheet = _sheet(self._pictures(pipeline, running, grounds))
+            sheet = _sheet(self._pictures(pipeline, running, sources))
             sheet.thumbnail((self._side, self._side))
             return _jpeg(sheet)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the picture itself goes on
@@ -63,16 +63,16 @@ class Previews:
 
     @torch.inference_mode()
     def _pictures(
-        self, pipeline: Pipeline, running: Sequence[Sampling], grounds: Sequence[Ground]
+        self, pipeline: Pipeline, running: Sequence[Sampling], sources: Sequence[SourceImage]
     ) -> list[Image.Image]:
         if pipeline not in self._colours:
             self._colours[pipeline] = _fitted(pipeline)
         small = [_coloured(one.expected(), self._colours[pipeline]) for one in running[:_MOST]]
         width, height = (side * pipeline.factor for side in small[0].size)
         smooth = [image.resize(shrunk((width, height), self._side)) for image in small]
-        if not grounds:
+        if not sources:
             return smooth
-        return [ground.finish(image) for ground, image in zip(cycle(grounds), smooth)]
+        return [source.finish(image) for source, image in zip(cycle(sources), smooth)]
 
 
 def _sheet(images: Sequence[Image.Image]) -> Image.Image:

@@ -187,7 +187,7 @@ def _unet(
 ) -> torch.Tensor:
     dtype = pipeline.unet.dtype
     words = torch.cat([condition.words for condition in conditions]).to(dtype)
-    added = {"added_cond_kwargs": _sizes(pipeline, latents, conditions)} if pipeline.large else {}
+    added = {"added_cond_kwargs": _sizes(pipeline, latents, conditions)} if pipeline.is_sdxl else {}
     answer = pipeline.unet(latents.to(dtype), times, encoder_hidden_states=words, **added)
     sample: torch.Tensor = answer.sample
     return sample

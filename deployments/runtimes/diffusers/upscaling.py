@@ -96,7 +96,7 @@ class Upscalers:
         return to_image(whole)
 
 
-def telling(
+def with_progress(
     parts: Generator[None, None, Made], progress: Progress
 ) -> Generator[Progress, None, Made]:
     """Each part as a place to stop, told as the progress that it does not change."""

@@ -81,13 +81,13 @@ def _tensors(pipeline: Any) -> Iterator[tuple[str, torch.Tensor]]:
         yield f"model.diffusion_model.{_of_unet(name)}", tensor.contiguous()
     for name, tensor in pipeline.vae.state_dict().items():
         yield f"first_stage_model.{_of_vae(name)}", _convolved(name, tensor).contiguous()
-    large = hasattr(pipeline, "text_encoder_2")
-    place = "conditioner.embedders.0" if large else "cond_stage_model"
+    is_sdxl = hasattr(pipeline, "text_encoder_2")
+    place = "conditioner.embedders.0" if is_sdxl else "cond_stage_model"
     yield f"{place}.transformer.text_model.embeddings.position_ids", torch.arange(16)[None]
     yield from _left_from_training()
     for name, tensor in pipeline.text_encoder.state_dict().items():
         yield f"{place}.transformer.text_model.{name}", tensor.contiguous()
-    if large:
+    if is_sdxl:
         yield "conditioner.embedders.1.model.logit_scale", torch.tensor(4.6)
         for name, tensor in _open_clip(pipeline.text_encoder_2.state_dict()):
             yield f"conditioner.embedders.1.model.{name}", tensor.contiguous()

@@ -13,10 +13,10 @@ from tests.runtimes.diffusers.conftest import Ask
 
 async def test_a_lora_changes_its_picture_and_no_other(ask: Ask) -> None:
     before = (await ask()).pixels
-    worn = (await ask(prompt="a tram <lora:bold:1>")).pixels
+    applied = (await ask(prompt="a tram <lora:bold:1>")).pixels
     after = (await ask()).pixels
 
-    assert (worn != before).any()
+    assert (applied != before).any()
     assert (after == before).all()
 
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from deployments.adapter import Artifact, RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
+from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from deployments.runtimes.diffusers.encode import Condition
 from deployments.runtimes.diffusers.samplers import sampler
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling
-from deployments.runtimes.diffusers.studio import Studio
 from models.progress import Progress
 from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.samplers import SAMPLERS
@@ -40,8 +40,8 @@ STEPS = 12
 class Painted:
     """One task's pictures, and what was shown before they were done."""
 
-    def __init__(self, studio: Studio, one: Task) -> None:
-        steps = list(studio.steps(one, {}))
+    def __init__(self, pool: CheckpointPool, one: Task) -> None:
+        steps = list(pool.steps(one, {}))
         self.pictures = [step.data for step in steps if isinstance(step, Artifact)]
         told = [step for step in steps if isinstance(step, Progress)]
         self.previews = {
@@ -57,21 +57,21 @@ class Painted:
         return Image.open(io.BytesIO(self.pictures[0]))
 
 
-def opened(checkpoints: Path, checkpoint: str, **options: Any) -> Studio:
+def opened(checkpoints: Path, checkpoint: str, **options: Any) -> CheckpointPool:
     spec = RuntimeSpec(name="sd", checkpoint=checkpoint, checkpoints=checkpoints)
     given = {"device": "cpu", "threads": 1, "previewEvery": 1} | options
-    studio = Studio(spec, Options.read(given, under="options"))
-    studio.load(None)
-    return studio
+    pool = CheckpointPool(spec, Options.read(given, under="options"))
+    pool.load(None)
+    return pool
 
 
 @pytest.fixture
-def studio(folder: Path) -> Studio:
+def pool(folder: Path) -> CheckpointPool:
     return opened(folder, "tiny")
 
 
 @pytest.fixture(scope="module")
-def shapes() -> Studio:
+def shapes() -> CheckpointPool:
     return opened(MODELS, "shapes")
 
 
@@ -88,9 +88,9 @@ def test_a_picture_is_the_same_to_the_byte_with_and_without_previews(
     assert with_.pictures == without.pictures
 
 
-def test_no_seed_but_its_own_is_touched(studio: Studio) -> None:
+def test_no_seed_but_its_own_is_touched(pool: CheckpointPool) -> None:
     before = torch.get_rng_state()
-    Painted(studio, task(sampler_name="Euler a"))
+    Painted(pool, task(sampler_name="Euler a"))
 
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -123,10 +123,10 @@ async def test_a_preview_comes_every_so_many_steps_and_not_with_the_last(
     assert [step.step for step in told] == sorted({step.step for step in told})
 
 
-def test_an_enlargement_shows_none(studio: Studio) -> None:
+def test_an_enlargement_shows_none(pool: CheckpointPool) -> None:
     one = task(Kind.EXTRA_SINGLE_IMAGE, image=encoded(noise(40, 40)), upscaler_1="4x-Random")
 
-    assert not Painted(studio, one).previews
+    assert not Painted(pool, one).previews
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def answers(sampling: Sampling) -> Iterator[torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_half_way_it_is_seen_which_picture_it_will_be(shapes: Studio, name: str) -> None:
+def test_half_way_it_is_seen_which_picture_it_will_be(shapes: CheckpointPool, name: str) -> None:
     one, other = [Painted(shapes, shape(prompt, sampler_name=name)) for prompt in PROMPTS[:2]]
     half = one.previews[STEPS // 2]
 
@@ -204,7 +204,9 @@ def test_half_way_it_is_seen_which_picture_it_will_be(shapes: Studio, name: str)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_from_half_way_on_the_colours_are_the_pictures_own(shapes: Studio, prompt: str) -> None:
+def test_from_half_way_on_the_colours_are_the_pictures_own(
+    shapes: CheckpointPool, prompt: str
+) -> None:
     painted = Painted(shapes, shape(prompt))
     shown = [painted.previews[step] for step in range(STEPS // 2, STEPS)]
 
@@ -221,7 +223,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.subtract(*(np.asarray(image, np.int16) for image in small))).mean())
 
 
-def test_a_preview_of_a_part_shows_it_in_its_whole(studio: Studio) -> None:
+def test_a_preview_of_a_part_shows_it_in_its_whole(pool: CheckpointPool) -> None:
     whole = Image.new("RGB", (400, 200), "yellow")
     one = task(
         Kind.IMAGE_TO_IMAGE,
@@ -231,7 +233,7 @@ def test_a_preview_of_a_part_shows_it_in_its_whole(studio: Studio) -> None:
         height=32,
         steps=8,
     )
-    preview = Painted(studio, one).preview
+    preview = Painted(pool, one).preview
     changed = np.abs(np.asarray(preview, np.int16) - (255, 255, 0)).max(axis=-1) > 40
 
     assert preview.size == (256, 128)
@@ -239,21 +241,21 @@ def test_a_preview_of_a_part_shows_it_in_its_whole(studio: Studio) -> None:
     assert not changed[:, :145].any()
 
 
-def test_the_colours_are_learnt_once_for_a_checkpoint(studio: Studio) -> None:
+def test_the_colours_are_learnt_once_for_a_checkpoint(pool: CheckpointPool) -> None:
     seen: list[object] = []
-    studio.current.vae.encoder.register_forward_hook(lambda *_: seen.append(1))
-    Painted(studio, task())
+    pool.current.vae.encoder.register_forward_hook(lambda *_: seen.append(1))
+    Painted(pool, task())
     first = len(seen)
-    Painted(studio, task())
+    Painted(pool, task())
 
     assert 0 < len(seen) == first
 
 
 def test_a_vae_that_gives_no_numbers_ends_the_previews_and_not_the_task(
-    studio: Studio, caplog: pytest.LogCaptureFixture
+    pool: CheckpointPool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    studio.current.vae.encoder.conv_out.bias.data.fill_(torch.nan)
-    painted = [Painted(studio, task()) for _ in range(2)]
+    pool.current.vae.encoder.conv_out.bias.data.fill_(torch.nan)
+    painted = [Painted(pool, task()) for _ in range(2)]
 
     assert [(len(one.pictures), one.previews) for one in painted] == [(1, {})] * 2
     assert caplog.messages == ["previews_off"]

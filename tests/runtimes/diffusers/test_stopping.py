@@ -14,8 +14,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import CLIPTextModel
 
 from deployments.runtimes.diffusers import DiffusersAdapter
-from deployments.runtimes.diffusers.lane import Lane
 from deployments.runtimes.diffusers.rrdb import Rrdb
+from deployments.runtimes.diffusers.worker_thread import WorkerThread
 from models.errors import TaskFailed
 from models.progress import Progress
 from models.task import Kind
@@ -45,66 +45,66 @@ class Work:
 
 
 async def test_each_item_comes_in_order() -> None:
-    lane = Lane("test")
+    worker = WorkerThread("test")
 
-    assert [step async for step in lane.walk(Work(3).begin)] == [0, 1, 2]
-    await lane.close()
+    assert [step async for step in worker.walk(Work(3).begin)] == [0, 1, 2]
+    await worker.close()
 
 
 async def test_a_failure_comes_through_after_what_was_done() -> None:
-    lane = Lane("test")
+    worker = WorkerThread("test")
     seen: list[int] = []
 
     async def watch() -> None:
-        async for step in lane.walk(Work(2, TaskFailed("no")).begin):
+        async for step in worker.walk(Work(2, TaskFailed("no")).begin):
             seen.append(step)  # noqa: PERF401  # what was seen before the failure
 
     with pytest.raises(TaskFailed, match="no"):
         await watch()
 
     assert seen == [0, 1]
-    await lane.close()
+    await worker.close()
 
 
 async def test_leaving_ends_the_work_and_waits_for_it() -> None:
-    lane, work = Lane("test"), Work()
-    steps = lane.walk(work.begin)
+    worker, work = WorkerThread("test"), Work()
+    steps = worker.walk(work.begin)
     await anext(steps)
     await steps.aclose()
 
     assert work.closed.is_set()
     assert work.done < 100
-    await lane.close()
+    await worker.close()
 
 
 async def test_cancelling_ends_the_work_and_waits_for_it() -> None:
-    lane, work = Lane("test"), Work()
+    worker, work = WorkerThread("test"), Work()
 
-    watching = asyncio.create_task(_drained(lane.walk(work.begin)))
+    watching = asyncio.create_task(_drained(worker.walk(work.begin)))
     await asyncio.sleep(0.05)
     watching.cancel()
     await asyncio.wait([watching])
 
     assert watching.cancelled()
     assert work.closed.is_set()
-    await lane.close()
+    await worker.close()
 
 
 async def test_a_cancelled_call_waits_for_its_end() -> None:
-    lane, ended = Lane("test"), threading.Event()
+    worker, ended = WorkerThread("test"), threading.Event()
 
     def work() -> None:
         time.sleep(0.1)
         ended.set()
 
-    calling = asyncio.create_task(lane.call(work))
+    calling = asyncio.create_task(worker.call(work))
     await asyncio.sleep(0.02)
     calling.cancel()
     await asyncio.wait([calling])
 
     assert calling.cancelled()
     assert ended.is_set()
-    await lane.close()
+    await worker.close()
 
 
 async def test_an_interrupt_ends_a_picture_within_a_step(adapter: DiffusersAdapter) -> None:

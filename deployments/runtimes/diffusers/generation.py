@@ -11,16 +11,16 @@ import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 
 from deployments.adapter import Answer, Artifact
 from deployments.runtimes.diffusers import lora, prompt
-from deployments.runtimes.diffusers.answer import Told
+from deployments.runtimes.diffusers.answer import Infotext
 from deployments.runtimes.diffusers.encode import encode
-from deployments.runtimes.diffusers.ground import Fill, Ground
 from deployments.runtimes.diffusers.limits import Limits, Size
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
 from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.samplers import sampler_of
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
-from deployments.runtimes.diffusers.upscaling import Upscalers, telling
+from deployments.runtimes.diffusers.source_image import Fill, SourceImage
+from deployments.runtimes.diffusers.upscaling import Upscalers, with_progress
 from models.checkpoints import Checkpoints
 from models.progress import Progress
 from models.runtimes.diffusers import Options
@@ -32,7 +32,7 @@ Steps = Generator[Progress | Artifact | Answer]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Easel:
+class Tools:
     """What pictures are painted with, whatever is asked."""
 
     pipeline: Pipeline
@@ -47,21 +47,21 @@ class Easel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Painting:
+class Generation:
     """One request being painted."""
 
-    easel: Easel
+    tools: Tools
     task: Task
     request: TextToImage
     size: Size
-    grounds: Sequence[Ground] = ()
+    sources: Sequence[SourceImage] = ()
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def steps(self) -> Steps:
         """Its progress, its pictures, its answer."""
         artifacts = []
         text, tags = prompt.loras(self.request.prompt)
-        with lora.worn(self._pipeline, tags, self.easel.checkpoints.loras):
+        with lora.applied(self._pipeline, tags, self.tools.checkpoints.loras):
             guidance = yield from self._guidance(text)
             for batch in range(self.request.n_iter):
                 running = yield from self._batch(guidance, batch)
@@ -72,7 +72,7 @@ class Painting:
 
     @property
     def _pipeline(self) -> Pipeline:
-        return self.easel.pipeline
+        return self.tools.pipeline
 
     @cached_property
     def _seeds(self) -> tuple[int, ...]:
@@ -82,8 +82,8 @@ class Painting:
         return tuple(range(first, first + self.request.pictures))
 
     @cached_property
-    def _told(self) -> Told:
-        return Told(
+    def _told(self) -> Infotext:
+        return Infotext(
             id=self.task.id,
             request=self.request,
             checkpoint=self._pipeline.name,
@@ -93,13 +93,13 @@ class Painting:
         )
 
     @cached_property
-    def _small_grounds(self) -> list[Ground]:
-        return [ground.shrunk(self.easel.options.preview_side) for ground in self.grounds]
+    def _small_sources(self) -> list[SourceImage]:
+        return [source.shrunk(self.tools.options.preview_side) for source in self.sources]
 
     def _guidance(self, text: str) -> Generator[Progress, None, Guidance]:
         request = self.request
         skip = request.override_settings.CLIP_stop_at_last_layers
-        conditions = yield from telling(
+        conditions = yield from with_progress(
             encode(self._pipeline, text, request.negative_prompt, skip), self._progress(0)
         )
         return Guidance(*conditions, request.cfg_scale)
@@ -127,10 +127,10 @@ class Painting:
             told = step
 
     def _preview(self, running: Sequence[Sampling], told: int, step: int) -> bytes | None:
-        previews = self.easel.previews
+        previews = self.tools.previews
         if running[0].finished or not previews.due(told, step):
             return None
-        return previews.sheet(self._pipeline, running, self._small_grounds)
+        return previews.sheet(self._pipeline, running, self._small_sources)
 
     def _progress(self, step: int, preview: bytes | None = None) -> Progress:
         of = self.request.n_iter * self._steps_of_batch
@@ -145,7 +145,7 @@ class Painting:
         return self.request.steps + (self._second_steps if self.request.enable_hr else 0)
 
     def _sampling(self, guidance: Guidance, number: int) -> Sampling:
-        start = self._start(self._ground(number), number) if self.grounds else None
+        start = self._start(self._source(number), number) if self.sources else None
         return self._begun(guidance, number, self.request.steps, self.size, start)
 
     def _begun(
@@ -164,19 +164,19 @@ class Painting:
             start=start,
         )
 
-    def _ground(self, number: int) -> Ground:
+    def _source(self, number: int) -> SourceImage:
         """One picture for all, or one for each of a batch."""
-        return self.grounds[number % len(self.grounds)]
+        return self.sources[number % len(self.sources)]
 
-    def _start(self, ground: Ground, number: int) -> Start:
+    def _start(self, source: SourceImage, number: int) -> Start:
         strength = self.request.denoising_strength
-        latents = to_latents(self._pipeline, ground.view)
-        if ground.repaint is None or not isinstance(self.request, ImageToImage):
+        latents = to_latents(self._pipeline, source.view)
+        if source.repaint is None or not isinstance(self.request, ImageToImage):
             return Start(latents, strength)
-        mask = ground.latent_mask(latents.shape[-2:]).to(latents.device)
+        mask = source.latent_mask(latents.shape[-2:]).to(latents.device)
         match Fill(self.request.inpainting_fill):
             case Fill.SURROUNDINGS:
-                under = to_latents(self._pipeline, ground.filled)
+                under = to_latents(self._pipeline, source.filled)
             case Fill.ORIGINAL:
                 under = latents
             case Fill.NOISE:
@@ -191,7 +191,7 @@ class Painting:
         self, guidance: Guidance, numbers: Sequence[int], done: Sequence[Sampling], before: int
     ) -> Generator[Progress, None, list[Sampling]]:
         """The second pass: each picture once more, larger, from where the first pass ended."""
-        size = self.easel.limits.larger(self.request, self.size)
+        size = self.tools.limits.larger(self.request, self.size)
         samplings = []
         for number, sampling in zip(numbers, done, strict=True):
             latents = yield from self._enlarged_latents(sampling.latents, size, before)
@@ -207,12 +207,12 @@ class Painting:
             width, height = (side // self._pipeline.factor for side in size)
             return F.interpolate(latents, (height, width), mode=mode)
         image = from_latents(self._pipeline, latents)
-        tiles = self.easel.upscalers.enlarge(image, size, name)
-        larger = yield from telling(tiles, self._progress(before + self.request.steps))
+        tiles = self.tools.upscalers.enlarge(image, size, name)
+        larger = yield from with_progress(tiles, self._progress(before + self.request.steps))
         return to_latents(self._pipeline, larger)
 
     def _finished(self, sampling: Sampling, number: int) -> Artifact:
         image = from_latents(self._pipeline, sampling.latents)
-        if self.grounds:
-            image = self._ground(number).finish(image)
+        if self.sources:
+            image = self._source(number).finish(image)
         return Artifact(data=png(image, self._told.infotext(number)))

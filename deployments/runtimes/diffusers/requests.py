@@ -6,56 +6,58 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
-from deployments.runtimes.diffusers.ground import Ground, ground
-from deployments.runtimes.diffusers.painting import Easel, Painting, Steps
+from deployments.runtimes.diffusers.generation import Generation, Steps, Tools
 from deployments.runtimes.diffusers.pixels import opaque, picture
+from deployments.runtimes.diffusers.source_image import SourceImage, fit_source
 from models.errors import TaskFailed
 from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
 from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
 
 
-def text_to_image(easel: Easel, task: Task, inputs: Mapping[str, bytes]) -> Steps:
+def text_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Steps:
     """Check the request, then paint.
 
     Raises:
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
     del inputs
-    request = TextToImage.read(task.content, easel.options)
-    _check(easel, request)
-    size = easel.limits.size(request, (easel.pipeline.native, easel.pipeline.native))
+    request = TextToImage.read(task.content, tools.options)
+    _check(tools, request)
+    size = tools.limits.size(request, (tools.pipeline.native_side, tools.pipeline.native_side))
     if request.enable_hr:
-        easel.limits.larger(request, size)
+        tools.limits.larger(request, size)
         if request.hr_upscaler not in LATENT_UPSCALERS:
-            easel.upscalers.check(request.hr_upscaler, "hr_upscaler")
-    yield from Painting(easel=easel, task=task, request=request, size=size).steps()
+            tools.upscalers.check(request.hr_upscaler, "hr_upscaler")
+    yield from Generation(tools=tools, task=task, request=request, size=size).steps()
 
 
-def image_to_image(easel: Easel, task: Task, inputs: Mapping[str, bytes]) -> Steps:
+def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Steps:
     """Check the request, then paint.
 
     Raises:
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
-    request = ImageToImage.read(task.content, easel.options)
-    _check(easel, request)
+    request = ImageToImage.read(task.content, tools.options)
+    _check(tools, request)
     images = _init_images(request, inputs)
-    size = easel.limits.size(request, images[0].size)
+    size = tools.limits.size(request, images[0].size)
     mask = picture(request.mask, inputs, "mask") if request.mask else None
-    grounds: list[Ground] = [ground(request, image, mask, size) for image in images]
-    yield from Painting(easel=easel, task=task, request=request, size=size, grounds=grounds).steps()
+    sources: list[SourceImage] = [fit_source(request, image, mask, size) for image in images]
+    yield from Generation(
+        tools=tools, task=task, request=request, size=size, sources=sources
+    ).steps()
 
 
-def _check(easel: Easel, request: TextToImage) -> None:
+def _check(tools: Tools, request: TextToImage) -> None:
     for text in (request.prompt, request.negative_prompt):
-        _refuse_embeddings(easel, text)
+        _refuse_embeddings(tools, text)
 
 
-def _refuse_embeddings(easel: Easel, text: str) -> None:
+def _refuse_embeddings(tools: Tools, text: str) -> None:
     """In the Web UI the bare name of a file in ``embeddings/`` is more than a word."""
     words = set(re.findall(r"[\w.-]+", text))
-    names = {PurePosixPath(name).stem for name in easel.checkpoints.embeddings.names}
+    names = {PurePosixPath(name).stem for name in tools.checkpoints.embeddings.names}
     if found := words & names:
         raise TaskFailed(
             f"prompt: the embedding {min(found)!r} (textual inversion) is not supported here"

@@ -8,7 +8,7 @@ import torch
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
-from deployments.runtimes.diffusers.studio import Studio
+from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.runtimes.diffusers import Options
 from models.task import Kind, Task
@@ -16,40 +16,40 @@ from tests.runtimes.diffusers.conftest import encoded, noise, task
 
 
 @pytest.fixture
-def studio(folder: Path) -> Studio:
+def pool(folder: Path) -> CheckpointPool:
     spec = RuntimeSpec(name="sd", checkpoint="tiny", dynamic=True, checkpoints=folder)
-    made = Studio(spec, Options(device="cpu", threads=1))
+    made = CheckpointPool(spec, Options(device="cpu", threads=1))
     made.load(None)
     return made
 
 
-def test_a_checkpoint_makes_room_for_the_next(studio: Studio) -> None:
-    first = studio.current
-    studio.load("tiny-xl")
-    second = studio.current
-    studio.load(None)
+def test_a_checkpoint_makes_room_for_the_next(pool: CheckpointPool) -> None:
+    first = pool.current
+    pool.load("tiny-xl")
+    second = pool.current
+    pool.load(None)
 
     assert (first.name, second.name) == ("tiny", "tiny-xl")
-    assert studio.current is not first
+    assert pool.current is not first
 
 
 def test_checkpoints_stay_while_there_is_room(folder: Path) -> None:
     spec = RuntimeSpec(name="sd", dynamic=True, checkpoints=folder)
-    studio = Studio(spec, Options(device="cpu", keep=2))
-    studio.load("tiny")
-    first = studio.current
-    studio.load("tiny-xl")
-    studio.load("tiny")
+    pool = CheckpointPool(spec, Options(device="cpu", keep=2))
+    pool.load("tiny")
+    first = pool.current
+    pool.load("tiny-xl")
+    pool.load("tiny")
 
-    assert studio.current is first
+    assert pool.current is first
 
 
-def test_an_unknown_checkpoint_leaves_the_current_one(studio: Studio) -> None:
-    before = studio.current
+def test_an_unknown_checkpoint_leaves_the_current_one(pool: CheckpointPool) -> None:
+    before = pool.current
     with pytest.raises(TaskFailed):
-        studio.load("missing")
+        pool.load("missing")
 
-    assert studio.current is before
+    assert pool.current is before
 
 
 @pytest.mark.parametrize(
@@ -62,50 +62,50 @@ def test_an_unknown_checkpoint_leaves_the_current_one(studio: Studio) -> None:
     ],
 )
 def test_a_fault_of_the_device_is_not_the_tasks(
-    studio: Studio, fault: Exception, broken: bool
+    pool: CheckpointPool, fault: Exception, broken: bool
 ) -> None:
     def fail(*_: Any) -> None:
         raise fault
 
-    studio.current.unet.register_forward_pre_hook(fail)
+    pool.current.unet.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeUnavailable):
-        list(studio.steps(task(), {}))
+        list(pool.steps(task(), {}))
 
-    assert studio.broken is broken
+    assert pool.broken is broken
 
 
-def test_a_picture_of_no_numbers_is_told(studio: Studio) -> None:
-    studio.current.unet.conv_out.bias.data.fill_(torch.nan)
+def test_a_picture_of_no_numbers_is_told(pool: CheckpointPool) -> None:
+    pool.current.unet.conv_out.bias.data.fill_(torch.nan)
 
     with pytest.raises(TaskFailed, match="NaN"):
-        list(studio.steps(task(), {}))
+        list(pool.steps(task(), {}))
 
 
-def test_an_embeddings_name_is_not_taken_for_a_word(studio: Studio, folder: Path) -> None:
+def test_an_embeddings_name_is_not_taken_for_a_word(pool: CheckpointPool, folder: Path) -> None:
     (folder / "embeddings").mkdir()
     (folder / "embeddings" / "easynegative.safetensors").touch()
     with pytest.raises(TaskFailed, match="embedding 'easynegative'"):
-        list(studio.steps(task(negative_prompt="(easynegative:1.1), rain"), {}))
+        list(pool.steps(task(negative_prompt="(easynegative:1.1), rain"), {}))
 
     (folder / "embeddings" / "easynegative.safetensors").unlink()
     (folder / "embeddings").rmdir()
 
 
 @pytest.mark.parametrize("kind", ["extra-batch-images", "extra-batch-image"])
-def test_both_spellings_of_a_batch_are_known(studio: Studio, kind: str) -> None:
+def test_both_spellings_of_a_batch_are_known(pool: CheckpointPool, kind: str) -> None:
     content = {"imageList": [{"data": encoded(noise(8, 8))}]}
     one = Task(submission="s", id="t", runtime="sd", kind=kind, content=content)
 
-    assert len(list(studio.steps(one, {}))) == 3
+    assert len(list(pool.steps(one, {}))) == 3
 
 
-def test_a_word_that_is_no_kind_is_told(studio: Studio) -> None:
+def test_a_word_that_is_no_kind_is_told(pool: CheckpointPool) -> None:
     with pytest.raises(TaskFailed, match="'dance' is not supported"):
-        list(studio.steps(task("dance"), {}))
+        list(pool.steps(task("dance"), {}))
 
 
-def test_all_kinds_that_the_adapter_claims_are_known(studio: Studio) -> None:
+def test_all_kinds_that_the_adapter_claims_are_known(pool: CheckpointPool) -> None:
 
     for kind in DiffusersAdapter.kinds - {Kind.TEXT_TO_IMAGE}:
         with pytest.raises(TaskFailed, match=r"init_images|image"):
-            list(studio.steps(task(kind), {}))
+            list(pool.steps(task(kind), {}))

@@ -6,15 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deployments.runtimes.diffusers.ground import Ground, Resize, fitted, ground
+from deployments.runtimes.diffusers.source_image import Resize, SourceImage, fit_source, fitted
 from models.runtimes.diffusers.drawing import ImageToImage
 from tests.runtimes.diffusers.conftest import mask, noise
 
 sides = st.integers(1, 40)
 
 
-def grounded(area: Image.Image, size: tuple[int, int] = (32, 32), **more: object) -> Ground:
-    return ground(ImageToImage.read({"init_images": ["x"], **more}), noise(*area.size), area, size)
+def grounded(area: Image.Image, size: tuple[int, int] = (32, 32), **more: object) -> SourceImage:
+    return fit_source(
+        ImageToImage.read({"init_images": ["x"], **more}), noise(*area.size), area, size
+    )
 
 
 @given(sides, sides, sides, sides, st.sampled_from(Resize))
@@ -67,7 +69,7 @@ def test_the_surroundings_are_spread_into_the_part() -> None:
     image = Image.new("RGB", (64, 64), "green")
     image.paste("white", (24, 24, 40, 40))
     area = mask(64, 64, (20, 20, 44, 44))
-    made = ground(
+    made = fit_source(
         ImageToImage.read({"init_images": ["x"], "inpaint_full_res": False}), image, area, (64, 64)
     )
     middle = np.asarray(made.filled)[32, 32].astype(int)

@@ -65,13 +65,13 @@ class Repaint:
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class SourceImage:
     """A picture as the checkpoint sees it."""
 
     view: Image.Image
     repaint: Repaint | None = None
 
-    def shrunk(self, side: int) -> "Ground":
+    def shrunk(self, side: int) -> "SourceImage":
         return replace(self, repaint=self.repaint and self.repaint.shrunk(side))
 
     def finish(self, painted: Image.Image) -> Image.Image:
@@ -90,12 +90,12 @@ class Ground:
         return _spread(self.view, self.repaint.mask) if self.repaint else self.view
 
 
-def ground(
+def fit_source(
     request: ImageToImage, image: Image.Image, mask: Image.Image | None, size: Size
-) -> Ground:
+) -> SourceImage:
     """The picture, fitted; with a mask, the part of it that the request repaints."""
     if mask is None:
-        return Ground(fitted(image, size, Resize(request.resize_mode)))
+        return SourceImage(fitted(image, size, Resize(request.resize_mode)))
     area = _area(mask, image.size, invert=request.inpainting_mask_invert)
     box = _around(area, size, request.inpaint_full_res_padding)
     if request.inpaint_full_res and box:
@@ -110,7 +110,7 @@ def ground(
         box=box,
         seam=_feathered(area, request.mask_blur),
     )
-    return Ground(whole.crop(box).resize(size, _SMOOTH), repaint)
+    return SourceImage(whole.crop(box).resize(size, _SMOOTH), repaint)
 
 
 def fitted(image: Image.Image, size: Size, how: Resize) -> Image.Image:

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from deployments.adapter import RuntimeSpec
-from deployments.runtimes.diffusers import demand
+from deployments.runtimes.diffusers import requests
 from deployments.runtimes.diffusers.extras import Extras
 from deployments.runtimes.diffusers.faults import Fault, fault
-from deployments.runtimes.diffusers.painting import Easel, Steps
+from deployments.runtimes.diffusers.generation import Steps, Tools
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
 from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.upscaling import Upscalers
@@ -31,7 +31,7 @@ from models.task import Kind, Task
 log = logging.getLogger("ray.serve.atelier.diffusers")
 
 
-class Studio:
+class CheckpointPool:
     """Holds the checkpoints in memory, the current one last."""
 
     def __init__(self, spec: RuntimeSpec, options: Options) -> None:
@@ -90,9 +90,9 @@ class Studio:
         extras = Extras(self._upscalers, self._options)
         match _kind(task):
             case Kind.TEXT_TO_IMAGE:
-                return demand.text_to_image(self._easel, task, inputs)
+                return requests.text_to_image(self._tools, task, inputs)
             case Kind.IMAGE_TO_IMAGE:
-                return demand.image_to_image(self._easel, task, inputs)
+                return requests.image_to_image(self._tools, task, inputs)
             case Kind.EXTRA_SINGLE_IMAGE:
                 return extras.single(task, inputs)
             case Kind.EXTRA_BATCH_IMAGES:
@@ -101,8 +101,8 @@ class Studio:
                 raise TaskFailed(f"tasktype: '{task.kind}' is not supported by this runtime")
 
     @property
-    def _easel(self) -> Easel:
-        return Easel(
+    def _tools(self) -> Tools:
+        return Tools(
             pipeline=self.current,
             checkpoints=self._checkpoints,
             upscalers=self._upscalers,

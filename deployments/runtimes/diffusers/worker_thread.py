@@ -22,7 +22,7 @@ class _Walk:
     ended: threading.Event = field(default_factory=threading.Event)
 
 
-class Lane:
+class WorkerThread:
     """Runs blocking functions and walks blocking iterators in its single thread."""
 
     def __init__(self, name: str) -> None:
