@@ -105,7 +105,7 @@ def test_what_is_endlessly_deep_is_cut() -> None:
 
 OWN = {
     "models/strict_json.py": "it is the place",
-    "deployments/runtimes/comfyui/events.py": "a constant",
+    "deployments/runtimes/comfyui/event_socket.py": "a constant",
     "deployments/runtimes/diffusers/families/vocabulary.py": "a vocabulary that is ours",
     "serve_app/native/accepted.py": "a digest that no one reads",
     "serve_app/pages/reference.py": "a part of a page",

@@ -11,13 +11,13 @@ from typing import Any
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.backend.warm_up import warm_up
 from deployments.media_types import sniff
-from deployments.runtimes.comfyui.course import Course
-from deployments.runtimes.comfyui.faults import Again
+from deployments.runtimes.comfyui.faults import RetryWithFreshMemory
 from deployments.runtimes.comfyui.graph import Graph
+from deployments.runtimes.comfyui.graph_progress import GraphProgress
 from deployments.runtimes.comfyui.outcome import outcome
 from deployments.runtimes.comfyui.outputs import artifacts
 from deployments.runtimes.comfyui.server import Server, serving
-from deployments.runtimes.comfyui.watch import Watch
+from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
 from models.runtimes.comfyui import COMFYUI, Options
@@ -102,9 +102,9 @@ class ComfyUiAdapter(Adapter):
         self, graph: Graph
     ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
         """Run the graph; once more with memory and caches dropped where that may end better."""
-        course = Course(graph.weights)
+        course = GraphProgress(graph.weights)
         for again in (False, True):
-            watch = Watch(graph, course)
+            watch = TrackedPrompt(graph, course)
             async with aclosing(self._at_work.prompts.run(watch, fresh=again)) as steps:
                 async for step in steps:
                     if isinstance(step, Begun):
@@ -116,18 +116,20 @@ class ComfyUiAdapter(Adapter):
                     yield told
                 return
 
-    async def _answer(self, watch: Watch, *, last: bool) -> Mapping[str, Any] | None:
+    async def _answer(self, watch: TrackedPrompt, *, last: bool) -> Mapping[str, Any] | None:
         """What the prompt gave; None where it is to be run again."""
         try:
             return await outcome(watch, self._at_work)
-        except Again as exc:
+        except RetryWithFreshMemory as exc:
             if last:
                 raise RuntimeUnavailable(str(exc)) from exc
             log.warning("comfyui_once_more", extra={"prompt": watch.prompt, "why": str(exc)})
             return None
 
 
-def _told(answer: Mapping[str, Any], watch: Watch) -> Iterator[Progress | Artifact | Answer]:
+def _told(
+    answer: Mapping[str, Any], watch: TrackedPrompt
+) -> Iterator[Progress | Artifact | Answer]:
     watch.course.finish()
     if progress := watch.told(previews=False):
         yield progress

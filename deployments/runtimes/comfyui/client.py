@@ -8,7 +8,7 @@ import httpx
 
 from deployments.backend.held_request import HeldRequest
 from deployments.runtimes.comfyui.graph import Graph
-from deployments.runtimes.comfyui.record import Record
+from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from models import strict_json
 from models.errors import RuntimeUnavailable
 
@@ -84,10 +84,10 @@ class Client:
             _good(answer)
         return Submitted(accepted=False, body=_refusal(answer))
 
-    async def record(self, prompt: str) -> Record | None:
+    async def record(self, prompt: str) -> HistoryEntry | None:
         """How it ended; None while it has not."""
         entry = (await self._asked("GET", f"/history/{prompt}")).get(prompt)
-        return Record(entry) if isinstance(entry, dict) else None
+        return HistoryEntry(entry) if isinstance(entry, dict) else None
 
     async def place(self, prompt: str) -> str | None:
         """``running`` or ``pending``; None where it is not in the queue."""

@@ -15,7 +15,7 @@ _DEVICE = ("CUDA error", "HIP error", "cuDNN error", "CUBLAS_STATUS", "Accelerat
 _LONGEST = 1_000
 
 
-class Again(Exception):
+class RetryWithFreshMemory(Exception):
     """The same prompt may end better on this very server, with its memory and caches dropped."""
 
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from deployments.adapter import Artifact
 from deployments.runtimes.comfyui.client import File
-from deployments.runtimes.comfyui.faults import Again, Fault, failed, fault_of, note
+from deployments.runtimes.comfyui.faults import Fault, RetryWithFreshMemory, failed, fault_of, note
+from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from deployments.runtimes.comfyui.outputs import Outputs
-from deployments.runtimes.comfyui.record import Record
 from deployments.runtimes.comfyui.server import Server
-from deployments.runtimes.comfyui.watch import Watch
+from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable, TaskFailed
 
 _FETCHED_AT_ONCE = 4
 
 
-async def outcome(watch: Watch, server: Server) -> dict[str, Any]:
+async def outcome(watch: TrackedPrompt, server: Server) -> dict[str, Any]:
     """What the nodes gave, by node and kind, with an artifact for each file.
 
     Raises:
@@ -35,13 +35,13 @@ async def outcome(watch: Watch, server: Server) -> dict[str, Any]:
     return outputs.answer(await _fetched(outputs.files, record.cached, server))
 
 
-def _judge(record: Record, watch: Watch, server: Server) -> None:
+def _judge(record: HistoryEntry, watch: TrackedPrompt, server: Server) -> None:
     if record.error:
         note(record.error, watch.prompt)
         failure = failed(record.error, watch.graph)
         fault = fault_of(record.error)
         if fault is Fault.MEMORY:
-            raise Again(str(failure))
+            raise RetryWithFreshMemory(str(failure))
         if fault is Fault.DEVICE:
             server.prompts.give_up(str(failure))
             raise RuntimeUnavailable(str(failure))
@@ -51,13 +51,13 @@ def _judge(record: Record, watch: Watch, server: Server) -> None:
     if record.is_failed:
         raise TaskFailed("ComfyUI says that the graph failed, and not why")
     if watch.is_incomplete:
-        raise Again("the socket was away while nodes sent pictures over it")
+        raise RetryWithFreshMemory("the socket was away while nodes sent pictures over it")
 
 
-def _nothing(record: Record, watch: Watch) -> Exception:
+def _nothing(record: HistoryEntry, watch: TrackedPrompt) -> Exception:
     """A success without any output, which no task is."""
     if not watch.graph.ends.isdisjoint(record.cached):
-        return Again("ComfyUI's cache had no outputs")
+        return RetryWithFreshMemory("ComfyUI's cache had no outputs")
     why = watch.blocked or "give it a node that saves something, such as SaveImage"
     return TaskFailed(f"the graph ended without any output: {why}")
 
@@ -73,7 +73,7 @@ async def _fetched(
         if data is not None:
             return Artifact(data=data)
         gone = f"ComfyUI no longer has {file.name}, which it made"
-        raise Again(gone) if node in cached else RuntimeUnavailable(gone)
+        raise RetryWithFreshMemory(gone) if node in cached else RuntimeUnavailable(gone)
 
     made = await asyncio.gather(*(fetch(node, file) for node, file in files))
     return {file: artifact for (_, file), artifact in zip(files, made, strict=True)}

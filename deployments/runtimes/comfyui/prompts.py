@@ -11,10 +11,10 @@ from deployments.backend.held_request import HeldRequest
 from deployments.backend.process import Backend
 from deployments.run_to_end import run_to_end
 from deployments.runtimes.comfyui.client import Client
-from deployments.runtimes.comfyui.events import Events
-from deployments.runtimes.comfyui.record import Record
+from deployments.runtimes.comfyui.event_socket import EventSocket
+from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from deployments.runtimes.comfyui.refusal import Problem, problems, refused
-from deployments.runtimes.comfyui.watch import Watch
+from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 from models.runtimes.comfyui import Options
@@ -29,7 +29,9 @@ _PAUSE_SECONDS = 0.05
 class Prompts:
     """Runs prompts on one server, one at a time."""
 
-    def __init__(self, client: Client, events: Events, backend: Backend, options: Options) -> None:
+    def __init__(
+        self, client: Client, events: EventSocket, backend: Backend, options: Options
+    ) -> None:
         self.broken: str | None = None
         """Why the server is not to be used any more."""
         self._client = client
@@ -38,7 +40,9 @@ class Prompts:
         self._options = options
         self._gpu = asyncio.Lock()
 
-    async def run(self, watch: Watch, *, fresh: bool) -> AsyncGenerator[Begun | Progress, None]:
+    async def run(
+        self, watch: TrackedPrompt, *, fresh: bool
+    ) -> AsyncGenerator[Begun | Progress, None]:
         """Run the prompt, telling how far it is; closed before its end, it is stopped.
 
         ``fresh``, for a second try of what has begun, has ComfyUI drop its models and caches first.
@@ -69,7 +73,7 @@ class Prompts:
                     if not watch.is_over:
                         await run_to_end(self._withdraw(watch, sending))
 
-    async def record(self, watch: Watch) -> Record:
+    async def record(self, watch: TrackedPrompt) -> HistoryEntry:
         """How it ended; history has it a moment after the socket says so.
 
         Raises:
@@ -87,7 +91,7 @@ class Prompts:
         log.warning("comfyui_given_up", extra={"why": why})
         self.broken = self.broken or why
 
-    async def _send(self, watch: Watch, ahead: HeldRequest) -> None:
+    async def _send(self, watch: TrackedPrompt, ahead: HeldRequest) -> None:
         try:
             said = await self._client.submit(ahead)
         except RuntimeUnavailable as exc:
@@ -105,7 +109,7 @@ class Prompts:
                 return await self._client.choices(problem.kind, problem.field)
         return None
 
-    async def _news(self, watch: Watch) -> None:
+    async def _news(self, watch: TrackedPrompt) -> None:
         """Wait for word of the prompt; where there is none, ask."""
         heard = watch.heard
         with suppress(TimeoutError):
@@ -115,7 +119,7 @@ class Prompts:
         if watch.heard == heard and not watch.is_over:
             await self._look(watch)
 
-    async def _look(self, watch: Watch) -> None:
+    async def _look(self, watch: TrackedPrompt) -> None:
         """Ask history whether it has ended; after a long silence, the queue whether it is there."""
         now, patience = time.monotonic(), self._options.silence_seconds
         try:
@@ -133,7 +137,7 @@ class Prompts:
             await self._find(watch)
             watch.spoken = now
 
-    async def _last_words(self, watch: Watch) -> None:
+    async def _last_words(self, watch: TrackedPrompt) -> None:
         """Let the socket catch up with history where pictures come over it."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_SECONDS):
@@ -141,7 +145,7 @@ class Prompts:
                     watch.changed.clear()
                     await watch.changed.wait()
 
-    async def _find(self, watch: Watch) -> None:
+    async def _find(self, watch: TrackedPrompt) -> None:
         """Raise where the prompt is neither in the queue nor in history (it may just move)."""
         for _ in range(2):
             if await self._client.place(watch.prompt):
@@ -154,7 +158,7 @@ class Prompts:
             "ComfyUI has lost the prompt: it was restarted, or its queue cleared"
         )
 
-    async def _withdraw(self, watch: Watch, sending: asyncio.Task[None]) -> None:
+    async def _withdraw(self, watch: TrackedPrompt, sending: asyncio.Task[None]) -> None:
         """Have it gone from the queue; a server that goes on with it is not used any more."""
         seconds = self._options.obey_seconds
         try:

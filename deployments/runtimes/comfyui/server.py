@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deployments.adapter import RuntimeSpec
 from deployments.backend.process import Backend
 from deployments.runtimes.comfyui.client import Client
-from deployments.runtimes.comfyui.events import Events
+from deployments.runtimes.comfyui.event_socket import EventSocket
 from deployments.runtimes.comfyui.prompts import Prompts
 from deployments.runtimes.comfyui.workspace import Workspace, bucket_paths, merged
 from models.errors import RuntimeUnavailable
@@ -24,7 +24,7 @@ class Server:
 
     backend: Backend
     client: Client
-    events: Events
+    events: EventSocket
     prompts: Prompts
     workspace: Workspace | None
     """None where somebody else started it."""
@@ -66,7 +66,7 @@ async def serving(spec: RuntimeSpec, options: Options) -> AsyncIterator[Server]:
         backend = Backend(process, name=spec.name)
         stack.push_async_callback(backend.close)
         await backend.start()
-        client, events = Client(backend.url), Events(backend.url)
+        client, events = Client(backend.url), EventSocket(backend.url)
         stack.push_async_callback(client.close)
         await backend.ready(client.is_up)
         stack.push_async_callback(events.close)

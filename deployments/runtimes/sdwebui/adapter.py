@@ -15,7 +15,7 @@ from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
 from deployments.runtimes.sdwebui.faults import DeviceFailed
 from deployments.runtimes.sdwebui.generation import Generation
-from deployments.runtimes.sdwebui.progress import WHOLE, Watch
+from deployments.runtimes.sdwebui.progress import WHOLE, ProgressPoller
 from deployments.runtimes.sdwebui.request import DRAWN, bare
 from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, written
 from deployments.runtimes.sdwebui.session import Session
@@ -63,16 +63,16 @@ class SdWebUiAdapter(Adapter):
             request = await session.request(task, inputs)
             wanted, content = await self._wanted(task), written(request.body)
             send = partial(session.server.generate, request.path)
-            async with aclosing(HeldRequest(send, content)) as ahead, session.turn:
+            async with aclosing(HeldRequest(send, content)) as ahead, session.lock:
                 self.checkpoint = self._name(task, wanted)
                 yield Begun()
                 await self.check()
                 if wanted:
                     await session.checkpoints.use(wanted)
                 work = session.generate(ahead)
-                watch = session.watch(request, self._options.preview_every)
+                poller = session.poller(request, self._options.preview_every)
                 async with self._generating(Generation(session.server, work)) as generation:
-                    async with aclosing(self._progress(generation, watch)) as steps:
+                    async with aclosing(self._progress(generation, poller)) as steps:
                         async for step in steps:
                             yield step
                     begun = await generation.answer()
@@ -127,8 +127,10 @@ class SdWebUiAdapter(Adapter):
         name = asked_checkpoint(task.content) or self.spec.checkpoint
         return name or (there.title if there else None)
 
-    def _progress(self, generation: Generation, watch: Watch) -> AsyncGenerator[Progress, None]:
-        return generation.progress(watch, self._options.progress_every)
+    def _progress(
+        self, generation: Generation, poller: ProgressPoller
+    ) -> AsyncGenerator[Progress, None]:
+        return generation.progress(poller, self._options.progress_every)
 
     @asynccontextmanager
     async def _generating(self, generation: Generation) -> AsyncIterator[Generation]:

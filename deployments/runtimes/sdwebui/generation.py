@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from deployments.runtimes.sdwebui.progress import Watch
+from deployments.runtimes.sdwebui.progress import ProgressPoller
 from deployments.runtimes.sdwebui.server import API, Server
 from models.errors import TaskError
 from models.progress import Progress
@@ -24,10 +24,12 @@ class Generation:
         self._request = asyncio.create_task(request)
         self._request.add_done_callback(_heed)
 
-    async def progress(self, watch: Watch, every: float) -> AsyncGenerator[Progress, None]:
+    async def progress(
+        self, poller: ProgressPoller, every: float
+    ) -> AsyncGenerator[Progress, None]:
         """Each step forward, until it is answered."""
         while not await self._ends_within(every):
-            look = asyncio.create_task(watch.look())
+            look = asyncio.create_task(poller.poll())
             try:
                 await asyncio.wait({look, self._request}, return_when=asyncio.FIRST_COMPLETED)
                 told = look.result() if look.done() else None

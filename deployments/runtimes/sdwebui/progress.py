@@ -16,7 +16,7 @@ WHOLE = 100  # the server tells a share, and knows late how many steps it is a s
 
 
 @dataclass
-class Watch:
+class ProgressPoller:
     """Looks at one generation; what it tells only rises."""
 
     server: Server
@@ -28,7 +28,7 @@ class Watch:
     _newest: int = -1
     """The server's number of the newest preview that it gave."""
 
-    async def look(self) -> Progress | None:
+    async def poll(self) -> Progress | None:
         """What is new; None where nothing is, or the server does not say."""
         due = asyncio.get_running_loop().time() >= self._preview_due
         try:

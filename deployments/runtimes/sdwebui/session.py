@@ -14,10 +14,10 @@ from deployments.backend.held_request import HeldRequest
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint, Checkpoints
 from deployments.runtimes.sdwebui.faults import OutOfMemory
 from deployments.runtimes.sdwebui.names import Names
-from deployments.runtimes.sdwebui.progress import OWN, Watch
+from deployments.runtimes.sdwebui.progress import OWN, ProgressPoller
 from deployments.runtimes.sdwebui.request import DRAWN, Request, request_of
 from deployments.runtimes.sdwebui.server import API, Server
-from deployments.runtimes.sdwebui.turn import Turn
+from deployments.runtimes.sdwebui.server_lock import ServerLock
 from models.errors import SettingsError, TaskError, TaskFailed
 from models.task import Task
 
@@ -38,7 +38,7 @@ class Session:
     """Whether it tells how far a generation is by the generation's own name."""
     own: Checkpoint | None
     """The runtime's; None where the server may keep what it has."""
-    turn: Turn = field(default_factory=Turn)
+    lock: ServerLock = field(default_factory=ServerLock)
 
     @classmethod
     async def opened(cls, spec: RuntimeSpec, server: Server) -> "Session":
@@ -78,10 +78,10 @@ class Session:
             return request
         return request.having(**{_NAME: f"task({uuid.uuid4().hex})"})
 
-    def watch(self, request: Request, preview_every: float) -> Watch:
+    def poller(self, request: Request, preview_every: float) -> ProgressPoller:
         """Who looks how far it is."""
         name = request.body[_NAME] if self._knows(request) else None
-        return Watch(self.server, name, preview_every)
+        return ProgressPoller(self.server, name, preview_every)
 
     async def generate(self, ahead: HeldRequest) -> httpx.Response:
         """The answer, begun; where memory is short, of a second try with more room.

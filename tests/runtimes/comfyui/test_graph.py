@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from deployments.runtimes.comfyui.course import Course
 from deployments.runtimes.comfyui.graph import Graph
+from deployments.runtimes.comfyui.graph_progress import GraphProgress
 from models.errors import TaskFailed
 from tests.runtimes.comfyui.world import node, picture, sampled
 
@@ -93,12 +93,12 @@ def test_a_sampler_counts_its_steps_and_any_other_node_one() -> None:
 
 
 def test_progress_only_rises_and_ends_at_its_total() -> None:
-    course = Course({"1": 1, "2": 10})
-    told = [course.risen()]
+    counter = GraphProgress({"1": 1, "2": 10})
+    told = [counter.risen()]
     for part in (0.5, 0.2, 0.9):  # a second pass of the same node begins anew
-        course.reach("2", part)
-        told.append(course.risen())
-    course.reach("no node of it", 1)
-    course.finish()
+        counter.reach("2", part)
+        told.append(counter.risen())
+    counter.reach("no node of it", 1)
+    counter.finish()
 
-    assert [*told, course.risen(), course.risen()] == [0, 5, None, 9, course.of, None]
+    assert [*told, counter.risen(), counter.risen()] == [0, 5, None, 9, counter.of, None]

@@ -9,7 +9,7 @@ import pytest
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter, prompts
-from deployments.runtimes.comfyui.events import picture_in
+from deployments.runtimes.comfyui.event_socket import picture_in
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from tests.runtimes.comfyui.double import ComfyUi
 from tests.runtimes.comfyui.state import Faults

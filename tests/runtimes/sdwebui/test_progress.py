@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from deployments.runtimes.sdwebui.progress import Watch
+from deployments.runtimes.sdwebui.progress import ProgressPoller
 from deployments.runtimes.sdwebui.server import Server
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.double_state import State
@@ -40,8 +40,8 @@ async def looked(web_ui: WebUi, **state: Any) -> list[int | None]:
     web_ui.state = State(job="scripts_txt2img", **state)
     async with served(web_ui.app) as url:
         server = Server(url)
-        watch = Watch(server, None, 0)
-        told = [await watch.look() for _ in range(2)]
+        poller = ProgressPoller(server, None, 0)
+        told = [await poller.poll() for _ in range(2)]
         await server.close()
     return [one.step if one else None for one in told]
 

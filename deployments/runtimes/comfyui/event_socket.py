@@ -12,7 +12,7 @@ from uuid import uuid4
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from deployments.runtimes.comfyui.watch import Watch
+from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
@@ -35,7 +35,7 @@ class Picture:
     prompt: str | None = None
 
 
-class Events:
+class EventSocket:
     """Reads all that is said, at once: a slow reader would hold up ComfyUI's other clients.
 
     One watch at a time: only one prompt of ours is ever in ComfyUI's queue.
@@ -45,7 +45,7 @@ class Events:
         self.client = uuid4().hex
         """Whom ComfyUI tells of our prompts, also after a reconnect."""
         self._url = f"{url.replace('http', 'ws', 1)}/ws?clientId={self.client}"
-        self._watch: Watch | None = None
+        self._watch: TrackedPrompt | None = None
         self._connected = asyncio.Event()
         self._socket: ClientConnection | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -87,7 +87,7 @@ class Events:
             await self._socket.close()
 
     @contextmanager
-    def following(self, watch: Watch) -> Iterator[None]:
+    def following(self, watch: TrackedPrompt) -> Iterator[None]:
         """Tell this watch what is said of its prompt."""
         self._watch = watch
         try:

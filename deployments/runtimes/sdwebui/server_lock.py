@@ -5,7 +5,7 @@ import asyncio
 _HEAD_START_SECONDS = 0.01
 
 
-class Turn:
+class ServerLock:
     """Entered by one task at a time; another one may get ready, or put its pictures away."""
 
     def __init__(self) -> None:

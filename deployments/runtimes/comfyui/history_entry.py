@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Record:
+class HistoryEntry:
     """One entry of the history."""
 
     entry: Mapping[str, Any]

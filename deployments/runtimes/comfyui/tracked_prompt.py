@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from deployments.runtimes.comfyui.course import Course
 from deployments.runtimes.comfyui.graph import Graph
-from deployments.runtimes.comfyui.record import Record
+from deployments.runtimes.comfyui.graph_progress import GraphProgress
+from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from models.progress import Progress
 
 
-class Watch:
+class TrackedPrompt:
     """Follows one prompt from before it is sent to its end."""
 
-    def __init__(self, graph: Graph, course: Course) -> None:
+    def __init__(self, graph: Graph, course: GraphProgress) -> None:
         self.graph = graph
         self.course = course
         self.prompt = str(uuid4())
@@ -26,7 +26,7 @@ class Watch:
         self.spoken = self.answered = time.monotonic()
         """When the socket, and when a request, last told of it."""
         self.told_end = False
-        self.record: Record | None = None
+        self.record: HistoryEntry | None = None
         self.preview: bytes | None = None
         """The latest picture from within a sampler."""
         self.sent: dict[str, list[bytes]] = {}

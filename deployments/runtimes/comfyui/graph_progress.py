@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class Course:
+class GraphProgress:
     """Counts what is reached against a total that is known from the start."""
 
     def __init__(self, weights: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deployments.runtimes.sdwebui.turn import Turn
+from deployments.runtimes.sdwebui.server_lock import ServerLock
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.world import driving, task
 from tests.runtimes.world import run
@@ -23,14 +23,14 @@ async def test_tasks_are_drawn_one_after_the_other() -> None:
     assert len({one.pictures[0] for one in done}) == 4
 
 
-async def test_a_turn_comes_when_the_one_before_has_ended() -> None:
-    turn, said = Turn(), list[str]()
+async def test_a_task_enters_when_the_one_before_has_left() -> None:
+    lock, said = ServerLock(), list[str]()
 
     async def follow() -> None:
-        async with turn:
+        async with lock:
             said.append("comes")
 
-    async with turn:
+    async with lock:
         following = asyncio.create_task(follow())
         await asyncio.sleep(0.01)
         said.append("ends")
@@ -40,16 +40,16 @@ async def test_a_turn_comes_when_the_one_before_has_ended() -> None:
 
 
 async def test_who_waits_goes_on_before_the_pictures_are_read() -> None:
-    turn, said = Turn(), list[str]()
+    lock, said = ServerLock(), list[str]()
 
     async def follow() -> None:
-        async with turn:
+        async with lock:
             for _ in range(3):
                 await asyncio.sleep(0)
             said.append("sent")
 
     following: asyncio.Task[None] | None = None
-    async with turn:
+    async with lock:
         following = asyncio.create_task(follow())
         await asyncio.sleep(0.01)
     said.append("read")
