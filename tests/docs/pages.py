@@ -51,6 +51,7 @@ SHOWS = {
     "message": "the parser of messages",
     "notification": "the notification of the task that the page sends",
     "program": "a test of its own, which calls it",
+    "stack": "the template that CDK synthesizes",
 }
 COMMANDS = (
     "atelier",
