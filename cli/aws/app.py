@@ -2,13 +2,13 @@
 
 import typer
 
-from cli.aws.check import check
-from cli.aws.deploy import deploy
-from cli.aws.destroy import destroy
-from cli.aws.kubeconfig import give_token, helm, kubeconfig, kubectl
+from cli.aws.deploy.command import deploy
+from cli.aws.destroy.command import destroy
+from cli.aws.installation import command
+from cli.aws.kubernetes.kubeconfig import give_token, helm, kubeconfig, kubectl
 from cli.aws.logs import logs
-from cli.aws.place import command
-from cli.aws.snapshots import snapshot
+from cli.aws.proof.command import check
+from cli.aws.snapshot.command import snapshot
 from cli.aws.status import status
 
 app = typer.Typer(

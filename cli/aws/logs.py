@@ -12,7 +12,7 @@ import typer
 
 from atelier import Misused
 from cli.aws.errors import NotDeployed
-from cli.aws.place import Place
+from cli.aws.installation import Place
 from cli.aws.sdk import Aws
 from models.settings import Settings
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from cli.aws.errors import AwsError, code_of
+from cli.aws.model_bucket import ModelBucket
 from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
-from cli.aws.weights import ModelBucket
 from models import images
 from models.settings import Settings
 from models.tags import PROJECT, TAG, tag

@@ -7,10 +7,10 @@ from typing import Any
 import typer
 
 from cli.aws.backlog import backlogs, oldest
+from cli.aws.deploy.readiness import Readiness
 from cli.aws.errors import AwsError
-from cli.aws.kubernetes import Cluster
-from cli.aws.place import Place
-from cli.aws.ready import Readiness
+from cli.aws.installation import Place
+from cli.aws.kubernetes.cluster import Cluster
 from cli.exits import ENDED_BADLY
 from cli.out import Out
 from models import kube

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from atelier import Misused
-from cli.aws.key_row import AwsRing
-from cli.aws.place import Place, command
+from cli.aws.installation import Place, command
+from cli.aws.keyring import AwsRing
 from cli.keys.ring import Wanted, id_of, new_secret, revoked, role_of, tidied, with_secret
 from cli.keys.store import FileRing, Ring
 from models.role import Role

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from cli.aws.images import Images
+from cli.aws.deploy.images import Images
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
 from models.settings import Settings

@@ -37,7 +37,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="an image for x86 alone, whatever its nodes are",
-        file="cli/aws/images.py",
+        file="cli/aws/deploy/images.py",
         old='platform = f"linux/{images.architecture_of(self.settings, kind)}"',
         new='platform = "linux/amd64"',
         tests=_PLATFORMS,

@@ -17,7 +17,7 @@ from moto.servicequotas.models import ServiceQuotasBackend
 from platformdirs import user_cache_path
 from typer.testing import CliRunner, Result
 
-from cli.aws.kubernetes import Cluster
+from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.sdk import Aws
 from cli.main import app
 from models.settings import Settings
@@ -139,6 +139,13 @@ def kube(moto: None, tmp_path: Path) -> Iterator[KubeApi]:
         cluster.endpoint = api.url
         cluster.certificate_authority = {"data": api.authority}
         yield api
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    aws = {"region": "us-east-1", "account": DEFAULT_ACCOUNT_ID}
+    path = write(tmp_path / "config.studio.yaml", file_of(CLUSTER, aws=aws))
+    return Settings.read(path)
 
 
 @pytest.fixture

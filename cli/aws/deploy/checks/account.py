@@ -1,0 +1,52 @@
+"""What an account or a region must have once, whoever deploys: Spot's role, CDK's own resources."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.errors import code_of
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
+_SPOT_ROLE = "/aws-service-role/spot.amazonaws.com/"
+
+
+def spot(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    runtimes = settings.models_runtime
+    if not any(one.gpus and "spot" in one.nodes.capacity for one in runtimes):
+        return
+    if has_spot_role(aws):
+        yield Finding("Spot's role", "there", "in this account")
+    else:
+        yield Finding("Spot's role", "note", "not in this account; deploy makes it")
+
+
+def bootstrap(aws: Aws) -> Iterator[Finding]:
+    version = bootstrapped(aws)
+    if version:
+        yield Finding("CDK bootstrap", "there", f"version {version}")
+    else:
+        yield Finding("CDK bootstrap", "note", "not in this region; deploy makes it")
+
+
+def has_spot_role(aws: Aws) -> bool:
+    """Whether EC2 Spot may act in this account; without its role no Spot node starts."""
+    return any(aws.all("iam", "list_roles", "Roles", PathPrefix=_SPOT_ROLE))
+
+
+def make_spot_role(aws: Aws) -> None:
+    if not has_spot_role(aws):
+        aws.client("iam").create_service_linked_role(AWSServiceName="spot.amazonaws.com")
+
+
+def bootstrapped(aws: Aws) -> str | None:
+    """Version of the CDK's own resources in this region."""
+    try:
+        got = aws.client("ssm").get_parameter(Name=BOOTSTRAP)
+    except ClientError as exc:
+        if code_of(exc) == "ParameterNotFound":
+            return None
+        raise
+    return str(got["Parameter"]["Value"])

@@ -1,0 +1,62 @@
+"""What is needed on this machine: Node, the CDK, and Docker for images that are missing."""
+
+import re
+from collections.abc import Iterator
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.deploy.images import Images
+from cli.aws.tools import Tools
+from models.images import architecture_of
+
+_LEAST_NODE = 20
+_ELSE = "or push them from elsewhere (docs/deploy.md), or name images.repository or"
+_ELSE += " modelsRuntime[].pod.image"
+
+
+def programs(tools: Tools) -> Iterator[Finding]:
+    node = tools.version("node")
+    if node is None or int(node.partition(".")[0]) < _LEAST_NODE:
+        yield Finding("node", "missing", f"version {node}", "pip install 'atelier[cdk]'")
+    else:
+        yield Finding("node", "there", node)
+    wanted, there = tools.pinned_cdk, tools.version("cdk")
+    if there == wanted:
+        yield Finding("cdk", "there", there)
+    else:
+        remedy = f"npm ci, in {tools.root} (or deploy without --skip-tools)"
+        yield Finding("cdk", "missing", f"{there or 'none'}, not {wanted}", remedy)
+
+
+def images(wanted: Images) -> Iterator[Finding]:
+    missing = wanted.missing()
+    for kind in wanted.baseless():
+        remedy = f"name yours: --base-image {kind}=IMAGE:VERSION (docker/README.md)"
+        yield Finding(f"image of {kind}", "missing", "it is built on an image of yours", remedy)
+    if not missing:
+        yield Finding("images", "there", "all")
+        return
+    told = ", ".join(missing)
+    platforms = {f"linux/{architecture_of(wanted.settings, kind)}" for kind in missing}
+    lack = _lack(wanted.tools, platforms)
+    if lack is None:
+        yield Finding("images", "note", f"deploy builds {told}")
+    else:
+        text, remedy = lack
+        yield Finding("images", "missing", f"{told}: {text}", f"{remedy}, {_ELSE}")
+
+
+def _lack(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
+    """Why Docker cannot build for these platforms, and what to do."""
+    if not tools.find("docker"):
+        return "there is no Docker", "install Docker"
+    if tools.says("docker", "info") is None:
+        return "Docker's daemon does not answer", "start it (`docker info` says why)"
+    builder = tools.says("docker", "buildx", "inspect", "--bootstrap")
+    if builder is None:
+        return "Docker has no buildx", "install its plugin docker-buildx"
+    strange = platforms - set(re.findall(r"linux/\w+", builder))
+    if not strange:
+        return None
+    emulated = ",".join(sorted(one.removeprefix("linux/") for one in strange))
+    install = f"docker run --privileged --rm tonistiigi/binfmt --install {emulated}"
+    return f"Docker here builds nothing for {', '.join(sorted(strange))}", f"`{install}`"

@@ -1,0 +1,43 @@
+"""The front's certificates, in ACM; of which region each must be the settings see to."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.errors import code_of
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+_REMEDY = "ask for one in ACM, with the domain's DNS record, and wait until it is issued"
+
+
+def certificates(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Whether each is there, issued, and of the front's domain."""
+    front = settings.front
+    if not front.enabled or front.domain is None:
+        return
+    arns = {
+        "front.certificateArn": front.certificate_arn,
+        "front.listenerCertificateArn": front.listener_certificate_arn,
+    }
+    for name, arn in arns.items():
+        if arn is not None:
+            wrong = _wrong(aws, arn, front.domain)
+            yield Finding(name, "missing", wrong, _REMEDY) if wrong else Finding(name, "there", arn)
+
+
+def _wrong(aws: Aws, arn: str, domain: str) -> str | None:
+    acm = Aws(arn.split(":")[3], aws.profile).client("acm")
+    try:
+        got = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+    except ClientError as exc:
+        if code_of(exc) == "ResourceNotFoundException":
+            return f"{arn} is not there"
+        raise
+    if got["Status"] != "ISSUED":
+        return f"{arn} is {got['Status']}"
+    names = {got["DomainName"], *got.get("SubjectAlternativeNames", ())}
+    if names.isdisjoint({domain, f"*.{domain.partition('.')[2]}"}):
+        return f"{arn} is of {', '.join(sorted(names))}, not of {domain}"
+    return None

@@ -1,0 +1,47 @@
+"""Look for the runtimes' instance types in the region."""
+
+from collections.abc import Iterator
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.deploy.checks.network import letters, wanted_zones
+from cli.aws.sdk import Aws
+from models.settings import Settings
+from models.settings.groups import Runtime
+
+
+def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Of each runtime: which of its instance types there are, in the zones of the network."""
+    zones = set(wanted_zones(settings))
+    for runtime in settings.models_runtime:
+        yield _found(runtime, _offered(aws, runtime), zones)
+
+
+def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:
+    """Zones of each type; none of what the region does not have."""
+    types = runtime.nodes.instance_types
+    offered: dict[str, set[str]] = {one: set() for one in types}
+    for each in aws.all(
+        "ec2",
+        "describe_instance_type_offerings",
+        "InstanceTypeOfferings",
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": list(types)}],
+    ):
+        offered[each["InstanceType"]].add(each["Location"])
+    return offered
+
+
+def _found(runtime: Runtime, offered: dict[str, set[str]], zones: set[str]) -> Finding:
+    name = f"nodes of {runtime.name}"
+    here = {one: there & zones for one, there in offered.items()}
+    none = ", ".join(one for one, there in here.items() if not there)
+    told = ", ".join(f"{one} in {letters(there)}" for one, there in here.items() if there)
+    if told:
+        return (
+            Finding(name, "note", f"{told}; not: {none}") if none else Finding(name, "there", told)
+        )
+    elsewhere = set().union(*offered.values())
+    remedy = "choose modelsRuntime[].nodes.instanceTypes that this region has"
+    if elsewhere:
+        remedy = f"take one of {letters(elsewhere)} into vpc.zones, or other instanceTypes"
+    return Finding(name, "missing", none, remedy)

@@ -1,0 +1,73 @@
+"""Where it is to run: the zones of the region, and the subnets of a network that is there."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+_WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
+"""Ids of zones where EKS takes no subnet for a cluster, as its user guide says; each account has
+letters of its own for them."""
+
+
+def wanted_zones(settings: Settings) -> list[str]:
+    return [f"{settings.aws.region}{letter}" for letter in settings.vpc.zones]
+
+
+def letters(zones: Iterable[str]) -> str:
+    """As `vpc.zones` has them."""
+    return ", ".join(sorted(zone[-1] for zone in zones))
+
+
+def zones(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Whether the region is open, and EKS takes the zones that the network is to lie in."""
+    got = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
+    ids = {each["ZoneName"]: each["ZoneId"] for each in got if _is_open(each)}
+    fit = {zone for zone, known in ids.items() if known not in _WITHOUT_EKS}
+    wanted = wanted_zones(settings)
+    if missing := [_told(zone, ids) for zone in wanted if zone not in fit]:
+        remedy = f"choose vpc.zones among {letters(fit)}"
+        yield Finding("zones", "missing", ", ".join(missing), remedy)
+    else:
+        yield Finding("zones", "there", ", ".join(wanted))
+
+
+def subnets(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Whether those of an existing network are in it, and each in its zone."""
+    vpc = settings.vpc
+    if vpc.id is None:
+        return
+    zones = wanted_zones(settings)
+    places = [(one, [zone]) for one, zone in zip(vpc.private_subnets, zones, strict=True)]
+    places += [(one, zones) for one in vpc.public_subnets]
+    ids = [{"Name": "subnet-id", "Values": [one for one, _ in places]}]
+    found = aws.all("ec2", "describe_subnets", "Subnets", Filters=ids)
+    known = {each["SubnetId"]: each for each in found}
+    wrong = [text for one, fit in places if (text := _astray(one, known.get(one), vpc.id, fit))]
+    if wrong:
+        remedy = "name subnets of vpc.id, vpc.privateSubnets in the order of vpc.zones"
+        yield Finding("subnets", "missing", "; ".join(wrong), remedy)
+    else:
+        yield Finding("subnets", "there", f"in {vpc.id}")
+
+
+def _is_open(zone: Mapping[str, Any]) -> bool:
+    """A Local Zone that somebody has opted in to is told as well."""
+    return (zone["State"], zone["ZoneType"]) == ("available", "availability-zone")
+
+
+def _told(zone: str, ids: Mapping[str, str]) -> str:
+    return f"{zone} ({ids[zone]}, where EKS is not)" if zone in ids else zone
+
+
+def _astray(
+    subnet: str, found: Mapping[str, Any] | None, vpc: str, zones: Iterable[str]
+) -> str | None:
+    if found is None:
+        return f"{subnet} is not there"
+    if found["VpcId"] != vpc:
+        return f"{subnet} is in {found['VpcId']}"
+    zone = found["AvailabilityZone"]
+    return None if zone in zones else f"{subnet} is in {zone}, not in {', '.join(zones)}"

@@ -1,0 +1,153 @@
+"""How many vCPUs the account may run at once, beside what the settings allow for."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.errors import code_of
+from cli.aws.sdk import Aws
+from models.settings import Settings
+from models.settings.groups import Runtime
+
+Kind = tuple[str, str]
+"""Capacity and family: what a quota is of."""
+
+_SYSTEM: Kind = ("on-demand", "standard")
+_QUOTAS: Mapping[Kind, tuple[str, str]] = {
+    _SYSTEM: ("L-1216C47A", "Running On-Demand Standard instances"),
+    ("spot", "standard"): ("L-34B43A08", "All Standard Spot Instance Requests"),
+    ("on-demand", "gvt"): ("L-DB2E81BA", "Running On-Demand G and VT instances"),
+    ("spot", "gvt"): ("L-3819A6DF", "All G and VT Spot Instance Requests"),
+    ("on-demand", "p"): ("L-417A185B", "Running On-Demand P instances"),
+    ("spot", "p"): ("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests"),
+}
+_SPARE = 8
+"""vCPUs of the largest node that Karpenter adds to the system's, such as for an upgrade's second
+head; the machine that makes a snapshot has 2."""
+_NOT_KNOWN = "NoSuchResourceException"
+_FAMILIES: Mapping[str, str] = {
+    **dict.fromkeys(("g", "gr", "vt"), "gvt"),
+    "p": "p",
+    **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), "standard"),
+}
+"""Quotas by the letters that a type begins with; others have quotas of their own."""
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Instance as EC2 tells it; memory in GiB."""
+
+    cpus: int
+    memory: float
+    gpus: int
+
+    def nodes(self, runtime: Runtime, pods: int) -> int:
+        """Return how many nodes so many pods need, as the NodePool's limit counts them.
+
+        A pod for which nothing is set has a share of the node for each GPU, and without one most
+        of a node. Karpenter counts on 7.5 % less memory, and each node runs some pods of its own.
+        """
+        gpus, pod = math.ceil(runtime.gpus), runtime.pod
+        rooms = [(self.gpus, gpus), (self.cpus - 0.5, pod.cpu or 0)]
+        rooms += [(self.memory * 0.925 - 1.5, pod.memory or 0)]
+        fit = int(min((there / wanted for there, wanted in rooms if wanted), default=1))
+        return math.ceil(pods / max(1, fit))
+
+
+def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Whether the account may run them: what is needed at least, and better all that may come."""
+    wanted: dict[Kind, tuple[int, int]] = {}
+    for kind, least, most in _wanted(aws, settings):
+        had = wanted.get(kind, (least, 0))
+        # The system nodes come first, and are what must be there.
+        wanted[kind] = had[0] if kind == _SYSTEM else min(had[0], least), had[1] + most
+    for kind, (least, most) in wanted.items():
+        yield _quota(aws, kind, least, most)
+
+
+def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
+    """Of the system nodes and of each runtime: least and most vCPUs.
+
+    Types that the region does not have are left out.
+    """
+    system, runtimes = settings.cluster_components, settings.models_runtime
+    types = {system.instance_type, *(t for one in runtimes for t in one.nodes.instance_types)}
+    sizes = _sizes(aws, types)
+    if system.instance_type in sizes:
+        nodes = system.desired_count * sizes[system.instance_type].cpus
+        yield _SYSTEM, nodes, nodes + _SPARE
+    for runtime in runtimes:
+        upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
+        for family, least, most in _of_runtime(runtime, upgrade, sizes):
+            for capacity in runtime.nodes.capacity:
+                yield (capacity, family), least, most
+
+
+def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
+    """Size of each; by a filter, which unlike a list of types may name unknown ones."""
+    named = [{"Name": "instance-type", "Values": sorted(types)}]
+    found = aws.all("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
+    return {
+        each["InstanceType"]: _Size(
+            each["VCpuInfo"]["DefaultVCpus"],
+            each["MemoryInfo"]["SizeInMiB"] / 1024,
+            sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", ())),
+        )
+        for each in found
+    }
+
+
+def _of_runtime(
+    runtime: Runtime, upgrade: int, sizes: Mapping[str, _Size]
+) -> Iterator[tuple[str, int, int]]:
+    """Tell, of each family of instances, vCPUs of its smallest node, and of all that may be up.
+
+    ``upgrade``: pods with which a new cluster begins, which may come to any kind of capacity.
+    """
+    pods = runtime.nodes.max_gpus // max(1, math.ceil(runtime.gpus))
+    families: dict[str, list[_Size]] = {}
+    for kind in runtime.nodes.instance_types:
+        if kind in sizes and (family := _family(kind)):
+            families.setdefault(family, []).append(sizes[kind])
+    for family, known in families.items():
+        most = max(
+            (one.nodes(runtime, pods) + one.nodes(runtime, upgrade)) * one.cpus for one in known
+        )
+        yield family, min(one.cpus for one in known), most
+
+
+def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
+    code, name = _QUOTAS[kind]
+    value = _allowed(aws, code)
+    remedy = f"ask for {most} vCPUs: aws service-quotas request-service-quota-increase"
+    remedy += f" --service-code ec2 --quota-code {code} --desired-value {most}"
+    if value is None:
+        return Finding(name, "note", f"not told here; {least} vCPUs are needed, {most} may come")
+    if value < least:
+        what = f"{least} are the system nodes'" if kind == _SYSTEM else f"one node needs {least}"
+        return Finding(name, "missing", f"{value} vCPUs; {what}", remedy)
+    if value < most:
+        return Finding(name, "note", f"{value} vCPUs; with upgrades {most} may come", remedy)
+    return Finding(name, "there", f"{value} vCPUs")
+
+
+def _allowed(aws: Aws, code: str) -> int | None:
+    """What the account was given, else what each account begins with."""
+    client = aws.client("service-quotas")
+    for call in (client.get_service_quota, client.get_aws_default_service_quota):
+        try:
+            return int(call(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])
+        except ClientError as exc:
+            if code_of(exc) != _NOT_KNOWN:
+                raise
+    return None
+
+
+def _family(instance_type: str) -> str | None:
+    """Return the quota to which an instance counts."""
+    letters = re.match(r"[a-z]*", instance_type)
+    return _FAMILIES.get(letters[0]) if letters else None

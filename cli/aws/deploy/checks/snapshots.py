@@ -1,0 +1,39 @@
+"""The snapshots that nodes are to start with."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.errors import code_of
+from cli.aws.sdk import Aws
+from models.settings import Settings
+from models.settings.cloud import Nodes
+
+_NONE = frozenset({"InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"})
+
+
+def snapshots(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Whether each is there, whole, and no larger than the volume it is to become."""
+    for runtime in settings.models_runtime:
+        if runtime.nodes.snapshot is not None:
+            yield _found(aws, f"snapshot of {runtime.name}", runtime.nodes.snapshot, runtime.nodes)
+
+
+def _found(aws: Aws, name: str, snapshot: str, nodes: Nodes) -> Finding:
+    try:
+        (got,) = aws.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
+    except ClientError as exc:
+        if code_of(exc) not in _NONE:
+            raise
+        text = f"{snapshot} is not in this region"
+        return Finding(name, "missing", text, "`atelier aws deploy -S` makes one")
+    size, room = got["VolumeSize"], nodes.data_volume.size
+    if got["State"] != "completed":
+        return Finding(
+            name, "missing", f"{snapshot} is {got['State']}", "wait until it is completed"
+        )
+    if size > room:
+        text = f"{snapshot} has {size} GiB, nodes.dataVolume {room}"
+        return Finding(name, "missing", text, "raise nodes.dataVolume.size")
+    return Finding(name, "there", snapshot)

@@ -1,0 +1,99 @@
+"""The model bucket: there, readable, and with the checkpoints that runtimes start with."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from cli.aws.deploy.checks.finding import Finding, State
+from cli.aws.errors import code_of
+from cli.aws.model_bucket import CHECKPOINTS, ModelBucket, model_bucket
+from cli.aws.sdk import Aws
+from cli.aws.tools import ROOT
+from models.settings import Settings
+
+SAMPLE_MODELS = ROOT / "samples" / "models"
+"""What goes into a bucket of ours that has none."""
+_PIPELINE = "/model_index.json"
+"""The file that makes a folder one checkpoint."""
+_EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin)$")
+_HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
+_AWS_OWN = "alias/aws/s3"
+_SHOWN = 5
+
+
+def weights(aws: Aws, settings: Settings, models: Path | None) -> Iterator[Finding]:
+    """``models``: the folder that deploy was told to bring into the bucket."""
+    bucket = model_bucket(aws, settings)
+    if bucket is None:
+        remedy = "set modelBucketArn: nodes cannot read a folder of this machine"
+        yield Finding("model bucket", "missing", "none", remedy)
+        return
+    there = bucket.exists()
+    if there:
+        yield Finding("model bucket", "there", bucket.name)
+        yield from _key(bucket, settings)
+    else:
+        yield Finding("model bucket", "note", f"{bucket.name} is not there; deploy makes it")
+    keys = [*bucket.keys(CHECKPOINTS)] if there else []
+    if folder := models or _sample(bucket, settings, there=there):
+        keys += [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+    yield from _checkpoints(settings, sorted({*_names(keys)}))
+
+
+def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | None:
+    """What deploy brings by itself."""
+    if not there:
+        return SAMPLE_MODELS
+    of_stack = settings.storage.create_model_bucket
+    return SAMPLE_MODELS if bucket.gets(SAMPLE_MODELS, of_stack=of_stack) else None
+
+
+def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
+    """A customer's own key must be in the settings; AWS's own for S3 lets all of the account."""
+    try:
+        got = bucket.s3.get_bucket_encryption(Bucket=bucket.name)
+    except ClientError as exc:
+        if code_of(exc) == "ServerSideEncryptionConfigurationNotFoundError":
+            return
+        raise
+    rules = got["ServerSideEncryptionConfiguration"]["Rules"]
+    default = [each.get("ApplyServerSideEncryptionByDefault", {}) for each in rules]
+    keys = [key for each in default if (key := each.get("KMSMasterKeyID"))]
+    if settings.storage.model_bucket_key_arn or all(key.endswith(_AWS_OWN) for key in keys):
+        return
+    remedy = "set storage.modelBucketKeyArn to its ARN: else nothing may read the weights"
+    yield Finding("model bucket's key", "missing", ", ".join(keys), remedy)
+
+
+def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
+    """Those of diffusers must be there; an image of sdwebui may have its own; others load none."""
+    for runtime in settings.models_runtime:
+        wanted = runtime.model_filename
+        if runtime.type not in {"diffusers", "sdwebui"} or runtime.pod.existing_claim is not None:
+            continue
+        name = f"checkpoint of {runtime.name}"
+        if fit := [one for one in there if wanted is None or _is_called(one, wanted)]:
+            yield Finding(name, "there", fit[0])
+            continue
+        others = [*there[:_SHOWN], *(["..."] if there[_SHOWN:] else [])] or ["nothing"]
+        text = f"no {wanted or 'checkpoint'} in {CHECKPOINTS} of the model bucket"
+        remedy = "name one that is there in modelFilename, or bring one with --models FOLDER"
+        state: State = "missing" if runtime.type == "diffusers" else "note"
+        yield Finding(name, state, f"{text}, but {', '.join(others)}", remedy)
+
+
+def _names(keys: Iterable[str]) -> Iterator[str]:
+    """Of the checkpoints among them, as the runtimes list them."""
+    for key in keys:
+        name = key.removeprefix(CHECKPOINTS).removesuffix(_PIPELINE)
+        if key.startswith(CHECKPOINTS) and (key.endswith(_PIPELINE) or _EXTENSION.search(key)):
+            yield name
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    """With or without its extension, its folder and a title's hash."""
+    stem = _EXTENSION.sub("", name)
+    spellings = {name, stem, name.rpartition("/")[2], stem.rpartition("/")[2]}
+    return _HASH.sub("", wanted.strip()) in spellings

@@ -1,0 +1,125 @@
+"""`atelier aws deploy`: from nothing, or from what there is, to a picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import typer
+
+from atelier import Misused
+from cli.aws.deploy.configuration import Draft, Wish, draft
+from cli.aws.deploy.images import NO_BASE
+from cli.aws.deploy.options import Asked, Steps
+from cli.aws.deploy.steps import Deployment
+from cli.aws.errors import NotSignedIn, Unmet, translated
+from cli.aws.installation import DEFAULT_NAME, Place
+from cli.aws.sdk import Aws, admin_of
+from cli.aws.tools import Tools
+from models import images
+from models.errors import SettingsError
+from models.settings.checks import check
+from models.settings.unused import unused_on_aws
+
+
+def deploy(place: Place, asked: Asked, steps: Steps) -> None:
+    """Deploy the platform, or bring it up to its configuration, and prove it with a picture.
+
+    What is missing is named before anything is made. Safe to run again at any time.
+    """
+    bases = _bases(steps.base_image or [])
+    if asked.snapshot and steps.with_snapshot:
+        raise Misused("--snapshot names one and --with-snapshot makes another: give one of them")
+    configured(place, asked, steps)
+    place = replace(place)  # what it knows of the file may be out of date
+    for note in unused_on_aws(place.settings):
+        place.out.note(f"note: {note}")
+    if steps.dry_run:
+        return
+    _checked(place)
+    _built_on(place, bases)
+    Deployment(place, steps, Tools(environment=place.aws.environment), bases).run()
+
+
+def _checked(place: Place) -> None:
+    """Refuse settings that replicas would refuse only after nodes and images have been paid for.
+
+    Raises:
+        Misused: the settings are wrong; names everything that is.
+    """
+    try:
+        check(place.settings).refuse()
+    except SettingsError as exc:
+        raise Misused(f"{place.path}:\n{exc}") from None
+
+
+def _built_on(place: Place, bases: Mapping[str, str]) -> None:
+    """Refuse bases of images that are not built on one.
+
+    Raises:
+        Misused: no image of a type is built on another; names what is.
+    """
+    built = images.kinds(place.settings)
+    taken = [kind for kind in built if kind not in NO_BASE]
+    told = f"built on another: {', '.join(taken) or 'none'}"
+    for kind in bases:
+        if kind not in taken:
+            raise Misused(f"--base-image {kind}: no such image; {told}")
+
+
+def configured(place: Place, asked: Asked, steps: Steps) -> None:
+    """Write the file, or show what would change in it and ask."""
+    made = draft(place.path, _wish(place, asked, steps))
+    made.settings()
+    if not made.differs:
+        place.out.note(f"{place.path}: kept as it is")
+        return
+    if made.former is None:
+        place.out.note(f"{place.path}: new")
+    else:
+        _agree_to(place, made, steps)
+    made.write()
+
+
+def _agree_to(place: Place, made: Draft, steps: Steps) -> None:
+    place.out.block(made.diff)
+    question = f"Change {place.path} so? (comments within go; the old one is kept as .bak)"
+    if not steps.yes and not typer.confirm(question, err=True):
+        raise Misused(f"{place.path} was left as it is; nothing was deployed")
+
+
+def _wish(place: Place, asked: Asked, steps: Steps) -> Wish:
+    """In the region of the options, else of the file, else of the environment."""
+    new = not place.path.exists()
+    region = place.region or (None if new else place.settings.aws.region)
+    aws = Aws(region, place.profile)
+    if aws.region is None:
+        raise Unmet("no region; name one with --region")
+    account, admin = _caller(aws, needed=not steps.dry_run)
+    return Wish(
+        stack_name=place.stack_name or DEFAULT_NAME,
+        account=account if new or place.settings.aws.is_local else None,
+        region=aws.region,
+        partition=aws.partition,
+        admin=admin,
+        bucket=asked.bucket,
+        runtime=asked.runtime_name,
+        type=asked.runtime_type,
+        snapshot=asked.snapshot,
+    )
+
+
+def _caller(aws: Aws, *, needed: bool) -> tuple[str | None, str | None]:
+    """Account and principal; a dry run needs nobody to be signed in."""
+    try:
+        with translated():
+            return aws.caller.account, admin_of(aws)
+    except NotSignedIn:
+        if needed:
+            raise
+        return None, None
+
+
+def _bases(given: Sequence[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    if not all(sign and image for _, sign, image in pairs):
+        raise Misused("--base-image is TYPE=IMAGE, such as comfyui=my/comfyui:1.2")
+    return {kind: image for kind, _, image in pairs}

@@ -1,0 +1,199 @@
+"""The configuration of an installation: written from a template, later changed only as asked."""
+
+import difflib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import yaml
+
+from atelier import Misused
+from cli.aws.model_bucket import prefix_of
+from models.errors import SettingsError
+from models.settings import Settings
+from models.yaml_text import yaml_document
+
+_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "diffusers": {"modelFilename": "shapes", "dynamicModel": True},
+    "sdwebui": {"dynamicModel": True},
+    "comfyui": {},
+    "fake": {"modelFilename": "shapes", "gpus": 0},
+}
+"""What a runtime of each type begins with; `shapes` is the small checkpoint in samples/models."""
+_FIRST_TYPE = "diffusers"
+_TEMPLATE = """\
+# An installation of atelier on AWS, written by `atelier aws deploy`.
+# Every key, its type and its default: `atelier config schema`. After a change: deploy again.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the command line asks for; None leaves it as it is."""
+
+    stack_name: str
+    account: str | None
+    region: str | None
+    partition: str = "aws"
+    admin: str | None = None
+    """Who may look into the cluster, besides CloudFormation; written together with the account."""
+    bucket: str | None = None
+    runtime: str | None = None
+    type: str | None = None
+    snapshot: str | None = None
+
+    @classmethod
+    def of_snapshot(cls, settings: Settings, snapshot: str) -> "Wish":
+        """Nothing else is to change."""
+        aws = settings.aws
+        return cls(
+            stack_name=settings.stack_name,
+            account=aws.account,
+            region=aws.region,
+            partition=aws.partition,
+            snapshot=snapshot,
+        )
+
+    def new(self) -> dict[str, Any]:
+        """A whole configuration."""
+        bucket = self.bucket or f"{prefix_of(self.stack_name)}{token_hex(2)}"
+        runtime = self._added(self.runtime or "sdruntime", [])
+        in_china = self.partition == "aws-cn"
+        edge = {"edge": {"enabled": False}} if in_china else {}
+        first = {"stackName": self.stack_name, "aws": {}, "modelBucketArn": self._arn(bucket)}
+        throttle = {"rateLimit": 30, "burstLimit": 50}
+        stage = {} if in_china else {"stageName": "prod"}
+        rest = {"APIGW": {**stage, "throttle": throttle}, **edge}
+        return self.on({**first, **rest, "modelsRuntime": [runtime]})
+
+    def on(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        """What is there, with what is asked for in its place."""
+        changed = {**there, "aws": self._aws(there.get("aws") or {})}
+        if self.bucket:
+            changed["modelBucketArn"] = self._arn(self.bucket)
+        cluster = there.get("cluster") or {}
+        if self.account and self.admin and not cluster.get("admins"):
+            changed["cluster"] = {**cluster, "admins": [self.admin]}
+        changed["modelsRuntime"] = self._runtimes(list(there.get("modelsRuntime") or ()))
+        return changed
+
+    def _aws(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        """Partition only where it is not the usual one."""
+        partition = {} if self.partition == "aws" else {"partition": self.partition}
+        asked = {"region": self.region, "account": self.account, **partition}
+        return {**there, **{key: value for key, value in asked.items() if value is not None}}
+
+    def _runtimes(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        runtimes = self._renamed(there) if self.runtime or self.type else there
+        if self.snapshot is None:
+            return runtimes
+        cached = {"imageCache": "ebs-snapshot", "snapshot": self.snapshot}
+        return [{**one, "nodes": {**one.get("nodes", {}), **cached}} for one in runtimes]
+
+    def _renamed(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The runtime of the asked name gets the asked type; one that is not there is added."""
+        name = (self.runtime or there[0]["name"]).lower()
+        known = [one for one in there if one["name"].lower() == name]
+        if not known:
+            return [*there, self._added(name, there)]
+        kind = self.type or known[0]["type"]
+        return [{**one, "type": kind} if one in known else one for one in there]
+
+    def _added(self, name: str, there: list[dict[str, Any]]) -> dict[str, Any]:
+        """A checkpoint is the first of one runtime only, and of a named bucket none is known."""
+        kind = self.type or _FIRST_TYPE
+        begun = dict(_TYPES.get(kind, {}))
+        if self.bucket or any("modelFilename" in one for one in there):
+            begun.pop("modelFilename", None)
+        return {"name": name, "type": kind, **begun}
+
+    def _arn(self, bucket: str) -> str:
+        return f"arn:{self.partition}:s3:::{bucket}"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A configuration that may be written, and what would change by it."""
+
+    path: Path
+    text: str
+    former: str | None
+    """None where there is no file yet."""
+    diff: str = ""
+    """The lines that change and no others, for some of them are secret."""
+
+    @property
+    def differs(self) -> bool:
+        return self.former != self.text
+
+    def settings(self) -> Settings:
+        """What it would say.
+
+        Raises:
+            Misused: it would be wrong.
+        """
+        trial = self.path.with_name(f".{self.path.name}.draft")
+        try:
+            _write_privately(trial, self.text)
+            return Settings.read(trial)
+        except SettingsError as exc:
+            raise Misused(f"{self.path}:\n{exc}") from None
+        finally:
+            trial.unlink(missing_ok=True)
+
+    def write(self) -> None:
+        """In one go; what stood there before is kept beside it."""
+        if self.former is not None:
+            _write_privately(self.path.with_name(f"{self.path.name}.bak"), self.former)
+        part = self.path.with_name(f".{self.path.name}.part")
+        _write_privately(part, self.text)
+        if self.former is not None:
+            shutil.copymode(self.path, part)
+        part.replace(self.path)
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Write a file for its owner alone: API keys may be in it."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def draft(path: Path, wish: Wish) -> Draft:
+    """The file as it is, if it says all that is asked for; else as it would be.
+
+    Raises:
+        Misused: the file is not YAML, or no mapping.
+    """
+    if not path.exists():
+        return Draft(path, _TEMPLATE + _dumped(wish.new()), None)
+    former = path.read_text()
+    there = _parsed(path, former)
+    wanted = wish.on(there)
+    if wanted == there:
+        return Draft(path, former, former)
+    head = [line for line in former.splitlines(keepends=True) if line.startswith("#")]
+    return Draft(path, "".join(head) + _dumped(wanted), former, _diff(there, wanted))
+
+
+def _diff(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Of both in one form, since how a file is written is no change."""
+    before, after = _dumped(there).splitlines(), _dumped(wanted).splitlines()
+    return "\n".join(difflib.unified_diff(before, after, "is", "will be", lineterm="", n=0))
+
+
+def _parsed(path: Path, text: str) -> Mapping[str, Any]:
+    try:
+        parsed = yaml_document(text, str(path))
+    except SettingsError as exc:
+        raise Misused(str(exc)) from None
+    if not isinstance(parsed, dict) or not parsed.get("modelsRuntime"):
+        raise Misused(f"{path}: must be a mapping of settings with modelsRuntime")
+    return parsed
+
+
+def _dumped(wanted: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(wanted), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,93 @@
+"""What must be there before a deployment; all that is missing is named at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.aws.deploy.checks.account import bootstrap, spot
+from cli.aws.deploy.checks.builder import images, programs
+from cli.aws.deploy.checks.certificates import certificates
+from cli.aws.deploy.checks.finding import Finding
+from cli.aws.deploy.checks.instances import instances
+from cli.aws.deploy.checks.names import names
+from cli.aws.deploy.checks.network import subnets, zones
+from cli.aws.deploy.checks.pins import addons, bottlerocket
+from cli.aws.deploy.checks.quotas import quotas
+from cli.aws.deploy.checks.snapshots import snapshots
+from cli.aws.deploy.checks.volumes import default_key, snapshot_keys
+from cli.aws.deploy.checks.weights import weights
+from cli.aws.deploy.images import Images
+from cli.aws.errors import AwsError, Forbidden, Unmet, translated
+from cli.aws.sdk import Aws
+from cli.aws.tools import Tools
+from cli.out import Out
+from models.settings import Settings
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Looks at one installation; a look that is refused is a finding as well."""
+
+    aws: Aws
+    settings: Settings
+    tools: Tools
+    bases: Mapping[str, str] = field(default_factory=dict)
+    """As `Images` has them."""
+    models: Path | None = None
+    """The folder that is to go into the model bucket."""
+    with_snapshot: bool = False
+    """Whether deploy makes one, so that none needs to be there."""
+
+    def __call__(self) -> list[Finding]:
+        looks = self._looks()
+        return [finding for name, look in looks.items() for finding in _told(name, look)]
+
+    def _looks(self) -> Mapping[str, Iterator[Finding]]:
+        aws, settings = self.aws, self.settings
+        return {
+            "programs": programs(self.tools),
+            "zones": zones(aws, settings),
+            "subnets": subnets(aws, settings),
+            "instances": instances(aws, settings),
+            "quotas": quotas(aws, settings),
+            "add-ons": addons(aws, settings),
+            "Bottlerocket": bottlerocket(aws, settings),
+            "spot": spot(aws, settings),
+            "names": names(aws, settings),
+            "certificates": certificates(aws, settings),
+            "weights": weights(aws, settings, self.models),
+            "keys of volumes": default_key(aws, settings),
+            "snapshots": iter(()) if self.with_snapshot else snapshots(aws, settings),
+            "keys of snapshots": iter(()) if self.with_snapshot else snapshot_keys(aws, settings),
+            "images": images(Images(aws, settings, self.tools, self.bases)),
+            "bootstrap": bootstrap(aws),
+        }
+
+
+def show(out: Out, findings: Sequence[Finding]) -> None:
+    words = {"there": "there", "missing": "MISSING", "note": "note"}
+    rows = [[one.name, words[one.state], one.text, one.remedy] for one in findings]
+    out.table(["", "", "found", "do"], rows)
+
+
+def demand(findings: Sequence[Finding]) -> None:
+    """Go on only if nothing is missing.
+
+    Raises:
+        Unmet: naming all that is.
+    """
+    missing = [one for one in findings if one.state == "missing"]
+    if missing:
+        lines = [f"{one.name}: {one.text}; {one.remedy}" for one in missing]
+        raise Unmet("missing before a deployment:\n" + "\n".join(lines))
+
+
+def _told(name: str, look: Iterator[Finding]) -> list[Finding]:
+    """Return what a look found; or why it could not look, and what to do about that."""
+    try:
+        with translated():
+            return list(look)
+    except Forbidden as exc:
+        return [Finding(name, "missing", str(exc), "every look needs to be allowed")]
+    except AwsError as exc:
+        return [Finding(name, "missing", str(exc), "put that right, and run this again")]

@@ -1,0 +1,63 @@
+"""Waiting until a deployed platform serves, as far as the cluster can be asked from here."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cli.aws.errors import AwsError, Late, Missing
+from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.kubernetes.ray_service import RayService
+from cli.aws.sdk import Aws
+from models.settings import Settings
+
+_PAUSE = 10.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Of the RayService of one installation."""
+
+    aws: Aws
+    settings: Settings
+    note: Callable[[str], None]
+    pause: float = _PAUSE
+
+    def wait(self) -> None:
+        """Until it serves; not at all where the cluster lets nobody ask.
+
+        One look is not enough: KubeRay asks Serve how it does, then gives it what is new, and
+        writes the former answer as one to the new generation; two seconds later it looks again.
+
+        Raises:
+            Late: it does not serve in the time that a new cluster may take, or KubeRay gave up.
+            Missing: there is no such RayService, so it never will.
+        """
+        end = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
+        said, was_up = "", False
+        while True:
+            try:
+                now = self.look()
+            except Missing:
+                raise
+            except AwsError as exc:
+                self.note(f"{exc}; a picture will tell")
+                return
+            if now.up and was_up:
+                self.note(f"RayService {now.name} {now.text}")
+                return
+            if now.given_up:
+                raise Late(
+                    f"KubeRay gave up on RayService {now.name}, for good;"
+                    ' see "KubeRay gave up" in docs/operations.md'
+                )
+            if now.text != said and not now.up:
+                said = now.text
+                self.note(f"RayService {now.name}: {said}")
+            if time.monotonic() > end and not now.up:
+                raise Late(f"RayService {now.name} does not serve yet: {said}")
+            was_up = now.up
+            time.sleep(self.pause)
+
+    def look(self) -> RayService:
+        """Return how it is now."""
+        return RayService.of(Cluster(self.aws, self.settings.stack_name), self.settings)

@@ -1,0 +1,98 @@
+"""Differences of two specs of a Ray cluster, by path, for people; muted fields do not count.
+
+KubeRay's copy of a spec has been through Go: amounts are written in another way there (`0.5` is
+`500m`), and fields that are empty, zero or false may be missing. Neither is a difference.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from cli.aws.deploy.muted_fields import HEAD, OF_CLUSTER, OF_GROUPS, WORKERS, Keys, Muted, Spec
+
+_AMOUNTS = frozenset({"limits", "requests"})
+_AMOUNT = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|[kMGTPE]|[KMGTPE]i)?")
+_POWERS = "kMGTPE"
+_SMALL = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
+_NAMES = ("groupName", "name", "key")
+
+
+def differences(running: Spec, wanted: Spec) -> list[str]:
+    """Return paths at which KubeRay sees a difference, such as ``headGroupSpec.template.…``."""
+    return [*_differences(_compared(running), _compared(wanted), "")]
+
+
+def _compared(spec: Spec) -> Mapping[str, Any]:
+    """Return what is compared: no muted field, and nothing that is empty."""
+    groups = {
+        HEAD: _without(spec[HEAD], OF_GROUPS),
+        WORKERS: [_without(group, OF_GROUPS) for group in spec.get(WORKERS) or ()],
+    }
+    compared: Mapping[str, Any] = _full({**_without(spec, OF_CLUSTER), **groups})
+    return compared
+
+
+def _without(spec: Spec, muted: Sequence[Muted]) -> Spec:
+    for field in muted:
+        spec = _less(spec, field.keys)
+    return spec
+
+
+def _less(spec: Spec, keys: Keys) -> Spec:
+    first, *rest = keys
+    if first not in spec:
+        return spec
+    if rest:
+        return {**spec, first: _less(spec[first], tuple(rest))}
+    return {key: value for key, value in spec.items() if key != first}
+
+
+def _full(value: Any, key: str = "") -> Any:
+    """The same without what is empty, and with amounts as numbers."""
+    if isinstance(value, Mapping):
+        inner = {name: _full(part, name) for name, part in value.items()}
+        if key in _AMOUNTS:
+            inner = {name: _amount(part) for name, part in inner.items()}
+        return {name: part for name, part in inner.items() if part}
+    return [_full(part) for part in value] if isinstance(value, list) else value
+
+
+def _amount(text: Any) -> Any:
+    """Number that a quantity of Kubernetes stands for."""
+    found = _AMOUNT.fullmatch(str(text))
+    if found is None:
+        return text
+    number, unit = Decimal(found[1]), found[2] or ""
+    if unit in _SMALL:
+        return number * _SMALL[unit]
+    base = 1024 if unit.endswith("i") else 1000
+    return number * base ** (_POWERS.index(unit[0].replace("K", "k")) + 1 if unit else 0)
+
+
+def _differences(had: Any, now: Any, path: str) -> Iterator[str]:
+    if isinstance(had, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*had, *now}):
+            yield from _differences(had.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif isinstance(had, list) and isinstance(now, list):
+        yield from _of_lists(had, now, path)
+    elif had != now:
+        yield path
+
+
+def _of_lists(had: list[Any], now: list[Any], path: str) -> Iterator[str]:
+    """Compare parts by their names, where all have them; another order is a difference as well."""
+    ours, theirs = _names(had), _names(now)
+    for name in dict.fromkeys([*ours, *theirs]):
+        yield from _differences(ours.get(name), theirs.get(name), f"{path}[{name}]")
+    if ours.keys() == theirs.keys() and list(ours) != list(theirs):
+        yield f"{path} (their order)"
+
+
+def _names(parts: list[Any]) -> Mapping[Any, Any]:
+    """Each part by its name; by its number, where they have no names of their own."""
+    for key in _NAMES:
+        named = {part.get(key): part for part in parts if isinstance(part, Mapping)}
+        if None not in named and len(named) == len(parts):
+            return named
+    return dict(enumerate(parts))

@@ -1,0 +1,20 @@
+"""Weights on their way, as a person sees it."""
+
+from pathlib import Path
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from cli.aws.model_bucket import ModelBucket, upload_of
+from cli.out import Out
+from models.visible import visible
+
+
+def uploaded(out: Out, bucket: ModelBucket, folder: Path) -> int:
+    """Upload what the bucket lacks of this folder; how many files that were."""
+    upload = upload_of(bucket, folder)
+    out.note(f"{folder} to {bucket.name}: {len(upload.files)} files, {upload.bytes:,} bytes")
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=out.err, disable=out.as_json) as bars:
+        bar = bars.add_task(visible(folder.name), total=upload.bytes)
+        upload.run(lambda sent: bars.advance(bar, sent))
+    return len(upload.files)

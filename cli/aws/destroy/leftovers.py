@@ -1,0 +1,225 @@
+"""What may be left when a stack is gone: looked for by name and tag, with what to do about it."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import NOT_ALLOWED, code_of
+from cli.aws.proof.listener import prefix_of
+from cli.aws.retained import Kept
+from cli.aws.sdk import Aws
+from models.queues import queue_names
+from models.settings import Settings
+from models.tags import PROJECT, TAG
+
+_GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
+_ORIGINS = "CloudFront-VPCOrigins-Service-SG"
+_BATCH = 20  # load balancers whose tags are told at once
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One thing that should be gone."""
+
+    kind: str
+    name: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Of one installation, whose cluster has the stack's name."""
+
+    aws: Aws
+    settings: Settings
+
+    def __call__(self) -> list[Leftover]:
+        looks: Sequence[Callable[[], Iterator[Leftover]]] = (
+            self.instances,
+            self.volumes,
+            self.interfaces,
+            self.security_groups,
+            self.launch_templates,
+            self.load_balancers,
+            self.profiles,
+            self.roles,
+            self.log_groups,
+            self.queues,
+            self.topics,
+        )
+        return list(dict.fromkeys(left for look in looks for left in look()))
+
+    def instances(self) -> Iterator[Leftover]:
+        """Karpenter's nodes: CloudFormation does not know them."""
+        for group in self._tagged("describe_instances", "Reservations"):
+            for one in group["Instances"]:
+                if one["State"]["Name"] not in _GONE:
+                    name = one["InstanceId"]
+                    yield self._ec2("instance", name, f"terminate-instances --instance-ids {name}")
+
+    def volumes(self) -> Iterator[Leftover]:
+        for one in self._tagged("describe_volumes", "Volumes"):
+            if one["State"] not in _GONE:
+                name = one["VolumeId"]
+                yield self._ec2("volume", name, f"delete-volume --volume-id {name}")
+
+    def interfaces(self) -> Iterator[Leftover]:
+        """Of pods' addresses; one that is left keeps its subnet, and so the network."""
+        for one in self._tagged("describe_network_interfaces", "NetworkInterfaces"):
+            name = one["NetworkInterfaceId"]
+            call = f"delete-network-interface --network-interface-id {name}"
+            yield self._ec2("network interface", name, call)
+
+    def security_groups(self) -> Iterator[Leftover]:
+        found = self._tagged("describe_security_groups", "SecurityGroups")
+        for one in chain(found, self._of_origins()):
+            name = one["GroupId"]
+            yield self._ec2("security group", name, f"delete-security-group --group-id {name}")
+
+    def launch_templates(self) -> Iterator[Leftover]:
+        for one in self._tagged("describe_launch_templates", "LaunchTemplates"):
+            name = one["LaunchTemplateId"]
+            call = f"delete-launch-template --launch-template-id {name}"
+            yield self._ec2("launch template", name, call)
+
+    def load_balancers(self) -> Iterator[Leftover]:
+        """Those that a controller in the cluster made."""
+        elb = self.aws.client("elbv2")
+        found = self.aws.all("elbv2", "describe_load_balancers", "LoadBalancers")
+        arns = [one["LoadBalancerArn"] for one in found]
+        for start in range(0, len(arns), _BATCH):
+            some = elb.describe_tags(ResourceArns=arns[start : start + _BATCH])
+            for one in some["TagDescriptions"]:
+                if _is_of(one["Tags"], self._cluster):
+                    arn = one["ResourceArn"]
+                    remedy = f"aws elbv2 delete-load-balancer --load-balancer-arn {arn}"
+                    yield Leftover("load balancer", arn, self._in_region(remedy))
+
+    def profiles(self) -> Iterator[Leftover]:
+        """Of a `snapshot` that was killed; its role can go when this is gone."""
+        for one in self._temporary("list_instance_profiles", "InstanceProfile"):
+            name = one["InstanceProfileName"]
+            of = f"--instance-profile-name {name}"
+            calls = [
+                f"aws iam remove-role-from-instance-profile {of} --role-name {role['RoleName']}"
+                for role in one["Roles"]
+            ]
+            remedy = " && ".join([*calls, f"aws iam delete-instance-profile {of}"])
+            yield Leftover("instance profile", name, remedy)
+
+    def roles(self) -> Iterator[Leftover]:
+        for one in self._temporary("list_roles", "Role"):
+            name = one["RoleName"]
+            policy = f"aws iam delete-role-policy --role-name {name} --policy-name {name}"
+            yield Leftover("role", name, f"{policy} && aws iam delete-role --role-name {name}")
+
+    def log_groups(self) -> Iterator[Leftover]:
+        """Those of CDK's functions, too; by the name they may be of a stack ``NAMEStack-…``."""
+        of_cdk = self._log_names(f"/aws/lambda/{self._cluster}Stack-")
+        for name in chain(self.log_names(), of_cdk):
+            remedy = self._in_region(f"aws logs delete-log-group --log-group-name {name}")
+            yield Leftover("log group", name, remedy)
+
+    def log_names(self) -> Iterator[str]:
+        """Log groups: agents in the cluster, and AWS's services, make theirs anew as they go."""
+        edge = f"/aws/lambda/{self._stack}-edge"
+        yield from self._log_names(f"/aws/eks/{self._cluster}/")
+        yield from self._log_names(f"/aws/containerinsights/{self._cluster}/")
+        yield from self._log_names(f"/atelier/{self._stack}/")
+        yield from (name for name in self._log_names(edge) if name == edge)  # not of NAME-edge
+
+    def queues(self) -> Iterator[Leftover]:
+        """Ours by their names; and ears that an interrupted test left."""
+        own = {*queue_names(self.settings)}
+        found = self.aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=f"{self._stack}-")
+        for url in found:
+            name = url.rpartition("/")[2]
+            if name in own or name.startswith(prefix_of(self.settings)):
+                remedy = self._in_region(f"aws sqs delete-queue --queue-url {url}")
+                yield Leftover("queue", name, remedy)
+
+    def topics(self) -> Iterator[Leftover]:
+        settings = self.settings
+        names = (settings.tasks_topic, settings.results_topic)
+        own = {settings.arn("sns", name) for name in names}
+        for one in self.aws.all("sns", "list_topics", "Topics"):
+            if one["TopicArn"] in own:
+                remedy = self._in_region(f"aws sns delete-topic --topic-arn {one['TopicArn']}")
+                yield Leftover("topic", one["TopicArn"], remedy)
+
+    @property
+    def _cluster(self) -> str:
+        return self.settings.stack_name
+
+    @property
+    def _stack(self) -> str:
+        return self.settings.stack
+
+    def _tagged(self, call: str, key: str) -> Iterator[Any]:
+        """Things of EC2 that carry one of the cluster's tags; those that carry two come twice."""
+        for filter_ in _filters(self._cluster):
+            yield from self.aws.all("ec2", call, key, Filters=[filter_])
+
+    def _of_origins(self) -> Iterator[Any]:
+        """CloudFront's group for all origins in a network: untagged, it outlives them for a while.
+
+        A network of ours cannot go before it; in a network of others it may be theirs, too.
+        """
+        ours = {"Name": f"tag:{PROJECT}", "Values": [self.settings.stack_name]}
+        if self.settings.vpc.id is None:
+            for one in self.aws.all("ec2", "describe_vpcs", "Vpcs", Filters=[ours]):
+                filters = {"vpc-id": one["VpcId"], "group-name": _ORIGINS}
+                wanted = [{"Name": name, "Values": [value]} for name, value in filters.items()]
+                yield from self.aws.all(
+                    "ec2", "describe_security_groups", "SecurityGroups", Filters=wanted
+                )
+
+    def _temporary(self, call: str, kind: str) -> Iterator[Any]:
+        """Those in IAM that `snapshot` made; who may not list them has made none."""
+        own = re.compile(f"{self._cluster}-snapshot-[0-9a-f]{{6}}")
+        try:
+            found = list(self.aws.all("iam", call, f"{kind}s"))
+        except ClientError as exc:
+            if code_of(exc) not in NOT_ALLOWED:
+                raise
+            return
+        yield from (one for one in found if own.fullmatch(one[f"{kind}Name"]))
+
+    def _log_names(self, prefix: str) -> Iterator[str]:
+        found = self.aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+        yield from (str(one["logGroupName"]) for one in found)
+
+    def _ec2(self, kind: str, name: str, call: str) -> Leftover:
+        return Leftover(kind, name, self._in_region(f"aws ec2 {call}"))
+
+    def _in_region(self, call: str) -> str:
+        return f"{call} --region {self.aws.region}"
+
+
+def as_leftover(kept: Kept) -> Leftover:
+    """What was to be erased, and is still there."""
+    return Leftover(kept.kind, kept.name, "run destroy --delete-data again")
+
+
+def _filters(cluster: str) -> list[dict[str, Any]]:
+    """Tags of ours, of Karpenter, the network plugin, the load balancers' controller, and EKS."""
+    keys = (
+        TAG,
+        "aws:eks:cluster-name",
+        "eks:eks-cluster-name",
+        "cluster.k8s.amazonaws.com/name",
+        "elbv2.k8s.aws/cluster",
+        "karpenter.k8s.aws/cluster",
+    )
+    named = [{"Name": f"tag:{key}", "Values": [cluster]} for key in keys]
+    return [*named, {"Name": "tag-key", "Values": [f"kubernetes.io/cluster/{cluster}"]}]
+
+
+def _is_of(tags: list[dict[str, str]], cluster: str) -> bool:
+    there = {one["Key"]: one["Value"] for one in tags}
+    owned = f"kubernetes.io/cluster/{cluster}" in there
+    return owned or there.get("elbv2.k8s.aws/cluster") == cluster

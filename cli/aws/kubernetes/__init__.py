@@ -1,0 +1,1 @@
+"""The EKS cluster of an installation: calls of its API, kubectl and helm, its RayService."""

@@ -1,0 +1,153 @@
+"""The cluster, for those who look into it: `kubeconfig`, `token`, `kubectl`, `helm`."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from atelier import Misused
+from cli.aws.errors import AwsError, translated
+from cli.aws.installation import Place
+from cli.aws.kubernetes.cluster import TOKEN_SECONDS, Cluster, token
+from cli.aws.sdk import Aws
+from cli.aws.tools import unpacked
+from cli.out import Out
+
+_API = "client.authentication.k8s.io/v1"
+_LISTS = ("clusters", "users", "contexts")
+
+
+def kubeconfig(
+    place: Place,
+    file: Annotated[
+        Path | None, typer.Option(help="Else that of KUBECONFIG, else ~/.kube/config.")
+    ] = None,
+) -> None:
+    """Let kubectl reach the cluster: write an entry into its configuration, or renew it.
+
+    The token comes from `atelier aws token`, so the AWS command line is not needed.
+    """
+    path = file or _default()
+    entry = entry_of(Cluster(place.aws, place.settings.stack_name), place)
+    written = merged(_read(path), entry)
+    _write(path, written)
+    name = written["current-context"]
+    if place.as_json:
+        place.out.json({"file": str(path), "context": name})
+    else:
+        place.out.line(f"{path}: context {name}; try: kubectl get pods --all-namespaces")
+
+
+def give_token(
+    cluster: Annotated[str, typer.Option(help="The cluster's name.")],
+    region: Annotated[str, typer.Option(help="Its region.")],
+    profile: Annotated[str | None, typer.Option(help="Who you are.")] = None,
+) -> None:
+    """Print a token for the cluster, as kubectl asks for one; `kubeconfig` writes the call."""
+    until = datetime.now(UTC) + timedelta(seconds=TOKEN_SECONDS - 60)
+    try:
+        with translated():
+            signed = token(Aws(region, profile), cluster)
+    except AwsError as exc:
+        Out(as_json=False).complain(str(exc))
+        raise typer.Exit(exc.code) from None
+    status = {"expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "token": signed}
+    said = {"apiVersion": _API, "kind": "ExecCredential", "spec": {}, "status": status}
+    typer.echo(json.dumps(said))
+
+
+def kubectl(place: Place, args: Annotated[list[str], typer.Argument(help="As kubectl's.")]) -> None:
+    """Run kubectl on the cluster: `atelier aws kubectl -- get pods -A`. It comes with atelier."""
+    raise typer.Exit(_on_cluster(place, "kubectl", args))
+
+
+def helm(place: Place, args: Annotated[list[str], typer.Argument(help="As helm's.")]) -> None:
+    """Run helm on the cluster: `atelier aws helm -- list -A`. It comes with atelier."""
+    raise typer.Exit(_on_cluster(place, "helm", args))
+
+
+def entry_of(cluster: Cluster, place: Place) -> Mapping[str, Any]:
+    """A whole configuration, of this cluster alone."""
+    name = f"atelier-{place.settings.stack}"
+    own = [*_command(), "aws", "token", "--cluster", cluster.name]
+    own += ["--region", place.settings.aws.region]
+    own += ["--profile", place.profile] if place.profile else []
+    call = {"apiVersion": _API, "command": own[0], "args": own[1:], "interactiveMode": "Never"}
+    there = {"server": cluster.endpoint, "certificate-authority-data": cluster.authority}
+    context = {"cluster": name, "user": name, "namespace": place.settings.ray_cluster.namespace}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": there}],
+        "users": [{"name": name, "user": {"exec": call}}],
+        "contexts": [{"name": name, "context": context}],
+        "current-context": name,
+    }
+
+
+def merged(there: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry in place of its former self; the others stay as they are."""
+    name = entry["current-context"]
+    lists = {
+        key: [*(one for one in there.get(key) or () if one["name"] != name), *entry[key]]
+        for key in _LISTS
+    }
+    return {**there, **entry, **lists}
+
+
+def _command() -> Sequence[str]:
+    """`atelier`, wherever kubectl is started."""
+    installed = Path(sys.executable).with_name("atelier")
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "cli"]
+
+
+def _default() -> Path:
+    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(first) if first else Path.home() / ".kube" / "config"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """What stands there; nothing where there is no file.
+
+    Raises:
+        Misused: it is no configuration of kubectl.
+    """
+    if not path.exists():
+        return {}
+    try:
+        parsed = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as exc:
+        raise Misused(f"{path}: {exc}") from None
+    if not isinstance(parsed, dict):
+        raise Misused(f"{path} is no configuration of kubectl")
+    return parsed
+
+
+def _write(path: Path, written: Mapping[str, Any]) -> None:
+    """For its owner's eyes only, and at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.touch(mode=0o600)
+    part.write_text(yaml.safe_dump(dict(written), sort_keys=False))
+    shutil.move(part, path)
+
+
+def _on_cluster(place: Place, program: str, args: Sequence[str]) -> int:
+    entry = entry_of(Cluster(place.aws, place.settings.stack_name), place)
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config"
+        _write(config, entry)
+        return os.spawnve(  # noqa: S606 - the terminal is the program's own, for `exec -it`
+            os.P_WAIT,
+            unpacked(program),
+            [program, *args],
+            {**os.environ, "KUBECONFIG": str(config)},
+        )

@@ -1,0 +1,115 @@
+"""The ways in for a task: API Gateway, and the tasks topic where there is none (China)."""
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from cli.aws.errors import Away, AwsError
+from cli.aws.proof.samples import Order
+from cli.aws.sdk import Aws
+from cli.aws.stack import Stack
+from models.role import Role
+from models.settings import Settings
+from models.settings.api_keys import ApiKey
+
+_ENDPOINT = "FrontApiEndpoint"
+_KEY = "AWS::ApiGateway::ApiKey"
+_SECONDS = 35  # API Gateway itself waits for 29
+_REFUSED = frozenset({401, 403})
+_OK = 200
+
+
+class Door(ABC):
+    """Where tasks are sent to."""
+
+    @abstractmethod
+    def send(self, order: Order) -> Mapping[str, Any]:
+        """What was answered.
+
+        Raises:
+            AwsError: it was not taken.
+        """
+
+
+@dataclass(frozen=True)
+class Http(Door):
+    """API Gateway."""
+
+    endpoint: str
+    key: str = field(repr=False)
+
+    def send(self, order: Order) -> Mapping[str, Any]:
+        answer = self._post(order, self.key)
+        if answer.status_code != _OK:
+            raise AwsError(f"POST {order.api} answers {answer.status_code}: {answer.text[:300]}")
+        said: Mapping[str, Any] = answer.json()
+        return said
+
+    def refuses(self, order: Order) -> bool:
+        """Whether it lets nobody in without a key, and nobody with a wrong one."""
+        answers = (self._post(order, None), self._post(order, "no-key-of-this-platform"))
+        return all(answer.status_code in _REFUSED for answer in answers)
+
+    def _post(self, order: Order, key: str | None) -> httpx.Response:
+        url = f"{self.endpoint.rstrip('/')}/{order.api}"
+        headers = {"x-api-key": key} if key else {}
+        try:
+            return httpx.post(url, json=order.body, headers=headers, timeout=_SECONDS)
+        except httpx.HTTPError as exc:
+            raise Away(f"no answer from {self.endpoint} ({type(exc).__name__})") from exc
+
+
+@dataclass(frozen=True)
+class Topic(Door):
+    """The tasks topic."""
+
+    aws: Aws
+    arn: str
+
+    def send(self, order: Order) -> Mapping[str, Any]:
+        attributes = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in order.attributes.items()
+        }
+        self.aws.client("sns").publish(
+            TopicArn=self.arn, Message=json.dumps(order.message), MessageAttributes=attributes
+        )
+        return {}
+
+
+def door(stack: Stack, settings: Settings) -> Door:
+    """The way in that this installation has."""
+    endpoint = stack.outputs.get(_ENDPOINT)
+    if endpoint is None:
+        return Topic(stack.aws, settings.arn("sns", settings.tasks_topic))
+    return Http(endpoint, key_of(stack, settings))
+
+
+def key_of(stack: Stack, settings: Settings) -> str:
+    """An API key that may submit: the first such that the stack has.
+
+    Raises:
+        AwsError: there is none.
+    """
+    made = stack.of_type(_KEY)
+    if not made:
+        raise AwsError(f"stack {stack.name} has no API key; deploy it again")
+    may_not = {f"{settings.stack}-{key.name}" for key in settings.api_keys if not _submits(key)}
+    for key in made:
+        got = stack.aws.client("apigateway").get_api_key(apiKey=key, includeValue=True)
+        if got["name"] not in may_not and got.get("enabled", True):
+            return str(got["value"])
+    raise AwsError(
+        f"no API key of stack {stack.name} may submit: all are viewers', ended or disabled"
+    )
+
+
+def _submits(key: ApiKey) -> bool:
+    """Whether the edge lets tasks in with the stack's key of this name."""
+    ended = key.expires is not None and key.expires.timestamp() <= time.time()
+    return key.role.has(Role.ARTIST) and not ended

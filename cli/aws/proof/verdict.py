@@ -1,0 +1,95 @@
+"""Whether a task ended as it should: its notification, and what it names in S3."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from cli.aws.proof.listener import Notification
+from cli.aws.proof.samples import Order
+from cli.aws.sdk import Aws
+
+
+@dataclass
+class Verdict:
+    """One check: what was sent, what came of it, and everything that is wrong with it."""
+
+    name: str
+    wrong: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def right(self) -> bool:
+        return not self.wrong
+
+    @property
+    def json(self) -> Mapping[str, Any]:
+        return {
+            "check": self.name,
+            "right": self.right,
+            "wrong": self.wrong,
+            "pictures": self.pictures,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Looks at the bucket that the stack names."""
+
+    aws: Aws
+    bucket: str
+
+    def wrongs(self, order: Order, answer: Mapping[str, Any], told: Notification) -> Iterator[str]:
+        """What is not as the contract says."""
+        folder = f"s3://{self.bucket}/{order.prefix}/{order.id}"
+        if answer and answer.get("output_location") != folder:
+            yield f"output_location is {answer.get('output_location')}, not {folder}"
+        if told.get("status") != "completed" or told.get("result") is not True:
+            yield f"it ended as {told.get('status')}: {self._reason(told)}"
+            return
+        if told.get("runtime") != order.runtime:
+            yield f"runtime is {told.get('runtime')}, not {order.runtime}"
+        if not told["image_url"]:
+            yield "no picture was made"
+        for uri in told["image_url"]:
+            yield from self._wrongs_of_picture(uri, folder)
+        yield from self._wrongs_of_output(told["output_url"], folder)
+
+    def fetch(self, uri: str) -> tuple[str, bytes]:
+        """Content type and bytes of an object."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        got = self.aws.client("s3").get_object(Bucket=bucket, Key=key)
+        return got["ContentType"], got["Body"].read()
+
+    def _wrongs_of_picture(self, uri: str, folder: str) -> Iterator[str]:
+        if not uri.startswith(f"{folder}/"):
+            yield f"{uri} is not in {folder}"
+        kind, body = self.fetch(uri)
+        if not kind.startswith(("image/", "video/")):
+            yield f"{uri} is of type {kind}"
+        if kind.startswith("image/"):
+            try:
+                Image.open(io.BytesIO(body)).load()
+            except Exception:  # noqa: BLE001 - decoders raise errors of any kind
+                yield f"{uri} is no picture"
+
+    def _wrongs_of_output(self, uri: str, folder: str) -> Iterator[str]:
+        if not uri.startswith(f"{folder}/"):
+            yield f"{uri} is not in {folder}"
+        try:
+            json.loads(self.fetch(uri)[1])
+        except ValueError:
+            yield f"{uri} is not JSON"
+
+    def _reason(self, told: Notification) -> str:
+        """As the `.out` of a failed task gives it."""
+        try:
+            out = json.loads(self.fetch(told["output_url"])[1])
+            return str(out.get("parameters", out).get("error_msg") or out)
+        except (KeyError, ValueError):
+            return "no reason was given"

@@ -1,0 +1,90 @@
+"""The options of `atelier aws snapshot`; those of the reference's builder keep their letters."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import typer
+
+from cli.aws.installation import PANEL, Place
+from cli.aws.snapshot.recipe import Recipe, ami_parameter
+from cli.aws.snapshot.steps import snapshot_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotPlace(Place):
+    """Here ``-R`` is the role, as the builder has it."""
+
+    region: Annotated[
+        str | None,
+        typer.Option("--region", "-r", help="The installation's region.", rich_help_panel=PANEL),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How the snapshot is made."""
+
+    arch: Annotated[
+        Literal["x86_64", "arm64", "amd64"], typer.Option("--arch", "-A", help="Of the images.")
+    ] = "x86_64"
+    ami: Annotated[
+        str | None, typer.Option("--ami", "-a", help="SSM's parameter with a Bottlerocket's AMI.")
+    ] = None
+    instance_type: Annotated[
+        str | None, typer.Option("--instance-type", "-i", help="Of the temporary instance.")
+    ] = None
+    encrypt: Annotated[bool, typer.Option("--encrypt", "-e", help="Encrypt it.")] = False
+    kms_id: Annotated[
+        str | None,
+        typer.Option("--kms-id", "-k", help="With this key, as cluster.volumeKeyArn; implies -e."),
+    ] = None
+    snapshot_size: Annotated[
+        int | None, typer.Option("--snapshot-size", "-s", min=1, help="GiB; else dataVolume's.")
+    ] = None
+    instance_role: Annotated[
+        str | None, typer.Option("--instance-role", "-R", help="Else a temporary role.")
+    ] = None
+    subnet: Annotated[
+        str | None, typer.Option(help="With a way to the internet; else one of the cluster.")
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the id, no more.")] = False
+
+
+def snapshot(
+    place: SnapshotPlace,
+    made: Made,
+    images: Annotated[
+        list[str] | None, typer.Argument(help="With commas or spaces; else the runtimes' own.")
+    ] = None,
+) -> None:
+    """Keep the images on an EBS snapshot, so that new nodes need not pull them; print its id.
+
+    Use it with `imageCache: ebs-snapshot`, or `atelier aws deploy --snapshot ID`.
+    """
+    wanted = [one for each in images or () for one in each.split(",") if one]
+    note = _nothing if made.quiet else place.out.note
+    kept = snapshot_of(place.aws, _recipe(place, made, wanted), note)
+    if place.as_json:
+        place.out.json({"snapshot": kept})
+    else:
+        place.out.line(kept)
+
+
+def _nothing(text: str) -> None:
+    del text
+
+
+def _recipe(place: Place, made: Made, images: list[str]) -> Recipe:
+    arch = "x86_64" if made.arch == "amd64" else made.arch
+    usual = Recipe.of(place.settings, arch)
+    return replace(
+        usual,
+        images=images or usual.images,
+        ami_parameter=made.ami or ami_parameter(place.settings, arch),
+        instance_type=made.instance_type,
+        encrypt=made.encrypt or made.kms_id is not None,
+        key=made.kms_id,
+        size=made.snapshot_size or usual.size,
+        role=made.instance_role,
+        subnet=made.subnet or usual.subnet,
+    )

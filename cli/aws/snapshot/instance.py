@@ -1,0 +1,142 @@
+"""An instance with Bottlerocket for a while, and the role that it has meanwhile."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from secrets import token_hex
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws.errors import NotDeployed, Unmet, code_of
+from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.sdk import Aws
+from cli.aws.snapshot.recipe import Recipe
+
+DISK = "/dev/xvdb"
+"""Its second volume, where the images come."""
+_INSTANCES = {"x86_64": "m5.large", "arm64": "m6g.large"}
+_ACTIONS = (
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+    "ec2messages:AcknowledgeMessage",
+    "ec2messages:DeleteMessage",
+    "ec2messages:FailMessage",
+    "ec2messages:GetEndpoint",
+    "ec2messages:GetMessages",
+    "ec2messages:SendReply",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",
+)
+"""What SSM's agent does, and what pulls images."""
+_KNOWN_SECONDS = 120.0  # EC2 knows a new profile later than IAM
+_PAUSE = 5.0
+_NOWHERE = "no cluster yet, and no default network: deploy without -S first, then with it,"
+_NOWHERE += " or name a --subnet to `atelier aws snapshot`"
+# The admin container can enter the host; nobody can sign in to it, for no key is given.
+_USER_DATA = "[settings.host-containers.admin]\nenabled = true\n"
+
+
+@contextmanager
+def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> Iterator[str]:
+    """A running one; gone afterwards, with its volumes."""
+    ec2 = aws.client("ec2")
+    ami = aws.client("ssm").get_parameter(Name=recipe.ami_parameter)["Parameter"]["Value"]
+    with _profile(aws, recipe) as profile:
+        note(f"starting a temporary instance from {ami}")
+        made = _started(aws, recipe, ami, profile)
+        try:
+            ec2.get_waiter("instance_running").wait(InstanceIds=[made])
+            yield made
+        finally:
+            ec2.terminate_instances(InstanceIds=[made])
+            ec2.get_waiter("instance_terminated").wait(InstanceIds=[made])
+
+
+def _started(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
+    """Its id.
+
+    Raises:
+        Unmet: there is no network for it.
+    """
+    end = time.monotonic() + _KNOWN_SECONDS
+    while True:
+        try:
+            return _start(aws, recipe, ami, profile)
+        except ClientError as exc:
+            if code_of(exc) == "VPCIdNotSpecified":
+                raise Unmet(_NOWHERE) from exc
+            if "IAM Instance Profile" not in str(exc) or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+
+
+def _start(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
+    subnet = recipe.subnet or _subnet_of(aws, recipe.stack)
+    secret: dict[str, Any] = {"Encrypted": recipe.encrypt}
+    secret |= {"KmsKeyId": recipe.key} if recipe.key else {}
+    disk = {"VolumeSize": recipe.size, "VolumeType": "gp3", "DeleteOnTermination": True, **secret}
+    kinds = ("instance", "volume")
+    got = aws.client("ec2").run_instances(
+        ImageId=ami,
+        InstanceType=recipe.instance_type or _INSTANCES[recipe.arch],
+        MinCount=1,
+        MaxCount=1,
+        UserData=_USER_DATA,
+        IamInstanceProfile={"Name": profile},
+        BlockDeviceMappings=[{"DeviceName": DISK, "Ebs": disk}],
+        MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        TagSpecifications=[{"ResourceType": kind, "Tags": recipe.tags} for kind in kinds],
+        **({"SubnetId": subnet} if subnet else {}),
+    )
+    return str(got["Instances"][0]["InstanceId"])
+
+
+def _subnet_of(aws: Aws, cluster: str) -> str | None:
+    """One of a cluster, whose nodes pull images there; None where the cluster is still to come."""
+    try:
+        return str(Cluster(aws, cluster).known["resourcesVpcConfig"]["subnetIds"][0])
+    except NotDeployed:
+        return None
+
+
+@contextmanager
+def _profile(aws: Aws, recipe: Recipe) -> Iterator[str]:
+    """An instance profile with the given role, or with one that may pull images and be told to."""
+    iam = aws.client("iam")
+    name = f"{recipe.stack}-snapshot-{token_hex(3)}"
+    with ExitStack() as undo:
+        role = recipe.role or _role(aws, name, undo)
+        iam.create_instance_profile(InstanceProfileName=name)
+        undo.callback(iam.delete_instance_profile, InstanceProfileName=name)
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
+        undo.callback(
+            iam.remove_role_from_instance_profile, InstanceProfileName=name, RoleName=role
+        )
+        yield name
+
+
+def _role(aws: Aws, name: str, undo: ExitStack) -> str:
+    iam = aws.client("iam")
+    suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"ec2.{suffix}"},
+        "Action": "sts:AssumeRole",
+    }
+    may = {"Effect": "Allow", "Action": _ACTIONS, "Resource": "*"}
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+    undo.callback(iam.delete_role, RoleName=name)
+    iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=_policy(may))
+    undo.callback(iam.delete_role_policy, RoleName=name, PolicyName=name)
+    return name
+
+
+def _policy(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

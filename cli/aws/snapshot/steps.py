@@ -1,0 +1,80 @@
+"""`atelier aws snapshot`: the images on an EBS volume, so that a new node need not pull them.
+
+A temporary instance with Bottlerocket, as the GPU nodes have it, pulls them onto its second volume;
+of that a snapshot is made. Whatever happens, the instance and its role go.
+"""
+
+from collections.abc import Callable
+
+from cli.aws.sdk import Aws
+from cli.aws.snapshot.builder import BEGIN, Host, pull
+from cli.aws.snapshot.instance import DISK, temporary_instance
+from cli.aws.snapshot.recipe import Recipe
+
+_SNAPSHOT = {"Delay": 15, "MaxAttempts": 240}
+
+
+def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
+    """Its id; one that was made of the same before is taken again.
+
+    Raises:
+        AwsError: an image could not be pulled, or AWS refused; nothing is left of the attempt.
+    """
+    known = existing(aws, recipe)
+    if known:
+        note(f"{known} has these images already")
+        return known
+    with temporary_instance(aws, recipe, note) as instance:
+        host = Host(aws, instance)
+        note("waiting for its agent")
+        host.run(BEGIN)
+        for image in recipe.images:
+            note(f"pulling {image}")
+            host.run(pull(image))
+        ec2 = aws.client("ec2")
+        ec2.stop_instances(InstanceIds=[instance])
+        ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])
+        note("making the snapshot")
+        return _snapshot(aws, recipe, _volume(aws, instance))
+
+
+def existing(aws: Aws, recipe: Recipe) -> str | None:
+    """The newest whole one of the same images and size; an account may encrypt all that it has."""
+    filters = [{"Name": f"tag:{tag['Key']}", "Values": [tag["Value"]]} for tag in recipe.tags]
+    found = aws.all(
+        "ec2",
+        "describe_snapshots",
+        "Snapshots",
+        OwnerIds=["self"],
+        Filters=[*filters, {"Name": "status", "Values": ["completed"]}],
+    )
+    fit = [
+        one
+        for one in found
+        if one["VolumeSize"] == recipe.size and (one["Encrypted"] or not recipe.encrypt)
+    ]
+    newest = max(fit, key=lambda one: one["StartTime"], default=None)
+    return str(newest["SnapshotId"]) if newest else None
+
+
+def _snapshot(aws: Aws, recipe: Recipe, volume: str) -> str:
+    """Of the stopped instance's volume; half of one is removed."""
+    ec2 = aws.client("ec2")
+    made = ec2.create_snapshot(
+        VolumeId=volume,
+        Description=f"Images of {recipe.stack}",
+        TagSpecifications=[{"ResourceType": "snapshot", "Tags": recipe.tags}],
+    )["SnapshotId"]
+    try:
+        ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[made], WaiterConfig=_SNAPSHOT)
+    except BaseException:
+        ec2.delete_snapshot(SnapshotId=made)
+        raise
+    return str(made)
+
+
+def _volume(aws: Aws, instance: str) -> str:
+    got = aws.client("ec2").describe_instances(InstanceIds=[instance])
+    disks = got["Reservations"][0]["Instances"][0]["BlockDeviceMappings"]
+    (volume,) = (disk["Ebs"]["VolumeId"] for disk in disks if disk["DeviceName"] == DISK)
+    return str(volume)
