@@ -1,7 +1,7 @@
 """A function as a command: its options, and how its errors end it.
 
 A parameter whose type is a dataclass stands for an option for each of its fields: so commands share
-options. The first of each command is `Here`, or another that can `complain`.
+options. The first of each command is `Connection`, or another that can `complain`.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,13 +26,13 @@ def command(function: Command) -> Command:
 
     @wraps(function)
     def run(**given: Any) -> None:
-        here, *others = [_made(group, given) for group in groups.values()]
+        connection, *others = [_made(group, given) for group in groups.values()]
         try:
-            function(here, *others, **given)
+            function(connection, *others, **given)
         except BrokenPipeError:  # who read it has enough
             raise
         except (AtelierError, OSError) as exc:
-            raise typer.Exit(here.complain(exc)) from None
+            raise typer.Exit(connection.complain(exc)) from None
 
     run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
     return run

@@ -11,7 +11,7 @@ from threading import Thread
 import typer
 
 from atelier import AtelierError, Client
-from cli.here import Here
+from cli.connection import Connection
 
 _SECONDS = 1.5
 _NEWEST = 50  # tasks
@@ -57,17 +57,17 @@ def _asked(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[s
 
 def _names(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> Iterator[str]:
     try:
-        there = _here(ctx).there
-        with Client(there.url, there.api_key, timeout=_SECONDS, patience=_SECONDS) as client:
+        endpoint = _connection(ctx).endpoint
+        with Client(endpoint.url, endpoint.api_key, timeout=_SECONDS, patience=_SECONDS) as client:
             yield from ask(client)
     except (AtelierError, OSError):
         return
 
 
-def _here(ctx: typer.Context) -> Here:
+def _connection(ctx: typer.Context) -> Connection:
     """The platform that the words before, or the environment, name."""
 
     def said(option: str) -> str | None:
         return ctx.params.get(option) or os.environ.get(f"ATELIER_{option.upper()}")
 
-    return Here(url=said("url"), api_key=said("api_key"), profile=said("profile"))
+    return Connection(url=said("url"), api_key=said("api_key"), profile=said("profile"))

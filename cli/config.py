@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.exits import USAGE
-from cli.out import Out
+from cli.exit_codes import USAGE
+from cli.output import Output
 from models.errors import SettingsError
 from models.machine import Machine
 from models.settings import Settings, checks
@@ -35,7 +35,7 @@ def check(
     cores. A configuration for an account of AWS is checked as with --elsewhere. Settings that
     would change nothing there are named in notes.
     """
-    out = Out(as_json=as_json)
+    out = Output(as_json=as_json)
     try:
         settings = Settings.read(path)
         local = settings.aws.is_local and not elsewhere
@@ -60,7 +60,7 @@ def _without_effect(settings: Settings, *, here: bool) -> Sequence[str]:
     return unused_here(settings) if here else unused(settings)
 
 
-def _show(out: Out, path: Path, settings: Settings, notes: Sequence[str]) -> None:
+def _show(out: Output, path: Path, settings: Settings, notes: Sequence[str]) -> None:
     runtimes = {runtime.name: runtime.type for runtime in settings.models_runtime}
     if out.as_json:
         found = {"file": str(path), "stack": settings.stack_name, "runtimes": runtimes}

@@ -10,13 +10,13 @@ from pathlib import Path
 import typer
 
 from atelier import AsyncClient, AtelierError, Status, TaskRef, TaskView
-from cli.bars import Bars
-from cli.exits import ENDED_BADLY, OK
-from cli.here import Here
-from cli.out import Out, again
+from cli.bar_display import BarDisplay
+from cli.connection import Connection
+from cli.display import Display, JsonDisplay, LineDisplay, NoDisplay, state
+from cli.downloads import size
+from cli.exit_codes import ENDED_BADLY, OK
+from cli.output import Output, again
 from cli.preview import painter
-from cli.saving import size
-from cli.show import Json, Lines, Nothing, Show, state
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ Outcome = End | AtelierError | OSError
 class Follow:
     """Sees tasks to their ends."""
 
-    here: Here
+    connection: Connection
     watch: bool
     """Whether their events are shown."""
     save: Path | None
@@ -53,66 +53,66 @@ class Follow:
         """
         names = [task if isinstance(task, str) else task.id for task in tasks]
         try:
-            with self._show(names) as show:
-                outcomes = asyncio.run(self._all(tasks, show))
+            with self._display(names) as display:
+                outcomes = asyncio.run(self._all(tasks, display))
         except KeyboardInterrupt:
-            self.here.out.note(f"They go on; see them again: {again('watch', *names)}")
+            self.connection.out.note(f"They go on; see them again: {again('watch', *names)}")
             raise
         raise typer.Exit(max(map(self._tell, names, outcomes)))
 
-    def _show(self, names: Sequence[str]) -> Show:
-        out = self.here.out
+    def _display(self, names: Sequence[str]) -> Display:
+        out = self.connection.out
         if not self.watch:
-            return Nothing()
+            return NoDisplay()
         if out.as_json:
-            return Json(out, names)
+            return JsonDisplay(out, names)
         if sys.stderr.isatty() and not out.err.is_dumb_terminal:
-            return Bars(out.err, names, painter(out.err))
-        return Lines(out, names)
+            return BarDisplay(out.err, names, painter(out.err))
+        return LineDisplay(out, names)
 
-    async def _all(self, tasks: Sequence[TaskRef], show: Show) -> Sequence[Outcome]:
-        there = self.here.there
-        async with AsyncClient(there.url, there.api_key) as client:
+    async def _all(self, tasks: Sequence[TaskRef], display: Display) -> Sequence[Outcome]:
+        endpoint = self.connection.endpoint
+        async with AsyncClient(endpoint.url, endpoint.api_key) as client:
             rows = enumerate(tasks)
-            return await asyncio.gather(*(self._one(client, t, row, show) for row, t in rows))
+            return await asyncio.gather(*(self._one(client, t, row, display) for row, t in rows))
 
-    async def _one(self, client: AsyncClient, task: TaskRef, row: int, show: Show) -> Outcome:
+    async def _one(self, client: AsyncClient, task: TaskRef, row: int, display: Display) -> Outcome:
         events = client.events(task, submission=self.submission, timeout=self.timeout)
         try:
             async with aclosing(events):
                 async for event in events:
-                    show.take(row, event)
+                    display.take(row, event)
                     if isinstance(event, TaskView):
-                        return await self._saved(client, event, row, show)
+                        return await self._saved(client, event, row, display)
         except BrokenPipeError:
             raise
         except (AtelierError, OSError) as exc:
             return exc
         raise AssertionError("events end with the task's end")
 
-    async def _saved(self, client: AsyncClient, view: TaskView, row: int, show: Show) -> End:
+    async def _saved(self, client: AsyncClient, view: TaskView, row: int, display: Display) -> End:
         if self.save is None or not view.artifacts:
             return End(view)
 
         def tell(_: int, done: int, of: int | None) -> None:
-            show.saving(row, size(done, of))
+            display.saving(row, size(done, of))
 
         files = await client.save(view, self.save, most=self.most, progress=tell)
-        show.saving(row, state(view))
-        show.saved(row, files)
+        display.saving(row, state(view))
+        display.saved(row, files)
         return End(view, files)
 
     def _tell(self, name: str, outcome: Outcome) -> int:
         """Its exit code."""
         match outcome:
             case End(view, files):
-                _tell(self.here.out, view, list(map(str, files)), events=self.watch)
+                _tell(self.connection.out, view, list(map(str, files)), events=self.watch)
                 return OK if view.status is Status.COMPLETED else ENDED_BADLY
             case error:
-                return self.here.complain(error, name)
+                return self.connection.complain(error, name)
 
 
-def _tell(out: Out, view: TaskView, files: Sequence[str], *, events: bool) -> None:
+def _tell(out: Output, view: TaskView, files: Sequence[str], *, events: bool) -> None:
     if out.as_json and not events:
         out.json({**view.model_dump(mode="json"), "files": files})
     elif out.as_json and files:

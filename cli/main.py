@@ -9,14 +9,14 @@ from cli import config
 from cli.aws.app import app as aws
 from cli.command import command
 from cli.cost.command import cost
-from cli.exits import TOLD
+from cli.exit_codes import EPILOG
 from cli.keys.command import app as keys
-from cli.out import Out
+from cli.output import Output
 from cli.runtimes import checkpoints, runtimes
 from cli.submit import submit
 from cli.tasks import cancel, get, list_, save, watch
 from cli.up import up
-from cli.usage import Commands
+from cli.usage_errors import Commands
 
 app = typer.Typer(
     cls=Commands,
@@ -24,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,  # an API key is among them
     help="Pictures from tasks: one queue, many runtimes.",
-    epilog=TOLD,
+    epilog=EPILOG,
 )
 
 
@@ -34,7 +34,7 @@ def _number() -> str:
 
 def _show_version(asked: bool) -> None:
     if asked:
-        Out(as_json=False).line(f"atelier {_number()}")
+        Output(as_json=False).line(f"atelier {_number()}")
         raise typer.Exit
 
 
@@ -55,7 +55,7 @@ def version(
 ) -> None:
     """Print the version."""
     number = _number()
-    out = Out(as_json=as_json)
+    out = Output(as_json=as_json)
     if as_json:
         out.json({"version": number})
     else:

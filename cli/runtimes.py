@@ -1,18 +1,18 @@
 """`atelier runtimes`, `atelier checkpoints`: what can be asked for."""
 
-from cli.here import Here
+from cli.connection import Connection
 
 
-def runtimes(here: Here) -> None:
+def runtimes(connection: Connection) -> None:
     """List the configured runtimes, and how they are doing.
 
     atelier runtimes
     """
-    with here.client() as client:
+    with connection.client() as client:
         found = client.runtimes()
-    if here.out.as_json:
+    if connection.out.as_json:
         for runtime in found:
-            here.out.json(runtime)
+            connection.out.json(runtime)
         return
     heads = ("runtime", "kinds", "checkpoint", "waiting", "running", "a task")
     rows = (
@@ -26,21 +26,23 @@ def runtimes(here: Here) -> None:
         )
         for each in found
     )
-    here.out.table(heads, rows)
+    connection.out.table(heads, rows)
 
 
-def checkpoints(here: Here) -> None:
+def checkpoints(connection: Connection) -> None:
     """List the weights, and the runtimes that can load them.
 
     atelier submit "a red circle" --checkpoint shapes
     """
-    with here.client() as client:
+    with connection.client() as client:
         found = client.checkpoints()
-    if here.out.as_json:
+    if connection.out.as_json:
         for checkpoint in found:
-            here.out.json(checkpoint)
+            connection.out.json(checkpoint)
         return
-    here.out.table(("checkpoint", "runtimes"), ((c.name, ", ".join(c.runtimes)) for c in found))
+    connection.out.table(
+        ("checkpoint", "runtimes"), ((c.name, ", ".join(c.runtimes)) for c in found)
+    )
 
 
 def _known(number: int | None) -> str:

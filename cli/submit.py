@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from atelier import Client, Kind, Misused, TaskRequest, TaskView
 from cli.completion import runtimes
-from cli.fields import Fields, json_or_text
+from cli.connection import Connection
+from cli.downloads import a_folder
 from cli.follow import Follow
-from cli.here import Here
-from cli.out import Out, again
+from cli.output import Output, again
 from cli.payload import Payload, payload
-from cli.saving import a_folder
+from cli.picture_options import PictureOptions, json_or_text
 
 _PATH = re.compile(r"[/\\.]")
 """Characters of a path that a word has not: a file may well be called as what is to be seen."""
@@ -29,7 +29,7 @@ def _option(help_: str, *names: str, panel: str = "Task", **more: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Address:
+class TaskOptions:
     """The options that say whose task it is and where it goes; they win over a file."""
 
     runtime: Annotated[
@@ -68,7 +68,7 @@ class Address:
 
 
 @dataclass(frozen=True, kw_only=True)
-class After:
+class WaitOptions:
     """The options of what comes then."""
 
     wait: Annotated[bool, _option("Until all have ended.", "--wait", panel="Afterwards")] = False
@@ -93,14 +93,14 @@ class After:
     ] = None
     timeout: Annotated[float, _option("The longest wait, in seconds.", panel="Afterwards")] = 3600
 
-    def follow(self, here: Here) -> Follow | None:
+    def follow(self, connection: Connection) -> Follow | None:
         """How the tasks are seen to their ends, if they are."""
         if not (self.wait or self.watch or self.save):
             return None
         # A program that reads the events is left no files that it did not ask for.
-        folder = Path() if self.watch and not here.as_json else None
+        folder = Path() if self.watch and not connection.as_json else None
         return Follow(
-            here=here,
+            connection=connection,
             watch=self.watch,
             save=self.save or folder,
             most=self.max_bytes,
@@ -109,10 +109,10 @@ class After:
 
 
 def submit(
-    here: Here,
-    fields: Fields,
-    address: Address,
-    after: After,
+    connection: Connection,
+    fields: PictureOptions,
+    address: TaskOptions,
+    after: WaitOptions,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT|FILE.json", help="What is to be seen.")
     ] = None,
@@ -137,13 +137,13 @@ def submit(
     _check(prompt)
     given = _read(file) if file else Payload(task=_bare(fields, prompt))
     task = address.onto(fields.onto(given.task, prompt))
-    follow = after.follow(here)
+    follow = after.follow(connection)
     sent: list[TaskView] = []
-    with here.client() as client:
+    with connection.client() as client:
         task = _routed(task, given.checkpoint, client)
         for copy in address.copies(task):
             sent.append(client.send(copy))
-            _tell(here.out, sent[-1], followed=bool(follow))
+            _tell(connection.out, sent[-1], followed=bool(follow))
     if follow:
         follow(sent)
 
@@ -163,7 +163,7 @@ def _check(prompt: str | None) -> None:
         )
 
 
-def _bare(fields: Fields, prompt: str | None) -> TaskRequest:
+def _bare(fields: PictureOptions, prompt: str | None) -> TaskRequest:
     """The task that the options are put onto where there is no file.
 
     Raises:
@@ -206,7 +206,7 @@ def _nth(task: TaskRequest, n: int) -> TaskRequest:
     return task.model_copy(update=update)
 
 
-def _tell(out: Out, task: TaskView, *, followed: bool) -> None:
+def _tell(out: Output, task: TaskView, *, followed: bool) -> None:
     if followed:
         out.note(f"{task.id}: sent to {task.runtime}")
     elif out.as_json:

@@ -10,12 +10,12 @@ import typer
 
 from atelier import AtelierError, Client, Misused, Status, TaskView
 from cli.completion import runtimes, tasks
-from cli.exits import OK
+from cli.connection import Connection
+from cli.downloads import MaxBytes, a_folder, sizes
+from cli.exit_codes import OK
 from cli.follow import Follow
-from cli.here import Here
-from cli.out import Cell
-from cli.saving import MaxBytes, a_folder, sizes
-from cli.when import age, moment, told
+from cli.output import Cell
+from cli.times import age, moment, told
 
 Id = Annotated[
     str,
@@ -28,23 +28,23 @@ Ids = Annotated[
 Submission = Annotated[str | None, typer.Option(help="Which sending of that id; else the newest.")]
 
 
-def get(here: Here, id: Id, submission: Submission = None) -> None:  # noqa: A002
+def get(connection: Connection, id: Id, submission: Submission = None) -> None:  # noqa: A002
     """Say what is known of a task.
 
     atelier get robot
 
     atelier get robot --json | jq -r .status
     """
-    with here.client() as client:
+    with connection.client() as client:
         task = client.get(id, submission=submission)
-    if here.out.as_json:
-        here.out.json(task)
+    if connection.out.as_json:
+        connection.out.json(task)
     else:
-        here.out.pairs(_known(task))
+        connection.out.pairs(_known(task))
 
 
 def list_(
-    here: Here,
+    connection: Connection,
     *,
     status: Annotated[list[Status] | None, typer.Option(help="Repeatable.")] = None,
     runtime: Annotated[
@@ -64,7 +64,7 @@ def list_(
     atelier list --runtime sdruntime --limit 1000 --json | jq -r .id
     """
     now = time.time()
-    with here.client() as client:
+    with connection.client() as client:
         found = client.list(
             status=status or (),
             runtime=runtime or (),
@@ -73,25 +73,25 @@ def list_(
             until=moment(until, now),
             limit=limit,
         )
-        if here.out.as_json:
+        if connection.out.as_json:
             for task in found:
-                here.out.json(task)
+                connection.out.json(task)
         else:
-            here.out.table(_HEADS, (_row(task, now) for task in found))
+            connection.out.table(_HEADS, (_row(task, now) for task in found))
 
 
-def cancel(here: Here, ids: Ids, submission: Submission = None) -> None:
+def cancel(connection: Connection, ids: Ids, submission: Submission = None) -> None:
     """End tasks; what has ended before stays as it is.
 
     atelier cancel robot
     """
     _one_of_several(ids, submission)
-    with here.client() as client:
-        raise typer.Exit(max(_cancelled(here, client, id_, submission) for id_ in ids))
+    with connection.client() as client:
+        raise typer.Exit(max(_cancelled(connection, client, id_, submission) for id_ in ids))
 
 
 def watch(
-    here: Here,
+    connection: Connection,
     ids: Ids,
     *,
     submission: Submission = None,
@@ -110,7 +110,7 @@ def watch(
     """
     _one_of_several(ids, submission)
     Follow(
-        here=here,
+        connection=connection,
         watch=True,
         save=save,
         most=max_bytes,
@@ -120,7 +120,7 @@ def watch(
 
 
 def save(
-    here: Here,
+    connection: Connection,
     id: Id,  # noqa: A002
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Made if need be.", callback=a_folder)
@@ -132,27 +132,27 @@ def save(
 
     atelier save robot pictures
     """
-    with here.client() as client, sizes(here.out) as progress:
+    with connection.client() as client, sizes(connection.out) as progress:
         files = client.save(id, folder, submission=submission, most=max_bytes, progress=progress)
-    if here.out.as_json:
-        here.out.json({"id": id, "files": [str(file) for file in files]})
+    if connection.out.as_json:
+        connection.out.json({"id": id, "files": [str(file) for file in files]})
         return
     for file in files:
-        here.out.line(str(file))
+        connection.out.line(str(file))
     if not files:
-        here.out.note(f"{id} has made nothing yet")
+        connection.out.note(f"{id} has made nothing yet")
 
 
-def _cancelled(here: Here, client: Client, id_: str, submission: str | None) -> int:
+def _cancelled(connection: Connection, client: Client, id_: str, submission: str | None) -> int:
     """The exit code."""
     try:
         task = client.cancel(id_, submission=submission)
     except AtelierError as exc:
-        return here.complain(exc, id_)
-    if here.out.as_json:
-        here.out.json(task)
+        return connection.complain(exc, id_)
+    if connection.out.as_json:
+        connection.out.json(task)
     else:
-        here.out.line(f"{task.id}: {task.status.value}")
+        connection.out.line(f"{task.id}: {task.status.value}")
     return OK
 
 

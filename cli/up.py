@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.exits import ENDED_BADLY, OK, USAGE
+from cli.exit_codes import ENDED_BADLY, OK, USAGE
 from cli.local.log import kept
 from cli.local.process import News, Platform
 from cli.local.stages import Deployment, StageBars, StageLines, Stages
-from cli.out import Out
+from cli.output import Output
 from models.exports import exports
 from models.loopback import HIGHEST_PORT
 
@@ -41,7 +41,7 @@ def up(
     """
     args = ["--config", str(config), "--port", str(port), "--aws-port", str(aws_port)]
     args += ["--aws-only"] if aws_only else []
-    out = Out(as_json=as_json)
+    out = Output(as_json=as_json)
     # The command knows no Ray; a process of its own does, and the command holds it.
     try:
         with Platform(args) as platform:
@@ -57,7 +57,7 @@ def up(
 class Run:
     """Session of `atelier up`: a platform from its first stage to its end."""
 
-    def __init__(self, platform: Platform, out: Out) -> None:
+    def __init__(self, platform: Platform, out: Output) -> None:
         self._platform = platform
         self._out = out
         self._is_up = False

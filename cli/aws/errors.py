@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from botocore import exceptions as sdk
 
 from atelier import AtelierError
-from cli.exits import ENDED_BADLY, NOT_FOUND, TIMED_OUT, UNAUTHORIZED, UNREACHABLE, USAGE
+from cli.exit_codes import ENDED_BADLY, NOT_FOUND, TIMED_OUT, UNAUTHORIZED, UNREACHABLE, USAGE
 
 _NOT_SIGNED_IN = frozenset(
     {

@@ -13,8 +13,8 @@ from cli.aws.errors import AwsError, NotSignedIn, translated
 from cli.aws.sdk import Aws
 from cli.aws.stack import Stack
 from cli.command import command as typer_command
-from cli.exits import code_of
-from cli.out import Out
+from cli.exit_codes import code_of
+from cli.output import Output
 from models.errors import SettingsError
 from models.settings import Settings
 
@@ -23,7 +23,7 @@ DEFAULT_NAME = "atelier"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Installation:
     """The options of all commands; everything else follows from the file's `stackName`."""
 
     stack_name: Annotated[
@@ -56,8 +56,8 @@ class Place:
     ] = False
 
     @cached_property
-    def out(self) -> Out:
-        return Out(as_json=self.as_json)
+    def out(self) -> Output:
+        return Output(as_json=self.as_json)
 
     @property
     def path(self) -> Path:

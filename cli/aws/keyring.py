@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from atelier import Misused
 from cli.aws.errors import AwsError, code_of
-from cli.aws.installation import Place
-from cli.keys.store import Ring
+from cli.aws.installation import Installation
+from cli.keys.keyring import Keyring
 from models.errors import SettingsError
 from models.settings.api_keys import ApiKey, KeySecret, as_document, stored_keys
 from models.table import KEY, KEYS_DOCUMENT, KEYS_ROW, KEYS_VERSION
@@ -21,15 +21,15 @@ _REFUSED = "ConditionalCheckFailedException"
 _GONE = "NotFoundException"
 
 
-class AwsRing(Ring):
+class TableKeyring(Keyring):
     """Digests in the table, where front and edge read them; secrets at the gateway alone.
 
     No pod starts anew, and the cluster's API need not be reached.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._settings = place.settings
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._settings = installation.settings
         self.where = f"table {self._settings.ledger}"
         self.configured = self._settings.api_keys
         self._version = 0
@@ -89,8 +89,8 @@ class AwsRing(Ring):
 
     def disable(self, name: str) -> bool:
         """Disable the stack's key of this name; the stack keeps it until its file drops it."""
-        made = self._place.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
-        named = self._place.aws.all(
+        made = self._installation.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
+        named = self._installation.aws.all(
             "apigateway", "get_api_keys", "items", nameQuery=self._named(name)
         )
         mine = [
@@ -128,15 +128,17 @@ class AwsRing(Ring):
         """The usage plan that keys are joined to; None where there is no API Gateway."""
         if not self._settings.edge.enabled:
             return None
-        plans = self._place.stack.of_type("AWS::ApiGateway::UsagePlan")
+        plans = self._installation.stack.of_type("AWS::ApiGateway::UsagePlan")
         if not plans:
-            raise Misused(f"{self._place.stack.name} has no usage plan; run `atelier aws deploy`")
+            raise Misused(
+                f"{self._installation.stack.name} has no usage plan; run `atelier aws deploy`"
+            )
         return plans[0]
 
     @property
     def _dynamodb(self) -> Any:
-        return self._place.aws.client("dynamodb")
+        return self._installation.aws.client("dynamodb")
 
     @property
     def _gateway(self) -> Any:
-        return self._place.aws.client("apigateway")
+        return self._installation.aws.client("apigateway")

@@ -12,7 +12,7 @@ import typer
 
 from atelier import Misused
 from cli.aws.errors import NotDeployed
-from cli.aws.installation import Place
+from cli.aws.installation import Installation
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -31,7 +31,7 @@ class Component(StrEnum):
 
 
 def logs(
-    place: Place,
+    installation: Installation,
     component: Annotated[
         Component,
         typer.Argument(help="edge: the Lambda; access: API Gateway; pods: all on the cluster."),
@@ -41,28 +41,30 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Show the logs of a part of the platform, oldest first."""
-    group = group_of(place, component)
+    group = group_of(installation, component)
     start = int(time.time() * 1_000) - ago(since)
     seen: set[str] = set()
     while True:
-        for event in found(place.aws, group, start, task):
+        for event in found(installation.aws, group, start, task):
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])
-                _tell(place, event)
+                _tell(installation, event)
                 start = max(start, event["timestamp"] - _LATE)
         if not follow:
             return
         time.sleep(_POLL_SECONDS)
 
 
-def group_of(place: Place, component: Component) -> str:
+def group_of(installation: Installation, component: Component) -> str:
     """The name of its log group.
 
     Raises:
         NotDeployed: there is none.
     """
-    name = _name(place.settings, component)
-    there = place.aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+    name = _name(installation.settings, component)
+    there = installation.aws.all(
+        "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
+    )
     if name not in {group["logGroupName"] for group in there}:
         raise NotDeployed(f"there is no log group {name}; is that part deployed?")
     return name
@@ -100,10 +102,10 @@ def _name(settings: Settings, component: Component) -> str:
             return f"/aws/eks/{settings.stack_name}/cluster"
 
 
-def _tell(place: Place, event: Mapping[str, Any]) -> None:
-    if place.as_json:
+def _tell(installation: Installation, event: Mapping[str, Any]) -> None:
+    if installation.as_json:
         said = {"timestamp": event["timestamp"], "stream": event["logStreamName"]}
-        place.out.json({**said, "message": event["message"].rstrip("\n")})
+        installation.out.json({**said, "message": event["message"].rstrip("\n")})
     else:
         when = datetime.fromtimestamp(event["timestamp"] / 1_000, UTC)
-        place.out.lines(f"{when:%Y-%m-%dT%H:%M:%SZ}  {event['message'].rstrip()}")
+        installation.out.lines(f"{when:%Y-%m-%dT%H:%M:%SZ}  {event['message'].rstrip()}")

@@ -15,7 +15,7 @@ from models.tags import PROJECT, TAG, tag
 
 
 @dataclass(frozen=True)
-class Kept:
+class Retained:
     """One thing that stayed."""
 
     kind: str
@@ -31,7 +31,7 @@ class Kept:
         return self.of_stack and not self.erasable
 
 
-def retained(aws: Aws, settings: Settings) -> Iterator[Kept]:
+def retained(aws: Aws, settings: Settings) -> Iterator[Retained]:
     """All that is there of them."""
     for name in filter(None, _buckets(settings)):
         yield from _bucket(aws, settings, name)
@@ -39,28 +39,28 @@ def retained(aws: Aws, settings: Settings) -> Iterator[Kept]:
     yield from _snapshots(aws, settings)
     wanted = {images.repository(settings, kind) for kind in images.kinds(settings)}
     for name, ours in Repositories(aws, settings).there():
-        yield Kept("repository", name, erasable=ours, of_stack=name in wanted)
+        yield Retained("repository", name, erasable=ours, of_stack=name in wanted)
 
 
 def _buckets(settings: Settings) -> list[str | None]:
     return [settings.output_bucket, settings.model_bucket, settings.access_logs_bucket]
 
 
-def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Kept]:
+def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:
     """One that nobody here may look into is somebody else's, and stays."""
     bucket = ModelBucket(aws, name, settings.stack_name)
     of_stack = name != settings.model_bucket or settings.storage.create_model_bucket
     try:
         there = bucket.exists()
     except AwsError:
-        yield Kept("bucket", name, erasable=False, of_stack=of_stack)
+        yield Retained("bucket", name, erasable=False, of_stack=of_stack)
         return
     if there:
         ours = bucket.is_ours(PROJECT if of_stack else TAG)
-        yield Kept("bucket", name, erasable=ours, of_stack=of_stack)
+        yield Retained("bucket", name, erasable=ours, of_stack=of_stack)
 
 
-def _table(aws: Aws, settings: Settings) -> Iterator[Kept]:
+def _table(aws: Aws, settings: Settings) -> Iterator[Retained]:
     name = settings.ledger
     try:
         arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
@@ -69,10 +69,10 @@ def _table(aws: Aws, settings: Settings) -> Iterator[Kept]:
             return
         raise
     tags = aws.all("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
-    yield Kept("table", name, erasable=tag(PROJECT, settings.stack_name) in tags)
+    yield Retained("table", name, erasable=tag(PROJECT, settings.stack_name) in tags)
 
 
-def _snapshots(aws: Aws, settings: Settings) -> Iterator[Kept]:
+def _snapshots(aws: Aws, settings: Settings) -> Iterator[Retained]:
     mine = [{"Name": f"tag:{TAG}", "Values": [settings.stack_name]}]
     found = aws.all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=mine)
-    yield from (Kept("snapshot", each["SnapshotId"], of_stack=False) for each in found)
+    yield from (Retained("snapshot", each["SnapshotId"], of_stack=False) for each in found)

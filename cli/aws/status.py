@@ -9,10 +9,10 @@ import typer
 from cli.aws.backlog import backlogs, oldest
 from cli.aws.deploy.readiness import Readiness
 from cli.aws.errors import AwsError
-from cli.aws.installation import Place
+from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import Cluster
-from cli.exits import ENDED_BADLY
-from cli.out import Out
+from cli.exit_codes import ENDED_BADLY
+from cli.output import Output
 from models import kube
 
 _POOL = "karpenter.sh/nodepool"
@@ -20,58 +20,61 @@ _CAPACITY = "karpenter.sh/capacity-type"
 _TYPE = "node.kubernetes.io/instance-type"
 
 
-def status(place: Place) -> None:
+def status(installation: Installation) -> None:
     """Show how the installation is. Exit code 1: something asks for somebody to look."""
     known = {
-        "stack": {"name": place.stack.there["StackName"], "status": place.stack.status},
-        "queues": list(_queues(place)),
-        "alarms": alarms(place),
-        **_of_cluster(place),
+        "stack": {
+            "name": installation.stack.there["StackName"],
+            "status": installation.stack.status,
+        },
+        "queues": list(_queues(installation)),
+        "alarms": alarms(installation),
+        **_of_cluster(installation),
     }
-    if place.as_json:
-        place.out.json(known)
+    if installation.as_json:
+        installation.out.json(known)
     else:
-        _show(place, known)
-    if _bad(place, known):
+        _show(installation, known)
+    if _bad(installation, known):
         raise typer.Exit(ENDED_BADLY)
 
 
-def alarms(place: Place) -> list[Mapping[str, str]]:
+def alarms(installation: Installation) -> list[Mapping[str, str]]:
     """Those of the stack, with their state and its reason."""
-    names = place.stack.of_type("AWS::CloudWatch::Alarm")
+    names = installation.stack.of_type("AWS::CloudWatch::Alarm")
     if not names:
         return []
-    found = place.aws.all("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names)
+    found = installation.aws.all("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names)
     return [
         {"name": one["AlarmName"], "state": one["StateValue"], "why": one.get("StateReason", "")}
         for one in found
     ]
 
 
-def _queues(place: Place) -> Iterator[Mapping[str, Any]]:
-    for one in backlogs(place.aws, place.settings):
-        age = oldest(place.aws, one.name) if one.total else None
+def _queues(installation: Installation) -> Iterator[Mapping[str, Any]]:
+    for one in backlogs(installation.aws, installation.settings):
+        age = oldest(installation.aws, one.name) if one.total else None
         yield {**asdict(one), "oldest_seconds": age}
 
 
-def _of_cluster(place: Place) -> Mapping[str, Any]:
+def _of_cluster(installation: Installation) -> Mapping[str, Any]:
     """What the cluster says; why it says nothing, where it does not."""
     try:
-        service = Readiness(place.aws, place.settings, place.out.note).look()
-        cluster = Cluster(place.aws, place.settings.stack_name)
+        service = Readiness(installation.aws, installation.settings, installation.out.note).look()
+        cluster = Cluster(installation.aws, installation.settings.stack_name)
         return {
             "service": {"serves": service.serves, "text": service.text},
             "replicas": service.deployments,
-            "pods": _pods(cluster, place),
+            "pods": _pods(cluster, installation),
             "nodes": _nodes(cluster),
         }
     except AwsError as exc:
         return {"cluster": str(exc)}
 
 
-def _pods(cluster: Cluster, place: Place) -> list[Mapping[str, str]]:
-    namespace = place.settings.ray_cluster.namespace
-    of = f"app.kubernetes.io/instance={kube.ray_service(place.settings)}"
+def _pods(cluster: Cluster, installation: Installation) -> list[Mapping[str, str]]:
+    namespace = installation.settings.ray_cluster.namespace
+    of = f"app.kubernetes.io/instance={kube.ray_service(installation.settings)}"
     found = cluster.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={of}")
     return [
         {"name": one["metadata"]["name"], "phase": one["status"]["phase"]} for one in found["items"]
@@ -91,20 +94,20 @@ def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
     ]
 
 
-def _bad(place: Place, known: Mapping[str, Any]) -> bool:
+def _bad(installation: Installation, known: Mapping[str, Any]) -> bool:
     """Events of checkpoints stay in their queue, and mean no harm."""
-    fine = place.settings.checkpoint_events
+    fine = installation.settings.checkpoint_events
     dead = [one for one in known["queues"] if one["last_stop"] and one["name"] != fine]
     alarmed = any(one["state"] == "ALARM" for one in known["alarms"])
-    return alarmed or any(map(_total, dead)) or not place.stack.is_whole
+    return alarmed or any(map(_total, dead)) or not installation.stack.is_whole
 
 
 def _total(queue: Mapping[str, Any]) -> int:
     return int(queue["waiting"] + queue["held"] + queue["delayed"])
 
 
-def _show(place: Place, known: Mapping[str, Any]) -> None:
-    out = place.out
+def _show(installation: Installation, known: Mapping[str, Any]) -> None:
+    out = installation.out
     service = known.get("service", {}).get("text") or known.get("cluster")
     out.pairs({"stack": known["stack"]["status"], "service": service})
     _table(out, known["queues"], ("name", "waiting", "held", "delayed", "oldest_seconds"))
@@ -116,7 +119,7 @@ def _show(place: Place, known: Mapping[str, Any]) -> None:
     _table(out, known.get("nodes", ()), ("pool", "type", "capacity"))
 
 
-def _table(out: Out, rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
+def _table(out: Output, rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
     """Nothing where there is nothing."""
     if rows:
         out.line("")

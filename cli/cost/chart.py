@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atelier import Misused
-from cli.cost.compare import Estimate
-from cli.cost.line import Part, cents
+from cli.cost.comparison import Estimate
+from cli.cost.usage_lines import Part, cents
 
 _INCHES = (9.0, 4.8)
 _DPI = 120

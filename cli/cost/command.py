@@ -11,16 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from atelier import Misused
-from cli.cost import compare, tell
+from cli.cost import comparison, output
 from cli.cost.chart import draw
-from cli.cost.compare import Estimate
-from cli.cost.line import by_part, priced
+from cli.cost.comparison import Estimate
 from cli.cost.load import Load
-from cli.cost.platform import usage
+from cli.cost.platform_usage import usage
 from cli.cost.prices import Prices, own, regions, shipped
-from cli.cost.seeds import Seed, seed_a, seed_b
-from cli.exits import USAGE
-from cli.out import Out
+from cli.cost.published import PublishedEstimate, seed_a, seed_b
+from cli.cost.usage_lines import by_part, priced
+from cli.exit_codes import USAGE
+from cli.output import Output
 from models.errors import SettingsError
 from models.settings import Settings
 from models.settings.groups import Runtime
@@ -44,7 +44,7 @@ class Scenario(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class EstimateOptions:
     """Of what installation, and how to answer."""
 
     config: Annotated[
@@ -66,8 +66,8 @@ class Asked:
     as_json: Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")] = False
 
     @cached_property
-    def out(self) -> Out:
-        return Out(as_json=self.as_json)
+    def out(self) -> Output:
+        return Output(as_json=self.as_json)
 
     @cached_property
     def settings(self) -> Settings:
@@ -100,7 +100,7 @@ class Asked:
 
 
 def cost(
-    asked: Asked,
+    options: EstimateOptions,
     load: Load,
     scenario: Annotated[
         Scenario,
@@ -117,14 +117,14 @@ def cost(
     atelier cost compare --chart cost.png
     """
     if scenario is Scenario.OURS:
-        _ours(asked, load)
+        _ours(options, load)
         return
-    if load != Load() or asked.runtime or asked.gpu or asked.region or asked.prices:
+    if load != Load() or options.runtime or options.gpu or options.region or options.prices:
         raise Misused(f"{scenario} has its own load, nodes and prices: leave those options out")
     if scenario is Scenario.COMPARE:
-        _compared(asked)
+        _compared(options)
     else:
-        _seed(asked, _SEEDS[scenario])
+        _seed(options, _SEEDS[scenario])
 
 
 _SEEDS = {
@@ -134,29 +134,29 @@ _SEEDS = {
 }
 
 
-def _ours(asked: Asked, load: Load) -> None:
-    runtime, table = asked.of, asked.table
-    kind = asked.gpu or runtime.nodes.instance_types[0]
-    items = priced(usage(load, asked.settings, runtime, kind), table)
+def _ours(options: EstimateOptions, load: Load) -> None:
+    runtime, table = options.of, options.table
+    kind = options.gpu or runtime.nodes.instance_types[0]
+    items = priced(usage(load, options.settings, runtime, kind), table)
     images = Decimal(load.images)
     estimate = Estimate(name=Scenario.OURS, images=images, parts=by_part(items))
-    _draw(asked, [estimate], f"{load.images:,} pictures a month in {table.region}")
-    tell.ours(asked.out, estimate, items, table.region)
+    _draw(options, [estimate], f"{load.images:,} pictures a month in {table.region}")
+    output.ours(options.out, estimate, items, table.region)
 
 
-def _seed(asked: Asked, seed: Seed) -> None:
+def _seed(options: EstimateOptions, seed: PublishedEstimate) -> None:
     estimate = Estimate(name=seed.name, images=seed.images, parts=by_part(seed.items))
-    _draw(asked, [estimate], f"{seed.name}, as counted")
-    tell.seed(asked.out, seed, estimate)
+    _draw(options, [estimate], f"{seed.name}, as counted")
+    output.seed(options.out, seed, estimate)
 
 
-def _compared(asked: Asked) -> None:
-    pairs = compare.estimates(asked.settings)
+def _compared(options: EstimateOptions) -> None:
+    pairs = comparison.estimates(options.settings)
     flat = [each for pair in pairs for each in pair]
-    _draw(asked, flat, f"A month in {compare.REGION}, {compare.GPU}")
-    tell.compared(asked.out, pairs)
+    _draw(options, flat, f"A month in {comparison.REGION}, {comparison.GPU}")
+    output.compared(options.out, pairs)
 
 
-def _draw(asked: Asked, estimates: Sequence[Estimate], title: str) -> None:
-    if asked.chart:
-        draw(estimates, title, asked.chart)
+def _draw(options: EstimateOptions, estimates: Sequence[Estimate], title: str) -> None:
+    if options.chart:
+        draw(estimates, title, options.chart)

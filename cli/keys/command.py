@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from atelier import Misused
-from cli.aws.installation import Place, command
-from cli.aws.keyring import AwsRing
-from cli.keys.ring import Wanted, id_of, new_secret, revoked, role_of, tidied, with_secret
-from cli.keys.store import FileRing, Ring
+from cli.aws.installation import Installation, command
+from cli.aws.keyring import TableKeyring
+from cli.keys.keyring import FileKeyring, Keyring
+from cli.keys.secrets import SecretRequest, id_of, new_secret, revoked, role_of, tidied, with_secret
 from models.role import Role
 from models.settings import api_keys
 from models.settings.api_keys import ApiKey, KeySecret
@@ -35,10 +35,10 @@ class Where:
         bool, typer.Option("--aws", help="Those of an installation on AWS, not of a file.")
     ] = False
 
-    def ring(self, place: Place) -> Ring:
-        if self.aws or place.region or place.stack_name:
-            return AwsRing(place)
-        return FileRing(place.config or Path("config.yaml"))
+    def keyring(self, installation: Installation) -> Keyring:
+        if self.aws or installation.region or installation.stack_name:
+            return TableKeyring(installation)
+        return FileKeyring(installation.config or Path("config.yaml"))
 
 
 Name = Annotated[str, typer.Argument(help="Whose key it is: tasks belong to this name.")]
@@ -46,7 +46,7 @@ Name = Annotated[str, typer.Argument(help="Whose key it is: tasks belong to this
 
 @command
 def new(
-    place: Place,
+    installation: Installation,
     where: Where,
     name: Name,
     role: Annotated[
@@ -57,41 +57,43 @@ def new(
     ] = None,
 ) -> None:
     """Make a secret, and print it: this once. For a name that has some, it is one more."""
-    ring = where.ring(place)
+    keyring = where.keyring(installation)
     _checked(name)
-    wanted = Wanted(name=name, role=role, expires=_moment(expires))
+    request = SecretRequest(name=name, role=role, expires=_moment(expires))
     secret = new_secret()
-    with ring.changing():
-        told = _added(ring, wanted, secret)
+    with keyring.changing():
+        told = _added(keyring, request, secret)
     its_role = told["role"]
-    if place.as_json:
-        place.out.json(told | {"secret": secret, "where": ring.where})
+    if installation.as_json:
+        installation.out.json(told | {"secret": secret, "where": keyring.where})
     else:
-        place.out.line(secret)
-        place.out.note(f"{its_role} {name}, id {told['id']}, in {ring.where}; shown only this once")
-        place.out.note(ring.hint)
+        installation.out.line(secret)
+        installation.out.note(
+            f"{its_role} {name}, id {told['id']}, in {keyring.where}; shown only this once"
+        )
+        installation.out.note(keyring.hint)
 
 
 @command
-def list_(place: Place, where: Where) -> None:
+def list_(installation: Installation, where: Where) -> None:
     """List the keys, without their secrets: names, roles, ids, ends."""
-    ring = where.ring(place)
+    keyring = where.keyring(installation)
     now = time.time()
     rows = [
-        *_rows(ring.configured, "configuration", now),
-        *_rows(ring.read(), ring.where, now),
+        *_rows(keyring.configured, "configuration", now),
+        *_rows(keyring.read(), keyring.where, now),
     ]
-    if place.as_json:
+    if installation.as_json:
         for row in rows:
-            place.out.json(row)
+            installation.out.json(row)
         return
     heads = ("name", "role", "id", "expires", "state", "where")
-    place.out.table(heads, ([row[head] for head in heads] for row in rows))
+    installation.out.table(heads, ([row[head] for head in heads] for row in rows))
 
 
 @command
 def revoke(
-    place: Place,
+    installation: Installation,
     where: Where,
     name: Name,
     secret: Annotated[
@@ -99,23 +101,23 @@ def revoke(
     ] = None,
 ) -> None:
     """Take a key back: all secrets of a name, or one. They are refused within seconds."""
-    ring = where.ring(place)
-    with ring.changing():
+    keyring = where.keyring(installation)
+    with keyring.changing():
         now = time.time()
-        keys, ended = revoked(ring.read(), name, secret, now)
+        keys, ended = revoked(keyring.read(), name, secret, now)
         if ended:
-            ring.write(tidied(keys, now))
-    ring.close(ended)
-    if not (secret is None and ring.disable(name)) and not ended:
+            keyring.write(tidied(keys, now))
+    keyring.close(ended)
+    if not (secret is None and keyring.disable(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
     ids = [id_of(each) for each in ended]
-    if place.as_json:
-        place.out.json({"name": name, "revoked": ids})
+    if installation.as_json:
+        installation.out.json({"name": name, "revoked": ids})
     else:
-        place.out.line(f"revoked {name} {' '.join(ids)}".rstrip())
-        place.out.note(ring.hint)
-    if any(key.name == name for key in ring.configured):
-        place.out.note(f"the configuration has a key of {name}, too: take it out there")
+        installation.out.line(f"revoked {name} {' '.join(ids)}".rstrip())
+        installation.out.note(keyring.hint)
+    if any(key.name == name for key in keyring.configured):
+        installation.out.note(f"the configuration has a key of {name}, too: take it out there")
 
 
 app.command()(new)
@@ -123,17 +125,17 @@ app.command("list")(list_)
 app.command()(revoke)
 
 
-def _added(ring: Ring, wanted: Wanted, secret: str) -> dict[str, str]:
+def _added(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, str]:
     """Store a secret; what is told of it is made before, so that nothing is stored untold."""
-    keys = ring.read()
-    role = role_of(wanted, (*ring.configured, *keys))
-    gateway = ring.open(wanted.name, secret)
-    made = with_secret(tidied(keys, time.time()), wanted, role, secret, gateway)
+    keys = keyring.read()
+    role = role_of(request, (*keyring.configured, *keys))
+    gateway = keyring.open(request.name, secret)
+    made = with_secret(tidied(keys, time.time()), request, role, secret, gateway)
     try:
-        told = {"name": wanted.name, "role": str(role), **_ids(_made(made, secret))}
-        ring.write(made)
+        told = {"name": request.name, "role": str(role), **_ids(_made(made, secret))}
+        keyring.write(made)
     except BaseException:
-        ring.close([_made(made, secret)])  # else the gateway would let in what nobody knows
+        keyring.close([_made(made, secret)])  # else the gateway would let in what nobody knows
         raise
     return told
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cli.out import Out
+from cli.output import Output
 from models.visible import visible
 
 
@@ -72,7 +72,7 @@ class Stages(ABC):
 class StageLines(Stages):
     """Plain lines, one for each stage and deployment; no lines for a program."""
 
-    def __init__(self, out: Out) -> None:
+    def __init__(self, out: Output) -> None:
         self._out = out
 
     def begin(self, stage: str) -> None:

@@ -15,8 +15,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from atelier import Misused
-from cli.keys.ring import Wanted, new_secret, with_secret
-from cli.keys.store import FileRing
+from cli.keys.keyring import FileKeyring
+from cli.keys.secrets import SecretRequest, new_secret, with_secret
 from cli.main import app
 from models.role import Role
 from models.settings import Settings
@@ -266,8 +266,8 @@ def test_what_is_no_file_is_refused_at_once(
 
 def test_no_writer_loses_what_another_wrote(keyring: Keyring) -> None:
     def add(name: str) -> None:
-        ring = FileRing(Path("config.yaml"))
-        wanted = Wanted(name=name, role=None, expires=None)
+        ring = FileKeyring(Path("config.yaml"))
+        wanted = SecretRequest(name=name, role=None, expires=None)
         with ring.changing():
             ring.write(with_secret(ring.read(), wanted, Role.ARTIST, new_secret()))
 
@@ -282,6 +282,6 @@ def test_a_writer_waits_for_another_no_longer_than_its_deadline(keyring: Keyring
     keyring("new", "ana")
     with Path(".keys.yaml.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ring = FileRing(Path("config.yaml"), patience=0)
+        ring = FileKeyring(Path("config.yaml"), patience=0)
         with pytest.raises(Misused, match="somebody else is changing"), ring.changing():
             pass

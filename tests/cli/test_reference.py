@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from cli import exits
+from cli import exit_codes as exits
 from cli.main import app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

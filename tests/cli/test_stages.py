@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from cli.local.stages import StageBars, StageLines
-from cli.out import Out
+from cli.output import Output
 
 
 def test_a_note_stands_above_the_rows() -> None:
@@ -22,7 +22,7 @@ def test_a_note_stands_above_the_rows() -> None:
 
 
 def test_without_a_terminal_a_note_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    StageLines(Out(as_json=False)).note("vpc: no effect")
-    StageLines(Out(as_json=True)).note("vpc: no effect")
+    StageLines(Output(as_json=False)).note("vpc: no effect")
+    StageLines(Output(as_json=True)).note("vpc: no effect")
 
     assert capsys.readouterr().err == "note: vpc: no effect\n"

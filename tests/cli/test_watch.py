@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from atelier import Client, PreviewEvent, ProgressView, Status, StatusEvent
-from cli.bars import Bars
+from cli.bar_display import BarDisplay
 from cli.preview import painter
 from tests.atelier.there import KEY, There, png
 from tests.cli.conftest import Atelier
@@ -89,7 +89,7 @@ def rows_of(
     on: Console, *sources: PreviewEvent | Path, names: Sequence[str] = ("robot",)
 ) -> list[str]:
     """The rows of the screen that show a picture, when these came one after the other."""
-    with Bars(on, names, painter(on)) as bars:
+    with BarDisplay(on, names, painter(on)) as bars:
         for source in sources:
             if isinstance(source, Path):
                 bars.saved(0, [source])
@@ -105,7 +105,7 @@ def rows_of(
 
 def drawn(on: Console) -> str:
     """What a terminal is sent for a task with a preview."""
-    with Bars(on, ["robot"], painter(on)) as bars:
+    with BarDisplay(on, ["robot"], painter(on)) as bars:
         bars.take(0, StatusEvent(status=Status.QUEUED, attempt=0, position=2))
         bars.take(0, StatusEvent(status=Status.RUNNING, attempt=1))
         bars.take(0, ProgressView(step=1, of=2))

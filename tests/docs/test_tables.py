@@ -10,7 +10,7 @@ import typer
 from pydantic import BaseModel
 
 from atelier import Client, TaskRequest, TaskView
-from cli import exits
+from cli import exit_codes as exits
 from cli.main import app
 from models.runtimes import TYPES
 from models.settings import Settings

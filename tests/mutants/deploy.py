@@ -12,8 +12,8 @@ MUTANTS = (
     Mutant(
         mistake="bounds are not carried to the running Ray cluster",
         file="cli/aws/deploy/muted_fields.py",
-        old='    Muted(("maxReplicas",), _most),\n',
-        new='    Muted(("maxReplicas",)),\n',
+        old='    MutedField(("maxReplicas",), _most),\n',
+        new='    MutedField(("maxReplicas",)),\n',
         tests=CARRIED,
     ),
     Mutant(
@@ -26,8 +26,8 @@ MUTANTS = (
     Mutant(
         mistake="tolerations are not carried to the running Ray cluster",
         file="cli/aws/deploy/muted_fields.py",
-        old='    Muted(("template", "spec", "tolerations"), _tolerated, _with_missing),\n',
-        new='    Muted(("template", "spec", "tolerations")),\n',
+        old='    MutedField(("template", "spec", "tolerations"), _tolerated, _with_missing),\n',
+        new='    MutedField(("template", "spec", "tolerations")),\n',
         tests=CARRIED,
     ),
     Mutant(
@@ -54,8 +54,8 @@ MUTANTS = (
     Mutant(
         mistake="replicas of the autoscaler overwritten",
         file="cli/aws/deploy/muted_fields.py",
-        old='    Muted(("replicas",)),\n',
-        new='    Muted(("replicas",), _most),\n',
+        old='    MutedField(("replicas",)),\n',
+        new='    MutedField(("replicas",), _most),\n',
         tests=CARRIED,
     ),
     Mutant(

@@ -6,12 +6,12 @@ from dataclasses import replace
 import typer
 
 from atelier import Misused
-from cli.aws.deploy.configuration import Draft, Wish, draft
+from cli.aws.deploy.configuration import Draft, RequestedSettings, draft
 from cli.aws.deploy.images import NO_BASE
-from cli.aws.deploy.options import Asked, Steps
+from cli.aws.deploy.options import ConfigurationOptions, StepOptions
 from cli.aws.deploy.steps import Deployment
 from cli.aws.errors import NotSignedIn, Unmet, translated
-from cli.aws.installation import DEFAULT_NAME, Place
+from cli.aws.installation import DEFAULT_NAME, Installation
 from cli.aws.sdk import Aws, admin_of
 from cli.aws.tools import Tools
 from models import images
@@ -20,44 +20,46 @@ from models.settings.checks import check
 from models.settings.unused import unused_on_aws
 
 
-def deploy(place: Place, asked: Asked, steps: Steps) -> None:
+def deploy(
+    installation: Installation, configuration: ConfigurationOptions, options: StepOptions
+) -> None:
     """Deploy the platform, or bring it up to its configuration, and prove it with a picture.
 
     What is missing is named before anything is made. Safe to run again at any time.
     """
-    bases = _bases(steps.base_image or [])
-    if asked.snapshot and steps.with_snapshot:
+    bases = _bases(options.base_image or [])
+    if configuration.snapshot and options.with_snapshot:
         raise Misused("--snapshot names one and --with-snapshot makes another: give one of them")
-    configured(place, asked, steps)
-    place = replace(place)  # what it knows of the file may be out of date
-    for note in unused_on_aws(place.settings):
-        place.out.note(f"note: {note}")
-    if steps.dry_run:
+    configured(installation, configuration, options)
+    installation = replace(installation)  # what it knows of the file may be out of date
+    for note in unused_on_aws(installation.settings):
+        installation.out.note(f"note: {note}")
+    if options.dry_run:
         return
-    _checked(place)
-    _built_on(place, bases)
-    Deployment(place, steps, Tools(environment=place.aws.environment), bases).run()
+    _checked(installation)
+    _built_on(installation, bases)
+    Deployment(installation, options, Tools(environment=installation.aws.environment), bases).run()
 
 
-def _checked(place: Place) -> None:
+def _checked(installation: Installation) -> None:
     """Refuse settings that replicas would refuse only after nodes and images have been paid for.
 
     Raises:
         Misused: the settings are wrong; names everything that is.
     """
     try:
-        check(place.settings).refuse()
+        check(installation.settings).refuse()
     except SettingsError as exc:
-        raise Misused(f"{place.path}:\n{exc}") from None
+        raise Misused(f"{installation.path}:\n{exc}") from None
 
 
-def _built_on(place: Place, bases: Mapping[str, str]) -> None:
+def _built_on(installation: Installation, bases: Mapping[str, str]) -> None:
     """Refuse bases of images that are not built on one.
 
     Raises:
         Misused: no image of a type is built on another; names what is.
     """
-    built = images.kinds(place.settings)
+    built = images.kinds(installation.settings)
     taken = [kind for kind in built if kind not in NO_BASE]
     told = f"built on another: {', '.join(taken) or 'none'}"
     for kind in bases:
@@ -65,45 +67,49 @@ def _built_on(place: Place, bases: Mapping[str, str]) -> None:
             raise Misused(f"--base-image {kind}: no such image; {told}")
 
 
-def configured(place: Place, asked: Asked, steps: Steps) -> None:
+def configured(
+    installation: Installation, configuration: ConfigurationOptions, options: StepOptions
+) -> None:
     """Write the file, or show what would change in it and ask."""
-    made = draft(place.path, _wish(place, asked, steps))
+    made = draft(installation.path, _requested(installation, configuration, options))
     made.settings()
     if not made.differs:
-        place.out.note(f"{place.path}: kept as it is")
+        installation.out.note(f"{installation.path}: kept as it is")
         return
     if made.former is None:
-        place.out.note(f"{place.path}: new")
+        installation.out.note(f"{installation.path}: new")
     else:
-        _agree_to(place, made, steps)
+        _agree_to(installation, made, options)
     made.write()
 
 
-def _agree_to(place: Place, made: Draft, steps: Steps) -> None:
-    place.out.block(made.diff)
-    question = f"Change {place.path} so? (comments within go; the old one is kept as .bak)"
-    if not steps.yes and not typer.confirm(question, err=True):
-        raise Misused(f"{place.path} was left as it is; nothing was deployed")
+def _agree_to(installation: Installation, made: Draft, options: StepOptions) -> None:
+    installation.out.block(made.diff)
+    question = f"Change {installation.path} so? (comments within go; the old one is kept as .bak)"
+    if not options.yes and not typer.confirm(question, err=True):
+        raise Misused(f"{installation.path} was left as it is; nothing was deployed")
 
 
-def _wish(place: Place, asked: Asked, steps: Steps) -> Wish:
+def _requested(
+    installation: Installation, configuration: ConfigurationOptions, options: StepOptions
+) -> RequestedSettings:
     """In the region of the options, else of the file, else of the environment."""
-    new = not place.path.exists()
-    region = place.region or (None if new else place.settings.aws.region)
-    aws = Aws(region, place.profile)
+    new = not installation.path.exists()
+    region = installation.region or (None if new else installation.settings.aws.region)
+    aws = Aws(region, installation.profile)
     if aws.region is None:
         raise Unmet("no region; name one with --region")
-    account, admin = _caller(aws, needed=not steps.dry_run)
-    return Wish(
-        stack_name=place.stack_name or DEFAULT_NAME,
-        account=account if new or place.settings.aws.is_local else None,
+    account, admin = _caller(aws, needed=not options.dry_run)
+    return RequestedSettings(
+        stack_name=installation.stack_name or DEFAULT_NAME,
+        account=account if new or installation.settings.aws.is_local else None,
         region=aws.region,
         partition=aws.partition,
         admin=admin,
-        bucket=asked.bucket,
-        runtime=asked.runtime_name,
-        type=asked.runtime_type,
-        snapshot=asked.snapshot,
+        bucket=configuration.bucket,
+        runtime=configuration.runtime_name,
+        type=configuration.runtime_type,
+        snapshot=configuration.snapshot,
     )
 
 

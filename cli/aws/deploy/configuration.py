@@ -31,7 +31,7 @@ _TEMPLATE = """\
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class RequestedSettings:
     """What the command line asks for; None leaves it as it is."""
 
     stack_name: str
@@ -46,7 +46,7 @@ class Wish:
     snapshot: str | None = None
 
     @classmethod
-    def of_snapshot(cls, settings: Settings, snapshot: str) -> "Wish":
+    def of_snapshot(cls, settings: Settings, snapshot: str) -> "RequestedSettings":
         """Nothing else is to change."""
         aws = settings.aws
         return cls(
@@ -162,17 +162,17 @@ def _write_privately(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def draft(path: Path, wish: Wish) -> Draft:
+def draft(path: Path, request: RequestedSettings) -> Draft:
     """The file as it is, if it says all that is asked for; else as it would be.
 
     Raises:
         Misused: the file is not YAML, or no mapping.
     """
     if not path.exists():
-        return Draft(path, _TEMPLATE + _dumped(wish.new()), None)
+        return Draft(path, _TEMPLATE + _dumped(request.new()), None)
     former = path.read_text()
     there = _parsed(path, former)
-    wanted = wish.on(there)
+    wanted = request.on(there)
     if wanted == there:
         return Draft(path, former, former)
     head = [line for line in former.splitlines(keepends=True) if line.startswith("#")]

@@ -35,7 +35,7 @@ def _missing(asked: Any, had: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class Muted:
+class MutedField:
     """A field of a group of pods, or of the whole cluster."""
 
     keys: Keys
@@ -63,19 +63,19 @@ def _taint(tolerated: Mapping[str, str]) -> str:
     return f"{tolerated.get('key', 'every key')}{value}:{tolerated.get('effect', 'every effect')}"
 
 
-OF_GROUPS: Sequence[Muted] = (
-    Muted(("minReplicas",), _least),
-    Muted(("maxReplicas",), _most),
+OF_GROUPS: Sequence[MutedField] = (
+    MutedField(("minReplicas",), _least),
+    MutedField(("maxReplicas",), _most),
     # Kueue, too, writes here. One of ours that is asked for no more stays, and harms nobody: a
     # pod that tolerates a taint goes to no other nodes for that.
-    Muted(("template", "spec", "tolerations"), _tolerated, _with_missing),
+    MutedField(("template", "spec", "tolerations"), _tolerated, _with_missing),
     # The autoscaler's; it keeps them within the bounds, and KubeRay counts no pods beyond them.
-    Muted(("replicas",)),
-    Muted(("scaleStrategy", "workersToDelete")),
+    MutedField(("replicas",)),
+    MutedField(("scaleStrategy", "workersToDelete")),
     # What holds a cluster back in a queue, such as Kueue, writes it and takes it away.
-    Muted(("template", "spec", "schedulingGates")),
+    MutedField(("template", "spec", "schedulingGates")),
 )
-OF_CLUSTER: Sequence[Muted] = (Muted(("upgradeStrategy",)), Muted(("suspend",)))
+OF_CLUSTER: Sequence[MutedField] = (MutedField(("upgradeStrategy",)), MutedField(("suspend",)))
 """Neither is ours: the RayService has an upgrade strategy of its own."""
 
 
@@ -121,7 +121,7 @@ def _groups(spec: Spec) -> Iterator[tuple[str, Keys, Spec]]:
         yield group["groupName"], (WORKERS, str(number)), group
 
 
-def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: Muted) -> Change | None:
+def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField) -> Change | None:
     """Return None where there is nothing to bring; what nobody asks for may be of others."""
     had, asked = value(running, field.keys), value(wanted, field.keys)
     if field.tell is None or asked is None:

@@ -10,7 +10,7 @@ PANEL = "Steps"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ConfigurationOptions:
     """What is to be in the configuration; what is left out stays as it is."""
 
     bucket: Annotated[
@@ -29,7 +29,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps:
+class StepOptions:
     """Which steps are taken, and with what."""
 
     dry_run: Annotated[

@@ -20,7 +20,7 @@ from cli.aws.deploy.images import Images
 from cli.aws.errors import AwsError, Forbidden, Unmet, translated
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
-from cli.out import Out
+from cli.output import Output
 from models.settings import Settings
 
 
@@ -64,7 +64,7 @@ class Preflight:
         }
 
 
-def show(out: Out, findings: Sequence[Finding]) -> None:
+def show(out: Output, findings: Sequence[Finding]) -> None:
     words = {"there": "there", "missing": "MISSING", "note": "note"}
     rows = [[one.name, words[one.state], one.text, one.remedy] for one in findings]
     out.table(["", "", "found", "do"], rows)

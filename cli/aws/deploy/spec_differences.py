@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from cli.aws.deploy.muted_fields import HEAD, OF_CLUSTER, OF_GROUPS, WORKERS, Keys, Muted, Spec
+from cli.aws.deploy.muted_fields import HEAD, OF_CLUSTER, OF_GROUPS, WORKERS, Keys, MutedField, Spec
 
 _AMOUNTS = frozenset({"limits", "requests"})
 _AMOUNT = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|[kMGTPE]|[KMGTPE]i)?")
@@ -33,7 +33,7 @@ def _compared(spec: Spec) -> Mapping[str, Any]:
     return compared
 
 
-def _without(spec: Spec, muted: Sequence[Muted]) -> Spec:
+def _without(spec: Spec, muted: Sequence[MutedField]) -> Spec:
     for field in muted:
         spec = _less(spec, field.keys)
     return spec

@@ -5,11 +5,11 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from cli.aws.model_bucket import ModelBucket, upload_of
-from cli.out import Out
+from cli.output import Output
 from models.visible import visible
 
 
-def uploaded(out: Out, bucket: ModelBucket, folder: Path) -> int:
+def uploaded(out: Output, bucket: ModelBucket, folder: Path) -> int:
     """Upload what the bucket lacks of this folder; how many files that were."""
     upload = upload_of(bucket, folder)
     out.note(f"{folder} to {bucket.name}: {len(upload.files)} files, {upload.bytes:,} bytes")

@@ -10,15 +10,15 @@ from cli.aws.destroy.drain import Drain
 from cli.aws.destroy.erase import erase, erase_logs
 from cli.aws.destroy.leftovers import Leftover, Leftovers, as_leftover
 from cli.aws.errors import AwsError, translated
-from cli.aws.installation import Place
-from cli.aws.retained import Kept, retained
+from cli.aws.installation import Installation
+from cli.aws.retained import Retained, retained
 from cli.aws.stack import Stack
 from cli.aws.tools import Tools
-from cli.exits import ENDED_BADLY
+from cli.exit_codes import ENDED_BADLY
 
 
 def destroy(
-    place: Place,
+    installation: Installation,
     now: Annotated[bool, typer.Option("--now", help="Do not wait for tasks to end.")] = False,
     delete_data: Annotated[
         bool,
@@ -31,80 +31,84 @@ def destroy(
 
     Buckets and the ledger stay unless --delete-data is given. Exit code 1: something is left.
     """
-    stays = list(retained(place.aws, place.settings))
-    _agree(place, stays, delete_data=delete_data, yes=yes)
-    leftovers = Leftovers(place.aws, place.settings)
-    if place.stack.found:
+    stays = list(retained(installation.aws, installation.settings))
+    _agree(installation, stays, delete_data=delete_data, yes=yes)
+    leftovers = Leftovers(installation.aws, installation.settings)
+    if installation.stack.found:
         try:
-            _delete(place, drain_seconds=None if now else drain_seconds)
+            _delete(installation, drain_seconds=None if now else drain_seconds)
         except AwsError:
-            half = Stack(place.aws, place.stack.name).status == "DELETE_FAILED"
+            half = Stack(installation.aws, installation.stack.name).status == "DELETE_FAILED"
             if half and (left := leftovers()):
-                _tell(place, stays, left)
+                _tell(installation, stays, left)
             raise
-    erase_logs(place.aws, list(leftovers.log_names()))
+    erase_logs(installation.aws, list(leftovers.log_names()))
     if delete_data:
-        stays = _without_data(place, stays)
+        stays = _without_data(installation, stays)
     left = leftovers()
     if delete_data:
         left += [as_leftover(kept) for kept in stays if kept.erasable]
-    _tell(place, stays, left)
+    _tell(installation, stays, left)
     if left:
         raise typer.Exit(ENDED_BADLY)
 
 
-def _agree(place: Place, stays: Sequence[Kept], *, delete_data: bool, yes: bool) -> None:
+def _agree(
+    installation: Installation, stays: Sequence[Retained], *, delete_data: bool, yes: bool
+) -> None:
     """For data, the installation's name is to be typed: a "y" comes too easily."""
     if yes:
         return
-    name = place.settings.stack_name
+    name = installation.settings.stack_name
     if delete_data:
         names = "".join(f"\n  {kept.kind} {kept.name}" for kept in stays if kept.erasable)
         question = f"This deletes for good:{names}\nType {name} to go on"
         agreed = typer.prompt(question, err=True) == name
     else:
-        agreed = typer.confirm(f"Destroy {name} in {place.aws.region}?", err=True)
+        agreed = typer.confirm(f"Destroy {name} in {installation.aws.region}?", err=True)
     if not agreed:
         raise Misused("nothing was destroyed")
 
 
-def _delete(place: Place, *, drain_seconds: float | None) -> None:
+def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
     """Tasks are taken again if it does not come to the deletion."""
-    functions = place.stack.of_type("AWS::Lambda::Function")
-    drain = Drain(place.aws, place.settings, place.out.note)
-    tools = Tools(environment=place.aws.environment)
+    functions = installation.stack.of_type("AWS::Lambda::Function")
+    drain = Drain(installation.aws, installation.settings, installation.out.note)
+    tools = Tools(environment=installation.aws.environment)
     with drain.paused():
         if drain_seconds is not None:
             drain.wait(drain_seconds)
-        tools.cdk("destroy", place.stack.name, "--force", config=place.path)
+        tools.cdk("destroy", installation.stack.name, "--force", config=installation.path)
     # Lambda made these for CDK's own functions; a long name of the stack is cut in theirs.
-    erase_logs(place.aws, [f"/aws/lambda/{name}" for name in functions])
+    erase_logs(installation.aws, [f"/aws/lambda/{name}" for name in functions])
 
 
-def _without_data(place: Place, stays: Sequence[Kept]) -> list[Kept]:
+def _without_data(installation: Installation, stays: Sequence[Retained]) -> list[Retained]:
     """What was not deleted. The logs of access are the last: deleting the others is one, too."""
-    logs = place.settings.access_logs_bucket
+    logs = installation.settings.access_logs_bucket
     for kept in sorted(stays, key=lambda one: one.name == logs):
         if kept.erasable:
-            place.out.note(f"deleting {kept.kind} {kept.name}")
+            installation.out.note(f"deleting {kept.kind} {kept.name}")
             try:
                 with translated():
-                    erase(place.aws, kept)
+                    erase(installation.aws, kept)
             except AwsError as exc:
-                place.out.note(f"{kept.name} stays: {exc}")
-    return list(retained(place.aws, place.settings))
+                installation.out.note(f"{kept.name} stays: {exc}")
+    return list(retained(installation.aws, installation.settings))
 
 
-def _tell(place: Place, stays: Sequence[Kept], left: Sequence[Leftover]) -> None:
-    out = place.out
+def _tell(installation: Installation, stays: Sequence[Retained], left: Sequence[Leftover]) -> None:
+    out = installation.out
     if out.as_json:
         kept = [{"kind": one.kind, "name": one.name} for one in stays]
         rest = [{"kind": one.kind, "name": one.name, "remedy": one.remedy} for one in left]
-        out.json({"stack": place.stack.name, "kept": kept, "left": rest})
+        out.json({"stack": installation.stack.name, "kept": kept, "left": rest})
         return
     for one in stays:
         out.line(f"kept: {one.kind} {one.name}")
     for other in left:
         out.line(f"LEFT: {other.kind} {other.name}; {other.remedy}")
     if not left:
-        out.line(f"{place.stack.name} is gone, and nothing that costs is left but what was kept")
+        out.line(
+            f"{installation.stack.name} is gone, and nothing that costs is left but what was kept"
+        )

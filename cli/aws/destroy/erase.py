@@ -7,13 +7,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.aws.errors import AwsError
-from cli.aws.retained import Kept
+from cli.aws.retained import Retained
 from cli.aws.sdk import Aws
 
 _AT_ONCE = 1_000  # keys in one call
 
 
-def erase(aws: Aws, kept: Kept) -> None:
+def erase(aws: Aws, kept: Retained) -> None:
     """Delete it; what is gone already is no error."""
     match kept.kind:
         case "bucket":

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from cli.aws.errors import NOT_ALLOWED, code_of
 from cli.aws.proof.listener import prefix_of
-from cli.aws.retained import Kept
+from cli.aws.retained import Retained
 from cli.aws.sdk import Aws
 from models.queues import queue_names
 from models.settings import Settings
@@ -200,7 +200,7 @@ class Leftovers:
         return f"{call} --region {self.aws.region}"
 
 
-def as_leftover(kept: Kept) -> Leftover:
+def as_leftover(kept: Retained) -> Leftover:
     """What was to be erased, and is still there."""
     return Leftover(kept.kind, kept.name, "run destroy --delete-data again")
 

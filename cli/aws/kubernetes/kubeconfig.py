@@ -15,18 +15,18 @@ import yaml
 
 from atelier import Misused
 from cli.aws.errors import AwsError, translated
-from cli.aws.installation import Place
+from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import TOKEN_SECONDS, Cluster, token
 from cli.aws.sdk import Aws
 from cli.aws.tools import unpacked
-from cli.out import Out
+from cli.output import Output
 
 _API = "client.authentication.k8s.io/v1"
 _LISTS = ("clusters", "users", "contexts")
 
 
 def kubeconfig(
-    place: Place,
+    installation: Installation,
     file: Annotated[
         Path | None, typer.Option(help="Else that of KUBECONFIG, else ~/.kube/config.")
     ] = None,
@@ -36,14 +36,14 @@ def kubeconfig(
     The token comes from `atelier aws token`, so the AWS command line is not needed.
     """
     path = file or _default()
-    entry = entry_of(Cluster(place.aws, place.settings.stack_name), place)
+    entry = entry_of(Cluster(installation.aws, installation.settings.stack_name), installation)
     written = merged(_read(path), entry)
     _write(path, written)
     name = written["current-context"]
-    if place.as_json:
-        place.out.json({"file": str(path), "context": name})
+    if installation.as_json:
+        installation.out.json({"file": str(path), "context": name})
     else:
-        place.out.line(f"{path}: context {name}; try: kubectl get pods --all-namespaces")
+        installation.out.line(f"{path}: context {name}; try: kubectl get pods --all-namespaces")
 
 
 def give_token(
@@ -57,32 +57,40 @@ def give_token(
         with translated():
             signed = token(Aws(region, profile), cluster)
     except AwsError as exc:
-        Out(as_json=False).complain(str(exc))
+        Output(as_json=False).complain(str(exc))
         raise typer.Exit(exc.code) from None
     status = {"expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "token": signed}
     said = {"apiVersion": _API, "kind": "ExecCredential", "spec": {}, "status": status}
     typer.echo(json.dumps(said))
 
 
-def kubectl(place: Place, args: Annotated[list[str], typer.Argument(help="As kubectl's.")]) -> None:
+def kubectl(
+    installation: Installation, args: Annotated[list[str], typer.Argument(help="As kubectl's.")]
+) -> None:
     """Run kubectl on the cluster: `atelier aws kubectl -- get pods -A`. It comes with atelier."""
-    raise typer.Exit(_on_cluster(place, "kubectl", args))
+    raise typer.Exit(_on_cluster(installation, "kubectl", args))
 
 
-def helm(place: Place, args: Annotated[list[str], typer.Argument(help="As helm's.")]) -> None:
+def helm(
+    installation: Installation, args: Annotated[list[str], typer.Argument(help="As helm's.")]
+) -> None:
     """Run helm on the cluster: `atelier aws helm -- list -A`. It comes with atelier."""
-    raise typer.Exit(_on_cluster(place, "helm", args))
+    raise typer.Exit(_on_cluster(installation, "helm", args))
 
 
-def entry_of(cluster: Cluster, place: Place) -> Mapping[str, Any]:
+def entry_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
     """A whole configuration, of this cluster alone."""
-    name = f"atelier-{place.settings.stack}"
+    name = f"atelier-{installation.settings.stack}"
     own = [*_command(), "aws", "token", "--cluster", cluster.name]
-    own += ["--region", place.settings.aws.region]
-    own += ["--profile", place.profile] if place.profile else []
+    own += ["--region", installation.settings.aws.region]
+    own += ["--profile", installation.profile] if installation.profile else []
     call = {"apiVersion": _API, "command": own[0], "args": own[1:], "interactiveMode": "Never"}
     there = {"server": cluster.endpoint, "certificate-authority-data": cluster.authority}
-    context = {"cluster": name, "user": name, "namespace": place.settings.ray_cluster.namespace}
+    context = {
+        "cluster": name,
+        "user": name,
+        "namespace": installation.settings.ray_cluster.namespace,
+    }
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -140,8 +148,8 @@ def _write(path: Path, written: Mapping[str, Any]) -> None:
     shutil.move(part, path)
 
 
-def _on_cluster(place: Place, program: str, args: Sequence[str]) -> int:
-    entry = entry_of(Cluster(place.aws, place.settings.stack_name), place)
+def _on_cluster(installation: Installation, program: str, args: Sequence[str]) -> int:
+    entry = entry_of(Cluster(installation.aws, installation.settings.stack_name), installation)
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
         _write(config, entry)

@@ -11,20 +11,20 @@ import typer
 from atelier import Misused
 from atelier.files import free_path
 from cli.aws.errors import AwsError, translated
-from cli.aws.installation import Place
-from cli.aws.proof.listener import Inbox, inbox
-from cli.aws.proof.samples import Api, Order, orders
-from cli.aws.proof.senders import Door, Http, door
-from cli.aws.proof.verdict import Judge, Verdict
+from cli.aws.installation import Installation
+from cli.aws.proof.listener import Listener, listening
+from cli.aws.proof.samples import Api, SampleTask, sample_tasks
+from cli.aws.proof.senders import ApiSender, Sender, sender_of
+from cli.aws.proof.verdict import ResultChecker, Verdict
 from cli.aws.stack import Stack
-from cli.exits import ENDED_BADLY
+from cli.exit_codes import ENDED_BADLY
 from models.settings.groups import Runtime
 
 _APIS: tuple[Api, ...] = ("v1alpha2", "v1alpha1")
 
 
 def check(
-    place: Place,
+    installation: Installation,
     runtime: Annotated[
         list[str] | None, typer.Option("--runtime", "-r", help="Only these; else all.")
     ] = None,
@@ -38,17 +38,17 @@ def check(
     save: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
 ) -> None:
     """Send a task of each kind to each runtime; check answer, notification and objects in S3."""
-    runtimes = _chosen(place, runtime or [])
-    judge = Judge(place.aws, bucket_of(place.stack))
-    way = door(place.stack, place.settings)
-    asked = list(_orders(runtimes, _APIS if api == "all" else (api,)))
-    with inbox(place.aws, place.settings) as ear:
+    runtimes = _chosen(installation, runtime or [])
+    checker = ResultChecker(installation.aws, bucket_of(installation.stack))
+    way = sender_of(installation.stack, installation.settings)
+    asked = list(_chosen_tasks(runtimes, _APIS if api == "all" else (api,)))
+    with listening(installation.aws, installation.settings) as ear:
         verdicts = [*_closed(way, asked)]
-        verdicts += [run(way, ear, judge, order, timeout) for order in asked]
+        verdicts += [run(way, ear, checker, task, timeout) for task in asked]
     for verdict in verdicts:
-        tell(place, verdict)
+        tell(installation, verdict)
         if save:
-            keep(judge, verdict, save)
+            keep(checker, verdict, save)
     if not all(verdict.right for verdict in verdicts):
         raise typer.Exit(ENDED_BADLY)
 
@@ -58,46 +58,48 @@ def bucket_of(stack: Stack) -> str:
     return stack.outputs["OutputS3Bucket"].rpartition(":::")[2]
 
 
-def run(way: Door, ear: Inbox, judge: Judge, order: Order, seconds: float) -> Verdict:
+def run(
+    way: Sender, ear: Listener, checker: ResultChecker, task: SampleTask, seconds: float
+) -> Verdict:
     """Send it, wait for its end, and look at what was made."""
-    verdict = Verdict(f"{order.api} {order.runtime} {order.kind}")
+    verdict = Verdict(f"{task.api} {task.runtime} {task.kind}")
     began = time.monotonic()
     try:
         with translated():
-            answer = way.send(order)
-            told = ear.wait(order.id, seconds)
+            answer = way.send(task)
+            told = ear.wait(task.id, seconds)
             verdict.pictures += told.get("image_url", [])
-            verdict.wrong += judge.wrongs(order, answer, told)
+            verdict.wrong += checker.faults(task, answer, told)
     except AwsError as exc:
         verdict.wrong.append(str(exc))
     verdict.seconds = time.monotonic() - began
     return verdict
 
 
-def tell(place: Place, verdict: Verdict) -> None:
-    if place.as_json:
-        place.out.json(verdict.json)
+def tell(installation: Installation, verdict: Verdict) -> None:
+    if installation.as_json:
+        installation.out.json(verdict.json)
     elif verdict.right:
         where = f"  {verdict.pictures[0]}" if verdict.pictures else ""
-        place.out.line(f"right  {verdict.name}  {verdict.seconds:.1f} s{where}")
+        installation.out.line(f"right  {verdict.name}  {verdict.seconds:.1f} s{where}")
     else:
-        place.out.line(f"WRONG  {verdict.name}  " + "; ".join(verdict.wrong))
+        installation.out.line(f"WRONG  {verdict.name}  " + "; ".join(verdict.wrong))
 
 
-def keep(judge: Judge, verdict: Verdict, folder: Path) -> list[Path]:
+def keep(checker: ResultChecker, verdict: Verdict, folder: Path) -> list[Path]:
     """Its pictures as files."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = []
     for uri in verdict.pictures:
         name = PurePosixPath(uri)
         path = free_path(folder, name.stem, name.suffix)
-        path.write_bytes(judge.fetch(uri)[1])
+        path.write_bytes(checker.fetch(uri)[1])
         kept.append(path)
     return kept
 
 
-def _chosen(place: Place, names: list[str]) -> list[Runtime]:
-    known = place.settings.models_runtime
+def _chosen(installation: Installation, names: list[str]) -> list[Runtime]:
+    known = installation.settings.models_runtime
     wanted = {name.lower() for name in names} or {one.name for one in known}
     unknown = wanted - {one.name for one in known}
     if unknown:
@@ -106,17 +108,17 @@ def _chosen(place: Place, names: list[str]) -> list[Runtime]:
     return [one for one in known if one.name in wanted]
 
 
-def _orders(runtimes: list[Runtime], apis: tuple[Api, ...]) -> Iterator[Order]:
+def _chosen_tasks(runtimes: list[Runtime], apis: tuple[Api, ...]) -> Iterator[SampleTask]:
     """All of one run are named alike, so that they are found in the list of tasks."""
     run = f"test-{token_hex(3)}"
     for runtime in runtimes:
         for api in apis:
-            yield from orders(runtime, api, run)
+            yield from sample_tasks(runtime, api, run)
 
 
-def _closed(way: Door, asked: list[Order]) -> Iterator[Verdict]:
+def _closed(way: Sender, asked: list[SampleTask]) -> Iterator[Verdict]:
     """Whether API Gateway is closed to those without a key."""
-    if isinstance(way, Http) and asked:
+    if isinstance(way, ApiSender) and asked:
         verdict = Verdict("no key, no entry")
         if not way.refuses(asked[0]):
             verdict.wrong.append("a task was taken without a key, or with a wrong one")

@@ -19,7 +19,7 @@ _POLL_SECONDS = 20
 
 
 @dataclass
-class Inbox:
+class Listener:
     """What has come so far, by the id of its task."""
 
     sqs: Any
@@ -57,7 +57,7 @@ def prefix_of(settings: Settings) -> str:
 
 
 @contextmanager
-def inbox(aws: Aws, settings: Settings) -> Iterator[Inbox]:
+def listening(aws: Aws, settings: Settings) -> Iterator[Listener]:
     """Hear what is told on the results topic from now on; nothing of it is left behind."""
     sqs, sns = aws.client("sqs"), aws.client("sns")
     name = f"{prefix_of(settings)}{token_hex(4)}"
@@ -78,7 +78,7 @@ def inbox(aws: Aws, settings: Settings) -> Iterator[Inbox]:
             ReturnSubscriptionArn=True,
         )["SubscriptionArn"]
         try:
-            yield Inbox(sqs, url)
+            yield Listener(sqs, url)
         finally:
             sns.unsubscribe(SubscriptionArn=subscription)
     finally:

@@ -31,7 +31,7 @@ _ALPHA1_KINDS = frozenset({_FIRST, "image-to-image"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class SampleTask:
     """One task."""
 
     api: Api
@@ -81,7 +81,9 @@ class Order:
         return {**self.content, "alwayson_scripts": {**scripts, **routing}}
 
 
-def orders(runtime: Runtime, api: Api, run: str, *, folder: Path = SAMPLES) -> Iterator[Order]:
+def sample_tasks(
+    runtime: Runtime, api: Api, run: str, *, folder: Path = SAMPLES
+) -> Iterator[SampleTask]:
     """One of each kind that a runtime of this type is asked for; ``run`` makes their ids.
 
     A v1alpha1 task names no runtime but its checkpoint, so a runtime without `modelFilename` has
@@ -91,7 +93,7 @@ def orders(runtime: Runtime, api: Api, run: str, *, folder: Path = SAMPLES) -> I
     for kind, file in files.items():
         if api == "v1alpha1" and (runtime.model_filename is None or kind not in _ALPHA1_KINDS):
             continue
-        yield Order(
+        yield SampleTask(
             api=api,
             runtime=runtime.name,
             kind=kind,
@@ -102,9 +104,9 @@ def orders(runtime: Runtime, api: Api, run: str, *, folder: Path = SAMPLES) -> I
         )
 
 
-def proof(runtime: Runtime, run: str) -> Order:
+def proof_task(runtime: Runtime, run: str) -> SampleTask:
     """The one task that shows that the platform works."""
-    return next(orders(runtime, "v1alpha2", run))
+    return next(sample_tasks(runtime, "v1alpha2", run))
 
 
 def _content(path: Path) -> Mapping[str, Any]:

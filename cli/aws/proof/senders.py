@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from cli.aws.errors import Away, AwsError
-from cli.aws.proof.samples import Order
+from cli.aws.proof.samples import SampleTask
 from cli.aws.sdk import Aws
 from cli.aws.stack import Stack
 from models.role import Role
@@ -24,11 +24,11 @@ _REFUSED = frozenset({401, 403})
 _OK = 200
 
 
-class Door(ABC):
+class Sender(ABC):
     """Where tasks are sent to."""
 
     @abstractmethod
-    def send(self, order: Order) -> Mapping[str, Any]:
+    def send(self, task: SampleTask) -> Mapping[str, Any]:
         """What was answered.
 
         Raises:
@@ -37,57 +37,57 @@ class Door(ABC):
 
 
 @dataclass(frozen=True)
-class Http(Door):
+class ApiSender(Sender):
     """API Gateway."""
 
     endpoint: str
     key: str = field(repr=False)
 
-    def send(self, order: Order) -> Mapping[str, Any]:
-        answer = self._post(order, self.key)
+    def send(self, task: SampleTask) -> Mapping[str, Any]:
+        answer = self._post(task, self.key)
         if answer.status_code != _OK:
-            raise AwsError(f"POST {order.api} answers {answer.status_code}: {answer.text[:300]}")
+            raise AwsError(f"POST {task.api} answers {answer.status_code}: {answer.text[:300]}")
         said: Mapping[str, Any] = answer.json()
         return said
 
-    def refuses(self, order: Order) -> bool:
+    def refuses(self, task: SampleTask) -> bool:
         """Whether it lets nobody in without a key, and nobody with a wrong one."""
-        answers = (self._post(order, None), self._post(order, "no-key-of-this-platform"))
+        answers = (self._post(task, None), self._post(task, "no-key-of-this-platform"))
         return all(answer.status_code in _REFUSED for answer in answers)
 
-    def _post(self, order: Order, key: str | None) -> httpx.Response:
-        url = f"{self.endpoint.rstrip('/')}/{order.api}"
+    def _post(self, task: SampleTask, key: str | None) -> httpx.Response:
+        url = f"{self.endpoint.rstrip('/')}/{task.api}"
         headers = {"x-api-key": key} if key else {}
         try:
-            return httpx.post(url, json=order.body, headers=headers, timeout=_SECONDS)
+            return httpx.post(url, json=task.body, headers=headers, timeout=_SECONDS)
         except httpx.HTTPError as exc:
             raise Away(f"no answer from {self.endpoint} ({type(exc).__name__})") from exc
 
 
 @dataclass(frozen=True)
-class Topic(Door):
+class TopicSender(Sender):
     """The tasks topic."""
 
     aws: Aws
     arn: str
 
-    def send(self, order: Order) -> Mapping[str, Any]:
+    def send(self, task: SampleTask) -> Mapping[str, Any]:
         attributes = {
             name: {"DataType": "String", "StringValue": value}
-            for name, value in order.attributes.items()
+            for name, value in task.attributes.items()
         }
         self.aws.client("sns").publish(
-            TopicArn=self.arn, Message=json.dumps(order.message), MessageAttributes=attributes
+            TopicArn=self.arn, Message=json.dumps(task.message), MessageAttributes=attributes
         )
         return {}
 
 
-def door(stack: Stack, settings: Settings) -> Door:
+def sender_of(stack: Stack, settings: Settings) -> Sender:
     """The way in that this installation has."""
     endpoint = stack.outputs.get(_ENDPOINT)
     if endpoint is None:
-        return Topic(stack.aws, settings.arn("sns", settings.tasks_topic))
-    return Http(endpoint, key_of(stack, settings))
+        return TopicSender(stack.aws, settings.arn("sns", settings.tasks_topic))
+    return ApiSender(endpoint, key_of(stack, settings))
 
 
 def key_of(stack: Stack, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from cli.aws.proof.listener import Notification
-from cli.aws.proof.samples import Order
+from cli.aws.proof.samples import SampleTask
 from cli.aws.sdk import Aws
 
 
@@ -38,22 +38,24 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Judge:
+class ResultChecker:
     """Looks at the bucket that the stack names."""
 
     aws: Aws
     bucket: str
 
-    def wrongs(self, order: Order, answer: Mapping[str, Any], told: Notification) -> Iterator[str]:
+    def faults(
+        self, task: SampleTask, answer: Mapping[str, Any], told: Notification
+    ) -> Iterator[str]:
         """What is not as the contract says."""
-        folder = f"s3://{self.bucket}/{order.prefix}/{order.id}"
+        folder = f"s3://{self.bucket}/{task.prefix}/{task.id}"
         if answer and answer.get("output_location") != folder:
             yield f"output_location is {answer.get('output_location')}, not {folder}"
         if told.get("status") != "completed" or told.get("result") is not True:
             yield f"it ended as {told.get('status')}: {self._reason(told)}"
             return
-        if told.get("runtime") != order.runtime:
-            yield f"runtime is {told.get('runtime')}, not {order.runtime}"
+        if told.get("runtime") != task.runtime:
+            yield f"runtime is {told.get('runtime')}, not {task.runtime}"
         if not told["image_url"]:
             yield "no picture was made"
         for uri in told["image_url"]:

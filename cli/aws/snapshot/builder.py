@@ -56,7 +56,7 @@ def pull(image: str) -> str:
 
 
 @dataclass(frozen=True)
-class Host:
+class BuilderInstance:
     """A Bottlerocket instance, told what to do by SSM."""
 
     aws: Aws

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.aws.installation import PANEL, Place
+from cli.aws.installation import PANEL, Installation
 from cli.aws.snapshot.recipe import Recipe, ami_parameter
 from cli.aws.snapshot.steps import snapshot_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnapshotPlace(Place):
+class SnapshotInstallation(Installation):
     """Here ``-R`` is the role, as the builder has it."""
 
     region: Annotated[
@@ -21,7 +21,7 @@ class SnapshotPlace(Place):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class BuildOptions:
     """How the snapshot is made."""
 
     arch: Annotated[
@@ -51,8 +51,8 @@ class Made:
 
 
 def snapshot(
-    place: SnapshotPlace,
-    made: Made,
+    installation: SnapshotInstallation,
+    made: BuildOptions,
     images: Annotated[
         list[str] | None, typer.Argument(help="With commas or spaces; else the runtimes' own.")
     ] = None,
@@ -62,25 +62,25 @@ def snapshot(
     Use it with `imageCache: ebs-snapshot`, or `atelier aws deploy --snapshot ID`.
     """
     wanted = [one for each in images or () for one in each.split(",") if one]
-    note = _nothing if made.quiet else place.out.note
-    kept = snapshot_of(place.aws, _recipe(place, made, wanted), note)
-    if place.as_json:
-        place.out.json({"snapshot": kept})
+    note = _nothing if made.quiet else installation.out.note
+    kept = snapshot_of(installation.aws, _recipe(installation, made, wanted), note)
+    if installation.as_json:
+        installation.out.json({"snapshot": kept})
     else:
-        place.out.line(kept)
+        installation.out.line(kept)
 
 
 def _nothing(text: str) -> None:
     del text
 
 
-def _recipe(place: Place, made: Made, images: list[str]) -> Recipe:
+def _recipe(installation: Installation, made: BuildOptions, images: list[str]) -> Recipe:
     arch = "x86_64" if made.arch == "amd64" else made.arch
-    usual = Recipe.of(place.settings, arch)
+    usual = Recipe.of(installation.settings, arch)
     return replace(
         usual,
         images=images or usual.images,
-        ami_parameter=made.ami or ami_parameter(place.settings, arch),
+        ami_parameter=made.ami or ami_parameter(installation.settings, arch),
         instance_type=made.instance_type,
         encrypt=made.encrypt or made.kms_id is not None,
         key=made.kms_id,

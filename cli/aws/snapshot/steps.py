@@ -7,7 +7,7 @@ of that a snapshot is made. Whatever happens, the instance and its role go.
 from collections.abc import Callable
 
 from cli.aws.sdk import Aws
-from cli.aws.snapshot.builder import BEGIN, Host, pull
+from cli.aws.snapshot.builder import BEGIN, BuilderInstance, pull
 from cli.aws.snapshot.instance import DISK, temporary_instance
 from cli.aws.snapshot.recipe import Recipe
 
@@ -25,7 +25,7 @@ def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
         note(f"{known} has these images already")
         return known
     with temporary_instance(aws, recipe, note) as instance:
-        host = Host(aws, instance)
+        host = BuilderInstance(aws, instance)
         note("waiting for its agent")
         host.run(BEGIN)
         for image in recipe.images:

@@ -13,8 +13,8 @@ from typing import Any
 from cdk.bundle import ROOT, sources
 from cdk.manifests import objects
 from cdk.manifests.serve_config import arguments
-from models.settings.edge import EdgeConfig
 from cli.aws.deploy.cluster_secret import secrets_of
+from models.settings.edge import EdgeConfig
 from tests.cdk.walk.changes import Given, read
 from tests.cdk.walk.leaves import Leaf
 from tests.cdk.walk.reads import Read, read_in

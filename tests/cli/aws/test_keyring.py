@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.aws.errors import AwsError
-from cli.aws.installation import Place
-from cli.aws.keyring import AwsRing
+from cli.aws.installation import Installation
+from cli.aws.keyring import TableKeyring
 from cli.aws.proof.senders import key_of
 from cli.main import app
 from ingest.aws.client import Clients
@@ -115,7 +115,7 @@ def test_a_name_of_nobody_is_not_revoked(deployed: Settings) -> None:
 
 
 def test_of_two_who_change_the_keys_one_is_told_and_leaves_nothing(deployed: Settings) -> None:
-    first, second = AwsRing(Place()), AwsRing(Place())
+    first, second = TableKeyring(Installation()), TableKeyring(Installation())
     for ring in (first, second):
         ring.read()
     first.write([])
@@ -174,8 +174,8 @@ def test_the_proof_comes_in_by_no_key_that_may_not_submit(
     write(tmp_path / "config.atelier.yaml", barred)
 
     with pytest.raises(AwsError, match="may submit"):
-        key_of(Place().stack, Place().settings)
+        key_of(Installation().stack, Installation().settings)
 
 
 def test_the_proof_comes_in_by_the_stacks_own_key(deployed: Settings) -> None:
-    assert key_of(Place().stack, deployed) == KEY
+    assert key_of(Installation().stack, deployed) == KEY

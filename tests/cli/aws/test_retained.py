@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.aws.repositories import Repositories
-from cli.aws.retained import Kept, retained
+from cli.aws.retained import Retained, retained
 from cli.aws.sdk import Aws
 from models.settings import Settings
 from serve_app.local.emulator import provisioned
@@ -16,7 +16,7 @@ from tests.cli.aws.platform import client, file_of, made, settings_of, unique
 REGION = "us-east-1"
 
 
-def _kept(settings: Settings) -> dict[tuple[str, str], Kept]:
+def _kept(settings: Settings) -> dict[tuple[str, str], Retained]:
     return {(one.kind, one.name): one for one in retained(Aws(REGION), settings)}
 
 
@@ -61,7 +61,7 @@ def test_a_bucket_that_nobody_here_may_look_into_stays(
     monkeypatch.setattr(aws.client("s3"), "head_bucket", refused)
     kept = list(retained(aws, Settings.read(args=file_of("Studio"))))
 
-    assert Kept("bucket", "studio-models", erasable=False, of_stack=False) in kept
+    assert Retained("bucket", "studio-models", erasable=False, of_stack=False) in kept
 
 
 def test_the_repository_of_a_type_that_was_removed_is_kept(moto: None) -> None:
@@ -73,6 +73,6 @@ def test_the_repository_of_a_type_that_was_removed_is_kept(moto: None) -> None:
     kept = [one for one in _kept(settings).values() if one.kind == "repository"]
 
     assert sorted(kept, key=lambda one: one.name) == [
-        Kept("repository", "studio/atelier-comfyui", of_stack=False),
-        Kept("repository", "studio/atelier-fake"),
+        Retained("repository", "studio/atelier-comfyui", of_stack=False),
+        Retained("repository", "studio/atelier-fake"),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 
 from cli.aws.destroy.erase import erase
-from cli.aws.retained import Kept, retained
+from cli.aws.retained import Retained, retained
 from cli.aws.sdk import Aws
 from models.settings import Settings
 from tests.cli.aws.platform import client, file_of, unique
@@ -23,7 +23,7 @@ def test_snapshots_are_kept_and_can_be_erased(moto: None) -> None:
     for one in kept:
         erase(there, one)
 
-    assert kept == [Kept("snapshot", made, of_stack=False)]
+    assert kept == [Retained("snapshot", made, of_stack=False)]
     assert not list(retained(there, settings))
 
 
@@ -37,6 +37,6 @@ def test_a_protected_table_is_erased(signed_in: Any) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         DeletionProtectionEnabled=True,
     )
-    erase(Aws("us-east-1"), Kept("table", name))
+    erase(Aws("us-east-1"), Retained("table", name))
 
     assert name not in dynamodb.list_tables()["TableNames"]

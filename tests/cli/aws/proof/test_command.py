@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from cli.aws.proof.samples import orders
-from cli.aws.proof.verdict import Judge
+from cli.aws.proof.samples import sample_tasks
+from cli.aws.proof.verdict import ResultChecker
 from cli.aws.sdk import Aws
 from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.conftest import Call
@@ -115,7 +115,7 @@ def test_a_picture_that_is_not_there_or_is_none_is_wrong(signed_in: EmbeddedAws)
     bucket = unique()
     client("s3").create_bucket(Bucket=bucket)
     runtime = settings_of(unique()).models_runtime[1]
-    order = next(orders(runtime, "v1alpha2", "run"))
+    order = next(sample_tasks(runtime, "v1alpha2", "run"))
     folder = f"atelier-test/{order.id}"
     s3 = client("s3")
     s3.put_object(Bucket=bucket, Key=f"{folder}/no.png", Body=b"no", ContentType="image/png")
@@ -127,12 +127,12 @@ def test_a_picture_that_is_not_there_or_is_none_is_wrong(signed_in: EmbeddedAws)
         "image_url": [f"s3://{bucket}/{folder}/no.png"],
         "output_url": f"s3://{bucket}/elsewhere/a.out",
     }
-    judge = Judge(Aws("us-east-1"), bucket)
-    wrong = list(judge.wrongs(order, {"output_location": "s3://other/place"}, told))
-    failed = list(judge.wrongs(order, {}, {**told, "status": "failed", "result": False}))
+    checker = ResultChecker(Aws("us-east-1"), bucket)
+    wrong = list(checker.faults(order, {"output_location": "s3://other/place"}, told))
+    failed = list(checker.faults(order, {}, {**told, "status": "failed", "result": False}))
     gone = {**told, "image_url": [f"s3://{bucket}/{folder}/gone.png"]}
     with pytest.raises(ClientError, match="NoSuchKey"):
-        list(judge.wrongs(order, {}, gone))
+        list(checker.faults(order, {}, gone))
 
     assert [text.partition(" ")[2] for text in wrong] == [
         f"is s3://other/place, not s3://{bucket}/{folder}",
@@ -141,7 +141,7 @@ def test_a_picture_that_is_not_there_or_is_none_is_wrong(signed_in: EmbeddedAws)
         "is not JSON",
     ]
     assert failed == ["it ended as failed: no reason was given"]
-    assert "no picture was made" in list(judge.wrongs(order, {}, {**told, "image_url": []}))
+    assert "no picture was made" in list(checker.faults(order, {}, {**told, "image_url": []}))
 
 
 def test_an_unknown_runtime_is_named_with_those_there_are(installation: Any, atelier: Call) -> None:

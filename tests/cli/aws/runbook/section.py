@@ -17,7 +17,7 @@ ELSEWHERE = {
 }
 """Commands of ours that pages name without a word more, and where in `tests/cli/aws` they run."""
 
-Place = tuple[str, str]
+Installation = tuple[str, str]
 """A page, and a heading in it."""
 
 
@@ -30,7 +30,7 @@ class Section:
     """Those that were not run yet."""
 
     @classmethod
-    def of(cls, place: Place, stage: Stage) -> "Section":
+    def of(cls, place: Installation, stage: Stage) -> "Section":
         return cls(stage, [block for block in commands() if place_of(block) == place])
 
     def run(self, beginning: str) -> str:
@@ -60,7 +60,7 @@ def commands() -> list[Block]:
     return [b for b in of_pages if b.language == "sh" and is_staged(b) and b.text not in ELSEWHERE]
 
 
-def place_of(block: Block) -> Place:
+def place_of(block: Block) -> Installation:
     """Return under which heading a block stands."""
     before = (ROOT / block.page).read_text().splitlines()[: block.line]
     return block.page, next(line.lstrip("# ") for line in reversed(before) if line.startswith("#"))

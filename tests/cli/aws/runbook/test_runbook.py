@@ -21,12 +21,12 @@ from tests.cli.aws.platform import KEY, client
 from tests.cli.aws.runbook.charts import chart_repository
 from tests.cli.aws.runbook.cluster import Cluster
 from tests.cli.aws.runbook.door import ADDON_VERSION
-from tests.cli.aws.runbook.section import ELSEWHERE, Place, Section, commands, place_of
+from tests.cli.aws.runbook.section import ELSEWHERE, Installation, Section, commands, place_of
 from tests.cli.aws.runbook.stage import Stage, WrongCommand
 from tests.docs.pages import ROOT
 
 Test = Callable[..., None]
-PLAYED: list[Place] = []
+PLAYED: list[Installation] = []
 """Sections that have a test of their own."""
 
 
@@ -287,9 +287,9 @@ def test_what_a_killed_command_left_is_removed(
     section: Section, studio: Settings, shell: Stage
 ) -> None:
     ec2, iam, sqs = client("ec2"), client("iam"), client("sqs")
-    profile, inbox = f"{studio.stack_name}-snapshot-1f2e3d", f"{studio.stack}-inbox-1f2e3d4c"
-    shell.words |= {"NAME-snapshot-…": profile, "name-inbox-…": inbox}
-    sqs.create_queue(QueueName=inbox)
+    profile, listening = f"{studio.stack_name}-snapshot-1f2e3d", f"{studio.stack}-inbox-1f2e3d4c"
+    shell.words |= {"NAME-snapshot-…": profile, "name-inbox-…": listening}
+    sqs.create_queue(QueueName=listening)
     tags = [{"Key": "Name", "Value": f"{studio.stack_name}-images"}]
     specification = {"ResourceType": "instance", "Tags": tags}
     made = ec2.run_instances(
@@ -302,7 +302,7 @@ def test_what_a_killed_command_left_is_removed(
     iam.create_instance_profile(InstanceProfileName=profile)
     iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=profile)
 
-    assert inbox in section.run("aws sqs list-queues")
+    assert listening in section.run("aws sqs list-queues")
     assert profile in section.run("aws iam list-instance-profiles")
     section.run_all()
     instance = made["Instances"][0]["InstanceId"]
@@ -311,7 +311,7 @@ def test_what_a_killed_command_left_is_removed(
     assert profile not in [one["RoleName"] for one in iam.list_roles()["Roles"]]
     profiles = iam.list_instance_profiles()["InstanceProfiles"]
     assert profile not in [one["InstanceProfileName"] for one in profiles]
-    assert not sqs.list_queues(QueueNamePrefix=inbox).get("QueueUrls")
+    assert not sqs.list_queues(QueueNamePrefix=listening).get("QueueUrls")
 
 
 @plays("Old nodes stay")

@@ -10,7 +10,7 @@ NOT_FOUND = 4
 UNREACHABLE = 5
 TIMED_OUT = 6
 
-TOLD = (
+EPILOG = (
     "Exit codes: 0 done; 1 a task failed or was cancelled; 2 wrong usage or payload;"
     " 3 API key not known, or not allowed to; 4 no such task; 5 platform not reachable;"
     " 6 not ended in time; 130 interrupted."

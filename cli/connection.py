@@ -8,15 +8,15 @@ import typer
 
 from atelier import LOCAL, Client, Misused, Unauthorized
 from cli import profiles
-from cli.exits import code_of
+from cli.exit_codes import code_of
 from cli.hints import as_options
-from cli.out import Out
+from cli.output import Output
 
 _PANEL = "Connection"
 
 
 @dataclass(frozen=True, kw_only=True)
-class There:
+class Endpoint:
     """A platform, and the key to it."""
 
     url: str
@@ -26,7 +26,7 @@ class There:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Here:
+class Connection:
     """The options of all commands."""
 
     url: Annotated[
@@ -62,11 +62,11 @@ class Here:
     ] = False
 
     @cached_property
-    def out(self) -> Out:
-        return Out(as_json=self.as_json)
+    def out(self) -> Output:
+        return Output(as_json=self.as_json)
 
     @cached_property
-    def there(self) -> There:
+    def endpoint(self) -> Endpoint:
         """The platform that is meant.
 
         Raises:
@@ -79,18 +79,20 @@ class Here:
             raise Misused(f"no profile {self.profile!r} in {profiles.path()}; there is: {there}")
         url = self.url or (profile.url if profile else LOCAL)
         if self.api_key:
-            return There(url=url, api_key=self.api_key, source="--api-key or ATELIER_API_KEY")
+            return Endpoint(url=url, api_key=self.api_key, source="--api-key or ATELIER_API_KEY")
         # A profile's key is for the profile's URL, and shown to no other.
         if profile and profile.api_key and url == profile.url:
             key = profile.api_key.get_secret_value()
-            return There(url=url, api_key=key, source=f"a profile in {profiles.path()}")
-        return There(url=url, api_key="local", source="the default, 'local'")
+            return Endpoint(url=url, api_key=key, source=f"a profile in {profiles.path()}")
+        return Endpoint(url=url, api_key="local", source="the default, 'local'")
 
     def client(self) -> Client:
-        return Client(self.there.url, self.there.api_key)
+        return Client(self.endpoint.url, self.endpoint.api_key)
 
     def complain(self, error: Exception, of: str = "") -> int:
         """Say what is wrong, and with which task; the exit code."""
-        hint = f"; the key is from {self.there.source}" if isinstance(error, Unauthorized) else ""
+        hint = (
+            f"; the key is from {self.endpoint.source}" if isinstance(error, Unauthorized) else ""
+        )
         self.out.complain(f"{of}{': ' if of else ''}{as_options(str(error))}{hint}")
         return code_of(error)

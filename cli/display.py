@@ -8,10 +8,10 @@ from typing import Self
 
 from atelier import Event, Status, StatusEvent, TaskView
 from atelier.events import name_of
-from cli.out import Out
+from cli.output import Output
 
 
-class Show(ABC):
+class Display(ABC):
     """Told what happens to each of the rows, which are tasks."""
 
     def __enter__(self) -> Self:
@@ -35,17 +35,17 @@ class Show(ABC):
         """Take the files that a task's artifacts were saved in."""
 
 
-class Nothing(Show):
+class NoDisplay(Display):
     """Show nothing, to people and programs that only wait."""
 
     def take(self, row: int, event: Event) -> None:
         pass
 
 
-class Json(Show):
+class JsonDisplay(Display):
     """A line of JSON for each event."""
 
-    def __init__(self, out: Out, names: Sequence[str]) -> None:
+    def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
         self.names = names
 
@@ -54,10 +54,10 @@ class Json(Show):
         self.out.json({"id": self.names[row], "event": name_of(event), "data": data})
 
 
-class Lines(Show):
+class LineDisplay(Display):
     """A line of text for each status."""
 
-    def __init__(self, out: Out, names: Sequence[str]) -> None:
+    def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
         self.names = names
 

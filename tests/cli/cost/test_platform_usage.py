@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from atelier import Misused
-from cli.cost import gpus
-from cli.cost.line import Line, Part, priced
+from cli.cost import gpu_hours
 from cli.cost.load import Load
-from cli.cost.platform import usage
+from cli.cost.platform_usage import usage
 from cli.cost.prices import shipped
+from cli.cost.usage_lines import Part, UsageLine, priced
 from models.settings import Settings
 
 LOAD = Load(images=3_600, seconds=1, busy=1, spot=0, bursts=0)
@@ -30,18 +30,18 @@ def settings(**given: Any) -> Settings:
     )
 
 
-def used(load: Load = LOAD, **given: Any) -> list[Line]:
+def used(load: Load = LOAD, **given: Any) -> list[UsageLine]:
     of = settings(**given)
     return [line for line in usage(load, of, of.models_runtime[0], "g6.2xlarge") if line.quantity]
 
 
-def quantity(lines: list[Line], service: str, dimension: str) -> Decimal:
+def quantity(lines: list[UsageLine], service: str, dimension: str) -> Decimal:
     found = [x.quantity for x in lines if (x.service, x.dimension) == (service, dimension)]
     return sum(found, Decimal())
 
 
-def hours(load: Load = LOAD, **runtime: Any) -> gpus.Hours:
-    return gpus.hours(load, settings(runtime=runtime).models_runtime[0])
+def hours(load: Load = LOAD, **runtime: Any) -> gpu_hours.Hours:
+    return gpu_hours.hours(load, settings(runtime=runtime).models_runtime[0])
 
 
 def changed(**to: Any) -> Load:

@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 from math import ceil
 
 from atelier import Misused
-from cli.cost.line import HOURS, SECONDS, Line, Part
 from cli.cost.load import Load
+from cli.cost.usage_lines import HOURS, SECONDS, Part, UsageLine
 from models.settings.cloud import Nodes, Volume
 from models.settings.groups import Runtime
 
@@ -60,7 +60,7 @@ def hours(load: Load, runtime: Runtime) -> Hours:
     return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot)
 
 
-def lines(load: Load, runtime: Runtime, kind: str) -> list[Line]:
+def lines(load: Load, runtime: Runtime, kind: str) -> list[UsageLine]:
     """The nodes and their volumes."""
     taken = hours(load, runtime)
     both = f"of {taken.work:.1f} h of work and {taken.idle:.1f} h of coming up and idling"
@@ -72,8 +72,8 @@ def lines(load: Load, runtime: Runtime, kind: str) -> list[Line]:
     ]
 
 
-def _node(dimension: str, hours: Decimal, why: str) -> Line:
-    return Line(part=Part.GPUS, service="ec2", dimension=dimension, quantity=hours, why=why)
+def _node(dimension: str, hours: Decimal, why: str) -> UsageLine:
+    return UsageLine(part=Part.GPUS, service="ec2", dimension=dimension, quantity=hours, why=why)
 
 
 def seconds_of(duration: str) -> int:
@@ -111,7 +111,7 @@ def _idle(load: Load, nodes: Nodes, count: int, worked: Decimal) -> Decimal:
     return load.bursts * count * (tail + seconds_of(nodes.consolidate_after)) / SECONDS
 
 
-def _volumes(nodes: Nodes, months: Decimal) -> list[Line]:
+def _volumes(nodes: Nodes, months: Decimal) -> list[UsageLine]:
     """Of one node for so many months; with `imageCache: soci` the images are on its own NVMe."""
     volumes = [nodes.os_volume, _BARE if nodes.image_cache == "soci" else nodes.data_volume]
     used = {
@@ -121,6 +121,6 @@ def _volumes(nodes: Nodes, months: Decimal) -> list[Line]:
         "snapshot": Decimal(nodes.data_volume.size if nodes.snapshot else 0),
     }
     return [
-        Line(part=Part.GPUS, service="ebs", dimension=dimension, quantity=quantity)
+        UsageLine(part=Part.GPUS, service="ebs", dimension=dimension, quantity=quantity)
         for dimension, quantity in used.items()
     ]

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cli.cost.line import MILLION, Part, by_part, priced
 from cli.cost.load import Load
-from cli.cost.platform import usage
+from cli.cost.platform_usage import usage
 from cli.cost.prices import shipped
-from cli.cost.seeds import Seed, seed_a, seed_b
+from cli.cost.published import PublishedEstimate, seed_a, seed_b
+from cli.cost.usage_lines import MILLION, Part, by_part, priced
 from models.settings import Settings
 
 REGION = "us-west-2"
@@ -61,7 +61,7 @@ def estimates(settings: Settings) -> list[tuple[Estimate, Estimate]]:
     ]
 
 
-def _printed(seed: Seed) -> Estimate:
+def _printed(seed: PublishedEstimate) -> Estimate:
     parts: dict[Part, Decimal] = {}
     for row in seed.rows:
         part = row.line.part

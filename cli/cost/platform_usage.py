@@ -6,9 +6,9 @@ Counts of requests are those of the code: `docs/performance.md` has them measure
 from collections.abc import Iterable
 from decimal import Decimal
 
-from cli.cost import gpus
-from cli.cost.line import GIB, HOURS, MILLION, SECONDS, Line, Part
+from cli.cost import gpu_hours
 from cli.cost.load import Load
+from cli.cost.usage_lines import GIB, HOURS, MILLION, SECONDS, Part, UsageLine
 from models.queues import queues
 from models.settings import Settings
 from models.settings.groups import Runtime
@@ -32,15 +32,15 @@ _METRICS_OF_API = 3 * 5  # calls, both kinds of errors, both latencies: of each 
 _TRACED = Decimal("0.05")  # of what comes in a second after the first, by X-Ray's default rule
 
 
-def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[Line]:
+def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[UsageLine]:
     """Every line that has a price; `kind` is the instance type of the GPU nodes.
 
     Raises:
         Misused: the runtime cannot take the load.
     """
-    nodes = gpus.hours(load, runtime)
+    nodes = gpu_hours.hours(load, runtime)
     return [
-        *gpus.lines(load, runtime, kind),
+        *gpu_hours.lines(load, runtime, kind),
         *_cluster(load, settings),
         *_network(load, settings, starts=load.bursts * nodes.nodes),
         *(_api(load, settings) if settings.edge.enabled else ()),
@@ -53,8 +53,10 @@ def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[L
     ]
 
 
-def _line(part: Part, service: str, dimension: str, quantity: Decimal | int, why: str = "") -> Line:
-    return Line(
+def _line(
+    part: Part, service: str, dimension: str, quantity: Decimal | int, why: str = ""
+) -> UsageLine:
+    return UsageLine(
         part=part, service=service, dimension=dimension, quantity=Decimal(quantity), why=why
     )
 
@@ -64,7 +66,7 @@ def _gib(load: Load, kib: float) -> Decimal:
     return load.images * Decimal(str(kib)) * _KIB / GIB
 
 
-def _cluster(load: Load, settings: Settings) -> Iterable[Line]:
+def _cluster(load: Load, settings: Settings) -> Iterable[UsageLine]:
     tier = " in extended support" if load.extended_support else ""
     yield _line(Part.CLUSTER, "eks", f"cluster{tier}", HOURS)
     system = settings.cluster_components
@@ -74,7 +76,7 @@ def _cluster(load: Load, settings: Settings) -> Iterable[Line]:
     yield _line(Part.NODES, "ebs", "gp3", count * _DISK_GIB, f"{_DISK_GIB} GiB each")
 
 
-def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[Line]:
+def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[UsageLine]:
     """S3, DynamoDB and the account's own images come through endpoints, for nothing."""
     data = _gib(load, load.nat_kib)
     if settings.images.repository:  # another registry's images come through the gateway
@@ -86,7 +88,7 @@ def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[Line]:
         yield _line(Part.NETWORK, "vpc", "public address", count * HOURS)
 
 
-def _api(load: Load, settings: Settings) -> Iterable[Line]:
+def _api(load: Load, settings: Settings) -> Iterable[UsageLine]:
     edge = settings.edge
     requests = load.images / MILLION
     gb_seconds = load.images * Decimal(edge.memory) / 1024 * Decimal(str(load.edge_ms)) / 1000
@@ -97,7 +99,7 @@ def _api(load: Load, settings: Settings) -> Iterable[Line]:
     yield _line(Part.API, "vpc", "data out", _gib(load, _ANSWER_KIB), f"{_ANSWER_KIB} KiB each")
 
 
-def _messages(load: Load, settings: Settings) -> Iterable[Line]:
+def _messages(load: Load, settings: Settings) -> Iterable[UsageLine]:
     told = 3 if settings.tasks.notify_running else 2
     why = "the task, its result" + (" and its start" if settings.tasks.notify_running else "")
     yield _line(Part.MESSAGES, "sns", "publishes", told * load.images / MILLION, why)
@@ -118,7 +120,7 @@ def _polled(settings: Settings) -> int:
     return sum(1 for queue in queues(settings) if queue.dead_letters)
 
 
-def _ledger(load: Load, settings: Settings) -> Iterable[Line]:
+def _ledger(load: Load, settings: Settings) -> Iterable[UsageLine]:
     by_http = settings.edge.enabled or settings.front.enabled
     by_key = _KEY_INDEX_WRITES if by_http else -_UNQUEUED
     writes = (_TABLE_WRITES + _INDEX_WRITES + by_key) * load.row_kib
@@ -130,7 +132,7 @@ def _ledger(load: Load, settings: Settings) -> Iterable[Line]:
     yield _line(Part.LEDGER, "dynamodb", "recovery", rows, "point-in-time recovery")
 
 
-def _storage(load: Load, settings: Settings) -> Iterable[Line]:
+def _storage(load: Load, settings: Settings) -> Iterable[UsageLine]:
     storage = settings.storage
     made = _gib(load, load.picture_kib)
     days = Decimal(storage.output_days) if storage.output_days else _DAYS
@@ -149,7 +151,7 @@ def _storage(load: Load, settings: Settings) -> Iterable[Line]:
         yield _line(Part.STORAGE, "ecr", "storage", images, f"of {types} runtime types")
 
 
-def _out(load: Load) -> Iterable[Line]:
+def _out(load: Load) -> Iterable[UsageLine]:
     """Pictures are fetched by S3's own links, with and without a front."""
     times = Decimal(str(load.downloads))
     out = _gib(load, load.picture_kib) * times
@@ -157,7 +159,7 @@ def _out(load: Load) -> Iterable[Line]:
     yield _line(Part.TRANSFER, "vpc", "data out", out, f"{load.downloads:g} times each picture")
 
 
-def _front(load: Load, settings: Settings) -> Iterable[Line]:
+def _front(load: Load, settings: Settings) -> Iterable[UsageLine]:
     requests = Decimal(load.images * _LOOKS)
     out = _gib(load, _LOOKS * _ANSWER_KIB)
     yield _line(Part.FRONT, "elb", "load balancer", HOURS)
@@ -172,7 +174,7 @@ def _front(load: Load, settings: Settings) -> Iterable[Line]:
         yield _line(Part.FRONT, "waf", "requests", requests / MILLION)
 
 
-def _watching(load: Load, settings: Settings) -> Iterable[Line]:
+def _watching(load: Load, settings: Settings) -> Iterable[UsageLine]:
     logs = _gib(load, load.log_kib) + Decimal(str(load.cluster_log_gib))
     kept = logs * settings.edge.log_days / _DAYS
     why = f"{load.log_kib:g} KiB a task, and the control plane's"
@@ -188,7 +190,7 @@ def _watching(load: Load, settings: Settings) -> Iterable[Line]:
     yield _line(Part.WATCHING, "kms", "key", 1, "of the alarms' topic")
 
 
-def _watching_api(load: Load) -> Iterable[Line]:
+def _watching_api(load: Load) -> Iterable[UsageLine]:
     each = "calls, errors and latencies of API Gateway's methods"
     yield _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_API, each)
     first = min(Decimal(load.images), Decimal(str(load.hours)) * SECONDS)

@@ -33,7 +33,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class UsageLine:
     """A month's use of one thing that has a price."""
 
     part: Part
@@ -46,10 +46,10 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class PricedLine:
     """A line with its price."""
 
-    line: Line
+    line: UsageLine
     price: Price
 
     @property
@@ -57,24 +57,24 @@ class Item:
         return self.line.quantity * self.price.usd
 
 
-def priced(lines: Iterable[Line], prices: Prices) -> tuple[Item, ...]:
+def priced(lines: Iterable[UsageLine], prices: Prices) -> tuple[PricedLine, ...]:
     """Each line with its price; lines of nothing are left out.
 
     Raises:
         Misused: there is no price of one.
     """
     return tuple(
-        Item(line=line, price=prices.of(line.service, line.dimension))
+        PricedLine(line=line, price=prices.of(line.service, line.dimension))
         for line in lines
         if line.quantity
     )
 
 
-def total(items: Iterable[Item]) -> Decimal:
+def total(items: Iterable[PricedLine]) -> Decimal:
     return sum((item.usd for item in items), Decimal())
 
 
-def by_part(items: Sequence[Item]) -> dict[Part, Decimal]:
+def by_part(items: Sequence[PricedLine]) -> dict[Part, Decimal]:
     """What each part costs, in the order of `Part`."""
     there = {item.line.part for item in items}
     return {

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from atelier import Event, PreviewEvent, ProgressView, StatusEvent, TaskView
+from cli.display import Display, state
 from cli.preview import Painter, Picture, Source
-from cli.show import Show, state
 from models.visible import visible
 
 _MOST = 10**9  # steps that a bar can count
@@ -19,7 +19,7 @@ _BAR, _TEXTS = 30, 50  # columns of a bar, and of all that stands beside it
 _BELOW = 5  # rows for what is said after it: files, and the next prompt
 
 
-class Bars(Show):
+class BarDisplay(Display):
     """Show of bars that are redrawn in place; they stay at the end, and so does the last picture.
 
     The picture is the newest preview, and the first artifact once a task's artifacts are saved.

@@ -18,7 +18,7 @@ _KEPT_SECONDS = 30 * 86_400  # an ended secret is listed for so long
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class SecretRequest:
     """A secret to be made."""
 
     name: str
@@ -37,30 +37,36 @@ def id_of(secret: KeySecret) -> str:
     return secret.digest[:_ID]
 
 
-def role_of(wanted: Wanted, known: Sequence[ApiKey]) -> Role:
+def role_of(request: SecretRequest, known: Sequence[ApiKey]) -> Role:
     """The role that the secret will have.
 
     Raises:
         Misused: the name has another, and all secrets of a name have one role.
     """
-    role = next((key.role for key in known if key.name == wanted.name), None)
-    if role and wanted.role and role is not wanted.role:
+    role = next((key.role for key in known if key.name == request.name), None)
+    if role and request.role and role is not request.role:
         raise Misused(
-            f"{wanted.name} is known as {role}: all secrets of a name have one role; revoke them"
+            f"{request.name} is known as {role}: all secrets of a name have one role; revoke them"
             " first, or take another name"
         )
-    return role or wanted.role or Role.ARTIST
+    return role or request.role or Role.ARTIST
 
 
 def with_secret(
-    keys: Sequence[ApiKey], wanted: Wanted, role: Role, secret: str, gateway: str | None = None
+    keys: Sequence[ApiKey],
+    request: SecretRequest,
+    role: Role,
+    secret: str,
+    gateway: str | None = None,
 ) -> Sequence[ApiKey]:
     """The keys, with one secret more."""
-    made = KeySecret(sha256=digest_of(secret), expires=wanted.expires, gateway=gateway)
-    if not any(key.name == wanted.name for key in keys):
-        return (*keys, ApiKey(name=wanted.name, role=role, secrets=(made,)))
+    made = KeySecret(sha256=digest_of(secret), expires=request.expires, gateway=gateway)
+    if not any(key.name == request.name for key in keys):
+        return (*keys, ApiKey(name=request.name, role=role, secrets=(made,)))
     return [
-        key.model_copy(update={"secrets": (*key.secrets, made)}) if key.name == wanted.name else key
+        key.model_copy(update={"secrets": (*key.secrets, made)})
+        if key.name == request.name
+        else key
         for key in keys
     ]
 

@@ -25,7 +25,7 @@ _LOCK_SECONDS = 10.0
 _LOCK_PAUSE = 0.05
 
 
-class Ring(ABC):
+class Keyring(ABC):
     """Store of keys; keys that were read are written back only if nobody else wrote meanwhile."""
 
     where: str
@@ -65,7 +65,7 @@ class Ring(ABC):
 
 
 @dataclass
-class FileRing(Ring):
+class FileKeyring(Keyring):
     """Store of keys in a file beside the configuration."""
 
     config: Path

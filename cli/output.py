@@ -24,7 +24,7 @@ Cell = str | Sequence[str]
 """Text of one line, or of several."""
 
 
-class Out:
+class Output:
     """Speaks to a person, or in JSON to a program."""
 
     def __init__(self, *, as_json: bool) -> None:

@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from cli.cost.line import GIB, HOURS, MILLION, SECONDS, Item, Line, Part, priced, total
 from cli.cost.prices import shipped
+from cli.cost.usage_lines import (
+    GIB,
+    HOURS,
+    MILLION,
+    SECONDS,
+    Part,
+    PricedLine,
+    UsageLine,
+    priced,
+    total,
+)
 
 _A_IMAGES = MILLION
 _A_SECONDS = Decimal("1.5")
@@ -22,14 +32,14 @@ _B_HOURS = Decimal(160)  # 8 hours on 20 days
 class Row:
     """A line, and what the estimate prints for it."""
 
-    line: Line
+    line: UsageLine
     printed: Decimal
     note: str = ""
     """What is wrong with it besides its product."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seed:
+class PublishedEstimate:
     """A published estimate."""
 
     name: str
@@ -42,7 +52,7 @@ class Seed:
     """The sum as its text has it."""
 
     @property
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> tuple[PricedLine, ...]:
         return priced((row.line for row in self.rows), shipped(self.table))
 
     @property
@@ -65,7 +75,7 @@ class Seed:
             yield f"the rows as they should be add up to {counted}"
 
 
-def _told(item: Item) -> str:
+def _told(item: PricedLine) -> str:
     line, price = item.line, item.price
     quantity = line.quantity.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize()
     return f"{line.service} {line.dimension}: {quantity:f} x {price.usd}"
@@ -75,11 +85,11 @@ def _row(
     part: Part, of: tuple[str, str], quantity: Decimal | int, printed: str, *, note: str = ""
 ) -> Row:
     service, dimension = of
-    line = Line(part=part, service=service, dimension=dimension, quantity=Decimal(quantity))
+    line = UsageLine(part=part, service=service, dimension=dimension, quantity=Decimal(quantity))
     return Row(line=line, printed=Decimal(printed), note=note)
 
 
-def seed_a() -> Seed:
+def seed_a() -> PublishedEstimate:
     """The asynchronous Stable Diffusion guidance: a million pictures a month, all on Spot."""
     kib = Decimal(1024)
     messages = _A_IMAGES * 8 * kib / GIB
@@ -100,10 +110,12 @@ def seed_a() -> Seed:
         _row(Part.CLUSTER, ("eks", "cluster"), _A_HOURS, "72.00"),
         _row(Part.NODES, ("ec2", "m5.large on demand"), 2 * _A_HOURS, "138.24"),
     )
-    return Seed(name="seed-a", table="seed-a", images=_A_IMAGES, rows=rows, said=Decimal("436.72"))
+    return PublishedEstimate(
+        name="seed-a", table="seed-a", images=_A_IMAGES, rows=rows, said=Decimal("436.72")
+    )
 
 
-def seed_b(*, cloudfront: bool = False) -> Seed:
+def seed_b(*, cloudfront: bool = False) -> PublishedEstimate:
     """ComfyUI on EKS: one GPU on demand, 8 hours on 20 days, 9 seconds a picture."""
     out = (
         _row(Part.TRANSFER, ("cloudfront", "data out"), 100, "8.5")
@@ -123,4 +135,6 @@ def seed_b(*, cloudfront: bool = False) -> Seed:
         out,
     )
     name, said = ("seed-b-cloudfront", "441.878") if cloudfront else ("seed-b", "442.378")
-    return Seed(name=name, table="seed-b", images=_B_IMAGES, rows=rows, said=Decimal(said))
+    return PublishedEstimate(
+        name=name, table="seed-b", images=_B_IMAGES, rows=rows, said=Decimal(said)
+    )

@@ -29,7 +29,7 @@ def _option(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fields:
+class PictureOptions:
     """None is what was not given."""
 
     negative_prompt: Annotated[str | None, _option("What is not to be seen.")] = None

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from cli.cost.compare import Estimate
-from cli.cost.line import Item, Part, cents, total
-from cli.cost.seeds import Seed
-from cli.out import Out
+from cli.cost.comparison import Estimate
+from cli.cost.published import PublishedEstimate
+from cli.cost.usage_lines import Part, PricedLine, cents, total
+from cli.output import Output
 
 _HEADS = ("part", "what", f"{'quantity':>13}", "unit", f"{'USD each':>14}", f"{'USD':>9}")
 
 
-def ours(out: Out, estimate: Estimate, items: Sequence[Item], region: str) -> None:
+def ours(out: Output, estimate: Estimate, items: Sequence[PricedLine], region: str) -> None:
     if out.as_json:
         out.json(_json(estimate, items) | {"region": region})
         return
@@ -22,7 +22,7 @@ def ours(out: Out, estimate: Estimate, items: Sequence[Item], region: str) -> No
     out.line(f"{of_a_million}; prices of {region}, {_dates(items)}")
 
 
-def seed(out: Out, seed: Seed, estimate: Estimate) -> None:
+def seed(out: Output, seed: PublishedEstimate, estimate: Estimate) -> None:
     """What its lines come to, what it prints, and where the two differ."""
     items, slips = seed.items, list(seed.slips())
     if out.as_json:
@@ -38,7 +38,7 @@ def seed(out: Out, seed: Seed, estimate: Estimate) -> None:
         out.line(f"- {slip}")
 
 
-def compared(out: Out, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
+def compared(out: Output, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
     """Each published estimate, and ours behind it."""
     flat = [each for pair in pairs for each in pair]
     if out.as_json:
@@ -58,14 +58,14 @@ def compared(out: Out, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
     out.table(["USD a month", *(f"{each.name:>14}" for each in flat)], rows)
 
 
-def _cells(item: Item) -> list[str]:
+def _cells(item: PricedLine) -> list[str]:
     line, price = item.line, item.price
     what = f"{line.service} {line.dimension}"
     quantity, each = f"{line.quantity:,.2f}", f"{price.usd:f}"
     return [line.part, what, f"{quantity:>13}", price.unit, f"{each:>14}", f"{cents(item.usd):>9}"]
 
 
-def _sum(items: Iterable[Item]) -> list[str]:
+def _sum(items: Iterable[PricedLine]) -> list[str]:
     return ["together", "", "", "", "", f"{cents(total(items)):>9}"]
 
 
@@ -73,7 +73,7 @@ def _usd(usd: Decimal | None) -> str:
     return f"{'-' if usd is None else f'{cents(usd):,}':>14}"
 
 
-def _dates(items: Iterable[Item]) -> str:
+def _dates(items: Iterable[PricedLine]) -> str:
     dates = sorted({item.price.as_of for item in items})
     return f"as of {dates[0]} to {dates[-1]}"
 
@@ -82,7 +82,7 @@ def _number(usd: Decimal) -> float:
     return float(round(usd, 6))
 
 
-def _json(estimate: Estimate, items: Sequence[Item] = ()) -> dict[str, Any]:
+def _json(estimate: Estimate, items: Sequence[PricedLine] = ()) -> dict[str, Any]:
     said: dict[str, Any] = {
         "scenario": estimate.name,
         "images": int(estimate.images),
@@ -93,7 +93,7 @@ def _json(estimate: Estimate, items: Sequence[Item] = ()) -> dict[str, Any]:
     return said | ({"lines": [_line(item) for item in items]} if items else {})
 
 
-def _line(item: Item) -> dict[str, Any]:
+def _line(item: PricedLine) -> dict[str, Any]:
     line, price = item.line, item.price
     return {
         "part": line.part.value,

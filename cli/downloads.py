@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from atelier import SaveProgress
-from cli.out import Out
+from cli.output import Output
 from models.visible import visible
 
 MaxBytes = Annotated[
@@ -37,7 +37,7 @@ def a_folder(path: Path | None) -> Path | None:
 
 
 @contextmanager
-def sizes(out: Out) -> Iterator[SaveProgress | None]:
+def sizes(out: Output) -> Iterator[SaveProgress | None]:
     """A bar with the size for each file that is saved; none without a terminal."""
     if out.as_json or not sys.stderr.isatty() or out.err.is_dumb_terminal:
         yield None
