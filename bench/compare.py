@@ -88,7 +88,7 @@ def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
         with subprocess.Popen([*command, "--map", route, "--stats", str(stats)]) as proxy:
             try:
                 url = f"http://127.0.0.1:{port}"
-                yield {"AWS_ENDPOINT_URL_DYNAMODB": url, "LEDGER_TABLE": settings.ledger}
+                yield {"AWS_ENDPOINT_URL_DYNAMODB": url, "LEDGER_TABLE": settings.names.ledger}
             finally:
                 proxy.terminate()
 

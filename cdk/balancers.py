@@ -14,7 +14,7 @@ from cdk import versions
 from cdk.cluster import SYSTEM, Cluster
 from cdk.identity import PodIdentity
 from cdk.nag import acknowledge_resources
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 SERVE_PORT = 8000
@@ -101,7 +101,7 @@ class Balancers(Construct):
         }
 
     def _binding(self, targets: ITargetGroup) -> Mapping[str, Any]:
-        name = kube.serve_service(self._settings)
+        name = kube.serve_service(self._settings.names)
         return {
             "apiVersion": "elbv2.k8s.aws/v1beta1",
             "kind": "TargetGroupBinding",

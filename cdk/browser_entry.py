@@ -164,7 +164,7 @@ class BrowserEntry(Construct):
         if front.sign_in == "oidc" and front.oidc is not None:
             return by_provider(front.oidc, then)
         if front.sign_in == "cognito" and front.domain is not None:
-            installation = self._settings.stack
+            installation = self._settings.names.stack
             self.people = People(self, "People", domain=front.domain, installation=installation)
             return self.people.ask(then)
         return then
@@ -201,7 +201,7 @@ class BrowserEntry(Construct):
             self,
             f"Origin{self._port}",
             endpoint=VpcOriginEndpoint.application_load_balancer(self.balancer),
-            vpc_origin_name=f"{self._settings.stack}-front-{self._port}",
+            vpc_origin_name=f"{self._settings.names.stack}-front-{self._port}",
             protocol_policy=OriginProtocolPolicy.HTTPS_ONLY
             if secure
             else OriginProtocolPolicy.HTTP_ONLY,

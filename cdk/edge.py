@@ -76,10 +76,10 @@ class Edge(Construct):
 
     def _key(self, name: str) -> ApiKey:
         """API Gateway makes up its value, so that no template has it."""
-        return ApiKey(self, f"Key-{name}", api_key_name=f"{self._settings.stack}-{name}")
+        return ApiKey(self, f"Key-{name}", api_key_name=f"{self._settings.names.stack}-{name}")
 
     def _function(self, code: Path) -> Function:
-        edge, name = self._settings.edge, f"{self._settings.stack}-edge"
+        edge, name = self._settings.edge, f"{self._settings.names.stack}-edge"
         log = self._log_group("Log", f"/aws/lambda/{name}")
         log.grant_write(self.role)
         key_names = [[key.key_id, name] for name, key in self.keys.items()]
@@ -111,11 +111,11 @@ class Edge(Construct):
         return group
 
     def _api(self) -> RestApi:
-        access = self._log_group("AccessLog", f"/atelier/{self._settings.stack}/access")
+        access = self._log_group("AccessLog", f"/atelier/{self._settings.names.stack}/access")
         api = RestApi(
             self,
             "FrontAPI",
-            rest_api_name=f"{self._settings.stack}-FrontAPI",
+            rest_api_name=f"{self._settings.names.stack}-FrontAPI",
             endpoint_types=[EndpointType.REGIONAL],
             # Kept when the stack goes: it is the account's, and others may write their logs by it.
             cloud_watch_role=self._settings.edge.set_account_role,

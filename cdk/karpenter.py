@@ -54,7 +54,7 @@ class Karpenter(Construct):
         self.queue = Queue(
             self,
             "Interruptions",
-            queue_name=settings.interruptions,
+            queue_name=settings.names.interruptions,
             retention_period=_KEPT,
             encryption=QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,

@@ -19,7 +19,7 @@ from constructs import Construct
 
 from cdk.grants import grant
 from cdk.nag import acknowledge
-from models.queues import QueuePlan, queues, queues_of_services
+from models.names.queues import QueuePlan, queues, queues_of_services
 from models.settings import Settings
 
 
@@ -31,25 +31,30 @@ class Messaging(Construct):
         self._settings = settings
         key = Alias.from_alias_name(self, "SnsKey", "alias/aws/sns")
         # The logical ids are those of the reference system: scripts look its topics up by them.
-        self.tasks = self._topic(settings.tasks_topic, key, "sdNotificationLambdaCfn")
-        self.results = self._topic(settings.results_topic, key, "sdNotificationOutputCfn")
+        self.tasks = self._topic(settings.names.tasks_topic, key, "sdNotificationLambdaCfn")
+        self.results = self._topic(settings.names.results_topic, key, "sdNotificationOutputCfn")
         self._all: dict[str, Queue] = {}
-        for plan in (*queues_of_services(settings), *queues(settings)):
+        for plan in (
+            *queues_of_services(settings.names, settings.model_bucket),
+            *queues(settings.names, settings.models_runtime, settings.tasks),
+        ):
             self._all[plan.name] = self._queue(plan)
             if plan.policy is not None:
                 self._subscribe(plan)
         runtimes = [runtime.name for runtime in settings.models_runtime]
-        self.queues = {name: self._all[settings.queue(name)] for name in runtimes}
+        self.queues = {name: self._all[settings.names.queue(name)] for name in runtimes}
         """By the runtime's name."""
-        self.dead_letters = {name: self._all[settings.dead_letters(name)] for name in runtimes}
+        self.dead_letters = {
+            name: self._all[settings.names.dead_letters(name)] for name in runtimes
+        }
         """By the runtime's name."""
-        self.unrouted = self._all[settings.unrouted]
-        self.undelivered = self._all[settings.undelivered]
-        self.calls = self._all[settings.callback_calls]
+        self.unrouted = self._all[settings.names.unrouted]
+        self.undelivered = self._all[settings.names.undelivered]
+        self.calls = self._all[settings.names.callback_calls]
         """Calls to tasks' callbacks."""
-        self.calls_dead_letters = self._all[settings.callback_calls_dead_letters]
+        self.calls_dead_letters = self._all[settings.names.callback_calls_dead_letters]
         self._admit_tasks_topic(self.undelivered)
-        self.checkpoint_events = self._all.get(settings.checkpoint_events)
+        self.checkpoint_events = self._all.get(settings.names.checkpoint_events)
         if self.checkpoint_events is not None:
             self._follow_checkpoints(self.checkpoint_events)
 
@@ -125,7 +130,7 @@ class Messaging(Construct):
     def _subscribe(self, plan: QueuePlan) -> None:
         queue = self._all[plan.name]
         self._admit_tasks_topic(queue)
-        undelivered = self._all[self._settings.undelivered]
+        undelivered = self._all[self._settings.names.undelivered]
         subscription = CfnSubscription(
             self,
             f"{self._id(plan)}-subscription",
@@ -164,7 +169,7 @@ class Messaging(Construct):
 
     def _id(self, plan: QueuePlan) -> str:
         """What a queue is called within its stack."""
-        return plan.name.removeprefix(f"{self._settings.stack}-")
+        return plan.name.removeprefix(f"{self._settings.names.stack}-")
 
 
 def _grant_sends(grantee: IRole, queues: Iterable[Queue]) -> None:

@@ -53,7 +53,7 @@ class Monitoring(Construct):
         self._settings = settings
         self._limits = settings.alarms
         self._messaging = messaging
-        self._ends = Ends(self, "Ends", namespace=f"atelier/{settings.stack}", log=log)
+        self._ends = Ends(self, "Ends", namespace=f"atelier/{settings.names.stack}", log=log)
         self._warnings = spot_warnings
         self.topic = self._topic()
         self.alarms = [*self._of_runtimes(), *self._of_last_stops(), self._of_spot()]
@@ -64,7 +64,7 @@ class Monitoring(Construct):
         key = Key(
             self,
             "Key",
-            description=f"{self._settings.stack}: alarms",
+            description=f"{self._settings.names.stack}: alarms",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
             pending_window=Duration.days(7),
@@ -72,7 +72,7 @@ class Monitoring(Construct):
         topic = Topic(
             self,
             "Alarms",
-            topic_name=f"{self._settings.stack}-alarms",
+            topic_name=f"{self._settings.names.stack}-alarms",
             master_key=key,
             enforce_ssl=True,
         )
@@ -144,7 +144,7 @@ class Monitoring(Construct):
         alarm = Alarm(
             self,
             name,
-            alarm_name=f"{self._settings.stack}-{name}",
+            alarm_name=f"{self._settings.names.stack}-{name}",
             alarm_description=why,
             metric=metric,
             threshold=above,
@@ -158,7 +158,7 @@ class Monitoring(Construct):
         return alarm
 
     def _dashboard(self, api: RestApi | None) -> None:
-        board = Dashboard(self, "Dashboard", dashboard_name=self._settings.stack)
+        board = Dashboard(self, "Dashboard", dashboard_name=self._settings.names.stack)
         board.add_widgets(AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=_WHOLE))
         for runtime, queue in self._messaging.queues.items():
             board.add_widgets(

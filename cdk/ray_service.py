@@ -14,7 +14,7 @@ from cdk.identity import PodIdentity
 from cdk.karpenter import Karpenter
 from cdk.manifests import Manifest, cluster_objects, node_objects
 from cdk.manifests.checkpoints import volume_and_claim
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 OPERATOR = "kuberay-operator"
@@ -68,7 +68,7 @@ class RayService(Construct):
             name,
             cluster=self._cluster.eks,
             namespace=self._settings.ray_cluster.namespace,
-            service_account=kube.service_account(self._settings, component),
+            service_account=kube.service_account(self._settings.names, component),
         )
 
     def _operator(self) -> HelmChart:
@@ -107,10 +107,10 @@ class RayService(Construct):
             "RedisPassword",
             cluster=self._cluster.applied_to,
             chart_asset=chart,
-            release=kube.redis_secret(self._settings),
+            release=kube.redis_secret(self._settings.names),
             namespace=self._settings.ray_cluster.namespace,
             create_namespace=False,
-            values={"name": kube.redis_secret(self._settings), "key": kube.REDIS_PASSWORD},
+            values={"name": kube.redis_secret(self._settings.names), "key": kube.REDIS_PASSWORD},
         )
         made.node.add_dependency(self._cluster.ready, self.namespace)
         return [made]

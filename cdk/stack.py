@@ -23,9 +23,9 @@ from cdk.network import Network
 from cdk.ray_service import RayService
 from cdk.registry import Registry
 from cdk.storage import Storage
-from models import images
+from models.names import images
+from models.names.tags import PROJECT
 from models.settings import Settings
-from models.tags import PROJECT
 
 
 class Platform(Stack):
@@ -68,7 +68,7 @@ class Platform(Stack):
 
     def _registry(self) -> Registry:
         settings = self.settings
-        names = [images.repository(settings, kind) for kind in images.kinds(settings)]
+        names = [images.repository(settings.names, kind) for kind in images.kinds(settings)]
         return Registry(self, "Registry", repositories=names, keep=settings.images.keep)
 
     def _network(self) -> Network:

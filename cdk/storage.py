@@ -31,10 +31,10 @@ from constructs import Construct
 
 from cdk.grants import grant
 from cdk.nag import acknowledge
-from models import table
-from models.queues import LONGEST_DAYS
+from models.names import table
+from models.names.queues import LONGEST_DAYS
+from models.names.tags import TAG
 from models.settings import Settings, cloud
-from models.tags import TAG
 
 _PAYLOADS = "payloads/"
 _LOG_DAYS = 90
@@ -50,9 +50,11 @@ class Storage(Construct):
         # CDK's own switch: else logs are let in by an access list, which new buckets refuse.
         self.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", value=True)
         self.ledger = self._ledger()
-        self.logs = self._bucket("Logs", settings.access_logs_bucket, rules=[_tidied(_LOG_DAYS)])
+        self.logs = self._bucket(
+            "Logs", settings.names.access_logs_bucket, rules=[_tidied(_LOG_DAYS)]
+        )
         self.outputs = self._bucket(
-            "Outputs", settings.output_bucket, self.logs, rules=_lifecycle(settings.storage)
+            "Outputs", settings.names.output_bucket, self.logs, rules=_lifecycle(settings.storage)
         )
         self.checkpoints = self._checkpoints()
         """None: the weights are on volumes of their own."""
@@ -103,7 +105,7 @@ class Storage(Construct):
             grant(grantee, ["kms:Decrypt"], [key])
 
     def _ledger(self) -> Table:
-        name = self._settings.ledger
+        name = self._settings.names.ledger
         arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=name)
         made = Table(
             self,
@@ -166,7 +168,7 @@ class Storage(Construct):
     def _named(self, name: str) -> IBucket:
         """A bucket that links may name; one that is not the platform's is let in by its owner."""
         own = {
-            self._settings.output_bucket: self.outputs,
+            self._settings.names.output_bucket: self.outputs,
             self._settings.model_bucket: self.checkpoints,
         }
         return own.get(name) or Bucket.from_bucket_name(self, f"Readable-{name}", name)

@@ -39,7 +39,7 @@ def wire(settings: Settings, clients: Clients | None = None) -> Ports:
     clients = clients or Clients(settings.aws.region)
 
     def topic(name: str) -> Topic:
-        return SnsTopic(clients, settings.arn("sns", name))
+        return SnsTopic(clients, settings.names.arn("sns", name))
 
     def queue(name: str, dead_letters: str) -> Queue:
         wait = settings.tasks.poll_seconds
@@ -47,15 +47,17 @@ def wire(settings: Settings, clients: Clients | None = None) -> Ports:
 
     return Ports(
         objects=S3Objects(clients),
-        tasks=topic(settings.tasks_topic),
-        results=topic(settings.results_topic),
+        tasks=topic(settings.names.tasks_topic),
+        results=topic(settings.names.results_topic),
         ledger=DynamoLedger(
-            clients=clients, table=settings.ledger, days=settings.tasks.ledger_days
+            clients=clients, table=settings.names.ledger, days=settings.tasks.ledger_days
         ),
-        queue=lambda runtime: queue(settings.queue(runtime), settings.dead_letters(runtime)),
-        claims=DynamoClaims(clients=clients, table=settings.ledger),
-        keys=DynamoKeys(clients=clients, table=settings.ledger),
-        callbacks=SqsSender(clients, settings.callback_calls),
-        calls=queue(settings.callback_calls, settings.callback_calls_dead_letters),
+        queue=lambda runtime: queue(
+            settings.names.queue(runtime), settings.names.dead_letters(runtime)
+        ),
+        claims=DynamoClaims(clients=clients, table=settings.names.ledger),
+        keys=DynamoKeys(clients=clients, table=settings.names.ledger),
+        callbacks=SqsSender(clients, settings.names.callback_calls),
+        calls=queue(settings.names.callback_calls, settings.names.callback_calls_dead_letters),
         close=clients.aclose,
     )

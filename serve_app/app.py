@@ -183,7 +183,7 @@ class Ingest:
             for runtime in settings.models_runtime
         }
         self.loops = Loops(
-            {**workers, settings.callback_calls: callback_sender(settings, self.ports)}
+            {**workers, settings.names.callback_calls: callback_sender(settings, self.ports)}
         )
 
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:

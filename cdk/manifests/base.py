@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 Manifest = dict[str, Any]
@@ -14,7 +14,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 def labels(settings: Settings, component: str | None = None) -> dict[str, str]:
     """Of an object; with a component, of its pods."""
-    of = {"app.kubernetes.io/part-of": "atelier", INSTANCE: kube.ray_service(settings)}
+    of = {"app.kubernetes.io/part-of": "atelier", INSTANCE: kube.ray_service(settings.names)}
     return of | ({COMPONENT: component} if component else {})
 
 

@@ -1,7 +1,7 @@
 """The weights as files: the model bucket, mounted for reading by Mountpoint for Amazon S3."""
 
 from cdk.manifests.base import Manifest, everywhere, metadata
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 FOLDER = "/mnt/checkpoints"

@@ -1,7 +1,7 @@
 """Where the Ray cluster is, and who its pods are to AWS."""
 
 from cdk.manifests.base import Manifest, everywhere, metadata
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 COMPONENTS = ("head", "ingest", "runtime")
@@ -30,7 +30,7 @@ def service_accounts(settings: Settings) -> list[Manifest]:
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": metadata(settings, kube.service_account(settings, component)),
+            "metadata": metadata(settings, kube.service_account(settings.names, component)),
             "automountServiceAccountToken": False,
         }
         for component in COMPONENTS

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cdk.manifests import pods
 from cdk.manifests.base import COMPONENT, INSTANCE, Manifest, labels, metadata
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 _LINK_LOCAL = "169.254.0.0/16"
@@ -17,7 +17,7 @@ _RAY = {"key": COMPONENT, "operator": "In", "values": ["head", "ingest", "runtim
 
 def policies(settings: Settings) -> list[Manifest]:
     """Nothing goes in or out but what is listed."""
-    own = {"matchLabels": {INSTANCE: kube.ray_service(settings)}}
+    own = {"matchLabels": {INSTANCE: kube.ray_service(settings.names)}}
     ray = own | {"matchExpressions": [_RAY]}
     head = {"matchLabels": labels(settings, "head")}
     peers: list[Manifest] = [{"podSelector": ray}]
@@ -41,7 +41,7 @@ def _policy(settings: Settings, name: str, selector: Manifest, **rules: list[Man
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": metadata(settings, f"{kube.ray_service(settings)}-{name}"),
+        "metadata": metadata(settings, f"{kube.ray_service(settings.names)}-{name}"),
         "spec": spec,
     }
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from cdk.manifests.base import Manifest, everywhere
 from cdk.manifests.instances import at_most, share
-from models import kube
-from models.images import architecture
+from models.names import kube
+from models.names.images import architecture
+from models.names.tags import PROJECT
 from models.settings import Settings
 from models.settings.cloud import Nodes, Taint, Volume
 from models.settings.groups import Runtime
-from models.tags import PROJECT
 
 GPU = "nvidia.com/gpu"
 RUNTIME = "runtime"
@@ -83,7 +83,7 @@ def taints(runtime: Runtime) -> list[Manifest]:
 def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
     """Spot first where both are allowed: Karpenter takes the cheapest that there is."""
     nodes = runtime.nodes
-    name = kube.pool(settings, runtime.name)
+    name = kube.pool(settings.names, runtime.name)
     spec = {
         "nodeClassRef": _reference(name),
         "requirements": _requirements(nodes),
@@ -117,7 +117,7 @@ def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -
         spec["instanceStorePolicy"] = "RAID0"
     tags = {**_tags(settings), RUNTIME: runtime.name, **nodes.tags}
     return _node_class(
-        settings, kube.pool(settings, runtime.name), instance_profile, spec | {"tags": tags}
+        settings, kube.pool(settings.names, runtime.name), instance_profile, spec | {"tags": tags}
     )
 
 
@@ -127,7 +127,7 @@ def cpu_node_pool(settings: Settings) -> Manifest:
     On demand, and gone when empty: what it runs must not be interrupted.
     """
     spec = {
-        "nodeClassRef": _reference(kube.cpu_pool(settings)),
+        "nodeClassRef": _reference(kube.cpu_pool(settings.names)),
         "requirements": [
             _one_of(CAPACITY, "on-demand"),
             _one_of("kubernetes.io/arch", architecture(settings.cluster_components.instance_type)),
@@ -140,7 +140,7 @@ def cpu_node_pool(settings: Settings) -> Manifest:
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": everywhere(settings, kube.cpu_pool(settings)),
+        "metadata": everywhere(settings, kube.cpu_pool(settings.names)),
         "spec": {
             "template": {"spec": spec},
             "limits": {"cpu": str(_CPU_LIMIT)},
@@ -158,7 +158,7 @@ def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
         ],
         "tags": _tags(settings),
     }
-    return _node_class(settings, kube.cpu_pool(settings), instance_profile, spec)
+    return _node_class(settings, kube.cpu_pool(settings.names), instance_profile, spec)
 
 
 def _tags(settings: Settings) -> dict[str, str]:

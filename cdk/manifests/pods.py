@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from cdk.manifests import checkpoints, security
 from cdk.manifests.base import Manifest, labels
 from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, gpus_of_pod, size_of_pod, taints
-from models import kube
-from models.images import HEAD, image, image_of
+from models.names import kube
+from models.names.images import HEAD, image, image_of
 from models.settings import Settings
 from models.settings.cloud import Capacity
 from models.settings.groups import Runtime
@@ -77,7 +77,7 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
     spec = {
         **_pod(settings, "runtime", container),
         **_checkpoints(checkpoints.claim(settings, pod.existing_claim), container),
-        "nodeSelector": {POOL: kube.pool(settings, runtime.name), CAPACITY: capacity},
+        "nodeSelector": {POOL: kube.pool(settings.names, runtime.name), CAPACITY: capacity},
         "tolerations": [_tolerated(taint) for taint in taints(runtime)],
         "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_LONGER,
     }
@@ -93,7 +93,7 @@ def _kept(settings: Settings, component: str, spec: Manifest) -> Manifest:
 
 def _pod(settings: Settings, component: str, container: Manifest) -> Manifest:
     return {
-        "serviceAccountName": kube.service_account(settings, component),
+        "serviceAccountName": kube.service_account(settings.names, component),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": security.pod(),
@@ -154,7 +154,7 @@ def _ready() -> Manifest:
 
 def _keys(settings: Settings) -> Manifest:
     """API keys; without the Secret the front refuses everybody, and SNS still works."""
-    return {"secretRef": {"name": kube.keys_secret(settings), "optional": True}}
+    return {"secretRef": {"name": kube.keys_secret(settings.names), "optional": True}}
 
 
 def _never_interrupted() -> Manifest:

@@ -8,8 +8,8 @@ from cdk.manifests import pods, security
 from cdk.manifests.base import Manifest, labels, metadata
 from cdk.manifests.nodes import pods_at_most
 from cdk.manifests.serve_config import INGEST, PLACES, place, serve_config
-from models import kube
 from models.errors import SettingsError
+from models.names import kube
 from models.settings import Settings
 from models.settings.cloud import Capacity
 from models.settings.groups import Runtime
@@ -30,7 +30,7 @@ def ray_service(settings: Settings) -> Manifest:
         "kind": "RayService",
         "metadata": metadata(
             settings,
-            kube.ray_service(settings),
+            kube.ray_service(settings.names),
             # After it KubeRay gives up for good: only a deleted RayService starts again.
             annotations={"ray.io/initializing-timeout": f"{cluster.ready_minutes}m"},
         ),
@@ -77,7 +77,7 @@ def head_budget(settings: Settings) -> Manifest:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": metadata(settings, f"{kube.ray_service(settings)}-head"),
+        "metadata": metadata(settings, f"{kube.ray_service(settings.names)}-head"),
         "spec": {"minAvailable": 1, "selector": {"matchLabels": labels(settings, "head")}},
     }
 
@@ -103,8 +103,8 @@ def _patience(settings: Settings) -> list[Manifest]:
 
 def _state(settings: Settings) -> Manifest:
     """Where the head's state outlives it: without, each GPU worker would start anew with it."""
-    secret = {"name": kube.redis_secret(settings), "key": kube.REDIS_PASSWORD}
-    own = f"{kube.redis(settings)}:{pods.REDIS}"
+    secret = {"name": kube.redis_secret(settings.names), "key": kube.REDIS_PASSWORD}
+    own = f"{kube.redis(settings.names)}:{pods.REDIS}"
     return {
         "redisAddress": settings.ray_cluster.redis_address or own,
         "redisPassword": {"valueFrom": {"secretKeyRef": secret}},

@@ -7,7 +7,7 @@ and the next one starts from nothing, all workers with it. Who needs more names 
 from cdk.manifests import security
 from cdk.manifests.base import Manifest, labels, metadata
 from cdk.manifests.pods import KEPT, REDIS
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 _USER = 999
@@ -25,7 +25,7 @@ def _service(settings: Settings) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(settings, kube.redis(settings), "redis"),
+        "metadata": metadata(settings, kube.redis(settings.names), "redis"),
         "spec": {
             "selector": labels(settings, "redis"),
             "ports": [{"name": "redis", "port": REDIS, "targetPort": "redis"}],
@@ -35,7 +35,7 @@ def _service(settings: Settings) -> Manifest:
 
 def _stateful_set(settings: Settings) -> Manifest:
     """Of one: never two at once, which a Deployment may have."""
-    name = kube.redis(settings)
+    name = kube.redis(settings.names)
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -59,7 +59,7 @@ def _stateful_set(settings: Settings) -> Manifest:
 
 
 def _container(settings: Settings) -> Manifest:
-    secret = {"name": kube.redis_secret(settings), "key": kube.REDIS_PASSWORD}
+    secret = {"name": kube.redis_secret(settings.names), "key": kube.REDIS_PASSWORD}
     asked = {"tcpSocket": {"port": "redis"}, "periodSeconds": 5}
     return {
         "name": "valkey",

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from cli.aws.errors import code_of
 from cli.aws.sdk import Aws
-from models.queues import queues, queues_of_services
+from models.names.queues import queues, queues_of_services
 from models.settings import Settings
 
 _COUNTS = {
@@ -39,9 +39,12 @@ class Backlog:
 
 def backlogs(aws: Aws, settings: Settings) -> Iterator[Backlog]:
     """Of each queue that is there."""
-    worked = {settings.queue(one.name) for one in settings.models_runtime}
-    worked |= {settings.callback_calls}
-    for plan in (*queues(settings), *queues_of_services(settings)):
+    worked = {settings.names.queue(one.name) for one in settings.models_runtime}
+    worked |= {settings.names.callback_calls}
+    for plan in (
+        *queues(settings.names, settings.models_runtime, settings.tasks),
+        *queues_of_services(settings.names, settings.model_bucket),
+    ):
         counts = counts_of(aws, plan.name)
         if counts is not None:
             yield Backlog(name=plan.name, last_stop=plan.name not in worked, **counts)

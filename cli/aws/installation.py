@@ -106,7 +106,7 @@ class Installation:
         return error.code if isinstance(error, AwsError) else code_of(error)
 
     def _is_of(self, settings: Settings) -> None:
-        given = {"stackName": (self.stack_name, settings.stack)}
+        given = {"stackName": (self.stack_name, settings.names.stack)}
         given["region"] = (self.region, settings.aws.region)
         for key, (asked, there) in given.items():
             if asked is not None and asked.lower() != there:

@@ -12,9 +12,9 @@ from cli.aws.errors import AwsError, code_of
 from cli.aws.installation import Installation
 from cli.keys.keyring import Keyring
 from models.errors import SettingsError
+from models.names.table import KEY, KEYS_DOCUMENT, KEYS_ROW, KEYS_VERSION
+from models.names.tags import PROJECT, TAG
 from models.settings.api_keys import ApiKey, KeySecret, as_document, stored_keys
-from models.table import KEY, KEYS_DOCUMENT, KEYS_ROW, KEYS_VERSION
-from models.tags import PROJECT, TAG
 from models.yaml_text import yaml_document
 
 _REFUSED = "ConditionalCheckFailedException"
@@ -30,13 +30,13 @@ class TableKeyring(Keyring):
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._settings = installation.settings
-        self.where = f"table {self._settings.ledger}"
+        self.where = f"table {self._settings.names.ledger}"
         self.configured = self._settings.api_keys
         self._version = 0
 
     def read(self) -> Sequence[ApiKey]:
         row = self._dynamodb.get_item(
-            TableName=self._settings.ledger, Key=self._key, ConsistentRead=True
+            TableName=self._settings.names.ledger, Key=self._key, ConsistentRead=True
         ).get("Item", {})
         self._version = int(row.get(KEYS_VERSION, {"N": "0"})["N"])
         try:
@@ -48,7 +48,7 @@ class TableKeyring(Keyring):
     def write(self, keys: Sequence[ApiKey]) -> None:
         try:
             self._dynamodb.put_item(
-                TableName=self._settings.ledger,
+                TableName=self._settings.names.ledger,
                 Item={
                     **self._key,
                     KEYS_DOCUMENT: {"S": json.dumps(as_document(keys))},
@@ -117,7 +117,7 @@ class TableKeyring(Keyring):
 
     def _named(self, name: str) -> str:
         """Prefix a name with the stack's, as the stack does for the gateway keys that it makes."""
-        return f"{self._settings.stack}-{name}"
+        return f"{self._settings.names.stack}-{name}"
 
     @property
     def _key(self) -> dict[str, Any]:

@@ -93,9 +93,9 @@ def found(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:
 def _name(settings: Settings, component: Component) -> str:
     match component:
         case Component.EDGE:
-            return f"/aws/lambda/{settings.stack}-edge"
+            return f"/aws/lambda/{settings.names.stack}-edge"
         case Component.ACCESS:
-            return f"/atelier/{settings.stack}/access"
+            return f"/atelier/{settings.names.stack}/access"
         case Component.PODS:
             return f"/aws/containerinsights/{settings.stack_name}/application"
         case Component.CLUSTER:

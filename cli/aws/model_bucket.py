@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from cli.aws.errors import NOT_ALLOWED, AwsError, Unmet, code_of
 from cli.aws.sdk import Aws
+from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
-from models.tags import PROJECT, TAG, tag
 
 CHECKPOINTS = "Stable-diffusion/"
 """Keys of checkpoints begin so."""

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from cli.aws.errors import code_of
 from cli.aws.sdk import Aws
-from models import images
+from models.names import images
+from models.names.tags import PROJECT, tag
 from models.settings import Settings
-from models.tags import PROJECT, tag
 
 _THERE = "RepositoryAlreadyExistsException"
 
@@ -25,12 +25,12 @@ class Repositories:
     def there(self) -> Iterator[tuple[str, bool]]:
         """Their names, those of removed types too; and whether each is marked as ours."""
         for each in self.aws.all("ecr", "describe_repositories", "repositories"):
-            if each["repositoryName"].startswith(images.repository(self.settings, "")):
+            if each["repositoryName"].startswith(images.repository(self.settings.names, "")):
                 yield each["repositoryName"], self._is_ours(each["repositoryArn"])
 
     def make(self, kind: str) -> None:
         """With all that `cdk/registry.py` gives it, for being taken into the stack adds nothing."""
-        ecr, name = self.aws.client("ecr"), images.repository(self.settings, kind)
+        ecr, name = self.aws.client("ecr"), images.repository(self.settings.names, kind)
         try:
             ecr.create_repository(
                 repositoryName=name,

@@ -9,9 +9,9 @@ from cli.aws.errors import AwsError, code_of
 from cli.aws.model_bucket import ModelBucket
 from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
-from models import images
+from models.names import images
+from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
-from models.tags import PROJECT, TAG, tag
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ def retained(aws: Aws, settings: Settings) -> Iterator[Retained]:
         yield from _bucket(aws, settings, name)
     yield from _table(aws, settings)
     yield from _snapshots(aws, settings)
-    wanted = {images.repository(settings, kind) for kind in images.kinds(settings)}
+    wanted = {images.repository(settings.names, kind) for kind in images.kinds(settings)}
     for name, ours in Repositories(aws, settings).there():
         yield Retained("repository", name, erasable=ours, of_stack=name in wanted)
 
 
 def _buckets(settings: Settings) -> list[str | None]:
-    return [settings.output_bucket, settings.model_bucket, settings.access_logs_bucket]
+    return [settings.names.output_bucket, settings.model_bucket, settings.names.access_logs_bucket]
 
 
 def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:
@@ -61,7 +61,7 @@ def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:
 
 
 def _table(aws: Aws, settings: Settings) -> Iterator[Retained]:
-    name = settings.ledger
+    name = settings.names.ledger
     try:
         arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
     except ClientError as exc:

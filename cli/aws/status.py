@@ -13,7 +13,7 @@ from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import Cluster
 from cli.exit_codes import ENDED_BADLY
 from cli.output import Output
-from models import kube
+from models.names import kube
 
 _POOL = "karpenter.sh/nodepool"
 _CAPACITY = "karpenter.sh/capacity-type"
@@ -74,7 +74,7 @@ def _of_cluster(installation: Installation) -> Mapping[str, Any]:
 
 def _pods(cluster: Cluster, installation: Installation) -> list[Mapping[str, str]]:
     namespace = installation.settings.ray_cluster.namespace
-    of = f"app.kubernetes.io/instance={kube.ray_service(installation.settings)}"
+    of = f"app.kubernetes.io/instance={kube.ray_service(installation.settings.names)}"
     found = cluster.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={of}")
     return [
         {"name": one["metadata"]["name"], "phase": one["status"]["phase"]} for one in found["items"]
@@ -96,7 +96,7 @@ def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
 
 def _bad(installation: Installation, known: Mapping[str, Any]) -> bool:
     """Events of checkpoints stay in their queue, and mean no harm."""
-    fine = installation.settings.checkpoint_events
+    fine = installation.settings.names.checkpoint_events
     dead = [one for one in known["queues"] if one["last_stop"] and one["name"] != fine]
     alarmed = any(one["state"] == "ALARM" for one in known["alarms"])
     return alarmed or any(map(_total, dead)) or not installation.stack.is_whole

@@ -9,7 +9,7 @@ from decimal import Decimal
 from cli.cost import gpu_hours
 from cli.cost.load import Load
 from cli.cost.usage_lines import GIB, HOURS, MILLION, SECONDS, Part, UsageLine
-from models.queues import queues
+from models.names.queues import queues
 from models.settings import Settings
 from models.settings.groups import Runtime
 
@@ -117,7 +117,11 @@ def _messages(load: Load, settings: Settings) -> Iterable[UsageLine]:
 
 def _polled(settings: Settings) -> int:
     """Queues that somebody receives from: those that have dead letters."""
-    return sum(1 for queue in queues(settings) if queue.dead_letters)
+    return sum(
+        1
+        for queue in queues(settings.names, settings.models_runtime, settings.tasks)
+        if queue.dead_letters
+    )
 
 
 def _ledger(load: Load, settings: Settings) -> Iterable[UsageLine]:

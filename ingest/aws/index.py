@@ -12,9 +12,9 @@ from typing import Any
 from ingest.aws.client import Clients, translated
 from ingest.aws.row import number, report_of
 from ingest.paging import Age, age
+from models.names.table import INDEX, INDEX_PARTITION, KEY_INDEX, KEY_INDEX_PARTITION
 from models.ports import Search
 from models.report import Report, Status
-from models.table import INDEX, INDEX_PARTITION, KEY_INDEX, KEY_INDEX_PARTITION
 
 _CHUNK = 50
 _EVER = 1e11  # seconds; an expression takes no infinity

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from ingest.aws.client import Clients, translated
 from ingest.aws.row import key_of
+from models.names.table import KEYS_DOCUMENT, KEYS_ROW
 from models.ports import KeyStore
 from models.settings.api_keys import ApiKey, stored_keys
-from models.table import KEYS_DOCUMENT, KEYS_ROW
 from models.yaml_text import yaml_document
 
 

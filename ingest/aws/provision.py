@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.aws.client import Clients, translated
-from models import routing, strict_json, table
+from models import strict_json
 from models.errors import SettingsError
-from models.queues import QueuePlan, queues
+from models.names import routing, table
+from models.names.queues import QueuePlan, queues
 from models.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def provision(settings: Settings, clients: Clients, *, raw: bool = False) 
     """
     making = _Provision(settings, clients)
     await making.topics()
-    for plan in queues(settings):
+    for plan in queues(settings.names, settings.models_runtime, settings.tasks):
         await making.queue_of(plan)
         if plan.policy is not None:
             await making.subscription(plan.name, plan.policy, raw)
@@ -46,7 +47,7 @@ class _Provision:
 
     async def topics(self) -> None:
         sns = await self.clients.sns()
-        for name in (self.settings.tasks_topic, self.settings.results_topic):
+        for name in (self.settings.names.tasks_topic, self.settings.names.results_topic):
             with translated("SNS CreateTopic"):
                 made = await sns.create_topic(Name=name)
             self._check(name, made["TopicArn"])
@@ -57,7 +58,7 @@ class _Provision:
             "MessageRetentionPeriod": str(plan.days * _DAY),
         }
         if plan.dead_letters is not None:
-            arn = self.settings.arn("sqs", plan.dead_letters)
+            arn = self.settings.names.arn("sqs", plan.dead_letters)
             attributes["RedrivePolicy"] = strict_json.written(
                 {"deadLetterTargetArn": arn, "maxReceiveCount": plan.max_receives}
             )
@@ -86,21 +87,21 @@ class _Provision:
             await self._resubscribe(known, attributes)
 
     def _sending(self, queue: str) -> Mapping[str, object]:
-        topic = self.settings.arn("sns", self.settings.tasks_topic)
+        topic = self.settings.names.arn("sns", self.settings.names.tasks_topic)
         statement = {
             "Sid": "OnlyTheTasksTopic",
             "Effect": "Allow",
             "Principal": {"Service": "sns.amazonaws.com"},
             "Action": "sqs:SendMessage",
-            "Resource": self.settings.arn("sqs", queue),
+            "Resource": self.settings.names.arn("sqs", queue),
             "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
         }
         return {"Version": "2012-10-17", "Statement": [statement]}
 
     async def _subscription_of(self, queue: str) -> str | None:
         sns = await self.clients.sns()
-        topic = self.settings.arn("sns", self.settings.tasks_topic)
-        endpoint = self.settings.arn("sqs", queue)
+        topic = self.settings.names.arn("sns", self.settings.names.tasks_topic)
+        endpoint = self.settings.names.arn("sqs", queue)
         known: dict[str, str] = {}
         with translated("SNS ListSubscriptionsByTopic"):
             pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
@@ -114,9 +115,9 @@ class _Provision:
         sns = await self.clients.sns()
         with translated("SNS Subscribe"):
             await sns.subscribe(
-                TopicArn=self.settings.arn("sns", self.settings.tasks_topic),
+                TopicArn=self.settings.names.arn("sns", self.settings.names.tasks_topic),
                 Protocol="sqs",
-                Endpoint=self.settings.arn("sqs", queue),
+                Endpoint=self.settings.names.arn("sqs", queue),
                 Attributes=attributes,
             )
 
@@ -129,7 +130,7 @@ class _Provision:
                 )
 
     async def buckets(self) -> None:
-        for bucket in (self.settings.output_bucket, self.settings.model_bucket):
+        for bucket in (self.settings.names.output_bucket, self.settings.model_bucket):
             if bucket is not None:
                 await self._bucket(bucket)
 
@@ -146,7 +147,7 @@ class _Provision:
 
     async def ledger(self) -> None:
         dynamodb = await self.clients.dynamodb()
-        name = self.settings.ledger
+        name = self.settings.names.ledger
         with translated("DynamoDB CreateTable", "ResourceInUseException"):
             await dynamodb.create_table(
                 TableName=name,
@@ -182,7 +183,7 @@ class _Provision:
             )
 
     def _check(self, name: str, made: str) -> None:
-        if made != self.settings.arn("sns", name):
+        if made != self.settings.names.arn("sns", name):
             raise SettingsError(f"made {made}, but aws.account and aws.region say otherwise")
 
 

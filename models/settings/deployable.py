@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from models.addons import NEWEST_FOR_KARPENTER
-from models.queues import queue_names
+from models.names.queues import queue_names
 
 if TYPE_CHECKING:
     from models.settings import Settings
@@ -49,13 +49,15 @@ def _drained_in_time(settings: "Settings") -> None:
 def _buckets(settings: "Settings") -> None:
     if settings.storage.create_model_bucket and settings.model_bucket is None:
         raise ValueError("storage.createModelBucket: modelBucketArn must name the bucket to make")
-    for bucket in (settings.output_bucket, settings.access_logs_bucket):
+    for bucket in (settings.names.output_bucket, settings.names.access_logs_bucket):
         if len(bucket) > _LONGEST_BUCKET:
             raise ValueError(f"stackName: too long, S3 takes no bucket of {len(bucket)} letters")
 
 
 def _queues(settings: "Settings") -> None:
-    for name, times in Counter(queue_names(settings)).items():
+    for name, times in Counter(
+        queue_names(settings.names, settings.models_runtime, settings.tasks, settings.model_bucket)
+    ).items():
         if times > 1:
             raise ValueError(f"modelsRuntime[].name: two queues would be named {name}")
         if len(name) > _LONGEST_QUEUE:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from models.errors import SettingsError
+from models.names import Names
 from models.settings import cloud
 from models.settings.api_keys import ApiKey
 from models.settings.base import explained
@@ -159,71 +160,13 @@ class Settings(BaseSettings):
         return next(named, None) or next(dynamic, None)
 
     @property
-    def stack(self) -> str:
-        return self.stack_name.lower()
-
-    @property
-    def tasks_topic(self) -> str:
-        return f"{self.stack}-tasks"
-
-    @property
-    def results_topic(self) -> str:
-        return f"{self.stack}-results"
-
-    def queue(self, runtime: str) -> str:
-        return f"{self.stack}-{runtime}"
-
-    def dead_letters(self, runtime: str) -> str:
-        return f"{self.queue(runtime)}-dead-letters"
-
-    @property
-    def unrouted(self) -> str:
-        """The queue of messages on the tasks topic that no runtime's filter takes."""
-        return f"{self.tasks_topic}-unrouted"
-
-    @property
-    def undelivered(self) -> str:
-        """The queue of messages that the tasks topic could not bring to a queue that takes them."""
-        return f"{self.tasks_topic}-undelivered"
-
-    @property
-    def checkpoint_events(self) -> str:
-        """The queue of what was put into the model bucket, or removed from it."""
-        return f"{self.stack}-checkpoint-events"
-
-    @property
-    def interruptions(self) -> str:
-        """The queue by which EC2 warns Karpenter of nodes that go."""
-        return f"{self.stack}-interruptions"
-
-    @property
-    def callback_calls(self) -> str:
-        """The queue of calls to be made to tasks' callbacks."""
-        return f"{self.results_topic}-callbacks"
-
-    @property
-    def callback_calls_dead_letters(self) -> str:
-        """The queue of calls to callbacks that were given up."""
-        return f"{self.callback_calls}-dead-letters"
-
-    @property
-    def log_group(self) -> str:
-        """Where CloudWatch keeps what the cluster's containers print."""
-        return f"/aws/containerinsights/{self.stack_name}/application"
-
-    @property
-    def ledger(self) -> str:
-        return f"{self.stack}-ledger"
-
-    @property
-    def output_bucket(self) -> str:
-        """Named for its account and region, too, where there are any: all of AWS shares names."""
-        return self.output_bucket_name or f"{self.stack}-outputs{self._of_account}"
-
-    @property
-    def access_logs_bucket(self) -> str:
-        """Where S3 tells who read what from the platform's own buckets."""
-        return f"{self.stack}-logs{self._of_account}"
+    def names(self) -> Names:
+        """Names of the installation's resources."""
+        return Names(
+            stack_name=self.stack_name,
+            aws=self.aws,
+            configured_output_bucket=self.output_bucket_name,
+        )
 
     @property
     def model_bucket(self) -> str | None:
@@ -232,7 +175,7 @@ class Settings(BaseSettings):
     @property
     def readable_buckets(self) -> frozenset[str]:
         """Buckets that a task's ``s3://`` links may name."""
-        own = {self.output_bucket} | ({self.model_bucket} if self.model_bucket else set())
+        own = {self.names.output_bucket} | ({self.model_bucket} if self.model_bucket else set())
         return frozenset(own | set(self.inputs.allow_buckets))
 
     def callback_secret(self, key: str | None) -> SecretStr | None:
@@ -249,14 +192,6 @@ class Settings(BaseSettings):
             exclude={"api_keys": True, "callbacks": {"secret": True}},
             exclude_defaults=True,
         )
-
-    @property
-    def _of_account(self) -> str:
-        aws = self.aws
-        return "" if aws.is_local else f"-{aws.account}-{aws.region}"
-
-    def arn(self, service: Literal["sns", "sqs"], name: str) -> str:
-        return f"arn:{self.aws.partition}:{service}:{self.aws.region}:{self.aws.account}:{name}"
 
 
 def _parse(path: Path) -> dict[str, Any]:

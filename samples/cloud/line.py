@@ -44,7 +44,7 @@ async def working(settings: Settings, cloud: Cloud) -> AsyncIterator[None]:
             runtime.name: worker(settings, runtime, ports, board, Near(made))
             for runtime, made in zip(settings.models_runtime, replicas, strict=True)
         }
-        loops = Loops({**workers, settings.callback_calls: callback_sender(settings, ports)})
+        loops = Loops({**workers, settings.names.callback_calls: callback_sender(settings, ports)})
         try:
             yield
         finally:

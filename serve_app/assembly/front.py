@@ -39,7 +39,7 @@ def native(
         topic=ports.tasks,
         objects=ports.objects,
         ledger=ports.ledger,
-        bucket=settings.output_bucket,
+        bucket=settings.names.output_bucket,
     )
 
     @cache

@@ -42,7 +42,7 @@ def worker(
     settings: Settings, runtime: Runtime, ports: Ports, board: Board, runner: Runner
 ) -> Worker:
     """The worker of a configured runtime; ``runner`` is its replicas."""
-    output = f"s3://{settings.output_bucket}"
+    output = f"s3://{settings.names.output_bucket}"
     envelope = Envelope(
         runtime=runtime.name,
         objects=ports.objects,
@@ -90,6 +90,6 @@ async def replica(settings: Settings, runtime: Runtime, objects: Objects) -> Rep
         adapter=made,
         inputs=Inputs(settings.inputs, objects, settings.readable_buckets),
         objects=objects,
-        output=f"s3://{settings.output_bucket}",
+        output=f"s3://{settings.names.output_bucket}",
         deadline=settings.tasks.deadline_seconds,
     )

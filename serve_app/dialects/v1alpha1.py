@@ -39,7 +39,7 @@ def parse(raw: bytes, settings: Settings, kinds: Kinds) -> Accepted:
     checkpoint = scripts["sd_model_checkpoint"]
     runtime = _runtime(checkpoint, settings)
     task = task_in(_legacy(scripts, body), runtime, kinds)
-    folder = f"{settings.output_bucket}/{task.folder}"
+    folder = f"{settings.names.output_bucket}/{task.folder}"
     answer = {
         "id_task": task.id,
         "sd_model_checkpoint": checkpoint,

@@ -36,7 +36,7 @@ def parse(raw: bytes, settings: Settings, kinds: Kinds) -> Accepted:
     answer = {
         "id": task.id,
         "runtime": runtime.name,
-        "output_location": f"s3://{settings.output_bucket}/{task.folder}",
+        "output_location": f"s3://{settings.names.output_bucket}/{task.folder}",
         "id_task": task.id,
     }
     message = Message(body=body, attributes={"runtime": runtime.name})

@@ -11,7 +11,7 @@ from ray.serve._private.proxy_request_response import ASGIProxyRequest
 from cdk.firewall import ADDRESS_OF_VIEWER
 from cdk.sign_in import People, by_provider
 from cdk.stack import Platform
-from models import kube
+from models.names import kube
 from models.settings import Settings
 from models.settings.browser_entry import Oidc
 from tests.cdk import graph
@@ -293,7 +293,7 @@ def test_pods_are_bound_to_the_stacks_own_target_group(
     spec = binding(whole)["spec"]
 
     assert spec["targetGroupARN"] == f"<{graph.named(platform, 'Front/Serve')}>"
-    assert spec["serviceRef"] == {"name": kube.serve_service(settings), "port": 8000}
+    assert spec["serviceRef"] == {"name": kube.serve_service(settings.names), "port": 8000}
     assert spec["targetType"] == "ip"
 
 

@@ -149,10 +149,10 @@ def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> No
         "serve_app/edge/__init__.py": "",
         "serve_app/edge/handler.py": "from models import edge\nimport ingest.wiring",
         "models/__init__.py": "",
-        "models/settings/edge.py": "import json",
-        "models/settings/unused.py": "",
+        "models/edge.py": "import json",
+        "models/unused.py": "",
         "ingest/__init__.py": "",
-        "ingest/wiring.py": "from models.settings.edge import FILE\nimport boto3",
+        "ingest/wiring.py": "from models.edge import FILE\nimport boto3",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -160,4 +160,4 @@ def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> No
 
     found = {str(path.relative_to(tmp_path)) for path in sources(tmp_path)}
 
-    assert found == files.keys() - {"models/settings/unused.py"}
+    assert found == files.keys() - {"models/unused.py"}

@@ -186,7 +186,7 @@ def test_what_containers_print_is_where_the_settings_say(
     whole: Synthesized, settings: Settings
 ) -> None:
     groups = [each["Properties"] for each in whole.resources("AWS::Logs::LogGroup").values()]
-    (printed,) = (each for each in groups if each.get("LogGroupName") == settings.log_group)
+    (printed,) = (each for each in groups if each.get("LogGroupName") == settings.names.log_group)
 
     assert printed["RetentionInDays"] == 7
 

@@ -129,7 +129,7 @@ def test_the_ledger_is_kept_by_rows_and_read_by_its_indexes(
 def test_a_bucket_is_read_and_written_where_it_must_be(
     granted: Mapping[str, Mapping[str, set[str]]], settings: Settings
 ) -> None:
-    outputs = settings.output_bucket
+    outputs = settings.names.output_bucket
 
     assert granted["storage.grant_payload_writes"] == {
         "s3:PutObject": {f"{outputs}/payloads/*"},
@@ -173,7 +173,7 @@ def test_without_a_model_bucket_none_is_read() -> None:
 
     assert found["storage.grant_checkpoint_reads"] == {}
     assert found["storage.grant_artifact_reads"]["s3:ListBucket"] == {
-        Settings.read(args=FULL).output_bucket
+        Settings.read(args=FULL).names.output_bucket
     }
 
 

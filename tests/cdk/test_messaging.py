@@ -9,7 +9,7 @@ from aws_cdk.assertions import Template
 from cdk.messaging import Messaging
 from ingest.aws.client import Clients
 from ingest.aws.provision import provision
-from models.queues import LONGEST_DAYS, QueuePlan, queues, queues_of_services
+from models.names.queues import LONGEST_DAYS, QueuePlan, queues, queues_of_services
 from models.settings import Settings
 from tests.cdk.conftest import FULL
 
@@ -40,7 +40,10 @@ def arn(logical_id: str) -> dict[str, list[str]]:
 
 
 def plans(settings: Settings) -> list[QueuePlan]:
-    return [*queues(settings), *queues_of_services(settings)]
+    return [
+        *queues(settings.names, settings.models_runtime, settings.tasks),
+        *queues_of_services(settings.names, settings.model_bucket),
+    ]
 
 
 def test_each_queue_is_made_as_planned(settings: Settings, made: Named) -> None:
@@ -78,7 +81,7 @@ def test_each_queue_takes_what_its_filter_lets_in_and_what_fails_is_kept(
         assert subscription.get("FilterPolicyScope", "MessageAttributes") == "MessageAttributes"
         assert subscription["TopicArn"] == {"Ref": "sdNotificationLambdaCfn"}
         assert subscription["RawMessageDelivery"] is False
-        undelivered, _ = made[settings.undelivered]
+        undelivered, _ = made[settings.names.undelivered]
         assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": arn(undelivered)}
 
 
@@ -97,9 +100,9 @@ def test_only_what_should_may_send_into_a_queue(
     topic = [("sns.amazonaws.com", {"Ref": "sdNotificationLambdaCfn"})]
     for plan in plans(settings):
         logical_id, _ = made[plan.name]
-        if plan.policy is not None or plan.name == settings.undelivered:
+        if plan.policy is not None or plan.name == settings.names.undelivered:
             assert senders[logical_id] == topic
-        elif plan.name == settings.checkpoint_events:
+        elif plan.name == settings.names.checkpoint_events:
             assert [service for service, _ in senders[logical_id]] == ["events.amazonaws.com"]
         else:
             assert senders[logical_id] == []
@@ -108,7 +111,7 @@ def test_only_what_should_may_send_into_a_queue(
 def test_what_changes_in_the_model_bucket_is_kept_for_who_wants_to_know(
     alone: Template, settings: Settings, made: Named
 ) -> None:
-    events, _ = made[settings.checkpoint_events]
+    events, _ = made[settings.names.checkpoint_events]
     rules = [r["Properties"] for r in alone.find_resources("AWS::Events::Rule").values()]
     (pattern,) = (r["EventPattern"] for r in rules if r["Targets"][0]["Arn"] == arn(events))
 
@@ -122,8 +125,8 @@ def test_the_topics_are_found_by_the_references_logical_ids(
 ) -> None:
     topics = named(alone, "AWS::SNS::Topic", "TopicName")
 
-    assert topics[settings.tasks_topic][0] == "sdNotificationLambdaCfn"
-    assert topics[settings.results_topic][0] == "sdNotificationOutputCfn"
+    assert topics[settings.names.tasks_topic][0] == "sdNotificationLambdaCfn"
+    assert topics[settings.names.results_topic][0] == "sdNotificationOutputCfn"
 
 
 async def test_a_laptop_has_the_same_filters_and_queues(moto_clients: Clients) -> None:
@@ -135,12 +138,12 @@ async def test_a_laptop_has_the_same_filters_and_queues(moto_clients: Clients) -
     made = named(template, "AWS::SQS::Queue", "QueueName")
     there = template.find_resources("AWS::SNS::Subscription")
     sns, sqs = await moto_clients.sns(), await moto_clients.sqs()
-    here = (await sns.list_subscriptions_by_topic(TopicArn=settings.arn("sns", "twin-tasks")))[
-        "Subscriptions"
-    ]
+    here = (
+        await sns.list_subscriptions_by_topic(TopicArn=settings.names.arn("sns", "twin-tasks"))
+    )["Subscriptions"]
 
     assert len(here) == len(there) == len(settings.models_runtime) + 1
-    for plan in queues(settings):
+    for plan in queues(settings.names, settings.models_runtime, settings.tasks):
         url = (await sqs.get_queue_url(QueueName=plan.name))["QueueUrl"]
         known = (await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))["Attributes"]
         _, twin = made[plan.name]

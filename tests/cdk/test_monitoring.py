@@ -38,7 +38,7 @@ def alone(settings: Settings) -> Template:
         "Monitoring",
         settings=settings,
         messaging=Messaging(stack, "Messaging", settings=settings),
-        log=LogGroup(stack, "Log", log_group_name=settings.log_group),
+        log=LogGroup(stack, "Log", log_group_name=settings.names.log_group),
         spot_warnings=Rule(stack, "Spot", event_pattern=EventPattern(source=["aws.ec2"])),
         api=api,
     )
@@ -203,7 +203,9 @@ def test_they_are_of_the_log_that_the_cluster_writes(
     filters = whole.resources("AWS::Logs::MetricFilter").values()
     read = {f["Properties"]["LogGroupName"]["Ref"] for f in filters}
 
-    assert [groups[name]["Properties"]["LogGroupName"] for name in read] == [settings.log_group]
+    assert [groups[name]["Properties"]["LogGroupName"] for name in read] == [
+        settings.names.log_group
+    ]
 
 
 def test_the_ratio_is_of_the_metrics_that_the_filters_make(alarms: Alarms) -> None:

@@ -10,7 +10,7 @@ import yaml
 from cdk.manifests import objects
 from cdk.stack import Platform
 from cli.aws.tools import unpacked
-from models import kube
+from models.names import kube
 from models.settings import Settings
 from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
@@ -55,7 +55,7 @@ def test_the_ray_service_comes_last(whole: Synthesized, settings: Settings) -> N
     before = graph.waits_for(whole.json, applier(whole, "RayService"))
 
     assert chart(whole, "kuberay-operator") in before
-    assert chart(whole, kube.redis_secret(settings)) in before
+    assert chart(whole, kube.redis_secret(settings.names)) in before
     assert applier(whole, "StatefulSet") in before
     assert {name for name, _ in graph.kind(whole, "NodePool")} <= before
 
@@ -81,7 +81,7 @@ def test_nothing_is_put_into_a_namespace_that_is_not_there_yet(
         applier(whole, "RayService"),
         applier(whole, "StatefulSet"),
         chart(whole, "kuberay-operator"),
-        chart(whole, kube.redis_secret(settings)),
+        chart(whole, kube.redis_secret(settings.names)),
     ):
         assert namespace in graph.waits_for(whole.json, name)
 
@@ -109,7 +109,7 @@ def test_roles_are_those_of_the_pods_service_accounts(
     }
 
     assert associated <= used
-    assert used - associated == {kube.service_account(settings, "head")}
+    assert used - associated == {kube.service_account(settings.names, "head")}
 
 
 def test_a_replica_may_reach_nothing_but_s3(whole: Synthesized, platform: Platform) -> None:
@@ -164,10 +164,10 @@ def test_the_cluster_makes_the_password_of_its_redis_up() -> None:
 def test_the_password_goes_where_the_pods_look_for_it(
     whole: Synthesized, settings: Settings
 ) -> None:
-    _, made = graph.charts(whole)[kube.redis_secret(settings)]
+    _, made = graph.charts(whole)[kube.redis_secret(settings.names)]
 
     assert made["Namespace"] == "atelier"
-    assert made["Values"] == {"name": kube.redis_secret(settings), "key": kube.REDIS_PASSWORD}
+    assert made["Values"] == {"name": kube.redis_secret(settings.names), "key": kube.REDIS_PASSWORD}
 
 
 def test_the_password_of_somebody_elses_redis_is_not_made_up(china: Synthesized) -> None:

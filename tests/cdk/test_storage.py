@@ -10,7 +10,7 @@ from aws_cdk.assertions import Template
 from cdk.storage import Storage
 from ingest.aws.client import Clients
 from ingest.aws.provision import provision
-from models.queues import LONGEST_DAYS
+from models.names.queues import LONGEST_DAYS
 from models.settings import Settings
 from tests.cdk import promises
 from tests.cdk.conftest import FULL
@@ -58,7 +58,7 @@ async def test_a_laptop_has_the_same_table(moto_clients: Clients) -> None:
     settings = Settings.read(args={**FULL, "stackName": "twin-table", "aws": account, "front": {}})
     await provision(settings, moto_clients)
     dynamodb = await moto_clients.dynamodb()
-    here = (await dynamodb.describe_table(TableName=settings.ledger))["Table"]
+    here = (await dynamodb.describe_table(TableName=settings.names.ledger))["Table"]
 
     (there,) = properties(template_of(settings), "AWS::DynamoDB::Table")
     made = {twin["IndexName"]: twin for twin in here["GlobalSecondaryIndexes"]}
@@ -74,7 +74,7 @@ async def test_a_laptop_has_the_same_table(moto_clients: Clients) -> None:
 
 
 def test_pictures_move_and_go_as_the_settings_say(alone: Template, settings: Settings) -> None:
-    pictures = rules(alone, settings.output_bucket)["pictures"]
+    pictures = rules(alone, settings.names.output_bucket)["pictures"]
 
     assert pictures["ExpirationInDays"] == 90
     assert pictures["Transitions"] == [{"StorageClass": "STANDARD_IA", "TransitionInDays": 30}]
@@ -82,14 +82,14 @@ def test_pictures_move_and_go_as_the_settings_say(alone: Template, settings: Set
 
 def test_pictures_stay_where_nothing_is_said() -> None:
     settings = changed()
-    pictures = rules(template_of(settings), settings.output_bucket)["pictures"]
+    pictures = rules(template_of(settings), settings.names.output_bucket)["pictures"]
 
     assert not {"ExpirationInDays", "Transitions"} & pictures.keys()
 
 
 def test_a_payload_is_there_as_long_as_its_message(alone: Template, settings: Settings) -> None:
     """In its queue, and then among the dead letters, as a new message."""
-    payloads = rules(alone, settings.output_bucket)["payloads"]
+    payloads = rules(alone, settings.names.output_bucket)["payloads"]
 
     assert payloads["Prefix"] == "payloads/"
     assert payloads["ExpirationInDays"] >= settings.tasks.queue_days + LONGEST_DAYS
@@ -101,7 +101,7 @@ def test_no_bucket_can_be_public_and_nothing_is_read_without_tls(alone: Template
 
 
 def test_logs_of_access_go_after_a_while(alone: Template, settings: Settings) -> None:
-    (rule,) = rules(alone, settings.access_logs_bucket).values()
+    (rule,) = rules(alone, settings.names.access_logs_bucket).values()
 
     assert rule["ExpirationInDays"] == 90
     assert "Prefix" not in rule
@@ -113,14 +113,14 @@ def test_what_is_left_of_broken_uploads_goes(alone: Template) -> None:
 
 
 def test_who_reads_what_is_logged(alone: Template, settings: Settings) -> None:
-    logs = settings.access_logs_bucket
+    logs = settings.names.access_logs_bucket
 
     prefixes = {
         name: bucket["LoggingConfiguration"]["LogFilePrefix"]
         for name, bucket in buckets(alone).items()
         if name != logs
     }
-    assert prefixes == {settings.output_bucket: "outputs/", "studio-models": "checkpoints/"}
+    assert prefixes == {settings.names.output_bucket: "outputs/", "studio-models": "checkpoints/"}
 
 
 def test_a_model_bucket_tells_of_its_changes_without_a_function(alone: Template) -> None:
@@ -140,4 +140,4 @@ def test_a_model_bucket_that_the_stack_lets_go_is_still_known_as_ours(alone: Tem
 def test_a_model_bucket_that_there_is_is_left_alone(settings: Settings) -> None:
     known = buckets(template_of(changed(createModelBucket=False)))
 
-    assert known.keys() == {settings.output_bucket, settings.access_logs_bucket}
+    assert known.keys() == {settings.names.output_bucket, settings.names.access_logs_bucket}

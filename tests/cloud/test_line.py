@@ -30,7 +30,7 @@ PNG = b"\x89PNG"
 
 @pytest.fixture(scope="session")
 def platform(client: httpx.AsyncClient, cloud: Cloud, settings: Settings) -> Platform:
-    return Platform(client=client, key=cloud.api_key, bucket=settings.output_bucket)
+    return Platform(client=client, key=cloud.api_key, bucket=settings.names.output_bucket)
 
 
 @pytest.mark.parametrize("case", cases("validator", "gateway"))
@@ -53,7 +53,7 @@ async def test_a_message_on_the_topic_ends_as_the_contract_wants(
     told = await inbox.wait(case["message"]["metadata"]["id"])
     assert told["status"] == ("failed" if case["expected"]["outcome"] == "failed" else "completed")
     if "notification" in case:
-        assert_notified(case, told, settings.output_bucket)
+        assert_notified(case, told, settings.names.output_bucket)
 
 
 async def test_with_a_key_it_comes_to_a_picture_and_without_to_nothing(
@@ -135,7 +135,7 @@ async def test_what_no_runtime_takes_is_kept_where_people_look(
     cloud: Cloud, settings: Settings
 ) -> None:
     sqs = cloud.client("sqs")
-    url = sqs.get_queue_url(QueueName=settings.unrouted)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.names.unrouted)["QueueUrl"]
 
     publish(cloud, task("lost")["task"], runtime="sdruntmie")
 
@@ -160,7 +160,7 @@ def publish(cloud: Cloud, message: Any, **attributes: str) -> None:
 
 def dead_letters(cloud: Cloud, settings: Settings, runtime: str) -> int:
     sqs = cloud.client("sqs")
-    url = sqs.get_queue_url(QueueName=settings.dead_letters(runtime))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.names.dead_letters(runtime))["QueueUrl"]
     name = "ApproximateNumberOfMessages"
     got: Mapping[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])[
         "Attributes"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from models import table
+from models.names import table
 from models.settings import Settings
 from samples.cloud.deploy import Cloud
 from tests.cloud.conftest import received, until
@@ -24,15 +24,17 @@ def test_the_outputs_lead_to_what_was_made(cloud: Cloud, settings: Settings) -> 
 
     assert outputs["sdNotificationLambdaARN"] in topics
     assert outputs["sdNotificationOutputARN"] == outputs["sdNotificationOutputArn"]
-    assert outputs["OutputS3Bucket"].endswith(f":{settings.output_bucket}")
+    assert outputs["OutputS3Bucket"].endswith(f":{settings.names.output_bucket}")
     assert cloud.client("dynamodb").describe_table(TableName=outputs["LedgerTable"])
 
 
 def test_the_table_forgets_and_can_be_searched(cloud: Cloud, settings: Settings) -> None:
     dynamodb = cloud.client("dynamodb")
-    described = dynamodb.describe_table(TableName=settings.ledger)["Table"]
-    forgets = dynamodb.describe_time_to_live(TableName=settings.ledger)["TimeToLiveDescription"]
-    kept = dynamodb.describe_continuous_backups(TableName=settings.ledger)
+    described = dynamodb.describe_table(TableName=settings.names.ledger)["Table"]
+    forgets = dynamodb.describe_time_to_live(TableName=settings.names.ledger)[
+        "TimeToLiveDescription"
+    ]
+    kept = dynamodb.describe_continuous_backups(TableName=settings.names.ledger)
 
     indexes = {index["IndexName"] for index in described["GlobalSecondaryIndexes"]}
     assert indexes == set(table.INDEXES)
@@ -43,7 +45,7 @@ def test_the_table_forgets_and_can_be_searched(cloud: Cloud, settings: Settings)
 
 
 def test_pictures_have_the_lifecycle_of_the_settings(cloud: Cloud, settings: Settings) -> None:
-    got = cloud.client("s3").get_bucket_lifecycle_configuration(Bucket=settings.output_bucket)
+    got = cloud.client("s3").get_bucket_lifecycle_configuration(Bucket=settings.names.output_bucket)
     rules = {rule["ID"]: rule for rule in got["Rules"]}
 
     assert rules["pictures"]["Expiration"]["Days"] == 90
@@ -59,7 +61,7 @@ async def test_a_message_that_nobody_ends_is_moved_to_the_dead_letters(
     sqs = cloud.client("sqs")
     queue, dead_letters = (
         sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        for name in (settings.queue("asleep"), settings.dead_letters("asleep"))
+        for name in (settings.names.queue("asleep"), settings.names.dead_letters("asleep"))
     )
 
     def moved() -> bool:
@@ -80,7 +82,7 @@ def hand_back(sqs: Any, url: str) -> None:
 
 
 def test_a_stranger_can_send_nothing_into_a_queue(cloud: Cloud, settings: Settings) -> None:
-    url = cloud.client("sqs").get_queue_url(QueueName=settings.queue("asleep"))["QueueUrl"]
+    url = cloud.client("sqs").get_queue_url(QueueName=settings.names.queue("asleep"))["QueueUrl"]
 
     with pytest.raises(ClientError, match="AccessDenied"):
         cloud.client("sqs", STRANGER).send_message(QueueUrl=url, MessageBody="{}")
@@ -88,9 +90,9 @@ def test_a_stranger_can_send_nothing_into_a_queue(cloud: Cloud, settings: Settin
 
 def test_a_queue_takes_from_the_tasks_topic_alone(cloud: Cloud, settings: Settings) -> None:
     sqs, sns = cloud.client("sqs"), cloud.client("sns")
-    url = sqs.get_queue_url(QueueName=settings.queue("asleep"))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.names.queue("asleep"))["QueueUrl"]
     other = sns.create_topic(Name="other")["TopicArn"]
-    arn = settings.arn("sqs", settings.queue("asleep"))
+    arn = settings.names.arn("sqs", settings.names.queue("asleep"))
     sns.subscribe(TopicArn=other, Protocol="sqs", Endpoint=arn)
     received(sqs, url)
 
@@ -103,11 +105,11 @@ def test_a_queue_takes_from_the_tasks_topic_alone(cloud: Cloud, settings: Settin
 
 async def test_a_change_of_the_checkpoints_is_told(cloud: Cloud, settings: Settings) -> None:
     sqs, s3 = cloud.client("sqs"), cloud.client("s3")
-    url = sqs.get_queue_url(QueueName=settings.checkpoint_events)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.names.checkpoint_events)["QueueUrl"]
     key = "Stable-diffusion/new.safetensors"
 
     s3.put_object(Bucket=settings.model_bucket, Key=key, Body=b"weights")
-    s3.put_object(Bucket=settings.output_bucket, Key="a-picture.png", Body=b"no weights")
+    s3.put_object(Bucket=settings.names.output_bucket, Key="a-picture.png", Body=b"no weights")
     [made] = await until(lambda: received(sqs, url))
     s3.delete_object(Bucket=settings.model_bucket, Key=key)
     [gone] = await until(lambda: received(sqs, url))

@@ -64,7 +64,7 @@ async def kept_moto(moto_clients: Clients) -> World:
 
 @pytest.fixture
 def folder(kept: World) -> str:
-    return f"s3://{kept.settings.output_bucket}/{uuid4()}"
+    return f"s3://{kept.settings.names.output_bucket}/{uuid4()}"
 
 
 @pytest.fixture

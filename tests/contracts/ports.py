@@ -90,9 +90,11 @@ def memory_world(*, raw: bool = False) -> World:
 
 async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: bool = False) -> World:
     await provision(settings, clients, raw=raw)
-    painter = _queue(clients, settings.queue("painter"), settings.dead_letters("painter"))
-    letters = _queue(clients, settings.dead_letters("painter"), "none")
-    table = settings.ledger
+    painter = _queue(
+        clients, settings.names.queue("painter"), settings.names.dead_letters("painter")
+    )
+    letters = _queue(clients, settings.names.dead_letters("painter"), "none")
+    table = settings.names.ledger
 
     async def send(body: str, attributes: Mapping[str, str]) -> None:
         sqs = await clients.sqs()
@@ -107,16 +109,18 @@ async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: boo
         name=name,
         settings=settings,
         objects=S3Objects(clients),
-        tasks=SnsTopic(clients, settings.arn("sns", settings.tasks_topic)),
+        tasks=SnsTopic(clients, settings.names.arn("sns", settings.names.tasks_topic)),
         ledger=DynamoLedger(clients=clients, table=table, days=30),
         ledger_at=lambda now: DynamoLedger(clients=clients, table=table, days=30, clock=now),
         claims_at=lambda now: DynamoClaims(clients=clients, table=table, clock=now),
-        callbacks=SqsSender(clients, settings.callback_calls),
-        calls=_queue(clients, settings.callback_calls, settings.callback_calls_dead_letters),
+        callbacks=SqsSender(clients, settings.names.callback_calls),
+        calls=_queue(
+            clients, settings.names.callback_calls, settings.names.callback_calls_dead_letters
+        ),
         queues={
             "painter": painter,
-            "sketcher": _queue(clients, settings.queue("sketcher"), "none"),
-            "unrouted": _queue(clients, settings.unrouted, "none"),
+            "sketcher": _queue(clients, settings.names.queue("sketcher"), "none"),
+            "unrouted": _queue(clients, settings.names.unrouted, "none"),
         },
         send=send,
         dead_letters=dead_letters,

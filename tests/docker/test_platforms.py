@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cdk.manifests import objects
-from models import images
+from models.names import images
 from models.settings import Settings
 from tests.docker.builds import BASES, built
 from tests.docker.context import DOCKERFILES, ROOT

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cdk.manifests import objects
-from models import images
+from models.names import images
 from models.settings import Settings
 from tests.docker.builds import built
 from tests.docker.context import DOCKER, DOCKERFILES

@@ -40,7 +40,7 @@ class Ledger:
 @pytest.fixture
 async def world(embedded_clients: Clients) -> Ledger:
     made = await aws_world("embedded", embedded_clients, fresh_settings())
-    return Ledger(embedded_clients, made.settings.ledger)
+    return Ledger(embedded_clients, made.settings.names.ledger)
 
 
 async def test_a_row_keeps_its_first_time_and_expires_after_its_last(world: Ledger) -> None:

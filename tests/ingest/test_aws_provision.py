@@ -11,8 +11,8 @@ from ingest.aws.provision import provision
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue
 from models.errors import SettingsError, Unavailable
+from models.names.table import INDEXES
 from models.settings import Settings
-from models.table import INDEXES
 from serve_app.local.emulator import EmbeddedAws
 from tests.contracts.ports import fresh_settings
 
@@ -37,7 +37,7 @@ async def attributes(clients: Clients, queue: str) -> Mapping[Any, str]:
 
 async def subscriptions(clients: Clients, settings: Settings) -> Mapping[str, Mapping[str, str]]:
     sns = await clients.sns()
-    topic = settings.arn("sns", settings.tasks_topic)
+    topic = settings.names.arn("sns", settings.names.tasks_topic)
     found = (await sns.list_subscriptions_by_topic(TopicArn=topic))["Subscriptions"]
     return {
         each["Endpoint"].rpartition(":")[2]: (
@@ -49,13 +49,13 @@ async def subscriptions(clients: Clients, settings: Settings) -> Mapping[str, Ma
 
 async def test_a_queue_has_dead_letters_and_the_lease(clients: Clients, settings: Settings) -> None:
     await provision(settings, clients)
-    queue = await attributes(clients, settings.queue("painter"))
-    dead_letters = await attributes(clients, settings.dead_letters("painter"))
+    queue = await attributes(clients, settings.names.queue("painter"))
+    dead_letters = await attributes(clients, settings.names.dead_letters("painter"))
 
     assert queue["VisibilityTimeout"] == "30"
     assert queue["MessageRetentionPeriod"] == str(4 * DAY)
     assert json.loads(queue["RedrivePolicy"]) == {
-        "deadLetterTargetArn": settings.arn("sqs", settings.dead_letters("painter")),
+        "deadLetterTargetArn": settings.names.arn("sqs", settings.names.dead_letters("painter")),
         "maxReceiveCount": 100,
     }
     assert dead_letters["MessageRetentionPeriod"] == str(14 * DAY)
@@ -63,13 +63,15 @@ async def test_a_queue_has_dead_letters_and_the_lease(clients: Clients, settings
 
 async def test_calls_have_a_queue_and_dead_letters(clients: Clients, settings: Settings) -> None:
     await provision(settings, clients)
-    queue = await attributes(clients, settings.callback_calls)
-    dead_letters = await attributes(clients, settings.callback_calls_dead_letters)
+    queue = await attributes(clients, settings.names.callback_calls)
+    dead_letters = await attributes(clients, settings.names.callback_calls_dead_letters)
 
     assert queue["VisibilityTimeout"] == "60"
     assert queue["MessageRetentionPeriod"] == str(14 * DAY)
     assert json.loads(queue["RedrivePolicy"]) == {
-        "deadLetterTargetArn": settings.arn("sqs", settings.callback_calls_dead_letters),
+        "deadLetterTargetArn": settings.names.arn(
+            "sqs", settings.names.callback_calls_dead_letters
+        ),
         "maxReceiveCount": 1_000,
     }
     assert dead_letters["MessageRetentionPeriod"] == str(14 * DAY)
@@ -77,12 +79,12 @@ async def test_calls_have_a_queue_and_dead_letters(clients: Clients, settings: S
 
 async def test_only_the_tasks_topic_may_send(clients: Clients, settings: Settings) -> None:
     await provision(settings, clients)
-    for name in (settings.queue("painter"), settings.unrouted):
+    for name in (settings.names.queue("painter"), settings.names.unrouted):
         (statement,) = json.loads((await attributes(clients, name))["Policy"])["Statement"]
 
         assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
         assert statement["Condition"]["ArnEquals"] == {
-            "aws:SourceArn": settings.arn("sns", settings.tasks_topic)
+            "aws:SourceArn": settings.names.arn("sns", settings.names.tasks_topic)
         }
 
 
@@ -90,14 +92,14 @@ async def test_making_it_again_takes_new_settings(clients: Clients, settings: Se
     await provision(settings, clients)
     tasks = settings.tasks.model_copy(update={"lease_seconds": 60, "max_receives": 7})
     await provision(settings.model_copy(update={"tasks": tasks}), clients, raw=True)
-    queue = await attributes(clients, settings.queue("painter"))
+    queue = await attributes(clients, settings.names.queue("painter"))
     found = await subscriptions(clients, settings)
 
     assert queue["VisibilityTimeout"] == "60"
     assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] == 7
     assert "Policy" in queue
     assert sorted(found) == sorted(
-        [settings.queue("painter"), settings.queue("sketcher"), settings.unrouted]
+        [settings.names.queue("painter"), settings.names.queue("sketcher"), settings.names.unrouted]
     )
     assert {each["RawMessageDelivery"] for each in found.values()} == {"true"}
 
@@ -110,8 +112,8 @@ async def test_the_filters_of_a_stack_without_checkpoints(clients: Clients) -> N
     found = await subscriptions(clients, settings)
 
     assert {name: json.loads(each["FilterPolicy"]) for name, each in found.items()} == {
-        settings.queue("comfy"): {"runtime": [{"equals-ignore-case": "comfy"}]},
-        settings.unrouted: {
+        settings.names.queue("comfy"): {"runtime": [{"equals-ignore-case": "comfy"}]},
+        settings.names.unrouted: {
             "runtime": [{"exists": False}, {"anything-but": ["COMFY", "Comfy", "comfy"]}]
         },
     }
@@ -122,9 +124,9 @@ async def test_a_name_in_unusual_case_is_routed_and_leaves_a_copy(
 ) -> None:
     """SNS can match without regard to case, but cannot exclude so."""
     await provision(settings, clients)
-    topic = SnsTopic(clients, settings.arn("sns", settings.tasks_topic))
+    topic = SnsTopic(clients, settings.names.arn("sns", settings.names.tasks_topic))
     await topic.publish("x", {"runtime": "pAINTER"})
-    queues = [settings.queue("painter"), settings.unrouted]
+    queues = [settings.names.queue("painter"), settings.names.unrouted]
     found = [await SqsQueue(clients, name=n, dead_letters="").receive(10) for n in queues]
 
     assert [len(messages) for messages in found] == [1, 1]
@@ -134,8 +136,8 @@ async def test_the_ledger_expires_rows(clients: Clients, settings: Settings) -> 
     await provision(settings, clients)
     await provision(settings, clients)
     dynamodb = await clients.dynamodb()
-    table = (await dynamodb.describe_table(TableName=settings.ledger))["Table"]
-    expiry = await dynamodb.describe_time_to_live(TableName=settings.ledger)
+    table = (await dynamodb.describe_table(TableName=settings.names.ledger))["Table"]
+    expiry = await dynamodb.describe_time_to_live(TableName=settings.names.ledger)
 
     indexes = table["GlobalSecondaryIndexes"]
     assert {index["IndexName"] for index in indexes} == set(INDEXES)
@@ -150,7 +152,7 @@ async def test_buckets_are_made(clients: Clients, settings: Settings) -> None:
     s3 = await clients.s3()
     names = {bucket["Name"] for bucket in (await s3.list_buckets())["Buckets"]}
 
-    assert {settings.output_bucket, settings.model_bucket} <= names
+    assert {settings.names.output_bucket, settings.model_bucket} <= names
 
 
 async def test_no_model_bucket_is_made_where_weights_are_in_a_folder(clients: Clients) -> None:
@@ -169,7 +171,7 @@ async def test_a_bucket_is_made_in_its_region(
     async with Clients("eu-central-1") as clients:
         await provision(settings, clients)
         s3 = await clients.s3()
-        where = await s3.get_bucket_location(Bucket=settings.output_bucket)
+        where = await s3.get_bucket_location(Bucket=settings.names.output_bucket)
 
     assert where["LocationConstraint"] == "eu-central-1"
 

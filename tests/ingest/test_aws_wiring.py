@@ -25,7 +25,7 @@ async def test_the_ports_are_those_of_the_settings(embedded_clients: Clients) ->
     await provision(settings, embedded_clients)
     ports = wire(settings)
     task = Task(submission="s-1", id="id-1", runtime="painter", kind="text-to-image")
-    uri = f"s3://{settings.output_bucket}/a"
+    uri = f"s3://{settings.names.output_bucket}/a"
     await ports.objects.put(uri, b"x", "text/plain")
     await ports.ledger.queue(task)
     await ports.tasks.publish("task", {"runtime": "painter"})

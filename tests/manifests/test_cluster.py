@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cdk.manifests import Manifest
-from models import kube
 from models.errors import SettingsError
+from models.names import kube
 from tests.manifests.world import made, named, ray_service, runtime, settings
 
 
@@ -159,7 +159,7 @@ def test_secrets_are_named_and_never_made() -> None:
 
     assert state["redisAddress"] == "easel-redis:6379"
     assert state["redisPassword"]["valueFrom"]["secretKeyRef"] == {
-        "name": kube.redis_secret(settings()),
+        "name": kube.redis_secret(settings().names),
         "key": "password",
     }
     assert "Secret" not in kinds(made())

@@ -64,7 +64,7 @@ def test_the_settings_come_back_as_they_were() -> None:
     assert back.tasks == given.tasks
     assert back.gateway == given.gateway
     assert back.aws == given.aws
-    assert back.output_bucket == given.output_bucket
+    assert back.names.output_bucket == given.names.output_bucket
     assert back.models_runtime[0].admit == 7
     assert back.models_runtime[0].options == given.models_runtime[0].options
 

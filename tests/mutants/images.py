@@ -44,10 +44,10 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a runtime's image for the system nodes",
-        file="models/images.py",
+        file="models/names/images.py",
         old="nodes = head if kind == HEAD else",
         new="nodes = head if kind else",
-        tests=f"{_PLATFORMS} tests/models/test_images.py",
+        tests=f"{_PLATFORMS} tests/models/names/test_images.py",
     ),
     Mutant(
         mistake="a pool for the second head without the head's architecture",
@@ -58,10 +58,10 @@ MUTANTS = (
     ),
     Mutant(
         mistake="one image for nodes of two architectures",
-        file="models/images.py",
+        file="models/names/images.py",
         old="    if len(found) != 1:",
         new="    if not found:",
-        tests="tests/models/test_images.py",
+        tests="tests/models/names/test_images.py",
     ),
     Mutant(
         mistake="an image whose bash is process 1 and keeps SIGTERM to itself",

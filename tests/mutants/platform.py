@@ -17,7 +17,7 @@ MUTANTS = (
         mistake="a queue's failures among what SNS could not deliver",
         file="cdk/messaging.py",
         old="queue=self._all[plan.dead_letters], max",
-        new="queue=self._all[self._settings.undelivered], max",
+        new="queue=self._all[self._settings.names.undelivered], max",
         tests=_MESSAGING,
     ),
     Mutant(
@@ -36,14 +36,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a message that names no runtime, which no queue takes",
-        file="models/queues.py",
-        old="name=settings.unrouted, policy=routing.of_unrouted(settings)",
-        new="name=settings.unrouted",
+        file="models/names/queues.py",
+        old="name=names.unrouted, policy=routing.of_unrouted(runtimes)",
+        new="name=names.unrouted",
         tests=f"{_MESSAGING} tests/ingest/test_aws_provision.py",
     ),
     Mutant(
         mistake="a task that is given up after its first try",
-        file="models/queues.py",
+        file="models/names/queues.py",
         old="max_receives=tasks.max_receives",
         new="max_receives=1",
         tests=f"{_MESSAGING} tests/ingest/test_aws_provision.py",

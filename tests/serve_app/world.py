@@ -214,7 +214,7 @@ class World:
                 topic=self.topic,
                 objects=self.objects,
                 ledger=self.ledger,
-                bucket=self.settings.output_bucket,
+                bucket=self.settings.names.output_bucket,
             ),
             keys=Keys.of(self.settings, self.clock, stores=self.stores),
             capacity=Capacity.of(self.settings.limits, self.clock),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from cli.aws.kubernetes.cluster import Cluster
-from models import kube
+from models.names import kube
 from models.settings import Settings
 from models.settings.api_keys import ApiKey
 
@@ -23,7 +23,7 @@ _LABELS = "app.kubernetes.io/instance={},app.kubernetes.io/component=ingest"
 
 def give_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
     """Put them there; the names of the pods that start anew, as they have what was there before."""
-    name, namespace = kube.keys_secret(settings), settings.ray_cluster.namespace
+    name, namespace = kube.keys_secret(settings.names), settings.ray_cluster.namespace
     wanted = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -50,7 +50,7 @@ def secrets_of(settings: Settings) -> Mapping[str, str]:
 def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
     """The pods of ingest that started before then, or in the same second."""
     there = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
-    ours = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings))})
+    ours = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings.names))})
     pods = (pod["metadata"] for pod in cluster.get(f"{there}?{ours}")["items"])
     old = [pod["name"] for pod in pods if pod["creationTimestamp"] <= since]
     for pod in old:

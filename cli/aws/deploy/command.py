@@ -14,8 +14,8 @@ from cli.aws.errors import NotSignedIn, Unmet, translated
 from cli.aws.installation import DEFAULT_NAME, Installation
 from cli.aws.sdk import Aws, admin_of
 from cli.aws.tools import Tools
-from models import images
 from models.errors import SettingsError
+from models.names import images
 from models.settings.checks import check
 from models.settings.unused import unused_on_aws
 

@@ -10,7 +10,7 @@ from cli.aws.errors import code_of
 from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
-from models import images
+from models.names import images
 from models.settings import Settings
 
 _MISSING = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
@@ -72,14 +72,14 @@ class Images:
         """The password goes to Docker by its standard input, and into no list of processes."""
         got = self.aws.client("ecr").get_authorization_token()["authorizationData"][0]
         user, _, password = b64decode(got["authorizationToken"]).decode().partition(":")
-        where = images.registry(self.settings)
+        where = images.registry(self.settings.aws)
         sign_in = ("login", "--username", user, "--password-stdin", where)
         self.tools.run("docker", *sign_in, given=password)
 
     def _has(self, kind: str) -> bool:
         try:
             found = self.aws.client("ecr").describe_images(
-                repositoryName=images.repository(self.settings, kind),
+                repositoryName=images.repository(self.settings.names, kind),
                 imageIds=[{"imageTag": self.settings.images.tag}],
             )
         except ClientError as exc:

@@ -85,7 +85,7 @@ def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
 
 def _without_data(installation: Installation, stays: Sequence[Retained]) -> list[Retained]:
     """What was not deleted. The logs of access are the last: deleting the others is one, too."""
-    logs = installation.settings.access_logs_bucket
+    logs = installation.settings.names.access_logs_bucket
     for kept in sorted(stays, key=lambda one: one.name == logs):
         if kept.erasable:
             installation.out.note(f"deleting {kept.kind} {kept.name}")

@@ -71,7 +71,7 @@ class Drain:
 
     @property
     def _topic(self) -> str:
-        return self.settings.arn("sns", self.settings.tasks_topic)
+        return self.settings.names.arn("sns", self.settings.names.tasks_topic)
 
     def _policy(self) -> dict[str, Any] | None:
         try:

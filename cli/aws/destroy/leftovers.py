@@ -12,9 +12,9 @@ from cli.aws.errors import NOT_ALLOWED, code_of
 from cli.aws.proof.listener import prefix_of
 from cli.aws.retained import Retained
 from cli.aws.sdk import Aws
-from models.queues import queue_names
+from models.names.queues import queue_names
+from models.names.tags import PROJECT, TAG
 from models.settings import Settings
-from models.tags import PROJECT, TAG
 
 _GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
 _ORIGINS = "CloudFront-VPCOrigins-Service-SG"
@@ -134,7 +134,14 @@ class Leftovers:
 
     def queues(self) -> Iterator[Leftover]:
         """Ours by their names; and ears that an interrupted test left."""
-        own = {*queue_names(self.settings)}
+        own = {
+            *queue_names(
+                self.settings.names,
+                self.settings.models_runtime,
+                self.settings.tasks,
+                self.settings.model_bucket,
+            )
+        }
         found = self.aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=f"{self._stack}-")
         for url in found:
             name = url.rpartition("/")[2]
@@ -144,8 +151,8 @@ class Leftovers:
 
     def topics(self) -> Iterator[Leftover]:
         settings = self.settings
-        names = (settings.tasks_topic, settings.results_topic)
-        own = {settings.arn("sns", name) for name in names}
+        names = (settings.names.tasks_topic, settings.names.results_topic)
+        own = {settings.names.arn("sns", name) for name in names}
         for one in self.aws.all("sns", "list_topics", "Topics"):
             if one["TopicArn"] in own:
                 remedy = self._in_region(f"aws sns delete-topic --topic-arn {one['TopicArn']}")
@@ -157,7 +164,7 @@ class Leftovers:
 
     @property
     def _stack(self) -> str:
-        return self.settings.stack
+        return self.settings.names.stack
 
     def _tagged(self, call: str, key: str) -> Iterator[Any]:
         """Things of EC2 that carry one of the cluster's tags; those that carry two come twice."""

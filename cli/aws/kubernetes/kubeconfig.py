@@ -80,7 +80,7 @@ def helm(
 
 def entry_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
     """A whole configuration, of this cluster alone."""
-    name = f"atelier-{installation.settings.stack}"
+    name = f"atelier-{installation.settings.names.stack}"
     own = [*_command(), "aws", "token", "--cluster", cluster.name]
     own += ["--region", installation.settings.aws.region]
     own += ["--profile", installation.profile] if installation.profile else []

@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.aws.errors import AwsError
 from cli.aws.kubernetes.cluster import Cluster
-from models import kube
+from models.names import kube
 from models.settings import Settings
 
 _FRONT = ("Ingress", "Ingest")  # as `serve_app.app` calls them
@@ -27,7 +27,7 @@ class RayService:
             Missing: there is none.
             AwsError: the cluster does not answer, or refuses.
         """
-        name, namespace = kube.ray_service(settings), settings.ray_cluster.namespace
+        name, namespace = kube.ray_service(settings.names), settings.ray_cluster.namespace
         path = f"/apis/ray.io/v1/namespaces/{namespace}/rayservices/{name}"
         return cls(name, cluster.get(path))
 

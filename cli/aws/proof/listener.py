@@ -53,7 +53,7 @@ class Listener:
 
 def prefix_of(settings: Settings) -> str:
     """The names of all such queues begin so."""
-    return f"{settings.stack}-inbox-"
+    return f"{settings.names.stack}-inbox-"
 
 
 @contextmanager
@@ -61,8 +61,8 @@ def listening(aws: Aws, settings: Settings) -> Iterator[Listener]:
     """Hear what is told on the results topic from now on; nothing of it is left behind."""
     sqs, sns = aws.client("sqs"), aws.client("sns")
     name = f"{prefix_of(settings)}{token_hex(4)}"
-    topic = settings.arn("sns", settings.results_topic)
-    queue = settings.arn("sqs", name)
+    topic = settings.names.arn("sns", settings.names.results_topic)
+    queue = settings.names.arn("sqs", name)
     attributes = {
         "MessageRetentionPeriod": str(_KEEP_SECONDS),
         "SqsManagedSseEnabled": "true",

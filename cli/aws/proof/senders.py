@@ -86,7 +86,7 @@ def sender_of(stack: Stack, settings: Settings) -> Sender:
     """The way in that this installation has."""
     endpoint = stack.outputs.get(_ENDPOINT)
     if endpoint is None:
-        return TopicSender(stack.aws, settings.arn("sns", settings.tasks_topic))
+        return TopicSender(stack.aws, settings.names.arn("sns", settings.names.tasks_topic))
     return ApiSender(endpoint, key_of(stack, settings))
 
 
@@ -99,7 +99,9 @@ def key_of(stack: Stack, settings: Settings) -> str:
     made = stack.of_type(_KEY)
     if not made:
         raise AwsError(f"stack {stack.name} has no API key; deploy it again")
-    may_not = {f"{settings.stack}-{key.name}" for key in settings.api_keys if not _submits(key)}
+    may_not = {
+        f"{settings.names.stack}-{key.name}" for key in settings.api_keys if not _submits(key)
+    }
     for key in made:
         got = stack.aws.client("apigateway").get_api_key(apiKey=key, includeValue=True)
         if got["name"] not in may_not and got.get("enabled", True):

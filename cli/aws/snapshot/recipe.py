@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.images import image_of
+from models.names.images import image_of
+from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
 from models.settings.groups import Runtime
-from models.tags import PROJECT, TAG, tag
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import yaml
 
 from cdk import versions
 from cli.aws.tools import unpacked
-from models import kube
+from models.names import kube
 from models.settings import Settings
 from tests.cdk import graph
 from tests.cdk.conftest import CHINA, FULL, Synthesized
@@ -189,7 +189,7 @@ def test_the_binding_names_its_network_as_the_controller_does(
     (binding,) = (each for _, each in graph.kind(whole, "TargetGroupBinding"))
 
     assert binding["spec"]["vpcID"] == given.values(whole)[BALANCERS]["vpcId"]
-    assert binding["spec"]["serviceRef"]["name"] == kube.serve_service(settings)
+    assert binding["spec"]["serviceRef"]["name"] == kube.serve_service(settings.names)
 
 
 def _value(values: Any, path: str) -> Any:

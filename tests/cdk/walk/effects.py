@@ -19,8 +19,8 @@ from tests.cdk.walk.changes import Given, read
 from tests.cdk.walk.leaves import Leaf
 from tests.cdk.walk.reads import Read, read_in
 
-_APPLICATION = ("serve_app", "ingest", "deployments", "models/runtimes", "models/routing.py")
-_EDGE = ("serve_app", "ingest", "models/routing.py", "models/runtimes")
+_APPLICATION = ("serve_app", "ingest", "deployments", "models/runtimes", "models/names/routing.py")
+_EDGE = ("serve_app", "ingest", "models/names/routing.py", "models/runtimes")
 """Files among the edge's that use settings, and do not only check them or make names of them."""
 
 

@@ -19,12 +19,12 @@ from deployments.inputs.fetch import Inputs
 from deployments.replica import Replica
 from ingest.board import Board
 from ingest.wiring import Ports, wire
+from models.names.tags import PROJECT, TAG, tag
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report
 from models.settings import Settings
 from models.settings.groups import Runtime
-from models.tags import PROJECT, TAG, tag
 from models.task import Task
 from serve_app.api import api
 from serve_app.assembly.front import native
@@ -70,15 +70,15 @@ def client(service: str) -> Any:
 def made(settings: Settings) -> None:
     """Queues, buckets and all, with the tag that everything of a stack has."""
     provisioned(settings)
-    for url in client("sqs").list_queues(QueueNamePrefix=f"{settings.stack}-")["QueueUrls"]:
+    for url in client("sqs").list_queues(QueueNamePrefix=f"{settings.names.stack}-")["QueueUrls"]:
         client("sqs").tag_queue(QueueUrl=url, Tags={PROJECT: settings.stack_name})
     tags = [tag(key, settings.stack_name) for key in (PROJECT, TAG)]
-    buckets = {settings.output_bucket: tags[:1]}
+    buckets = {settings.names.output_bucket: tags[:1]}
     if settings.storage.create_model_bucket:
         buckets[str(settings.model_bucket)] = tags
     for bucket, its in buckets.items():
         client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": its})
-    table = client("dynamodb").describe_table(TableName=settings.ledger)["Table"]["TableArn"]
+    table = client("dynamodb").describe_table(TableName=settings.names.ledger)["Table"]["TableArn"]
     client("dynamodb").tag_resource(ResourceArn=table, Tags=tags[:1])
 
 
@@ -86,7 +86,7 @@ def make_stack(
     settings: Settings, *, front: str | None = None, more: Mapping[str, Any] | None = None
 ) -> None:
     """What the commands read of a stack: its outputs, its API key, and more resources."""
-    name = settings.stack
+    name = settings.names.stack
     resources: dict[str, Any] = {
         "Alarm": {
             "Type": "AWS::CloudWatch::Alarm",
@@ -104,7 +104,7 @@ def make_stack(
         **(more or {}),
     }
     outputs = {
-        "OutputS3Bucket": f"arn:aws:s3:::{settings.output_bucket}",
+        "OutputS3Bucket": f"arn:aws:s3:::{settings.names.output_bucket}",
         "ClusterName": settings.stack_name,
     }
     if front is not None:
@@ -191,6 +191,6 @@ def _replica(settings: Settings, runtime: Runtime, ports: Ports) -> Replica:
         adapter=adapter(settings, runtime),
         inputs=Inputs(settings.inputs, ports.objects, settings.readable_buckets),
         objects=ports.objects,
-        output=f"s3://{settings.output_bucket}",
+        output=f"s3://{settings.names.output_bucket}",
         deadline=settings.tasks.deadline_seconds,
     )

@@ -91,10 +91,10 @@ class Programs:
         """What a stack does not retain."""
         there = {"StackName": f"{settings.stack_name}Stack"}
         client("cloudformation").delete_stack(**there)
-        for topic in (settings.tasks_topic, settings.results_topic):
-            client("sns").delete_topic(TopicArn=settings.arn("sns", topic))
+        for topic in (settings.names.tasks_topic, settings.names.results_topic):
+            client("sns").delete_topic(TopicArn=settings.names.arn("sns", topic))
         sqs = client("sqs")
-        for url in sqs.list_queues(QueueNamePrefix=f"{settings.stack}-").get("QueueUrls", []):
+        for url in sqs.list_queues(QueueNamePrefix=f"{settings.names.stack}-").get("QueueUrls", []):
             if not url.endswith(self.forgets or "/"):
                 sqs.delete_queue(QueueUrl=url)
         try:

@@ -70,10 +70,10 @@ def test_a_new_key_is_at_the_gateway_in_the_plan_and_in_no_table(deployed: Setti
     key = at_gateway()[secret]
     plan = plan_of(deployed)
     joined = client("apigateway").get_usage_plan_keys(usagePlanId=plan)["items"]
-    rows = client("dynamodb").scan(TableName=deployed.ledger)["Items"]
+    rows = client("dynamodb").scan(TableName=deployed.names.ledger)["Items"]
     (entry,) = json.loads(rows[0]["keys"]["S"])["keys"]
 
-    assert (key["name"], key["enabled"]) == (f"{deployed.stack}-ana", True)
+    assert (key["name"], key["enabled"]) == (f"{deployed.names.stack}-ana", True)
     assert key["tags"]["Project"] == deployed.stack_name
     assert key["id"] in [one["id"] for one in joined]
     assert secret not in json.dumps(rows)
@@ -137,7 +137,7 @@ def test_a_key_that_no_plan_takes_is_not_left_behind(deployed: Settings) -> None
 
 async def test_a_front_takes_what_the_command_made_without_a_restart(deployed: Settings) -> None:
     async with Clients("us-east-1") as clients:
-        store = DynamoKeys(clients=clients, table=deployed.ledger)
+        store = DynamoKeys(clients=clients, table=deployed.names.ledger)
         clock = Clock()
         front = Keys.of(deployed, clock, stores=[store])
         assert await front.holder(b"anything else") is None

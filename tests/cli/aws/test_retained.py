@@ -27,9 +27,9 @@ def test_what_the_stack_made_is_ours(signed_in: Any) -> None:
     made(settings)
     kept = _kept(settings)
 
-    assert before == [settings.output_bucket, settings.ledger]
+    assert before == [settings.names.output_bucket, settings.names.ledger]
     assert not [one for one in kept.values() if one.foreign]
-    assert kept["table", settings.ledger].erasable
+    assert kept["table", settings.names.ledger].erasable
     assert not kept["bucket", str(settings.model_bucket)].erasable
 
 

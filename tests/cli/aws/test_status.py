@@ -32,40 +32,40 @@ def _log(group: str, *messages: str, ago: int = 0) -> None:
 
 
 def test_waiting_tasks_are_counted_and_all_is_well(installation: Settings, atelier: Call) -> None:
-    _put(installation, installation.queue("painter"), 3)
-    result = atelier("status", "-n", installation.stack, "--json")
+    _put(installation, installation.names.queue("painter"), 3)
+    result = atelier("status", "-n", installation.names.stack, "--json")
     said = json.loads(result.stdout)
     queues = {one["name"]: one for one in said["queues"]}
 
     assert result.exit_code == 0, result.output
     assert said["stack"]["status"] == "CREATE_COMPLETE"
-    assert queues[installation.queue("painter")]["waiting"] == 3
-    assert queues[installation.queue("plain")]["waiting"] == 0
+    assert queues[installation.names.queue("painter")]["waiting"] == 3
+    assert queues[installation.names.queue("plain")]["waiting"] == 0
 
 
 def test_a_dead_letter_asks_for_somebody(installation: Settings, atelier: Call) -> None:
-    _put(installation, installation.dead_letters("plain"))
-    result = atelier("status", "-n", installation.stack)
+    _put(installation, installation.names.dead_letters("plain"))
+    result = atelier("status", "-n", installation.names.stack)
     rows = {line.split()[0]: line.split()[1:] for line in result.output.splitlines() if line}
 
     assert result.exit_code == 1
-    assert rows[installation.dead_letters("plain")][0] == "1"
+    assert rows[installation.names.dead_letters("plain")][0] == "1"
 
 
 def test_an_alarm_asks_for_somebody(installation: Settings, atelier: Call) -> None:
     client("cloudwatch").set_alarm_state(
-        AlarmName=f"{installation.stack}-oldest", StateValue="ALARM", StateReason="1 h"
+        AlarmName=f"{installation.names.stack}-oldest", StateValue="ALARM", StateReason="1 h"
     )
-    result = atelier("status", "-n", installation.stack, "--json")
+    result = atelier("status", "-n", installation.names.stack, "--json")
 
     assert result.exit_code == 1
     assert json.loads(result.stdout)["alarms"] == [
-        {"name": f"{installation.stack}-oldest", "state": "ALARM", "why": "1 h"}
+        {"name": f"{installation.names.stack}-oldest", "state": "ALARM", "why": "1 h"}
     ]
 
 
 def test_a_cluster_that_cannot_be_asked_is_told(installation: Settings, atelier: Call) -> None:
-    result = atelier("status", "-n", installation.stack, "--json")
+    result = atelier("status", "-n", installation.names.stack, "--json")
 
     assert "there is no cluster" in json.loads(result.stdout)["cluster"]
 
@@ -91,18 +91,18 @@ def test_who_is_not_reachable_is_told(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    result = atelier("status", "-n", installation.stack)
+    result = atelier("status", "-n", installation.names.stack)
 
     assert result.exit_code == 5
     assert "AWS does not answer" in result.output
 
 
 def test_logs_of_a_component_come_in_order(installation: Settings, atelier: Call) -> None:
-    group = f"/aws/containerinsights/{installation.stack}/application"
+    group = f"/aws/containerinsights/{installation.names.stack}/application"
     _log(group, "second", "third", ago=10)
     _log(group, "first", ago=60)
     _log(group, "long ago", ago=3_600)
-    result = atelier("logs", "-n", installation.stack, "pods")
+    result = atelier("logs", "-n", installation.names.stack, "pods")
 
     assert result.exit_code == 0, result.output
     assert [line.split("  ")[1] for line in result.output.splitlines()] == [
@@ -113,17 +113,17 @@ def test_logs_of_a_component_come_in_order(installation: Settings, atelier: Call
 
 
 def test_logs_are_shown_as_text(installation: Settings, atelier: Call) -> None:
-    group = f"/aws/containerinsights/{installation.stack}/application"
+    group = f"/aws/containerinsights/{installation.names.stack}/application"
     _log(group, "a prompt\x1b]0;owned\x07\r\nand \x9b31mmore")
-    result = atelier("logs", "-n", installation.stack, "pods")
+    result = atelier("logs", "-n", installation.names.stack, "pods")
 
     assert "a prompt\\x1b]0;owned\\x07\\r\nand \\x9b31mmore\n" in result.output
 
 
 def test_logs_of_one_task_are_picked_out(installation: Settings, atelier: Call) -> None:
-    group = f"/aws/lambda/{installation.stack}-edge"
+    group = f"/aws/lambda/{installation.names.stack}-edge"
     _log(group, '{"task": "one", "n": 1}', '{"task": "two", "n": 2}')
-    result = atelier("logs", "-n", installation.stack, "edge", "--task", "two", "--json")
+    result = atelier("logs", "-n", installation.names.stack, "edge", "--task", "two", "--json")
 
     (said,) = map(json.loads, result.stdout.splitlines())
     assert json.loads(said["message"]) == {"task": "two", "n": 2}
@@ -133,8 +133,8 @@ def test_the_edge_of_another_installation_is_not_listened_to(
     installation: Settings, atelier: Call
 ) -> None:
     """One that is called as this one's function."""
-    _log(f"/aws/lambda/{installation.stack}-edge-edge", "theirs")
-    result = atelier("logs", "-n", installation.stack, "edge")
+    _log(f"/aws/lambda/{installation.names.stack}-edge-edge", "theirs")
+    result = atelier("logs", "-n", installation.names.stack, "edge")
 
     assert result.exit_code == 4
     assert "theirs" not in result.output
@@ -143,7 +143,7 @@ def test_the_edge_of_another_installation_is_not_listened_to(
 def test_following_tells_each_line_once(
     installation: Settings, atelier: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    group = f"/atelier/{installation.stack}/access"
+    group = f"/atelier/{installation.names.stack}/access"
     _log(group, "before")
     looks = 0
 
@@ -156,7 +156,7 @@ def test_following_tells_each_line_once(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", wait)
-    result = atelier("logs", "-n", installation.stack, "access", "--follow")
+    result = atelier("logs", "-n", installation.names.stack, "access", "--follow")
 
     assert result.exit_code == 130
     assert [line.split("  ")[1] for line in result.output.splitlines() if "  " in line] == [
@@ -175,8 +175,8 @@ def test_following_tells_each_line_once(
 def test_wrong_questions_are_answered(
     installation: Settings, atelier: Call, args: tuple[str, ...], code: int, said: str
 ) -> None:
-    _log(f"/aws/containerinsights/{installation.stack}/application", "x")
-    result: Any = atelier("logs", "-n", installation.stack, *args)
+    _log(f"/aws/containerinsights/{installation.names.stack}/application", "x")
+    result: Any = atelier("logs", "-n", installation.names.stack, *args)
 
     assert result.exit_code == code
     assert said in result.output

@@ -26,4 +26,4 @@ def test_a_bucket_that_there_can_be_is_taken(name: str) -> None:
     given = {"outputBucketName": name, "modelBucketArn": f"arn:aws-cn:s3:::{name}"}
     settings = Settings.read(args=ARGS | given)
 
-    assert (settings.output_bucket, settings.model_bucket) == (name, name)
+    assert (settings.names.output_bucket, settings.model_bucket) == (name, name)

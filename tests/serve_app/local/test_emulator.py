@@ -117,7 +117,7 @@ def test_what_the_settings_name_is_made(monkeypatch: pytest.MonkeyPatch, tmp_pat
                 sns = await clients.sns()
                 return [topic["TopicArn"] for topic in (await sns.list_topics())["Topics"]]
 
-        assert settings.arn("sns", settings.tasks_topic) in asyncio.run(topics())
+        assert settings.names.arn("sns", settings.names.tasks_topic) in asyncio.run(topics())
     assert (tmp_path / "aws.log").exists()
 
 

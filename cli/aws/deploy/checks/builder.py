@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.deploy.images import Images
 from cli.aws.tools import Tools
-from models.images import architecture_of
+from models.names.images import architecture_of
 
 _LEAST_NODE = 20
 _ELSE = "or push them from elsewhere (docs/deploy.md), or name images.repository or"

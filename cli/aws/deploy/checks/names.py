@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.retained import retained
 from cli.aws.sdk import Aws
-from models.queues import queue_names
+from models.names.queues import queue_names
+from models.names.tags import PROJECT
 from models.settings import Settings
-from models.tags import PROJECT
 
 
 def names(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -18,8 +18,10 @@ def names(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Installation `a` with a runtime `b-sd` has a queue that `a-b` has for its `sd`."""
-    own = {*queue_names(settings)}
-    prefix = f"{settings.stack}-"
+    own = {
+        *queue_names(settings.names, settings.models_runtime, settings.tasks, settings.model_bucket)
+    }
+    prefix = f"{settings.names.stack}-"
     for url in aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix):
         name = url.rpartition("/")[2]
         if name not in own:
@@ -32,7 +34,10 @@ def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 def _kept(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """CloudFormation would take it in all the same, and destroy it as ours."""
-    keys = {settings.output_bucket: "outputBucketName", settings.model_bucket: "modelBucketArn"}
+    keys = {
+        settings.names.output_bucket: "outputBucketName",
+        settings.model_bucket: "modelBucketArn",
+    }
     for one in retained(aws, settings):
         if one.foreign:
             remedy = f"choose another {keys.get(one.name, 'stackName')}, or tag it"

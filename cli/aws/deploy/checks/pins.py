@@ -10,7 +10,7 @@ from cli.aws.errors import code_of
 from cli.aws.sdk import Aws
 from cli.aws.snapshot.recipe import ami_parameter
 from models.addons import ADDONS, addon_version
-from models.images import architecture
+from models.names.images import architecture
 from models.settings import Settings
 
 _NVIDIA = "-nvidia"

@@ -65,7 +65,7 @@ def test_in_china_there_is_no_api_gateway_and_the_partition_is_its_own(
 
     assert settings.aws.partition == "aws-cn"
     assert str(settings.model_bucket_arn).startswith("arn:aws-cn:s3:::")
-    assert settings.arn("sns", "x").startswith("arn:aws-cn:sns:cn-northwest-1:")
+    assert settings.names.arn("sns", "x").startswith("arn:aws-cn:sns:cn-northwest-1:")
     assert not settings.edge.enabled
 
 
@@ -230,18 +230,20 @@ def _of(name: str) -> dict[str, Any]:
 
 
 def _names(settings: Settings) -> set[str]:
-    from models import images, kube  # noqa: PLC0415
-    from models.queues import queue_names  # noqa: PLC0415
+    from models.names import images, kube  # noqa: PLC0415
+    from models.names.queues import queue_names  # noqa: PLC0415
 
     return {
-        *queue_names(settings),
-        settings.tasks_topic,
-        settings.results_topic,
-        settings.ledger,
-        settings.output_bucket,
-        settings.access_logs_bucket,
-        *(images.repository(settings, kind) for kind in images.kinds(settings)),
-        kube.ray_service(settings),
+        *queue_names(
+            settings.names, settings.models_runtime, settings.tasks, settings.model_bucket
+        ),
+        settings.names.tasks_topic,
+        settings.names.results_topic,
+        settings.names.ledger,
+        settings.names.output_bucket,
+        settings.names.access_logs_bucket,
+        *(images.repository(settings.names, kind) for kind in images.kinds(settings)),
+        kube.ray_service(settings.names),
         settings.stack_name,
     }
 

@@ -36,20 +36,20 @@ FUNCTION = {
 def _with(folder: Path, kind: str, properties: Mapping[str, Any]) -> Settings:
     """An installation whose stack has this resource, too."""
     settings = settings_of(unique())
-    write(folder / f"config.{settings.stack}.yaml", file_of(settings.stack))
+    write(folder / f"config.{settings.names.stack}.yaml", file_of(settings.names.stack))
     made(settings)
-    tags = [{"Key": "Project", "Value": settings.stack}]
+    tags = [{"Key": "Project", "Value": settings.names.stack}]
     make_stack(settings, more={"More": {"Type": kind, "Properties": {**properties, "Tags": tags}}})
     return settings
 
 
 def _send(settings: Settings) -> None:
-    url = client("sqs").get_queue_url(QueueName=settings.queue("painter"))["QueueUrl"]
+    url = client("sqs").get_queue_url(QueueName=settings.names.queue("painter"))["QueueUrl"]
     client("sqs").send_message(QueueUrl=url, MessageBody="a task")
 
 
 def _policy(settings: Settings) -> str:
-    topic = settings.arn("sns", settings.tasks_topic)
+    topic = settings.names.arn("sns", settings.names.tasks_topic)
     got = client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
     return str(got.get("Policy", ""))
 
@@ -61,21 +61,21 @@ def _drain(settings: Settings) -> Drain:
 def test_it_goes_and_names_what_it_kept(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
-    result = atelier("destroy", "-n", installation.stack, "--yes", "--json")
+    result = atelier("destroy", "-n", installation.names.stack, "--yes", "--json")
     said = json.loads(result.stdout)
 
     assert result.exit_code == 0, result.output
     assert said["left"] == []
-    assert {"kind": "bucket", "name": installation.output_bucket} in said["kept"]
-    assert {"kind": "table", "name": installation.ledger} in said["kept"]
+    assert {"kind": "bucket", "name": installation.names.output_bucket} in said["kept"]
+    assert {"kind": "table", "name": installation.names.ledger} in said["kept"]
     assert [call[:3] for call in programs.of("cdk")] == [
-        ["destroy", f"{installation.stack}Stack", "--force"]
+        ["destroy", f"{installation.names.stack}Stack", "--force"]
     ]
 
 
 def test_again_it_only_looks(installation: Settings, programs: Programs, atelier: Call) -> None:
     for _ in range(2):
-        assert atelier("destroy", "-n", installation.stack, "--yes", "--now").exit_code == 0
+        assert atelier("destroy", "-n", installation.names.stack, "--yes", "--now").exit_code == 0
 
     assert len(programs.of("cdk")) == 1
 
@@ -83,11 +83,14 @@ def test_again_it_only_looks(installation: Settings, programs: Programs, atelier
 def test_what_is_left_is_named_with_the_remedy(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
-    programs.forgets = installation.unrouted
-    result = atelier("destroy", "-n", installation.stack, "--yes", "--now")
+    programs.forgets = installation.names.unrouted
+    result = atelier("destroy", "-n", installation.names.stack, "--yes", "--now")
 
     assert result.exit_code == 1
-    assert f"LEFT: queue {installation.unrouted}; aws sqs delete-queue --queue-url" in result.output
+    assert (
+        f"LEFT: queue {installation.names.unrouted}; aws sqs delete-queue --queue-url"
+        in result.output
+    )
 
 
 def test_log_groups_that_were_made_anew_go(
@@ -95,7 +98,7 @@ def test_log_groups_that_were_made_anew_go(
 ) -> None:
     """EKS makes its own once more, and Lambda one for each function that has none in the stack."""
     settings = _with(tmp_path, "AWS::Lambda::Function", FUNCTION)
-    logs, stack = client("logs"), settings.stack
+    logs, stack = client("logs"), settings.names.stack
     gone = [f"/aws/eks/{stack}/cluster", f"/aws/lambda/{stack}-edge", "/aws/lambda/of-cdk"]
     other = f"/aws/lambda/{stack}-edge-edge"
     for name in (*gone, other):
@@ -112,9 +115,9 @@ def test_log_groups_that_may_be_another_stacks_are_named_and_stay(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
     """Of a stack that is called as ours and something more."""
-    logs, theirs = client("logs"), f"/aws/lambda/{installation.stack}Stack-dev-handler"
+    logs, theirs = client("logs"), f"/aws/lambda/{installation.names.stack}Stack-dev-handler"
     logs.create_log_group(logGroupName=theirs)
-    result = atelier("destroy", "-n", installation.stack, "--yes", "--now")
+    result = atelier("destroy", "-n", installation.names.stack, "--yes", "--now")
 
     assert f"LEFT: log group {theirs}; aws logs delete-log-group" in result.output
     assert theirs in [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]]
@@ -130,36 +133,36 @@ def test_half_a_deletion_tells_what_is_in_the_way(
     own = [{"Name": "tag:Project", "Values": [settings.stack_name]}]
     (vpc,) = ec2.describe_vpcs(Filters=own)["Vpcs"]
     wall = ec2.create_security_group(GroupName=group, Description="a", VpcId=vpc["VpcId"])
-    result = atelier("destroy", "-n", settings.stack, "--yes", "--now")
+    result = atelier("destroy", "-n", settings.names.stack, "--yes", "--now")
     remedy = f"aws ec2 delete-security-group --group-id {wall['GroupId']} --region us-east-1"
 
     assert result.exit_code == 1
     assert f"LEFT: security group {wall['GroupId']}; {remedy}" in result.output
     assert "`cdk destroy` failed" in result.output
     ec2.delete_security_group(GroupId=wall["GroupId"])
-    again = atelier("destroy", "-n", settings.stack, "--yes")
+    again = atelier("destroy", "-n", settings.names.stack, "--yes")
     assert again.exit_code == 0, again.output
 
 
 def test_tasks_end_first(installation: Settings, programs: Programs, atelier: Call) -> None:
     _send(installation)
-    result = atelier("destroy", "-n", installation.stack, "--yes", "--drain-seconds", "0")
+    result = atelier("destroy", "-n", installation.names.stack, "--yes", "--drain-seconds", "0")
 
     assert result.exit_code == 6
-    assert f"{installation.queue('painter')} has 1" in result.output
+    assert f"{installation.names.queue('painter')} has 1" in result.output
     assert not programs.of("cdk")
     assert DENIED not in _policy(installation)
 
 
 def test_or_are_given_up(installation: Settings, programs: Programs, atelier: Call) -> None:
     _send(installation)
-    result = atelier("destroy", "-n", installation.stack, "--yes", "--now")
+    result = atelier("destroy", "-n", installation.names.stack, "--yes", "--now")
 
     assert result.exit_code == 0, result.output
 
 
 def test_no_means_no(installation: Settings, programs: Programs, atelier: Call) -> None:
-    result = atelier("destroy", "-n", installation.stack, stdin="n\n")
+    result = atelier("destroy", "-n", installation.names.stack, stdin="n\n")
 
     assert result.exit_code == 2
     assert not programs.of("cdk")
@@ -169,16 +172,16 @@ def test_data_goes_when_the_name_is_typed(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
     s3 = client("s3")
-    bucket = installation.output_bucket
+    bucket = installation.names.output_bucket
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for body in (b"1", b"2"):
         s3.put_object(Bucket=bucket, Key="a.png", Body=body)
     s3.delete_object(Bucket=bucket, Key="a.png")
     s3.create_multipart_upload(Bucket=bucket, Key="half")
-    given = ("destroy", "-n", installation.stack, "--delete-data", "--now")
+    given = ("destroy", "-n", installation.names.stack, "--delete-data", "--now")
     refused = atelier(*given, stdin="y\n")
     there = {each["Name"] for each in s3.list_buckets()["Buckets"]}
-    agreed = atelier(*given, stdin=f"{installation.stack}\n")
+    agreed = atelier(*given, stdin=f"{installation.names.stack}\n")
     after = {each["Name"] for each in s3.list_buckets()["Buckets"]}
     tables = client("dynamodb").list_tables()["TableNames"]
 
@@ -186,14 +189,14 @@ def test_data_goes_when_the_name_is_typed(
     assert bucket in there
     assert agreed.exit_code == 0, agreed.output
     assert bucket not in after
-    assert installation.ledger not in tables
+    assert installation.names.ledger not in tables
 
 
 def test_a_bucket_that_was_there_before_stays(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
     """`provision` made the model bucket, and not `deploy`: it is not marked."""
-    result = atelier("destroy", "-n", installation.stack, "--delete-data", "--yes", "--now")
+    result = atelier("destroy", "-n", installation.names.stack, "--delete-data", "--yes", "--now")
     there = {each["Name"] for each in client("s3").list_buckets()["Buckets"]}
 
     assert result.exit_code == 0, result.output
@@ -229,7 +232,7 @@ def test_a_pause_ends_where_the_deletion_fails(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
     programs.fails = "cdk destroy"
-    result = atelier("destroy", "-n", installation.stack, "--yes", "--now")
+    result = atelier("destroy", "-n", installation.names.stack, "--yes", "--now")
 
     assert result.exit_code == 1
     assert DENIED not in _policy(installation)
@@ -248,7 +251,7 @@ def test_pausing_twice_denies_once(installation: Settings) -> None:
 def test_draining_waits_for_the_last_message(installation: Settings) -> None:
     _send(installation)
     sqs = client("sqs")
-    url = sqs.get_queue_url(QueueName=installation.queue("painter"))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=installation.names.queue("painter"))["QueueUrl"]
     told: list[str] = []
 
     def end(text: str) -> None:
@@ -260,25 +263,25 @@ def test_draining_waits_for_the_last_message(installation: Settings) -> None:
     with pytest.raises(Late):
         _drain(installation).wait(0)
 
-    assert told == [f"waiting for tasks to end: {installation.queue('painter')} has 1"]
+    assert told == [f"waiting for tasks to end: {installation.names.queue('painter')} has 1"]
 
 
 def test_what_cannot_be_erased_keeps_nothing_else(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
-    s3, bucket = client("s3"), installation.output_bucket
+    s3, bucket = client("s3"), installation.names.output_bucket
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object_lock_configuration(
         Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     )
     s3.put_object(Bucket=bucket, Key="a.png", Body=b"1")
     s3.put_object_legal_hold(Bucket=bucket, Key="a.png", LegalHold={"Status": "ON"})
-    result = atelier("destroy", "-n", installation.stack, "--delete-data", "--yes", "--now")
+    result = atelier("destroy", "-n", installation.names.stack, "--delete-data", "--yes", "--now")
 
     assert result.exit_code == 1
     assert f"{bucket} stays: s3://{bucket}/a.png cannot be deleted" in result.output
     assert f"LEFT: bucket {bucket}; run destroy --delete-data again" in result.output
-    assert installation.ledger not in client("dynamodb").list_tables()["TableNames"]
+    assert installation.names.ledger not in client("dynamodb").list_tables()["TableNames"]
 
 
 def test_a_wrong_file_is_told_before_anything(

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from cdk.manifests import objects
-from models import kube
-from models.queues import queues_of_services
+from models.names import kube
+from models.names.queues import queues_of_services
 from models.settings import Settings
 from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.platform import (
@@ -48,7 +48,7 @@ def studio(environment: pytest.MonkeyPatch) -> Iterator[Settings]:
     """An installation with capitals in its name, whose front, ingest and replicas work."""
     settings = settings_of(unique("Studio"), **MORE)
     with working(settings) as url:
-        for plan in queues_of_services(settings):
+        for plan in queues_of_services(settings.names, settings.model_bucket):
             client("sqs").create_queue(QueueName=plan.name)
         make_stack(settings, front=url, more={"Plan": PLAN})
         environment.setenv("ATELIER_URL", url)
@@ -79,7 +79,7 @@ def shell(
 ) -> Iterator[Stage]:
     """A shell that knows the placeholders; the installation's file has the usual name, too."""
     del signed_in
-    for name in ("atelier", studio.stack):
+    for name in ("atelier", studio.names.stack):
         write(tmp_path / f"config.{name}.yaml", file_of(studio.stack_name, **MORE))
     with stage(tmp_path, _kubeconfig(cluster, tmp_path), aws) as shell:
         shell.words |= words(studio, cluster)
@@ -99,13 +99,13 @@ def words(settings: Settings, cluster: Cluster) -> dict[str, str]:
     checkpoints = kube.checkpoints(settings)
     return {
         "NAME": settings.stack_name,
-        "name": settings.stack,
-        "STACK": settings.stack,
+        "name": settings.names.stack,
+        "STACK": settings.names.stack,
         "RUNTIME": "painter",
         "REGION": settings.aws.region,
         "ACCOUNT": "000000000000",
         "KIND": "head",
-        "POD": f"{kube.redis(settings)}-0",
+        "POD": f"{kube.redis(settings.names)}-0",
         "NODE": cluster.named("Node")[0],
         "CLAIM": cluster.named("NodeClaim")[0],
         "RAYCLUSTER": cluster.named("RayCluster")[0],

@@ -47,7 +47,7 @@ def line(studio: Settings) -> Iterator[Client]:
 def publish(settings: Settings, body: Any, runtime: str = "painter") -> None:
     attributes = {"runtime": {"DataType": "String", "StringValue": runtime}}
     client("sns").publish(
-        TopicArn=settings.arn("sns", settings.tasks_topic),
+        TopicArn=settings.names.arn("sns", settings.names.tasks_topic),
         Message=body if isinstance(body, str) else json.dumps(body),
         MessageAttributes=attributes,
     )

@@ -58,7 +58,7 @@ def test_a_bucket_that_was_there_before_is_not_taken_over(
 
 
 def test_a_bucket_that_an_earlier_stack_of_ours_left_is_fine(aws: Aws, settings: Settings) -> None:
-    make_bucket(settings.output_bucket, "atelier")
+    make_bucket(settings.names.output_bucket, "atelier")
 
     assert [one.state for one in names(aws, settings)] == ["there"]
 

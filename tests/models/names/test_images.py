@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from models import images
 from models.errors import SettingsError
+from models.names import images
 from models.settings import Settings
 
 
@@ -24,13 +24,13 @@ def test_an_image_is_in_a_repository_of_its_installation() -> None:
     registry = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
 
     assert images.image(settings(), "comfyui") == f"{registry}/studio/atelier-comfyui:0.1.0"
-    assert images.repository(settings(), "comfyui") == "studio/atelier-comfyui"
+    assert images.repository(settings().names, "comfyui") == "studio/atelier-comfyui"
 
 
 def test_the_registry_of_china_is_in_its_own_domain() -> None:
     china = {"account": "111122223333", "region": "cn-north-1", "partition": "aws-cn"}
 
-    assert images.registry(settings(aws=china)).endswith(".cn-north-1.amazonaws.com.cn")
+    assert images.registry(settings(aws=china).aws).endswith(".cn-north-1.amazonaws.com.cn")
 
 
 def test_another_registry_needs_no_repositories_of_ours() -> None:

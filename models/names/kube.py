@@ -3,6 +3,7 @@
 import re
 from hashlib import sha256
 
+from models.names import Names
 from models.settings import Settings
 
 LABEL = 63
@@ -23,33 +24,33 @@ def label(text: str, longest: int = LABEL) -> str:
     return f"{fit[: longest - 7].rstrip('-')}-{digest}"
 
 
-def ray_service(settings: Settings) -> str:
-    return label(settings.stack, RAY_SERVICE)
+def ray_service(names: Names) -> str:
+    return label(names.stack, RAY_SERVICE)
 
 
-def serve_service(settings: Settings) -> str:
+def serve_service(names: Names) -> str:
     """The Service of the HTTP front; KubeRay makes it, and moves it from cluster to cluster."""
-    return f"{ray_service(settings)}-serve-svc"
+    return f"{ray_service(names)}-serve-svc"
 
 
-def service_account(settings: Settings, component: str) -> str:
+def service_account(names: Names, component: str) -> str:
     """Of ``head``, ``ingest`` or ``runtime``."""
-    return f"{ray_service(settings)}-{component}"
+    return f"{ray_service(names)}-{component}"
 
 
-def redis(settings: Settings) -> str:
+def redis(names: Names) -> str:
     """The StatefulSet and Service of what keeps the head's state."""
-    return f"{ray_service(settings)}-redis"
+    return f"{ray_service(names)}-redis"
 
 
-def redis_secret(settings: Settings) -> str:
+def redis_secret(names: Names) -> str:
     """The Secret with the password of Redis; no manifest holds it."""
-    return f"{ray_service(settings)}-redis"
+    return f"{ray_service(names)}-redis"
 
 
-def keys_secret(settings: Settings) -> str:
+def keys_secret(names: Names) -> str:
     """The Secret whose keys are environment variables: API keys, and what signs callbacks."""
-    return f"{ray_service(settings)}-keys"
+    return f"{ray_service(names)}-keys"
 
 
 def checkpoints(settings: Settings) -> str:
@@ -58,17 +59,17 @@ def checkpoints(settings: Settings) -> str:
     What they say is in the name: neither a volume nor a claim can be changed.
     """
     says = f"{settings.model_bucket} {settings.storage.checkpoint_cache}"
-    return f"{ray_service(settings)}-checkpoints-{sha256(says.encode()).hexdigest()[:6]}"
+    return f"{ray_service(settings.names)}-checkpoints-{sha256(says.encode()).hexdigest()[:6]}"
 
 
-def pool(settings: Settings, runtime: str) -> str:
+def pool(names: Names, runtime: str) -> str:
     """A runtime's NodePool and EC2NodeClass."""
-    return label(f"{settings.stack}-runtime-{runtime}")
+    return label(f"{names.stack}-runtime-{runtime}")
 
 
-def cpu_pool(settings: Settings) -> str:
+def cpu_pool(names: Names) -> str:
     """The NodePool and EC2NodeClass of what the system nodes have no room for."""
-    return label(f"{settings.stack}-cpu")
+    return label(f"{names.stack}-cpu")
 
 
 def group(runtime: str, capacity: str) -> str:

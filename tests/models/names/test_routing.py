@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from models import routing
+from models.names import routing
 from models.settings import Settings
 from tests.models.settings.test_settings import REFERENCE
 
@@ -12,7 +12,9 @@ def unrouted(runtimes: int) -> routing.Policy:
         {"name": f"sd{number}", "type": "fake", "modelFilename": f"{number}.safetensors"}
         for number in range(runtimes)
     ]
-    return routing.of_unrouted(Settings.read(args=REFERENCE | {"modelsRuntime": made}))
+    return routing.of_unrouted(
+        Settings.read(args=REFERENCE | {"modelsRuntime": made}).models_runtime
+    )
 
 
 @pytest.mark.parametrize("runtimes", [1, 5, 8, 20])

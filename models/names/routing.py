@@ -1,10 +1,9 @@
 """Which messages of the tasks topic each queue takes, as SNS filter policies; knows no client."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.settings import Settings
     from models.settings.groups import Runtime
 
 Policy = Mapping[str, Any]
@@ -23,7 +22,7 @@ def of_runtime(runtime: "Runtime") -> Policy:
     return {"$or": [named, {CHECKPOINT: [runtime.model_filename]}]}
 
 
-def of_unrouted(settings: "Settings") -> Policy:
+def of_unrouted(runtimes: Iterable["Runtime"]) -> Policy:
     """Messages that no runtime takes.
 
     SNS lets ``anything-but`` ignore no case, so a name in unusual case (``sdRunTime``) is routed
@@ -31,8 +30,8 @@ def of_unrouted(settings: "Settings") -> Policy:
     more checkpoints than SNS can combine with the names, a message that names a checkpoint alone
     leaves a copy, too.
     """
-    names = [case for runtime in settings.models_runtime for case in _cases(runtime.name)]
-    files = [r.model_filename for r in settings.models_runtime if r.model_filename is not None]
+    names = [case for runtime in runtimes for case in _cases(runtime.name)]
+    files = [r.model_filename for r in runtimes if r.model_filename is not None]
     combined = (1 + len(names)) * (1 + len(files))  # as if each value within a list counted
     with_files = {CHECKPOINT: _none_of(files)} if files and combined <= _COMBINATIONS else {}
     return {RUNTIME: _none_of(names)} | with_files

@@ -3,8 +3,9 @@
 import re
 
 from models.errors import SettingsError
+from models.names import Names
 from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings.groups import Aws, Runtime
 
 HEAD = "head"
 """The image of the head, of the HTTP front and of ingest."""
@@ -13,7 +14,7 @@ HEAD = "head"
 def image(settings: Settings, kind: str) -> str:
     """The image of ``head`` or of a runtime's type."""
     images = settings.images
-    where = images.repository or f"{registry(settings)}/{settings.stack}"
+    where = images.repository or f"{registry(settings.aws)}/{settings.names.stack}"
     return f"{where}/atelier-{kind}:{images.tag}"
 
 
@@ -22,16 +23,15 @@ def image_of(settings: Settings, runtime: Runtime) -> str:
     return runtime.pod.image or image(settings, runtime.type)
 
 
-def registry(settings: Settings) -> str:
+def registry(aws: Aws) -> str:
     """The account's own."""
-    aws = settings.aws
     domain = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return f"{aws.account}.dkr.ecr.{aws.region}.{domain}"
 
 
-def repository(settings: Settings, kind: str) -> str:
+def repository(names: Names, kind: str) -> str:
     """A repository in the account's own registry: another installation has others."""
-    return f"{settings.stack}/atelier-{kind}"
+    return f"{names.stack}/atelier-{kind}"
 
 
 def kinds(settings: Settings) -> list[str]:
