@@ -81,7 +81,7 @@ class Worker(Receiver):
         """Run it if it has not ended; then tell it if nobody else does, and acknowledge."""
         line = self.line
         report = await self._ended(task, delivery)
-        if report is None or line.board.is_told_by_stopper(task.submission):
+        if report is None or line.board.stops.is_notified_by_stopper(task.submission):
             return  # another tells it; if that died, the next delivery does
         if not report.notified:
             await line.notifier.notify(report, task.context)
@@ -105,9 +105,9 @@ class Worker(Receiver):
         not where the start is to be told with what only the ledger knows.
         """
         board = self.line.board
-        new = delivery.attempt == 1 and not self._running and board.knows_since(delivery.sent)
+        new = delivery.attempt == 1 and not self._running and board.was_up_at(delivery.sent)
         tells = task.callback and Status.RUNNING in task.callback.events
-        return new and not tells and not board.is_stopped(task.submission)
+        return new and not tells and not board.stops.is_stopped(task.submission)
 
     async def _in_turn(self, task: Task) -> Report:
         """How it ended: before, as the ledger says, or now."""

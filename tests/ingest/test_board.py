@@ -143,7 +143,7 @@ async def test_a_stop_ends_what_runs_and_what_will() -> None:
 
     assert held
     assert stopped == [1, 2]
-    assert not board.is_told_by_stopper("s1")
+    assert not board.stops.is_notified_by_stopper("s1")
 
 
 async def test_a_stop_of_what_nobody_holds_is_told_to_those_who_watch() -> None:
@@ -155,18 +155,18 @@ async def test_a_stop_of_what_nobody_holds_is_told_to_those_who_watch() -> None:
 
     assert not held
     assert said == [RUNNING.cancelled()]
-    assert board.is_stopped("s1")
+    assert board.stops.is_stopped("s1")
 
 
 async def test_who_stopped_it_has_some_seconds_to_tell() -> None:
     now = 100.0
     board = Board(lambda: now)
     await board.stop(RUNNING.cancelled())
-    at_first = board.is_told_by_stopper("s1")
+    at_first = board.stops.is_notified_by_stopper("s1")
     now += 11
 
     assert at_first
-    assert not board.is_told_by_stopper("s1")
+    assert not board.stops.is_notified_by_stopper("s1")
 
 
 async def test_the_pace_follows_what_was_completed() -> None:

@@ -69,7 +69,7 @@ async def test_a_queued_task_never_starts_and_is_told_at_once(world: World) -> N
 
     await world.cancel("a", "s1")
     (said,) = told(world)
-    world.board.clock = lambda: 1e12  # what it remembers of the moment is long gone
+    world.board.stops.clock = lambda: 1e12  # what it remembers of the moment is long gone
     async with world.working():
         await until(lambda: world.queue.depth == 0)
 
@@ -82,7 +82,7 @@ async def test_a_task_that_came_by_sns_and_waits_can_be_cancelled(world: World) 
     await world.publish(callback="https://x.test/told")
     await world.cancel("a", "s1")
 
-    world.board.clock = lambda: 1e12
+    world.board.stops.clock = lambda: 1e12
     async with world.working():
         (said,) = await world.notifications(1)
         await until(lambda: world.queue.depth == 0)
@@ -174,7 +174,7 @@ async def test_a_cancel_that_could_not_be_told_is_told_by_the_delivery(world: Wo
     await world.ledger.queue(TASK)
     await world.publish()
     await cancel("a", "s1")
-    world.board.clock = lambda: 1e12
+    world.board.stops.clock = lambda: 1e12
 
     async with world.working():
         (said,) = await world.notifications(1)

@@ -196,7 +196,7 @@ async def test_a_queued_task_is_cancelled(world: World, client: httpx.AsyncClien
     answers = [await client.delete("/v1/tasks/owl") for _ in range(2)]
 
     assert [(a.status_code, a.json()["status"]) for a in answers] == [(200, "cancelled")] * 2
-    assert world.board.is_stopped("s1")
+    assert world.board.stops.is_stopped("s1")
     assert len(world.results.published) == 1
 
 
