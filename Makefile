@@ -2,9 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# Everything that the tests need; with `make setup EXTRAS=dev` neither torch nor the CDK comes.
+ALL := cdk,dev,diffusers
+EXTRAS ?= $(ALL)
+READY := $(VENV)/.ready-$(ALL)
+# Whatever is set up already; all where nothing is.
+SOME := $(firstword $(wildcard $(VENV)/.ready-*) $(READY))
 CDK := node_modules/.ready
-# torch goes first: with it there, nothing pulls in another build of it.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
@@ -13,15 +17,16 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-$(READY): pyproject.toml constraints.txt constraints-ministack.txt
+# torch goes first: with it there, nothing pulls in another build of it.
+$(VENV)/.ready-%: pyproject.toml constraints.txt constraints-ministack.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check "$(TORCH)"
+	$(if $(findstring diffusers,$*),$(BIN)/python -m pip install -qq --disable-pip-version-check "$(TORCH)")
 	$(BIN)/python -m pip install -qq --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[cdk,charts,diffusers,edge,dev]'
+		--constraint constraints.txt --editable '.[$*]'
 	$(PYTHON) -m venv $(VENV)/ministack
 	$(VENV)/ministack/bin/python -m pip install -qq --disable-pip-version-check \
 		--constraint constraints-ministack.txt ministack
-	touch $(READY)
+	touch $@
 
 # The CDK command, by the npm that comes with the environment's own node.
 $(CDK): $(READY) package-lock.json
@@ -29,7 +34,7 @@ $(CDK): $(READY) package-lock.json
 		ci --silent --no-audit --no-fund
 	touch $(CDK)
 
-setup: $(READY)  ## make .venv from the pinned requirements
+setup: $(VENV)/.ready-$(EXTRAS)  ## make .venv from the pinned requirements; EXTRAS=dev: without torch and the CDK
 
 demo: $(READY)  ## start the platform, make pictures with it, stop it
 	$(BIN)/python -m samples.demo
@@ -66,7 +71,7 @@ test-sdwebui: $(READY)  ## the sdwebui runtime on a real server: SDWEBUI=its fol
 	SDWEBUI="$(abspath $(SDWEBUI))" $(BIN)/python -m pytest -k sdwebui \
 		tests/contracts/test_runtimes.py tests/runtimes/sdwebui/test_process.py
 
-lint: $(READY)  ## format, lint, docstrings, types
+lint: $(SOME)  ## format, lint, docstrings, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m tests.house

@@ -6,17 +6,20 @@ from typing import Annotated
 import typer
 
 from cli import config
-from cli.aws.app import app as aws
 from cli.command import command
 from cli.cost.command import cost
 from cli.exit_codes import EPILOG
-from cli.keys.command import app as keys
+from cli.extras import TAKES_ANYTHING, is_installed, needs_aws
 from cli.output import Output
 from cli.runtimes import checkpoints, runtimes
 from cli.submit import submit
 from cli.tasks import cancel, get, list_, save, watch
 from cli.up import up
 from cli.usage_errors import Commands
+
+if is_installed("aws"):
+    from cli.aws.app import app as aws
+    from cli.keys.command import app as keys
 
 app = typer.Typer(
     cls=Commands,
@@ -73,6 +76,10 @@ app.command()(command(runtimes))
 app.command()(command(checkpoints))
 app.command()(command(cost))
 app.add_typer(config.app, name="config")
-app.add_typer(keys, name="keys")
-app.add_typer(aws, name="aws")
+if is_installed("aws"):
+    app.add_typer(keys, name="keys")
+    app.add_typer(aws, name="aws")
+else:
+    app.command("keys", context_settings=TAKES_ANYTHING)(needs_aws)
+    app.command("aws", context_settings=TAKES_ANYTHING)(needs_aws)
 app.command()(version)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.exit_codes import ENDED_BADLY, OK, USAGE
+from cli.extras import is_installed, lacks
 from cli.local.log import kept
 from cli.local.process import News, Platform
 from cli.local.stages import Deployment, StageBars, StageLines, Stages
@@ -42,6 +43,9 @@ def up(
     args = ["--config", str(config), "--port", str(port), "--aws-port", str(aws_port)]
     args += ["--aws-only"] if aws_only else []
     out = Output(as_json=as_json)
+    if not is_installed("platform"):
+        out.complain(lacks("atelier up", "platform"))
+        raise typer.Exit(USAGE)
     # The command knows no Ray; a process of its own does, and the command holds it.
     try:
         with Platform(args) as platform:

@@ -8,7 +8,7 @@ FROM rayproject/ray:2.60.0-py311-aarch64 AS arm64
 
 # hadolint ignore=DL3006
 FROM ${TARGETARCH}
-ARG EXTRAS=""
+ARG EXTRAS="[platform]"
 
 # As the image's own user, `ray`; a build writes beside what it builds.
 RUN --mount=type=bind,target=/source \

@@ -39,7 +39,7 @@ if [ -z "${PYTHON:-}" ]; then
 fi
 uv venv --quiet --python "$PYTHON" "$folder/env"
 uv pip install --quiet --python "$folder/env" --link-mode copy \
-    --constraint "$work/constraints.txt" "$work"
+    --constraint "$work/constraints.txt" "${work}[platform]"
 
 mkdir "$folder/bin" # not the environment's own: an image keeps its `python`
 for command in atelier ray serve; do

@@ -38,7 +38,7 @@ def test_no_automatic_argument_has_a_default(path: Path) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("extras", ["", "[diffusers]"])
+@pytest.mark.parametrize("extras", ["[platform]", "[diffusers]"])
 @pytest.mark.parametrize("platform", OF)
 def test_the_head_stands_on_ray_for_its_own_platform(
     platform: str, extras: str, machine: str

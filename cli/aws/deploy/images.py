@@ -14,7 +14,7 @@ from models.names import images
 from models.settings import Settings
 
 _MISSING = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
-_ON_HEAD = {images.HEAD: "", "fake": "", "diffusers": "[diffusers]"}
+_ON_HEAD = {images.HEAD: "[platform]", "fake": "[platform]", "diffusers": "[diffusers]"}
 """Those that drive no server: the head's own image, and which extras of atelier go with it."""
 NO_BASE = frozenset(_ON_HEAD)
 """Kinds of images that are not built on one of somebody else's."""
