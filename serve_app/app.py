@@ -32,6 +32,7 @@ from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Settings, secrets
 from models.settings.checks import check
 from models.settings.groups import Runtime
+from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused
 from serve_app.api import api
 from serve_app.assembly.front import native
@@ -84,14 +85,14 @@ def assemble(settings: Settings) -> Application:
     Raises:
         SettingsError: a runtime's type or options are wrong.
     """
-    bare, bound = secrets.bare(settings), secrets.bound(settings)
+    keyless, bound = secrets.keyless(settings), secrets.bound(settings)
     drain = settings.tasks.drain_seconds
     for runtime in settings.models_runtime:  # a wrong type or option is told now, not by a replica
         adapter(settings, runtime)
     runtimes = {
         runtime.name: deploy(
             runtime,
-            partial(_replica, bare, runtime),
+            partial(_replica, keyless, runtime),
             drain_seconds=drain,
             turns_resources=settings.ingress.resources,
         )
@@ -140,9 +141,9 @@ def _machine() -> Machine | None:
 class Ingress:
     """The HTTP front; it holds on to ingest, so that one application deploys both."""
 
-    def __init__(self, settings: Settings, ingest: DeploymentHandle) -> None:
+    def __init__(self, bound: BoundSettings, ingest: DeploymentHandle) -> None:
         keep_to_loopback()
-        settings = secrets.completed(settings)
+        settings = secrets.completed(bound)
         log_to(settings.log_file)
         self.settings = settings
         self.ports = wire(settings)
@@ -168,10 +169,10 @@ class Ingest:
     """The workers of all runtimes in one replica, and the board that they share."""
 
     async def __init__(  # type: ignore[misc] # Serve awaits it, inside the loop of the workers
-        self, settings: Settings, runtimes: Mapping[str, DeploymentHandle]
+        self, bound: BoundSettings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
         keep_to_loopback()
-        settings = secrets.completed(settings)
+        settings = secrets.completed(bound)
         log_to(settings.log_file)
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
@@ -207,7 +208,7 @@ class Ingest:
         self.loops.check_health()
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
-        if hasattr(self, "actor"):
+        if hasattr(self, "loops"):
             await self.loops.drain(self.drain_seconds)
             await self.ports.close()
 
@@ -222,6 +223,6 @@ def _keys(settings: Settings, table: KeyStore) -> Keys:
     return keys
 
 
-async def _replica(settings: Settings, runtime: Runtime) -> Replica:
+async def _replica(settings: KeylessSettings, runtime: Runtime) -> Replica:
     log_to(settings.log_file)
     return await replica(settings, runtime, wire(settings).objects)
