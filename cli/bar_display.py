@@ -1,4 +1,4 @@
-"""Progress of watched tasks on a terminal: a bar for each task, and a preview under the bars."""
+"""Terminal display of watched tasks: a progress bar for each, and a preview under the bars."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _BELOW = 5  # rows for what is said after it: files, and the next prompt
 
 
 class BarDisplay(Display):
-    """Show of bars that are redrawn in place; they stay at the end, and so does the last picture.
+    """Display of bars that are redrawn in place; bars and last picture stay when it ends.
 
     The picture is the newest preview, and the first artifact once a task's artifacts are saved.
     """
@@ -55,7 +55,7 @@ class BarDisplay(Display):
 
     @property
     def view(self) -> RenderableType:
-        """Bars, and the newest preview under them if there is one."""
+        """Bars, with the newest preview under them if there is one."""
         return Group(self._bars, self._picture) if self._picture else self._bars
 
     def take(self, row: int, event: Event) -> None:

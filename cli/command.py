@@ -1,4 +1,4 @@
-"""A function as a command: its options, and how its errors end it.
+"""Turn functions into Typer commands, with shared options and errors as exit codes.
 
 A parameter whose type is a dataclass stands for an option for each of its fields: so commands share
 options. The first of each command is `Connection`, or another that can `complain`.
@@ -18,7 +18,7 @@ Command = Callable[..., None]
 
 
 def command(function: Command) -> Command:
-    """The same, as Typer reads it."""
+    """Make a function a command: turn its dataclass parameters into options, report its errors."""
     hints = get_type_hints(function)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     own = [p for p in signature(function).parameters.values() if p.name not in groups]
@@ -46,5 +46,5 @@ def _options(group: Any) -> Iterator[Parameter]:
 
 
 def _made(group: Any, given: dict[str, Any]) -> Any:
-    """The group, of what was given for its options; that is taken out."""
+    """Make an options group from the values given for it, which are taken out of ``given``."""
     return group(**{field.name: given.pop(field.name) for field in fields(group)})

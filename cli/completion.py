@@ -16,34 +16,34 @@ from cli.connection import Connection
 _SECONDS = 1.5
 _NEWEST = 50  # tasks
 _SAFE = re.compile(r"[\w.,+=@%/-]+")
-"""Names that are safe to complete: a shell puts them on the command line unquoted."""
+"""Names that need no quotes in a shell, which inserts completions as they are."""
 
 
 def runtimes(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of the configured runtimes."""
+    """Complete names of configured runtimes."""
     return _offered(ctx, incomplete, lambda client: (one.name for one in client.runtimes()))
 
 
 def checkpoints(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of the weights."""
+    """Complete names of checkpoints."""
     return _offered(ctx, incomplete, lambda client: (one.name for one in client.checkpoints()))
 
 
 def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of the newest tasks."""
+    """Complete ids of the newest tasks."""
     return _offered(ctx, incomplete, lambda client: (one.id for one in client.list(limit=_NEWEST)))
 
 
 def _offered(
     ctx: typer.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]
 ) -> list[str]:
-    """Distinct safe names that begin with ``incomplete``, in the order of the platform's answer."""
+    """Return distinct safe names that begin with ``incomplete``, in the platform's order."""
     names = dict.fromkeys(_asked(ctx, ask))
     return [one for one in names if one.startswith(incomplete) and _SAFE.fullmatch(one)]
 
 
 def _asked(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:
-    """Names that the platform answers by the deadline: a server may send byte by byte for ever."""
+    """Return the names received by the deadline; a server may send byte by byte for ever."""
     found: list[str] = []
 
     def run() -> None:
@@ -65,7 +65,7 @@ def _names(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> Iterat
 
 
 def _connection(ctx: typer.Context) -> Connection:
-    """The platform that the words before, or the environment, name."""
+    """Make the connection that earlier words of the command line, or the environment, name."""
 
     def said(option: str) -> str | None:
         return ctx.params.get(option) or os.environ.get(f"ATELIER_{option.upper()}")

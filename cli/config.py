@@ -1,4 +1,4 @@
-"""`atelier config`: what may stand in config.yaml, and whether what stands there is right."""
+"""`atelier config`: check config.yaml, and print its JSON Schema."""
 
 import json
 from collections.abc import Sequence

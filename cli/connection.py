@@ -1,4 +1,4 @@
-"""What every command that asks a platform is called with: where that is, and how to answer."""
+"""Options that all commands on a platform share: where it is, and how to answer."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,17 +17,17 @@ _PANEL = "Connection"
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A platform, and the key to it."""
+    """Address of a platform, and the API key for it."""
 
     url: str
     api_key: str = field(repr=False)
     source: str
-    """Where the key is from."""
+    """Origin of the key, for error messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """The options of all commands."""
+    """Connection of a command to a platform, made from its options."""
 
     url: Annotated[
         str | None,
@@ -67,7 +67,7 @@ class Connection:
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        """The platform that is meant.
+        """Endpoint that the options, a profile or the default name.
 
         Raises:
             Misused: there is no such profile.
@@ -90,7 +90,7 @@ class Connection:
         return Client(self.endpoint.url, self.endpoint.api_key)
 
     def complain(self, error: Exception, of: str = "") -> int:
-        """Say what is wrong, and with which task; the exit code."""
+        """Print an error, with its task's id if it is of one; return the exit code."""
         hint = (
             f"; the key is from {self.endpoint.source}" if isinstance(error, Unauthorized) else ""
         )

@@ -1,4 +1,4 @@
-"""How watching looks: to a program, and to a person without a terminal."""
+"""Displays of watched tasks for programs, and for people without a terminal."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from cli.output import Output
 
 
 class Display(ABC):
-    """Told what happens to each of the rows, which are tasks."""
+    """Display of watched tasks, each a row; it is told what happens to them."""
 
     def __enter__(self) -> Self:
         return self
@@ -36,14 +36,14 @@ class Display(ABC):
 
 
 class NoDisplay(Display):
-    """Show nothing, to people and programs that only wait."""
+    """Display that shows nothing, for callers that only wait."""
 
     def take(self, row: int, event: Event) -> None:
         pass
 
 
 class JsonDisplay(Display):
-    """A line of JSON for each event."""
+    """Display of a JSON line for each event."""
 
     def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
@@ -55,7 +55,7 @@ class JsonDisplay(Display):
 
 
 class LineDisplay(Display):
-    """A line of text for each status."""
+    """Display of a text line for each status."""
 
     def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
@@ -67,7 +67,7 @@ class LineDisplay(Display):
 
 
 def state(event: StatusEvent | TaskView) -> str:
-    """In a few words."""
+    """Describe a task's state in a few words."""
     match event:
         case TaskView(status=Status.COMPLETED):
             return f"completed in {sum(event.seconds.values()):.1f} s"

@@ -1,4 +1,4 @@
-"""Pictures on their way into files, as a person sees it."""
+"""Save options, and progress of pictures that are being saved."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ def a_folder(path: Path | None) -> Path | None:
 
 @contextmanager
 def sizes(out: Output) -> Iterator[SaveProgress | None]:
-    """A bar with the size for each file that is saved; none without a terminal."""
+    """Show a bar with the size of each file that is saved; yield None without a terminal."""
     if out.as_json or not sys.stderr.isatty() or out.err.is_dumb_terminal:
         yield None
         return
@@ -55,6 +55,6 @@ def sizes(out: Output) -> Iterator[SaveProgress | None]:
 
 
 def size(done: int, of: int | None) -> str:
-    """Text for a download's progress, in megabytes; ``of`` is None if its size is not known."""
+    """Format a download's progress in megabytes; ``of`` is None if the size is not known."""
     whole = "" if of is None else f" of {of / 1e6:.1f}"
     return f"saving, {done / 1e6:.1f}{whole} MB"

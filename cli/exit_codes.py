@@ -1,4 +1,4 @@
-"""The exit codes of all commands."""
+"""Exit codes of all commands."""
 
 from atelier import Misaddressed, NotFound, TimedOut, Unauthorized, Unreachable
 

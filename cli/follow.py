@@ -1,4 +1,4 @@
-"""Watches tasks to their ends, saves what they made, and says how it went."""
+"""Follow tasks to their ends, save what they made, and report the outcome."""
 
 import asyncio
 import sys
@@ -21,11 +21,11 @@ from cli.preview import painter
 
 @dataclass(frozen=True)
 class End:
-    """What became of a task."""
+    """Outcome of a task that has ended."""
 
     view: TaskView
     files: Sequence[Path] = ()
-    """Where its artifacts were saved."""
+    """Files that its artifacts were saved as."""
 
 
 Outcome = End | AtelierError | OSError
@@ -33,23 +33,23 @@ Outcome = End | AtelierError | OSError
 
 @dataclass(frozen=True, kw_only=True)
 class Follow:
-    """Sees tasks to their ends."""
+    """Follows tasks to their ends, then exits."""
 
     connection: Connection
     watch: bool
-    """Whether their events are shown."""
+    """Flag: the tasks' events are shown."""
     save: Path | None
-    """Folder for their artifacts."""
+    """Folder to save artifacts in; None: save none."""
     most: int | None = None
-    """Bytes that an artifact may have to be saved."""
+    """Most bytes of an artifact that is saved; None: no bound."""
     timeout: float
     submission: str | None = None
 
     def __call__(self, tasks: Sequence[TaskRef]) -> None:
-        """End the command as they end.
+        """Follow the tasks until all have ended, then end the command.
 
         Raises:
-            Exit: with the worst code of all.
+            Exit: with the highest exit code of all tasks.
         """
         names = [task if isinstance(task, str) else task.id for task in tasks]
         try:
@@ -103,7 +103,7 @@ class Follow:
         return End(view, files)
 
     def _tell(self, name: str, outcome: Outcome) -> int:
-        """Its exit code."""
+        """Print a task's outcome; return its exit code."""
         match outcome:
             case End(view, files):
                 _tell(self.connection.out, view, list(map(str, files)), events=self.watch)

@@ -14,7 +14,7 @@ FIELDS = (
     "batch_size",
     "denoising_strength",
 )
-"""Fields of a task's content that have options of their own, by the same names."""
+"""Fields of a task's content that have options of the same names."""
 
 _PARAMETER = re.compile(r"\?(submission|status|runtime|key|since|until|limit)=")
 _CONTENT = re.compile(rf"^content\.({'|'.join(FIELDS)})(?=:)", re.MULTILINE)

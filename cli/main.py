@@ -49,7 +49,7 @@ def options(
         typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Take what stands before a command."""
+    """Parse the options before a command."""
     del version
 
 

@@ -25,7 +25,7 @@ Cell = str | Sequence[str]
 
 
 class Output:
-    """Speaks to a person, or in JSON to a program."""
+    """Output to a person as text, or to a program as JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -41,7 +41,7 @@ class Output:
         typer.echo(json.dumps(document).replace("\x7f", "\\u007f"))
 
     def line(self, text: str) -> None:
-        """Print one line, whatever is in the text."""
+        """Print one line; control characters are made visible."""
         typer.echo(visible(text))
 
     def lines(self, text: str) -> None:
@@ -49,7 +49,7 @@ class Output:
         typer.echo(visible_lines(text))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-        """The first cell of a row is its name, which is never cut."""
+        """Print a table; the first cell of a row is its name, which is never cut."""
         name, *others = heads
         table = Table(Column(name, no_wrap=True), *others, box=None, pad_edge=False)
         for row in rows:
@@ -60,28 +60,28 @@ class Output:
         console.print(table)
 
     def pairs(self, known: Mapping[str, Cell | None]) -> None:
-        """What is not None or empty."""
+        """Print names and values, without those that are None or empty."""
         rows = [(name, _cell(what)) for name, what in known.items() if what]
         width = max(len(name) for name, _ in rows)
         for name, what in rows:
             typer.echo(f"{name:{width}}  " + what.replace("\n", "\n" + " " * (width + 2)))
 
     def note(self, text: str) -> None:
-        """What a person may want to know; a program does not."""
+        """Print a note for a person, on standard error; nothing for a program."""
         if not self.as_json:
             typer.secho(visible_lines(text), dim=True, err=True)
 
     def block(self, text: str) -> None:
-        """Show several lines on standard error, such as what would change in a file."""
+        """Print several lines on standard error, such as a diff."""
         typer.echo(visible_lines(text), err=True)
 
     def complain(self, text: str) -> None:
-        """Say what is wrong; lines after the first are indented, so that none poses as ours."""
+        """Print an error; lines after the first are indented, so that none poses as ours."""
         typer.secho(f"atelier: {visible_lines(text)}".replace("\n", "\n  "), fg="red", err=True)
 
 
 def again(*words: str) -> str:
-    """A command line of ours that can be pasted into a shell, whatever an id has in it."""
+    """Return a command line of ours, quoted so that it can be pasted into a shell."""
     return shlex.join(["atelier", *words])
 
 

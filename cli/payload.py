@@ -1,4 +1,4 @@
-"""What a payload file asks for, in whichever of the shapes in use it is written.
+"""Recognize the task in a payload file, in any of the request shapes in use.
 
 Looked for in this order:
 
@@ -39,15 +39,15 @@ _WEB_UI = {
 
 @dataclass(frozen=True, kw_only=True)
 class Payload:
-    """A task to submit."""
+    """Task to submit."""
 
     task: TaskRequest
     checkpoint: str | None = None
-    """By which ``/v1alpha1`` finds the runtime."""
+    """Checkpoint by which ``/v1alpha1`` finds the runtime."""
 
 
 def payload(text: str) -> Payload:
-    """What a file's text asks for.
+    """Parse the text of a payload file.
 
     Raises:
         Misused: it is nothing that could be submitted.
@@ -100,7 +100,7 @@ def _message(metadata: Mapping[str, Any], content: Any) -> TaskRequest:
 
 
 def _legacy(scripts: Mapping[str, Any], body: Any) -> Payload:
-    """Its content is the whole body: the runtime finds the checkpoint there."""
+    """Make the task of a ``/v1alpha1`` body; its content is the whole body, with the checkpoint."""
     metadata = {"tasktype": scripts.get("task"), "id": scripts["id_task"]}
     metadata["prefix"] = scripts.get("save_dir")
     return Payload(task=_message(metadata, body), checkpoint=scripts.get("sd_model_checkpoint"))

@@ -1,4 +1,4 @@
-"""The options of `submit` that say what picture is wanted, by the names of the Web UI's fields."""
+"""Options of `submit` that describe the picture, by the names of the Web UI's fields."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _option(
 
 @dataclass(frozen=True, kw_only=True)
 class PictureOptions:
-    """None is what was not given."""
+    """Fields of the picture; None was not given."""
 
     negative_prompt: Annotated[str | None, _option("What is not to be seen.")] = None
     steps: Annotated[int | None, _option("Sampling steps.")] = None
@@ -64,10 +64,10 @@ class PictureOptions:
     ] = None
 
     def onto(self, task: TaskRequest, prompt: str | None) -> TaskRequest:
-        """The task, with these fields set.
+        """Return the task with these fields set.
 
         Raises:
-            Misused: they do not go with this task.
+            Misused: the fields do not fit the task's kind.
         """
         kind = self._kind(task.kind)
         given = {**self._plain(prompt), **self._pictures(kind)}

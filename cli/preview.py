@@ -1,4 +1,4 @@
-"""Pictures as a terminal can show them: previews, and at the end what was made."""
+"""Pictures on a terminal: previews, and at the end what was made."""
 
 import io
 import logging
@@ -21,23 +21,23 @@ _MOST_BYTES = 64 << 20
 
 
 class Picture(Protocol):
-    """What Rich can draw."""
+    """Picture that Rich can draw."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult: ...
 
     def cleanup(self) -> None:
-        """Have the terminal forget it."""
+        """Remove the picture from the terminal."""
 
 
 Source = PreviewEvent | Path
-"""A preview, or a file that was saved."""
+"""Preview, or a saved file."""
 
 Painter = Callable[[Source, int], Picture | None]
-"""Makes a picture of at most so many rows; None of what is no picture, or where rows are few."""
+"""Makes a picture of at most so many rows; None if it is no picture, or rows are too few."""
 
 
 def painter(console: Console) -> Painter | None:
-    """What makes pictures for this console; None where it can show none."""
+    """Return what draws pictures on this console; None if it can draw none."""
     if console.no_color or console.color_system not in {"256", "truecolor"}:
         return None
     if _is_terminal(sys.__stdout__) and not _is_terminal(sys.__stdin__):
@@ -67,13 +67,13 @@ def painter(console: Console) -> Painter | None:
 
 
 def cells(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-    """The largest size in cells that has a picture's shape; a cell is twice as high as wide."""
+    """Fit a picture into columns and rows, keeping its shape; a cell is twice as high as wide."""
     wide = min(columns, 2 * rows * width / height)
     return max(1, round(wide)), max(1, round(wide * height / width / 2))
 
 
 def _read(source: Source) -> PIL.Image.Image | None:
-    """The decoded picture; None of one that is too large to be looked at."""
+    """Decode a picture; None if it has over 64 million pixels, or its file over 64 MiB."""
     if isinstance(source, PreviewEvent):
         body = b64decode(source.data)
     elif source.stat().st_size > _MOST_BYTES:

@@ -15,7 +15,7 @@ DEFAULT = "default"
 
 
 class Profile(BaseModel):
-    """One platform."""
+    """Platform in the user's profiles."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +28,7 @@ def path() -> Path:
 
 
 def read() -> Mapping[str, Profile]:
-    """All of them; none where there is no file.
+    """Read all profiles; none if there is no file.
 
     Raises:
         Misused: the file is wrong.
@@ -45,7 +45,7 @@ def read() -> Mapping[str, Profile]:
 
 
 def _said(error: ValidationError) -> str:
-    """Describe what is wrong in the file, without names that may be a key in the wrong place."""
+    """Describe faults of the file, without names that may be a misplaced key."""
     wrong = error.errors(include_url=False, include_input=False)
     named = ((*map(str, one["loc"][:1]), *map(_harmless, one["loc"][1:])) for one in wrong)
     return "\n".join(
@@ -60,7 +60,7 @@ def _harmless(part: str | int) -> str:
 
 
 def names() -> list[str]:
-    """For a shell's completion."""
+    """Complete names of profiles in a shell."""
     try:
         return sorted(read())
     except Misused:

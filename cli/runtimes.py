@@ -1,4 +1,4 @@
-"""`atelier runtimes`, `atelier checkpoints`: what can be asked for."""
+"""`atelier runtimes`, `atelier checkpoints`: list what tasks can ask for."""
 
 from cli.connection import Connection
 

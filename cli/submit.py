@@ -21,7 +21,7 @@ from cli.payload import Payload, payload
 from cli.picture_options import PictureOptions, json_or_text
 
 _PATH = re.compile(r"[/\\.]")
-"""Characters of a path that a word has not: a file may well be called as what is to be seen."""
+"""Characters of paths that words do not have; a file may be named like a prompt."""
 
 
 def _option(help_: str, *names: str, panel: str = "Task", **more: Any) -> Any:
@@ -30,7 +30,7 @@ def _option(help_: str, *names: str, panel: str = "Task", **more: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions:
-    """The options that say whose task it is and where it goes; they win over a file."""
+    """Options that name the task and its destination; they win over a file's."""
 
     runtime: Annotated[
         str | None, _option("Else the first that can do it.", autocompletion=runtimes)
@@ -46,7 +46,7 @@ class TaskOptions:
     count: Annotated[int, _option("So many tasks; a seed counts up.", min=1)] = 1
 
     def onto(self, task: TaskRequest) -> TaskRequest:
-        """The task, sent like this."""
+        """Return the task with these options set."""
         given: dict[str, Any] = {"runtime": self.runtime, "id": self.id, "prefix": self.prefix}
         given |= {
             "callback": {"url": self.callback} if self.callback else None,
@@ -59,7 +59,7 @@ class TaskOptions:
             raise Misused.of(exc) from None
 
     def copies(self, task: TaskRequest) -> Iterator[TaskRequest]:
-        """As many as are wanted, told apart by their ids and seeds."""
+        """Yield the wanted number of tasks, with ids and seeds counted up."""
         if self.count == 1:
             yield task
             return
@@ -69,7 +69,7 @@ class TaskOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitOptions:
-    """The options of what comes then."""
+    """Options that follow the tasks after they are sent."""
 
     wait: Annotated[bool, _option("Until all have ended.", "--wait", panel="Afterwards")] = False
     watch: Annotated[
@@ -94,7 +94,7 @@ class WaitOptions:
     timeout: Annotated[float, _option("The longest wait, in seconds.", panel="Afterwards")] = 3600
 
     def follow(self, connection: Connection) -> Follow | None:
-        """How the tasks are seen to their ends, if they are."""
+        """Return the follower of the tasks; None if they are not followed."""
         if not (self.wait or self.watch or self.save):
             return None
         # A program that reads the events is left no files that it did not ask for.
@@ -164,10 +164,10 @@ def _check(prompt: str | None) -> None:
 
 
 def _bare(fields: PictureOptions, prompt: str | None) -> TaskRequest:
-    """The task that the options are put onto where there is no file.
+    """Make the task that options are set on if there is no file.
 
     Raises:
-        Misused: they ask for no picture.
+        Misused: the options ask for no picture.
     """
     if fields.upscale is not None and not fields.image:
         raise Misused("--upscale needs --image")
@@ -186,7 +186,7 @@ def _read(file: Path) -> Payload:
 
 
 def _routed(task: TaskRequest, checkpoint: str | None, client: Client) -> TaskRequest:
-    """Sent to the runtime of its checkpoint, as ``/v1alpha1`` does it."""
+    """Send the task to a runtime of its checkpoint, as ``/v1alpha1`` does."""
     if checkpoint is None or task.runtime:
         return task
     name = re.sub(r" \[[0-9a-fA-F]+\]$", "", checkpoint)  # a title has the file's hash behind it
@@ -198,7 +198,7 @@ def _routed(task: TaskRequest, checkpoint: str | None, client: Client) -> TaskRe
 
 
 def _nth(task: TaskRequest, n: int) -> TaskRequest:
-    """One of several, told apart by id and seed."""
+    """Return the n-th copy, with id and seed counted up."""
     update: dict[str, Any] = {"id": f"{task.id}-{n + 1}"} if task.id else {}
     match task.content:
         case {"seed": int(seed)} if seed >= 0:  # -1 asks for another each time

@@ -1,4 +1,4 @@
-"""`atelier get`, `list`, `cancel`, `watch`, `save`: tasks that were sent."""
+"""`atelier get`, `list`, `cancel`, `watch`, `save`: commands on tasks that were sent."""
 
 import json
 import time
@@ -144,7 +144,7 @@ def save(
 
 
 def _cancelled(connection: Connection, client: Client, id_: str, submission: str | None) -> int:
-    """The exit code."""
+    """Cancel a task; return the exit code."""
     try:
         task = client.cancel(id_, submission=submission)
     except AtelierError as exc:
@@ -164,7 +164,7 @@ def _row(task: TaskView, now: float) -> tuple[str, ...]:
 
 
 def _known(task: TaskView) -> Mapping[str, Cell | None]:
-    """What is worth a line, if it is known."""
+    """Return the lines of `get`; None or empty is not printed."""
     progress, error = task.progress, task.error
     return {
         "id": task.id,

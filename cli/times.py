@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Times and durations in the forms that people write."""
 
 import math
 import re
@@ -11,7 +11,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def moment(said: str | None, now: float) -> float | None:
-    """Seconds since 1970 of ``2h`` (ago) or an ISO date or time, local if it says no zone.
+    """Parse ``2h`` (ago), or an ISO date or time, which is local without a zone.
+
+    Return epoch seconds.
 
     Raises:
         Misused: it is neither.
@@ -27,7 +29,7 @@ def moment(said: str | None, now: float) -> float | None:
 
 
 def told(seconds: float) -> str:
-    """A time since 1970 in UTC; ``?`` for one that no calendar has."""
+    """Format epoch seconds in UTC; ``?`` for a time that no calendar has."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat(" ", "seconds")
     except (OverflowError, ValueError, OSError):
@@ -35,7 +37,7 @@ def told(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """About how long, in the largest unit that is filled; ``?`` for what is not finite."""
+    """Format a duration in its largest full unit; ``?`` if it is not finite."""
     if not math.isfinite(seconds):
         return "?"
     for unit, size in reversed(_SECONDS.items()):

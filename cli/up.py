@@ -18,9 +18,9 @@ from models.exports import exports
 from models.loopback import HIGHEST_PORT
 
 _DRAIN_SECONDS = 45.0
-"""Longest time to let running tasks end and Ray stop."""
+"""Longest wait in seconds for running tasks to end and Ray to stop."""
 _QUICK_SECONDS = 5.0
-"""Longest time to stop when no task can be running: before the start is done, or if it failed."""
+"""Longest wait in seconds if no task can be running: before the start is done, or if it failed."""
 
 
 def up(
@@ -59,7 +59,7 @@ def up(
 
 
 class Run:
-    """Session of `atelier up`: a platform from its first stage to its end."""
+    """Session of `atelier up`, from a platform's first stage to its end."""
 
     def __init__(self, platform: Platform, out: Output) -> None:
         self._platform = platform
@@ -67,7 +67,7 @@ class Run:
         self._is_up = False
 
     def __call__(self) -> int:
-        """Show the start, stay, and say why it ended; the exit code."""
+        """Show the start, stay up, and report the end; return the exit code."""
         with self._shown() as stages:
             news = self._start(stages)
         match news:  # once the rows of the stages stand still
@@ -86,7 +86,7 @@ class Run:
         return StageBars(out.err)
 
     def _start(self, stages: Stages) -> News:
-        """Show each stage of a start; return its outcome: up, environment or failed."""
+        """Show each stage of the start; return its outcome: up, environment or failed."""
         for told in self._platform.news():
             news = told or {}
             match news:

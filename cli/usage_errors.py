@@ -1,4 +1,4 @@
-"""Wrong usage in plain words: what Typer says of an option is pydantic's, and names no remedy."""
+"""Plain words for wrong usage; Typer passes pydantic's messages on, which name no remedy."""
 
 import difflib
 import re
@@ -16,7 +16,7 @@ _CHOICE = re.compile(r"(?P<given>.*) is not one of (?P<known>.*)\.", re.DOTALL)
 
 
 class Commands(TyperGroup):
-    """Commands whose wrong options are told in plain words."""
+    """Commands that explain wrong options in plain words."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that is asked for."""

@@ -1,4 +1,4 @@
-"""The commands of `atelier aws`."""
+"""Typer application of `atelier aws`: its commands in the order of their help."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""How much is in each queue of an installation, and how long the oldest has waited."""
+"""Message counts of an installation's queues, and the age of each queue's oldest message."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ _LOOK_BACK = timedelta(minutes=15)
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """Of one queue; the counts are SQS's own, and approximate."""
+    """Message counts of a queue; SQS counts approximately."""
 
     name: str
     waiting: int
     held: int
-    """Received, and not yet acknowledged."""
+    """Messages that were received and not yet acknowledged."""
     delayed: int
     last_stop: bool
-    """Whether nobody receives from it: what is in it went wrong."""
+    """Flag: nobody consumes the queue (dead letters, unrouted tasks): each message is a failure."""
 
     @property
     def total(self) -> int:
@@ -38,7 +38,7 @@ class Backlog:
 
 
 def backlogs(aws: Aws, settings: Settings) -> Iterator[Backlog]:
-    """Of each queue that is there."""
+    """Yield the backlog of each queue of the installation that exists."""
     worked = {settings.names.queue(one.name) for one in settings.models_runtime}
     worked |= {settings.names.callback_calls}
     for plan in (
@@ -51,7 +51,7 @@ def backlogs(aws: Aws, settings: Settings) -> Iterator[Backlog]:
 
 
 def counts_of(aws: Aws, queue: str) -> Mapping[str, int] | None:
-    """None where there is no such queue."""
+    """Return SQS's counts by their names in `Backlog`; None if the queue does not exist."""
     sqs = aws.client("sqs")
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -64,7 +64,10 @@ def counts_of(aws: Aws, queue: str) -> Mapping[str, int] | None:
 
 
 def oldest(aws: Aws, queue: str) -> float | None:
-    """Seconds that its oldest message has waited; None where CloudWatch has no figure of late."""
+    """Return the age in seconds of the oldest message.
+
+    None if CloudWatch has had no figure for 15 min.
+    """
     now = datetime.now(UTC)
     got = aws.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SQS",

@@ -1,4 +1,4 @@
-"""What goes wrong on AWS, in words that say what to do, and the exit code of each.
+"""Errors of the AWS commands, whose messages name a remedy, and their exit codes.
 
 AwsError            AWS refused, or a step failed
 ├── Unmet           something that the step needs is missing; nothing was done
@@ -49,7 +49,7 @@ class Unmet(AwsError):
 
 
 class NotSignedIn(AwsError):
-    """No credentials, or they have expired."""
+    """Credentials are missing or have expired."""
 
     code = UNAUTHORIZED
 
@@ -73,23 +73,23 @@ class Conflict(AwsError):
 
 
 class Away(AwsError):
-    """It does not answer."""
+    """AWS, or the cluster, does not answer."""
 
     code = UNREACHABLE
 
 
 class Late(AwsError):
-    """It has not happened in time."""
+    """The deadline passed before the expected state was reached."""
 
     code = TIMED_OUT
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Let calls to AWS speak these errors.
+    """Translate errors of the AWS SDK within the block.
 
     Raises:
-        AwsError: or one of its leaves.
+        AwsError: or one of its subclasses.
     """
     try:
         yield
@@ -115,7 +115,7 @@ def translated() -> Iterator[None]:
 
 
 def code_of(error: sdk.ClientError) -> str:
-    """AWS's word for what went wrong, such as ``NoSuchBucket``."""
+    """Return AWS's error code, such as ``NoSuchBucket``."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

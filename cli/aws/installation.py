@@ -1,4 +1,4 @@
-"""What every `atelier aws` command is called with: which installation, where, and as whom."""
+"""Options that all `atelier aws` commands share: which installation, where, and as whom."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DEFAULT_NAME = "atelier"
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """The options of all commands; everything else follows from the file's `stackName`."""
+    """Installation that a command works on; most follows from the `stackName` of its file."""
 
     stack_name: Annotated[
         str | None,
@@ -61,15 +61,15 @@ class Installation:
 
     @property
     def path(self) -> Path:
-        """Of the configuration."""
+        """Path of the configuration file."""
         return self.config or Path(f"config.{(self.stack_name or DEFAULT_NAME).lower()}.yaml")
 
     @cached_property
     def settings(self) -> Settings:
-        """What the file says.
+        """Settings of the configuration file.
 
         Raises:
-            Misused: it is not there, it is wrong, or it is of another installation.
+            Misused: the file is missing or wrong, or belongs to another installation.
         """
         if not self.path.exists():
             raise Misused(f"{self.path}: there is no such file; `atelier aws deploy -d` writes it")
@@ -82,10 +82,10 @@ class Installation:
 
     @cached_property
     def aws(self) -> Aws:
-        """AWS, in the region of the installation, as who is signed in to its account.
+        """AWS in the installation's region, as the caller who is signed in to its account.
 
         Raises:
-            NotSignedIn: it is another account.
+            NotSignedIn: the caller is signed in to another account.
         """
         there = self.settings.aws
         aws = Aws(there.region, self.profile)
@@ -101,7 +101,7 @@ class Installation:
         return Stack(self.aws, f"{self.settings.stack_name}Stack")
 
     def complain(self, error: Exception, of: str = "") -> int:
-        """Say what is wrong; the exit code."""
+        """Print an error and return its exit code."""
         self.out.complain(f"{of}{': ' if of else ''}{error}")
         return error.code if isinstance(error, AwsError) else code_of(error)
 
@@ -114,7 +114,7 @@ class Installation:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """The same, as Typer reads it, with AWS's errors told."""
+    """Make a function a command of Typer that reports errors of AWS."""
 
     @wraps(function)
     def run(*given: Any, **named: Any) -> None:

@@ -22,9 +22,9 @@ _GONE = "NotFoundException"
 
 
 class TableKeyring(Keyring):
-    """Digests in the table, where front and edge read them; secrets at the gateway alone.
+    """Keyring whose digests are in the ledger's table, and whose secrets only API Gateway keeps.
 
-    No pod starts anew, and the cluster's API need not be reached.
+    HTTP API and edge read the table, so no pod restarts and the cluster need not be reachable.
     """
 
     def __init__(self, installation: Installation) -> None:
@@ -88,7 +88,7 @@ class TableKeyring(Keyring):
                 self._delete(secret.gateway)
 
     def disable(self, name: str) -> bool:
-        """Disable the stack's key of this name; the stack keeps it until its file drops it."""
+        """Disable the stack's gateway key of this name; it is deleted once the file drops it."""
         made = self._installation.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
         named = self._installation.aws.all(
             "apigateway", "get_api_keys", "items", nameQuery=self._named(name)
@@ -125,7 +125,7 @@ class TableKeyring(Keyring):
 
     @cached_property
     def _plan(self) -> str | None:
-        """The usage plan that keys are joined to; None where there is no API Gateway."""
+        """Id of the usage plan that new gateway keys join; None if there is no API Gateway."""
         if not self._settings.edge.enabled:
             return None
         plans = self._installation.stack.of_type("AWS::ApiGateway::UsagePlan")

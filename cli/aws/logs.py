@@ -1,4 +1,4 @@
-"""`atelier aws logs`: what a part of the platform said, from CloudWatch."""
+"""`atelier aws logs`: log events of a part of the platform, from CloudWatch Logs."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Component(StrEnum):
-    """Parts that write logs."""
+    """Part of the platform that writes logs."""
 
     EDGE = "edge"
     ACCESS = "access"
@@ -56,10 +56,10 @@ def logs(
 
 
 def group_of(installation: Installation, component: Component) -> str:
-    """The name of its log group.
+    """Return the name of a part's log group.
 
     Raises:
-        NotDeployed: there is none.
+        NotDeployed: there is no such log group.
     """
     name = _name(installation.settings, component)
     there = installation.aws.all(
@@ -71,10 +71,10 @@ def group_of(installation: Installation, component: Component) -> str:
 
 
 def ago(since: str) -> int:
-    """Milliseconds in words such as ``90s``, ``15m``, ``2h``, ``1d``.
+    """Parse a duration such as ``90s``, ``15m``, ``2h``, ``1d``; return milliseconds.
 
     Raises:
-        Misused: it is none of them.
+        Misused: it is no such duration.
     """
     if not (match := re.fullmatch(r"(\d+)([smhd])", since)):
         raise Misused(f"--since {since}: a number and s, m, h or d, such as 15m")
@@ -82,7 +82,7 @@ def ago(since: str) -> int:
 
 
 def found(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:
-    """Events of all its streams since then, in the order of time."""
+    """Return events of all streams of the group since ``start``, ordered by time."""
     pattern = {"filterPattern": json.dumps(task)} if task else {}
     events = aws.all(
         "logs", "filter_log_events", "events", logGroupName=group, startTime=start, **pattern

@@ -1,4 +1,4 @@
-"""The model bucket: made where it is missing, and filled from a folder."""
+"""Model bucket: created if missing, and filled from a folder."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
 
 CHECKPOINTS = "Stable-diffusion/"
-"""Keys of checkpoints begin so."""
+"""Prefix of the keys of checkpoints."""
 _MISSING = frozenset({"404", "NoSuchBucket"})
 _NO_TAGS = NOT_ALLOWED | {"NoSuchTagSet"}
 _NO_POLICY = "NoSuchBucketPolicy"
@@ -26,7 +26,7 @@ _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 @dataclass(frozen=True)
 class ModelBucket:
-    """The bucket of an installation's weights."""
+    """S3 bucket of an installation's weights."""
 
     aws: Aws
     name: str
@@ -37,7 +37,7 @@ class ModelBucket:
         return self.aws.client("s3")
 
     def exists(self) -> bool:
-        """Whether it is there, and may be looked into.
+        """Tell whether the bucket exists and may be read.
 
         Raises:
             AwsError: it belongs to somebody else.
@@ -55,7 +55,7 @@ class ModelBucket:
         return True
 
     def make(self) -> None:
-        """Private, over TLS only, and marked as made for this installation; safe to call again."""
+        """Create the bucket: private, TLS only, tagged as ours. Safe to call again."""
         region = str(self.aws.region)
         where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
@@ -72,7 +72,7 @@ class ModelBucket:
         self.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tags})
 
     def is_ours(self, by: str = TAG) -> bool:
-        """Whether it is marked as this installation's; by default, as made by `deploy`."""
+        """Tell whether the bucket has our tag; ``by``: the tag's key, else that of `deploy`."""
         try:
             tags = self.s3.get_bucket_tagging(Bucket=self.name)["TagSet"]
         except ClientError as exc:
@@ -82,9 +82,9 @@ class ModelBucket:
         return tag(by, self.stack) in tags
 
     def tell_events(self) -> bool:
-        """Let EventBridge know what changes in it; whether it did not before.
+        """Turn on EventBridge notifications; return whether they were off.
 
-        Whatever else was told is told as before.
+        Other notifications of the bucket stay.
         """
         there = self.s3.get_bucket_notification_configuration(Bucket=self.name)
         there.pop("ResponseMetadata", None)
@@ -97,21 +97,24 @@ class ModelBucket:
         return True
 
     def half_made(self) -> bool:
-        """Whether a `deploy` that chose its name ended before it was marked: nothing is in it."""
+        """Tell whether a `deploy` that chose the name stopped before tagging it.
+
+        The bucket is empty then.
+        """
         chosen = self.name.startswith(prefix_of(self.stack))
         return chosen and not self.is_ours() and not self.keys()
 
     def gets(self, folder: Path, *, of_stack: bool) -> bool:
-        """Whether `deploy` brings this folder by itself: into a bucket that it or the stack makes.
+        """Tell whether `deploy` uploads this folder unasked, to a bucket of ours.
 
-        Such a one has no checkpoint but some of the folder's, and not all of those.
+        It does if the bucket holds no checkpoint but some of the folder's, and not all of those.
         """
         wanted = {path.relative_to(folder).as_posix() for path in _files(folder / CHECKPOINTS)}
         own = of_stack or self.is_ours() or self.half_made()
         return own and self.keys(CHECKPOINTS) < wanted
 
     def hand_over(self) -> None:
-        """Take the policy of `make` away: the stack makes its own, and only where there is none."""
+        """Delete the policy that `make` put: the stack makes its own, only where there is none."""
         try:
             policy = self.s3.get_bucket_policy(Bucket=self.name)["Policy"]
         except ClientError as exc:
@@ -144,14 +147,17 @@ class Upload:
 
     bucket: ModelBucket
     files: Sequence[tuple[Path, str]]
-    """And their keys."""
+    """Files and their keys."""
 
     @property
     def bytes(self) -> int:
         return sum(path.stat().st_size for path, _ in self.files)
 
     def run(self, tell: Callable[[int], None]) -> None:
-        """Tells of each piece of bytes that was sent; large files go in parts, side by side."""
+        """Upload the files, large ones in parallel parts.
+
+        ``tell`` gets the bytes of each piece sent.
+        """
         config = TransferConfig(max_concurrency=8, multipart_chunksize=64 * 2**20)
         for path, key in self.files:
             self.bucket.s3.upload_file(
@@ -160,10 +166,10 @@ class Upload:
 
 
 def upload_of(bucket: ModelBucket, folder: Path) -> Upload:
-    """What of this folder is missing there, or has another size.
+    """Collect the files that are missing in the bucket, or have another size there.
 
     Raises:
-        Unmet: there is no such folder, or nothing in it.
+        Unmet: there is no such folder, or it is empty.
     """
     if not folder.is_dir():
         raise Unmet(f"{folder}: there is no such folder of checkpoints")
@@ -181,7 +187,7 @@ def upload_of(bucket: ModelBucket, folder: Path) -> Upload:
 
 
 def prefix_of(stack: str) -> str:
-    """How the name of a model bucket begins that nobody named."""
+    """Return the prefix of model bucket names that `deploy` chooses."""
     return f"{stack.lower()}-model-bucket-"
 
 

@@ -1,4 +1,4 @@
-"""The images' repositories in the account's registry; made as the stack has them, and before it."""
+"""Image repositories in the account's ECR, created before the stack and then imported by it."""
 
 import json
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ _THERE = "RepositoryAlreadyExistsException"
 
 @dataclass(frozen=True)
 class Repositories:
-    """Of one installation."""
+    """Image repositories of an installation."""
 
     aws: Aws
     settings: Settings
 
     def there(self) -> Iterator[tuple[str, bool]]:
-        """Their names, those of removed types too; and whether each is marked as ours."""
+        """Yield names, also of removed types, and whether each has our tag."""
         for each in self.aws.all("ecr", "describe_repositories", "repositories"):
             if each["repositoryName"].startswith(images.repository(self.settings.names, "")):
                 yield each["repositoryName"], self._is_ours(each["repositoryArn"])
 
     def make(self, kind: str) -> None:
-        """With all that `cdk/registry.py` gives it, for being taken into the stack adds nothing."""
+        """Create a repository as `cdk/registry.py` defines it; the stack imports it unchanged."""
         ecr, name = self.aws.client("ecr"), images.repository(self.settings.names, kind)
         try:
             ecr.create_repository(

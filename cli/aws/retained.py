@@ -1,4 +1,4 @@
-"""What stays when a stack goes, because it holds what people made: buckets, the ledger, images."""
+"""Resources that outlive the stack as they hold data: buckets, ledger, snapshots, images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from models.settings import Settings
 
 @dataclass(frozen=True)
 class Retained:
-    """One thing that stayed."""
+    """Resource that outlives the stack."""
 
     kind: str
     name: str
     erasable: bool = True
-    """Whether `destroy --delete-data` takes it: it is marked as this installation's."""
+    """Flag: it has our tag, so `destroy --delete-data` deletes it."""
     of_stack: bool = True
-    """Whether a new stack would make it, by the same name."""
+    """Flag: a new stack would create it by the same name."""
 
     @property
     def foreign(self) -> bool:
-        """Whether somebody else's has the name that the stack would give; it is not taken in."""
+        """Flag: somebody else's resource has a name that the stack uses; it is not imported."""
         return self.of_stack and not self.erasable
 
 
 def retained(aws: Aws, settings: Settings) -> Iterator[Retained]:
-    """All that is there of them."""
+    """Yield all retained resources that exist."""
     for name in filter(None, _buckets(settings)):
         yield from _bucket(aws, settings, name)
     yield from _table(aws, settings)
@@ -47,7 +47,7 @@ def _buckets(settings: Settings) -> list[str | None]:
 
 
 def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:
-    """One that nobody here may look into is somebody else's, and stays."""
+    """Yield the bucket if it exists; one that may not be read is somebody else's."""
     bucket = ModelBucket(aws, name, settings.stack_name)
     of_stack = name != settings.model_bucket or settings.storage.create_model_bucket
     try:

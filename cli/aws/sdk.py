@@ -1,4 +1,4 @@
-"""The AWS SDK: one session, a client for each service, and who it is that calls."""
+"""AWS SDK: one session, a client for each service, and the caller's identity."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _CONFIG = Config(
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is signed in."""
+    """Identity of who is signed in."""
 
     account: str
     arn: str
 
 
 class Aws:
-    """AWS in one region; an endpoint other than AWS's comes from ``AWS_ENDPOINT_URL``."""
+    """AWS in one region; ``AWS_ENDPOINT_URL`` names an endpoint other than AWS's."""
 
     def __init__(self, region: str | None, profile: str | None = None) -> None:
         self.session = boto3.Session(region_name=region, profile_name=profile)
@@ -35,7 +35,7 @@ class Aws:
 
     @property
     def partition(self) -> str:
-        """Such as ``aws-cn`` of the regions in China."""
+        """Partition of the region, such as ``aws-cn`` in China."""
         return self.session.get_partition_for_region(str(self.region))
 
     @cached_property
@@ -45,7 +45,7 @@ class Aws:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What leads another process to the same place, as the same caller."""
+        """Environment variables that give another process the same region and caller."""
         region = str(self.region)
         named = {"AWS_PROFILE": self.profile} if self.profile else {}
         return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, **named}
@@ -56,13 +56,13 @@ class Aws:
         return self._clients[service]
 
     def all(self, service: str, call: str, key: str, **given: Any) -> Iterator[Any]:
-        """What stands under this key in all pages of an answer."""
+        """Yield the items under this key from all pages of an answer."""
         for page in self.client(service).get_paginator(call).paginate(**given):
             yield from page.get(key, ())
 
 
 def admin_of(aws: Aws) -> str | None:
-    """Who is signed in, as EKS knows it: of an assumed role the role, with its path; no root."""
+    """Return the IAM user or role that EKS should know as administrator; None for the root user."""
     kind, _, rest = aws.caller.arn.rpartition(":")[2].partition("/")
     if kind == "assumed-role":
         role = rest.partition("/")[0]

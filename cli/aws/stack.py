@@ -1,4 +1,4 @@
-"""The CloudFormation stack of an installation: its state, its outputs, and what is in it."""
+"""CloudFormation stack of an installation: its state, outputs and resources."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -19,7 +19,7 @@ _BEGUN = frozenset(
 
 
 class Stack:
-    """Looked up when first asked for, and then known."""
+    """CloudFormation stack, described on first use and cached."""
 
     def __init__(self, aws: Aws, name: str) -> None:
         self.aws = aws
@@ -39,10 +39,10 @@ class Stack:
 
     @property
     def there(self) -> Mapping[str, Any]:
-        """What CloudFormation says of it.
+        """Description of the stack by CloudFormation.
 
         Raises:
-            NotDeployed: there is none.
+            NotDeployed: there is no such stack.
         """
         if self.found is None:
             raise NotDeployed(
@@ -52,17 +52,17 @@ class Stack:
 
     @property
     def status(self) -> str:
-        """Such as ``CREATE_COMPLETE``; ``none`` where there is no stack."""
+        """Status such as ``CREATE_COMPLETE``; ``none`` if there is no stack."""
         return str(self.found["StackStatus"]) if self.found else "none"
 
     @property
     def is_whole(self) -> bool:
-        """Whether its last change went through."""
+        """Flag: the last change of the stack succeeded."""
         return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is no whole stack that a change could be rolled back to."""
+        """Flag: no complete stack exists that a failed change could be rolled back to."""
         return self.status in _BEGUN
 
     @cached_property
@@ -71,7 +71,7 @@ class Stack:
 
     @cached_property
     def resources(self) -> tuple[Mapping[str, Any], ...]:
-        """As CloudFormation lists them: those that failed and those that are gone, too."""
+        """Resources as CloudFormation lists them, failed and deleted ones included."""
         found = self.aws.all(
             "cloudformation",
             "list_stack_resources",
@@ -81,6 +81,6 @@ class Stack:
         return tuple(found)
 
     def of_type(self, kind: str) -> list[str]:
-        """Physical ids of the resources of a type, such as ``AWS::Logs::LogGroup``."""
+        """Return the physical ids of the resources of a type, such as ``AWS::Logs::LogGroup``."""
         named = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in self.resources)
         return [name for type_, name in named if type_ == kind and name]

@@ -1,4 +1,4 @@
-"""`atelier aws status`: stack, queues, dead letters, alarms, replicas and nodes, at a glance."""
+"""`atelier aws status`: stack, queues, dead letters, alarms, replicas and nodes at a glance."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -40,7 +40,7 @@ def status(installation: Installation) -> None:
 
 
 def alarms(installation: Installation) -> list[Mapping[str, str]]:
-    """Those of the stack, with their state and its reason."""
+    """Return the stack's alarms, with their states and reasons."""
     names = installation.stack.of_type("AWS::CloudWatch::Alarm")
     if not names:
         return []
@@ -58,7 +58,7 @@ def _queues(installation: Installation) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_cluster(installation: Installation) -> Mapping[str, Any]:
-    """What the cluster says; why it says nothing, where it does not."""
+    """Return what the cluster reports; the error if it does not answer."""
     try:
         service = Readiness(installation.aws, installation.settings, installation.out.note).look()
         cluster = Cluster(installation.aws, installation.settings.stack_name)
@@ -82,7 +82,7 @@ def _pods(cluster: Cluster, installation: Installation) -> list[Mapping[str, str
 
 
 def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
-    """System nodes have no pool."""
+    """Return pool, type and capacity of each node; system nodes have no pool."""
     labels = [one["metadata"]["labels"] for one in cluster.get("/api/v1/nodes")["items"]]
     return [
         {
@@ -95,7 +95,10 @@ def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
 
 
 def _bad(installation: Installation, known: Mapping[str, Any]) -> bool:
-    """Events of checkpoints stay in their queue, and mean no harm."""
+    """Tell whether somebody should look.
+
+    Events of checkpoints wait in their queue and are harmless.
+    """
     fine = installation.settings.names.checkpoint_events
     dead = [one for one in known["queues"] if one["last_stop"] and one["name"] != fine]
     alarmed = any(one["state"] == "ALARM" for one in known["alarms"])
@@ -120,7 +123,7 @@ def _show(installation: Installation, known: Mapping[str, Any]) -> None:
 
 
 def _table(out: Output, rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
-    """Nothing where there is nothing."""
+    """Print a table, or nothing if it has no rows."""
     if rows:
         out.line("")
         out.table(heads, [[_cell(row[head]) for head in heads] for row in rows])

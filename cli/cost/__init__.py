@@ -1,1 +1,1 @@
-"""What an installation costs a month: usage in lines, prices as dated data, and pure functions."""
+"""Monthly cost of an installation: usage lines, prices as dated data, and pure functions."""

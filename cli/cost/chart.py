@@ -1,4 +1,4 @@
-"""Bars of what a month costs, by parts; drawn by matplotlib, which few need."""
+"""Bar chart of monthly costs by part; needs matplotlib, an optional dependency."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ _DPI = 120
 
 
 def draw(estimates: Sequence[Estimate], title: str, path: Path) -> None:
-    """One stacked bar for each; the format is that of the file's suffix.
+    """Draw a stacked bar for each estimate, in the format of the file's suffix.
 
     Raises:
-        Misused: matplotlib is not there, or does not know the format.
+        Misused: matplotlib is not installed, or does not know the format.
     """
     try:
         from matplotlib import colormaps  # noqa: PLC0415 - it is an extra

@@ -1,4 +1,4 @@
-"""`atelier cost`: what a month on AWS costs."""
+"""`atelier cost`: estimate a month on AWS."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ _DEFAULTS: dict[str, Any] = {
     "modelBucketArn": "arn:aws:s3:::models",
     "modelsRuntime": ({"name": "sdruntime", "type": "diffusers"},),
 }
-"""What a configuration must say; all else is as the settings have it."""
+"""Minimal configuration; all other settings have their defaults."""
 
 
 class Scenario(StrEnum):
-    """Whose month."""
+    """Estimate to show: this platform's, a published one, or all of them compared."""
 
     OURS = "this-platform"
     SEED_A = "seed-a"
@@ -45,7 +45,7 @@ class Scenario(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateOptions:
-    """Of what installation, and how to answer."""
+    """Options that choose the installation to estimate, and the form of the answer."""
 
     config: Annotated[
         Path | None, typer.Option(help="A config.yaml; else every setting has its default.")
@@ -78,7 +78,7 @@ class EstimateOptions:
 
     @property
     def of(self) -> Runtime:
-        """The runtime that takes the load."""
+        """Runtime that takes the load."""
         found = self.settings.runtime(self.runtime) if self.runtime else None
         if self.runtime and not found:
             raise Misused(f"--runtime: {self.runtime} is not in the configuration")
@@ -86,7 +86,7 @@ class EstimateOptions:
 
     @property
     def table(self) -> Prices:
-        """The prices that are meant."""
+        """Table of the prices to count with."""
         region = self.region or self.settings.aws.region
         if self.prices is None:
             return shipped(region)
@@ -94,7 +94,7 @@ class EstimateOptions:
         return shipped(region).under(table) if region in regions() else table
 
     def complain(self, error: Exception) -> int:
-        """Say what is wrong; the exit code."""
+        """Print an error; return the exit code."""
         self.out.complain(str(error))
         return USAGE
 

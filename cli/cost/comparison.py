@@ -1,4 +1,4 @@
-"""Ours beside the published estimates, each at its own assumptions."""
+"""Comparison of this platform with published estimates, at each estimate's assumptions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from cli.cost.usage_lines import MILLION, Part, by_part, priced
 from models.settings import Settings
 
 REGION = "us-west-2"
-"""Of both estimates."""
+"""Region that both estimates assume."""
 GPU = "g5.2xlarge"
-"""Of both estimates."""
+"""Instance type that both estimates assume."""
 _LOAD_A = Load(images=1_000_000, seconds=1.5, picture_kib=150, spot=1, busy=1)
 _LOAD_B = Load(
     images=64_000,
@@ -32,7 +32,7 @@ _LOAD_B = Load(
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A month, by parts."""
+    """Monthly cost, by parts."""
 
     name: str
     images: Decimal
@@ -44,16 +44,16 @@ class Estimate:
 
     @property
     def a_million(self) -> Decimal:
-        """For a million pictures."""
+        """Cost of a million pictures."""
         return self.total / self.images * MILLION
 
     def within(self, parts: Iterable[Part]) -> Decimal:
-        """What these parts cost together."""
+        """Return the cost of these parts together."""
         return sum((self.parts.get(part, Decimal()) for part in parts), Decimal())
 
 
 def estimates(settings: Settings) -> list[tuple[Estimate, Estimate]]:
-    """Each estimate as printed, and ours at its assumptions."""
+    """Return pairs: an estimate as printed, and this platform at its assumptions."""
     with_front = {"front": settings.front.model_copy(update={"enabled": True})}
     return [
         (_printed(seed_a()), _ours("seed-a", _LOAD_A, settings)),

@@ -1,4 +1,4 @@
-"""Hours of GPU nodes: work, what interruptions make do again, and what nodes wait for."""
+"""Hours of GPU nodes in a month: work, work lost to interruptions, and idle time."""
 
 import re
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ _NEVER = "Never"
 
 @dataclass(frozen=True, kw_only=True)
 class Hours:
-    """Of all GPU nodes in a month."""
+    """Hours of all GPU nodes in a month."""
 
     work: Decimal
     rework: Decimal
     idle: Decimal
-    """Coming up, and waiting for tasks before they go."""
+    """Hours of coming up, and of waiting for tasks before a node is removed."""
     nodes: int
-    """At once, while tasks come."""
+    """Nodes that run at once while tasks come."""
     spot: Decimal
-    """The share on Spot."""
+    """Share of work and idle time on Spot, 0 to 1."""
 
     @property
     def on_spot(self) -> Decimal:
@@ -41,10 +41,10 @@ class Hours:
 
 
 def hours(load: Load, runtime: Runtime) -> Hours:
-    """What the load takes of the runtime's nodes.
+    """Compute the node hours that the load takes.
 
     Raises:
-        Misused: the runtime has no GPU, or not as many as that.
+        Misused: the runtime has no GPU, or not as many as the load needs.
     """
     if not runtime.gpus:
         raise Misused(
@@ -61,7 +61,7 @@ def hours(load: Load, runtime: Runtime) -> Hours:
 
 
 def lines(load: Load, runtime: Runtime, kind: str) -> list[UsageLine]:
-    """The nodes and their volumes."""
+    """Return the usage lines of the nodes and their volumes."""
     taken = hours(load, runtime)
     both = f"of {taken.work:.1f} h of work and {taken.idle:.1f} h of coming up and idling"
     again = f"{taken.rework:.1f} h done again; {taken.nodes} at once"
@@ -77,7 +77,7 @@ def _node(dimension: str, hours: Decimal, why: str) -> UsageLine:
 
 
 def seconds_of(duration: str) -> int:
-    """Of a duration as Karpenter takes it; `Never` has none."""
+    """Return the seconds of a duration in Karpenter's form, such as ``1h30m``; 0 for `Never`."""
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
 
 
@@ -112,7 +112,10 @@ def _idle(load: Load, nodes: Nodes, count: int, worked: Decimal) -> Decimal:
 
 
 def _volumes(nodes: Nodes, months: Decimal) -> list[UsageLine]:
-    """Of one node for so many months; with `imageCache: soci` the images are on its own NVMe."""
+    """Return the usage lines of a node's volumes.
+
+    With `imageCache: soci` images are on its own NVMe.
+    """
     volumes = [nodes.os_volume, _BARE if nodes.image_cache == "soci" else nodes.data_volume]
     used = {
         "gp3": sum(volume.size for volume in volumes) * months,

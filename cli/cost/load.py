@@ -1,4 +1,4 @@
-"""A month's load on one runtime, as people say it on the command line."""
+"""Monthly load on one runtime, as options of the command line."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -21,7 +21,7 @@ def _option(
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What is asked of it; the defaults are the guidance's own assumptions where it has some."""
+    """Monthly load; its defaults are the guidance's own assumptions, where it states some."""
 
     images: Annotated[int, _option("Pictures a month, each from a task of its own.", _LOAD, 1)] = (
         1_000_000

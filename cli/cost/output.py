@@ -1,4 +1,4 @@
-"""How an estimate is told: a table for a person, a document for a program."""
+"""Print estimates: a table for a person, a document for a program."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -23,7 +23,7 @@ def ours(out: Output, estimate: Estimate, items: Sequence[PricedLine], region: s
 
 
 def seed(out: Output, seed: PublishedEstimate, estimate: Estimate) -> None:
-    """What its lines come to, what it prints, and where the two differ."""
+    """Print a published estimate: its lines as counted, as printed, and where the two differ."""
     items, slips = seed.items, list(seed.slips())
     if out.as_json:
         said = {"printed": _number(seed.printed), "said": _number(seed.said), "slips": slips}
@@ -39,7 +39,7 @@ def seed(out: Output, seed: PublishedEstimate, estimate: Estimate) -> None:
 
 
 def compared(out: Output, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
-    """Each published estimate, and ours behind it."""
+    """Print each published estimate beside this platform's."""
     flat = [each for pair in pairs for each in pair]
     if out.as_json:
         out.json({"estimates": [_json(each) for each in flat]})

@@ -1,4 +1,4 @@
-"""What this platform uses in a month, for one runtime's load and an installation's settings.
+"""Monthly usage of this platform, for one runtime's load and an installation's settings.
 
 Counts of requests are those of the code: `docs/performance.md` has them measured.
 """
@@ -33,7 +33,7 @@ _TRACED = Decimal("0.05")  # of what comes in a second after the first, by X-Ray
 
 
 def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[UsageLine]:
-    """Every line that has a price; `kind` is the instance type of the GPU nodes.
+    """Return every usage line that has a price; ``kind``: instance type of the GPU nodes.
 
     Raises:
         Misused: the runtime cannot take the load.
@@ -62,7 +62,7 @@ def _line(
 
 
 def _gib(load: Load, kib: float) -> Decimal:
-    """So much for each picture."""
+    """Return the month's GiB if each picture takes so many KiB."""
     return load.images * Decimal(str(kib)) * _KIB / GIB
 
 
@@ -77,7 +77,7 @@ def _cluster(load: Load, settings: Settings) -> Iterable[UsageLine]:
 
 
 def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[UsageLine]:
-    """S3, DynamoDB and the account's own images come through endpoints, for nothing."""
+    """Yield NAT gateways and their data; S3, DynamoDB and ECR are reached by free endpoints."""
     data = _gib(load, load.nat_kib)
     if settings.images.repository:  # another registry's images come through the gateway
         data += starts * Decimal(str(load.image_gib))
@@ -116,7 +116,7 @@ def _messages(load: Load, settings: Settings) -> Iterable[UsageLine]:
 
 
 def _polled(settings: Settings) -> int:
-    """Queues that somebody receives from: those that have dead letters."""
+    """Count the queues that are polled: those with dead letters."""
     return sum(
         1
         for queue in queues(settings.names, settings.models_runtime, settings.tasks)
@@ -156,7 +156,7 @@ def _storage(load: Load, settings: Settings) -> Iterable[UsageLine]:
 
 
 def _out(load: Load) -> Iterable[UsageLine]:
-    """Pictures are fetched by S3's own links, with and without a front."""
+    """Yield data out: pictures are fetched by presigned links of S3, past any browser entry."""
     times = Decimal(str(load.downloads))
     out = _gib(load, load.picture_kib) * times
     yield _line(Part.TRANSFER, "s3", "gets", load.images * times / Decimal(1000))

@@ -1,4 +1,4 @@
-"""Prices as data: a table for each region, each price with its source and its date."""
+"""Prices as data: a table for each region, with source and date of each price."""
 
 from decimal import Decimal
 from importlib.resources import files
@@ -14,7 +14,7 @@ _TABLES = files("cli.cost") / "prices"
 
 
 class Price(BaseModel):
-    """What one unit costs."""
+    """Price of one unit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,13 +22,13 @@ class Price(BaseModel):
     dimension: str
     unit: str
     usd: Annotated[Decimal, Field(ge=0)]
-    """Without tax, beyond free tiers, in the first tier of those that fall with the amount."""
+    """US dollars without tax and free tiers; in the first tier if prices fall with the amount."""
     source: str
     as_of: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
 
 
 class Prices(BaseModel):
-    """A table."""
+    """Price table of a region."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class Prices(BaseModel):
         return self
 
     def of(self, service: str, dimension: str) -> Price:
-        """The price of one unit.
+        """Return the price of a unit.
 
         Raises:
             Misused: the table has none.
@@ -64,7 +64,7 @@ class Prices(BaseModel):
         return found
 
     def under(self, over: "Prices") -> "Prices":
-        """The other table, and this one where that has no price."""
+        """Return the other table, filled up with this one's prices where it has none."""
         theirs = {(each.service, each.dimension) for each in over.prices}
         kept = [each for each in self.prices if (each.service, each.dimension) not in theirs]
         return Prices(
@@ -75,13 +75,13 @@ class Prices(BaseModel):
 
 
 def regions() -> list[str]:
-    """Those with a table of today's prices."""
+    """Return the regions that a table of current prices is shipped for."""
     names = (path.name.removesuffix(".yaml") for path in _TABLES.iterdir())
     return sorted(name for name in names if not name.startswith("seed-"))
 
 
 def shipped(name: str) -> Prices:
-    """The table of a region, or of a published estimate.
+    """Read the shipped table of a region, or of a published estimate.
 
     Raises:
         Misused: there is none.
@@ -93,10 +93,10 @@ def shipped(name: str) -> Prices:
 
 
 def own(path: Path) -> Prices:
-    """A table from a file.
+    """Read a table of the user's own from a file.
 
     Raises:
-        Misused: it is not one.
+        Misused: the file is no price table.
     """
     try:
         parsed: Any = yaml.safe_load(path.read_text())

@@ -1,4 +1,4 @@
-"""The two estimates that others have published, line by line, and where their arithmetic slips.
+"""Published cost estimates of two other platforms, line by line, with their arithmetic slips.
 
 Quantities come from their own assumptions and prices are theirs; the figures that they print stand
 beside, so that what differs is found by counting.
@@ -30,26 +30,26 @@ _B_HOURS = Decimal(160)  # 8 hours on 20 days
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A line, and what the estimate prints for it."""
+    """Usage line, and what the estimate prints for it."""
 
     line: UsageLine
     printed: Decimal
     note: str = ""
-    """What is wrong with it besides its product."""
+    """Fault of the line other than its product."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedEstimate:
-    """A published estimate."""
+    """Cost estimate that somebody else has published."""
 
     name: str
     table: str
-    """Its prices."""
+    """Name of the price table with its prices."""
     images: Decimal
-    """A month."""
+    """Pictures a month."""
     rows: tuple[Row, ...]
     said: Decimal
-    """The sum as its text has it."""
+    """Sum that its text states."""
 
     @property
     def items(self) -> tuple[PricedLine, ...]:
@@ -57,11 +57,11 @@ class PublishedEstimate:
 
     @property
     def printed(self) -> Decimal:
-        """The sum of the rows as printed."""
+        """Sum of the rows as printed."""
         return sum((row.printed for row in self.rows), Decimal())
 
     def slips(self) -> Iterator[str]:
-        """What does not come out as printed."""
+        """Yield what does not come out as printed."""
         for row, item in zip(self.rows, self.items, strict=True):
             counted = item.usd.quantize(row.printed, ROUND_HALF_UP)
             if counted != row.printed:
@@ -90,7 +90,10 @@ def _row(
 
 
 def seed_a() -> PublishedEstimate:
-    """The asynchronous Stable Diffusion guidance: a million pictures a month, all on Spot."""
+    """Return the estimate of the asynchronous Stable Diffusion guidance.
+
+    A million pictures, all Spot.
+    """
     kib = Decimal(1024)
     messages = _A_IMAGES * 8 * kib / GIB
     as_footnote = (_A_IMAGES * 16 * kib / GIB).quantize(Decimal("0.01"))
@@ -116,7 +119,7 @@ def seed_a() -> PublishedEstimate:
 
 
 def seed_b(*, cloudfront: bool = False) -> PublishedEstimate:
-    """ComfyUI on EKS: one GPU on demand, 8 hours on 20 days, 9 seconds a picture."""
+    """Return the estimate of ComfyUI on EKS: a GPU on demand, 8 h on 20 days, 9 s a picture."""
     out = (
         _row(Part.TRANSFER, ("cloudfront", "data out"), 100, "8.5")
         if cloudfront

@@ -1,4 +1,4 @@
-"""A line of an estimate: so much of something, and what it costs."""
+"""Usage lines of an estimate, and their prices."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from cli.cost.prices import Price, Prices
 
 _CENT = Decimal("0.01")
 HOURS = Decimal(730)
-"""Of a month, as AWS counts."""
+"""Hours of a month, as AWS counts."""
 SECONDS = Decimal(3600)
-"""Of an hour."""
+"""Seconds of an hour."""
 GIB = Decimal(2**30)
 MILLION = Decimal(10**6)
 
 
 class Part(StrEnum):
-    """What a line belongs to."""
+    """Part of the platform that a line belongs to."""
 
     GPUS = "GPU nodes"
     CLUSTER = "control plane"
@@ -34,20 +34,20 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class UsageLine:
-    """A month's use of one thing that has a price."""
+    """Monthly use of one thing that has a price."""
 
     part: Part
     service: str
     dimension: str
     quantity: Decimal
-    """In the unit of the price."""
+    """Amount in the price's unit."""
     why: str = ""
-    """How the quantity comes about."""
+    """Explanation of the quantity."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PricedLine:
-    """A line with its price."""
+    """Usage line with its price."""
 
     line: UsageLine
     price: Price
@@ -58,10 +58,10 @@ class PricedLine:
 
 
 def priced(lines: Iterable[UsageLine], prices: Prices) -> tuple[PricedLine, ...]:
-    """Each line with its price; lines of nothing are left out.
+    """Return the lines with their prices, without those of nothing.
 
     Raises:
-        Misused: there is no price of one.
+        Misused: a line has no price.
     """
     return tuple(
         PricedLine(line=line, price=prices.of(line.service, line.dimension))
@@ -75,7 +75,7 @@ def total(items: Iterable[PricedLine]) -> Decimal:
 
 
 def by_part(items: Sequence[PricedLine]) -> dict[Part, Decimal]:
-    """What each part costs, in the order of `Part`."""
+    """Return the cost of each part, in the order of `Part`."""
     there = {item.line.part for item in items}
     return {
         part: total(item for item in items if item.line.part is part)

@@ -1,1 +1,1 @@
-"""`atelier keys`: API keys made, listed and taken back, in a file or on AWS."""
+"""`atelier keys`: make, list and revoke API keys, in a file or on AWS."""

@@ -126,7 +126,7 @@ app.command()(revoke)
 
 
 def _added(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, str]:
-    """Store a secret; what is told of it is made before, so that nothing is stored untold."""
+    """Store a secret; return its row, made first so that nothing is stored unreported."""
     keys = keyring.read()
     role = role_of(request, (*keyring.configured, *keys))
     gateway = keyring.open(request.name, secret)
@@ -141,7 +141,7 @@ def _added(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, s
 
 
 def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
-    """The secret among the keys that this is the digest of."""
+    """Find a secret among the keys by its digest."""
     digest = api_keys.digest_of(secret)
     return next(each for key in keys for each in key.secrets if each.digest == digest)
 

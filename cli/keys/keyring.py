@@ -42,7 +42,7 @@ class Keyring(ABC):
         """Replace the keys that were read by these."""
 
     def changing(self) -> AbstractContextManager[None]:
-        """Keep other writers out from a read to its write, where the store cannot tell itself."""
+        """Lock out other writers from read to write, if the store cannot compare on write."""
         return nullcontext()
 
     def open(self, name: str, secret: str) -> str | None:
@@ -61,7 +61,7 @@ class Keyring(ABC):
     @property
     @abstractmethod
     def hint(self) -> str:
-        """Tell people when the platform knows of a change, or what is left to do for that."""
+        """Notice about when the platform sees a change, or what is left to do for that."""
 
 
 @dataclass
@@ -122,14 +122,14 @@ class FileKeyring(Keyring):
 
     @property
     def _target(self) -> Path:
-        """The file itself, where a link leads to it."""
+        """Path of the file itself, if a link leads to it."""
         try:
             return self._path.resolve()
         except (OSError, RuntimeError):  # before Python 3.13 a loop of links is the latter
             raise Misused(f"{self.where} leads nowhere: mend the link") from None
 
     def _lock(self) -> int:
-        """Open what writers lock: a file beside the keys, which are themselves replaced."""
+        """Open the writers' lock file; the file of the keys is itself replaced by each write."""
         path = self._target
         path = path.with_name(f".{path.name}.lock")
         try:  # without a write: any user who may write keys can open it
@@ -148,7 +148,7 @@ class FileKeyring(Keyring):
             time.sleep(_LOCK_PAUSE)
 
     def _take_over(self, path: Path, new: int) -> None:
-        """Give the new file the owner, group and mode of the old, that whoever reads it still may.
+        """Give the new file owner, group and mode of the old one, whose readers need them.
 
         Raises:
             Misused: this user may not; nothing was changed.

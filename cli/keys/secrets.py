@@ -19,7 +19,7 @@ _KEPT_SECONDS = 30 * 86_400  # an ended secret is listed for so long
 
 @dataclass(frozen=True, kw_only=True)
 class SecretRequest:
-    """A secret to be made."""
+    """Secret to be made."""
 
     name: str
     role: Role | None
@@ -28,20 +28,20 @@ class SecretRequest:
 
 
 def new_secret() -> str:
-    """A secret of 256 random bits."""
+    """Make a secret of 256 random bits."""
     return _PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
 
 
 def id_of(secret: KeySecret) -> str:
-    """Id by which lists show a secret: the first digits of its SHA-256."""
+    """Return the id by which lists show a secret: the first digits of its SHA-256."""
     return secret.digest[:_ID]
 
 
 def role_of(request: SecretRequest, known: Sequence[ApiKey]) -> Role:
-    """The role that the secret will have.
+    """Return the role that the secret gets.
 
     Raises:
-        Misused: the name has another, and all secrets of a name have one role.
+        Misused: the name has another role; all secrets of a name have the same.
     """
     role = next((key.role for key in known if key.name == request.name), None)
     if role and request.role and role is not request.role:
@@ -59,7 +59,7 @@ def with_secret(
     secret: str,
     gateway: str | None = None,
 ) -> Sequence[ApiKey]:
-    """The keys, with one secret more."""
+    """Return the keys with one more secret."""
     made = KeySecret(sha256=digest_of(secret), expires=request.expires, gateway=gateway)
     if not any(key.name == request.name for key in keys):
         return (*keys, ApiKey(name=request.name, role=role, secrets=(made,)))
@@ -74,7 +74,7 @@ def with_secret(
 def revoked(
     keys: Sequence[ApiKey], name: str, id_: str | None, now: float
 ) -> tuple[Sequence[ApiKey], Sequence[KeySecret]]:
-    """The keys, with the name's secrets ended, or the one of this id; and those that end by it."""
+    """Return the keys with a name's secrets ended, or the one of this id; and the ended secrets."""
     ended = [
         secret
         for key in keys
@@ -86,7 +86,7 @@ def revoked(
 
 
 def tidied(keys: Sequence[ApiKey], now: float) -> Sequence[ApiKey]:
-    """Without secrets that ended long ago, and without the names that have no other."""
+    """Drop secrets that ended over 30 days ago, and names without any other."""
     left = [_without_old(key, now) for key in keys]
     return [key for key in left if key.secrets]
 

@@ -1,1 +1,1 @@
-"""The platform on this machine, as `atelier up` starts, watches and ends it."""
+"""Local platform of `atelier up`: its start, watch and end."""

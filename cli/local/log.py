@@ -1,4 +1,4 @@
-"""The log of a start that failed, kept where it outlives the platform's folder."""
+"""Log of a failed start, kept where it outlives the platform's folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ _OF_RAY = ("gcs_server.*", "raylet.*", "dashboard.log", "serve/*.log")
 
 
 def kept(home: Path) -> Path:
-    """Keep the ends of what a platform wrote in this folder, in the place of what was kept before.
+    """Keep the last 64 KiB of each log file of a platform, in place of what was kept before.
 
     Raises:
         OSError: it cannot be written.

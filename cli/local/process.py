@@ -129,7 +129,7 @@ class Platform:
 
 
 def _short_folder() -> str | None:
-    """Folder below which the paths of Ray's sockets fit into 107 bytes; None: the usual one."""
+    """Return a folder in which paths of Ray's sockets fit into 107 bytes; None: the usual one."""
     too_long = len(tempfile.gettempdir()) > _LONGEST and Path("/tmp").is_dir()  # noqa: S108
     return "/tmp" if too_long else None  # noqa: S108
 
@@ -147,7 +147,7 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _reap(but: frozenset[int]) -> None:
-    """Let adopted children that have ended go."""
+    """Reap adopted children that have ended."""
     for child in psutil.Process().children():
         if child.pid not in but:
             with suppress(ChildProcessError):
@@ -155,7 +155,7 @@ def _reap(but: frozenset[int]) -> None:
 
 
 def _kill_all(but: frozenset[int]) -> None:
-    """End every descendant of this process, and those that they start meanwhile."""
+    """Kill every descendant of this process, and those that they start meanwhile."""
     end = time.monotonic() + _KILL_SECONDS
     while (left := _others(but)) and time.monotonic() < end:
         for one in left:

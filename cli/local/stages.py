@@ -1,4 +1,4 @@
-"""Progress of the platform's start: bars on a terminal, plain lines elsewhere."""
+"""Progress of a platform's start: bars on a terminal, plain lines elsewhere."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ class Deployment:
 
     name: str
     running: int
-    """Replicas that run."""
+    """Running replicas."""
     of: int
-    """Replicas that there are to be."""
+    """Wanted replicas."""
     why: str = ""
-    """Line in which Serve says why the deployment is not ready; empty if it says nothing."""
+    """Reason that Serve gives for not being ready; empty if it gives none."""
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "Deployment":
@@ -70,7 +70,7 @@ class Stages(ABC):
 
 
 class StageLines(Stages):
-    """Plain lines, one for each stage and deployment; no lines for a program."""
+    """Display of plain lines, one for each stage and deployment; none for a program."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -86,7 +86,7 @@ class StageLines(Stages):
 
 
 class StageBars(Stages):
-    """A row for each stage and deployment, with a spinner until it is done."""
+    """Display of rows for stages and deployments, with a spinner until each is done."""
 
     def __init__(self, console: Console) -> None:
         self._rows = Progress(

@@ -1,6 +1,6 @@
-"""API keys and what signs callbacks, on their way from the file into the cluster.
+"""Secret that hands the file's API keys and signing secrets to the pods of the cluster.
 
-They are in no template and no manifest: pods get them from a Secret, as environment variables.
+They are in no template and no manifest: pods get them from the Secret, as environment variables.
 """
 
 import json
@@ -22,7 +22,7 @@ _LABELS = "app.kubernetes.io/instance={},app.kubernetes.io/component=ingest"
 
 
 def give_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
-    """Put them there; the names of the pods that start anew, as they have what was there before."""
+    """Apply the Secret; return the names of the pods that restart to read its newest values."""
     name, namespace = kube.keys_secret(settings.names), settings.ray_cluster.namespace
     wanted = {
         "apiVersion": "v1",
@@ -38,7 +38,7 @@ def give_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
 
 
 def secrets_of(settings: Settings) -> Mapping[str, str]:
-    """By the environment variable that `Settings` reads each from."""
+    """Return the secret settings by the environment variables that `Settings` reads them from."""
     found = {}
     if settings.api_keys:
         found[_API_KEYS] = json.dumps([_shown(key) for key in settings.api_keys])
@@ -48,7 +48,7 @@ def secrets_of(settings: Settings) -> Mapping[str, str]:
 
 
 def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
-    """The pods of ingest that started before then, or in the same second."""
+    """Delete ingest's pods that started by then, or within that second; return their names."""
     there = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
     ours = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings.names))})
     pods = (pod["metadata"] for pod in cluster.get(f"{there}?{ours}")["items"])
@@ -59,14 +59,14 @@ def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
 
 
 def _shown(key: ApiKey) -> Mapping[str, Any]:
-    """Dump a key for `Settings` to read, with its secrets in clear and without default values."""
+    """Dump a key for `Settings` to read, with secrets in clear text and without default values."""
     shown = key.model_dump(by_alias=True, exclude_defaults=True)
     revealed: dict[str, Any] = json.loads(json.dumps(shown, default=_revealed))
     return revealed
 
 
 def _revealed(value: Any) -> str:
-    """A secret or a moment, as text."""
+    """Serialize a secret or a date and time as text."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return str(value.isoformat())

@@ -1,4 +1,4 @@
-"""`atelier aws deploy`: from nothing, or from what there is, to a picture."""
+"""`atelier aws deploy`: write the configuration, check it, deploy, and prove it with a picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ def deploy(
 
 
 def _checked(installation: Installation) -> None:
-    """Refuse settings that replicas would refuse only after nodes and images have been paid for.
+    """Refuse settings that replicas would only refuse once nodes and images have been paid for.
 
     Raises:
         Misused: the settings are wrong; names everything that is.
@@ -54,7 +54,7 @@ def _checked(installation: Installation) -> None:
 
 
 def _built_on(installation: Installation, bases: Mapping[str, str]) -> None:
-    """Refuse bases of images that are not built on one.
+    """Refuse base images for kinds of images that are not built on one.
 
     Raises:
         Misused: no image of a type is built on another; names what is.
@@ -70,7 +70,7 @@ def _built_on(installation: Installation, bases: Mapping[str, str]) -> None:
 def configured(
     installation: Installation, configuration: ConfigurationOptions, options: StepOptions
 ) -> None:
-    """Write the file, or show what would change in it and ask."""
+    """Write the configuration file; ask first if that would change an existing one."""
     made = draft(installation.path, _requested(installation, configuration, options))
     made.settings()
     if not made.differs:
@@ -93,7 +93,12 @@ def _agree_to(installation: Installation, made: Draft, options: StepOptions) -> 
 def _requested(
     installation: Installation, configuration: ConfigurationOptions, options: StepOptions
 ) -> RequestedSettings:
-    """In the region of the options, else of the file, else of the environment."""
+    """Collect the requested settings.
+
+    The region is the option's, else the file's, else that of the AWS session.
+
+    The region is the option's, else the file's, else the session's.
+    """
     new = not installation.path.exists()
     region = installation.region or (None if new else installation.settings.aws.region)
     aws = Aws(region, installation.profile)
@@ -114,7 +119,7 @@ def _requested(
 
 
 def _caller(aws: Aws, *, needed: bool) -> tuple[str | None, str | None]:
-    """Account and principal; a dry run needs nobody to be signed in."""
+    """Return account and principal; None for both in a dry run without credentials."""
     try:
         with translated():
             return aws.caller.account, admin_of(aws)

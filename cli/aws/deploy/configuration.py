@@ -1,4 +1,4 @@
-"""The configuration of an installation: written from a template, later changed only as asked."""
+"""Configuration file of an installation: written from a template, later changed only as asked."""
 
 import difflib
 import shutil
@@ -22,7 +22,7 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
     "comfyui": {},
     "fake": {"modelFilename": "shapes", "gpus": 0},
 }
-"""What a runtime of each type begins with; `shapes` is the small checkpoint in samples/models."""
+"""First settings of a new runtime by type; `shapes` is the small checkpoint in samples/models."""
 _FIRST_TYPE = "diffusers"
 _TEMPLATE = """\
 # An installation of atelier on AWS, written by `atelier aws deploy`.
@@ -32,14 +32,14 @@ _TEMPLATE = """\
 
 @dataclass(frozen=True, kw_only=True)
 class RequestedSettings:
-    """What the command line asks for; None leaves it as it is."""
+    """Settings that the command line asks for; None leaves a setting as it is."""
 
     stack_name: str
     account: str | None
     region: str | None
     partition: str = "aws"
     admin: str | None = None
-    """Who may look into the cluster, besides CloudFormation; written together with the account."""
+    """IAM principal that may administer the cluster; written together with the account."""
     bucket: str | None = None
     runtime: str | None = None
     type: str | None = None
@@ -47,7 +47,7 @@ class RequestedSettings:
 
     @classmethod
     def of_snapshot(cls, settings: Settings, snapshot: str) -> "RequestedSettings":
-        """Nothing else is to change."""
+        """Request the snapshot for all runtimes of existing settings, and no other change."""
         aws = settings.aws
         return cls(
             stack_name=settings.stack_name,
@@ -58,7 +58,7 @@ class RequestedSettings:
         )
 
     def new(self) -> dict[str, Any]:
-        """A whole configuration."""
+        """Return the document of a new configuration."""
         bucket = self.bucket or f"{prefix_of(self.stack_name)}{token_hex(2)}"
         runtime = self._added(self.runtime or "sdruntime", [])
         in_china = self.partition == "aws-cn"
@@ -70,7 +70,7 @@ class RequestedSettings:
         return self.on({**first, **rest, "modelsRuntime": [runtime]})
 
     def on(self, there: Mapping[str, Any]) -> dict[str, Any]:
-        """What is there, with what is asked for in its place."""
+        """Return a configuration's document with the requested changes made."""
         changed = {**there, "aws": self._aws(there.get("aws") or {})}
         if self.bucket:
             changed["modelBucketArn"] = self._arn(self.bucket)
@@ -81,7 +81,7 @@ class RequestedSettings:
         return changed
 
     def _aws(self, there: Mapping[str, Any]) -> dict[str, Any]:
-        """Partition only where it is not the usual one."""
+        """Set region, account and, outside of the standard one, the partition."""
         partition = {} if self.partition == "aws" else {"partition": self.partition}
         asked = {"region": self.region, "account": self.account, **partition}
         return {**there, **{key: value for key, value in asked.items() if value is not None}}
@@ -94,7 +94,7 @@ class RequestedSettings:
         return [{**one, "nodes": {**one.get("nodes", {}), **cached}} for one in runtimes]
 
     def _renamed(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The runtime of the asked name gets the asked type; one that is not there is added."""
+        """Set the type of the named runtime; append the runtime if there is none of this name."""
         name = (self.runtime or there[0]["name"]).lower()
         known = [one for one in there if one["name"].lower() == name]
         if not known:
@@ -103,7 +103,10 @@ class RequestedSettings:
         return [{**one, "type": kind} if one in known else one for one in there]
 
     def _added(self, name: str, there: list[dict[str, Any]]) -> dict[str, Any]:
-        """A checkpoint is the first of one runtime only, and of a named bucket none is known."""
+        """Return a new runtime.
+
+        Only the first gets a checkpoint, and only if the bucket is a new one.
+        """
         kind = self.type or _FIRST_TYPE
         begun = dict(_TYPES.get(kind, {}))
         if self.bucket or any("modelFilename" in one for one in there):
@@ -116,21 +119,21 @@ class RequestedSettings:
 
 @dataclass(frozen=True)
 class Draft:
-    """A configuration that may be written, and what would change by it."""
+    """Configuration file as it would be written, and what that would change."""
 
     path: Path
     text: str
     former: str | None
-    """None where there is no file yet."""
+    """Text of the existing file; None if there is none."""
     diff: str = ""
-    """The lines that change and no others, for some of them are secret."""
+    """Changed lines alone, without context: other lines may hold secrets."""
 
     @property
     def differs(self) -> bool:
         return self.former != self.text
 
     def settings(self) -> Settings:
-        """What it would say.
+        """Read the settings that the draft would be.
 
         Raises:
             Misused: it would be wrong.
@@ -145,7 +148,7 @@ class Draft:
             trial.unlink(missing_ok=True)
 
     def write(self) -> None:
-        """In one go; what stood there before is kept beside it."""
+        """Write the file atomically, and keep its former text beside it as ``.bak``."""
         if self.former is not None:
             _write_privately(self.path.with_name(f"{self.path.name}.bak"), self.former)
         part = self.path.with_name(f".{self.path.name}.part")
@@ -156,14 +159,14 @@ class Draft:
 
 
 def _write_privately(path: Path, text: str) -> None:
-    """Write a file for its owner alone: API keys may be in it."""
+    """Write a file that only its owner can read: it may hold API keys."""
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(text)
 
 
 def draft(path: Path, request: RequestedSettings) -> Draft:
-    """The file as it is, if it says all that is asked for; else as it would be.
+    """Draft the file: unchanged if it already says all that is requested.
 
     Raises:
         Misused: the file is not YAML, or no mapping.
@@ -180,7 +183,7 @@ def draft(path: Path, request: RequestedSettings) -> Draft:
 
 
 def _diff(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Of both in one form, since how a file is written is no change."""
+    """Compare both documents in one form; how a file is laid out is no change."""
     before, after = _dumped(there).splitlines(), _dumped(wanted).splitlines()
     return "\n".join(difflib.unified_diff(before, after, "is", "will be", lineterm="", n=0))
 

@@ -1,4 +1,4 @@
-"""The containers' images in the account's registry: which are missing, built and pushed."""
+"""Container images in the account's registry: find the missing ones, build and push them."""
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping
@@ -15,31 +15,31 @@ from models.settings import Settings
 
 _MISSING = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
 _ON_HEAD = {images.HEAD: "[platform]", "fake": "[platform]", "diffusers": "[diffusers]"}
-"""Those that drive no server: the head's own image, and which extras of atelier go with it."""
+"""Extras of atelier by kind, for images that run no server of their own and stand on the head's."""
 NO_BASE = frozenset(_ON_HEAD)
-"""Kinds of images that are not built on one of somebody else's."""
+"""Kinds of images that are built on no third-party image."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Those that the installation pulls from its own account; others are somebody else's."""
+    """Images that the installation pulls from its own account's registry."""
 
     aws: Aws
     settings: Settings
     tools: Tools
     bases: Mapping[str, str] = field(default_factory=dict)
-    """By type, the image that atelier's layer is put on."""
+    """Base image of each type, onto which atelier's layer is built."""
 
     def missing(self) -> list[str]:
-        """Kinds of those that are not there, such as ``comfyui``."""
+        """Return the kinds whose image is not in the registry, such as ``comfyui``."""
         return [kind for kind in images.kinds(self.settings) if not self._has(kind)]
 
     def baseless(self) -> list[str]:
-        """Kinds of those that are not there, and of which nobody said what they are built on."""
+        """Return the missing kinds that need a base image which nobody has named."""
         return [kind for kind in self.missing() if kind not in {*_ON_HEAD, *self.bases}]
 
     def push(self, note: Callable[[str], None]) -> None:
-        """Build those that are missing with Docker, and push them; none may be baseless."""
+        """Build the missing images with Docker and push them; each must have its base image."""
         builds = {kind: self.build(kind) for kind in self.missing()}
         for kind in self.bases:
             if kind not in builds:
@@ -55,7 +55,7 @@ class Images:
             self.tools.run("docker", "push", uri)
 
     def build(self, kind: str) -> list[str]:
-        """Return Docker's arguments that build the image of a kind, which must have its base."""
+        """Return Docker's arguments to build the image of a kind; its base must be known."""
         platform = f"linux/{images.architecture_of(self.settings, kind)}"
         uri = images.image(self.settings, kind)
         # With the builder that the preflight asked; `docker build` takes another one.
@@ -69,7 +69,10 @@ class Images:
         return ["--file", "docker/runtime.Dockerfile", "--build-arg", base]
 
     def _sign_in(self) -> None:
-        """The password goes to Docker by its standard input, and into no list of processes."""
+        """Sign in to the registry.
+
+        The password goes by standard input, where no process list shows it.
+        """
         got = self.aws.client("ecr").get_authorization_token()["authorizationData"][0]
         user, _, password = b64decode(got["authorizationToken"]).decode().partition(":")
         where = images.registry(self.settings.aws)

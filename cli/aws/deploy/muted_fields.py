@@ -1,4 +1,4 @@
-"""The fields of a Ray cluster that KubeRay mutes: a change of them reaches no running cluster.
+"""Muted fields of a Ray cluster: KubeRay brings a change of these to no running cluster.
 
 KubeRay compares a hash of the RayService's `rayClusterConfig` with the one that it noted on the
 running RayCluster, and leaves these fields out of both. So it makes no new cluster for them, and
@@ -26,7 +26,7 @@ def _asked(asked: Any, had: Any) -> Any:
 
 
 def _with_missing(asked: Any, had: Any) -> Any:
-    """Return what is there and, after it, what is asked for and not there: others write, too."""
+    """Append what is asked for and missing to what is there: others write to the list, too."""
     return [*(had or ()), *_missing(asked, had)]
 
 
@@ -36,13 +36,13 @@ def _missing(asked: Any, had: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class MutedField:
-    """A field of a group of pods, or of the whole cluster."""
+    """Muted field of a group of pods, or of the whole cluster."""
 
     keys: Keys
     tell: Callable[[str, Any, Any], str] | None = None
-    """Says of a group what it has now, and had; None where the field is for others to write."""
+    """Formats a change of the group for people; None if the field belongs to other writers."""
     bring: Callable[[Any, Any], Any] = _asked
-    """Makes of what is asked for, and of what is there, what there is to be."""
+    """Merges the wanted value with the running one."""
 
 
 def _most(group: str, now: Any, had: Any) -> str:
@@ -76,27 +76,27 @@ OF_GROUPS: Sequence[MutedField] = (
     MutedField(("template", "spec", "schedulingGates")),
 )
 OF_CLUSTER: Sequence[MutedField] = (MutedField(("upgradeStrategy",)), MutedField(("suspend",)))
-"""Neither is ours: the RayService has an upgrade strategy of its own."""
+"""Muted fields of the whole cluster, none of them ours: the RayService has its own strategy."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A muted field of a group that is otherwise on the running cluster than asked for."""
+    """Difference of a muted field between a running group and the wanted one."""
 
     tests: Sequence[Mapping[str, Any]]
-    """Operations that fail where the cluster is not as it was looked at."""
+    """Operations of the JSON patch that fail if the cluster has changed since it was read."""
     operation: Mapping[str, Any]
     text: str
-    """Says it to people."""
+    """Sentence that tells people of the change."""
 
     @property
     def operations(self) -> Sequence[Mapping[str, Any]]:
-        """JSON patch that makes the change, if nobody else has changed the field or the groups."""
+        """JSON patch that makes the change, unless the field or the groups changed meanwhile."""
         return [*self.tests, self.operation]
 
 
 def changes(running: Spec, wanted: Spec) -> list[Change]:
-    """Return what deploy brings to the running cluster: of the head, and of groups in both."""
+    """Return the changes that deploy makes to a running cluster: of its head and common groups."""
     asked = {name: group for name, _, group in _groups(wanted)}
     return [
         change
@@ -108,21 +108,21 @@ def changes(running: Spec, wanted: Spec) -> list[Change]:
 
 
 def value(spec: Any, keys: Keys) -> Any:
-    """Return what stands there; None, where there is nothing, or an empty list."""
+    """Return the value at this path; None if there is none, or an empty list or mapping."""
     for key in keys:
         spec = spec.get(key) if isinstance(spec, Mapping) else None
     return None if spec in ([], {}) else spec
 
 
 def _groups(spec: Spec) -> Iterator[tuple[str, Keys, Spec]]:
-    """Name of each group, the way to it, and itself; a list cannot be addressed by names."""
+    """Yield name, path and spec of each group; paths of JSON patches address lists by index."""
     yield "", (HEAD,), spec[HEAD]
     for number, group in enumerate(spec.get(WORKERS) or ()):
         yield group["groupName"], (WORKERS, str(number)), group
 
 
 def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField) -> Change | None:
-    """Return None where there is nothing to bring; what nobody asks for may be of others."""
+    """Return a field's change; None if nothing differs, or nothing is asked for."""
     had, asked = value(running, field.keys), value(wanted, field.keys)
     if field.tell is None or asked is None:
         return None
@@ -138,12 +138,12 @@ def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField)
 
 
 def _test(at: Keys, group: Spec, keys: Keys) -> Mapping[str, Any]:
-    """Test what stands there; where nothing does, what is around it, for nothing has no path."""
+    """Make a patch's test of the present value, or of the nearest parent if there is none."""
     while value(group, keys) is None:
         keys = keys[:-1]
     return {"op": "test", "path": _pointer(*at, *keys), "value": value(group, keys)}
 
 
 def _pointer(*keys: str) -> str:
-    """Return a pointer of RFC 6901; no key of ours has a slash or a tilde."""
+    """Make a JSON pointer (RFC 6901); no key of ours needs escaping."""
     return "/spec/" + "/".join(keys)

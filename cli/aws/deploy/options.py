@@ -1,4 +1,4 @@
-"""The options of `atelier aws deploy`; those of the reference's script keep their letters."""
+"""Options of `atelier aws deploy`; those of the reference's script keep their letters."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ PANEL = "Steps"
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigurationOptions:
-    """What is to be in the configuration; what is left out stays as it is."""
+    """Options that change the configuration; what is left out stays as it is."""
 
     bucket: Annotated[
         str | None, typer.Option("--bucket", "-b", help="The model bucket; else a new one.")
@@ -30,7 +30,7 @@ class ConfigurationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
-    """Which steps are taken, and with what."""
+    """Options that choose the steps of a deployment."""
 
     dry_run: Annotated[
         bool,

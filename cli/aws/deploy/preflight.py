@@ -1,4 +1,4 @@
-"""What must be there before a deployment; all that is missing is named at once."""
+"""Preflight of a deployment: run all checks, and report everything that is missing at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,17 +26,17 @@ from models.settings import Settings
 
 @dataclass(frozen=True)
 class Preflight:
-    """Looks at one installation; a look that is refused is a finding as well."""
+    """Preflight checks of an installation; a check that AWS refuses is a finding, too."""
 
     aws: Aws
     settings: Settings
     tools: Tools
     bases: Mapping[str, str] = field(default_factory=dict)
-    """As `Images` has them."""
+    """Base image of each type, as in `Images`."""
     models: Path | None = None
-    """The folder that is to go into the model bucket."""
+    """Folder that deploy uploads to the model bucket."""
     with_snapshot: bool = False
-    """Whether deploy makes one, so that none needs to be there."""
+    """Flag: deploy makes a snapshot, so none needs to exist."""
 
     def __call__(self) -> list[Finding]:
         looks = self._looks()
@@ -71,7 +71,7 @@ def show(out: Output, findings: Sequence[Finding]) -> None:
 
 
 def demand(findings: Sequence[Finding]) -> None:
-    """Go on only if nothing is missing.
+    """Raise if anything is missing.
 
     Raises:
         Unmet: naming all that is.
@@ -83,7 +83,7 @@ def demand(findings: Sequence[Finding]) -> None:
 
 
 def _told(name: str, look: Iterator[Finding]) -> list[Finding]:
-    """Return what a look found; or why it could not look, and what to do about that."""
+    """Run a check; one that fails becomes a finding with its own remedy."""
     try:
         with translated():
             return list(look)

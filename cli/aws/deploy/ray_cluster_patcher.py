@@ -1,4 +1,4 @@
-"""Changes that KubeRay does not bring to a running Ray cluster, carried there; the rest is told."""
+"""Patches for running Ray clusters: changes that KubeRay makes to none, as far as can be done."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from cli.aws.kubernetes.ray_service import RayService
 from models.settings import Settings
 
 _LOOKS = 8
-"""Until KubeRay has surely seen what was applied: it looks at once, and every two seconds."""
+"""Attempts to see KubeRay's reaction; it reconciles at once and every two seconds."""
 _PAUSE = 2.0
 _TRIES = 5
 _SHOWN = 6
@@ -22,7 +22,7 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class Carrier:
-    """Brings the Ray clusters of a RayService to what it asks for, as far as KubeRay does not."""
+    """Brings the running Ray clusters of a RayService to its spec where KubeRay does not."""
 
     cluster: Cluster
     settings: Settings
@@ -30,14 +30,15 @@ class Carrier:
     pause: float = _PAUSE
 
     def carry(self) -> None:
-        """Carry to the cluster that serves, and to one that comes up; tell what stays as it was.
+        """Patch the active and the pending Ray cluster; report what stays as it was.
 
-        Safe to run again: where nothing differs, nothing is written.
+        Safe to run again: where nothing differs, nothing is written. If one of the clusters
+        refuses, the other is patched all the same. Waits up to 16 s for KubeRay to see the
+        RayService, and tries each patch five times.
 
         Raises:
             Missing: there is no RayService.
-            AwsError: the cluster does not answer, or refuses, or changes all the time; what one
-                of the Ray clusters refuses the other gets.
+            AwsError: the cluster does not answer, refuses, or changes at every try.
         """
         service = self._looked()
         wanted, names = service.wanted, (service.active, service.pending)
@@ -47,10 +48,10 @@ class Carrier:
             raise AwsError("; ".join(dict.fromkeys(refused)))
 
     def _looked(self) -> RayService:
-        """Return the RayService once KubeRay has done to its clusters what it does by itself.
+        """Return the RayService once KubeRay has reconciled it, or after `_LOOKS` attempts.
 
-        Not for ever: before a cluster serves, KubeRay does not say that it has looked. What is
-        carried too early is right all the same, for KubeRay writes nothing else.
+        Before a cluster serves, KubeRay does not say that it has looked. What is patched too early
+        is right all the same, for KubeRay writes nothing else.
         """
         service = RayService.of(self.cluster, self.settings)
         for _ in range(_LOOKS):
@@ -61,7 +62,7 @@ class Carrier:
         return service
 
     def _carry(self, name: str, wanted: Spec) -> None:
-        """Patch what differs; where somebody writes or deletes at the same time, look again."""
+        """Patch what differs; retry if somebody else writes or deletes at the same time."""
         why: AwsError | None = None
         for _ in range(_TRIES):
             found = changes(self._spec(name) or wanted, wanted)
@@ -80,7 +81,7 @@ class Carrier:
         raise AwsError(f"RayCluster {name} changes all the time: {why}") from why
 
     def _tell(self, service: RayService) -> None:
-        """Name a cluster that comes up, and what KubeRay leaves as it was, if it has looked."""
+        """Report a pending cluster, and what KubeRay leaves unchanged, if it has looked."""
         if service.active and service.pending:
             self.note(f"RayCluster {service.pending} comes up beside {service.active}")
         if service.active and not service.seen:
@@ -92,7 +93,7 @@ class Carrier:
             self._tell_ignored(service)
 
     def _tell_ignored(self, service: RayService) -> None:
-        """Name what differs all the same on the cluster that KubeRay compares, and the remedy."""
+        """Report what still differs on the cluster that KubeRay compares, and how to replace it."""
         name = service.pending or service.active
         spec = self._spec(name) if name else None
         found = differences(spec, service.wanted) if spec else []
@@ -113,10 +114,10 @@ class Carrier:
         return f"atelier aws kubectl{which} -- delete raycluster {name} -n {namespace}"
 
     def _spec(self, name: str) -> Spec | None:
-        """Return its spec; None, where it is not made yet, or goes.
+        """Return the cluster's spec; None if it is not made yet, or is being deleted.
 
         Raises:
-            AwsError: there is an object, and not one of KubeRay's making.
+            AwsError: the object has no spec of a RayCluster.
         """
         try:
             found = self.cluster.get(self._path(name))
@@ -135,7 +136,7 @@ class Carrier:
 
 
 def _tried(step: Callable[[], None]) -> str:
-    """Say why the step was refused; empty where it was not."""
+    """Run a step; return why it was refused, or an empty text."""
     try:
         step()
     except AwsError as exc:

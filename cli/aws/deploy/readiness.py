@@ -1,4 +1,4 @@
-"""Waiting until a deployed platform serves, as far as the cluster can be asked from here."""
+"""Wait until a deployed platform serves, as far as its cluster can be reached from here."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _PAUSE = 10.0
 
 @dataclass(frozen=True)
 class Readiness:
-    """Of the RayService of one installation."""
+    """Waits for the RayService of an installation."""
 
     aws: Aws
     settings: Settings
@@ -23,13 +23,14 @@ class Readiness:
     pause: float = _PAUSE
 
     def wait(self) -> None:
-        """Until it serves; not at all where the cluster lets nobody ask.
+        """Wait until the RayService serves; return at once if the cluster cannot be reached.
 
-        One look is not enough: KubeRay asks Serve how it does, then gives it what is new, and
-        writes the former answer as one to the new generation; two seconds later it looks again.
+        It must serve at two looks in a row: KubeRay asks Serve for its state, hands it the new
+        configuration, and writes the former answer as one to the new generation; two seconds later
+        it looks again.
 
         Raises:
-            Late: it does not serve in the time that a new cluster may take, or KubeRay gave up.
+            Late: it does not serve within `ray_cluster.ready_minutes`, or KubeRay gave up.
             Missing: there is no such RayService, so it never will.
         """
         end = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
@@ -59,5 +60,5 @@ class Readiness:
             time.sleep(self.pause)
 
     def look(self) -> RayService:
-        """Return how it is now."""
+        """Return the RayService as it is now."""
         return RayService.of(Cluster(self.aws, self.settings.stack_name), self.settings)

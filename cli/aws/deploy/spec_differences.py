@@ -1,4 +1,4 @@
-"""Differences of two specs of a Ray cluster, by path, for people; muted fields do not count.
+"""Differences between two specs of a Ray cluster, as paths for people; muted fields do not count.
 
 KubeRay's copy of a spec has been through Go: amounts are written in another way there (`0.5` is
 `500m`), and fields that are empty, zero or false may be missing. Neither is a difference.
@@ -19,12 +19,12 @@ _NAMES = ("groupName", "name", "key")
 
 
 def differences(running: Spec, wanted: Spec) -> list[str]:
-    """Return paths at which KubeRay sees a difference, such as ``headGroupSpec.template.…``."""
+    """Return the paths at which KubeRay sees a difference, such as ``headGroupSpec.template.…``."""
     return [*_differences(_compared(running), _compared(wanted), "")]
 
 
 def _compared(spec: Spec) -> Mapping[str, Any]:
-    """Return what is compared: no muted field, and nothing that is empty."""
+    """Return the compared part of a spec: without muted fields and empty values."""
     groups = {
         HEAD: _without(spec[HEAD], OF_GROUPS),
         WORKERS: [_without(group, OF_GROUPS) for group in spec.get(WORKERS) or ()],
@@ -49,7 +49,7 @@ def _less(spec: Spec, keys: Keys) -> Spec:
 
 
 def _full(value: Any, key: str = "") -> Any:
-    """The same without what is empty, and with amounts as numbers."""
+    """Drop empty values, and turn quantities into numbers."""
     if isinstance(value, Mapping):
         inner = {name: _full(part, name) for name, part in value.items()}
         if key in _AMOUNTS:
@@ -59,7 +59,7 @@ def _full(value: Any, key: str = "") -> Any:
 
 
 def _amount(text: Any) -> Any:
-    """Number that a quantity of Kubernetes stands for."""
+    """Parse a Kubernetes quantity, such as ``500m``; other text stays."""
     found = _AMOUNT.fullmatch(str(text))
     if found is None:
         return text
@@ -81,7 +81,7 @@ def _differences(had: Any, now: Any, path: str) -> Iterator[str]:
 
 
 def _of_lists(had: list[Any], now: list[Any], path: str) -> Iterator[str]:
-    """Compare parts by their names, where all have them; another order is a difference as well."""
+    """Compare lists by their items' names, if all have one; a new order is a difference, too."""
     ours, theirs = _names(had), _names(now)
     for name in dict.fromkeys([*ours, *theirs]):
         yield from _differences(ours.get(name), theirs.get(name), f"{path}[{name}]")
@@ -90,7 +90,7 @@ def _of_lists(had: list[Any], now: list[Any], path: str) -> Iterator[str]:
 
 
 def _names(parts: list[Any]) -> Mapping[Any, Any]:
-    """Each part by its name; by its number, where they have no names of their own."""
+    """Index the items by their names, or by their positions if they have no names of their own."""
     for key in _NAMES:
         named = {part.get(key): part for part in parts if isinstance(part, Mapping)}
         if None not in named and len(named) == len(parts):

@@ -1,6 +1,6 @@
-"""The steps of a deployment after its configuration.
+"""Steps of a deployment after its configuration.
 
-Each looks at what is there first: after a failure, the same command goes on where it stopped.
+Each step looks at what is there first: after a failure, the same command resumes.
 """
 
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,7 @@ from cli.aws.tools import NPM, Tools
 
 @dataclass
 class Deployment:
-    """The steps, in their order."""
+    """Deployment of an installation; `run` takes its steps in order."""
 
     installation: Installation
     options: StepOptions
@@ -71,7 +71,7 @@ class Deployment:
         self.tools.run(NPM, "ci", "--no-audit", "--no-fund")
 
     def _look(self) -> None:
-        """Everything that is missing, at once; and nothing is made until it is there."""
+        """Run the preflight checks and `cdk synth`, then ask; nothing is made before."""
         installation = self.installation
         given = (self.tools, self.bases, self.options.models, self.options.with_snapshot)
         findings = preflight.Preflight(installation.aws, installation.settings, *given)()
@@ -85,7 +85,12 @@ class Deployment:
             raise Misused("nothing was deployed")
 
     def _weights(self) -> bool:
-        """Whether there is a bucket for them; one that the stack makes comes with it."""
+        """Fill the model bucket, and make it unless the stack does.
+
+        Return False if it does not exist.
+
+        Return False if it does not exist yet.
+        """
         installation = self.installation
         bucket = model_bucket(installation.aws, installation.settings)
         of_stack = installation.settings.storage.create_model_bucket
@@ -105,7 +110,7 @@ class Deployment:
         return True
 
     def _tell_events(self, bucket: ModelBucket) -> None:
-        """Somebody else's bucket may forbid it; pictures are made without."""
+        """Turn on the bucket's events; somebody else's bucket may forbid it, and works without."""
         note = self.installation.out.note
         try:
             if bucket.tell_events():
@@ -140,9 +145,10 @@ class Deployment:
         self.installation = replace(installation)  # what it knows of the file is out of date
 
     def _stack(self) -> Stack:
-        """Where it has begun it goes on; a whole one comes back from a change that fails.
+        """Deploy the stack: resume a half-made one, let a whole one roll back if the change fails.
 
-        What stayed of an earlier one is taken in; that nobody else's would be, the preflight saw.
+        Resources that an earlier stack left are imported; the preflight has made sure that they are
+        ours.
         """
         installation = self.installation
         name = installation.stack.name
@@ -174,7 +180,7 @@ class Deployment:
                 installation.out.note(f"pods that had others start anew: {', '.join(anew)}")
 
     def _carry(self) -> None:
-        """Bring a running Ray cluster what it does not get by itself; one may be missing."""
+        """Patch running Ray clusters where KubeRay does not; there may be none yet."""
         installation = self.installation
         cluster = Cluster(installation.aws, installation.settings.stack_name)
         try:
@@ -199,7 +205,7 @@ class Deployment:
             out.pairs(stack.outputs)
 
     def _prove(self, stack: Stack) -> None:
-        """One real picture, by the way that this installation has."""
+        """Make one real picture, through API Gateway or the tasks topic."""
         installation = self.installation
         way = sender_of(stack, installation.settings)
         told = "SNS" if isinstance(way, TopicSender) else "API Gateway"

@@ -1,4 +1,4 @@
-"""Weights on their way, as a person sees it."""
+"""Upload of weights, with a progress bar."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from models.visible import visible
 
 
 def uploaded(out: Output, bucket: ModelBucket, folder: Path) -> int:
-    """Upload what the bucket lacks of this folder; how many files that were."""
+    """Upload the files that the bucket lacks; return how many those were."""
     upload = upload_of(bucket, folder)
     out.note(f"{folder} to {bucket.name}: {len(upload.files)} files, {upload.bytes:,} bytes")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())

@@ -1,4 +1,4 @@
-"""`atelier aws destroy`: the platform comes to rest, goes, and what is left is named."""
+"""`atelier aws destroy`: drain, delete the stack, and report what is left."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -56,7 +56,7 @@ def destroy(
 def _agree(
     installation: Installation, stays: Sequence[Retained], *, delete_data: bool, yes: bool
 ) -> None:
-    """For data, the installation's name is to be typed: a "y" comes too easily."""
+    """Ask before anything is deleted; for data, the name must be typed."""
     if yes:
         return
     name = installation.settings.stack_name
@@ -71,7 +71,7 @@ def _agree(
 
 
 def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
-    """Tasks are taken again if it does not come to the deletion."""
+    """Drain and delete the stack; tasks are accepted again if it is not deleted."""
     functions = installation.stack.of_type("AWS::Lambda::Function")
     drain = Drain(installation.aws, installation.settings, installation.out.note)
     tools = Tools(environment=installation.aws.environment)
@@ -84,7 +84,7 @@ def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
 
 
 def _without_data(installation: Installation, stays: Sequence[Retained]) -> list[Retained]:
-    """What was not deleted. The logs of access are the last: deleting the others is one, too."""
+    """Delete the data; return what stayed. Access logs go last: deleting others is logged there."""
     logs = installation.settings.names.access_logs_bucket
     for kept in sorted(stays, key=lambda one: one.name == logs):
         if kept.erasable:

@@ -1,4 +1,4 @@
-"""Letting a platform come to rest: no new task is taken, and those that are there end."""
+"""Drain an installation: accept no new task, and wait until the accepted ones have ended."""
 
 import json
 import time
@@ -19,7 +19,7 @@ _SID = "AtelierPaused"
 
 @dataclass(frozen=True)
 class Drain:
-    """Of one installation."""
+    """Drains the queues of an installation."""
 
     aws: Aws
     settings: Settings
@@ -28,7 +28,7 @@ class Drain:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While nobody may publish a task; if the block fails, all may again."""
+        """Deny publishing to the tasks topic in the block; allow it again if the block fails."""
         former = self._policy()
         if former is None:
             yield  # there is no topic, so there are no tasks
@@ -42,10 +42,10 @@ class Drain:
             raise
 
     def wait(self, seconds: float) -> None:
-        """Until every queue that is worked on is empty.
+        """Wait until every queue that has a consumer is empty.
 
         Raises:
-            Late: it is not, in this time.
+            Late: a queue still has messages after ``seconds``.
         """
         end = time.monotonic() + seconds
         while not self._quiet():
@@ -59,7 +59,7 @@ class Drain:
             time.sleep(self.pause)
 
     def _quiet(self) -> bool:
-        """Looked at twice: SQS's counts are approximate."""
+        """Tell whether the queues are empty, at two looks: SQS counts approximately."""
         if self._busy():
             return False
         time.sleep(self.pause / 10)
@@ -84,7 +84,7 @@ class Drain:
         return {"Version": "2012-10-17", "Statement": [], **policy}
 
     def _nobody(self) -> dict[str, Any]:
-        """Wins over every permission there is."""
+        """Make the policy statement that denies publishing, whatever other statements allow."""
         return {
             "Sid": _SID,
             "Effect": "Deny",
@@ -100,5 +100,5 @@ class Drain:
 
 
 def _others(policy: dict[str, Any]) -> list[Any]:
-    """Without ours, which an earlier run may have left."""
+    """Return the policy's statements without ours, which an earlier run may have left."""
     return [one for one in policy["Statement"] if one.get("Sid") != _SID]

@@ -1,4 +1,4 @@
-"""Deleting what people made, for good: every version of every object, rows, snapshots."""
+"""Delete data for good: all versions of all objects, tables, snapshots, repositories, logs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +14,7 @@ _AT_ONCE = 1_000  # keys in one call
 
 
 def erase(aws: Aws, kept: Retained) -> None:
-    """Delete it; what is gone already is no error."""
+    """Delete a retained resource; one that is gone already is no error."""
     match kept.kind:
         case "bucket":
             _erase_bucket(aws, kept.name)
@@ -29,14 +29,14 @@ def erase(aws: Aws, kept: Retained) -> None:
 
 
 def erase_logs(aws: Aws, names: Iterable[str]) -> None:
-    """Delete these log groups, as far as they are there and may be deleted."""
+    """Delete log groups; those that are missing or protected are skipped."""
     for name in names:
         with suppress(ClientError):
             aws.client("logs").delete_log_group(logGroupName=name)
 
 
 def _erase_bucket(aws: Aws, name: str) -> None:
-    """Its content, then the bucket itself; versions, deletion marks and parts of uploads count."""
+    """Delete a bucket with all versions, delete markers and unfinished multipart uploads."""
     s3 = aws.client("s3")
     for some in _batches(_versions(aws, name)):
         done = s3.delete_objects(Bucket=name, Delete={"Objects": list(some), "Quiet": True})
@@ -49,7 +49,7 @@ def _erase_bucket(aws: Aws, name: str) -> None:
 
 
 def _erase_table(aws: Aws, name: str) -> None:
-    """It is protected against exactly this; that is taken off first."""
+    """Delete a table, and its deletion protection first."""
     dynamodb = aws.client("dynamodb")
     table = dynamodb.describe_table(TableName=name)["Table"]
     if table.get("DeletionProtectionEnabled"):

@@ -1,4 +1,4 @@
-"""What may be left when a stack is gone: looked for by name and tag, with what to do about it."""
+"""Leftovers of a deleted stack: found by name and tag, with the command that removes each."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ _BATCH = 20  # load balancers whose tags are told at once
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing that should be gone."""
+    """Resource that should be gone."""
 
     kind: str
     name: str
@@ -32,7 +32,7 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Of one installation, whose cluster has the stack's name."""
+    """Finds leftovers of an installation, whose cluster has the stack's name."""
 
     aws: Aws
     settings: Settings
@@ -54,7 +54,7 @@ class Leftovers:
         return list(dict.fromkeys(left for look in looks for left in look()))
 
     def instances(self) -> Iterator[Leftover]:
-        """Karpenter's nodes: CloudFormation does not know them."""
+        """Yield Karpenter's nodes, which CloudFormation does not know."""
         for group in self._tagged("describe_instances", "Reservations"):
             for one in group["Instances"]:
                 if one["State"]["Name"] not in _GONE:
@@ -68,7 +68,7 @@ class Leftovers:
                 yield self._ec2("volume", name, f"delete-volume --volume-id {name}")
 
     def interfaces(self) -> Iterator[Leftover]:
-        """Of pods' addresses; one that is left keeps its subnet, and so the network."""
+        """Yield pods' network interfaces; one that is left keeps its subnet, and so the network."""
         for one in self._tagged("describe_network_interfaces", "NetworkInterfaces"):
             name = one["NetworkInterfaceId"]
             call = f"delete-network-interface --network-interface-id {name}"
@@ -87,7 +87,7 @@ class Leftovers:
             yield self._ec2("launch template", name, call)
 
     def load_balancers(self) -> Iterator[Leftover]:
-        """Those that a controller in the cluster made."""
+        """Yield load balancers that a controller in the cluster made."""
         elb = self.aws.client("elbv2")
         found = self.aws.all("elbv2", "describe_load_balancers", "LoadBalancers")
         arns = [one["LoadBalancerArn"] for one in found]
@@ -100,7 +100,7 @@ class Leftovers:
                     yield Leftover("load balancer", arn, self._in_region(remedy))
 
     def profiles(self) -> Iterator[Leftover]:
-        """Of a `snapshot` that was killed; its role can go when this is gone."""
+        """Yield instance profiles of a killed `snapshot`; their roles can only go after them."""
         for one in self._temporary("list_instance_profiles", "InstanceProfile"):
             name = one["InstanceProfileName"]
             of = f"--instance-profile-name {name}"
@@ -118,14 +118,14 @@ class Leftovers:
             yield Leftover("role", name, f"{policy} && aws iam delete-role --role-name {name}")
 
     def log_groups(self) -> Iterator[Leftover]:
-        """Those of CDK's functions, too; by the name they may be of a stack ``NAMEStack-…``."""
+        """Yield log groups, also of CDK's functions; one may be of a stack ``NAMEStack-…``."""
         of_cdk = self._log_names(f"/aws/lambda/{self._cluster}Stack-")
         for name in chain(self.log_names(), of_cdk):
             remedy = self._in_region(f"aws logs delete-log-group --log-group-name {name}")
             yield Leftover("log group", name, remedy)
 
     def log_names(self) -> Iterator[str]:
-        """Log groups: agents in the cluster, and AWS's services, make theirs anew as they go."""
+        """Yield names of log groups that agents and AWS services create again while they run."""
         edge = f"/aws/lambda/{self._stack}-edge"
         yield from self._log_names(f"/aws/eks/{self._cluster}/")
         yield from self._log_names(f"/aws/containerinsights/{self._cluster}/")
@@ -133,7 +133,7 @@ class Leftovers:
         yield from (name for name in self._log_names(edge) if name == edge)  # not of NAME-edge
 
     def queues(self) -> Iterator[Leftover]:
-        """Ours by their names; and ears that an interrupted test left."""
+        """Yield queues with our names, and proof listeners that an interrupted test left."""
         own = {
             *queue_names(
                 self.settings.names,
@@ -167,14 +167,17 @@ class Leftovers:
         return self.settings.names.stack
 
     def _tagged(self, call: str, key: str) -> Iterator[Any]:
-        """Things of EC2 that carry one of the cluster's tags; those that carry two come twice."""
+        """Yield EC2 resources that carry one of the cluster's tags.
+
+        Those that carry two come twice.
+        """
         for filter_ in _filters(self._cluster):
             yield from self.aws.all("ec2", call, key, Filters=[filter_])
 
     def _of_origins(self) -> Iterator[Any]:
-        """CloudFront's group for all origins in a network: untagged, it outlives them for a while.
+        """Yield the untagged security group that CloudFront leaves behind for origins in a network.
 
-        A network of ours cannot go before it; in a network of others it may be theirs, too.
+        A network of ours cannot be deleted before it; in another's network it may belong to others.
         """
         ours = {"Name": f"tag:{PROJECT}", "Values": [self.settings.stack_name]}
         if self.settings.vpc.id is None:
@@ -186,7 +189,7 @@ class Leftovers:
                 )
 
     def _temporary(self, call: str, kind: str) -> Iterator[Any]:
-        """Those in IAM that `snapshot` made; who may not list them has made none."""
+        """Yield IAM resources that `snapshot` made; who may not list them has made none."""
         own = re.compile(f"{self._cluster}-snapshot-[0-9a-f]{{6}}")
         try:
             found = list(self.aws.all("iam", call, f"{kind}s"))
@@ -208,12 +211,12 @@ class Leftovers:
 
 
 def as_leftover(kept: Retained) -> Leftover:
-    """What was to be erased, and is still there."""
+    """Describe a resource that was to be erased and is still there."""
     return Leftover(kept.kind, kept.name, "run destroy --delete-data again")
 
 
 def _filters(cluster: str) -> list[dict[str, Any]]:
-    """Tags of ours, of Karpenter, the network plugin, the load balancers' controller, and EKS."""
+    """Filters for tags of ours, Karpenter, the VPC CNI, the load balancer controller, and EKS."""
     keys = (
         TAG,
         "aws:eks:cluster-name",

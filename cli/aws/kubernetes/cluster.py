@@ -1,6 +1,6 @@
-"""The cluster of an installation, asked over its API; nothing needs to be installed for that.
+"""Kubernetes API of an installation's EKS cluster, called without kubectl.
 
-A token is a request to STS, signed and not sent: the cluster sends it, and STS says who signed it.
+A token is a presigned request to STS: the cluster sends it, and STS names the caller.
 """
 
 import json
@@ -20,13 +20,13 @@ from cli.aws.errors import Away, AwsError, Conflict, Missing, NotDeployed, code_
 from cli.aws.sdk import Aws
 
 TOKEN_SECONDS = 900
-"""What the cluster takes; a token signed for longer is refused."""
+"""Longest lifetime in seconds that EKS accepts of a token."""
 _SIGNED_SECONDS = 60
 _SECONDS = 15
 _REFUSED = 400
 _SHOWN = 500
 _PATCH_FAILED = "the server rejected our request due to an error in our request"
-"""Message to a JSON patch of which an operation fails, with status 422 and reason `Invalid`.
+"""Message of the API server (status 422, reason `Invalid`) if an operation of a JSON patch fails.
 
 A schema or an admission policy refuses with the same status and reason, and names the object.
 Source: github.com/kubernetes/apiserver, `applyJSPatch` in pkg/endpoints/handlers/patch.go, and
@@ -37,17 +37,17 @@ github.com/kubernetes/apimachinery, `NewGenericServerResponse` in pkg/api/errors
 
 @dataclass(frozen=True)
 class Cluster:
-    """One EKS cluster."""
+    """EKS cluster; each call opens a connection, and waits at most 15 s for it and each read."""
 
     aws: Aws
     name: str
 
     @cached_property
     def known(self) -> Mapping[str, Any]:
-        """What EKS says of it.
+        """Description of the cluster by EKS, read once.
 
         Raises:
-            NotDeployed: there is none.
+            NotDeployed: there is no such cluster.
         """
         with translated():
             try:
@@ -65,47 +65,49 @@ class Cluster:
 
     @property
     def authority(self) -> str:
-        """Its certificate authority, in base64."""
+        """Certificate authority of the API server, in base64."""
         return str(self.known["certificateAuthority"]["data"])
 
     def get(self, path: str) -> Mapping[str, Any]:
-        """What its API has at this path.
+        """Return the object or list at this path.
 
         Raises:
-            Away: it does not answer; it may be open to its own network only.
-            Missing: there is nothing.
-            AwsError: it refuses.
+            Away: the API does not answer; it may be open to its own network only.
+            Missing: there is no such object.
+            AwsError: the API refuses.
         """
         return self._ask("GET", path)
 
     def apply(self, path: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make an object as wanted, or bring it there; what others set in it stays. As it is then.
+        """Create an object, or apply our fields to it (server-side apply); return it as it then is.
+
+        Fields that other writers own stay, except for those that are ours now.
 
         Raises:
-            Away: it does not answer; it may be open to its own network only.
-            AwsError: it refuses.
+            Away: the API does not answer; it may be open to its own network only.
+            AwsError: the API refuses.
         """
         query = "?fieldManager=atelier&force=true"
         body, kind = json.dumps(wanted), "application/apply-patch+yaml"
         return self._ask("PATCH", f"{path}{query}", body, kind)
 
     def patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> None:
-        """Make all these operations of a JSON patch, or none of them.
+        """Apply all operations of a JSON patch, or none.
 
         Raises:
-            Conflict: what an operation tests is not so, or a change came between.
-            Away: it does not answer; it may be open to its own network only.
-            AwsError: it refuses.
+            Conflict: a ``test`` operation failed, or another write came between.
+            Away: the API does not answer; it may be open to its own network only.
+            AwsError: the API refuses.
         """
         body = json.dumps(operations)
         self._ask("PATCH", f"{path}?fieldManager=atelier", body, "application/json-patch+json")
 
     def delete(self, path: str) -> None:
-        """Ask for the end of what is there; it may take its time, and may be gone already.
+        """Delete an object, and do not wait until it is gone; a missing one is no error.
 
         Raises:
-            Away: it does not answer; it may be open to its own network only.
-            AwsError: it refuses.
+            Away: the API does not answer; it may be open to its own network only.
+            AwsError: the API refuses.
         """
         with suppress(Missing):
             self._ask("DELETE", path)
@@ -113,7 +115,7 @@ class Cluster:
     def _ask(
         self, method: str, path: str, body: str | None = None, kind: str = "application/json"
     ) -> Mapping[str, Any]:
-        """Return the object that it answers with."""
+        """Send a request; return the object of the answer."""
         answer = self._answer(method, path, body, kind)
         told = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
         said = _object(answer)
@@ -145,7 +147,7 @@ class Cluster:
 
 
 def _object(answer: httpx.Response) -> Mapping[str, Any] | None:
-    """Return what was answered; None, where it is no object, and so not of Kubernetes."""
+    """Parse a JSON object; None for anything else, which no Kubernetes API answers with."""
     try:
         said = answer.json()
     except ValueError:
@@ -169,7 +171,7 @@ def _refusal(status: int, told: str, message: str) -> AwsError:
 
 
 def token(aws: Aws, cluster: str) -> str:
-    """Says to this cluster who is signed in; good for a quarter of an hour."""
+    """Make a bearer token that names the caller to this cluster; it is valid for 15 min."""
     client = aws.client("sts")
     credentials = aws.session.get_credentials()
     if credentials is None:

@@ -1,4 +1,4 @@
-"""The cluster, for those who look into it: `kubeconfig`, `token`, `kubectl`, `helm`."""
+"""Access to the cluster for people: `kubeconfig`, `token`, `kubectl`, `helm`."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def helm(
 
 
 def entry_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
-    """A whole configuration, of this cluster alone."""
+    """Make a whole kubeconfig of this cluster alone."""
     name = f"atelier-{installation.settings.names.stack}"
     own = [*_command(), "aws", "token", "--cluster", cluster.name]
     own += ["--region", installation.settings.aws.region]
@@ -102,7 +102,7 @@ def entry_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
 
 
 def merged(there: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry in place of its former self; the others stay as they are."""
+    """Replace or add the entry in an existing kubeconfig; other entries stay."""
     name = entry["current-context"]
     lists = {
         key: [*(one for one in there.get(key) or () if one["name"] != name), *entry[key]]
@@ -112,7 +112,7 @@ def merged(there: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _command() -> Sequence[str]:
-    """`atelier`, wherever kubectl is started."""
+    """Return the words that start `atelier` from wherever kubectl runs."""
     installed = Path(sys.executable).with_name("atelier")
     return [str(installed)] if installed.exists() else [sys.executable, "-m", "cli"]
 
@@ -123,10 +123,10 @@ def _default() -> Path:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """What stands there; nothing where there is no file.
+    """Parse a kubeconfig; an empty one if there is no file.
 
     Raises:
-        Misused: it is no configuration of kubectl.
+        Misused: the file is no kubeconfig.
     """
     if not path.exists():
         return {}
@@ -140,7 +140,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _write(path: Path, written: Mapping[str, Any]) -> None:
-    """For its owner's eyes only, and at once."""
+    """Write a file atomically, readable by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}")
     part.touch(mode=0o600)

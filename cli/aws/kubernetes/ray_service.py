@@ -1,4 +1,4 @@
-"""The RayService of an installation, as the cluster's API tells of it."""
+"""RayService of an installation, as the Kubernetes API describes it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ _FRONT = ("Ingress", "Ingest")  # as `serve_app.app` calls them
 
 @dataclass(frozen=True)
 class RayService:
-    """RayService, by what Kubernetes says of it."""
+    """State of a RayService."""
 
     name: str
     said: Mapping[str, Any]
 
     @classmethod
     def of(cls, cluster: Cluster, settings: Settings) -> "RayService":
-        """Ask the cluster for the one of these settings.
+        """Read the RayService of these settings from the cluster.
 
         Raises:
             Missing: there is none.
@@ -36,7 +36,7 @@ class RayService:
         """Spec of the Ray cluster that is asked for.
 
         Raises:
-            AwsError: nothing is asked for, so that this is no RayService.
+            AwsError: the object has none, so it is no RayService.
         """
         wanted: Mapping[str, Any] = (self.said.get("spec") or {}).get("rayClusterConfig") or {}
         if not wanted:
@@ -45,12 +45,12 @@ class RayService:
 
     @property
     def active(self) -> str:
-        """Name of the Ray cluster that serves; empty where none has served yet."""
+        """Name of the Ray cluster that serves; empty until one has served."""
         return self._cluster("activeServiceStatus")
 
     @property
     def pending(self) -> str:
-        """Name of the Ray cluster that comes up; empty where none does."""
+        """Name of the Ray cluster that is coming up; empty if none is."""
         return self._cluster("pendingServiceStatus")
 
     @property
@@ -60,9 +60,9 @@ class RayService:
 
     @property
     def serves(self) -> bool:
-        """KubeRay's own word for it, of the head's endpoint; and what stands behind that is up.
+        """Flag: KubeRay reports a ready head endpoint, and the HTTP API and ingest are healthy.
 
-        Runtimes are not waited for: they start with the first task.
+        Runtimes do not count: they start with their first task.
         """
         front = [how for name, how in self.deployments.items() if name in _FRONT]
         ready = self._condition("Ready").get("status") == "True"
@@ -70,7 +70,7 @@ class RayService:
 
     @property
     def seen(self) -> bool:
-        """Tell whether KubeRay says that it has seen what was applied last.
+        """Flag: KubeRay says that it has seen the newest spec.
 
         Once a Ray cluster serves, it says so as soon as it looks: its conditions bear the number.
         Before, the number alone is not written: it comes along with something else that changes,
@@ -86,22 +86,25 @@ class RayService:
 
     @property
     def current(self) -> bool:
-        """Tell whether KubeRay has seen what was applied last, and no old cluster answers."""
+        """Flag: KubeRay has seen the newest spec, and no former cluster answers any more."""
         return self.seen and self._condition("UpgradeInProgress").get("status") != "True"
 
     @property
     def up(self) -> bool:
-        """Tell whether what was applied last serves, by what KubeRay wrote last."""
+        """Flag: the newest spec serves, by what KubeRay wrote last."""
         return self.serves and self.current
 
     @property
     def given_up(self) -> bool:
-        """Tell whether nothing that is applied to it will change it any more."""
+        """Flag: KubeRay has stopped to reconcile, so no new spec has an effect."""
         return self._condition("Ready").get("reason") == "InitializingTimeout"
 
     @property
     def deployments(self) -> Mapping[str, str]:
-        """States of Serve's deployments, by their names."""
+        """State of each Serve deployment by its name.
+
+        The active cluster's win over the pending one's.
+        """
         active: Mapping[str, Any] = self.status.get("activeServiceStatus") or {}
         pending: Mapping[str, Any] = self.status.get("pendingServiceStatus") or {}
         apps = {**(pending.get("applicationStatuses") or {})}

@@ -1,4 +1,4 @@
-"""`atelier aws test`: real tasks through the real platform, each looked at; the exit code says."""
+"""`atelier aws test`: send real tasks through the platform, and check what each ends in."""
 
 import time
 from collections.abc import Iterator
@@ -54,14 +54,14 @@ def check(
 
 
 def bucket_of(stack: Stack) -> str:
-    """The stack gives it as an ARN, as the reference's does."""
+    """Return the output bucket's name; the stack outputs its ARN, as the reference does."""
     return stack.outputs["OutputS3Bucket"].rpartition(":::")[2]
 
 
 def run(
     way: Sender, ear: Listener, checker: ResultChecker, task: SampleTask, seconds: float
 ) -> Verdict:
-    """Send it, wait for its end, and look at what was made."""
+    """Send a task, wait for its end, and check the result."""
     verdict = Verdict(f"{task.api} {task.runtime} {task.kind}")
     began = time.monotonic()
     try:
@@ -87,7 +87,7 @@ def tell(installation: Installation, verdict: Verdict) -> None:
 
 
 def keep(checker: ResultChecker, verdict: Verdict, folder: Path) -> list[Path]:
-    """Its pictures as files."""
+    """Save the pictures of a verdict as files; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = []
     for uri in verdict.pictures:
@@ -109,7 +109,7 @@ def _chosen(installation: Installation, names: list[str]) -> list[Runtime]:
 
 
 def _chosen_tasks(runtimes: list[Runtime], apis: tuple[Api, ...]) -> Iterator[SampleTask]:
-    """All of one run are named alike, so that they are found in the list of tasks."""
+    """Yield the sample tasks of a run; their ids share a prefix, which lists can show."""
     run = f"test-{token_hex(3)}"
     for runtime in runtimes:
         for api in apis:
@@ -117,7 +117,7 @@ def _chosen_tasks(runtimes: list[Runtime], apis: tuple[Api, ...]) -> Iterator[Sa
 
 
 def _closed(way: Sender, asked: list[SampleTask]) -> Iterator[Verdict]:
-    """Whether API Gateway is closed to those without a key."""
+    """Check that API Gateway refuses requests without a valid key."""
     if isinstance(way, ApiSender) and asked:
         verdict = Verdict("no key, no entry")
         if not way.refuses(asked[0]):

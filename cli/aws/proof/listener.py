@@ -1,4 +1,4 @@
-"""An ear on the results topic: a queue of its own, there for as long as somebody listens."""
+"""Listener on the results topic: a queue of its own, which exists while somebody listens."""
 
 import json
 import time
@@ -20,17 +20,17 @@ _POLL_SECONDS = 20
 
 @dataclass
 class Listener:
-    """What has come so far, by the id of its task."""
+    """Final notifications received so far, by task id."""
 
     sqs: Any
     url: str
     _told: dict[str, Notification] = field(default_factory=dict)
 
     def wait(self, task: str, seconds: float) -> Notification:
-        """How this task ended.
+        """Wait for a task's final notification, at most for ``seconds``.
 
         Raises:
-            Late: it did not end in time.
+            Late: it did not come in time.
         """
         end = time.monotonic() + seconds
         while task not in self._told:
@@ -52,13 +52,13 @@ class Listener:
 
 
 def prefix_of(settings: Settings) -> str:
-    """The names of all such queues begin so."""
+    """Return the prefix of all listener queues' names."""
     return f"{settings.names.stack}-inbox-"
 
 
 @contextmanager
 def listening(aws: Aws, settings: Settings) -> Iterator[Listener]:
-    """Hear what is told on the results topic from now on; nothing of it is left behind."""
+    """Subscribe a temporary queue to the results topic; both go when the block ends."""
     sqs, sns = aws.client("sqs"), aws.client("sns")
     name = f"{prefix_of(settings)}{token_hex(4)}"
     topic = settings.names.arn("sns", settings.names.results_topic)

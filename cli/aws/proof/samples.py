@@ -1,4 +1,4 @@
-"""A task to send as a check, in the shapes of the reference's two APIs."""
+"""Sample tasks for the proof, in the forms of the reference's two APIs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,12 +27,12 @@ _OTHERS = {
     kind: f"diffusers/{kind}.json" for kind in (_FIRST, "image-to-image", "extra-single-image")
 }
 _ALPHA1_KINDS = frozenset({_FIRST, "image-to-image"})
-"""What the reference documents for v1alpha1."""
+"""Kinds that the reference documents for v1alpha1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleTask:
-    """One task."""
+    """Task that is sent to prove the platform."""
 
     api: Api
     runtime: str
@@ -41,16 +41,16 @@ class SampleTask:
     prefix: str
     content: Mapping[str, Any]
     checkpoint: str | None = None
-    """By which v1alpha1 finds the runtime."""
+    """Checkpoint by which v1alpha1 finds the runtime; None in v1alpha2."""
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """As it is posted."""
+        """Body of the POST to API Gateway."""
         return {"task": self._native} if self.api == "v1alpha2" else self._flat
 
     @property
     def message(self) -> Mapping[str, Any]:
-        """As it is published."""
+        """Message for the tasks topic."""
         if self.api == "v1alpha2":
             return self._native
         metadata = {"id": self.id, "runtime": "legacy", "tasktype": self.kind}
@@ -59,7 +59,7 @@ class SampleTask:
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """By which the tasks topic routes it."""
+        """Message attributes by which the tasks topic routes."""
         if self.checkpoint is not None:
             return {"sd_model_checkpoint": self.checkpoint}
         return {"runtime": self.runtime}
@@ -84,7 +84,7 @@ class SampleTask:
 def sample_tasks(
     runtime: Runtime, api: Api, run: str, *, folder: Path = SAMPLES
 ) -> Iterator[SampleTask]:
-    """One of each kind that a runtime of this type is asked for; ``run`` makes their ids.
+    """Yield a task of each kind that runtimes of this type can do; ``run`` prefixes their ids.
 
     A v1alpha1 task names no runtime but its checkpoint, so a runtime without `modelFilename` has
     none.
@@ -105,12 +105,12 @@ def sample_tasks(
 
 
 def proof_task(runtime: Runtime, run: str) -> SampleTask:
-    """The one task that shows that the platform works."""
+    """Return the task that a deployment proves itself with."""
     return next(sample_tasks(runtime, "v1alpha2", run))
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    """Of a sample; an upscaler that needs no weights stands for the sample's own.
+    """Read a sample's content; an upscaler without weights replaces the sample's own.
 
     Raises:
         Unmet: there is no such file.

@@ -1,4 +1,4 @@
-"""The ways in for a task: API Gateway, and the tasks topic where there is none (China)."""
+"""Senders of tasks: API Gateway, or the tasks topic where there is none (China)."""
 
 import json
 import time
@@ -25,20 +25,20 @@ _OK = 200
 
 
 class Sender(ABC):
-    """Where tasks are sent to."""
+    """Entry of an installation for tasks."""
 
     @abstractmethod
     def send(self, task: SampleTask) -> Mapping[str, Any]:
-        """What was answered.
+        """Send a task; return the answer.
 
         Raises:
-            AwsError: it was not taken.
+            AwsError: the task was not accepted.
         """
 
 
 @dataclass(frozen=True)
 class ApiSender(Sender):
-    """API Gateway."""
+    """Sender to API Gateway."""
 
     endpoint: str
     key: str = field(repr=False)
@@ -51,7 +51,7 @@ class ApiSender(Sender):
         return said
 
     def refuses(self, task: SampleTask) -> bool:
-        """Whether it lets nobody in without a key, and nobody with a wrong one."""
+        """Tell whether requests without a key, and with a wrong one, are both refused."""
         answers = (self._post(task, None), self._post(task, "no-key-of-this-platform"))
         return all(answer.status_code in _REFUSED for answer in answers)
 
@@ -66,7 +66,7 @@ class ApiSender(Sender):
 
 @dataclass(frozen=True)
 class TopicSender(Sender):
-    """The tasks topic."""
+    """Sender to the tasks topic, which answers nothing."""
 
     aws: Aws
     arn: str
@@ -83,7 +83,7 @@ class TopicSender(Sender):
 
 
 def sender_of(stack: Stack, settings: Settings) -> Sender:
-    """The way in that this installation has."""
+    """Return the sender for the entry that the installation has."""
     endpoint = stack.outputs.get(_ENDPOINT)
     if endpoint is None:
         return TopicSender(stack.aws, settings.names.arn("sns", settings.names.tasks_topic))
@@ -91,7 +91,7 @@ def sender_of(stack: Stack, settings: Settings) -> Sender:
 
 
 def key_of(stack: Stack, settings: Settings) -> str:
-    """An API key that may submit: the first such that the stack has.
+    """Return the first API key of the stack that may submit tasks.
 
     Raises:
         AwsError: there is none.
@@ -112,6 +112,6 @@ def key_of(stack: Stack, settings: Settings) -> str:
 
 
 def _submits(key: ApiKey) -> bool:
-    """Whether the edge lets tasks in with the stack's key of this name."""
+    """Tell whether the edge accepts tasks with this key: its role may submit, and it is valid."""
     ended = key.expires is not None and key.expires.timestamp() <= time.time()
     return key.role.has(Role.ARTIST) and not ended

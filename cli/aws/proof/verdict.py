@@ -1,4 +1,4 @@
-"""Whether a task ended as it should: its notification, and what it names in S3."""
+"""Verdict on a task's end: its notification, and the objects that it names in S3."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from cli.aws.sdk import Aws
 
 @dataclass
 class Verdict:
-    """One check: what was sent, what came of it, and everything that is wrong with it."""
+    """Result of one proof: what was sent, the pictures made, and everything that is wrong."""
 
     name: str
     wrong: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ResultChecker:
-    """Looks at the bucket that the stack names."""
+    """Checks results against the output bucket that the stack names."""
 
     aws: Aws
     bucket: str
@@ -47,7 +47,7 @@ class ResultChecker:
     def faults(
         self, task: SampleTask, answer: Mapping[str, Any], told: Notification
     ) -> Iterator[str]:
-        """What is not as the contract says."""
+        """Yield each departure from the contract in a task's answer, notification and objects."""
         folder = f"s3://{self.bucket}/{task.prefix}/{task.id}"
         if answer and answer.get("output_location") != folder:
             yield f"output_location is {answer.get('output_location')}, not {folder}"
@@ -63,7 +63,7 @@ class ResultChecker:
         yield from self._wrongs_of_output(told["output_url"], folder)
 
     def fetch(self, uri: str) -> tuple[str, bytes]:
-        """Content type and bytes of an object."""
+        """Return content type and bytes of an object."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         got = self.aws.client("s3").get_object(Bucket=bucket, Key=key)
         return got["ContentType"], got["Body"].read()
@@ -89,7 +89,7 @@ class ResultChecker:
             yield f"{uri} is not JSON"
 
     def _reason(self, told: Notification) -> str:
-        """As the `.out` of a failed task gives it."""
+        """Return the error message in a failed task's `.out` object."""
         try:
             out = json.loads(self.fetch(told["output_url"])[1])
             return str(out.get("parameters", out).get("error_msg") or out)

@@ -1,4 +1,4 @@
-"""A Bottlerocket instance, told what to do by SSM, and the scripts that it is told."""
+"""Bottlerocket instance that pulls images, and the scripts that SSM runs on it."""
 
 import json
 import time
@@ -46,7 +46,7 @@ set --
 
 
 def pull(image: str) -> str:
-    """The script that pulls it; what is in ECR needs somebody to be signed in."""
+    """Return the script that pulls an image; for ECR it signs in first."""
     ask = {
         "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
         "kind": "CredentialProviderRequest",
@@ -57,17 +57,17 @@ def pull(image: str) -> str:
 
 @dataclass(frozen=True)
 class BuilderInstance:
-    """A Bottlerocket instance, told what to do by SSM."""
+    """Bottlerocket instance that SSM runs scripts on."""
 
     aws: Aws
     instance: str
 
     def run(self, script: str) -> None:
-        """Run it in the container that SSM's agent is in.
+        """Run a script in the container of SSM's agent.
 
         Raises:
             AwsError: it failed.
-            Late: it did not end in time, or the agent never came.
+            Late: it did not end within an hour, or the agent did not come up within 10 min.
         """
         end = time.monotonic() + _PULL_SECONDS
         command = self._sent(script)
@@ -82,7 +82,10 @@ class BuilderInstance:
             raise AwsError(f"{self.instance}: {got['StatusDetails']}: {said.strip()}")
 
     def _sent(self, script: str) -> str:
-        """Its id; SSM knows an instance once its agent is up."""
+        """Send a script.
+
+        Return the id of SSM's command. SSM accepts it once the instance's agent is up.
+        """
         ssm = self.aws.client("ssm")
         end = time.monotonic() + _AGENT_SECONDS
         while True:

@@ -1,4 +1,4 @@
-"""The options of `atelier aws snapshot`; those of the reference's builder keep their letters."""
+"""Options of `atelier aws snapshot`; those of the reference's builder keep their letters."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -12,7 +12,10 @@ from cli.aws.snapshot.steps import snapshot_of
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotInstallation(Installation):
-    """Here ``-R`` is the role, as the builder has it."""
+    """Installation whose ``-R`` is not the region.
+
+    Here it is the role, as in the reference's builder.
+    """
 
     region: Annotated[
         str | None,
@@ -22,7 +25,7 @@ class SnapshotInstallation(Installation):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """How the snapshot is made."""
+    """Options that say how the snapshot is made."""
 
     arch: Annotated[
         Literal["x86_64", "arm64", "amd64"], typer.Option("--arch", "-A", help="Of the images.")

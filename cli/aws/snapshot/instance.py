@@ -1,4 +1,4 @@
-"""An instance with Bottlerocket for a while, and the role that it has meanwhile."""
+"""Temporary Bottlerocket instance, and the role that it has meanwhile."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from cli.aws.sdk import Aws
 from cli.aws.snapshot.recipe import Recipe
 
 DISK = "/dev/xvdb"
-"""Its second volume, where the images come."""
+"""Device name of the second volume, where Bottlerocket keeps images."""
 _INSTANCES = {"x86_64": "m5.large", "arm64": "m6g.large"}
 _ACTIONS = (
     "ssm:UpdateInstanceInformation",
@@ -34,7 +34,7 @@ _ACTIONS = (
     "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer",
 )
-"""What SSM's agent does, and what pulls images."""
+"""IAM actions that SSM's agent and the pulling of images need."""
 _KNOWN_SECONDS = 120.0  # EC2 knows a new profile later than IAM
 _PAUSE = 5.0
 _NOWHERE = "no cluster yet, and no default network: deploy without -S first, then with it,"
@@ -45,7 +45,7 @@ _USER_DATA = "[settings.host-containers.admin]\nenabled = true\n"
 
 @contextmanager
 def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> Iterator[str]:
-    """A running one; gone afterwards, with its volumes."""
+    """Start an instance; terminate it with its volumes when the block ends."""
     ec2 = aws.client("ec2")
     ami = aws.client("ssm").get_parameter(Name=recipe.ami_parameter)["Parameter"]["Value"]
     with _profile(aws, recipe) as profile:
@@ -60,7 +60,7 @@ def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) ->
 
 
 def _started(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
-    """Its id.
+    """Start the instance, and retry until EC2 knows its new profile; return its id.
 
     Raises:
         Unmet: there is no network for it.
@@ -99,7 +99,10 @@ def _start(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
 
 
 def _subnet_of(aws: Aws, cluster: str) -> str | None:
-    """One of a cluster, whose nodes pull images there; None where the cluster is still to come."""
+    """Return a subnet of the cluster, from where nodes pull images.
+
+    None before the first deployment.
+    """
     try:
         return str(Cluster(aws, cluster).known["resourcesVpcConfig"]["subnetIds"][0])
     except NotDeployed:
@@ -108,7 +111,7 @@ def _subnet_of(aws: Aws, cluster: str) -> str | None:
 
 @contextmanager
 def _profile(aws: Aws, recipe: Recipe) -> Iterator[str]:
-    """An instance profile with the given role, or with one that may pull images and be told to."""
+    """Create an instance profile with the given role, or with one for SSM and image pulls."""
     iam = aws.client("iam")
     name = f"{recipe.stack}-snapshot-{token_hex(3)}"
     with ExitStack() as undo:

@@ -1,4 +1,4 @@
-"""What is to be in a snapshot of images, and what it is made on."""
+"""Recipe of a snapshot: the images that it holds, and the instance that makes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from models.settings.groups import Runtime
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is to be in a snapshot, and how it is made."""
+    """Images of a snapshot, and how it is made."""
 
     stack: str
     images: Sequence[str]
     ami_parameter: str
-    """Of SSM's public ones."""
+    """Public SSM parameter with the AMI's id."""
     arch: str = "x86_64"
     instance_type: str | None = None
     size: int = 100
-    """GiB; a node's volume may be larger, and not smaller."""
+    """Size of the volume in GiB; a node's volume may be larger, but not smaller."""
     encrypt: bool = False
     key: str | None = None
-    """Of KMS; else the account's own for EBS."""
+    """KMS key of the snapshot; None: the account's default for EBS."""
     role: str | None = None
-    """Of the instance; else a temporary one."""
+    """IAM role of the instance; None: a temporary one."""
     subnet: str | None = None
-    """Else one of the cluster, or of the default network."""
+    """Subnet of the instance; None: one of the cluster, or of the default network."""
 
     @classmethod
     def of(cls, settings: Settings, arch: str = "x86_64") -> "Recipe":
-        """Of the images that the installation's GPU nodes run."""
+        """Make the recipe for the images that the installation's GPU nodes run."""
         subnets = settings.vpc.private_subnets
         return cls(
             stack=settings.stack_name,
@@ -55,18 +55,18 @@ class Recipe:
 
 
 def images_of(settings: Settings) -> list[str]:
-    """URIs of what runs on GPU nodes."""
+    """Return the URIs of the images that run on GPU nodes."""
     return sorted({image_of(settings, runtime) for runtime in _on_gpus(settings)})
 
 
 def _on_gpus(settings: Settings) -> Sequence[Runtime]:
-    """All, where none has a GPU."""
+    """Return the runtimes with GPUs; all of them if none has one."""
     runtimes = settings.models_runtime
     return [one for one in runtimes if one.gpus] or runtimes
 
 
 def ami_parameter(settings: Settings, arch: str, variant: str = "") -> str:
-    """Of the Bottlerocket that the nodes have; it resolves in every region that has it."""
+    """Return the public SSM parameter of the nodes' Bottlerocket AMI, the same in every region."""
     cluster = settings.cluster
     kind = f"aws-k8s-{cluster.version}{variant}"
     return (

@@ -1,4 +1,6 @@
-"""`atelier aws snapshot`: the images on an EBS volume, so that a new node need not pull them.
+"""Steps of `atelier aws snapshot`.
+
+Put images on an EBS volume, so that new nodes need not pull them.
 
 A temporary instance with Bottlerocket, as the GPU nodes have it, pulls them onto its second volume;
 of that a snapshot is made. Whatever happens, the instance and its role go.
@@ -15,7 +17,7 @@ _SNAPSHOT = {"Delay": 15, "MaxAttempts": 240}
 
 
 def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
-    """Its id; one that was made of the same before is taken again.
+    """Make a snapshot, or find one that was made by the same recipe; return its id.
 
     Raises:
         AwsError: an image could not be pulled, or AWS refused; nothing is left of the attempt.
@@ -39,7 +41,7 @@ def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
 
 
 def existing(aws: Aws, recipe: Recipe) -> str | None:
-    """The newest whole one of the same images and size; an account may encrypt all that it has."""
+    """Return the newest completed snapshot of the same images and size; None if there is none."""
     filters = [{"Name": f"tag:{tag['Key']}", "Values": [tag["Value"]]} for tag in recipe.tags]
     found = aws.all(
         "ec2",
@@ -58,7 +60,7 @@ def existing(aws: Aws, recipe: Recipe) -> str | None:
 
 
 def _snapshot(aws: Aws, recipe: Recipe, volume: str) -> str:
-    """Of the stopped instance's volume; half of one is removed."""
+    """Snapshot the stopped instance's volume, for up to an hour; an incomplete one is deleted."""
     ec2 = aws.client("ec2")
     made = ec2.create_snapshot(
         VolumeId=volume,

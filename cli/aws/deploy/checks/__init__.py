@@ -1,1 +1,1 @@
-"""What a preflight looks at, a file for each noun; nothing here changes anything."""
+"""Preflight checks, a module for each subject; they only read."""

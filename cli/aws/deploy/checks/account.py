@@ -1,4 +1,4 @@
-"""What an account or a region must have once, whoever deploys: Spot's role, CDK's own resources."""
+"""Check what an account or region needs once: Spot's service-linked role, CDK's bootstrap stack."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def bootstrap(aws: Aws) -> Iterator[Finding]:
 
 
 def has_spot_role(aws: Aws) -> bool:
-    """Whether EC2 Spot may act in this account; without its role no Spot node starts."""
+    """Tell whether the account has Spot's service-linked role, which every Spot node needs."""
     return any(aws.all("iam", "list_roles", "Roles", PathPrefix=_SPOT_ROLE))
 
 
@@ -42,7 +42,7 @@ def make_spot_role(aws: Aws) -> None:
 
 
 def bootstrapped(aws: Aws) -> str | None:
-    """Version of the CDK's own resources in this region."""
+    """Return the version of the CDK's bootstrap stack in this region; None if there is none."""
     try:
         got = aws.client("ssm").get_parameter(Name=BOOTSTRAP)
     except ClientError as exc:

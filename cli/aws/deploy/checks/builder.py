@@ -1,4 +1,4 @@
-"""What is needed on this machine: Node, the CDK, and Docker for images that are missing."""
+"""Check this machine: Node, the pinned CDK, and a Docker that can build the missing images."""
 
 import re
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def images(wanted: Images) -> Iterator[Finding]:
 
 
 def _lack(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
-    """Why Docker cannot build for these platforms, and what to do."""
+    """Return why Docker cannot build for these platforms, and a remedy; None if it can."""
     if not tools.find("docker"):
         return "there is no Docker", "install Docker"
     if tools.says("docker", "info") is None:

@@ -1,4 +1,4 @@
-"""The front's certificates, in ACM; of which region each must be the settings see to."""
+"""Check the browser entry's certificates in ACM; the settings check their regions."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _REMEDY = "ask for one in ACM, with the domain's DNS record, and wait until it i
 
 
 def certificates(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether each is there, issued, and of the front's domain."""
+    """Check that each certificate exists, is issued, and names the browser entry's domain."""
     front = settings.front
     if not front.enabled or front.domain is None:
         return

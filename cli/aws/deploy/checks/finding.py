@@ -1,4 +1,4 @@
-"""What a look found."""
+"""Finding of a preflight check."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ State = Literal["there", "missing", "note"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of a preflight check: what was looked for, what is there, and the remedy."""
 
     name: str
     state: State

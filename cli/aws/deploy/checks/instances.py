@@ -1,4 +1,4 @@
-"""Look for the runtimes' instance types in the region."""
+"""Check that the region offers the runtimes' instance types."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from models.settings.groups import Runtime
 
 
 def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Of each runtime: which of its instance types there are, in the zones of the network."""
+    """Find which of each runtime's instance types EC2 offers in the zones of the network."""
     zones = set(wanted_zones(settings))
     for runtime in settings.models_runtime:
         yield _found(runtime, _offered(aws, runtime), zones)
 
 
 def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:
-    """Zones of each type; none of what the region does not have."""
+    """Return the zones that offer each type; an empty set if the region does not have it."""
     types = runtime.nodes.instance_types
     offered: dict[str, set[str]] = {one: set() for one in types}
     for each in aws.all(

@@ -1,4 +1,4 @@
-"""Names that the stack would use, and somebody else has."""
+"""Check for names that the stack would use and that belong to another installation."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,19 @@ from models.settings import Settings
 
 
 def names(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """What is there by a name of ours must have our tag: the stack would fail at it, or take it."""
+    """Check that existing resources with our names carry our tag.
+
+    The stack would fail or adopt them.
+    """
     taken = [*_queues(aws, settings), *_kept(aws, settings)]
     yield from taken or [Finding("names", "there", "free, or ours")]
 
 
 def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Installation `a` with a runtime `b-sd` has a queue that `a-b` has for its `sd`."""
+    """Yield queues with our names and another owner.
+
+    Runtime `b-sd` of `a` collides with `sd` of `a-b`.
+    """
     own = {
         *queue_names(settings.names, settings.models_runtime, settings.tasks, settings.model_bucket)
     }
@@ -33,7 +39,10 @@ def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _kept(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """CloudFormation would take it in all the same, and destroy it as ours."""
+    """Yield names of buckets, tables and repositories that belong to somebody else.
+
+    CloudFormation would adopt them, and destroy them with the stack.
+    """
     keys = {
         settings.names.output_bucket: "outputBucketName",
         settings.model_bucket: "modelBucketArn",

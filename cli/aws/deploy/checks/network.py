@@ -1,4 +1,4 @@
-"""Where it is to run: the zones of the region, and the subnets of a network that is there."""
+"""Check the region's availability zones, and the subnets of an existing network."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,8 +8,10 @@ from cli.aws.sdk import Aws
 from models.settings import Settings
 
 _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
-"""Ids of zones where EKS takes no subnet for a cluster, as its user guide says; each account has
-letters of its own for them."""
+"""Ids of zones where EKS accepts no subnet of a cluster, by its user guide.
+
+Ids, for each account has its own letters for the zones.
+"""
 
 
 def wanted_zones(settings: Settings) -> list[str]:
@@ -17,12 +19,12 @@ def wanted_zones(settings: Settings) -> list[str]:
 
 
 def letters(zones: Iterable[str]) -> str:
-    """As `vpc.zones` has them."""
+    """Join the letters of zones, as `vpc.zones` spells them."""
     return ", ".join(sorted(zone[-1] for zone in zones))
 
 
 def zones(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether the region is open, and EKS takes the zones that the network is to lie in."""
+    """Check that the zones of the network exist, are available, and are accepted by EKS."""
     got = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
     ids = {each["ZoneName"]: each["ZoneId"] for each in got if _is_open(each)}
     fit = {zone for zone, known in ids.items() if known not in _WITHOUT_EKS}
@@ -35,7 +37,7 @@ def zones(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def subnets(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether those of an existing network are in it, and each in its zone."""
+    """Check that the subnets of an existing network belong to it and lie in the expected zones."""
     vpc = settings.vpc
     if vpc.id is None:
         return
@@ -54,7 +56,7 @@ def subnets(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _is_open(zone: Mapping[str, Any]) -> bool:
-    """A Local Zone that somebody has opted in to is told as well."""
+    """Tell whether a zone is open and no Local Zone, which are listed, too, once opted in to."""
     return (zone["State"], zone["ZoneType"]) == ("available", "availability-zone")
 
 

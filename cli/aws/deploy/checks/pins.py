@@ -1,4 +1,4 @@
-"""Look for pins in the region: versions of EKS's add-ons, and the nodes' Bottlerocket."""
+"""Check that the region offers what is pinned: versions of EKS's add-ons, and Bottlerocket."""
 
 import re
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from models.names.images import architecture
 from models.settings import Settings
 
 _NVIDIA = "-nvidia"
-"""The variant of Bottlerocket that Karpenter takes for instances with GPUs."""
+"""Suffix of the Bottlerocket variant that Karpenter chooses for instances with NVIDIA GPUs."""
 _ANOTHER = "choose another cluster.version"
 _IN_SSM = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 def addons(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Tell whether EKS offers each add-on here as it is pinned, or at all where it is not."""
+    """Check that EKS offers each add-on in its pinned version, else in any version."""
     kubernetes = settings.cluster.version
     try:
         yield from _addons(aws, kubernetes)
@@ -36,7 +36,7 @@ def _addons(aws: Aws, kubernetes: str) -> Iterator[Finding]:
 
 
 def bottlerocket(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Tell whether the nodes' images are here, of each variant and architecture that they need."""
+    """Check that SSM knows the nodes' AMIs, for each variant and architecture that they need."""
     version = settings.cluster.bottlerocket
     missing = [
         variant for variant, parameter in _images(settings).items() if not _is_there(aws, parameter)
@@ -49,7 +49,7 @@ def bottlerocket(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _addon(aws: Aws, name: str, kubernetes: str) -> Finding | None:
-    """Return what is missing of an add-on."""
+    """Describe what is missing of an add-on; None if nothing is."""
     offered = _offered(aws, name, kubernetes)
     if not offered:
         text = f"not offered for Kubernetes {kubernetes}"
@@ -74,7 +74,7 @@ def _age(version: str) -> list[int]:
 
 
 def _images(settings: Settings) -> dict[str, str]:
-    """Parameter of SSM for each variant and architecture, as Karpenter asks for it."""
+    """Return the SSM parameter of each variant and architecture, as Karpenter asks for it."""
     wanted = {("", architecture(settings.cluster_components.instance_type))}
     for runtime in settings.models_runtime:
         variant = _NVIDIA if runtime.gpus else ""

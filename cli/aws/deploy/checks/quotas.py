@@ -1,4 +1,4 @@
-"""How many vCPUs the account may run at once, beside what the settings allow for."""
+"""Check the account's vCPU quotas of EC2 against what the settings may start."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from models.settings import Settings
 from models.settings.groups import Runtime
 
 Kind = tuple[str, str]
-"""Capacity and family: what a quota is of."""
+"""Capacity type and instance family; EC2 has a quota for each pair."""
 
 _SYSTEM: Kind = ("on-demand", "standard")
 _QUOTAS: Mapping[Kind, tuple[str, str]] = {
@@ -26,20 +26,22 @@ _QUOTAS: Mapping[Kind, tuple[str, str]] = {
     ("spot", "p"): ("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests"),
 }
 _SPARE = 8
-"""vCPUs of the largest node that Karpenter adds to the system's, such as for an upgrade's second
-head; the machine that makes a snapshot has 2."""
+"""vCPUs of the largest CPU node that Karpenter adds, such as for the second head of an upgrade.
+
+The machine that makes a snapshot has 2.
+"""
 _NOT_KNOWN = "NoSuchResourceException"
 _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("g", "gr", "vt"), "gvt"),
     "p": "p",
     **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), "standard"),
 }
-"""Quotas by the letters that a type begins with; others have quotas of their own."""
+"""Quota families by the letters that an instance type begins with; others have own quotas."""
 
 
 @dataclass(frozen=True)
 class _Size:
-    """Instance as EC2 tells it; memory in GiB."""
+    """Size of an instance type as EC2 describes it; memory in GiB."""
 
     cpus: int
     memory: float
@@ -59,7 +61,7 @@ class _Size:
 
 
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether the account may run them: what is needed at least, and better all that may come."""
+    """Compare each quota with the least that is needed and with the most that may be started."""
     wanted: dict[Kind, tuple[int, int]] = {}
     for kind, least, most in _wanted(aws, settings):
         had = wanted.get(kind, (least, 0))
@@ -70,7 +72,9 @@ def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
-    """Of the system nodes and of each runtime: least and most vCPUs.
+    """Yield the least and most vCPUs of the system nodes and of each runtime, by quota.
+
+    Types that the region does not have are left out.
 
     Types that the region does not have are left out.
     """
@@ -88,7 +92,7 @@ def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
 
 
 def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
-    """Size of each; by a filter, which unlike a list of types may name unknown ones."""
+    """Return the sizes of known types. A filter, unlike a list of types, may name unknown ones."""
     named = [{"Name": "instance-type", "Values": sorted(types)}]
     found = aws.all("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
     return {
@@ -104,9 +108,9 @@ def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
 def _of_runtime(
     runtime: Runtime, upgrade: int, sizes: Mapping[str, _Size]
 ) -> Iterator[tuple[str, int, int]]:
-    """Tell, of each family of instances, vCPUs of its smallest node, and of all that may be up.
+    """Yield for each family the vCPUs of its smallest node, and of all nodes that may run at once.
 
-    ``upgrade``: pods with which a new cluster begins, which may come to any kind of capacity.
+    ``upgrade``: pods with which a new cluster begins; they may come to any kind of capacity.
     """
     pods = runtime.nodes.max_gpus // max(1, math.ceil(runtime.gpus))
     families: dict[str, list[_Size]] = {}
@@ -136,7 +140,7 @@ def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
 
 
 def _allowed(aws: Aws, code: str) -> int | None:
-    """What the account was given, else what each account begins with."""
+    """Return the account's quota, else the default of new accounts; None if EC2 tells neither."""
     client = aws.client("service-quotas")
     for call in (client.get_service_quota, client.get_aws_default_service_quota):
         try:
@@ -148,6 +152,6 @@ def _allowed(aws: Aws, code: str) -> int | None:
 
 
 def _family(instance_type: str) -> str | None:
-    """Return the quota to which an instance counts."""
+    """Return the quota family that an instance type counts to; None if it is none of these."""
     letters = re.match(r"[a-z]*", instance_type)
     return _FAMILIES.get(letters[0]) if letters else None

@@ -1,4 +1,4 @@
-"""The snapshots that nodes are to start with."""
+"""Check the EBS snapshots that nodes start with."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _NONE = frozenset({"InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"})
 
 
 def snapshots(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Whether each is there, whole, and no larger than the volume it is to become."""
+    """Check that each snapshot exists, is completed, and fits the volume that is made from it."""
     for runtime in settings.models_runtime:
         if runtime.nodes.snapshot is not None:
             yield _found(aws, f"snapshot of {runtime.name}", runtime.nodes.snapshot, runtime.nodes)

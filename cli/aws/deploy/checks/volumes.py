@@ -1,4 +1,4 @@
-"""KMS keys of the nodes' volumes: with one that Karpenter may not use, nodes end as they start."""
+"""Check the KMS keys of node volumes; with one that Karpenter may not use, launches fail."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class _Key:
-    """Key of KMS, as it is named in settings or by EC2."""
+    """KMS key as the settings or EC2 name it."""
 
     name: str
     said: Mapping[str, Any]
-    """Answer of KMS about it; empty where it has none of this name."""
+    """KMS's description of the key; empty if KMS knows none of this name."""
 
     @classmethod
     def of(cls, aws: Aws, name: str) -> "_Key":
@@ -48,12 +48,15 @@ class _Key:
 
     @property
     def is_customers(self) -> bool:
-        """Not AWS's own, which whoever starts a node may use."""
+        """Flag: a customer-managed key; AWS-managed ones are open to whoever starts a node."""
         return self.said.get("KeyManager") != "AWS"
 
     @property
     def fault(self) -> tuple[str, str] | None:
-        """Return what is wrong with it for a volume, and what to do; None where nothing is."""
+        """Fault that keeps the key from encrypting volumes, and its remedy.
+
+        None if there is none.
+        """
         if not self.said:
             return "is not there", f"name a key of this region in {_SETTING}"
         state = self.said["KeyState"]
@@ -67,7 +70,7 @@ class _Key:
 
 
 def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Tell whose key nodes get: the setting's, else the account's for EBS in this region."""
+    """Check the key of node volumes: the configured one, else the region's default key for EBS."""
     named = settings.cluster.volume_key_arn
     if named is not None:
         yield _looked(_SETTING, _Key.of(aws, named))
@@ -84,7 +87,10 @@ def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def snapshot_keys(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Tell whether nodes may read their snapshots; those without a customer's key, all may."""
+    """Check that nodes may decrypt their snapshots.
+
+    Those without a customer-managed key always may.
+    """
     named = settings.cluster.volume_key_arn
     for runtime in settings.models_runtime:
         snapshot = runtime.nodes.snapshot
@@ -98,7 +104,7 @@ def snapshot_keys(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _unreadable(key: _Key) -> tuple[str, str] | None:
-    """Return what is wrong with a snapshot's key, other than the nodes', and what to do."""
+    """Return why nodes cannot decrypt with a snapshot's key, and a remedy; None if they can."""
     if not key.is_customers:
         return None
     if key.fault:
@@ -107,7 +113,7 @@ def _unreadable(key: _Key) -> tuple[str, str] | None:
 
 
 def _looked(name: str, key: _Key) -> Finding:
-    """Tell whether the key is there, and may be used."""
+    """Make the finding of a key: there, or missing with its fault."""
     if key.fault is None:
         return Finding(name, "there", key.arn)
     text, remedy = key.fault
@@ -115,7 +121,7 @@ def _looked(name: str, key: _Key) -> Finding:
 
 
 def _key_of(aws: Aws, snapshot: str) -> str | None:
-    """Key of a snapshot; None, too, where there is none by this id, which another look tells."""
+    """Return a snapshot's key; None if it has none, or is missing (`snapshots` reports that)."""
     ids = [{"Name": "snapshot-id", "Values": [snapshot]}]
     found = aws.all("ec2", "describe_snapshots", "Snapshots", Filters=ids)
     return next((one.get("KmsKeyId") for one in found), None)

@@ -1,4 +1,4 @@
-"""The model bucket: there, readable, and with the checkpoints that runtimes start with."""
+"""Check the model bucket: it is readable and holds the checkpoints that runtimes start with."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,9 +14,9 @@ from cli.aws.tools import ROOT
 from models.settings import Settings
 
 SAMPLE_MODELS = ROOT / "samples" / "models"
-"""What goes into a bucket of ours that has none."""
+"""Folder of the sample checkpoints, uploaded to a bucket of ours that has no checkpoint."""
 _PIPELINE = "/model_index.json"
-"""The file that makes a folder one checkpoint."""
+"""Suffix of the key that marks a folder as one checkpoint in diffusers' format."""
 _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin)$")
 _HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
 _AWS_OWN = "alias/aws/s3"
@@ -24,7 +24,10 @@ _SHOWN = 5
 
 
 def weights(aws: Aws, settings: Settings, models: Path | None) -> Iterator[Finding]:
-    """``models``: the folder that deploy was told to bring into the bucket."""
+    """Check the model bucket, its encryption key and its checkpoints.
+
+    ``models``: the folder that deploy was told to upload, whose checkpoints count as present.
+    """
     bucket = model_bucket(aws, settings)
     if bucket is None:
         remedy = "set modelBucketArn: nodes cannot read a folder of this machine"
@@ -43,7 +46,7 @@ def weights(aws: Aws, settings: Settings, models: Path | None) -> Iterator[Findi
 
 
 def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | None:
-    """What deploy brings by itself."""
+    """Return the folder that deploy uploads by itself; None if it uploads none."""
     if not there:
         return SAMPLE_MODELS
     of_stack = settings.storage.create_model_bucket
@@ -51,7 +54,7 @@ def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | N
 
 
 def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
-    """A customer's own key must be in the settings; AWS's own for S3 lets all of the account."""
+    """Check that the settings name the bucket's customer-managed key, which nodes need to read."""
     try:
         got = bucket.s3.get_bucket_encryption(Bucket=bucket.name)
     except ClientError as exc:
@@ -68,7 +71,7 @@ def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
 
 
 def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
-    """Those of diffusers must be there; an image of sdwebui may have its own; others load none."""
+    """Check each runtime's checkpoint: diffusers requires it, sdwebui may have its own."""
     for runtime in settings.models_runtime:
         wanted = runtime.model_filename
         if runtime.type not in {"diffusers", "sdwebui"} or runtime.pod.existing_claim is not None:
@@ -85,7 +88,7 @@ def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
 
 
 def _names(keys: Iterable[str]) -> Iterator[str]:
-    """Of the checkpoints among them, as the runtimes list them."""
+    """Yield the names of the checkpoints among these keys, spelled as the runtimes list them."""
     for key in keys:
         name = key.removeprefix(CHECKPOINTS).removesuffix(_PIPELINE)
         if key.startswith(CHECKPOINTS) and (key.endswith(_PIPELINE) or _EXTENSION.search(key)):
@@ -93,7 +96,7 @@ def _names(keys: Iterable[str]) -> Iterator[str]:
 
 
 def _is_called(name: str, wanted: str) -> bool:
-    """With or without its extension, its folder and a title's hash."""
+    """Tell whether a checkpoint is meant, with or without extension, folder and a title's hash."""
     stem = _EXTENSION.sub("", name)
     spellings = {name, stem, name.rpartition("/")[2], stem.rpartition("/")[2]}
     return _HASH.sub("", wanted.strip()) in spellings

@@ -1,4 +1,4 @@
-"""The snapshots that nodes are to start with."""
+"""Check the EBS snapshots that nodes start with."""
 
 import boto3
 import pytest
