@@ -10,7 +10,7 @@ from tests.atelier.there import KEY, There, running
 
 
 class Atelier(Protocol):
-    """The command, as a shell calls it."""
+    """Command, called as a shell does."""
 
     def __call__(self, *args: str | Path, stdin: str | None = None) -> Result: ...
 
@@ -23,7 +23,7 @@ def there() -> Iterator[There]:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Atelier:
-    """The command, by a person who has set nothing up."""
+    """Command of a person who has set nothing up."""
     for name in ("URL", "API_KEY", "PROFILE"):
         monkeypatch.delenv(f"ATELIER_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -36,7 +36,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Atelier:
 
 @pytest.fixture
 def atelier(bare: Atelier, there: There, monkeypatch: pytest.MonkeyPatch) -> Atelier:
-    """The command, by a person who uses a platform."""
+    """Command of a person who uses a platform."""
     monkeypatch.setenv("ATELIER_URL", there.url)
     monkeypatch.setenv("ATELIER_API_KEY", KEY)
     return bare

@@ -1,4 +1,4 @@
-"""A server that answers as the platform does, and puts into every text what a terminal obeys."""
+"""Hostile server: answers like the platform's, with texts that a terminal obeys."""
 
 import json
 import threading
@@ -11,9 +11,9 @@ ATTACK = (
     "\x1b[2J\x1b]0;owned\x07\x1b]8;;http://evil\x1b\\\x9b31m\x90q\x9c\x7f\x08\x00\r\n\t"
     "\u202eexe.gpj\u2066\u200b\ufeff\u2028\u2029\u0085[red]markup[/red][/]"
 )
-"""CSI, OSC, DCS and their C1 forms, bidi, invisible marks, breaks of lines, Rich's markup."""
+"""Attack: CSI, OSC, DCS and their C1 forms, bidi, invisible marks, line breaks, Rich's markup."""
 HALF = "\ud83d"
-"""Of a surrogate pair."""
+"""Lone surrogate."""
 
 
 def task(status: str = "failed") -> dict[str, Any]:
@@ -66,7 +66,7 @@ EVENTS = (
 
 
 class Hostile(BaseHTTPRequestHandler):
-    """What it answers stands in the server's ``answers``: data, problems, or pages of others."""
+    """Server's answers: data, problems, or pages of others."""
 
     def do_GET(self) -> None:
         kind = self.server.answers  # type: ignore[attr-defined]
@@ -117,7 +117,7 @@ class Hostile(BaseHTTPRequestHandler):
 
 @contextmanager
 def hostile(answers: str) -> Iterator[str]:
-    """The URL of such a server; it answers with ``data``, ``problems`` or ``pages``."""
+    """Serve attacks as ``data``, ``problems`` or ``pages``; return the URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
         server.answers = answers  # type: ignore[attr-defined]
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,4 +1,4 @@
-"""A person's terminal, in which the real command runs."""
+"""Terminal of a person, in which the real command runs."""
 
 import os
 import pty
@@ -17,7 +17,7 @@ COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 
 class Terminal:
-    """One command, on a screen of so many rows and columns, until the end of the block."""
+    """Command on a screen of so many rows and columns, until the end of the block."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Where the platform is, and with which key it is asked."""
+"""Connection: where the platform is, and which key it is asked with."""
 
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def test_where_nothing_listens_it_says_what_to_do(bare: Atelier) -> None:
 def test_the_options_of_the_client_do_not_disturb_the_platforms_own(
     atelier: Atelier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both read the environment's ``ATELIER_…``."""
+    """The client and the platform both read the environment's ``ATELIER_…``."""
     monkeypatch.setenv("ATELIER_PROFILE", "mine")
     config = Path(__file__).resolve().parents[2] / "config.yaml"
 

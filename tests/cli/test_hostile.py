@@ -1,4 +1,4 @@
-"""Nothing that a server sends reaches a person's terminal as anything but text."""
+"""Hostile servers: nothing that they send reaches a terminal as anything but text."""
 
 import json
 import os
@@ -35,7 +35,7 @@ COMMANDS = {
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is saved is saved here."""
+    """Run in a folder of the test's, where files are saved."""
     monkeypatch.chdir(tmp_path)
 
 

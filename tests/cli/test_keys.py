@@ -34,7 +34,7 @@ CONFIG = REFERENCE | {
 
 @pytest.fixture
 def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keyring:
-    """The command, in a folder with a configuration."""
+    """Command in a folder with a configuration."""
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(yaml.safe_dump(CONFIG))
 
@@ -45,7 +45,7 @@ def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keyring:
 
 
 async def whose(secret: str) -> tuple[str, str] | None:
-    """Name and role of who comes in by it, at a front that was just started."""
+    """Return name and role that an HTTP API, just started, gives to this key."""
     settings = Settings.read(Path("config.yaml"))
     assert settings.api_keys_file is not None
     keys = Keys.of(settings, stores=[FileKeys(settings.api_keys_file)])

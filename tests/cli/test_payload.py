@@ -1,4 +1,4 @@
-"""A payload file says itself what it is."""
+"""Payload files, which say themselves what they are."""
 
 import json
 from pathlib import Path

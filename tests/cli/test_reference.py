@@ -1,4 +1,4 @@
-"""docs/cli.md names every command and option that there is, and none besides."""
+"""Reference docs/cli.md: it names every command and option that there is, and none besides."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ EVERYWHERE = {"--help", "-h", "--json", "--install-completion", "--show-completi
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Each command that the help shows, by its words."""
+    """Return each command that the help shows, by its words."""
     if not isinstance(group, TyperGroup):
         yield " ".join(path), group
         return
@@ -31,19 +31,19 @@ ALL = dict(commands(typer.main.get_command(app)))
 
 
 def page(command: str) -> str:
-    """What is written of it."""
+    """Return what the page says of a command."""
     names = PAGES.get(command.split(maxsplit=1)[0], PAGES[""])
     return "\n".join((DOCS / name).read_text() for name in names)
 
 
 def options(command: Any) -> list[tuple[str, ...]]:
-    """All names of each option that it takes."""
+    """Return all names of a command's options."""
     taken = (p for p in command.params if isinstance(p, TyperOption) and not p.hidden)
     return [(*option.opts, *option.secondary_opts) for option in taken]
 
 
 def documented(text: str) -> set[str]:
-    """Options of one letter, too."""
+    """Return the options that a section names, those of one letter, too."""
     return set(re.findall(r"(?<![\w-])(?:--[a-z][a-z-]+|-[A-Za-z])(?![\w-])", text))
 
 

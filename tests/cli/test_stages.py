@@ -1,4 +1,4 @@
-"""What the start of a platform shows, on a terminal and elsewhere."""
+"""Display of a platform's start, on a terminal and elsewhere."""
 
 import io
 

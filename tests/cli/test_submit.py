@@ -1,4 +1,4 @@
-"""Tasks from a command line."""
+"""`atelier submit`: tasks from a command line."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def local(tmp_path: Path) -> Path:
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
-    """What a program reads; it was told nothing else."""
+    """Parse the JSON lines of an output, and check that nothing else was printed."""
     assert result.stderr == ""
     return [json.loads(line) for line in result.stdout.splitlines()]
 

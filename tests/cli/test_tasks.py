@@ -1,4 +1,4 @@
-"""What is asked about tasks that were sent."""
+"""Commands on tasks that were sent."""
 
 import json
 import socket
@@ -19,14 +19,14 @@ from tests.cli.hostile import hostile
 
 @pytest.fixture
 def made(there: There) -> str:
-    """A task that has ended."""
+    """Make a task that has ended."""
     with Client(there.url, KEY) as client:
         sent = client.text_to_image("a tin robot", batch_size=2)
         return client.wait(sent, timeout=20).id
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
-    """What a program reads; it was told nothing else."""
+    """Parse the JSON lines of an output, and check that nothing else was printed."""
     assert result.stderr == ""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -144,7 +144,7 @@ def test_a_shell_completes_commands_and_options(
 
 @pytest.fixture
 def completed(bare: Atelier) -> Callable[[str], list[str]]:
-    """What the shell offers for these words."""
+    """Return what the shell offers for these words."""
 
     def complete(words: str) -> list[str]:
         shell = {"_ATELIER_COMPLETE": "complete_bash", "COMP_WORDS": words}

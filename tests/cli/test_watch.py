@@ -1,4 +1,4 @@
-"""Watching: on a terminal, without one, and by a program."""
+"""`atelier watch`: on a terminal, without one, and by a program."""
 
 import io
 import json
@@ -25,7 +25,7 @@ HALF = "▀"
 
 @pytest.fixture
 def held(there: There) -> str:
-    """A task that stays at its first step."""
+    """Hold a task at its first step."""
     there.hold()
     with Client(there.url, KEY) as client:
         return client.submit(kind="text-to-image", content={"batch_size": 2}, id="robot").id
@@ -88,7 +88,7 @@ def preview(width: int = 64, height: int = 64) -> PreviewEvent:
 def rows_of(
     on: Console, *sources: PreviewEvent | Path, names: Sequence[str] = ("robot",)
 ) -> list[str]:
-    """The rows of the screen that show a picture, when these came one after the other."""
+    """Return the screen's rows that show a picture after these pictures."""
     with BarDisplay(on, names, painter(on)) as bars:
         for source in sources:
             if isinstance(source, Path):
@@ -104,7 +104,7 @@ def rows_of(
 
 
 def drawn(on: Console) -> str:
-    """What a terminal is sent for a task with a preview."""
+    """Return what a terminal is sent for a task with a preview."""
     with BarDisplay(on, ["robot"], painter(on)) as bars:
         bars.take(0, StatusEvent(status=Status.QUEUED, attempt=0, position=2))
         bars.take(0, StatusEvent(status=Status.RUNNING, attempt=1))

@@ -29,9 +29,9 @@ from tests.cli.aws.region import HANDLERS
 
 Call = Callable[..., Result]
 CLUSTER = "Studio"
-"""Of EKS, with its API on loopback: see `kube`."""
+"""Name of an EKS cluster, whose API is on loopback: see `kube`."""
 CACHE = user_cache_path()
-"""Of who runs the tests: kubectl and helm are unpacked there once."""
+"""Cache folder of the real user: kubectl and helm are unpacked there once."""
 QUOTAS = {
     "L-1216C47A": 32.0,
     "L-DB2E81BA": 48.0,
@@ -43,7 +43,7 @@ QUOTAS = {
 
 @pytest.fixture(scope="session", autouse=True)
 def _models_of_services_are_read_once() -> Iterator[None]:
-    """A command reads them anew; here there are hundreds of commands in one process."""
+    """Read botocore's service models once; each of hundreds of commands would read them again."""
     loader = botocore.loaders.create_loader()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _: loader)
@@ -52,7 +52,7 @@ def _models_of_services_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def aws_here() -> Iterator[EmbeddedAws]:
-    """With all of its services: the commands look at many."""
+    """Embedded AWS with all of its services: the commands look at many."""
     with EmbeddedAws() as aws:
         yield aws
 
@@ -61,7 +61,7 @@ def aws_here() -> Iterator[EmbeddedAws]:
 def signed_in(
     aws_here: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> EmbeddedAws:
-    """A person's shell: an empty folder, and the embedded AWS's keys."""
+    """Sign a person in at the embedded AWS, in an empty folder."""
     _clean(monkeypatch, tmp_path)
     for name, value in aws_here.environment.items():
         monkeypatch.setenv(name, value)
@@ -70,7 +70,7 @@ def signed_in(
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The same, with moto in this process: its EC2 and SSM know more."""
+    """Sign a person in at moto in this process, whose EC2 and SSM know more."""
     _clean(monkeypatch, tmp_path)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -81,7 +81,7 @@ def moto(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def quotas_there(moto: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """VCPUs by code, as the account was given them; moto knows the quotas of networks only."""
+    """Quotas of the account, in vCPUs by code; moto knows the quotas of networks only."""
     known = dict(QUOTAS)
 
     def get(_: Any, service_code: str, quota_code: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def quotas_there(moto: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, float
 
 @pytest.fixture
 def atelier() -> Call:
-    """The command, as a shell calls it."""
+    """Call `atelier aws` as a shell does."""
 
     def call(*args: str | Path, stdin: str | None = None) -> Result:
         words = ["aws", *map(str, args)]
@@ -106,7 +106,7 @@ def atelier() -> Call:
 
 @pytest.fixture
 def region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers of a region that has what is pinned, to calls that no emulator knows."""
+    """Answer calls that no emulator knows as a region that has what is pinned."""
     known = [*botocore.handlers.BUILTIN_HANDLERS, *HANDLERS]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", known)
     # Where moto runs it is asked as well, and raises an error of its own.
@@ -118,7 +118,7 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
 def programs(
     signed_in: EmbeddedAws, region: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Programs]:
-    """`cdk`, `npm` and `docker`, before those that this machine may have."""
+    """Programs `cdk`, `npm` and `docker` that win over those of this machine."""
     with installed(tmp_path / "bin") as programs:
         monkeypatch.setenv("ATELIER_TOOLS", str(programs.folder))
         # The emulator's third zone is use1-az3, where EKS is not.
@@ -128,7 +128,7 @@ def programs(
 
 @pytest.fixture
 def kube(moto: None, tmp_path: Path) -> Iterator[KubeApi]:
-    """An EKS cluster whose API is on loopback."""
+    """EKS cluster whose API is on loopback."""
     role = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/eks"
     eks = boto3.client("eks", region_name="us-east-1")
     eks.create_cluster(
@@ -155,7 +155,7 @@ def cluster(kube: KubeApi) -> Cluster:
 
 @pytest.fixture
 def installation(signed_in: EmbeddedAws, tmp_path: Path) -> Settings:
-    """Deployed, with no line: what is sent stays in its queue. Its file is here."""
+    """Installation without a worker: tasks stay in their queue. Its file is in the folder."""
     name = unique()
     write(tmp_path / f"config.{name}.yaml", file_of(name))
     settings = settings_of(name)
@@ -166,7 +166,7 @@ def installation(signed_in: EmbeddedAws, tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def platform(aws_here: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One that works, for all tests that only send tasks."""
+    """Installation that works, for all tests that only send tasks."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws_here.environment.items():
             patch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""A Kubernetes API on loopback, over TLS: it answers what it is given, and keeps what was asked.
+"""Kubernetes API on loopback, over TLS: it answers what it is given, and keeps what was asked.
 
 A JSON patch changes what it answers, as far as the custom resource's definition lets it.
 """
@@ -39,16 +39,16 @@ class Asked:
 class KubeApi:
     url: str
     authority: str
-    """Its certificate in base64."""
+    """Certificate of its authority, in base64."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """By path."""
+    """Answers by path."""
     refusal: int = 404
-    """The status of all others."""
+    """Status of all other answers."""
     denial: str = ""
     """Message of an admission policy, with which it denies each change."""
     asked: list[Asked] = field(default_factory=list)
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
-    """What others do, one before each request that is answered from now on."""
+    """Actions of other clients, one before each request that is answered from now on."""
 
     def answer(self, asked: Asked, kind: str) -> tuple[int, Any]:
         self.asked.append(asked)
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _authority() -> tuple[bytes, bytes]:
-    """Its certificate; and that of the API, with its key. As EKS's, none has a key identifier."""
+    """Make an authority, and the API's certificate and key; like EKS's, without key identifiers."""
     root, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     whole = x509.BasicConstraints(ca=True, path_length=None)
     names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
@@ -130,7 +130,7 @@ def _authority() -> tuple[bytes, bytes]:
 
 
 def _named(name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    """For an hour, by the authority."""
+    """Make a certificate for an hour, signed by the authority."""
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

@@ -1,4 +1,4 @@
-"""KubeRay's part that makes Ray clusters of a RayService, written anew after its 1.7.0.
+"""Imitation of KubeRay: the part that makes Ray clusters of a RayService, after version 1.7.0.
 
 What it looks at, when it does what, and when it writes a status: `rayservice_controller.go`,
 `utils/util.go` and `utils/consistency.go` of github.com/ray-project/kuberay v1.7.0, read on
@@ -25,7 +25,7 @@ _NEW: Manifest = {
     "pendingServiceStatus": {},
 }
 _WRITTEN = frozenset({"rayStartParams"})
-"""Whether empty or not."""
+"""Fields that Go writes even if empty."""
 _DEFAULTS = {"replicas": 0, "minReplicas": 0, "maxReplicas": 2147483647, "numOfHosts": 1}
 
 
@@ -34,7 +34,7 @@ def path_of(kind: str, name: str, namespace: str = "atelier") -> str:
 
 
 def reaction(running: Manifest, wanted: Manifest, upgrade: str) -> Reaction:
-    """What it does about a cluster that was made of one spec, when another is asked for."""
+    """Return KubeRay's reaction if a cluster was made of one spec and another is asked for."""
     if _hash(running) == _hash(wanted):
         return "nothing"
     groups = len(running["workerGroupSpecs"])
@@ -46,7 +46,7 @@ def reaction(running: Manifest, wanted: Manifest, upgrade: str) -> Reaction:
 
 @dataclass
 class KubeRay:
-    """The operator; it looks when a test tells it to."""
+    """KubeRay operator, which looks when a test tells it to."""
 
     api: KubeApi
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -84,7 +84,7 @@ class KubeRay:
         return [one for place, one in self.api.answers.items() if "/rayservices/" in place]
 
     def _looked(self, service: Manifest) -> Manifest:
-        """Return the status that is there then: another generation alone is not written."""
+        """Return the status that is written then; a new generation alone is not written."""
         status: Manifest = _NEW | service.get("status", {})
         active, pending = (
             status[which].get("rayClusterName", "")
@@ -127,7 +127,7 @@ class KubeRay:
 
 
 def _conditions(status: Manifest) -> list[Manifest]:
-    """Both conditions; while a first cluster comes up, they stay as they were at first."""
+    """Return both conditions; while a first cluster comes up, they stay as they were at first."""
     known = {one["type"]: one for one in status["conditions"]}
     generation = status["observedGeneration"]
 
@@ -148,7 +148,7 @@ def _conditions(status: Manifest) -> list[Manifest]:
 
 
 def through_go(spec: Any, key: str = "") -> Any:
-    """The same as Go writes it: amounts in their shortest form, empty fields not at all."""
+    """Write a spec as Go does: quantities in their shortest form, empty fields left out."""
     if isinstance(spec, Mapping):
         made = {name: through_go(part, name) for name, part in spec.items()}
         if key in {"requests", "limits"} and made.get("cpu") == "0.5":
@@ -158,7 +158,7 @@ def through_go(spec: Any, key: str = "") -> Any:
 
 
 def _hash(spec: Manifest) -> str:
-    """Of all but what it mutes."""
+    """Hash a spec without its muted fields."""
     bare = deepcopy(spec)
     bare.pop("upgradeStrategy", None)
     bare.pop("suspend", None)

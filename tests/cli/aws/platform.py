@@ -1,4 +1,4 @@
-"""An installation on the embedded AWS: its stack with outputs, and the line in a thread of ours."""
+"""Installation on the embedded AWS: its stack with outputs, and a worker in a thread."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def settings_of(name: str, **more: Any) -> Settings:
 
 
 def file_of(name: str, **more: Any) -> dict[str, Any]:
-    """Of the account and region that the emulators have."""
+    """Make a configuration for the account and region that the emulators have."""
     return {
         "stackName": name,
         "aws": {"region": "us-east-1"},
@@ -63,12 +63,12 @@ def unique(prefix: str = "t") -> str:
 
 
 def client(service: str) -> Any:
-    """Of the AWS that the environment leads to."""
+    """Make a client of the AWS that the environment names."""
     return boto3.client(service, region_name="us-east-1")
 
 
 def made(settings: Settings) -> None:
-    """Queues, buckets and all, with the tag that everything of a stack has."""
+    """Create queues, buckets and the rest, tagged as a stack tags them."""
     provisioned(settings)
     for url in client("sqs").list_queues(QueueNamePrefix=f"{settings.names.stack}-")["QueueUrls"]:
         client("sqs").tag_queue(QueueUrl=url, Tags={PROJECT: settings.stack_name})
@@ -85,7 +85,7 @@ def made(settings: Settings) -> None:
 def make_stack(
     settings: Settings, *, front: str | None = None, more: Mapping[str, Any] | None = None
 ) -> None:
-    """What the commands read of a stack: its outputs, its API key, and more resources."""
+    """Create what the commands read of a stack: outputs, API key, and these resources."""
     name = settings.names.stack
     resources: dict[str, Any] = {
         "Alarm": {
@@ -130,7 +130,7 @@ def write(path: Path, content: Mapping[str, Any]) -> Path:
 
 @contextmanager
 def working(settings: Settings) -> Iterator[str]:
-    """The HTTP front, ingest and replicas of these settings; the front's URL."""
+    """Run HTTP API, ingest and replicas of these settings; yield the API's URL."""
     made(settings)
     started: Future[str] = Future()
     stop = threading.Event()
@@ -175,7 +175,7 @@ async def _line(settings: Settings) -> AsyncIterator[str]:
 
 
 class _Here(Runner):
-    """A replica without Ray between."""
+    """Replica without Ray in between."""
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
@@ -186,7 +186,7 @@ class _Here(Runner):
 
 
 def _replica(settings: Settings, runtime: Runtime, ports: Ports) -> Replica:
-    """In the ports that are closed at the end."""
+    """Start a replica in these ports, which are closed at the end."""
     return Replica(
         adapter=adapter(settings, runtime),
         inputs=Inputs(settings.inputs, ports.objects, settings.readable_buckets),

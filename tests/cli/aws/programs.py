@@ -1,4 +1,4 @@
-"""Programs that stand for `cdk`, `npm` and `docker`: real ones, which a person might have on PATH.
+"""Stand-ins of `cdk`, `npm` and `docker`: real programs, which a person might have on PATH.
 
 Each tells the test what it was called with and ends as the test says. `cdk deploy` makes, on the
 embedded AWS, what the commands read of a stack; `docker push` makes an image.
@@ -21,7 +21,7 @@ from models.settings import Settings
 from tests.cli.aws.platform import client, made, make_stack
 
 Run = Callable[[list[str], str, str | None], tuple[int, str]]
-"""What a call does: its words, its input and its ATELIER_CONFIG; how it ends, and what it says."""
+"""Effect of a call: given words, input and ATELIER_CONFIG; returns exit code and output."""
 
 # Small, for it starts often: it asks the test's process what to say, and how to end.
 _SCRIPT = """\
@@ -40,24 +40,24 @@ sys.exit(answer["code"])
 
 @dataclass
 class Programs:
-    """What they were called with, and how they end."""
+    """Calls of the stand-ins, and how each ends."""
 
     folder: Path
     calls: list[list[str]] = field(default_factory=list)
-    """Without questions about versions and what Docker can build."""
+    """Calls, without questions about versions and about what Docker can build."""
     cdk: str = "2.1148.1"
-    """Its version."""
+    """Version that `cdk` prints."""
     builder: tuple[int, str] = (0, "Platforms: linux/amd64, linux/arm64")
-    """What Docker says of itself."""
+    """Answer of `docker buildx inspect`."""
     front: str | None = None
-    """The URL that a stack gets as its endpoint."""
+    """URL that a stack gets as its endpoint."""
     fails: str = ""
-    """The call that fails, such as ``cdk deploy``."""
+    """Call that fails, such as ``cdk deploy``."""
     forgets: str = ""
-    """The queue that ``cdk destroy`` leaves behind."""
+    """Queue that ``cdk destroy`` leaves behind."""
 
     def of(self, name: str) -> list[list[str]]:
-        """The arguments of each call of one of them."""
+        """Return the arguments of each call of a program."""
         return [call[1:] for call in self.calls if call[0] == name]
 
     def run(self, call: list[str], given: str, config: str | None) -> tuple[int, str]:
@@ -88,7 +88,7 @@ class Programs:
             make_stack(settings, front=self.front)
 
     def _destroy(self, settings: Settings) -> tuple[int, str]:
-        """What a stack does not retain."""
+        """Delete what a stack does not retain."""
         there = {"StackName": f"{settings.stack_name}Stack"}
         client("cloudformation").delete_stack(**there)
         for topic in (settings.names.tasks_topic, settings.names.results_topic):
@@ -107,7 +107,7 @@ class Programs:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[Programs]:
-    """In this folder, for as long as somebody listens."""
+    """Install the programs in a folder until the block ends."""
     folder.mkdir()
     programs = Programs(folder)
     with handed(folder, ("cdk", NPM, "docker"), programs.run):
@@ -116,7 +116,7 @@ def installed(folder: Path) -> Iterator[Programs]:
 
 @contextmanager
 def handed(folder: Path, names: Sequence[str], run: Run) -> Iterator[None]:
-    """Programs of these names in a folder, each of which hands its words to this process."""
+    """Write programs of these names to a folder, each of which hands its words to this process."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(run))
     for name in names:
         script = folder / name

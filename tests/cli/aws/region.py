@@ -1,4 +1,4 @@
-"""A region that has what is pinned: answers to calls of the preflight that no emulator knows."""
+"""Region that has what is pinned: answers to preflight calls that no emulator knows."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def _addons(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
 
 
 def _parameter(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-    """Of images alone; the emulator has all other parameters."""
+    """Answer for parameters of AMIs alone; the emulator has all others."""
     assert isinstance(request.body, bytes | str)
     name = json.loads(request.body)["Name"]
     if not name.startswith(_BOTTLEROCKET):
@@ -38,7 +38,7 @@ def _default_key(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
 
 
 def _offerings(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-    """Each type that is asked for, in the region's first three zones."""
+    """Answer that each type is offered in the region's first three zones."""
     assert isinstance(request.body, bytes | str)
     body = request.body.decode() if isinstance(request.body, bytes) else request.body
     asked = [value for name, (value,) in parse_qs(body).items() if name.startswith(_ASKED)]
@@ -59,7 +59,7 @@ HANDLERS: list[tuple[str, Answer]] = [
     ("before-send.ssm.GetParameter", _parameter),
     ("before-send.ec2.GetEbsDefaultKmsKeyId", _default_key),
 ]
-"""As botocore takes them."""
+"""Event handlers in botocore's form."""
 
 
 class _Raw(io.BytesIO):

@@ -37,7 +37,7 @@ GATEWAY: Mapping[str, Any] = {
 
 @pytest.fixture
 def deployed(signed_in: EmbeddedAws, tmp_path: Path) -> Settings:
-    """A stack with a usage plan and a key of its own, and the ledger's table."""
+    """Stack with a usage plan and a key of its own, and the ledger's table."""
     settings = settings_of(unique())
     write(tmp_path / "config.atelier.yaml", file_of(settings.stack_name))
     made(settings)
@@ -50,13 +50,13 @@ def keys(*args: str) -> Result:
 
 
 def at_gateway() -> dict[str, Mapping[str, Any]]:
-    """Keys of API Gateway by their values; other tests' among them."""
+    """Return API Gateway's keys by value; other tests' are among them."""
     found = client("apigateway").get_api_keys(includeValues=True)["items"]
     return {key["value"]: key for key in found}
 
 
 def plan_of(settings: Settings) -> str:
-    """Id of the stack's own usage plan; tests of other stacks may have left theirs."""
+    """Return the id of the stack's own usage plan; other stacks may have left theirs."""
     stack = f"{settings.stack_name}Stack"
     resources = client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     (plan,) = [r for r in resources if r["ResourceType"] == "AWS::ApiGateway::UsagePlan"]

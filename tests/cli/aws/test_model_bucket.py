@@ -1,4 +1,4 @@
-"""Checkpoints on their way into the model bucket."""
+"""Upload of checkpoints to the model bucket."""
 
 from contextlib import nullcontext
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What of an account is an installation's, and what only bears its names."""
+"""Retained resources: an installation's own, and those that only bear its names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is said of a stack in its states."""
+"""States of a stack."""
 
 import json
 from typing import Any

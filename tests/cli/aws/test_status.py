@@ -132,7 +132,7 @@ def test_logs_of_one_task_are_picked_out(installation: Settings, atelier: Call) 
 def test_the_edge_of_another_installation_is_not_listened_to(
     installation: Settings, atelier: Call
 ) -> None:
-    """One that is called as this one's function."""
+    """The other one's name begins like this one's function."""
     _log(f"/aws/lambda/{installation.names.stack}-edge-edge", "theirs")
     result = atelier("logs", "-n", installation.names.stack, "edge")
 

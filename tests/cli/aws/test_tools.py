@@ -21,7 +21,7 @@ def _program(folder: Path, name: str, script: str) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout's folder, and nothing else to find programs in."""
+    """Folder of a checkout, and nothing else to find programs in."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.delenv("ATELIER_TOOLS", raising=False)
     return tmp_path
@@ -89,7 +89,7 @@ def test_cdk_is_told_the_file_and_the_region(root: Path) -> None:
 def test_on_another_processor_they_come_from_path(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wheel's would end with "exec format error"."""
+    """The wheel's programs would fail with "exec format error"."""
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     monkeypatch.setenv("PATH", str(root))
     with pytest.raises(Unmet, match="kubectl is not on PATH"):
@@ -114,7 +114,7 @@ def test_helm_comes_out_of_the_wheel_once(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_to_find_them_no_node_is_started() -> None:
-    """A machine may have none, or one that the CDK warns of."""
+    """A machine may have no node, or one that the CDK warns of."""
     asked = "import sys; from cli.aws.tools import unpacked; unpacked('helm');"
     asked += " sys.exit('jsii' in sys.modules)"
     subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True)

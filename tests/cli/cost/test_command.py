@@ -1,4 +1,4 @@
-"""The command: tables, JSON, a chart, and what it refuses."""
+"""`atelier cost`: tables, JSON, a chart, and what it refuses."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""docs/cost.md shows what the commands print."""
+"""Examples of docs/cost.md, held to what the commands print."""
 
 import re
 import shlex

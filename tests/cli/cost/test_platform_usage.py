@@ -1,4 +1,4 @@
-"""What this platform uses, by load and settings; each figure here is worked out by hand."""
+"""Usage of this platform by load and settings; each figure here is worked out by hand."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from cli.cost.usage_lines import Part, UsageLine, priced
 from models.settings import Settings
 
 LOAD = Load(images=3_600, seconds=1, busy=1, spot=0, bursts=0)
-"""One hour of work."""
+"""Load of one hour's work."""
 
 
 def settings(**given: Any) -> Settings:
@@ -61,7 +61,7 @@ def test_interruptions_make_only_spots_work_be_done_again() -> None:
 
 
 def test_a_burst_waits_for_its_node_and_leaves_it_idle() -> None:
-    """240 s to come up, 300 s until the pod goes, 60 s until the node does: a sixth of an hour."""
+    """A burst takes 240 s to start, 300 s until the pod goes, 60 s until the node does: 1/6 h."""
     assert hours(changed(bursts=6)).idle == 1
     assert hours(changed(bursts=6), nodes={"idleSeconds": 900}).idle == 2
     assert hours(changed(bursts=6), nodes={"consolidateAfter": "11m"}).idle == 2
@@ -151,7 +151,7 @@ def test_without_the_edge_there_is_no_api_to_pay() -> None:
 
 
 def test_a_task_takes_fourteen_writes_by_http_and_seven_by_sns() -> None:
-    """Four of them to the index of its key's tasks, which one that came by SNS is not in."""
+    """Four of the writes are to the index of its key's tasks, which a task by SNS is not in."""
     million = changed(images=1_000_000)
 
     assert quantity(used(million), "dynamodb", "writes") == 14
@@ -159,7 +159,7 @@ def test_a_task_takes_fourteen_writes_by_http_and_seven_by_sns() -> None:
 
 
 def test_long_tasks_renew_their_lease() -> None:
-    """Every 10 s of a lease of 30: a task of 25 s does it twice."""
+    """A lease of 30 s is renewed every 10 s: a task of 25 s does it twice."""
     short = quantity(used(changed(images=1_000_000)), "sqs", "requests")
     long = quantity(used(changed(images=1_000_000, seconds=25)), "sqs", "requests")
 
@@ -167,7 +167,7 @@ def test_long_tasks_renew_their_lease() -> None:
 
 
 def test_an_idle_queue_is_asked_every_twenty_seconds() -> None:
-    """A runtime's and that of callbacks: 2 x 730 h / 20 s."""
+    """Queues of a runtime and of callbacks are polled: 2 x 730 h / 20 s."""
     requests = quantity(used(changed(images=1)), "sqs", "requests")
 
     assert requests == Decimal("0.262803")

@@ -1,4 +1,4 @@
-"""Prices are data: dated, sourced, one for each thing."""
+"""Prices: dated, sourced, one for each dimension."""
 
 from decimal import Decimal
 from pathlib import Path

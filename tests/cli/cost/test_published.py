@@ -1,4 +1,4 @@
-"""Both published estimates come out line by line, and their slips are named."""
+"""Published estimates: each line as printed, and their slips by name."""
 
 from decimal import Decimal
 

@@ -67,7 +67,7 @@ def test_a_file_without_keys_takes_back_those_of_before(
 
 
 def secret_of(*changed: str) -> dict[str, Any]:
-    """As the cluster answers when it is applied: who changed it, and when."""
+    """Make the API's answer to an applied Secret: who changed it, and when."""
     return {"metadata": {"managedFields": [{"time": at} for at in changed]}}
 
 

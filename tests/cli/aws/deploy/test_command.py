@@ -26,7 +26,7 @@ FAKE = ("-r", "painter", "-t", "fake")
 
 @pytest.fixture
 def name(programs: Programs) -> Iterator[str]:
-    """Of an installation whose line runs as soon as its stack is made."""
+    """Name of an installation whose worker starts as soon as its stack is made."""
     name = unique("d")
     with working(settings_of(name, modelsRuntime=PAINTER)) as programs.front:
         yield name
@@ -109,7 +109,7 @@ def test_bounds_that_could_not_be_carried_are_told_with_what_to_do(
 def test_after_a_failure_the_next_run_goes_on(
     signed_in: Any, programs: Programs, atelier: Call
 ) -> None:
-    """And what an earlier stack left, whose names a new one could not make, is taken in."""
+    """Resources of an earlier stack, whose names a new one could not create, are imported."""
     name = unique("d")
     programs.fails = "cdk deploy"
     failed = atelier("deploy", "-n", name, *REGION, *FAKE, "--yes", "--skip-proof")
@@ -208,7 +208,7 @@ def test_images_are_there_before_the_stack(
 def test_a_snapshot_of_them_too(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:
-    """Though the file names one that is gone."""
+    """The snapshot is made although the file names one that is gone."""
     name = unique("d")
     atelier("deploy", "-n", name, *REGION, *FAKE, "-d", "-s", "snap-0a")
     file = tmp_path / f"config.{name}.yaml"
@@ -239,7 +239,7 @@ def test_a_changed_file_is_what_is_deployed(
 def test_a_bucket_that_was_left_half_made_is_made_whole(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:
-    """And gets its checkpoint, which diffusers cannot do without."""
+    """The bucket gets its checkpoint, too, which diffusers cannot do without."""
     name = unique("d")
     file = tmp_path / f"config.{name}.yaml"
     atelier("deploy", "-n", name, *REGION, "-t", "diffusers", "-d")
@@ -360,7 +360,7 @@ def test_no_means_no(signed_in: Any, programs: Programs, atelier: Call) -> None:
 def test_weights_go_into_a_bucket_that_the_stack_makes(
     signed_in: Any, programs: Programs, atelier: Call, tmp_path: Path
 ) -> None:
-    """So not before it."""
+    """The bucket does not exist before the stack, so weights are uploaded after it."""
     name = unique("d")
     (tmp_path / "models" / "Lora").mkdir(parents=True)
     (tmp_path / "models" / "Lora" / "a.safetensors").write_bytes(b"a")

@@ -1,4 +1,4 @@
-"""The configuration that `atelier aws deploy` writes, and what it changes in one that is there."""
+"""Configuration that `atelier aws deploy` writes, and its changes to an existing one."""
 
 from pathlib import Path
 from typing import Any

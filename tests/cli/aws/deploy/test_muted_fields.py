@@ -1,4 +1,4 @@
-"""The table in docs/deploy.md of what a change means: each of its settings, held to KubeRay."""
+"""Table in docs/deploy.md of what a change means: each of its settings, held to KubeRay."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ VALUES: Mapping[str, Any] = {
     "modelBucketArn": "arn:aws:s3:::another",
     "storage.checkpointCache": 9,
 }
-"""Another value of each setting that the table names; of a group, of one in it."""
+"""Other value of each setting that the table names."""
 _OF_RUNTIME = {"options", "modelFilename", "replicas", "nodes", "pod"}
 
 
@@ -59,7 +59,7 @@ def settings(path: str = "", value: Any = None, *, more: Any = ()) -> Settings:
 
 
 def rows() -> Iterator[tuple[str, list[str]]]:
-    """The settings that each row is about, by the beginning of what it says of them."""
+    """Settings of each row, by the beginning of the row's text."""
     table = PAGE.read_text().partition("| change | on the cluster |")[2].partition("\n\n")[0]
     for line in table.splitlines()[2:]:
         change, means = line.strip("| ").split(" | ")
@@ -96,7 +96,7 @@ def test_a_runtime_fewer_or_elsewhere_makes_a_new_cluster() -> None:
 
 
 def found(before: Settings, after: Settings) -> tuple[str, bool]:
-    """What KubeRay does, and whether deploy carries something."""
+    """Return KubeRay's reaction, and whether deploy patches something."""
     had, now = (ray_service(each)["spec"]["rayClusterConfig"] for each in (before, after))
     return reaction(had, now, "NewCluster"), bool(changes(had, now))
 

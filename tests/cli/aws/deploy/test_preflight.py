@@ -1,4 +1,4 @@
-"""All looks of a preflight together, and what is demanded of what they found."""
+"""Preflight: all checks together, and what is demanded of their findings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What KubeRay does not bring to a running Ray cluster is carried there, or told."""
+"""Patches of running Ray clusters, and reports of what KubeRay leaves unchanged."""
 
 import json
 from typing import Any
@@ -25,13 +25,13 @@ TAINT = {"key": "team", "value": "art"}
 
 
 def wanted(*more: dict[str, Any], ray: dict[str, Any] | None = None, **nodes: Any) -> Settings:
-    """With a runtime on GPUs, and after it those of ``more``."""
+    """Make settings with a runtime on GPUs, and after it those of ``more``."""
     runtimes = [{"name": "pictures", "type": "diffusers", "nodes": nodes}, *more]
     return Settings.read(args=file_of(CLUSTER, modelsRuntime=runtimes, rayCluster=ray or {}))
 
 
 class Stack:
-    """An installation that serves: its settings applied, KubeRay's reaction, and deploy's."""
+    """Installation that serves: its settings applied, KubeRay's reaction, and deploy's."""
 
     def __init__(self, cluster: Cluster, api: KubeApi) -> None:
         self.cluster, self.api, self.kuberay = cluster, api, KubeRay(api)
@@ -111,7 +111,7 @@ def test_rays_own_autoscaler_starts_more_once_bounds_are_carried(stack: Stack) -
 
 
 def test_new_taints_are_tolerated_by_the_cluster_that_runs(stack: Stack) -> None:
-    """Else its new pods would fit on no node that Karpenter makes from now on."""
+    """New pods would else fit on no node that Karpenter makes from now on."""
     stack.serves(wanted())
     tainted = wanted(taints=[TAINT])
     stack.apply(tainted)
@@ -190,7 +190,7 @@ def test_tolerations_that_others_put_into_a_group_stay(
 
 
 def test_a_taint_that_is_asked_for_no_more_stays_tolerated(stack: Stack) -> None:
-    """Whose it was cannot be seen any more; nothing is told either, for nothing changes."""
+    """The toleration's owner is not known any more; nothing is reported, for nothing changes."""
     stack.serves(wanted(taints=[TAINT]))
     stack.apply(wanted())
 
@@ -225,7 +225,7 @@ def test_where_there_was_nothing_its_surroundings_are_tested(stack: Stack) -> No
 
 
 def test_groups_in_another_order_get_their_own_bounds(stack: Stack) -> None:
-    """By their names: with `upgrade: None` a running cluster keeps the order that it had."""
+    """Groups are matched by name: with `upgrade: None` a running cluster keeps its order."""
     two, one = ({"name": name, "type": "diffusers", "gpus": 2} for name in ("two", "one"))
     stack.serves(wanted(two, one, ray={"upgrade": "None"}, maxGpus=5))
     turned = wanted(one, two | {"nodes": {"maxGpus": 8}}, ray={"upgrade": "None"}, maxGpus=5)
@@ -350,7 +350,7 @@ def test_what_one_cluster_does_not_take_the_other_gets(stack: Stack, gone: str) 
 @pytest.mark.parametrize("odd", [{"spec": {}}, {"spec": None, "metadata": None}, []])
 @pytest.mark.parametrize("place", [SERVICE, FIRST])
 def test_an_answer_that_is_no_such_object_is_told(stack: Stack, place: str, odd: Any) -> None:
-    """From a proxy on the way, say."""
+    """A proxy on the way may answer such a thing."""
     stack.serves(wanted())
     stack.api.answers[place] = odd
 
@@ -422,7 +422,10 @@ def test_the_command_makes_it_anew_of_what_is_asked_for_then(stack: Stack) -> No
 
 
 def test_a_first_cluster_that_never_served_is_told_as_well(stack: Stack) -> None:
-    """Such as one whose image was wrong: with `upgrade: None` the right one never comes."""
+    """The image may have been wrong, for example.
+
+    With `upgrade: None` the right one never comes.
+    """
     for _ in range(2):
         stack.apply(wanted(ray={"upgrade": "None"}))
     changed = wanted(ray={"upgrade": "None", "headCpu": 1})
@@ -454,7 +457,7 @@ def test_kuberay_is_given_time_to_see_what_was_applied(stack: Stack) -> None:
 
 
 def test_a_kuberay_that_does_not_look_is_told_and_bounds_are_carried(stack: Stack) -> None:
-    """What it would leave as it was is not known then."""
+    """Differences are not known before KubeRay has looked."""
     stack.serves(wanted(ray={"upgrade": "None"}, maxGpus=5))
     changed = wanted(ray={"upgrade": "None", "headCpu": 1}, maxGpus=9)
     stack.kuberay.apply(ray_service(changed))
@@ -509,4 +512,4 @@ def test_the_list_of_groups_can_be_patched_by_number_only() -> None:
 
 
 def _nothing() -> None:
-    """Stand for a request before which nobody does anything."""
+    """Do nothing before a request."""

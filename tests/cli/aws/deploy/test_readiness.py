@@ -25,7 +25,7 @@ def test_a_service_that_serves_is_ready(
 def test_what_serve_said_before_it_got_what_is_new_is_not_believed(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:
-    """KubeRay asks it, gives it what is new, and writes the former answer, as one to the latter."""
+    """KubeRay asks Serve, hands it the new configuration, and writes the former answer."""
 
     def say(how: str) -> None:
         app = {"serveDeploymentStatuses": {"Ingress": {"status": how}}}
@@ -89,7 +89,7 @@ def test_what_the_old_cluster_serves_is_not_what_was_applied(
 def test_it_does_not_serve_while_ingest_is_away(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:
-    """Its pods start anew for new keys; the head's endpoint is there all the time."""
+    """Ingest's pods restart for new keys; the head's endpoint stays up meanwhile."""
     front = {"Ingress": {"status": "HEALTHY"}, "painter": {"status": "UPSCALING"}}
 
     def looked(ingest: str) -> bool:

@@ -1,4 +1,4 @@
-"""`atelier aws destroy`: what it waits for, what it deletes, what it finds left."""
+"""`atelier aws destroy`: what it waits for, what it deletes, and the leftovers it reports."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ FUNCTION = {
 
 
 def _with(folder: Path, kind: str, properties: Mapping[str, Any]) -> Settings:
-    """An installation whose stack has this resource, too."""
+    """Add a resource to an installation's stack."""
     settings = settings_of(unique())
     write(folder / f"config.{settings.names.stack}.yaml", file_of(settings.names.stack))
     made(settings)
@@ -114,7 +114,7 @@ def test_log_groups_that_were_made_anew_go(
 def test_log_groups_that_may_be_another_stacks_are_named_and_stay(
     installation: Settings, programs: Programs, atelier: Call
 ) -> None:
-    """Of a stack that is called as ours and something more."""
+    """The group may belong to a stack whose name begins with ours."""
     logs, theirs = client("logs"), f"/aws/lambda/{installation.names.stack}Stack-dev-handler"
     logs.create_log_group(logGroupName=theirs)
     result = atelier("destroy", "-n", installation.names.stack, "--yes", "--now")

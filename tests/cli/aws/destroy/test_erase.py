@@ -1,4 +1,4 @@
-"""Deleting for good what a stack keeps."""
+"""Deletion of data that a stack retains."""
 
 from typing import Any
 

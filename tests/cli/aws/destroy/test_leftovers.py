@@ -1,4 +1,4 @@
-"""What is left in EC2 and IAM when a stack is gone: moto's know their tags."""
+"""Leftovers in EC2 and IAM, whose tags moto knows."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.cli.aws.platform import file_of
 
 
 def test_leftovers_in_ec2_are_found_by_their_tags(moto: None) -> None:
-    """Karpenter's nodes, of which CloudFormation knows nothing."""
+    """Karpenter's nodes are among them, which CloudFormation does not know."""
     ec2 = boto3.client("ec2", region_name="us-east-1")
     aws = {"account": "123456789012", "region": "us-east-1"}
     settings = Settings.read(args=file_of("Studio", aws=aws))

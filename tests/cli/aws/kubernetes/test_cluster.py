@@ -1,4 +1,4 @@
-"""The cluster's API: its token, kubectl and its configuration; over TLS and a real kubectl."""
+"""Cluster's API: tokens, kubectl and its configuration, over TLS and with a real kubectl."""
 
 import json
 import ssl
@@ -56,7 +56,7 @@ def test_without_credentials_there_is_no_token(
 def test_kubectl_comes_along_and_reaches_the_cluster(
     kube: KubeApi, settings: Settings, atelier: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It asks `atelier aws token` for the token, as `kubeconfig` writes it."""
+    """Kubectl asks `atelier aws token` for the token, as `kubeconfig` writes it."""
     kube.answers["/version"] = {"gitVersion": "v1.36.9"}
     result = atelier("kubectl", "-n", CLUSTER, "--", "get", "--raw", "/version")
 
@@ -108,7 +108,7 @@ def test_a_cluster_that_does_not_answer_is_away(cluster: Cluster, kube: KubeApi)
 def test_an_authority_without_key_identifiers_is_trusted(
     cluster: Cluster, kube: KubeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """EKS's certificates have none, as those here; Python 3.13 and later make strict contexts."""
+    """EKS's certificates have none, like those here; Python 3.13 and later make strict contexts."""
     lenient = ssl.create_default_context
 
     def strict(**given: Any) -> ssl.SSLContext:

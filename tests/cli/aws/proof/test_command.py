@@ -72,7 +72,7 @@ def test_nothing_of_a_test_is_left(platform: Path, signed_in: EmbeddedAws, ateli
 def test_a_front_that_lets_everybody_in_is_found(
     platform: Path, signed_in: EmbeddedAws, atelier: Call, tmp_path: Path
 ) -> None:
-    """A stack whose front answers 200 to whoever asks."""
+    """The front of this stack answers 200 to whoever asks."""
     settings = settings_of(unique(), apiKeys=[{"name": "a", "key": "no-key-of-this-platform"}])
     with working(settings) as url:
         make_stack(settings, front=url)
@@ -88,7 +88,7 @@ def test_a_front_that_lets_everybody_in_is_found(
 def test_without_api_gateway_tasks_go_by_sns(
     signed_in: EmbeddedAws, atelier: Call, tmp_path: Path
 ) -> None:
-    """As in China: the stack has no `FrontApiEndpoint`."""
+    """The stack has no `FrontApiEndpoint`, as in China."""
     settings = settings_of(unique())
     path = write(tmp_path / "china.yaml", file_of(settings.stack_name))
     with working(settings):
@@ -111,7 +111,7 @@ def test_a_task_that_does_not_end_is_wrong(installation: Any, atelier: Call) -> 
 
 
 def test_a_picture_that_is_not_there_or_is_none_is_wrong(signed_in: EmbeddedAws) -> None:
-    """Whatever the notification says."""
+    """The notification may say whatever it likes."""
     bucket = unique()
     client("s3").create_bucket(Bucket=bucket)
     runtime = settings_of(unique()).models_runtime[1]

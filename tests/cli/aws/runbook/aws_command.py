@@ -1,4 +1,4 @@
-"""The AWS command line, kept running: each line of input is a call, each of output how it ended.
+"""AWS command line, kept running: each line of input is a call, each of output its result.
 
 A process of its own, for it puts its own botocore in the place of everybody's.
 """

@@ -1,4 +1,4 @@
-"""A repository of Helm charts on loopback, with one chart that has a definition in `crds/`."""
+"""Helm repository on loopback, with one chart that has a definition in `crds/`."""
 
 import io
 import tarfile
@@ -26,7 +26,7 @@ class _Files(SimpleHTTPRequestHandler):
 
 @contextmanager
 def chart_repository(folder: Path, name: str, version: str) -> Iterator[str]:
-    """Serve it for as long as the context lasts; its URL."""
+    """Serve the repository within the block; yield its URL."""
     folder.mkdir()
     chart = {"apiVersion": "v2", "name": name, "version": version}
     with tarfile.open(folder / "chart.tgz", "w:gz") as archive:

@@ -1,4 +1,4 @@
-"""A Kubernetes API that has an installation's objects, as far as kubectl asks for them.
+"""Kubernetes API that has an installation's objects, as far as kubectl asks for them.
 
 Kinds, names and labels are those of the built manifests; pods have the labels of their templates,
 which KubeRay and Kubernetes give them.
@@ -28,7 +28,7 @@ _SELECTOR = re.compile(r"(?P<key>[\w./-]+)(?:=(?P<one>[\w.-]+)| in \((?P<some>[^
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of objects, as an API server lists it."""
+    """Kind of objects, as an API server lists it."""
 
     api: str
     plural: str
@@ -62,7 +62,7 @@ RESOURCES = (
 
 @dataclass
 class Cluster:
-    """Its objects, and what was asked of it in vain."""
+    """Objects of a cluster, and questions that found nothing."""
 
     objects: list[Manifest]
     url: str = ""
@@ -144,7 +144,7 @@ class Cluster:
 
 @contextmanager
 def served(cluster: Cluster) -> Iterator[Cluster]:
-    """Let it be asked over HTTP on loopback."""
+    """Serve the API over HTTP on loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(cluster))
     cluster.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
@@ -191,7 +191,7 @@ def _pod(name: str, namespace: str, template: Mapping[str, Any]) -> Manifest:
 
 
 def _nodes(pool: str) -> Iterator[Manifest]:
-    """Karpenter's claims for two nodes, and these, which have their pool as a label."""
+    """Make nodes with their pool as a label, and Karpenter's claims for two of them."""
     labels = {"karpenter.sh/nodepool": pool}
     for end in ("8j2xk", "q9w4z"):
         metadata = {"name": f"{pool}-{end}", "labels": labels}

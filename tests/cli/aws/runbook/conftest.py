@@ -36,7 +36,7 @@ PLAN: Any = {"Type": "AWS::ApiGateway::UsagePlan", "Properties": {"UsagePlanName
 
 @pytest.fixture(scope="module")
 def environment(aws_here: EmbeddedAws) -> Iterator[pytest.MonkeyPatch]:
-    """What leads to the embedded AWS, for as long as an installation works there."""
+    """Environment that leads to the embedded AWS, where an installation works."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws_here.environment.items():
             patch.setenv(name, value)
@@ -45,7 +45,7 @@ def environment(aws_here: EmbeddedAws) -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def studio(environment: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """An installation with capitals in its name, whose front, ingest and replicas work."""
+    """Installation with capitals in its name, whose HTTP API, ingest and replicas work."""
     settings = settings_of(unique("Studio"), **MORE)
     with working(settings) as url:
         for plan in queues_of_services(settings.names, settings.model_bucket):
@@ -58,7 +58,10 @@ def studio(environment: pytest.MonkeyPatch) -> Iterator[Settings]:
 
 @pytest.fixture
 def cluster(studio: Settings) -> Iterator[Cluster]:
-    """The installation's objects, pods and nodes; each question of a test must find something."""
+    """Cluster with the installation's objects, pods and nodes.
+
+    Each question must find something.
+    """
     with served(Cluster(started(objects(studio, instance_profile="nodes")))) as cluster:
         yield cluster
     assert cluster.empty == [], "kubectl was asked for what there is none of"
@@ -77,7 +80,7 @@ def aws(aws_here: EmbeddedAws, environment: pytest.MonkeyPatch) -> Iterator[AwsC
 def shell(
     signed_in: EmbeddedAws, studio: Settings, cluster: Cluster, aws: AwsCommand, tmp_path: Path
 ) -> Iterator[Stage]:
-    """A shell that knows the placeholders; the installation's file has the usual name, too."""
+    """Shell that knows the placeholders; the installation's file has the usual name, too."""
     del signed_in
     for name in ("atelier", studio.names.stack):
         write(tmp_path / f"config.{name}.yaml", file_of(studio.stack_name, **MORE))
@@ -88,14 +91,14 @@ def shell(
 
 @pytest.fixture
 def section(request: pytest.FixtureRequest, shell: Stage) -> Iterator[Section]:
-    """The section that the test names; all of its commands must be run."""
+    """Section that the test names; all of its commands must be run."""
     section = Section.of(request.param, shell)
     yield section
     assert section.left == [], "commands that nobody ran"
 
 
 def words(settings: Settings, cluster: Cluster) -> dict[str, str]:
-    """What the documents' placeholders are, of whatever is there for all tests."""
+    """Values of the documents' placeholders, of what exists for all tests."""
     checkpoints = kube.checkpoints(settings)
     return {
         "NAME": settings.stack_name,

@@ -1,4 +1,4 @@
-"""Calls of AWS that the emulator lacks, answered as AWS documents them; all others go on to it."""
+"""Calls of AWS that the emulator lacks, answered as AWS documents them; others go on to it."""
 
 import http.client
 import json
@@ -67,7 +67,7 @@ def supported_addons(_: Mapping[str, Any]) -> Answer:
 
 @contextmanager
 def door(endpoint: str) -> Iterator[str]:
-    """Stand before the emulator at this endpoint; the URL of the door."""
+    """Serve in front of the emulator at this endpoint; yield the URL."""
     moves = MessageMoves()
     calls = {
         "AmazonSQS.StartMessageMoveTask": moves.start,

@@ -1,4 +1,4 @@
-"""A section of a runbook: its commands, of which none may be left out."""
+"""Section of a runbook: its commands, of which none may be left out."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Section:
 
     stage: Stage
     left: list[Block]
-    """Those that were not run yet."""
+    """Commands that were not run yet."""
 
     @classmethod
     def of(cls, place: Installation, stage: Stage) -> "Section":

@@ -1,4 +1,4 @@
-"""An operator's shell: bash in a folder, with `atelier`, `aws`, kubectl and helm on its PATH.
+"""Operator's shell: bash in a folder, with `atelier`, `aws`, kubectl and helm on its PATH.
 
 `atelier` and `aws` are scripts that hand their words to this process, where the real programs run:
 starting each anew takes seconds. kubectl and helm are the real ones, and so are started as they
@@ -35,16 +35,16 @@ exec "{folder}/atelier-here" "$@"
 
 
 class WrongCommand(Exception):
-    """A command of the runbook did not end well."""
+    """Command of the runbook that failed."""
 
 
 @dataclass
 class AwsCommand:
-    """The AWS command line, running in a process of its own."""
+    """AWS command line, running in a process of its own."""
 
     process: subprocess.Popen[str]
     endpoints: dict[str, str] = field(default_factory=dict)
-    """Where it finds a service; all others are at AWS_ENDPOINT_URL."""
+    """Endpoints by service; all others are at AWS_ENDPOINT_URL."""
 
     def __call__(self, args: list[str]) -> tuple[int, str]:
         """Run one call: how it ended, and what it printed."""
@@ -67,7 +67,7 @@ class Stage:
     environment: Mapping[str, str]
     aws: AwsCommand
     words: dict[str, str] = field(default_factory=dict)
-    """What to put for a text of the document, such as ``NAME`` or ``NAME-snapshot-…``."""
+    """Replacements for texts of the document, such as ``NAME`` or ``NAME-snapshot-…``."""
 
     def run(self, text: str) -> str:
         """Run a command as the document has it, and return what it printed.
@@ -106,7 +106,7 @@ class Stage:
 
 @contextmanager
 def aws_command() -> Iterator[AwsCommand]:
-    """Start it, and end it afterwards."""
+    """Start the command line, and end it afterwards."""
     started = [sys.executable, "-m", "tests.cli.aws.runbook.aws_command"]
     with subprocess.Popen(
         started, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -118,7 +118,7 @@ def aws_command() -> Iterator[AwsCommand]:
 
 @contextmanager
 def stage(folder: Path, kubeconfig: Path, aws: AwsCommand) -> Iterator[Stage]:
-    """Set one up; the environment is that of this process, as AWS needs it."""
+    """Set a shell up; the environment is that of this process, as AWS needs it."""
     programs = folder / "bin"
     programs.mkdir()
     environment = {

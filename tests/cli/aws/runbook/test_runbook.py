@@ -1,4 +1,4 @@
-"""Every command of the runbooks, as it stands, on emulators of AWS and of Kubernetes.
+"""Runbooks: every command as it stands, on emulators of AWS and of Kubernetes.
 
 A test that needs something to be there first names its section; all others are run by one.
 """
@@ -38,7 +38,7 @@ def plays(heading: str, page: str = "docs/operations.md") -> Callable[[Test], Te
 
 @pytest.fixture
 def line(studio: Settings) -> Iterator[Client]:
-    """A client of the installation, with an operator's key."""
+    """Client of the installation, with an operator's key."""
     del studio
     with Client(os.environ["ATELIER_URL"], KEY) as line:
         yield line
@@ -88,7 +88,7 @@ def wait_for(queue: str, count: int) -> None:
 def test_refused_messages_are_read_mended_and_sent_again(
     section: Section, studio: Settings, line: Client, shell: Stage
 ) -> None:
-    """One lacks its payload, one is wrong in itself; ingest refuses both."""
+    """A message lacks its payload, another is wrong in itself; ingest refuses both."""
     dead = studio.dead_letters("painter")
     payload = f"payloads/{studio.stack}.json"
     publish(studio, pointer_to(f"s3://{studio.output_bucket}/{payload}"))
@@ -131,7 +131,7 @@ def test_refused_messages_are_read_mended_and_sent_again(
 def test_what_cannot_be_handed_over_stays_and_is_told(
     call: str, studio: Settings, shell: Stage
 ) -> None:
-    """One call of the loop is refused, for an option that there is not."""
+    """A call of the loop is refused, for an option that does not exist."""
     (loop,) = (block for block in commands() if block.text.startswith("(\nset -e"))
     url = client("sqs").get_queue_url(QueueName=studio.unrouted)["QueueUrl"]
     client("sqs").send_message(QueueUrl=url, MessageBody="no JSON")
@@ -147,7 +147,7 @@ def test_what_cannot_be_handed_over_stays_and_is_told(
 def test_without_a_destination_what_ingest_refused_is_not_moved(
     studio: Settings, shell: Stage
 ) -> None:
-    """Nor is anything that is in a queue which is the dead letters of none."""
+    """The rule holds for each queue that is the dead letters of none."""
     source = "aws sqs start-message-move-task --source-arn arn:aws:sqs:REGION:ACCOUNT:"
     dead = studio.dead_letters("painter")
     url = client("sqs").get_queue_url(QueueName=dead)["QueueUrl"]

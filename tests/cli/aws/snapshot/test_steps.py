@@ -1,4 +1,4 @@
-"""`atelier aws snapshot`: the temporary instance and all around it are moto's."""
+"""`atelier aws snapshot`; the temporary instance and all around it are moto's."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ TAG = "atelier:stack"
 
 @pytest.fixture(autouse=True)
 def _installation(moto: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its file; and the AMIs that SSM names, of which moto has a few others."""
+    """Write an installation's file, and the AMIs that SSM names, of which moto has others."""
     aws = {"region": REGION, "account": DEFAULT_ACCOUNT_ID}
     runtimes = [{"name": "painter", "type": "comfyui"}]
     write(tmp_path / "config.atelier.yaml", file_of("atelier", aws=aws, modelsRuntime=runtimes))
@@ -55,7 +55,7 @@ def snapshots() -> list[dict[str, Any]]:
 
 
 def left() -> list[str]:
-    """What may cost, or may do something, after a snapshot."""
+    """Return what may cost, or may act, after a snapshot."""
     reservations = ec2().describe_instances()["Reservations"]
     instances = [one for each in reservations for one in each["Instances"]]
     running = [one["InstanceId"] for one in instances if one["State"]["Name"] != "terminated"]
@@ -66,7 +66,7 @@ def left() -> list[str]:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the instance was told to do, by SSM."""
+    """Return the commands that SSM gave to the instance."""
     said: list[str] = []
     send = SimpleSystemManagerBackend.send_command
 
@@ -185,7 +185,7 @@ def test_without_a_network_it_is_said_what_to_name(
 
 
 def test_it_is_made_in_the_clusters_network(atelier: Call) -> None:
-    """The default one may be gone, or have no way out."""
+    """The default network may be gone, or have no way out."""
     vpc = ec2().create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2().create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
     boto3.client("eks", region_name=REGION).create_cluster(
@@ -214,7 +214,7 @@ def test_in_china_the_role_is_for_chinas_own_ec2(moto: None) -> None:
 
 
 def test_one_that_is_encrypted_though_nobody_asked_is_taken_again(atelier: Call) -> None:
-    """As in an account that encrypts all of its volumes."""
+    """Accounts may encrypt all of their volumes."""
     first = atelier("snapshot", "-q", "--encrypt").output
     second = atelier("snapshot", "-q").output
 
@@ -263,7 +263,7 @@ def _pending(real: Any) -> Any:
 
 
 def test_no_registrys_password_is_told_to_the_instance(atelier: Call, told: list[str]) -> None:
-    """Its own role gets one there."""
+    """The instance's own role gets a password there."""
     atelier("snapshot")
 
     assert "ecr-credential-provider" in told[-1]
@@ -272,7 +272,7 @@ def test_no_registrys_password_is_told_to_the_instance(atelier: Call, told: list
 
 @pytest.fixture
 def host(tmp_path: Path) -> Path:
-    """A machine with programs of ours in the place of Bottlerocket's; the folder of their calls."""
+    """Machine with stand-ins of Bottlerocket's programs; returns the folder of their calls."""
     password = "pass+word=="
     said = '{"auth":{"*":{"username":"AWS","password":"' + password + '"}}}'
     scripts = {

@@ -15,7 +15,7 @@ def aws(moto: None) -> Aws:
 
 
 def wanted(**more: Any) -> Settings:
-    """With one runtime on GPUs, where nothing else is said."""
+    """Make settings of a runtime with GPUs, and these changes."""
     runtimes = more.pop("modelsRuntime", None) or [runtime()]
     there = {"region": more.pop("region", REGION), "account": "123456789012"}
     return Settings.read(args=file_of("atelier", aws=there, modelsRuntime=runtimes, **more))

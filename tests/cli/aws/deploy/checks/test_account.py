@@ -1,4 +1,4 @@
-"""What an account or a region has once; moto has roles and parameters."""
+"""Checks of what an account or region has once, on moto's IAM and SSM."""
 
 import boto3
 

@@ -1,4 +1,4 @@
-"""What is needed on this machine; `docker` is a small program of the test's."""
+"""Checks of this machine; `docker` is a small program of the test's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ Look = Callable[[str, str], Finding]
 
 @pytest.fixture
 def look(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
-    """With a Docker that does this for its `info` and `buildx`."""
+    """Check with a Docker that answers its `info` and `buildx` like this."""
 
     def found(info: str, buildx: str) -> Finding:
         program = tmp_path / "docker"

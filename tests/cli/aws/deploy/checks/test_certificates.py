@@ -1,4 +1,4 @@
-"""The front's certificates, in ACM."""
+"""Checks of the browser entry's certificates in ACM."""
 
 from typing import Any
 

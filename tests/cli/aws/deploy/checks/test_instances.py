@@ -1,4 +1,4 @@
-"""Whether the zones of the network have the GPU nodes."""
+"""Checks of instance types in the network's zones."""
 
 from cli.aws.deploy.checks.instances import instances
 from cli.aws.sdk import Aws

@@ -1,4 +1,4 @@
-"""Queues and buckets that somebody else has by a name of ours."""
+"""Checks of queues and buckets of others with names of ours."""
 
 import boto3
 import pytest

@@ -1,4 +1,4 @@
-"""Zones that the region has and EKS takes, and subnets of a network that is there."""
+"""Checks of the region's zones, and of subnets in an existing network."""
 
 import boto3
 
@@ -16,7 +16,7 @@ def test_a_zone_that_is_not_there_is_named_with_those_that_are(aws: Aws) -> None
 
 
 def test_a_zone_where_eks_is_not_is_told_by_its_id(moto: None) -> None:
-    """Its letter differs from account to account."""
+    """Letters of zones differ from account to account; ids do not."""
     region = "us-east-1"
     there = boto3.client("ec2", region_name=region).describe_availability_zones()
     letter = {each["ZoneId"]: each["ZoneName"][-1] for each in there["AvailabilityZones"]}

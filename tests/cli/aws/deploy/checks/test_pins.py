@@ -1,4 +1,4 @@
-"""What is pinned, in the region; no emulator knows of it, so botocore's own Stubber answers."""
+"""Checks of pinned versions; no emulator knows them, so botocore's own Stubber answers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -105,7 +105,7 @@ def test_a_kubernetes_that_eks_does_not_have_is_told_in_its_words(
 
 
 def test_both_variants_of_bottlerocket_are_looked_for(aws: Aws, images: Images) -> None:
-    """Graviton for the system and what goes beside it, NVIDIA's for the GPUs."""
+    """Graviton is for the system and what runs beside it, NVIDIA's variant for GPUs."""
     images(cpu_arm64=True, gpu_x86_64=True)
 
     assert [one.state for one in bottlerocket(aws, wanted())] == ["there"]

@@ -1,4 +1,4 @@
-"""How many vCPUs an account may run; moto has the instances."""
+"""Checks of vCPU quotas; moto has the instance types."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_a_quota_that_nobody_changed_is_the_one_that_all_begin_with(
 def test_nodes_are_counted_as_the_node_pool_counts_them(
     quotas_there: dict[str, float], aws: Aws, more: dict[str, Any], nodes: int
 ) -> None:
-    """One pod fits on a node with eight GPUs, by its GPUs, its memory or its cores."""
+    """A pod fills a node with eight GPUs by its GPUs, its memory or its cores."""
     more["nodes"] |= {"instanceTypes": ["g5.48xlarge"], "capacity": ["spot"]}
     by_name = {one.name: one for one in quotas(aws, wanted(modelsRuntime=[runtime(**more)]))}
 

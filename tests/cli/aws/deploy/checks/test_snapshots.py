@@ -12,7 +12,7 @@ from tests.cli.aws.deploy.checks.conftest import REGION, runtime, wanted
 
 @pytest.fixture
 def snapshot(moto: None) -> str:
-    """Of 100 GiB, as large as a node's volume is where nobody says."""
+    """Make a snapshot of 100 GiB, the default size of a node's data volume."""
     ec2 = boto3.client("ec2", region_name=REGION)
     volume = ec2.create_volume(Size=100, AvailabilityZone=f"{REGION}a")["VolumeId"]
     return str(ec2.create_snapshot(VolumeId=volume)["SnapshotId"])

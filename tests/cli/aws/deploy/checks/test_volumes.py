@@ -1,4 +1,4 @@
-"""KMS keys of volumes and snapshots; botocore's own Stubber answers, for moto knows no default."""
+"""Checks of KMS keys of volumes and snapshots; botocore's Stubber answers for EC2 and KMS."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ SNAPSHOT = "snap-0a"
 
 
 class Stubs:
-    """EC2 and KMS, as they answer."""
+    """Stubs of EC2 and KMS."""
 
     def __init__(self, ec2: Stubber, kms: Stubber) -> None:
         self.ec2, self.kms = ec2, kms
@@ -43,7 +43,7 @@ def stubs(aws: Aws) -> Iterator[Stubs]:
 
 
 def test_awss_own_default_key_is_fine(aws: Aws, stubs: Stubs) -> None:
-    """Which may not be there yet: KMS is not asked."""
+    """AWS's own key may not exist before its first use, so KMS is not asked."""
     stubs.default("alias/aws/ebs")
 
     assert [one.state for one in default_key(aws, wanted())] == ["there"]
@@ -57,7 +57,7 @@ def test_awss_own_default_key_by_its_arn_is_fine(aws: Aws, stubs: Stubs) -> None
 
 
 def test_a_customers_default_key_is_missing_in_the_settings(aws: Aws, stubs: Stubs) -> None:
-    """Else each node ends as it starts: Karpenter's role may not use the key."""
+    """Nodes would end at launch: Karpenter's role may not use the key."""
     stubs.default("alias/ours")
     stubs.key(KEY)
     (found,) = default_key(aws, wanted())
@@ -88,7 +88,7 @@ def test_a_key_of_the_settings_is_what_nodes_get_whatever_the_default_is(
 def test_a_key_that_cannot_be_used_is_missing_with_what_makes_it_usable(
     aws: Aws, stubs: Stubs, named: str | None, state: str, remedy: str
 ) -> None:
-    """Of the settings, or the account's default; to set it would not help."""
+    """The key may be the settings' or the account's default; to set it would not help."""
     if named is None:
         stubs.default(KEY)
     stubs.key(KEY, state=state)
@@ -177,7 +177,7 @@ def test_a_snapshot_that_is_not_there_is_for_another_look(aws: Aws, stubs: Stubs
 
 
 def with_key(key: str | None) -> Settings:
-    """With a snapshot, and this key for the volumes."""
+    """Make settings with a snapshot, and this key for the volumes."""
     cluster: dict[str, Any] = {"volumeKeyArn": key} if key else {}
     cached = {"imageCache": "ebs-snapshot", "snapshot": SNAPSHOT}
     return wanted(modelsRuntime=[runtime(nodes=cached)], cluster=cluster)

@@ -1,4 +1,4 @@
-"""The model bucket: its key, and the checkpoints that runtimes start with."""
+"""Checks of the model bucket: its key, and the checkpoints that runtimes start with."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ KEY = f"arn:aws:kms:{REGION}:123456789012:key/00000000-0000-0000-0000-0000000000
 
 @pytest.fixture
 def s3(moto: None) -> Any:
-    """With a model bucket that was there before."""
+    """S3 with a model bucket that existed before."""
     client = boto3.client("s3", region_name=REGION)
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return client
