@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -41,16 +39,10 @@ class BarDisplay(Display):
         # What is said on standard output meanwhile belongs there.
         self._live = Live(self._bars, console=console, redirect_stdout=False, redirect_stderr=False)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._live.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self._live.stop()
 
     @property

@@ -3,27 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from atelier import Event, Status, StatusEvent, TaskView
 from atelier.events import name_of
+from cli.block_display import BlockDisplay
 from cli.output import Output
 
 
-class Display(ABC):
+class Display(BlockDisplay, ABC):
     """Display of watched tasks, each a row; it is told what happens to them."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
 
     @abstractmethod
     def take(self, row: int, event: Event) -> None: ...

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from atelier import Misused
 
-_AGE = re.compile(r"(\d+)([smhd])")
+_DURATION = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -20,12 +20,18 @@ def moment(said: str | None, now: float) -> float | None:
     """
     if said is None:
         return None
-    if age := _AGE.fullmatch(said):
-        return now - int(age[1]) * _SECONDS[age[2]]
+    if (ago := duration(said)) is not None:
+        return now - ago
     try:
         return datetime.fromisoformat(said).timestamp()
     except ValueError:
         raise Misused(f"{said}: must be like 90m, 2h, 7d or 2026-11-22T10:30") from None
+
+
+def duration(said: str) -> int | None:
+    """Parse a duration such as ``90m`` into seconds; None if it is not of this form."""
+    parsed = _DURATION.fullmatch(said)
+    return int(parsed[1]) * _SECONDS[parsed[2]] if parsed else None
 
 
 def told(seconds: float) -> str:

@@ -2,37 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Instance:
-    cpus: int
-    memory: int
-    """GiB."""
-    gpus: int = 0
-    nvme: bool = False
-    """Whether it has disks of its own, which outlive no stop and cost nothing more."""
-    listed: bool = True
-    """Known sizes: on a type without them, a node is counted for each pod."""
-
-    @property
-    def free_cpus(self) -> float:
-        """Cores left to pods: the kubelet's share, and that of what runs on every node."""
-        return self.cpus - 0.5
-
-    @property
-    def free_memory(self) -> float:
-        """GiB left to pods: Karpenter counts on 7.5 % less than is written on the box."""
-        return self.memory * 0.925 - 1.5
-
-    def pods(self, cpus: float, memory: float, gpus: int) -> int:
-        """Return how many pods of this size fit: cores, GiB, GPUs."""
-        if not self.listed:
-            return 1
-        rooms = [(self.free_cpus, cpus), (self.free_memory, memory), (self.gpus, gpus)]
-        return int(min((there / wanted for there, wanted in rooms if wanted), default=0))
-
+from models.capacity import Instance
 
 INSTANCES: Mapping[str, Instance] = {
     "g2.8xlarge": Instance(32, 60, gpus=4, nvme=True),
@@ -122,5 +93,5 @@ def share(instance_types: Iterable[str]) -> tuple[int, int]:
     """Cores and GiB for a pod with one GPU, so that it fits on the smallest of the instances."""
     known = [INSTANCES.get(kind, UNKNOWN) for kind in instance_types]
     cpus = min(one.cpus * 4 // 5 // max(1, one.gpus) for one in known)
-    memory = min(one.memory * 3 // 4 // max(1, one.gpus) for one in known)
+    memory = min(int(one.memory) * 3 // 4 // max(1, one.gpus) for one in known)
     return max(1, cpus), max(1, memory)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cdk.manifests.base import Manifest, everywhere
 from cdk.manifests.instances import at_most, share
+from models.capacity import gpus_of_pod, pods_at_most
 from models.names import kube
 from models.names.images import architecture
 from models.names.tags import PROJECT
@@ -54,16 +55,6 @@ def node_objects(settings: Settings, *, instance_profile: str) -> list[Manifest]
         *pools,
         cpu_node_pool(settings),
     ]
-
-
-def pods_at_most(runtime: Runtime) -> int:
-    """Pods of each kind of capacity: as many as their GPUs allow; without one, as ``maxGpus``."""
-    return runtime.nodes.max_gpus // max(1, gpus_of_pod(runtime))
-
-
-def gpus_of_pod(runtime: Runtime) -> int:
-    """Whole ones: replicas that share a GPU share a pod."""
-    return math.ceil(runtime.gpus)
 
 
 def size_of_pod(runtime: Runtime) -> tuple[int, int]:

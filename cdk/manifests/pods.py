@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from cdk.manifests import checkpoints, security
 from cdk.manifests.base import Manifest, labels
-from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, gpus_of_pod, size_of_pod, taints
+from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, size_of_pod, taints
+from models.capacity import gpus_of_pod
 from models.names import kube
 from models.names.images import HEAD, image, image_of
 from models.settings import Settings

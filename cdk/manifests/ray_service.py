@@ -6,8 +6,8 @@ from importlib.metadata import version
 
 from cdk.manifests import pods, security
 from cdk.manifests.base import Manifest, labels, metadata
-from cdk.manifests.nodes import pods_at_most
 from cdk.manifests.serve_config import INGEST, PLACES, place, serve_config
+from models.capacity import pods_at_most
 from models.errors import SettingsError
 from models.names import kube
 from models.settings import Settings

@@ -1,7 +1,6 @@
 """`atelier aws logs`: log events of a part of the platform, from CloudWatch Logs."""
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,11 +13,11 @@ from atelier import Misused
 from cli.aws.errors import NotDeployed
 from cli.aws.installation import Installation
 from cli.aws.sdk import Aws
+from cli.times import duration
 from models.settings import Settings
 
 _POLL_SECONDS = 2.0
 _LATE = 30_000  # milliseconds that an event may take to be found
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Component(StrEnum):
@@ -76,9 +75,9 @@ def ago(since: str) -> int:
     Raises:
         Misused: it is no such duration.
     """
-    if not (match := re.fullmatch(r"(\d+)([smhd])", since)):
+    if (seconds := duration(since)) is None:
         raise Misused(f"--since {since}: a number and s, m, h or d, such as 15m")
-    return int(match[1]) * _UNITS[match[2]] * 1_000
+    return seconds * 1_000
 
 
 def found(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:

@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from math import ceil
 
 from atelier import Misused
 from cli.cost.load import Load
 from cli.cost.usage_lines import HOURS, SECONDS, Part, UsageLine
+from models.capacity import pods_at_most
 from models.settings.cloud import Nodes, Volume
 from models.settings.groups import Runtime
 
@@ -95,7 +95,7 @@ def _spot(load: Load, nodes: Nodes) -> Decimal:
 
 def _at_once(wanted: Decimal, runtime: Runtime) -> int:
     nodes = int(wanted.to_integral_value(ROUND_CEILING))
-    most = runtime.nodes.max_gpus // ceil(runtime.gpus) * len(runtime.nodes.capacity)
+    most = pods_at_most(runtime) * len(runtime.nodes.capacity)
     if nodes > most:
         raise Misused(
             f"{nodes} nodes at once do so much in so many --hours, and {runtime.name} may have"

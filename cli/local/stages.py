@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cli.block_display import BlockDisplay
 from cli.output import Output
 from models.visible import visible
 
@@ -42,19 +42,8 @@ class Deployment:
         return f"{number}: {self.why}" if self.why else number
 
 
-class Stages(ABC):
+class Stages(BlockDisplay, ABC):
     """Display of a start: of each stage as it begins, and of the deployments in the last one."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
 
     @abstractmethod
     def begin(self, stage: str) -> None: ...
@@ -99,16 +88,10 @@ class StageBars(Stages):
         self._stage: TaskID | None = None
         self._deployments: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._rows.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self._rows.stop()
 
     def begin(self, stage: str) -> None:

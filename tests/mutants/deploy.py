@@ -257,8 +257,8 @@ MUTANTS = (
     Mutant(
         mistake="quotas count GPUs alone, where cores and memory of a pod fill a node",
         file="cli/aws/deploy/checks/quotas.py",
-        old="for there, wanted in rooms if wanted)",
-        new="for there, wanted in rooms[:1] if wanted)",
+        old="instance.pods(pod.cpu or 0, pod.memory or 0, ",
+        new="instance.pods(0, 0, ",
         tests=QUOTAS,
     ),
     Mutant(

@@ -1,7 +1,8 @@
 """Labels that nodes of a NodePool can have, read from its requirements as Karpenter reads them."""
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.instances import INSTANCES, Instance
+from cdk.manifests.instances import INSTANCES
+from models.capacity import Instance
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 

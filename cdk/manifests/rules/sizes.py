@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.instances import Instance, at_most
+from cdk.manifests.instances import at_most
 from cdk.manifests.nodes import GPU
 from cdk.manifests.rules.requirements import INSTANCE_TYPE, allowed_values, known_instances
 from cdk.manifests.rules.rule import Group, Objects, Rule, quantity
+from models.capacity import Instance
 
 _GIB = 2**30
 _INSTANCE = "karpenter.k8s.aws/instance-"

@@ -3,13 +3,13 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.errors import code_of
 from cli.aws.sdk import Aws
+from models.capacity import Instance, gpus_of_pod, pods_at_most
 from models.settings import Settings
 from models.settings.groups import Runtime
 
@@ -37,27 +37,6 @@ _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), "standard"),
 }
 """Quota families by the letters that an instance type begins with; others have own quotas."""
-
-
-@dataclass(frozen=True)
-class _Size:
-    """Size of an instance type as EC2 describes it; memory in GiB."""
-
-    cpus: int
-    memory: float
-    gpus: int
-
-    def nodes(self, runtime: Runtime, pods: int) -> int:
-        """Return how many nodes so many pods need, as the NodePool's limit counts them.
-
-        A pod for which nothing is set has a share of the node for each GPU, and without one most
-        of a node. Karpenter counts on 7.5 % less memory, and each node runs some pods of its own.
-        """
-        gpus, pod = math.ceil(runtime.gpus), runtime.pod
-        rooms = [(self.gpus, gpus), (self.cpus - 0.5, pod.cpu or 0)]
-        rooms += [(self.memory * 0.925 - 1.5, pod.memory or 0)]
-        fit = int(min((there / wanted for there, wanted in rooms if wanted), default=1))
-        return math.ceil(pods / max(1, fit))
 
 
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -91,12 +70,12 @@ def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
                 yield (capacity, family), least, most
 
 
-def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
+def _sizes(aws: Aws, types: set[str]) -> Mapping[str, Instance]:
     """Return the sizes of known types. A filter, unlike a list of types, may name unknown ones."""
     named = [{"Name": "instance-type", "Values": sorted(types)}]
     found = aws.all("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
     return {
-        each["InstanceType"]: _Size(
+        each["InstanceType"]: Instance(
             each["VCpuInfo"]["DefaultVCpus"],
             each["MemoryInfo"]["SizeInMiB"] / 1024,
             sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", ())),
@@ -106,22 +85,33 @@ def _sizes(aws: Aws, types: set[str]) -> Mapping[str, _Size]:
 
 
 def _of_runtime(
-    runtime: Runtime, upgrade: int, sizes: Mapping[str, _Size]
+    runtime: Runtime, upgrade: int, sizes: Mapping[str, Instance]
 ) -> Iterator[tuple[str, int, int]]:
     """Yield for each family the vCPUs of its smallest node, and of all nodes that may run at once.
 
     ``upgrade``: pods with which a new cluster begins; they may come to any kind of capacity.
     """
-    pods = runtime.nodes.max_gpus // max(1, math.ceil(runtime.gpus))
-    families: dict[str, list[_Size]] = {}
+    pods = pods_at_most(runtime)
+    families: dict[str, list[Instance]] = {}
     for kind in runtime.nodes.instance_types:
         if kind in sizes and (family := _family(kind)):
             families.setdefault(family, []).append(sizes[kind])
     for family, known in families.items():
         most = max(
-            (one.nodes(runtime, pods) + one.nodes(runtime, upgrade)) * one.cpus for one in known
+            (_nodes(runtime, one, pods) + _nodes(runtime, one, upgrade)) * one.cpus for one in known
         )
         yield family, min(one.cpus for one in known), most
+
+
+def _nodes(runtime: Runtime, instance: Instance, pods: int) -> int:
+    """Return how many nodes so many pods need, as the NodePool's limit counts them.
+
+    A pod for which nothing is set has a share of the node for each GPU, and without one most
+    of a node.
+    """
+    pod = runtime.pod
+    fit = instance.pods(pod.cpu or 0, pod.memory or 0, gpus_of_pod(runtime))
+    return math.ceil(pods / max(1, fit))
 
 
 def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
