@@ -1,4 +1,4 @@
-"""The infrastructure on AWS, in Python: constructs that `stack.Platform` composes and grants.
+"""Infrastructure on AWS: constructs that `stack.Platform` composes, and grants rights to.
 
 Reads `models.settings`; knows nothing of how a task is carried.
 """

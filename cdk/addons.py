@@ -1,4 +1,4 @@
-"""EKS add-ons: the network of pods, names, identities, checkpoints as files, logs and metrics."""
+"""EKS add-ons: pod network, DNS, pod identities, the S3 mount of checkpoints, logs and metrics."""
 
 import json
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from cdk.nag import acknowledge_managed_policies, acknowledge_resources
 from models.addons import addon_version
 
 APPLICATION = "application"
-"""Of the log groups: what the containers print."""
+"""Name of the log group that has what containers print."""
 _CNI = "AmazonEKS_CNI_Policy"
 _LOGS = (APPLICATION, "dataplane", "host", "performance")
-"""What the CloudWatch agent writes; it would make the groups itself, and keep them for ever."""
+"""Log groups of the CloudWatch agent, which would make them itself, and keep events for ever."""
 
 
 class Addons(Construct):
-    """What EKS itself installs in the cluster, with a role for each that calls AWS."""
+    """Add-ons that EKS installs in the cluster, with a role for each one that calls AWS."""
 
     def __init__(
         self, scope: Construct, name: str, *, cluster: EksCluster, cluster_name: str, version: str
@@ -33,15 +33,15 @@ class Addons(Construct):
         self._cluster_name = cluster_name
         self._version = version
         self.mount = self._identity("Mountpoint", "s3-csi-driver-sa")
-        """Who mounts the model bucket."""
+        """Identity of the S3 CSI driver, which mounts the model bucket."""
         self.logs = {kind: self._log(kind) for kind in _LOGS}
-        """By their kinds."""
+        """Log groups by kind: ``application``, ``dataplane``, ``host``, ``performance``."""
         self.before_nodes = self._before_nodes()
-        """Without them no node becomes ready."""
+        """Add-ons that must exist before the nodes: no node becomes ready without them."""
         self._after_nodes = self._well_on_nodes()
 
     def run_on(self, nodes: Construct) -> None:
-        """Make those add-ons wait that are well only once their pods run."""
+        """Make add-ons wait for these nodes that are healthy only once their pods run."""
         for addon in self._after_nodes:
             addon.node.add_dependency(nodes)
 
@@ -81,7 +81,7 @@ class Addons(Construct):
         return f"/aws/containerinsights/{self._cluster_name}"
 
     def _grant_log_writes(self, role: Role) -> None:
-        """Write logs, in which the measurements are, too."""
+        """Let the agent write log events, which carry its metrics, too."""
         arn = Stack.of(self).format_arn(
             service="logs",
             resource="log-group",
@@ -127,6 +127,6 @@ class Addons(Construct):
 
 
 def _insights() -> Mapping[str, Any]:
-    """Container Insights and the containers' logs; no tracing of applications."""
+    """Return the agent's configuration: Container Insights and containers' logs, no tracing."""
     kubernetes = {"enhanced_container_insights": True}
     return {"agent": {"config": {"logs": {"metrics_collected": {"kubernetes": kubernetes}}}}}

@@ -1,4 +1,4 @@
-"""What `cdk synth` and `cdk deploy` run: the platform of one configuration file."""
+"""CDK's entry point: `cdk synth` and `cdk deploy` run it for one configuration file."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ from models.errors import SettingsError
 from models.settings import Settings
 
 CONFIG = "ATELIER_CONFIG"
-"""The environment variable that names the file; `config.yaml` without it."""
+"""Environment variable that names the configuration file; `config.yaml` if it is not set."""
 
 
 def main() -> None:
-    """Synthesize; a configuration that cannot be deployed ends it with a line that says why."""
+    """Synthesize the stack; exit with one line that names what cannot be deployed."""
     try:
         settings = Settings.read(Path(os.environ.get(CONFIG, "config.yaml")))
         app = App()

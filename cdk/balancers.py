@@ -1,6 +1,6 @@
-"""The AWS Load Balancer Controller, for one thing: it keeps pods registered with our target group.
+"""AWS Load Balancer Controller, used for one thing: it keeps pods registered in our target group.
 
-The load balancer itself is the stack's, which can see it and delete it.
+The load balancer itself belongs to the stack, which so can see it and delete it.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from constructs import Construct, IDependable
 from cdk import versions
 from cdk.cluster import SYSTEM, Cluster
 from cdk.identity import PodIdentity
+from cdk.manifests import pods
 from cdk.nag import acknowledge_resources
 from models.names import kube
 from models.settings import Settings
 
-SERVE_PORT = 8000
 _DESCRIBED = (
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeInstances",
@@ -30,7 +30,7 @@ _DESCRIBED = (
 
 
 class Balancers(Construct):
-    """The controller, and what binds the Service of the HTTP front to a target group."""
+    """Controller, and the TargetGroupBinding of the HTTP API's Service to a target group."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Balancers(Construct):
         targets: ITargetGroup,
         namespace: IDependable,
     ) -> None:
-        """``namespace`` makes the one that the binding is in."""
+        """Install the controller; ``namespace`` is what makes the binding's namespace."""
         super().__init__(scope, name)
         self._settings = settings
         self._cluster = cluster
@@ -64,7 +64,7 @@ class Balancers(Construct):
         cluster.apply(self, "Binding", [self._binding(targets)], after=[installed, namespace])
 
     def _grant_registration(self, targets: ITargetGroup) -> None:
-        """What a binding needs whose security groups somebody else opens, and no more."""
+        """Grant what a TargetGroupBinding without security group rules needs, and no more."""
         role = self.identity.role
         change = ["RegisterTargets", "DeregisterTargets"]
         role.add_to_policy(
@@ -110,6 +110,6 @@ class Balancers(Construct):
                 "targetGroupARN": targets.target_group_arn,
                 "targetType": "ip",
                 "vpcID": self._cluster.eks.vpc.vpc_id,
-                "serviceRef": {"name": name, "port": SERVE_PORT},
+                "serviceRef": {"name": name, "port": pods.SERVE},
             },
         }

@@ -1,4 +1,4 @@
-"""The way in for people: CloudFront, a load balancer in the private network, the Serve ingress."""
+"""Browser entry: CloudFront and a load balancer in the private network before the Serve ingress."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_certificatemanager import Certificate
@@ -48,28 +48,30 @@ from aws_cdk.custom_resources import (
 )
 from constructs import Construct, IDependable
 
-from cdk.balancers import SERVE_PORT, Balancers
+from cdk.balancers import Balancers
 from cdk.cluster import Cluster
 from cdk.firewall import ADDRESS_OF_VIEWER, Firewall
+from cdk.manifests.pods import SERVE
 from cdk.nag import acknowledge, acknowledge_managed_policies, acknowledge_resources
 from cdk.sign_in import People, by_provider
 from models.settings import Settings
 
 _IDLE = Duration.seconds(4_000)
-"""A WebSocket without a word; the longest that a load balancer has."""
+"""Idle timeout, for WebSockets that are silent; the most that a load balancer has."""
 _READ = Duration.seconds(60)
-"""What CloudFront waits for the next byte; `/v1/events` says something every few seconds."""
+"""Time that CloudFront waits for the next byte; `/v1/events` sends some every few seconds."""
+_HTTP, _HTTPS = 80, 443
 _STICKY = Duration.seconds(300)
 _DRAIN = Duration.seconds(30)
-_ASKER = "AWS679f53fac002430cb0da5b7982bd2287"
-"""CDK's function of all its own custom resources, one in a stack."""
-_OF_LAMBDA = "service-role/AWSLambdaBasicExecutionRole"
+_SDK_CALLER = "AWS679f53fac002430cb0da5b7982bd2287"
+"""Construct id of the function behind all of CDK's `AwsCustomResource`s, one in a stack."""
+_LAMBDA_LOGGING = "service-role/AWSLambdaBasicExecutionRole"
 _ORIGINS = "CloudFront-VPCOrigins-Service-SG"
-"""The security group of CloudFront's interfaces in the network; CloudFront makes and names it."""
+"""Security group of CloudFront's interfaces in the VPC; CloudFront makes it."""
 
 
 class BrowserEntry(Construct):
-    """Browsers reach the Serve ingress by this, and by nothing else."""
+    """CloudFront distribution and internal load balancer: browsers' only way to the ingress."""
 
     def __init__(
         self,
@@ -81,19 +83,19 @@ class BrowserEntry(Construct):
         namespace: IDependable,
         logs: IBucket,
     ) -> None:
-        """``namespace`` makes the one that the ingress's pods are in."""
+        """Build the entry; ``namespace`` makes the ingress pods' namespace."""
         super().__init__(scope, name)
         self._settings = settings
         self._front = settings.front
         vpc = cluster.eks.vpc
         self.people: People | None = None
-        """Those that sign in by Cognito."""
+        """User pool for the sign-in with Cognito; `None` with another sign-in, or none."""
         self.targets = self._targets(vpc)
         self.balancer = self._balancer(vpc)
         self.balancer.log_access_logs(logs, "balancer")
         self._listen()
         pods = Connections(security_groups=[cluster.eks.cluster_security_group])
-        self.balancer.connections.allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")
+        self.balancer.connections.allow_to(pods, Port.tcp(SERVE), "The Serve proxy")
         Balancers(
             self,
             "Pods",
@@ -106,23 +108,23 @@ class BrowserEntry(Construct):
         self.balancer.connections.allow_from(self._cloudfront(vpc), Port.tcp(self._port))
         if self._front.waf:
             Firewall(self, "Firewall", protected=self.balancer.load_balancer_arn)
-        self._review()
+        self._acknowledge()
 
     @property
     def url(self) -> str:
-        """Where people go."""
+        """Address that people open: the configured domain, else CloudFront's own."""
         return f"https://{self._front.domain or self.distribution.distribution_domain_name}"
 
     @property
     def _port(self) -> int:
-        return 443 if self._front.listener_certificate_arn else 80
+        return _HTTPS if self._front.listener_certificate_arn else _HTTP
 
     def _targets(self, vpc: IVpc) -> ApplicationTargetGroup:
         return ApplicationTargetGroup(
             self,
             "Serve",
             vpc=vpc,
-            port=SERVE_PORT,
+            port=SERVE,
             protocol=ApplicationProtocol.HTTP,
             target_type=TargetType.IP,
             health_check=HealthCheck(path="/-/healthz", interval=Duration.seconds(10)),
@@ -190,13 +192,17 @@ class BrowserEntry(Construct):
                 # The host among it: the sign-in comes back to it, and the certificate has it.
                 origin_request_policy=OriginRequestPolicy.ALL_VIEWER,
                 viewer_protocol_policy=ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-                function_associations=[self._told_who_asks()] if front.waf else None,
+                function_associations=[self._viewer_address()] if front.waf else None,
             ),
         )
 
     def _origin(self) -> VpcOrigin:
-        """Another one for another port: CloudFront changes none that a distribution has."""
-        secure = self._port == 443  # noqa: PLR2004 - HTTPS
+        """Return the VPC origin, a new one for each port.
+
+        CloudFront refuses to change a VPC origin while a distribution uses it, so the port is in
+        its id.
+        """
+        secure = self._port == _HTTPS
         return VpcOrigin(
             self,
             f"Origin{self._port}",
@@ -207,18 +213,22 @@ class BrowserEntry(Construct):
             else OriginProtocolPolicy.HTTP_ONLY,
         )
 
-    def _told_who_asks(self) -> FunctionAssociation:
-        told = Function(
+    def _viewer_address(self) -> FunctionAssociation:
+        function = Function(
             self,
             "Viewer",
             comment="Tells the firewall the address of who asks.",
             code=FunctionCode.from_inline(ADDRESS_OF_VIEWER),
             runtime=FunctionRuntime.JS_2_0,
         )
-        return FunctionAssociation(event_type=FunctionEventType.VIEWER_REQUEST, function=told)
+        return FunctionAssociation(event_type=FunctionEventType.VIEWER_REQUEST, function=function)
 
     def _cloudfront(self, vpc: IVpc) -> ISecurityGroup:
-        """CloudFormation does not tell its id, so EC2 is asked when the distribution is there."""
+        """Look up the security group of CloudFront's VPC origins.
+
+        CloudFormation has no attribute for it, so a custom resource asks EC2 once the distribution
+        exists.
+        """
         found = AwsCustomResource(
             self,
             "Origins",
@@ -243,7 +253,7 @@ class BrowserEntry(Construct):
             self, "CloudFront", found.get_response_field("SecurityGroups.0.GroupId")
         )
 
-    def _review(self) -> None:
+    def _acknowledge(self) -> None:
         entry = self.distribution
         acknowledge(entry, "CFR1", "Who may see the front ends does not depend on a country.")
         acknowledge(entry, "CFR2", "The firewall, if one is wanted, is before the load balancer.")
@@ -258,6 +268,6 @@ class BrowserEntry(Construct):
             acknowledge(entry, "CFR5", "Behind CloudFront it goes through the private network.")
         describe = "It asks for the id of a security group; EC2 describes all or nothing."
         acknowledge_resources(self.node.find_child("Origins"), describe, "*")
-        asker = Stack.of(self).node.find_child(_ASKER)
-        acknowledge(asker, "L1", "CDK says what its own function runs on.")
-        acknowledge_managed_policies(asker, "It writes its own logs.", _OF_LAMBDA)
+        sdk_caller = Stack.of(self).node.find_child(_SDK_CALLER)
+        acknowledge(sdk_caller, "L1", "CDK says what its own function runs on.")
+        acknowledge_managed_policies(sdk_caller, "It writes its own logs.", _LAMBDA_LOGGING)

@@ -1,7 +1,7 @@
-"""The edge's Lambda asset, made without Docker: our modules that it needs, and the pinned packages.
+"""Lambda asset of the edge, built without Docker: our modules that it imports, and pinned packages.
 
-A zip in a cache folder, named by the hash of all that goes into it: what is unchanged is not made
-again, and is no change to the function.
+The zip lies in a cache folder, named by the hash of all that goes into it: with the same content it
+is neither built again nor a change to the function.
 """
 
 import ast
@@ -27,7 +27,7 @@ from models.settings.edge import FILE, EdgeConfig
 ROOT = Path(__file__).parents[1]
 ENTRY = "serve_app.edge.handler"
 PYTHON = ".".join(platform.python_version_tuple()[:2])
-"""Of the function: the one that runs here, since its modules are compiled here."""
+"""Python version of the function: the one that runs here, since modules are compiled here."""
 PACKAGES = (
     "aiobotocore",
     "fastapi",
@@ -51,7 +51,11 @@ _RECIPE = "2"  # to be raised where the same ingredients are to give another zip
 
 
 def bundled(settings: Settings, cache: Path | None = None) -> Path:
-    """The zip for these settings; made, unless there is one already."""
+    """Return the zip for these settings, built unless the cache has it.
+
+    Raises:
+        SettingsError: Lambda has no such Python.
+    """
     known_to_lambda(PYTHON)
     cache = cache or platformdirs.user_cache_path("atelier")
     config = EdgeConfig.of(settings).model_dump_json().encode()
@@ -68,17 +72,19 @@ def bundled(settings: Settings, cache: Path | None = None) -> Path:
 
 
 def known_to_lambda(python: str) -> None:
-    """See to it that Lambda has this version, such as ``3.12``, before CloudFormation asks it.
+    """Check that Lambda has a Python version, such as ``3.12``.
+
+    CloudFormation would refuse it late.
 
     Raises:
-        SettingsError: it has none.
+        SettingsError: Lambda has no such version.
     """
     if not hasattr(Runtime, f"PYTHON_{python.replace('.', '_')}"):
         raise SettingsError(f"Lambda has no Python {python} that CDK knows: deploy by an older one")
 
 
 def sources(root: Path = ROOT) -> list[Path]:
-    """The files of ours that the function imports, and those that these import; sorted."""
+    """List our files that the function imports, directly or through others, sorted."""
     found: set[Path] = set()
     ahead = [ENTRY]
     while ahead:
@@ -91,7 +97,7 @@ def sources(root: Path = ROOT) -> list[Path]:
 
 
 def templates(root: Path = ROOT) -> list[Path]:
-    """The files that its packages make pages from; sorted."""
+    """List the template files of the packages that the function imports, sorted."""
     folders = {path.parent / "templates" for path in sources(root)}
     return sorted(path for folder in folders for path in folder.glob("*"))
 
@@ -115,7 +121,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def _packages(architecture: str, cache: Path) -> Path:
-    """The zip of the packages: the same for all installations."""
+    """Return the zip of the third-party packages, which all installations share."""
     pins = ROOT / "constraints.txt"
     parts = (_RECIPE, PYTHON, architecture, *PACKAGES, *sorted(_SERVICES), pins.read_text())
     zipped = cache / f"edge-packages-{_hash(part.encode() for part in parts)}.zip"
@@ -143,7 +149,10 @@ def _fill(content: Mapping[str, bytes], folder: Path) -> None:
 
 
 def _make(zipped: Path, fill: "partial[None]", onto: Path | None = None) -> None:
-    """Zip a folder that is filled so, behind what another zip has; whole, or not at all."""
+    """Zip what `fill` puts into a folder, behind the entries of the zip `onto`.
+
+    The zip appears whole or not at all.
+    """
     zipped.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=zipped.parent) as temporary:
         folder, made = Path(temporary, "folder"), Path(temporary, zipped.name)
@@ -159,7 +168,7 @@ def _make(zipped: Path, fill: "partial[None]", onto: Path | None = None) -> None
 
 
 def _forget(cache: Path) -> None:
-    """Each has 15 MB, and there is a new one for each change."""
+    """Delete all but the newest zips of the cache: each has 15 MB, and each change makes one."""
     made = sorted(
         cache.glob(f"edge-{'[0-9a-f]' * _HASHED}.zip"), key=lambda path: path.stat().st_mtime
     )
@@ -168,10 +177,11 @@ def _forget(cache: Path) -> None:
 
 
 def _compile(folder: Path) -> None:
-    """Lambda's folder cannot be written: else each cold start would compile all, for a second.
+    """Compile the modules, since Lambda's folder is read-only: each cold start would, for a second.
 
-    In a process of its own: what is written depends on what the process has seen before, and on the
-    order of its sets. Times are not kept in the zip, so nothing is to be checked by them.
+    A process of its own makes the bytecode reproducible: it depends on what the process has seen
+    before, and on the order of its sets. The zip keeps no times, so bytecode is never checked by
+    them.
     """
     command = [sys.executable, "-m", "compileall", "-q", "-f", "-s", str(folder)]
     command += ["--invalidation-mode", "unchecked-hash", str(folder)]

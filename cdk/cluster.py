@@ -1,4 +1,4 @@
-"""The Kubernetes cluster: EKS, who may come in, and the nodes that the system itself runs on.
+"""Kubernetes cluster: EKS, its access entries, and the nodes that system pods run on.
 
 CloudFormation applies charts and manifests through a Lambda function (the kubectl handler), which
 administers the cluster; `docs/security.md` says what that means.
@@ -54,11 +54,11 @@ _ANYWHERE = "0.0.0.0/0"
 _OF_NODES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 _CHART = Duration.minutes(10)  # the kubectl handler itself has 15
 _DISK = 50
-"""GiB of a system node, for images and logs."""
+"""GiB of a system node's disk, for images and logs."""
 
 
 class Cluster(Construct):
-    """EKS with its system nodes; `ready` when pods run on them."""
+    """EKS with its add-ons and system nodes."""
 
     def __init__(
         self, scope: Construct, name: str, *, settings: Settings, network: Network
@@ -66,7 +66,7 @@ class Cluster(Construct):
         super().__init__(scope, name)
         self._settings = settings
         self.name = settings.stack_name
-        """The name itself: `eks.cluster_name` is a token, and no key of a condition can be one."""
+        """Name as text: `eks.cluster_name` is a token, which no condition's key can hold."""
         self.eks = self._eks(network)
         self.addons = Addons(
             self,
@@ -81,11 +81,15 @@ class Cluster(Construct):
         acknowledge_managed_policies(self.eks, "What EKS itself needs.", "AmazonEKSClusterPolicy")
         kubectl.review(self.eks)
         self.ready = DependencyGroup(self.nodes, self.addons)
-        """What a chart waits for: the handler waits for no node, and would run out of time."""
+        """Dependency of all charts and manifests: nodes and add-ons are up. Without, the kubectl
+        handler would run out of time, since it waits for no node."""
 
     @property
     def applied_to(self) -> ICluster:
-        """As charts and manifests take it, which to Python's types is no `Cluster`."""
+        """Cluster as the interface that charts and manifests take.
+
+        jsii's Python classes do not inherit the interfaces that they implement.
+        """
         return cast("ICluster", self.eks)
 
     def install(
@@ -97,7 +101,7 @@ class Cluster(Construct):
         values: Mapping[str, Any],
         after: Sequence[IDependable] = (),
     ) -> HelmChart:
-        """Install a chart and wait until what it brings is ready."""
+        """Install a chart, and let Helm wait until its workloads are ready (10 minutes at most)."""
         installed = HelmChart(
             scope,
             "Chart",
@@ -124,12 +128,12 @@ class Cluster(Construct):
         after: Sequence[IDependable] = (),
         prune: bool = True,
     ) -> KubernetesManifest:
-        """Apply objects; those that are no longer among them go, if Kubernetes itself has them.
-
-        ``prune=False``: none goes, but those that are among them at the end.
+        """Apply objects; those that are no longer among them are deleted, with `prune`.
 
         The handler prunes by kubectl's own list of kinds (core, apps, batch): a NodePool, a
-        NetworkPolicy or a ServiceAccount stays (`docs/operations.md`, "What a change leaves").
+        NetworkPolicy or a ServiceAccount stays (`docs/operations.md`, "What a change leaves"). With
+        ``prune=False`` an object goes only with the whole manifest, and then only if it is among
+        the last ones applied.
         """
         applied = KubernetesManifest(
             scope,
@@ -209,7 +213,10 @@ class Cluster(Construct):
         return nodes
 
     def _launch_template(self) -> LaunchTemplate:
-        """Nodes whose credentials no pod can ask for: a hop more than the node's own is none."""
+        """Return a launch template whose metadata service no pod reaches.
+
+        An answer may travel one network hop, and a pod is a hop further than its node.
+        """
         key = self._settings.cluster.volume_key_arn
         disk = BlockDeviceVolume.ebs(
             _DISK,
@@ -228,7 +235,10 @@ class Cluster(Construct):
 
 
 def node_role(scope: Construct, description: str) -> Role:
-    """No more than a node needs: its pods have roles of their own, and so has its network."""
+    """Make the instance role of nodes, with no more than EKS needs.
+
+    Pods have roles of their own, the network plugin among them.
+    """
     role = Role(
         scope,
         "NodeRole",

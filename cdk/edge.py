@@ -1,6 +1,6 @@
-"""The public HTTP front: API Gateway, its keys and what they may do, and the edge behind it.
+"""Edge: API Gateway with its keys and throttle, and the Lambda function behind it.
 
-What the edge may do the stack grants; here it may log and trace.
+Grants its function logs and traces; the stack grants all else.
 """
 
 import json
@@ -50,14 +50,14 @@ _ARCHITECTURES = {"arm64": Architecture.ARM_64, "x86_64": Architecture.X86_64}
 
 
 class Edge(Construct):
-    """Lets the holders of an API key reach the edge, each as often as the throttle says."""
+    """API Gateway and the function behind it, for holders of an API key, within the throttle."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings, code: Path) -> None:
-        """``code`` is the edge's zip, as `bundle.bundled` makes it."""
+        """Build the edge; ``code`` is the function's zip, as `bundle.bundled` makes it."""
         super().__init__(scope, name)
         self._settings = settings
         self.keys = {key: self._key(key) for key in key_names(settings)}
-        """By their names."""
+        """API keys by the names that the settings give them."""
         self.role = Role(
             self,
             "Role",
@@ -75,7 +75,7 @@ class Edge(Construct):
         self._review()
 
     def _key(self, name: str) -> ApiKey:
-        """API Gateway makes up its value, so that no template has it."""
+        """Make a key without a value: API Gateway generates one, so that no template has it."""
         return ApiKey(self, f"Key-{name}", api_key_name=f"{self._settings.names.stack}-{name}")
 
     def _function(self, code: Path) -> Function:
@@ -134,9 +134,10 @@ class Edge(Construct):
         return api
 
     def _route(self) -> None:
-        """The dialects at their paths; the rest goes to the edge too, which knows what is where.
+        """Route the dialects' paths, and all others by ``{proxy+}``, to the function.
 
-        So doubled slashes, which clients send, arrive whatever API Gateway takes them for.
+        It knows its routes itself, so doubled slashes, which clients send, arrive whatever API
+        Gateway takes them for.
         """
         to_edge = LambdaIntegration(self.alias, allow_test_invoke=False)
         root = self.api.root
@@ -174,7 +175,7 @@ class Edge(Construct):
             plan.add_api_key(key)
 
     def _tell(self) -> None:
-        """Outputs, by the names of the reference system."""
+        """Write the outputs, by the names that the reference system gives them."""
         first = next(iter(self.keys.values()))
         command = (
             f"aws apigateway get-api-key --api-key {first.key_id} --include-value"
@@ -204,7 +205,7 @@ class Edge(Construct):
 
 
 def _access_log() -> AccessLogFormat:
-    """Who asked for what and how it ended: no header, no body, no key."""
+    """Return the access log's format: caller, request and outcome; no header, no body, no key."""
     fields = {
         "request": AccessLogField.context_request_id(),
         "from": AccessLogField.context_identity_source_ip(),

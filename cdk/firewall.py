@@ -1,4 +1,4 @@
-"""A web application firewall before the load balancer, in its own region.
+"""Web application firewall before the load balancer, in the stack's own region.
 
 One at CloudFront would have to be in us-east-1, and so in a stack of its own.
 """
@@ -9,7 +9,7 @@ from aws_cdk.aws_wafv2 import CfnWebACL, CfnWebACLAssociation
 from constructs import Construct
 
 _RATE = 2_000
-"""Requests of one address in five minutes."""
+"""Requests that an address may make in five minutes."""
 _ADDRESS = "X-Viewer-Ip"
 ADDRESS_OF_VIEWER = f"""
 function handler(event) {{
@@ -17,8 +17,9 @@ function handler(event) {{
   return event.request;
 }}
 """
-"""What CloudFront runs on each request: it overwrites what a client claims to be its address. In
-X-Forwarded-For the first is the client's own word."""
+"""CloudFront function that runs on each request: it puts the viewer's address into a header of its
+own, overwriting what the client sent. The first address in X-Forwarded-For is the client's own
+word."""
 _COMMON = "AWSManagedRulesCommonRuleSet"
 _MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", _COMMON)
 # A task is large, and has links and prompts in it; what a load balancer keeps of who signed in may
@@ -34,10 +35,10 @@ _COUNTED = (
 
 
 class Firewall(Construct):
-    """Refuses known attacks, and an address that asks too often."""
+    """Web ACL that refuses known attacks, and addresses that ask too often."""
 
     def __init__(self, scope: Construct, name: str, *, protected: str) -> None:
-        """``protected``: the ARN of a load balancer."""
+        """Associate the web ACL with a load balancer; ``protected`` is its ARN."""
         super().__init__(scope, name)
         managed = [_managed(each, number) for number, each in enumerate(_MANAGED, start=1)]
         self.acl = CfnWebACL(
@@ -54,7 +55,10 @@ class Firewall(Construct):
 
 
 def _rate() -> CfnWebACL.RuleProperty:
-    """By the address that CloudFront saw: here all would come from CloudFront."""
+    """Limit the rate by the viewer's address, from the header that `ADDRESS_OF_VIEWER` sets.
+
+    To the load balancer all connections come from CloudFront.
+    """
     forwarded = CfnWebACL.ForwardedIPConfigurationProperty(
         header_name=_ADDRESS, fallback_behavior="NO_MATCH"
     )

@@ -1,4 +1,4 @@
-"""Who a pod is to AWS, by EKS Pod Identity: no credential is in an image or a manifest."""
+"""AWS roles of pods, by EKS Pod Identity: no credential is in an image or a manifest."""
 
 from aws_cdk.aws_eks_v2 import CfnPodIdentityAssociation, Cluster
 from aws_cdk.aws_iam import Role, ServicePrincipal, SessionTagsPrincipal
@@ -6,7 +6,7 @@ from constructs import Construct
 
 
 class PodIdentity(Construct):
-    """A role for the pods of one service account in one cluster, and for nobody else."""
+    """Role for the pods of one service account in one cluster, and for nobody else."""
 
     def __init__(
         self,
@@ -36,7 +36,10 @@ class PodIdentity(Construct):
 
 
 def _pods_of(cluster: Cluster, namespace: str, service_account: str) -> SessionTagsPrincipal:
-    """EKS tags each session with the pod it is for; another pod's would not match."""
+    """Return EKS's principal, limited to one service account.
+
+    EKS tags each session with cluster, namespace and service account; another pod's does not match.
+    """
     pods = ServicePrincipal(
         "pods.eks.amazonaws.com",
         conditions={

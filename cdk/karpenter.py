@@ -26,13 +26,13 @@ _EVENTS = {
     "Reservation": ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
 }
 _KEPT = Duration.seconds(300)
-"""A warning that is older is of no use: a Spot node has two minutes."""
+"""Time after which a warning is dropped: a Spot node has two minutes."""
 _SERVICE_ACCOUNT = "karpenter"
-_WHY = "Nodes are made and found by their tags: the conditions say whose, as Karpenter has it."
+_TAGGED = "Nodes are made and found by their tags: the conditions say whose, as Karpenter has it."
 
 
 class Karpenter(Construct):
-    """The controller, the role of its nodes, and the warnings that it acts on."""
+    """Karpenter's controller, the role of its nodes, and EventBridge's warnings to it."""
 
     def __init__(
         self, scope: Construct, name: str, *, settings: Settings, cluster: Cluster
@@ -61,7 +61,7 @@ class Karpenter(Construct):
         )
         acknowledge(self.queue, "SQS3", "A warning is of no use when its node is gone.")
         self.rules = {name: self._rule(name, *event) for name, event in _EVENTS.items()}
-        """By the kind of warning, such as ``SpotInterruption``."""
+        """EventBridge rules by the kind of warning, such as ``SpotInterruption``."""
         self.controller = PodIdentity(
             self,
             "Controller",
@@ -72,7 +72,10 @@ class Karpenter(Construct):
         self.chart = self._installed(self._policies())
 
     def apply(self, name: str, objects: Sequence[Mapping[str, Any]]) -> KubernetesManifest:
-        """Node pools and classes: gone before Karpenter goes, so that it ends their nodes."""
+        """Apply node pools and node classes after Karpenter, so that they are deleted before it.
+
+        Karpenter ends the nodes of a deleted pool; once it is gone nobody would.
+        """
         return self._cluster.apply(self, name, objects, after=[self.chart, self._access])
 
     def _rule(self, name: str, source: str, detail: str) -> Rule:
@@ -104,13 +107,14 @@ class Karpenter(Construct):
             roles=[self.controller.role],
         )
         unnamed = sorted({each for one in statements for each in one.resources if "*" in each})
-        acknowledge_resources(policy, _WHY, *unnamed)
+        acknowledge_resources(policy, _TAGGED, *unnamed)
         return policy
 
     def _installed(self, policies: list[ManagedPolicy]) -> HelmChart:
-        """With all that it needs made before, and so gone after: it ends the last nodes.
+        """Install Karpenter after all that it needs, so that it goes first and can end its nodes.
 
-        Its definitions have a chart of their own, which unlike the controller's upgrades them.
+        Its CRDs are a chart of their own: Helm upgrades templates, and never a chart's `crds/`
+        folder.
         """
         definitions = self._cluster.install(
             Construct(self, "Definitions"), versions.KARPENTER_CRD, namespace=SYSTEM, values={}

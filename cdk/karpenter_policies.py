@@ -1,8 +1,8 @@
-"""What Karpenter's controller may do, in six policies as in its own CloudFormation template.
+"""IAM policies of Karpenter's controller: the six of its own CloudFormation template.
 
 A seventh is for a customer's own key of the nodes' volumes. Left out is making and changing
-instance profiles: that is for node classes that name a `role`; ours name the profile that the
-stack makes.
+instance profiles: that is for node classes that name a `role`; ours name the profile that the stack
+makes.
 """
 
 from collections.abc import Mapping
@@ -42,25 +42,25 @@ _USES_OF_KEY = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-"""Calls that EC2 makes for whoever launches an instance with a volume that has a customer's key:
-https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html (2026-11)."""
+"""KMS actions that EC2 takes for whoever launches an instance with a volume that has a customer's
+key: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html (2026-11)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KarpenterPolicies:
-    """The statements, for one cluster."""
+    """Statements of Karpenter's policies for one cluster."""
 
     stack: Stack
     cluster_name: str
-    """The name itself and no token: it is part of keys of conditions."""
+    """Cluster name as text, no token: it is part of conditions' keys."""
     cluster_arn: str
     node_role_arn: str
     queue_arn: str
     volume_key_arn: str | None = None
-    """The customer's own key of nodes' volumes, if they have one."""
+    """Customer's own KMS key of the nodes' volumes; `None` for AWS's key."""
 
     def all(self) -> Mapping[str, list[PolicyStatement]]:
-        """By the policy's name."""
+        """Return all policies: their statements by the policy's name."""
         key = self.volume_key_arn
         return {
             "NodeLifecycle": self._node_lifecycle(),
@@ -73,7 +73,7 @@ class KarpenterPolicies:
         }
 
     def _node_lifecycle(self) -> list[PolicyStatement]:
-        """Launch what is tagged as this cluster's, and change and end nothing else."""
+        """Allow launching what is tagged as this cluster's, and changing or ending nothing else."""
         launch = ["ec2:RunInstances", "ec2:CreateFleet"]
         used = [self._ec2(kind) for kind in _USED_BY_LAUNCH]
         images = [self._ec2(kind, account="") for kind in ("image", "snapshot")]
@@ -119,7 +119,7 @@ class KarpenterPolicies:
         ]
 
     def _volume_key(self, key: str) -> list[PolicyStatement]:
-        """Have EC2 encrypt volumes with the key; nothing can be asked of the key itself."""
+        """Allow EC2 to encrypt volumes with the key, and nobody to use the key directly."""
         ec2 = f"ec2.{self.stack.region}.amazonaws.com"
         by_ec2 = {"StringEquals": {"kms:ViaService": [ec2, f"{ec2}.cn"]}}
         for_volumes = {"Bool": {"kms:GrantIsForAWSResource": "true"}}

@@ -1,7 +1,7 @@
-"""The kubectl handler: CDK's own function that applies charts and manifests in the cluster.
+"""kubectl handler: CDK's own function that applies charts and manifests in the cluster.
 
-It administers the cluster, and its permissions are CDK's; those that are more than we would give
-were looked at here.
+It administers the cluster, with permissions that CDK chooses; the findings of cdk-nag on those that
+are wider than ours are acknowledged here.
 """
 
 import json
@@ -27,7 +27,7 @@ _READS = ("GetBucket", "GetObject", "List")
 
 
 def review(cluster: Cluster) -> None:
-    """Let CDK's choices stand, each by its name."""
+    """Acknowledge the findings on CDK's own provider, each by its name."""
     provider = cluster.node.find_child(_PROVIDER)
     handler = provider.node.find_child("Handler")
     acknowledge(handler, "L1", "CDK says which Python its handler runs on.")
@@ -41,7 +41,7 @@ def review(cluster: Cluster) -> None:
 
 
 def review_chart(cluster: Cluster, chart: Asset) -> None:
-    """Let it read a chart of ours where CDK puts it."""
+    """Acknowledge that the handler may read a chart of ours from the bucket of CDK's assets."""
     handler = cluster.node.find_child(_PROVIDER).node.find_child("Handler")
     why = "It reads charts from the bucket of CDK's own assets."
     acknowledge_resources(handler, why, chart.bucket.arn_for_objects("*"))
@@ -50,7 +50,7 @@ def review_chart(cluster: Cluster, chart: Asset) -> None:
 
 
 def _conditional(handler: IConstruct) -> Iterator[str]:
-    """Policies that are given only where AWS has them, as cdk-nag writes them."""
+    """List managed policies that only some partitions have, as cdk-nag writes their `Fn::If`."""
     role = cast("CfnRole", handler.node.find_child("ServiceRole").node.default_child)
     for policy in Stack.of(role).resolve(role.managed_policy_arns):
         if "Fn::If" in policy:

@@ -1,8 +1,8 @@
-"""Topics, queues, what leads from the ones to the others, and who may do what with them.
+"""Topics, queues, the subscriptions between them, and grants on them.
 
 The topics are encrypted with the key that AWS keeps for SNS: a publisher needs ``sns:Publish`` and
 nothing more, and no service of AWS, which could not use that key, publishes on them. The queues use
-SQS's own keys: SNS and EventBridge cannot send into a queue that has the one of AWS in KMS.
+SQS's own keys: SNS and EventBridge cannot send into a queue that has AWS's key in KMS.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ from models.settings import Settings
 
 
 class Messaging(Construct):
-    """The way of a task from its publication to its queue, and of its notification out."""
+    """Topics and queues: tasks on their way to a runtime, notifications on their way out."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
         super().__init__(scope, name)
@@ -43,15 +43,15 @@ class Messaging(Construct):
                 self._subscribe(plan)
         runtimes = [runtime.name for runtime in settings.models_runtime]
         self.queues = {name: self._all[settings.names.queue(name)] for name in runtimes}
-        """By the runtime's name."""
+        """Task queues by the runtime's name."""
         self.dead_letters = {
             name: self._all[settings.names.dead_letters(name)] for name in runtimes
         }
-        """By the runtime's name."""
+        """Dead-letter queues of tasks by the runtime's name."""
         self.unrouted = self._all[settings.names.unrouted]
         self.undelivered = self._all[settings.names.undelivered]
         self.calls = self._all[settings.names.callback_calls]
-        """Calls to tasks' callbacks."""
+        """Queue of calls to tasks' callbacks."""
         self.calls_dead_letters = self._all[settings.names.callback_calls_dead_letters]
         self._admit_tasks_topic(self.undelivered)
         self.checkpoint_events = self._all.get(settings.names.checkpoint_events)
@@ -60,7 +60,7 @@ class Messaging(Construct):
 
     @property
     def last_stops(self) -> Mapping[str, tuple[Queue, str]]:
-        """Queues that people read, by a short name, and what it means that something is there."""
+        """Queues that people look after, by a short name, each with what a message there means."""
         of_runtimes = {
             f"{name}-dead-letters": (queue, f"{name} could not take a task: the message says why.")
             for name, queue in self.dead_letters.items()
@@ -84,7 +84,7 @@ class Messaging(Construct):
         grant(grantee, ["sns:Publish"], [self.tasks.topic_arn])
 
     def grant_notification_publishing(self, grantee: IRole) -> None:
-        """Publish notifications, and put calls to callbacks into their queue."""
+        """Grant publishing notifications, and queueing calls to callbacks."""
         grant(grantee, ["sns:Publish"], [self.results.topic_arn])
         _grant_sends(grantee, [self.calls])
 
@@ -93,7 +93,7 @@ class Messaging(Construct):
         grant(grantee, actions, [queue.queue_arn for queue in self.queues.values()])
 
     def grant_message_consumption(self, grantee: IRole) -> None:
-        """Receive what is in the queues and bring it to an end: acknowledged or dead-lettered."""
+        """Grant receiving, extending, acknowledging and dead-lettering tasks and callback calls."""
         worked = [*self.queues.values(), self.calls]
         actions = [
             "sqs:GetQueueUrl",
@@ -168,7 +168,7 @@ class Messaging(Construct):
         )
 
     def _id(self, plan: QueuePlan) -> str:
-        """What a queue is called within its stack."""
+        """Return a queue's construct id: its name without the stack's prefix."""
         return plan.name.removeprefix(f"{self._settings.names.stack}-")
 
 

@@ -1,4 +1,4 @@
-"""What is measured: queues and events by AWS itself, how tasks end by filters on the log."""
+"""Metrics: of queues and events as AWS measures them, of tasks' ends by filters on the log."""
 
 from collections.abc import Mapping
 
@@ -13,21 +13,21 @@ MINUTE = Duration.minutes(1)
 QUARTER = Duration.minutes(15)
 
 _LINE = "$.log_processed"
-"""Where the CloudWatch agent's Fluent Bit puts a line of JSON that a container printed."""
+"""JSON path of a line of JSON that a container printed, as the agent's Fluent Bit wraps it."""
 _END = f'({_LINE}.message = "task_ended")'
 ENDED, FAILED = "Ended", "Failed"
 FILTERS: Mapping[str, str] = {
     ENDED: f'{{ {_END} && ({_LINE}.status != "cancelled") }}',
     FAILED: f'{{ {_END} && ({_LINE}.status = "failed") }}',
 }
-"""What of the log is counted for each runtime: ingest writes it when a task's end is told."""
+"""Filter patterns by metric: ingest logs ``task_ended`` when it has notified of a task's end."""
 _RUNTIME = "Runtime"
 _FEWEST = 10
-"""Tasks that say something about a ratio: one mistake of one client is no alarm."""
+"""Least number of ended tasks for a failure ratio: one mistake of one client is no alarm."""
 
 
 class Ends(Construct):
-    """How tasks end, counted from the log of the cluster's containers."""
+    """Metrics of how tasks end, counted from the log of the cluster's containers."""
 
     def __init__(self, scope: Construct, name: str, *, namespace: str, log: ILogGroup) -> None:
         super().__init__(scope, name)
@@ -45,7 +45,7 @@ class Ends(Construct):
             )
 
     def count(self, metric: str, runtime: str, period: Duration = MINUTE) -> Metric:
-        """``ENDED``, which a cancelled task is not, or ``FAILED``; no value where there is none."""
+        """Return the sum of ``ENDED`` (none cancelled) or ``FAILED``; no value where none is."""
         return Metric(
             namespace=self._namespace,
             metric_name=metric,
@@ -55,9 +55,10 @@ class Ends(Construct):
         )
 
     def failed_ratio(self, runtime: str) -> MathExpression:
-        """From 0 to 1, of a quarter of an hour; 0 where too few ended to tell.
+        """Return the share of failed tasks in 15 minutes, 0 to 1; 0 while fewer than 10 ended.
 
-        No value where none failed: what never was has none either, and nothing fills it.
+        It has no value while none failed: the filter then writes no data point, and nothing fills
+        it in.
         """
         return MathExpression(
             expression=f"IF(ended >= {_FEWEST}, failed / ended, 0)",
@@ -71,7 +72,7 @@ class Ends(Construct):
 
 
 def oldest(queue: IQueue) -> Metric:
-    """Seconds since the oldest message was sent."""
+    """Return the age of a queue's oldest message, in seconds."""
     return queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum")
 
 
@@ -80,19 +81,19 @@ def waiting(queue: IQueue) -> Metric:
 
 
 def held(queue: IQueue) -> Metric:
-    """Messages that ingest has leased: they run, or wait for a replica."""
+    """Return the number of messages that ingest has leased: they run, or wait for a replica."""
     return queue.metric_approximate_number_of_messages_not_visible(
         period=MINUTE, statistic="Maximum"
     )
 
 
 def ended(queue: IQueue) -> Metric:
-    """Messages whose task came to its end."""
+    """Return the number of messages whose task came to its end: ingest deletes them then."""
     return queue.metric_number_of_messages_deleted(period=MINUTE, statistic="Sum")
 
 
 def starved(queue: IQueue) -> MathExpression:
-    """1 while tasks are there and none of them ends, else 0."""
+    """Return 1 for a minute in which tasks are there and none of them ends, else 0."""
     return MathExpression(
         expression="IF((waiting + held > 0) AND (FILL(ended, 0) < 1), 1, 0)",
         using_metrics={"waiting": waiting(queue), "held": held(queue), "ended": ended(queue)},
@@ -102,7 +103,7 @@ def starved(queue: IQueue) -> MathExpression:
 
 
 def interruptions(warnings: IRule) -> Metric:
-    """Spot nodes that AWS takes back, as often as it says so."""
+    """Return the number of Spot interruption warnings in 15 minutes."""
     return Metric(
         namespace="AWS/Events",
         metric_name="TriggeredRules",

@@ -1,4 +1,4 @@
-"""When somebody is to be told, who it is, and one picture of it all."""
+"""Alarms, the topic that they notify, and a dashboard."""
 
 from collections.abc import Iterable, Sequence
 
@@ -29,13 +29,13 @@ from models.settings import Settings
 
 _CLOUDWATCH = ServicePrincipal("cloudwatch.amazonaws.com")
 _SOON = 3
-"""Minutes in a row that are no accident of one measurement."""
+"""Consecutive minutes above a limit that make an alarm: one data point alone may be an accident."""
 _HALF, _WHOLE = 12, 24
-"""Columns of the dashboard."""
+"""Widths of widgets in columns of the dashboard, which has 24."""
 
 
 class Monitoring(Construct):
-    """Alarms, whom they tell, and the dashboard."""
+    """Alarms on queues, runtimes and Spot nodes, their topic, and the dashboard."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Monitoring(Construct):
         spot_warnings: IRule,
         api: RestApi | None = None,
     ) -> None:
-        """``log`` has what the cluster's containers print."""
+        """Build alarms and dashboard; ``log`` is the log group that has what containers print."""
         super().__init__(scope, name)
         self._settings = settings
         self._limits = settings.alarms
@@ -60,7 +60,11 @@ class Monitoring(Construct):
         self._dashboard(api)
 
     def _topic(self) -> Topic:
-        """With a key of its own: CloudWatch cannot publish with the one that AWS keeps for SNS."""
+        """Make the alarms' topic with a KMS key of its own.
+
+        CloudWatch cannot publish with the key that AWS keeps for SNS: nobody can change that key's
+        policy.
+        """
         key = Key(
             self,
             "Key",
@@ -140,7 +144,11 @@ class Monitoring(Construct):
         )
 
     def _alarm(self, name: str, metric: IMetric, *, above: float, periods: int, why: str) -> Alarm:
-        """Where nothing is measured nothing happens: SQS does not measure a queue at rest."""
+        """Make an alarm for values above a limit; missing data is no alarm.
+
+        SQS stops measuring a queue that was idle for hours, and a metric filter writes nothing for
+        no lines.
+        """
         alarm = Alarm(
             self,
             name,

@@ -1,4 +1,4 @@
-"""The network: a new one, or one that there is, of which nothing is looked up."""
+"""Network: a new VPC, or an existing one, of which nothing is looked up."""
 
 from aws_cdk import Acknowledgment, Annotations, RemovalPolicy, Tags, Validations
 from aws_cdk.aws_ec2 import (
@@ -16,10 +16,9 @@ from aws_cdk.aws_ec2 import (
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
 
+from cdk.manifests.nodes import DISCOVERY
 from models.settings import cloud
 
-DISCOVERY = "karpenter.sh/discovery"
-"""The tag of subnets that Karpenter may start nodes in, by Karpenter's own convention."""
 _ENDPOINTS = {
     "S3": GatewayVpcEndpointAwsService.S3,
     "DynamoDb": GatewayVpcEndpointAwsService.DYNAMODB,
@@ -27,7 +26,7 @@ _ENDPOINTS = {
 
 
 class Network(Construct):
-    """Where all of it runs: private subnets with a way out."""
+    """VPC of the installation: private subnets with a way out."""
 
     def __init__(
         self, scope: Construct, name: str, *, vpc: cloud.Vpc, zones: list[str], cluster_name: str
@@ -66,7 +65,7 @@ class Network(Construct):
         )
 
     def _rejected(self) -> FlowLogOptions:
-        """What was refused; all that passes would be as much again as the traffic's own bill."""
+        """Return flow logs of rejected traffic; logs of all would cost as much as the traffic."""
         group = LogGroup(
             self,
             "Flows",

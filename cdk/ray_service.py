@@ -1,4 +1,4 @@
-"""Ray in the cluster: KubeRay's operator, the objects of `cdk.manifests`, who their pods are."""
+"""Ray in the cluster: KubeRay's operator, the objects of `cdk.manifests`, the pods' roles."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +18,12 @@ from models.names import kube
 from models.settings import Settings
 
 OPERATOR = "kuberay-operator"
-"""The namespace of the operator; it may do nothing outside of Ray's."""
+"""Namespace of KubeRay's operator, whose roles are confined to Ray's namespace."""
 _SECRET_CHART = Path(__file__).parent / "secret_chart"
 
 
 class RayService(Construct):
-    """The RayService and all that it stands on; the stack says what its pods may do on AWS."""
+    """RayService and all that it stands on; the stack grants its pods their rights on AWS."""
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class RayService(Construct):
         self._settings = settings
         self._cluster = cluster
         self.ingest = self._identity("Ingest", "ingest")
-        """The HTTP front and ingest, which share their workers."""
+        """Identity of the HTTP API and of ingest, which share their workers."""
         self.runtimes = self._identity("Runtimes", "runtime")
-        """All replicas: what they make, and from what, is the same for each."""
+        """Identity of all replicas: their inputs and outputs are in the same buckets."""
         profile = karpenter.instance_profile.instance_profile_name
         nodes = karpenter.apply("Nodes", node_objects(settings, instance_profile=profile))
         space, *objects, service = cluster_objects(settings)
@@ -56,7 +56,10 @@ class RayService(Construct):
         self.manifest = cluster.apply(self, "Service", [service], after=before)
 
     def _weights(self, objects: Sequence[Manifest]) -> list[IDependable]:
-        """Former ones stay, since pods of the old Ray cluster still start with them."""
+        """Apply the model bucket's volume without pruning.
+
+        Pods of the old Ray cluster still start with the former one.
+        """
         if not objects:
             return []
         applied = self._cluster.apply(self, "Weights", objects, after=[self.namespace], prune=False)
@@ -81,7 +84,7 @@ class RayService(Construct):
         )
 
     def _values(self) -> Mapping[str, Any]:
-        """Roles in one namespace, where the chart's own would be those of the whole cluster."""
+        """Return values that confine the operator to one namespace; its chart's default is all."""
         return {
             "image": {
                 "repository": versions.KUBERAY.image_in(self._settings.cluster.image_registry),
@@ -97,7 +100,10 @@ class RayService(Construct):
         }
 
     def _secrets(self) -> list[IDependable]:
-        """The password of Redis, unless it is a Redis that somebody else keeps."""
+        """Install the chart that generates Redis's password, unless settings name a Redis.
+
+        Helm can look an existing Secret up, a manifest cannot: so the password outlives upgrades.
+        """
         if self._settings.ray_cluster.redis_address is not None:
             return []
         chart = Asset(self, "SecretChart", path=str(_SECRET_CHART))

@@ -1,4 +1,4 @@
-"""Where the containers' images are kept, if nobody named another registry."""
+"""ECR repositories of the containers' images, unless the settings name another registry."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from constructs import Construct
 
 
 class Registry(Construct):
-    """A repository for each image; it stays when the stack goes."""
+    """Repository for each image, kept when the stack goes."""
 
     def __init__(
         self, scope: Construct, name: str, *, repositories: Sequence[str], keep: int
     ) -> None:
         super().__init__(scope, name)
         self.repositories = {each: self._repository(each, keep) for each in repositories}
-        """By their names."""
+        """ECR repositories by their names."""
 
     def _repository(self, name: str, keep: int) -> Repository:
         return Repository(

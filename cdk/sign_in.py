@@ -1,4 +1,4 @@
-"""Who may open the front ends: the load balancer asks Cognito, or a provider of OpenID Connect."""
+"""Sign-in at the load balancer: by Cognito, or by a provider of OpenID Connect."""
 
 from hashlib import sha256
 
@@ -22,13 +22,13 @@ from cdk.nag import acknowledge
 from models.settings.browser_entry import Oidc
 
 _PASSWORD = 12
-"""The shortest; Cognito's own default is 8."""
+"""Least length of a password; Cognito's own default is 8."""
 _CALLBACK = "oauth2/idpresponse"
-"""Where the load balancer takes a person back, said by AWS."""
+"""Path to which the load balancer has people sent back after the sign-in; AWS fixed it."""
 
 
 def by_provider(oidc: Oidc, then: ListenerAction) -> ListenerAction:
-    """Let in whom the provider knows."""
+    """Return the listener's action that lets in whoever the OpenID Connect provider knows."""
     return ListenerAction.authenticate_oidc(
         issuer=oidc.issuer,
         authorization_endpoint=oidc.authorization_endpoint,
@@ -41,7 +41,7 @@ def by_provider(oidc: Oidc, then: ListenerAction) -> ListenerAction:
 
 
 class People(Construct):
-    """A user pool of our own; nobody enters himself into it. It goes with the stack."""
+    """Cognito user pool without self-registration, deleted with the stack."""
 
     def __init__(self, scope: Construct, name: str, *, domain: str, installation: str) -> None:
         super().__init__(scope, name)
@@ -84,7 +84,7 @@ class People(Construct):
         )
 
     def ask(self, then: ListenerAction) -> ListenerAction:
-        """Let in who is in the pool."""
+        """Return the listener's action that lets in whoever is in the pool."""
         return AuthenticateCognitoAction(
             user_pool=self.pool,
             user_pool_client=self._client,

@@ -1,6 +1,6 @@
-"""The platform as one CloudFormation stack: constructs put together, and what each may do.
+"""Platform as one CloudFormation stack: composes the constructs, and grants their rights.
 
-What works without the cluster (storage, messages, the HTTP front) refers to nothing of the cluster.
+What works without the cluster (storage, messages, the edge) refers to nothing of the cluster.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ from models.settings import Settings
 
 
 class Platform(Stack):
-    """All of an installation."""
+    """Stack of one installation, with all its parts."""
 
     def __init__(
         self, scope: Construct, name: str, *, settings: Settings, edge_code: Path | None = None
     ) -> None:
-        """``edge_code``: the zip of the HTTP front's function; without it, one is made."""
+        """Compose the stack; ``edge_code``, the zip of the edge's function, is built if missing."""
         aws = settings.aws
         env = Environment(account=None if aws.is_local else aws.account, region=aws.region)
         super().__init__(scope, name, env=env, description=f"atelier: {settings.stack_name}")
@@ -57,7 +57,7 @@ class Platform(Stack):
     @property
     @override
     def availability_zones(self) -> list[str]:
-        """As the settings say: asking AWS would need credentials to synthesize."""
+        """Zones that the settings name: asking AWS would need credentials to synthesize."""
         return [f"{self.settings.aws.region}{zone}" for zone in self.settings.vpc.zones]
 
     def _edge(self, code: Path | None) -> Edge:
@@ -95,7 +95,7 @@ class Platform(Stack):
         return ray
 
     def _grant_http_api(self, grantee: IRole) -> None:
-        """What the HTTP front does, wherever it runs."""
+        """Grant what the HTTP API needs, on Ray and at the edge alike."""
         self.messaging.grant_task_publishing(grantee)
         self.messaging.grant_notification_publishing(grantee)  # of what it cancels
         self.messaging.grant_backlog_reads(grantee)
@@ -125,7 +125,10 @@ class Platform(Stack):
         )
 
     def _outputs(self) -> Mapping[str, str]:
-        """By the names of the reference system, both where its guide and its code differ."""
+        """Return the outputs by the reference system's names.
+
+        Where its guide and its code spell a name differently, both stand.
+        """
         tasks, results = self.messaging.tasks.topic_arn, self.messaging.results.topic_arn
         cluster, region = self.settings.stack_name, self.region
         of_cluster = f"--region {region} --name {cluster}"

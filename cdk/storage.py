@@ -1,6 +1,6 @@
-"""The ledger's table and the buckets, and who may do what with them.
+"""Ledger's table and buckets, and grants on them.
 
-S3 answers a read of what is not there with 404 only to those that may list the bucket, and with 403
+S3 answers a read of a missing object with 404 only to those that may list the bucket, and with 403
 to others: whoever reads what a task names may list, so that "missing" is told from "refused".
 """
 
@@ -42,7 +42,7 @@ _UPLOADS = Duration.days(7)  # what is left of a broken one is paid for, and see
 
 
 class Storage(Construct):
-    """What is kept, and stays when the stack goes."""
+    """Table and buckets, which stay when the stack goes."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
         super().__init__(scope, name)
@@ -57,35 +57,35 @@ class Storage(Construct):
             "Outputs", settings.names.output_bucket, self.logs, rules=_lifecycle(settings.storage)
         )
         self.checkpoints = self._checkpoints()
-        """None: the weights are on volumes of their own."""
+        """Model bucket; `None` where runtimes have their weights on volumes of their own."""
         self._readable = [self._named(name) for name in sorted(settings.readable_buckets)]
 
     def grant_ledger_access(self, grantee: IRole) -> None:
-        """Read and change tasks and claims, and search among the tasks."""
+        """Grant reading and changing tasks and claims, and querying tasks by the indexes."""
         rows = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"]
         grant(grantee, [f"dynamodb:{each}" for each in rows], [self.ledger.table_arn])
         indexes = [f"{self.ledger.table_arn}/index/{name}" for name in table.INDEXES]
         grant(grantee, ["dynamodb:Query"], indexes)
 
     def grant_payload_writes(self, grantee: IRole) -> None:
-        """Store a task that is too large for a message, and withdraw it."""
+        """Grant storing a task that is too large for a message, and withdrawing it."""
         _grant_objects(grantee, ["s3:PutObject", "s3:DeleteObject"], self.outputs, _PAYLOADS)
 
     def grant_artifact_reads(self, grantee: IRole) -> None:
-        """Sign links to pictures, gone ones among them, and list the checkpoints there are."""
+        """Grant presigning links to artifacts, telling missing ones, and listing checkpoints."""
         _grant_objects(grantee, ["s3:GetObject"], self.outputs)
         _grant_listing(grantee, self.outputs)
         if self.checkpoints is not None:
             _grant_listing(grantee, self.checkpoints)
 
     def grant_payload_reads_and_report_writes(self, grantee: IRole) -> None:
-        """Fetch tasks that were too large for a message, and store the reports of failed ones."""
+        """Grant fetching tasks too large for a message, and storing the reports of failed ones."""
         _grant_objects(grantee, ["s3:GetObject"], self.outputs, _PAYLOADS)
         _grant_objects(grantee, ["s3:PutObject"], self.outputs)
         _grant_listing(grantee, self.outputs)
 
     def grant_input_reads_and_artifact_writes(self, grantee: IRole) -> None:
-        """Fetch what the links of a task may name, and store what was made."""
+        """Grant fetching what a task's links may name, and storing artifacts."""
         _grant_objects(grantee, ["s3:PutObject"], self.outputs)
         for bucket in self._readable:
             _grant_objects(grantee, ["s3:GetObject"], bucket)
@@ -93,7 +93,7 @@ class Storage(Construct):
         self._grant_checkpoint_decryption(grantee)
 
     def grant_checkpoint_reads(self, grantee: IRole) -> None:
-        """Read all weights, and change none."""
+        """Grant reading all weights, and changing none."""
         if self.checkpoints is not None:
             _grant_objects(grantee, ["s3:GetObject"], self.checkpoints)
             _grant_listing(grantee, self.checkpoints)
@@ -166,7 +166,7 @@ class Storage(Construct):
         return made
 
     def _named(self, name: str) -> IBucket:
-        """A bucket that links may name; one that is not the platform's is let in by its owner."""
+        """Return a bucket that links may name; one of somebody else's has to admit the role."""
         own = {
             self._settings.names.output_bucket: self.outputs,
             self._settings.model_bucket: self.checkpoints,

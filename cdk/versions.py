@@ -1,4 +1,4 @@
-"""Versions of what others make, each with where it was seen and when.
+"""Pinned versions of other people's software, each with its source and the day it was read.
 
 The charts' stand here; the add-ons' are in `models/addons.py`, where the command reads them, too,
 and what a setting can change is that setting's default.
@@ -13,30 +13,30 @@ from models.settings.cloud import Cluster, RayCluster
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """A version, and what says that there is such a one."""
+    """Version, and the source that says that it exists."""
 
     version: str
     source: str
     """Address of the page or the tag."""
     as_of: str
-    """Day on which it was read there: ``2026-11-29``."""
+    """Day on which the source was read: ``2026-11-29``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart(Pin):
-    """A Helm chart of somebody else's."""
+    """Helm chart of another project."""
 
     name: str
     repository: str
     image: str = ""
-    """Of what it starts, with the registry that the chart itself has it from."""
+    """Image that the chart starts, with the registry that the chart itself names."""
 
     def repository_in(self, mirror: str | None) -> str:
-        """Where it is pulled from; ``mirror`` has charts by their names: ``oci://…``."""
+        """Return the chart's repository; a ``mirror`` has charts by their names: ``oci://…``."""
         return f"{mirror}/{self.name}" if mirror else self.repository
 
     def image_in(self, mirror: str | None) -> str:
-        """Where its image is pulled from; ``mirror`` has images by their paths."""
+        """Return the image's repository; a ``mirror`` has images by their paths."""
         return f"{mirror}/{self.image.partition('/')[2]}" if mirror else self.image
 
 
@@ -106,4 +106,4 @@ PINS: Mapping[str, Pin] = {
         as_of="2026-11-29",
     ),
 }
-"""Pins by what they are the versions of: add-ons by EKS's names for them."""
+"""Pins by the name of what they pin: add-ons by EKS's names for them."""

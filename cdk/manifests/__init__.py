@@ -1,7 +1,7 @@
-"""The Kubernetes objects of an installation, as plain values.
+"""Kubernetes objects of an installation, as plain dictionaries.
 
-Knows nothing of CDK: the stack applies what is built here, and so can `kubectl`, of what
-`python -m cdk.manifests` prints.
+Knows nothing of CDK: the stack applies what is built here, and so can `kubectl`, of what `python -m
+cdk.manifests` prints.
 """
 
 from cdk.manifests import rules
@@ -18,7 +18,7 @@ __all__ = ["Manifest", "cluster_objects", "node_objects", "objects"]
 
 
 def objects(settings: Settings, *, instance_profile: str) -> list[Manifest]:
-    """All of them, in the order in which they are applied.
+    """Build all objects, in the order in which they are applied.
 
     Raises:
         SettingsError: what the settings ask for breaks a rule (`cdk.manifests.rules`).
@@ -28,7 +28,7 @@ def objects(settings: Settings, *, instance_profile: str) -> list[Manifest]:
 
 
 def cluster_objects(settings: Settings) -> list[Manifest]:
-    """What needs KubeRay and no Karpenter; the RayService is the last.
+    """Build the objects that need KubeRay and not Karpenter; the RayService is the last.
 
     Raises:
         SettingsError: what the settings ask for breaks a rule (`cdk.manifests.rules`).

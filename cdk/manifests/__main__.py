@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def printed(config: Path | None, instance_profile: str) -> str:
-    """What stands in ``ray-cluster.yaml``, if nothing is given.
+    """Return a configuration's objects as YAML, or without one the sample's.
 
     Raises:
         SettingsError: the file is wrong, or what it asks for cannot work.

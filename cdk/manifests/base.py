@@ -1,4 +1,4 @@
-"""What every object has: a name, where it is, and whose it is."""
+"""Metadata that every object has: name, namespace, labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 
 def labels(settings: Settings, component: str | None = None) -> dict[str, str]:
-    """Of an object; with a component, of its pods."""
+    """Return an object's labels; those of a component select its pods."""
     of = {"app.kubernetes.io/part-of": "atelier", INSTANCE: kube.ray_service(settings.names)}
     return of | ({COMPONENT: component} if component else {})
 
@@ -21,7 +21,7 @@ def labels(settings: Settings, component: str | None = None) -> dict[str, str]:
 def metadata(
     settings: Settings, name: str, component: str | None = None, **more: Mapping[str, str]
 ) -> Manifest:
-    """In the namespace of the Ray cluster."""
+    """Return the metadata of an object in the Ray cluster's namespace."""
     return {
         "name": name,
         "namespace": settings.ray_cluster.namespace,
@@ -31,5 +31,5 @@ def metadata(
 
 
 def everywhere(settings: Settings, name: str) -> Manifest:
-    """The metadata of an object that belongs to no namespace."""
+    """Return the metadata of an object that belongs to no namespace."""
     return {"name": name, "labels": labels(settings)}

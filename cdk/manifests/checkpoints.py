@@ -1,4 +1,4 @@
-"""The weights as files: the model bucket, mounted for reading by Mountpoint for Amazon S3."""
+"""Checkpoints as files: the model bucket, mounted read-only by Mountpoint for Amazon S3."""
 
 from cdk.manifests.base import Manifest, everywhere, metadata
 from models.names import kube
@@ -10,14 +10,14 @@ _SIZE = {"storage": "2Ti"}  # Kubernetes asks for one; a bucket has none
 
 
 def volume_and_claim(settings: Settings) -> list[Manifest]:
-    """None without a bucket: then every runtime has a claim of its own."""
+    """Build the model bucket's volume and claim; nothing without a bucket."""
     if settings.model_bucket is None:
         return []
     return [_volume(settings, settings.model_bucket), _claim(settings)]
 
 
 def claim(settings: Settings, existing: str | None = None) -> str | None:
-    """The claim that a pod mounts: its own, else that of the bucket, if there is one."""
+    """Return the claim that a pod mounts: its own, else the bucket's; `None` without either."""
     return existing or (kube.checkpoints(settings) if settings.model_bucket else None)
 
 
@@ -67,5 +67,8 @@ def _claim(settings: Settings) -> Manifest:
 
 
 def _unique(settings: Settings) -> str:
-    """Volumes are the cluster's, and a handle that is used twice mounts the one bucket twice."""
+    """Name the volume, unique in the whole cluster.
+
+    Volumes have no namespace, and of two with one handle the driver mounts the first bucket twice.
+    """
     return f"{settings.ray_cluster.namespace}-{kube.checkpoints(settings)}"

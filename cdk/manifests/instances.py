@@ -1,4 +1,4 @@
-"""EC2 instances that a runtime may run on: what each has, as AWS lists it (2026-11)."""
+"""EC2 instance types that a runtime may run on, with their sizes as AWS lists them (2026-11)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -64,10 +64,10 @@ INSTANCES: Mapping[str, Instance] = {
     "m7i.2xlarge": Instance(8, 32),
     "m7i.4xlarge": Instance(16, 64),
 }
-"""The common ones, each with several GPUs of NVIDIA that Karpenter 1.14 lists, and those with more
+"""Common types; those with several GPUs of NVIDIA that Karpenter 1.14 lists; and those with more
 cores than their names say."""
 UNKNOWN = Instance(8, 32, gpus=1)
-"""Size of which a pod gets its share on a type that is not listed: small, so that it fits."""
+"""Size that an unlisted type is taken for in sharing it out: small, so that the pod fits."""
 _CORES_OF_XLARGE = 4
 
 
@@ -83,14 +83,14 @@ def at_most(instance_type: str) -> Instance:
 
 
 def _cores(instance_type: str) -> int:
-    """Cores by the size in a name, ``8xlarge`` or ``metal-48xl``; else the most that are listed."""
+    """Read cores from the size in a name, ``8xlarge`` or ``metal-48xl``; else the most listed."""
     if size := re.search(r"(\d*)xl", instance_type):
         return _CORES_OF_XLARGE * int(size[1] or 1)
     return max(one.cpus for one in INSTANCES.values())
 
 
 def share(instance_types: Iterable[str]) -> tuple[int, int]:
-    """Cores and GiB for a pod with one GPU, so that it fits on the smallest of the instances."""
+    """Return cores and GiB for a pod with one GPU that fits on the smallest of the instances."""
     known = [INSTANCES.get(kind, UNKNOWN) for kind in instance_types]
     cpus = min(one.cpus * 4 // 5 // max(1, one.gpus) for one in known)
     memory = min(int(one.memory) * 3 // 4 // max(1, one.gpus) for one in known)

@@ -1,15 +1,15 @@
-"""Where the Ray cluster is, and who its pods are to AWS."""
+"""Namespace of the Ray cluster, and the service accounts of its pods."""
 
 from cdk.manifests.base import Manifest, everywhere, metadata
 from models.names import kube
 from models.settings import Settings
 
 COMPONENTS = ("head", "ingest", "runtime")
-"""Each has a service account: what they may do on AWS differs."""
+"""Components with a service account of their own: their rights on AWS differ."""
 
 
 def namespace(settings: Settings) -> Manifest:
-    """Pods that ask for more than `restricted` allows are refused."""
+    """Build the namespace; Kubernetes refuses pods in it that exceed the standard `restricted`."""
     levels = ("enforce", "audit", "warn")
     standard = {f"pod-security.kubernetes.io/{level}": "restricted" for level in levels}
     versions = {
@@ -25,7 +25,10 @@ def namespace(settings: Settings) -> Manifest:
 
 
 def service_accounts(settings: Settings) -> list[Manifest]:
-    """Pods take their roles by EKS Pod Identity; a token of Kubernetes goes to the head alone."""
+    """Build the service accounts, without a token of Kubernetes; the head's pod alone asks for one.
+
+    Pods get their roles on AWS by EKS Pod Identity, which needs no such token.
+    """
     return [
         {
             "apiVersion": "v1",

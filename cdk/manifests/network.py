@@ -1,22 +1,23 @@
-"""Who may talk to whom. The VPC's own plugin enforces it, if its network policies are on."""
+"""Network policies of the pods; the VPC's CNI plugin enforces them, if it is told to."""
 
 from collections.abc import Iterator
 
 from cdk.manifests import pods
 from cdk.manifests.base import COMPONENT, INSTANCE, Manifest, labels, metadata
+from cdk.manifests.namespace import COMPONENTS
 from models.names import kube
 from models.settings import Settings
 
 _LINK_LOCAL = "169.254.0.0/16"
 _NODE_DNS = "169.254.20.10/32"
-"""NodeLocal DNSCache, where a cluster has it."""
+"""Address of NodeLocal DNSCache, in clusters that have it."""
 _POD_IDENTITY = "169.254.170.23/32"
-"""EKS's agent on each node, which gives pods their roles."""
-_RAY = {"key": COMPONENT, "operator": "In", "values": ["head", "ingest", "runtime"]}
+"""Address of EKS's Pod Identity agent on each node, which gives pods their roles."""
+_RAY = {"key": COMPONENT, "operator": "In", "values": list(COMPONENTS)}
 
 
 def policies(settings: Settings) -> list[Manifest]:
-    """Nothing goes in or out but what is listed."""
+    """Build the policies: closed to all, then open to what is listed."""
     own = {"matchLabels": {INSTANCE: kube.ray_service(settings.names)}}
     ray = own | {"matchExpressions": [_RAY]}
     head = {"matchLabels": labels(settings, "head")}
@@ -47,7 +48,7 @@ def _policy(settings: Settings, name: str, selector: Manifest, **rules: list[Man
 
 
 def _from_outside(settings: Settings) -> list[Manifest]:
-    """HTTP from the load balancer; KubeRay, which deploys the application and asks how it is."""
+    """Admit HTTP from the load balancer, and KubeRay, which deploys and watches the application."""
     cidrs = (settings.vpc.cidr, *settings.vpc.more_cidrs)
     vpc: list[Manifest] = [{"ipBlock": {"cidr": str(cidr)}} for cidr in cidrs]
     operator = {
@@ -61,7 +62,7 @@ def _from_outside(settings: Settings) -> list[Manifest]:
 
 
 def _out() -> list[Manifest]:
-    """Names, the pods' roles, and the web: AWS, links in tasks, callbacks."""
+    """Allow DNS, the Pod Identity agent, and the web: AWS, links in tasks, callbacks."""
     dns = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
     cache = {"ipBlock": {"cidr": _NODE_DNS}}
     return [
@@ -72,7 +73,7 @@ def _out() -> list[Manifest]:
 
 
 def _state(settings: Settings, head: Manifest) -> Iterator[Manifest]:
-    """Only the head keeps its state there."""
+    """Allow the head, and nobody else, to reach the Redis that keeps its state."""
     address = settings.ray_cluster.redis_address
     if address is not None:
         port = _tcp(int(address.rpartition(":")[2]))
@@ -87,7 +88,7 @@ def _state(settings: Settings, head: Manifest) -> Iterator[Manifest]:
 
 
 def _metrics(settings: Settings, ray: Manifest) -> Iterator[Manifest]:
-    """Ray's own, of each of its pods."""
+    """Admit Prometheus to the metrics of every Ray pod, if its namespace is set."""
     if namespace := settings.ray_cluster.metrics_namespace:
         named = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
         come_in = {"from": [{"namespaceSelector": named}], "ports": [_tcp(pods.METRICS)]}
@@ -95,7 +96,7 @@ def _metrics(settings: Settings, ray: Manifest) -> Iterator[Manifest]:
 
 
 def _anywhere() -> Manifest:
-    """Not the node's metadata: no pod is to have its credentials."""
+    """Return all addresses but the link-local ones: no pod is to get its node's credentials."""
     return {"ipBlock": {"cidr": "0.0.0.0/0", "except": [_LINK_LOCAL]}}
 
 

@@ -1,6 +1,7 @@
-"""Karpenter's half: which nodes a runtime may have, how many, and for how long.
+"""NodePools and EC2NodeClasses: which nodes a runtime may have, how many, and for how long.
 
-For Karpenter 1.14 and Bottlerocket, whose NVIDIA variant it takes by itself for a GPU's instances.
+For Karpenter 1.14 and Bottlerocket, of which Karpenter picks the NVIDIA variant for a GPU's
+instances by itself.
 """
 
 import math
@@ -19,11 +20,13 @@ from models.settings.groups import Runtime
 
 GPU = "nvidia.com/gpu"
 RUNTIME = "runtime"
-"""The taint's key, and the label's, of nodes that are one runtime's."""
+"""Key of the label and of the taint on nodes that belong to one runtime."""
 POOL = "karpenter.sh/nodepool"
 CAPACITY = "karpenter.sh/capacity-type"
+DISCOVERY = "karpenter.sh/discovery"
+"""Tag of subnets in which Karpenter may start nodes, by Karpenter's own convention."""
 _CPU_LIMIT = 32
-"""Cores; a second Ray cluster's head and ingest take a handful."""
+"""Cores of all nodes without a GPU; a second Ray cluster's head and ingest take a handful."""
 _CPU_VOLUME = Volume(size=50)
 _BARE_VOLUME = Volume(size=20)  # what Bottlerocket has beside its system, if nobody asks for more
 # Ten downloads of an image at once, and chunks of 16 MB: what AWS recommends for ECR.
@@ -43,7 +46,7 @@ discard-unpacked-layers = true
 
 
 def node_objects(settings: Settings, *, instance_profile: str) -> list[Manifest]:
-    """The node classes and pools of all runtimes, and the pool without a GPU."""
+    """Build node classes and pools: a pair for each runtime, and one without a GPU."""
     classes = [
         node_class(settings, runtime, instance_profile=instance_profile)
         for runtime in settings.models_runtime
@@ -58,21 +61,21 @@ def node_objects(settings: Settings, *, instance_profile: str) -> list[Manifest]
 
 
 def size_of_pod(runtime: Runtime) -> tuple[int, int]:
-    """Return cores and GiB: as set, else a share of the node for each GPU."""
+    """Return a pod's cores and GiB: as set, else its GPUs' share of the smallest node."""
     gpus = max(1, gpus_of_pod(runtime))
     cpus, memory = share(runtime.nodes.instance_types)
     return runtime.pod.cpu or gpus * cpus, runtime.pod.memory or gpus * memory
 
 
 def taints(runtime: Runtime) -> list[Manifest]:
-    """What keeps every other pod off the runtime's nodes."""
+    """Return the taints that keep every other pod off the runtime's nodes."""
     gpu = [Taint(key=GPU)] if runtime.gpus else []
     own = Taint(key=RUNTIME, value=kube.label(runtime.name))
     return [taint.model_dump(exclude_none=True) for taint in (*gpu, own, *runtime.nodes.taints)]
 
 
 def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
-    """Spot first where both are allowed: Karpenter takes the cheapest that there is."""
+    """Build a runtime's pool; of Spot and on-demand Karpenter takes the cheaper, which is Spot."""
     nodes = runtime.nodes
     name = kube.pool(settings.names, runtime.name)
     spec = {
@@ -113,9 +116,9 @@ def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -
 
 
 def cpu_node_pool(settings: Settings) -> Manifest:
-    """For what the system nodes have no room for, such as the second head of an upgrade.
+    """Build the pool for what the system nodes have no room for, such as an upgrade's second head.
 
-    On demand, and gone when empty: what it runs must not be interrupted.
+    Its nodes are on demand and go when empty, since what they run must not be interrupted.
     """
     spec = {
         "nodeClassRef": _reference(kube.cpu_pool(settings.names)),
@@ -153,7 +156,7 @@ def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
 
 
 def _tags(settings: Settings) -> dict[str, str]:
-    """Whose they are, on the bill too: the stack's own tags reach nothing that Karpenter makes."""
+    """Return the nodes' tags, for the bill, too: Karpenter's nodes do not inherit the stack's."""
     return {PROJECT: settings.stack_name, "stack": settings.stack_name}
 
 
@@ -168,7 +171,7 @@ def _node_class(settings: Settings, name: str, instance_profile: str, more: Mani
             # Pinned: with `@latest` each release of the system would replace all nodes.
             "amiSelectorTerms": [{"alias": f"bottlerocket@{settings.cluster.bottlerocket}"}],
             "instanceProfile": instance_profile,
-            "subnetSelectorTerms": subnets or [{"tags": {"karpenter.sh/discovery": cluster}}],
+            "subnetSelectorTerms": subnets or [{"tags": {DISCOVERY: cluster}}],
             "securityGroupSelectorTerms": [{"tags": {"aws:eks:cluster-name": cluster}}],
             # A pod is a hop further than the node, so none gets the node's credentials.
             "metadataOptions": {
@@ -205,11 +208,11 @@ def _reference(name: str) -> Manifest:
 
 
 def _limits(settings: Settings, runtime: Runtime) -> Manifest:
-    """Bound the bill, in whole nodes of the type of which it takes most.
+    """Bound the bill, in whole nodes of the type that needs the highest limit.
 
-    Karpenter starts no node that alone would go beyond a limit: in a limit that is no multiple of
-    its GPUs, the last one never comes. There is room for all pods of each kind of capacity, and
-    for the first replicas of a cluster that is to take over.
+    Karpenter starts no node that alone would go beyond a limit: in a limit that is no multiple of a
+    node's GPUs, the last one never comes. There is room for all pods of each kind of capacity, and
+    for the first replicas of the cluster that takes over in an upgrade.
     """
     upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
     kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)
@@ -221,7 +224,7 @@ def _limits(settings: Settings, runtime: Runtime) -> Manifest:
 
 
 def _counted(runtime: Runtime, instance_type: str, pods: int) -> int:
-    """GPUs, or cores where there are none, of the nodes that so many pods need."""
+    """Return the GPUs, or without any the cores, of the nodes that so many pods need."""
     one = at_most(instance_type)
     gpus = gpus_of_pod(runtime)
     nodes = math.ceil(pods / max(1, one.pods(*size_of_pod(runtime), gpus)))

@@ -1,4 +1,4 @@
-"""The pods of the Ray cluster: the head, the workers of ingest, and those of each runtime."""
+"""Pod templates of the Ray cluster: the head, ingest's workers, and each runtime's workers."""
 
 from collections.abc import Mapping
 
@@ -24,11 +24,11 @@ _RAY_LONGER = 15
 _KUBERNETES_LONGER = 35
 _HEAD_SECONDS = 60
 KEPT = {"karpenter.sh/do-not-disrupt": "true"}
-"""The annotation of a pod whose node Karpenter leaves alone while it is there."""
+"""Annotation by which Karpenter never takes a pod's node while the pod is there."""
 
 
 def head(settings: Settings) -> Manifest:
-    """No work on it: it holds the cluster together, and lets HTTP in."""
+    """Build the head's pod: it runs the cluster and Serve's proxy, and no work."""
     size = settings.ray_cluster
     ports = {"gcs-server": GCS, "dashboard": DASHBOARD, "serve": SERVE}
     container = {
@@ -47,7 +47,7 @@ def head(settings: Settings) -> Manifest:
 
 
 def ingest(settings: Settings) -> Manifest:
-    """Where the HTTP front and ingest run: near no GPU, and never interrupted."""
+    """Build the pod of the HTTP API and ingest, on nodes without a GPU that are not Spot."""
     size = settings.ray_cluster
     drain = 2 * settings.tasks.drain_seconds  # for what is leased, then to hand it back
     container = {
@@ -66,7 +66,7 @@ def ingest(settings: Settings) -> Manifest:
 
 
 def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifest:
-    """A place for a replica, or for as many as share a GPU, on the runtime's own nodes."""
+    """Build the pod of one replica, or of those that share a GPU, on the runtime's own nodes."""
     pod, drain = runtime.pod, settings.tasks.drain_seconds
     exactly = _size(runtime)
     container = {
@@ -122,7 +122,10 @@ def _container(
 
 
 def _resources(cpu: float, memory: int) -> Manifest:
-    """No limit of cores: a head that waits for its share holds the whole cluster up."""
+    """Return requests and a limit of memory, and no limit of cores.
+
+    A head that waits for its share of a core holds the whole cluster up.
+    """
     return {
         "requests": {"cpu": f"{cpu:g}", "memory": f"{memory}Gi"},
         "limits": {"memory": f"{memory}Gi"},
@@ -140,9 +143,9 @@ def _size(runtime: Runtime) -> Manifest:
 
 
 def _ready() -> Manifest:
-    """That Ray is well.
+    """Probe Ray's agent on the pod.
 
-    KubeRay would ask for a Serve proxy on each worker, and there is one on the head only.
+    KubeRay's own probe asks for a Serve proxy on each worker, and only the head has one.
     """
     return {
         "httpGet": {"path": "/api/healthz", "port": _AGENT},
@@ -154,12 +157,12 @@ def _ready() -> Manifest:
 
 
 def _keys(settings: Settings) -> Manifest:
-    """API keys; without the Secret the front refuses everybody, and SNS still works."""
+    """Load the API keys' Secret; without it the HTTP API refuses everybody, and SNS still works."""
     return {"secretRef": {"name": kube.keys_secret(settings.names), "optional": True}}
 
 
 def _never_interrupted() -> Manifest:
-    """On system nodes, or on any that is not Spot: none of those has the label."""
+    """Require nodes that are not Spot; system nodes lack the label, and so match."""
     not_spot = {"key": CAPACITY, "operator": "NotIn", "values": ["spot"]}
     return {
         "requiredDuringSchedulingIgnoredDuringExecution": {
@@ -169,7 +172,7 @@ def _never_interrupted() -> Manifest:
 
 
 def _checkpoints(claim: str | None, container: Manifest) -> Manifest:
-    """The weights, mounted; nothing where there is no claim of them."""
+    """Mount the checkpoints, and return the pod's volumes; nothing without a claim."""
     if claim is None:
         return {}
     name = checkpoints.VOLUME

@@ -1,4 +1,4 @@
-"""The RayService: the Ray cluster, and what Serve runs in it. For KubeRay 1.7 and Ray 2.60."""
+"""RayService: the Ray cluster, and what Serve runs in it. For KubeRay 1.7 and Ray 2.60."""
 
 import math
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from models.settings.cloud import Capacity
 from models.settings.groups import Runtime
 
 RAY = version("ray")
-"""That of the images: `constraints.txt` pins both."""
+"""Version of Ray in the images: `constraints.txt` pins it for both."""
 _FIRST = {"spot": 10, "on-demand": 0}
-"""Ray tries the group with the higher priority first."""
+"""Priorities of worker groups: Ray tries the group with the higher one first."""
 _INGEST_IDLE_SECONDS = 300
 _UNWANTED_SECONDS = 300
-"""After which a pod that waits for a node goes, if nothing asks for it any more."""
+"""Time after which Ray gives up a pod that waits for a node and that nothing asks for any more."""
 
 
 def ray_service(settings: Settings) -> Manifest:
@@ -69,10 +69,10 @@ def ray_cluster(settings: Settings) -> Manifest:
 
 
 def head_budget(settings: Settings) -> Manifest:
-    """At least one head, so that draining its node waits.
+    """Build the disruption budget: one head stays, so draining its node waits.
 
-    Only a count of those that stay works for pods that KubeRay made: Kubernetes cannot ask it
-    how many there should be.
+    Of pods that KubeRay made only `minAvailable` counts: for the other forms Kubernetes asks the
+    owner how many there should be, and a RayCluster cannot say.
     """
     return {
         "apiVersion": "policy/v1",
@@ -83,7 +83,7 @@ def head_budget(settings: Settings) -> Manifest:
 
 
 def _patience(settings: Settings) -> list[Manifest]:
-    """How long Ray waits for a pod; by itself an hour, and for one that nobody wants for ever.
+    """Bound how long Ray waits for a pod: an hour, and for ever for one not needed, by itself.
 
     Raises:
         SettingsError: so long that nothing is left for a second start, on demand.
@@ -102,7 +102,7 @@ def _patience(settings: Settings) -> list[Manifest]:
 
 
 def _state(settings: Settings) -> Manifest:
-    """Where the head's state outlives it: without, each GPU worker would start anew with it."""
+    """Keep the head's state in Redis: without it every worker restarts with the head."""
     secret = {"name": kube.redis_secret(settings.names), "key": kube.REDIS_PASSWORD}
     own = f"{kube.redis(settings.names)}:{pods.REDIS}"
     return {
@@ -112,9 +112,9 @@ def _state(settings: Settings) -> Manifest:
 
 
 def _serve_service(settings: Settings) -> Manifest:
-    """Only pods with a port of that name are behind it: the head, which has the one proxy.
+    """Describe the Service: it selects pods with a port named ``serve``, so the head alone.
 
-    KubeRay would count each worker that is ready as a proxy.
+    KubeRay would put every worker that is ready behind it, and only the head has a proxy.
     """
     port = {"name": "serve", "port": pods.SERVE, "targetPort": "serve"}
     return {

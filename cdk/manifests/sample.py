@@ -1,4 +1,4 @@
-"""An installation to start from: what `ray-cluster.yaml` is made of, and what to edit in it."""
+"""Sample installation: `ray-cluster.yaml` is made of it, with marks where to edit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ EDIT: Mapping[str, str] = {
     "aws:eks:cluster-name:": "your cluster",
     "cidr: 10.0.0.0/16": "your network",
 }
-"""By what a line holds."""
+"""Notes on what to edit, by a text that the line to edit holds."""
 NOTE = """\
 # atelier on a Kubernetes cluster of yours, as far as Kubernetes goes. Made by
 #   python -m cdk.manifests > ray-cluster.yaml

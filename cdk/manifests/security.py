@@ -1,9 +1,9 @@
-"""What pods may do on their node: what the Pod Security Standard `restricted` allows."""
+"""Security contexts of pods, within the Pod Security Standard `restricted`."""
 
 from cdk.manifests.base import Manifest
 
 USER = 1000
-"""As the images are built for."""
+"""User id that the images are built for."""
 
 
 def pod(user: int = USER) -> Manifest:

@@ -1,4 +1,4 @@
-"""What Ray Serve runs in the cluster: the same settings, as a Serve config without a secret."""
+"""Serve config of the cluster: the settings as the application's arguments, without secrets."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,13 +13,14 @@ from models.settings import Settings
 from models.settings.credentials import credential_paths
 
 INGEST = "ingest-place"
-"""Ray's own resource that only the workers of ingest have."""
+"""Custom Ray resource that only the workers of ingest have."""
 PLACES = 1000
-"""Of such a resource on each pod: cores and GPUs say how many replicas fit, not this."""
+"""Amount of such a resource on each pod: so many that only cores and GPUs bound the replicas."""
 _IDLE_SECONDS = 4_060
-"""Longer than any load balancer keeps its side (4,000): else it meets connections just closed."""
+"""Keep-alive of Serve's proxy, longer than any load balancer's (4,000 s): else the balancer sends
+into connections that were just closed."""
 _PRINTED = "/proc/1/fd/1"
-"""What the container prints, which the cluster's log has."""
+"""Standard output of the container's first process, which the cluster's log collects."""
 # Only infrastructure reads these; a change of them must not start the replicas anew. What a check
 # of the settings needs of them is kept: the application checks its settings as well.
 _NOT_SERVED = (
@@ -31,7 +32,7 @@ _KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}
 
 
 def place(runtime: str) -> str:
-    """Ray's own resource that only a runtime's pods have.
+    """Name the custom Ray resource that only a runtime's pods have.
 
     KubeRay takes one whose name ends in ``gpu`` for the GPUs themselves; this never does.
     """
@@ -39,7 +40,7 @@ def place(runtime: str) -> str:
 
 
 def serve_config(settings: Settings) -> str:
-    """As `spec.serveConfigV2` takes it.
+    """Render the YAML text of `spec.serveConfigV2`.
 
     Raises:
         SettingsError: a credential would stand in it.
@@ -64,7 +65,7 @@ def serve_config(settings: Settings) -> str:
 
 
 def arguments(settings: Settings) -> dict[str, Any]:
-    """The settings that the application reads, each replica kept to its own pods.
+    """Return the settings for the application, with each replica confined to its own pods.
 
     Raises:
         SettingsError: a credential would stand in them.
@@ -91,7 +92,7 @@ def _networks(settings: Settings) -> list[str]:
 
 
 def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Kept to its own pods, with its server where its image has it."""
+    """Confine a runtime to its own pods, and start its server where its image has it."""
     args = _without(_NOT_OF_RUNTIME, given)
     args["resources"] = args.get("resources", {}) | {place(args["name"]): 1}
     if type_ := runtime_type(args["type"]):
@@ -100,7 +101,7 @@ def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Without these groups of settings, and of others no more than is kept."""
+    """Drop settings by name, and all of some groups but the one setting that is served."""
     left = {key: value for key, value in given.items() if key not in names}
     for group, name in _KEPT.items():
         of_group = left.pop(group, {})

@@ -1,4 +1,4 @@
-"""The objects as text: YAML that a person reads, and edits where it says so."""
+"""Objects as YAML text, with marks at the lines that a person has to edit."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from cdk.manifests.base import Manifest
 
 
 class _Dumper(yaml.SafeDumper):
-    """Nothing said twice by a reference, and text as it stands."""
+    """YAML dumper without anchors, which writes texts of several lines as blocks."""
 
     def ignore_aliases(self, data: object) -> bool:
         del data
@@ -24,7 +24,7 @@ _Dumper.add_representer(str, _as_it_stands)
 
 
 def rendered(objects: Iterable[Manifest], marks: Mapping[str, str] | None = None) -> str:
-    """One document for each; a line that holds one of the marked values says what to put there."""
+    """Render a document for each object; ``marks`` says what to edit in lines with a text."""
     text = yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=100, explicit_start=True)
     return "".join(_marked(line, marks or {}) for line in text.splitlines(keepends=True))
 

@@ -1,7 +1,7 @@
-"""What keeps the head's state if nothing else is configured: one Valkey beside it.
+"""Valkey that keeps the head's state, unless the settings name a Redis.
 
-What it holds outlives a restart of its container, not its pod: without it the head ends at once,
-and the next one starts from nothing, all workers with it. Who needs more names a managed Redis.
+Its state outlives a restart of its container, not its pod: without it the head ends at once, and
+the next one starts from nothing, all workers with it. Who needs more names a managed Redis.
 """
 
 from cdk.manifests import security
@@ -11,11 +11,11 @@ from models.names import kube
 from models.settings import Settings
 
 _USER = 999
-"""The image's own, whose its folder /data is (valkey-container: 8.1/alpine/Dockerfile, 2026-07)."""
+"""User of the image, who owns its /data (valkey-container: 8.1/alpine/Dockerfile, 2026-07)."""
 
 
 def valkey(settings: Settings) -> list[Manifest]:
-    """Nothing where `rayCluster.redisAddress` names another."""
+    """Build Valkey's Service and StatefulSet; nothing with `rayCluster.redisAddress`."""
     if settings.ray_cluster.redis_address is not None:
         return []
     return [_service(settings), _stateful_set(settings)]
@@ -34,7 +34,7 @@ def _service(settings: Settings) -> Manifest:
 
 
 def _stateful_set(settings: Settings) -> Manifest:
-    """Of one: never two at once, which a Deployment may have."""
+    """Build a StatefulSet of one pod: unlike a Deployment it never has two at once."""
     name = kube.redis(settings.names)
     return {
         "apiVersion": "apps/v1",

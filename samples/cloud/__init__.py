@@ -1,4 +1,4 @@
-"""The serverless half of the platform on this machine: what CDK synthesizes, made by an emulator.
+"""Serverless half of the platform on this machine: CDK's template, made by an emulator.
 
 The emulator's own CloudFormation makes the stack; its API Gateway and its Lambda take the tasks.
 The half on the cluster is left out by a rule; ingest and replicas run in this process instead.

@@ -1,4 +1,4 @@
-"""One picture by way of AWS, on this machine: API Gateway, Lambda, SNS, SQS, a replica, S3.
+"""Demo of the way over AWS, for one picture: API Gateway, Lambda, SNS, SQS, a replica, S3.
 
 `make cloud-demo` runs it. The stack is the one that `cdk deploy` makes; here an emulator makes it.
 """
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 async def _picture(settings: Settings, cloud: Cloud) -> Path:
-    """A task from its submission to the file on this disk."""
+    """Send a task, wait for its end, and write its picture to this disk."""
     with ExitStack() as starting:
         starting.enter_context(_told("Ingest and a replica start, in the roles of their pods"))
         async with working(settings, cloud), AsyncClient(cloud.url, cloud.api_key) as client:
@@ -72,7 +72,7 @@ async def _picture(settings: Settings, cloud: Cloud) -> Path:
 
 
 async def _posted(cloud: Cloud, headers: dict[str, str]) -> str:
-    """What API Gateway answers to the dialect of the reference system."""
+    """Post a task in the reference system's dialect, and return API Gateway's answer."""
     metadata = {
         "id": "first",
         "runtime": "sdruntime",
@@ -86,7 +86,7 @@ async def _posted(cloud: Cloud, headers: dict[str, str]) -> str:
 
 
 async def _drawn(client: AsyncClient) -> Path:
-    """The picture of the task that was posted, watched by the platform's own client."""
+    """Wait for the posted task with the platform's own client, and return its picture."""
     async for event in client.events("first", timeout=TASK_SECONDS):
         match event:
             case StatusEvent():

@@ -1,4 +1,4 @@
-"""A stack in an emulator of its own, made as `cdk bootstrap` and `cdk deploy` make it."""
+"""Stack in an emulator of its own, made as `cdk bootstrap` and `cdk deploy` make it."""
 
 import json
 import os
@@ -22,31 +22,31 @@ from samples.cloud.template import Template, serverless
 from serve_app.local.emulator import EmbeddedAws
 
 HERE: Final = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-"""This machine's architecture: the emulator runs the function on it."""
+"""Architecture of this machine, since the emulator runs the function on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """The serverless half, running."""
+    """Serverless half, running in the emulator."""
 
     aws: EmbeddedAws
     stack: str
     outputs: Mapping[str, str]
-    """Of the stack, by their names."""
+    """Outputs of the stack by name."""
     roles: Mapping[str, str]
     """Logical ids of the roles of ``ingest`` and of the ``runtimes``."""
 
     def client(self, service: str, access_key: str = "test") -> Any:
-        """Of one who may do all; an account's number is the key of another account."""
+        """Return a client with all rights; an account's number as key makes it that account's."""
         return _client(self.aws, service, access_key)
 
     def own_client(self, service: str) -> Any:
-        """Of one who may do what the environment's credentials may."""
+        """Return a client with the rights of the environment's credentials."""
         return boto3.Session().client(service)
 
     @property
     def api_key(self) -> str:
-        """As `GetAPIKeyCommand` would print it."""
+        """Return the API key's value, as `GetAPIKeyCommand` would print it."""
         words = self.outputs["GetAPIKeyCommand"].split()
         key_id = words[words.index("--api-key") + 1]
         value: str = self.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)[
@@ -56,13 +56,13 @@ class Cloud:
 
     @property
     def url(self) -> str:
-        """`FrontApiEndpoint`, as the emulator serves it; ends with a slash, as that does."""
+        """Address of the API in the emulator; ends with a slash, as `FrontApiEndpoint` does."""
         host, stage = self.outputs["FrontApiEndpoint"].removeprefix("https://").split("/")[:2]
         return f"{self.aws.endpoint}/restapis/{host.partition('.')[0]}/{stage}/_user_request_/"
 
     @cached_property
     def made(self) -> Mapping[str, str]:
-        """Physical ids of the stack's resources by their logical ones."""
+        """Map the stack's logical ids to physical ids."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         return {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
@@ -72,7 +72,7 @@ class Cloud:
 
     @contextmanager
     def acting_as(self, role: str) -> Iterator[None]:
-        """The environment leads to this AWS for a while, as one of the roles."""
+        """Point the environment at this AWS for a while, with the rights of one of the roles."""
         arn = f"arn:aws:iam::{self.aws.account}:role/{self.made[self.roles[role]]}"
         got = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=role)["Credentials"]
         credentials = {
@@ -86,7 +86,7 @@ class Cloud:
 
 @contextmanager
 def deployed(settings: Settings, folder: Path) -> Iterator[Cloud]:
-    """The stack of these settings, in an AWS of its own for a while."""
+    """Make the stack of these settings in an emulator of its own, for a while."""
     made = _synthesized(settings, folder)
     stack = made.stack_name
     template = serverless(json.loads((folder / made.template_file).read_text()))
@@ -124,7 +124,7 @@ def _environment(more: Mapping[str, str]) -> Iterator[None]:
 
 
 def _bootstrap(aws: EmbeddedAws, settings: Settings) -> str:
-    """What `cdk bootstrap` leaves that a template asks for; the bucket of assets."""
+    """Make what `cdk bootstrap` leaves and a template refers to, and the bucket of assets."""
     _client(aws, "ssm").put_parameter(
         Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
     )
@@ -138,7 +138,7 @@ def _bootstrap(aws: EmbeddedAws, settings: Settings) -> str:
 def _publish_assets(
     aws: EmbeddedAws, folder: Path, stack: str, template: Template, bucket: str
 ) -> None:
-    """What `cdk deploy` uploads, as far as the template asks for it: the function's zip."""
+    """Upload the assets that the template refers to, as `cdk deploy` does: the function's zip."""
     s3, asked = _client(aws, "s3"), json.dumps(template)
     for asset in json.loads((folder / f"{stack}.assets.json").read_text())["files"].values():
         for destination in asset["destinations"].values():
@@ -147,7 +147,7 @@ def _publish_assets(
 
 
 def _create(aws: EmbeddedAws, stack: str, template: Template, bucket: str) -> Mapping[str, str]:
-    """The stack's outputs."""
+    """Create the stack, and return its outputs."""
     _client(aws, "s3").put_object(Bucket=bucket, Key=stack, Body=json.dumps(template))
     cloudformation = _client(aws, "cloudformation")
     cloudformation.create_stack(
@@ -166,7 +166,7 @@ def _create(aws: EmbeddedAws, stack: str, template: Template, bucket: str) -> Ma
 
 
 def _why(cloudformation: Any, stack: str) -> str:
-    """Which resources of a stack could not be made, and why."""
+    """Say which resources of a stack failed, and why."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     events = [event for page in pages for event in page["StackEvents"]]
     failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]

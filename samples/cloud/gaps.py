@@ -1,4 +1,4 @@
-"""What the emulator's CloudFormation leaves out of a resource, told to the services themselves."""
+"""Settings of resources that the emulator's CloudFormation leaves out, made by API calls."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ Client = Callable[[str], Any]
 
 
 def fill(resources: Mapping[str, Mapping[str, Any]], client: Client) -> None:
-    """When rows expire, backups, lifecycles; the services check them as they would on AWS."""
+    """Set expiry, backups and lifecycles; the services check them as they would on AWS."""
     for resource in resources.values():
         properties = resource.get("Properties", {})
         match resource["Type"]:
@@ -40,7 +40,7 @@ def _bucket(s3: Any, given: Properties) -> None:
 
 
 def _rule(given: Properties) -> dict[str, Any]:
-    """A rule in the words of S3; what is not known here is passed on, and refused."""
+    """Translate a rule to S3's words; unknown ones are passed on, so that S3 refuses them."""
     rest = dict(given)
     rule = {"ID": rest.pop("Id"), "Filter": {"Prefix": rest.pop("Prefix", "")}}
     if days := rest.pop("ExpirationInDays", None):

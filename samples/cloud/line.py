@@ -18,7 +18,7 @@ from serve_app.assembly.workers import callback_sender, replica, worker
 
 
 class Near(Runner):
-    """A replica in this process."""
+    """Replica in this process."""
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
@@ -31,7 +31,7 @@ class Near(Runner):
 
 @asynccontextmanager
 async def working(settings: Settings, cloud: Cloud) -> AsyncIterator[None]:
-    """Ingest with a replica of each runtime, in this process, each in the role of its pod."""
+    """Run ingest with a replica of each runtime in this process, each in the role of its pod."""
     async with (
         _ports(settings, cloud, "runtimes") as outer,
         _ports(settings, cloud, "ingest") as ports,
@@ -55,7 +55,7 @@ async def working(settings: Settings, cloud: Cloud) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _ports(settings: Settings, cloud: Cloud, role: str) -> AsyncIterator[Ports]:
-    """The ports of one that has this role: its clients keep what the environment says now."""
+    """Make the ports of a role: their clients keep the credentials that the environment has now."""
     async with Clients(settings.aws.region) as clients:
         with cloud.acting_as(role):
             for make in (clients.s3, clients.sqs, clients.sns, clients.dynamodb):

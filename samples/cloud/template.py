@@ -1,4 +1,4 @@
-"""The half of a template that needs no cluster."""
+"""Part of a template that needs no cluster."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SERVERLESS = frozenset(
         "SQS",
     }
 )
-"""Services of which resources are kept, unless they refer to one of another service."""
+"""Services whose resources are kept, unless they refer to a resource of another service."""
 
 Template = dict[str, Any]
 Resource = dict[str, Any]
@@ -40,7 +40,7 @@ _OWN_ACCOUNT = {
 
 
 def serverless(template: Template) -> Template:
-    """Without what is not made here, and without what refers to such.
+    """Drop resources of other services, and those that refer to them.
 
     A pod's role stays, with what it may do: nobody but the account itself may take it, for the
     cluster that it trusts is not there.
@@ -68,7 +68,7 @@ def _is_made(resource: Resource) -> bool:
 
 
 def _untied(resource: Resource, unmade: AbstractSet[str]) -> Resource:
-    """A role without the trust that names what is not made."""
+    """Replace a role's trust where it names what is not made."""
     if resource["Type"] != "AWS::IAM::Role":
         return resource
     properties = resource["Properties"]
@@ -78,7 +78,7 @@ def _untied(resource: Resource, unmade: AbstractSet[str]) -> Resource:
 
 
 def _names(node: Any) -> set[str]:
-    """What a part of a template refers to."""
+    """List the logical ids that a part of a template refers to."""
     match node:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return {name}

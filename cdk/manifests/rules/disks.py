@@ -1,4 +1,4 @@
-"""Rules of places to write to, and of enough room: nodes' volumes, pods' volumes, memory."""
+"""Rules on places to write to, and on room: nodes' volumes, pods' volumes, memory."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,9 @@ from cdk.manifests.rules.rule import Objects, Rule, quantity
 _GIB = 2**30
 _SYSTEM, _DATA = "/dev/xvda", "/dev/xvdb"
 _LEAST = {_SYSTEM: Decimal(4), _DATA: Decimal(20)}
-"""GiB. EC2 makes no volume smaller than its snapshot, and that of Bottlerocket for NVIDIA has 4
-(variants/aws-k8s-*-nvidia, 2024-10); the data volume is published with 20, and even those were
-full soon after a start (bottlerocket#4663, 2025-10)."""
+"""Least GiB by device. EC2 makes no volume smaller than its snapshot, and that of Bottlerocket for
+NVIDIA has 4 (variants/aws-k8s-*-nvidia, 2024-10); the data volume is published with 20, and even
+those were full soon after a start (bottlerocket#4663, 2025-10)."""
 _BASE_IOPS = 3_000
 _IOPS_A_GIB = 500
 _IOPS_A_MIB = 4
@@ -25,15 +25,16 @@ _MEMORY = {
     "ray-head": quantity("2Gi"),
     "valkey": quantity("128Mi"),
 }
-"""Memory that KubeRay 1.7 gives the autoscaler itself, and the head of its smallest RayService.
-Valkey, empty, needs a dozen MiB, twice while it writes its file anew; the rest is Ray's state."""
+"""Least memory by container: what KubeRay 1.7 gives the autoscaler itself, and the head of its
+smallest RayService. Valkey, empty, needs a dozen MiB, twice while it writes its file anew; the rest
+is Ray's state."""
 _RAY_MEMORY = quantity("1Gi")
-"""Ray 2.60 counts its own processes with 500 MiB at least, and objects with 75 (ray_constants.py);
-a replica, a front or ingest come on top."""
+"""Least memory of a container with Ray: Ray 2.60 counts its own processes with 500 MiB at least,
+and objects with 75 (ray_constants.py); a replica, an HTTP API or ingest come on top."""
 _WRITABLE = ("emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath")
 _TEMPORARY = "/tmp"  # noqa: S108 - where pods write
 _REWRITES = 2
-"""A file of appended commands is there twice while Valkey writes it anew."""
+"""Copies of the append-only file on disk while Valkey rewrites it."""
 _FILES = re.compile(
     r"^--(dir|logfile|pidfile|unixsocket|aclfile|dbfilename|append(dir|file)name|cluster-config-file)$"
 )
@@ -49,7 +50,7 @@ def _volumes(objects: Objects) -> Iterator[str]:
 
 
 def _cache(objects: Objects) -> Iterator[str]:
-    """Look for room on data volumes, where a node's own disks hold no images and no pods' files."""
+    """Find data volumes too small for images and the checkpoint cache; NVMe disks hold both."""
     caches = [
         quantity(one["spec"]["csi"]["volumeAttributes"].get("cacheEmptyDirSizeLimit", 0)) / _GIB
         for one in objects.of("PersistentVolume")
@@ -92,7 +93,7 @@ def _memory(objects: Objects) -> Iterator[str]:
 
 
 def _mounted(objects: Objects) -> Iterator[str]:
-    """Look for mounts without a volume: Kubernetes refuses the pod, and KubeRay tells nobody."""
+    """Find mounts without a volume: Kubernetes refuses the pod, and KubeRay tells nobody."""
     for where, pod in objects.pods:
         there = {volume["name"] for volume in pod["spec"].get("volumes", ())}
         for container in pod["spec"]["containers"]:
@@ -127,7 +128,7 @@ def _takes_writes(volume: Mapping[str, Any]) -> bool:
 
 
 def _written(container: Manifest) -> Iterator[str]:
-    """Tell where a container writes: Valkey as its arguments say, Ray and Python to a folder."""
+    """List where a container writes: Valkey as its arguments say, Ray and Python to /tmp."""
     if container["name"] != "valkey":
         yield _TEMPORARY
         return
@@ -138,14 +139,14 @@ def _written(container: Manifest) -> Iterator[str]:
 
 
 def _arguments(container: Manifest) -> dict[str, str]:
-    """Return paths by the options of Valkey's that name them; of two the last counts."""
+    """Return the paths in Valkey's arguments by option; of an option said twice the last counts."""
     args = container.get("args", [])
     named = ((_FILES.match(name), value) for name, value in pairwise(args))
     return {found[1]: value for found, value in named if found and value}
 
 
 def _state_fits(objects: Objects) -> Iterator[str]:
-    """A pod whose volume is full is evicted, and the head's state with it."""
+    """Find volumes too small for Valkey's state: Kubernetes evicts the pod that fills one."""
     for where, pod in objects.pods:
         volumes = pod["spec"].get("volumes", ())
         limits = [one["emptyDir"].get("sizeLimit") for one in volumes if "emptyDir" in one]

@@ -1,4 +1,4 @@
-"""That pods are in a namespace that refuses what they must not be, behind network policies."""
+"""Rules on isolation: a namespace with the standard `restricted`, network policies on every pod."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def _namespace(objects: Objects) -> Iterator[str]:
 
 
 def _one_namespace(objects: Objects) -> Iterator[str]:
-    """Look for objects in another namespace, which pods do not find and no policy closes."""
+    """Find objects in another namespace, where pods do not find them and no policy closes."""
     own = objects.ray_service["metadata"]["namespace"]
     for one in objects.manifests:
         where = one["metadata"].get("namespace")
@@ -32,7 +32,7 @@ def _one_namespace(objects: Objects) -> Iterator[str]:
 
 
 def _closed(objects: Objects) -> Iterator[str]:
-    """A pod that no policy selects lets everything pass."""
+    """Find pods that no policy closes: Kubernetes lets everything pass to those."""
     policies = [one["spec"] for one in objects.of("NetworkPolicy")]
     for name, pod in objects.pods:
         labels = pod["metadata"]["labels"].items()

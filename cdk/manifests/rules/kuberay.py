@@ -1,4 +1,4 @@
-"""What KubeRay 1.7 refuses, and some that it takes and reads as something else."""
+"""Rules of KubeRay 1.7: what it refuses, and what it takes and reads as something else."""
 
 import re
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ def _redis(objects: Objects) -> Iterator[str]:
 
 
 def _redis_there(objects: Objects, address: str) -> Iterator[str]:
-    """Where we make one it is that; else it is somebody else's, which nobody here can see."""
+    """Find an address that is not our own Redis, where we make one; another is not ours to see."""
     services = objects.named("Service").items()
     made = [f"{name}:{port['port']}" for name, one in services for port in one["spec"]["ports"]]
     if not address or (made and address not in made):
@@ -158,7 +158,10 @@ def _gpu_names(objects: Objects) -> Iterator[str]:
 
 
 def _proxies(objects: Objects) -> Iterator[str]:
-    """Behind KubeRay's Service is every worker that is ready, whether it has a proxy or not."""
+    """Find workers behind the Service that have no proxy.
+
+    KubeRay puts every ready worker behind it, so a port's name has to select the head alone.
+    """
     if not _has_port(objects.head):
         yield "head: no port named serve, and so no Service"
     ports = objects.ray_service["spec"].get("serveService", {}).get("spec", {}).get("ports", [])

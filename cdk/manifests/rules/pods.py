@@ -1,4 +1,4 @@
-"""That the pods end in time, run what they are asked for, and may do no more than they must."""
+"""Rules on pods: they end in time, run what they are asked for, and have no needless rights."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -17,11 +17,14 @@ from models.settings.groups import Tasks
 
 _DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _NOTICE = 120
-"""Seconds from Spot's warning to the end."""
+"""Seconds from Spot's warning to the instance's end."""
 
 
 def _in_time(objects: Objects) -> Iterator[str]:
-    """A replica drains, then Ray goes, then Kubernetes kills; and all of it before EC2 does."""
+    """Find pods that do not end in order, or not in time.
+
+    A replica drains first, then Ray stops, then Kubernetes kills, all before EC2 takes a Spot node.
+    """
     served = objects.arguments.get("tasks", {}).get("drainSeconds", Tasks().drain_seconds)
     for group in objects.workers:
         ray = Decimal(group.environment.get(_DRAIN) or 30)
@@ -63,7 +66,7 @@ def _replicas_fit(objects: Objects) -> Iterator[str]:
 
 
 def _front_fits(objects: Objects) -> Iterator[str]:
-    """A replica that no worker of ingest has room for waits for ever: no other may take it."""
+    """Find workers with too few cores for HTTP API and ingest, which may run nowhere else."""
     wanted = CPUS * (objects.arguments["ingress"].get("replicas", 1) + 1)
     for group in objects.workers:
         there = group.offered("cpu") * group.spec["minReplicas"]
@@ -72,7 +75,10 @@ def _front_fits(objects: Objects) -> Iterator[str]:
 
 
 def _understood(objects: Objects) -> Iterator[str]:
-    """The application reads them as settings again; what it refuses there nobody would see."""
+    """Find arguments that the application would refuse when it reads them as settings again.
+
+    It would fail in the cluster, where nobody sees why.
+    """
     try:
         Settings.read(args=objects.arguments)
     except SettingsError as exc:
@@ -80,7 +86,10 @@ def _understood(objects: Objects) -> Iterator[str]:
 
 
 def _own_place(objects: Objects) -> Iterator[str]:
-    """Each runtime on its own pods, for they have its image; ingest on no GPU."""
+    """Find replicas that could start on another runtime's pods, or ingest beside a GPU.
+
+    A runtime's pods alone have its image, and ingest would keep a GPU node up.
+    """
     args = objects.arguments
     wanted = {r["name"]: r.get("resources", {}) for r in args["modelsRuntime"]}
     for name, resources in wanted.items():
@@ -187,7 +196,10 @@ def _budget(objects: Objects) -> Iterator[str]:
 
 
 def _kept(objects: Objects) -> Iterator[str]:
-    """The whole cluster goes down with the head or its state, and ingest holds the leases."""
+    """Find pods that must stay and that Karpenter or Spot may take.
+
+    The whole cluster goes down with the head or its state, and ingest holds the leases.
+    """
     runtimes = [group.name for group in objects.workers if _of_runtime(group)]
     for name, pod in objects.pods:
         annotations = pod["metadata"].get("annotations", {})
@@ -223,7 +235,7 @@ def _pinned(objects: Objects) -> Iterator[str]:
 
 
 def _of(objects: Objects, runtime: str) -> list[Group]:
-    """The worker groups that a runtime's replicas can run on."""
+    """Return the worker groups that a runtime's replicas can run on."""
     return [g for g in objects.workers if place(runtime) in g.spec.get("resources", {})]
 
 
