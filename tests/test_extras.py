@@ -6,7 +6,12 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    distributions,
+    packages_distributions,
+)
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +194,9 @@ def test_setup_installs_every_extra() -> None:
 
     assert chosen
     assert brought(chosen[1].split(",")) == brought(project()["optional-dependencies"])
+
+
+def test_no_pin_is_of_a_package_that_nothing_brings() -> None:
+    installed = {canonicalize_name(each.name) for each in distributions()}
+
+    assert not pins().keys() & installed - brought(project()["optional-dependencies"])
