@@ -1,1 +1,1 @@
-"""What is measured, and how; every figure in the documents comes from a command here."""
+"""Measurements; every figure in the documents comes from a command here."""

@@ -1,4 +1,4 @@
-"""Ours beside a yardstick, in interleaved rounds, over a harness of stand-ins: `make compare`.
+"""Compare our ingest with a yardstick in interleaved rounds, over stand-ins: `make compare`.
 
 The harness (its folder is an argument) has the simulated GPU behind the APIs of the Web UI and of
 ComfyUI, a light AWS, a proxy that delays and counts every call, and the yardstick: the smallest
@@ -36,12 +36,12 @@ COLUMNS = (OURS, YARDSTICK, "ratio")
 
 Row = Mapping[str, Any]
 Figure = dict[str, float]
-"""By system; and the ratio of the two."""
+"""Value of a measure for each system, and the ratio of the two."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """One comparison."""
+    """Parameters of a comparison: harness, tasks, delays in milliseconds, rounds."""
 
     harness: Path
     kind: str
@@ -52,7 +52,7 @@ class Setup:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """Those that speak this API, in the order of a round."""
+        """Systems that speak this API, in the order of a round."""
         return (YARDSTICK, OURS) if self.kind == "webui" else (OURS,)
 
     @property
@@ -94,7 +94,7 @@ def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
 
 
 def run(setup: Setup, what: str, system: str, systems: Path, folder: Path) -> Row:
-    """One round of one system."""
+    """Run one round of one system, and return the row that the harness measured."""
     out = folder / f"{system}.json"
     command = [sys.executable, str(setup.harness / "bench.py"), what, *setup.arguments]
     command += ["--system", system, "--systems", str(systems), "--out", str(out)]

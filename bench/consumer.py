@@ -1,4 +1,4 @@
-"""Our ingest and one replica in one process, without Ray: the system that `bench.compare` measures.
+"""System that `bench.compare` measures: our ingest and one replica in one process, without Ray.
 
 Told by the environment where everything is, as the harness of that comparison tells it.
 """
@@ -84,7 +84,7 @@ async def main() -> None:
 
 
 async def _work(loops: Loops) -> None:
-    """Until it is told to stop."""
+    """Run the loops until a signal asks for the end, then let running tasks end."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

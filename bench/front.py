@@ -105,7 +105,7 @@ async def load(
 
 
 async def submissions(client: httpx.AsyncClient, setup: Setup, what: str) -> dict[str, Figures]:
-    """Each way in its turn, warmed up."""
+    """Measure each way of submitting after the other, warmed up."""
 
     async def healthz(_: int) -> httpx.Response:
         return await client.get("/healthz")

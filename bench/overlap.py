@@ -1,4 +1,4 @@
-"""How busy the line keeps a GPU, and what it adds to one task: `make bench`.
+"""Measure how busy ingest and a replica keep a GPU, and what they add to one task: `make bench`.
 
 The `fake` runtime holds a simulated GPU for T ms a task; every AWS call and every input link takes
 a delay more. First a backlog is worked off (busy share of the GPU, gaps between tasks), then tasks
@@ -44,7 +44,7 @@ _LATE = 120.0
 
 @dataclass(frozen=True)
 class Setup:
-    """One measured configuration."""
+    """Parameters of a measurement: milliseconds of a simulated GPU and AWS, numbers of tasks."""
 
     gpu_ms: float
     delay_ms: float
@@ -95,7 +95,7 @@ def _config(setup: Setup, folder: Path, link_host: str) -> dict[str, Any]:
 
 
 def usage(root: int) -> Mapping[str, Usage]:
-    """What the platform's own processes use, and what Ray's daemons do."""
+    """Sum up CPU seconds and memory of the platform's own processes, and of Ray's daemons."""
     groups: dict[str, list[psutil.Process]] = {"platform": [], "ray": []}
     for process in psutil.Process(root).children(recursive=True):
         group = "platform" if "ServeReplica" in " ".join(process.cmdline()) else "ray"
@@ -144,7 +144,7 @@ def _intervals(log: Path) -> list[tuple[float, float]]:
 
 
 def singles(setup: Setup, there: Local) -> dict[str, Any]:
-    """One task at a time: what the line adds to the GPU's own time."""
+    """Send one task at a time, and measure what is added to the GPU's own time."""
     added = []
     for number in range(setup.singles):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What previews cost: `python -m bench.previews`.
+"""Measure what previews cost: `python -m bench.previews`.
 
 The small checkpoint of shapes paints one picture again and again, in turns with previews and
 without. Times are CPU time of this process on one thread, for the machine may be busy otherwise.
@@ -23,7 +23,7 @@ MODELS = Path("samples/models")
 
 @dataclass(frozen=True)
 class Setup:
-    """One measured configuration."""
+    """Parameters of a measurement: steps from preview to preview, a picture's side in pixels."""
 
     every: int
     steps: int
@@ -44,7 +44,7 @@ class Timed:
 
     plain: list[float]
     shown: list[float]
-    """Those with a preview."""
+    """Milliseconds of the steps with a preview."""
 
     @property
     def whole(self) -> float:

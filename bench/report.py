@@ -1,4 +1,4 @@
-"""What a measurement found: kept as JSON, shown as a table."""
+"""Results of a measurement, kept as JSON and shown as a table."""
 
 import argparse
 import json

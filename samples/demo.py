@@ -201,7 +201,7 @@ def save(there: Local, enlarged: Wanted) -> list[Path]:
 
 
 def as_asked(scene: Scene, path: Path) -> bool:
-    """Whether the picture shows what was asked for, judged without the model."""
+    """Tell whether a picture shows what was asked for; the judge does not use the model."""
     seen = judge(Image.open(path))
     return (seen.colour, seen.shape, seen.background) == (
         scene.colour,

@@ -61,7 +61,7 @@ class Local:
         )
 
     def notifications(self, seconds: int = 1) -> Iterator[Mapping[str, Any]]:
-        """What came on the results topic since; waits so long for the first.
+        """Yield new notifications from the results topic; wait up to ``seconds`` for the first.
 
         A message is deleted once the caller comes back for the next one.
         """

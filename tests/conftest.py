@@ -1,4 +1,4 @@
-"""What several folders of tests stand on: AWS emulators that live as long as the session."""
+"""Fixtures of several folders: AWS emulators that live as long as the session."""
 
 import logging
 import signal
@@ -20,7 +20,7 @@ TOGETHER = {
     "tests/cdk/": "a stack",
     "tests/cloud/": "a stack of its own",
 }
-"""What takes long to come up, and there is one of at a time: the folders whose tests share it."""
+"""Folders whose tests share something that takes long to come up and is there once at a time."""
 
 # A shell's `… &` has SIGINT ignored, and all that it starts inherits that: no Ctrl-C would arrive.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -41,7 +41,7 @@ class OneRay(LoadScopeScheduling):  # type: ignore[misc] # untyped
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that no worker is left alone with it at the end."""
+    """Put the longest tests first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(tuple(TOGETHER)))
 
 

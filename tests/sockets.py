@@ -12,7 +12,7 @@ DEADLINE = 60.0
 
 @dataclass(frozen=True)
 class Connection:
-    """One connection, and what was answered on it."""
+    """Connection of a raw socket; reads what is answered on it."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -26,7 +26,7 @@ class Connection:
         return int(first.split()[1]), headers
 
     async def rest(self) -> bytes:
-        """All to the end of the connection."""
+        """Read all to the end of the connection."""
         async with asyncio.timeout(DEADLINE):
             return await self.reader.read()
 

@@ -21,7 +21,7 @@ LATENT_NOISE = 0.05
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast the VAE learns."""
+    """Schedule of the VAE's training: its steps and learning rates."""
 
     steps: int
     batch: int = 8

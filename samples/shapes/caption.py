@@ -57,7 +57,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a caption is worded: with articles or in telegram style, background told or left out."""
+    """Wording of a caption: with articles or in telegram style, background told or left out."""
 
     articles: bool
     background: bool

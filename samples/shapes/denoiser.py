@@ -26,7 +26,7 @@ TIMES = 1000
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast text encoder and UNet learn."""
+    """Schedule of the training of text encoder and UNet: its steps and learning rates."""
 
     steps: int
     batch: int = 40

@@ -41,7 +41,7 @@ COLOURS = tuple(PALETTE)
 
 @dataclass(frozen=True)
 class Figure:
-    """One shape in a frame that reaches from -1 to 1 both ways, y downwards."""
+    """Shape in a frame that reaches from -1 to 1 both ways, y downwards."""
 
     shape: str
     colour: str

@@ -1,4 +1,4 @@
-"""What is to be seen in a picture: background colour, and colour and shape of its figure.
+"""Judge of a picture: finds the background's colour, and colour and shape of its figure.
 
 Independent of any model: colours by the nearest of the palette, shapes by overlap with drawn ones.
 """
@@ -29,7 +29,7 @@ HALF = 127
 
 @dataclass(frozen=True)
 class Seen:
-    """What the judge saw; without a figure there is no colour and no shape."""
+    """Finding of the judge; a picture without a figure has no colour and no shape."""
 
     background: str
     colour: str | None = None

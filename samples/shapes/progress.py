@@ -1,4 +1,4 @@
-"""How training tells where it stands."""
+"""Progress of a training, printed line by line."""
 
 from __future__ import annotations
 

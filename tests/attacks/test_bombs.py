@@ -48,7 +48,7 @@ def saved(form: str, size: tuple[int, int], mode: str = "1", **options: Any) -> 
 
 
 def packed(times: int, size: int = 100_000_000) -> bytes:
-    """So many bytes, packed again and again."""
+    """Pack ``size`` zero bytes by gzip, and the result again, ``times`` in all."""
     body = bytes(size)
     for _ in range(times):
         body = gzip.compress(body, 9)
@@ -65,7 +65,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def tiff(width: int, height: int) -> bytes:
-    """Its directory alone: the pixels would be in a strip that is not there."""
+    """Return a TIFF's directory alone: the pixels would be in a strip that is not there."""
     tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: 1}
     body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + body + bytes(4)

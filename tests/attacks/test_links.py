@@ -203,7 +203,7 @@ async def refusal(link: str, names: Resolve = resolve, *, allow: Sequence[str] =
 
 
 async def uncalled(url: str, names: Resolve = resolve, *, allow: Sequence[str] = ()) -> str:
-    """Why a callback was not made."""
+    """Make a callback that must fail, and return the reason."""
     with pytest.raises((CallRefused, Unavailable)) as refused:
         await WebPost(allow, resolve=names).post(url, {}, b"{}")
     return str(refused.value)

@@ -1,4 +1,4 @@
-"""Each measurement that needs no Ray runs to its end, and keeps what the documents say it does."""
+"""Measurements that need no Ray run to their end, and keep what the documents say they do."""
 
 import re
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What README and docs show is true: each command, configuration and program there is tried."""
+"""Tests of the documents: each command, configuration and program that they show is tried."""

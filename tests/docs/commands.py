@@ -214,7 +214,7 @@ def _source(module: str) -> str:
 
 
 def _check_files(args: list[str]) -> None:
-    """What looks like a file of the repository is one."""
+    """Check that each word that looks like a file of the repository is one."""
     for arg in args:
         top = arg.partition("/")[0]
         inside = "/" in arg and "://" not in arg and (ROOT / top).is_dir() and arg == arg.strip("…")

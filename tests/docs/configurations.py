@@ -12,13 +12,13 @@ from models.settings import Settings
 from tests.docs.pages import ROOT
 
 ELSEWHERE = "/srv"
-"""Where documents put what the reader has; tests put it into a folder of their own."""
+"""Folder in which documents have the reader's files; tests put those into a folder of their own."""
 _LEAST: dict[str, Any] = {
     "stackName": "documents",
     "checkpoints": str(ROOT / "samples/models"),
     "modelsRuntime": [{"name": "sdruntime", "type": "diffusers", "gpus": 0}],
 }
-"""What a fragment is merged onto."""
+"""Smallest configuration, onto which a fragment is merged."""
 
 
 NO_WEIGHTS = (2).to_bytes(8, "little") + b"{}"
@@ -74,7 +74,7 @@ def without_gpus(text: str) -> str:
 
 
 def _is_of_an_image(given: dict[str, Any], folder: Path) -> bool:
-    """Whether a server's folder is one that no reader has, but an image."""
+    """Tell whether a server's folder is one that an image has and no reader does."""
     backends = (each.get("options", {}).get("backend", {}) for each in given["modelsRuntime"])
     return any(not Path(each.get("folder", folder)).is_relative_to(folder) for each in backends)
 

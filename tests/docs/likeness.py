@@ -1,4 +1,4 @@
-"""What a document shows beside what was really said; `…` stands for anything.
+"""Comparison of what a document shows with what was really printed; `…` stands for anything.
 
 In JSON the key ``"…"`` stands for further keys, the values of `CHANGING` are compared by type
 alone, and a task may be further on than is shown (`STAGES`). In text a line that is only `…`
@@ -25,7 +25,7 @@ _SUBMISSION = re.compile(r"(?<=-)[0-9a-f]{16}(?=[-.])")
 
 
 def difference(shown: str, said: str) -> str | None:
-    """In which place what was said is not as shown; None if it is."""
+    """Return the place where what was printed is not as shown, or None."""
     shown, said = _SUBMISSION.sub("0" * 16, shown), _SUBMISSION.sub("0" * 16, said)
     try:
         return _of_json(json.loads(shown), json.loads(said), "$")

@@ -99,7 +99,7 @@ class Block:
 
 
 def blocks(page: str, text: str | None = None) -> Iterator[Block]:
-    """Each block of a page, in order; `text` is the page's own unless given."""
+    """Yield the blocks of a page, in order; `text` is the page's own unless given."""
     tokens = _markdown().parse((ROOT / page).read_text() if text is None else text)
     needs: tuple[str, ...] = ()
     shows: str | None = None
@@ -136,7 +136,7 @@ def _fence(page: str, line: int, token: Token, needs: tuple[str, ...], shows: st
 
 
 def spans(page: str) -> Iterator[str]:
-    """Everything that stands between backticks in a page's sentences and tables."""
+    """Yield the code spans of a page's sentences and tables."""
     for token in _markdown().parse((ROOT / page).read_text()):
         for child in token.children or ():
             if child.type == "code_inline":
@@ -144,7 +144,7 @@ def spans(page: str) -> Iterator[str]:
 
 
 def links(page: str) -> Iterator[str]:
-    """Where the links and pictures of a page lead."""
+    """Yield the targets of a page's links and pictures."""
     for token in _markdown().parse((ROOT / page).read_text()):
         for child in token.children or ():
             target = child.attrGet("href") or child.attrGet("src")

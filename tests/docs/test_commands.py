@@ -1,4 +1,4 @@
-"""Every command line of the documents is one that its program takes."""
+"""Command lines of the documents are taken by their programs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every configuration of the documents is one that the platform takes."""
+"""Configurations of the documents are taken by the platform."""
 
 from pathlib import Path
 

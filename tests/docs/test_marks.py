@@ -1,4 +1,4 @@
-"""Every block is tried, or is marked with the reason why not; every link and path is there."""
+"""Blocks are tried, or marked with the reason why not; links and paths are there."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ MARKED = {
     "platform": 6,
     "webui": 2,
 }
-"""How many blocks have each mark: who adds one says here that nothing less would do."""
+"""Number of blocks with each mark: who adds one says here that nothing less would do."""
 
 _PATH = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|py|yaml|json|txt|sh)")
 

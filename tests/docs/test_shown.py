@@ -1,4 +1,4 @@
-"""What documents show that is no command: each is held to the code."""
+"""Blocks of the documents that are no commands are held to the code."""
 
 import base64
 import json

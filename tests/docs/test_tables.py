@@ -1,4 +1,4 @@
-"""What the documents list is what the code has: settings, options, methods, fields, commands."""
+"""Tables of the documents list what the code has: settings, options, methods, fields, commands."""
 
 import inspect
 import re
@@ -40,7 +40,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def is_setting(path: str) -> bool:
-    """Whether a dotted path leads to a setting; below an open mapping everything does."""
+    """Tell whether a dotted path leads to a setting; below an open mapping every path does."""
     models: list[type[BaseModel]] = [Settings]
     for key in path.replace("[]", "").split("."):
         fields = [f for model in models for f in model.model_fields.values() if f.alias == key]

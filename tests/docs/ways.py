@@ -1,4 +1,4 @@
-"""How each block is tried."""
+"""Ways in which the blocks of documents are tried."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ _READING = ("atelier config ", "atelier checkpoints", "atelier runtimes", "ateli
 
 
 class Way(StrEnum):
-    """What a block is, and so how it is tried."""
+    """Way of trying a block, which its language and marks decide."""
 
     SHELL = "run by bash"
     STAGED = "run by bash on emulators of AWS and of Kubernetes"
@@ -24,7 +24,7 @@ _OF_LANGUAGE = {"python": Way.PYTHON, "yaml": Way.CONFIGURATION, "toml": Way.PRO
 
 
 def way_of(block: Block) -> Way | None:
-    """How a block is tried; None where nobody knows, which no block may stay."""
+    """Return the way of trying a block; None where there is none, which a test refuses."""
     if block.shows is not None:
         return Way.SHOWN
     match block.language:
@@ -39,13 +39,13 @@ def way_of(block: Block) -> Way | None:
 
 
 def is_staged(block: Block) -> bool:
-    """Whether a block belongs to a runbook, and nothing less than an account will do for it."""
+    """Tell whether a block is of a runbook and speaks to an account: emulators run it."""
     is_of_aws = block.place == "fence" or block.text.startswith(("atelier ", "aws "))
     return block.page in RUNBOOKS and is_of_aws and not block.needs
 
 
 def _is_run(block: Block) -> bool:
-    """Whether a command line is run: a fenced one, or one of a table that changes nothing."""
+    """Tell whether a command line is run: a fenced one, or one of a table that changes nothing."""
     if block.needs or block.place == "sentence":
         return False
     return block.place == "fence" or block.text.startswith(_READING)

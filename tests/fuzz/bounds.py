@@ -1,4 +1,4 @@
-"""How many examples are made up: few and always the same, or as many new ones as are asked for."""
+"""Number of made-up examples: few and always the same, or as many new ones as are asked for."""
 
 import os
 import re

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """One deliberate mistake in a file of the repository."""
+    """Deliberate mistake in a file of the repository."""
 
     mistake: str
     """Sentence without a full stop that says what is wrong, such as ``data volume of 2 GiB``."""

@@ -1,4 +1,4 @@
-"""What counts as noticed: a test that looked, and not a program that no longer is one."""
+"""Tests of what counts as noticed: a test that looked, not a file that is no program."""
 
 import io
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _AT_IMPORT = "from program import disk\n\ndef test_disk():\n    assert disk() ==
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Copy:
-    """One function, and two files of one test that looks at it; plugins would take seconds."""
+    """Folder of a function and two files that test it; plugins would take seconds."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (tmp_path / "program.py").write_text("import re\n\ndef disk():\n    return 20\n")
     (tmp_path / "test_late.py").write_text(_TEST)

@@ -1,4 +1,4 @@
-"""One running platform for all tests over a real Ray: `atelier up`, as a person starts it."""
+"""Platform that all tests over a real Ray share: `atelier up`, as a person starts it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -57,7 +57,7 @@ class Watched(Local):
         return self.all_of(name, 1, seconds)[0]
 
     def all_of(self, name: str, count: int, seconds: float = SECONDS) -> list[Mapping[str, Any]]:
-        """So many notifications of this task."""
+        """Wait for ``count`` notifications of a task, and return all that there are."""
         until(lambda: len(self._read().get(name, [])) >= count, seconds)
         return self.told[name]
 
@@ -77,7 +77,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def until(done: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """What ``done`` gives as soon as that is true."""
+    """Ask ``done`` until its answer is true, and return that."""
     end = time.monotonic() + seconds
     while not (got := done()):
         assert time.monotonic() < end, f"not within {seconds:g} s"

@@ -19,7 +19,7 @@ from serve_app.app import assemble
 
 
 def secret(key: str) -> str:
-    """What signs callbacks beside this API key."""
+    """Return the secret that signs callbacks beside an API key."""
     return "whsec_" + b64encode(key.encode().ljust(32)).decode()
 
 

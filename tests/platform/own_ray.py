@@ -24,12 +24,12 @@ _STOP_SECONDS = 60.0
 _START_SECONDS = 120.0
 _STARTED = "Ray runtime started"
 _LAST_NAME = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""In the last line of what the emulator's command prints."""
+"""Variable in the last line that the emulator's command prints."""
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """For Ray's sessions, logs and sockets, whose paths must be short."""
+    """Make a folder for Ray's sessions, logs and sockets, whose paths must be short."""
     home = Path(tempfile.mkdtemp(prefix="ray-"))
     try:
         yield home
@@ -113,7 +113,7 @@ def ray_head(environment: Mapping[str, str], home: Path, *options: str) -> Itera
 
 
 def started_by(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    """What it started, and what that did."""
+    """Return the processes that a process has started, and theirs."""
     try:
         return psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -131,7 +131,7 @@ def listening(processes: Iterable[psutil.Process]) -> set[str]:
 
 
 def done(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What a command of Ray's says that ends by itself, and well."""
+    """Run a command of Ray's that ends by itself and well, and return what it prints."""
     program, *args = command
     ended = subprocess.run(
         [str(BIN / program), *args],

@@ -28,7 +28,7 @@ OLD, NEW = "s3cr3t-taken-back", "s3cr3t-new"
 def test_replicas_that_start_anew_have_the_keys_of_their_environment(
     embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What they were bound with is unchanged, and from before the key was."""
+    """Change the key after the deployment was bound, which still holds the old one."""
     runtimes = SETTINGS["modelsRuntime"][:1]
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump({**SETTINGS, "stackName": "keys", "modelsRuntime": runtimes}))
@@ -61,7 +61,7 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
 
 
 def files(home: Path) -> list[Path]:
-    """What Ray, Serve and the platform have written: logs, and what they keep."""
+    """Return the files that Ray, Serve and the platform have written: logs, and what they keep."""
     return [path for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
@@ -74,7 +74,7 @@ def answer(url: str, key: str) -> int:
 
 
 def called(url: str, key: str) -> tuple[dict[str, str], bytes]:
-    """How ingest calls back for a task: its headers and body."""
+    """Submit a task with a callback, and return headers and body of ingest's call."""
     Receiver.calls = []
     with (
         httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=60) as native,

@@ -148,7 +148,7 @@ def _dead_letters(up: Watched) -> int:
 
 
 def _busy(up: Watched, runtime: str) -> bool:
-    """Whether a message of its queue is leased."""
+    """Tell whether a message of a runtime's queue is leased."""
     url = up.sqs.get_queue_url(QueueName=f"tests-{runtime}")["QueueUrl"]
     name = "ApproximateNumberOfMessagesNotVisible"
     got = up.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])

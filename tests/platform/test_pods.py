@@ -48,7 +48,7 @@ def ray_service() -> Manifest:
 
 
 def pods(cluster: Manifest) -> list[Manifest]:
-    """Its groups of pods: the head, ingest, and each runtime's by its capacity."""
+    """Return a cluster's groups of pods: the head, ingest, and each runtime's by its capacity."""
     return [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
 
 
@@ -62,12 +62,12 @@ def is_given_the_keys(group: Manifest) -> bool:
 
 
 def environment_of(groups: list[Manifest]) -> Mapping[str, str]:
-    """What the manifest itself gives to Ray's processes."""
+    """Return the environment that the manifest itself gives to Ray's processes."""
     return {one["name"]: one["value"] for group in groups for one in container(group)["env"]}
 
 
 def resources_of(groups: list[Manifest]) -> list[str]:
-    """What their nodes have together, of one pod each, as options of `ray start`."""
+    """Return the resources of a node for one pod of each group, as options of `ray start`."""
     offered = {name: float(n) for group in groups for name, n in group.get("resources", {}).items()}
     offered.pop("CPU")
     return ["--num-cpus=8", "--num-gpus=1", f"--resources={json.dumps(offered)}"]
@@ -83,7 +83,7 @@ def added(exported: Mapping[str, str], home: Path) -> Mapping[str, str]:
 
 
 def adapted(config: dict[str, Any], home: Path, port: int) -> dict[str, Any]:
-    """What Serve runs there, but for what one machine without weights and servers lacks."""
+    """Change Serve's configuration where one machine without weights and servers cannot run it."""
     config["http_options"] |= {"host": "127.0.0.1", "port": port}
     args = config["applications"][0]["args"]
     args |= {"checkpoints": str(home), "logFile": str(home / "events")}

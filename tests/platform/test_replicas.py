@@ -45,17 +45,17 @@ class Replicas:
         return heard
 
     def ended(self) -> str:
-        """How the next of the tasks ended: its status, or the error."""
+        """Return the status with which the next of the tasks ended, or its error."""
         said = self.heard()
         return str(said.get("status") or said["error"])
 
     def replicas(self) -> set[psutil.Process]:
-        """Those whose backend has started."""
+        """Return the replicas' processes whose backend has started."""
         held = (_ask(backend.parents) for backend in self.backends())
         return {parents[1] for parents in held if parents}  # the first is the supervisor
 
     def backends(self) -> set[psutil.Process]:
-        """Those that have their child."""
+        """Return the backends' processes that have started their child."""
         there = psutil.Process(self.process.pid).children(recursive=True)
         small = [one for one in there if BACKEND in (_ask(one.cmdline) or ())[:3]]
         return {one for one in small if _ask(one.children)}
@@ -88,7 +88,7 @@ def two() -> Iterator[Replicas]:
 
 
 def test_two_backends_that_leak_are_renewed_one_at_a_time(two: Replicas) -> None:
-    """Each takes longer to start than Serve takes to ask both, so that they would overlap."""
+    """Let starts take longer than Serve takes to ask both replicas, so that two would overlap."""
     old, replicas = two.backends(), two.replicas()
     (two.home / "slowly").write_text("7")
     for _ in range(8):  # whichever replica Serve chooses

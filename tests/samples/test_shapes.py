@@ -23,7 +23,7 @@ MEGABYTE = 2**20
 
 @pytest.fixture(scope="module")
 def drawn() -> list[Sample]:
-    """Some hundred drawn scenes of one figure."""
+    """Hundreds of drawn scenes of one figure."""
     rng = Random(5)
     samples = (imagine(rng) for _ in range(440))
     return [sample for sample in samples if len(sample.scene.figures) == 1]

@@ -1,4 +1,4 @@
-"""Each sample task goes to a runtime type, and there is a configuration for each type."""
+"""Sample tasks go to a runtime type each, and there is a configuration for each type."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One platform for all documents: `atelier up` as they have it, on the ports that they name."""
+"""Platform that all documents share: `atelier up` as they have it, on the ports that they name."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Each page's commands and programs, run in their order as they stand, on one platform."""
+"""Run the commands and programs of each page in their order as they stand, on one platform."""
 
 import json
 

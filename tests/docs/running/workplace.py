@@ -1,4 +1,4 @@
-"""Where documents' blocks run: a copy of the repository, a shell, and the platform beside it."""
+"""Workplace of the documents' blocks: a copy of the repository, a shell, a platform."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT, Block
 
 SECONDS = 120.0
 _COPIED = ("docs", "config.yaml", "serve.yaml")
-"""What blocks may write to; all else of the repository is linked."""
+"""Files and folders that blocks may write to; all else of the repository is linked."""
 _BEFORE_ACTIVATION = "README.md"
 """The page that says itself how `atelier` comes onto the PATH."""
 _SYSTEM = "/usr/local/bin:/usr/bin:/bin"
@@ -37,7 +37,7 @@ class Workplace:
     environment: Mapping[str, str]
     platform: Local
     said: dict[Block, str] = field(default_factory=dict)
-    """What each block printed that was run."""
+    """Output of each block that was run."""
 
     @classmethod
     def made(cls, folder: Path, platform: Local) -> Self:
@@ -75,7 +75,7 @@ class Workplace:
             return list(client.list(status=[Status.QUEUED, Status.RUNNING]))
 
     def failed(self) -> dict[str, str]:
-        """Why each failed task did."""
+        """Return the error of each failed task, by its id."""
         with self._client() as client:
             failed = list(client.list(status=Status.FAILED))
         return {task.id: task.error.message if task.error else "" for task in failed}
