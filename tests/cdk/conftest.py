@@ -1,4 +1,4 @@
-"""The whole platform, synthesized once for all tests of the infrastructure."""
+"""Stacks of the platform, each synthesized once for all tests of the infrastructure."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ FULL: Mapping[str, Any] = {
         "signIn": "cognito",
     },
 }
-"""Every part that a setting can leave out is in it."""
+"""Configuration in which every part is present that a setting can leave out."""
 
 VOLUME_KEY = "arn:aws-cn:kms:cn-north-1:111122223333:key/3d4e5f60-0a1b-4c2d-8e3f-112233445566"
 CHINA: Mapping[str, Any] = {
@@ -63,7 +63,7 @@ CHINA: Mapping[str, Any] = {
     "storage": {"modelBucketKeyArn": "arn:aws-cn:kms:cn-north-1:111122223333:key/1b2c"},
     "rayCluster": {"redisAddress": "redis.example.cn:6379"},
 }
-"""Every part is left out that can be, and the network is one that there is."""
+"""Configuration that leaves out every part it can, in an existing network."""
 
 SECOND: Mapping[str, Any] = {
     **FULL,
@@ -72,37 +72,37 @@ SECOND: Mapping[str, Any] = {
     "edge": {"setAccountRole": False},
     "front": {"enabled": True},
 }
-"""Beside the full one in its account and region; its front has no domain and no sign-in."""
+"""Configuration beside the full one in its account and region, without a domain or sign-in."""
 
 
 @dataclass(frozen=True)
 class Synthesized:
-    """What `cdk synth` writes."""
+    """Output of a synthesis, as `cdk synth` writes it."""
 
     folder: Path
     failure: str | None
-    """What synthesis said, had a check of the whole found something."""
+    """Message of the exception that the synthesis raised; `None` if all checks passed."""
 
     @property
     def json(self) -> dict[str, Any]:
-        """The template."""
+        """Template."""
         (path,) = self.folder.glob("*.template.json")
         template: dict[str, Any] = json.loads(path.read_text())
         return template
 
     @property
     def report(self) -> Mapping[str, Any]:
-        """The findings of the checks."""
+        """Report of the checks, with their findings."""
         report: Mapping[str, Any] = json.loads((self.folder / "validation-report.json").read_text())
         return report
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Those of one type, such as ``AWS::SQS::Queue``, by their logical ids."""
+        """Return the resources of a type, such as ``AWS::SQS::Queue``, by their logical ids."""
         return {n: r for n, r in self.json["Resources"].items() if r["Type"] == kind}
 
 
 def synthesized(folder: Path, settings: Settings) -> tuple[Synthesized, Platform]:
-    """The platform of these settings, with cdk-nag's checks run on it."""
+    """Synthesize the platform of these settings, with cdk-nag's checks."""
     app = App(outdir=str(folder))
     platform = Platform(app, f"{settings.stack_name}Stack", settings=settings)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -115,7 +115,7 @@ def synthesized(folder: Path, settings: Settings) -> tuple[Synthesized, Platform
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    """With every part that a setting can leave out."""
+    """Settings with every part that a setting can leave out."""
     return Settings.read(args=FULL)
 
 
@@ -126,20 +126,20 @@ def _whole(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Any:
 
 @pytest.fixture(scope="session")
 def whole(_whole: tuple[Synthesized, Platform]) -> Synthesized:
-    """What the whole platform is synthesized to."""
+    """Output of the whole platform's synthesis."""
     return _whole[0]
 
 
 @pytest.fixture(scope="session")
 def china(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """What the smallest platform is synthesized to."""
+    """Output of the smallest platform's synthesis."""
     made, _ = synthesized(tmp_path_factory.mktemp("cdk.cn"), Settings.read(args=CHINA))
     return made
 
 
 @pytest.fixture(scope="session")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """What another installation is synthesized to, in the whole one's account and region."""
+    """Output of a second installation's synthesis, in the whole one's account and region."""
     made, _ = synthesized(tmp_path_factory.mktemp("cdk.second"), Settings.read(args=SECOND))
     return made
 
@@ -152,7 +152,7 @@ def either(request: pytest.FixtureRequest) -> Synthesized:
 
 @pytest.fixture(scope="session")
 def platform(_whole: tuple[Synthesized, Platform]) -> Platform:
-    """The whole platform's constructs, synthesized."""
+    """Constructs of the whole platform, synthesized."""
     return _whole[1]
 
 

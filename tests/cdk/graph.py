@@ -1,4 +1,4 @@
-"""What a template's resources are called, what they wait for, and what the cluster is given."""
+"""Readings of a template: resources' names, their dependencies, and what the cluster is given."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 @cache
 def paths(stack: Stack) -> Mapping[str, str]:
-    """Where each resource is among the constructs, by its logical id: ``Cluster/Eks/Role``."""
+    """Map logical ids to construct paths, such as ``Cluster/Eks/Role``."""
     elements = (each for each in stack.node.find_all() if CfnElement.is_cfn_element(each))
     return {
         stack.resolve(each.logical_id): each.node.path.partition("/")[2].removesuffix("/Resource")  # type: ignore[attr-defined]
@@ -26,13 +26,13 @@ def paths(stack: Stack) -> Mapping[str, str]:
 
 
 def named(stack: Stack, path: str) -> str:
-    """The logical id of the resource at a path."""
+    """Return the logical id of the resource at a construct path."""
     (found,) = (name for name, there in paths(stack).items() if there == path)
     return found
 
 
 def waits_for(template: Mapping[str, Any], name: str) -> AbstractSet[str]:
-    """All that is made before a resource, and goes after it."""
+    """Return the logical ids of all that a resource depends on, directly or through others."""
     found: set[str] = set()
     open_ = [name]
     while open_:
@@ -44,7 +44,7 @@ def waits_for(template: Mapping[str, Any], name: str) -> AbstractSet[str]:
 
 
 def charts(whole: Synthesized) -> Mapping[str, tuple[str, dict[str, Any]]]:
-    """Logical ids and properties, by the release's name; `Values` are read."""
+    """Return logical ids and properties of charts by release, with `Values` parsed."""
     return {
         resource["Properties"]["Release"]: (
             name,
@@ -56,7 +56,7 @@ def charts(whole: Synthesized) -> Mapping[str, tuple[str, dict[str, Any]]]:
 
 
 def applied(whole: Synthesized) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object that the cluster is given, with the logical id of what applies it."""
+    """Yield each object that the cluster is given, with the logical id of what applies it."""
     for name, resource in whole.resources(MANIFEST).items():
         for each in json.loads(text(resource["Properties"]["Manifest"])):
             yield name, _without_prune(each)
@@ -67,26 +67,26 @@ def kind(whole: Synthesized, wanted: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def actions(template: Mapping[str, Any], role: str) -> AbstractSet[str]:
-    """All that a role may do, with the names of AWS's own policies that it has."""
+    """Return all actions of a role, and the names of AWS's managed policies that it has."""
     managed = template["Resources"][role]["Properties"].get("ManagedPolicyArns", [])
     own = (each for one in statements(template, role) for each in listed(one["Action"]))
     return {*_managed(managed), *own}
 
 
 def statements(template: Mapping[str, Any], role: str) -> Iterator[Mapping[str, Any]]:
-    """Of the policies that a role has for itself."""
+    """Yield the statements of a role's own policies."""
     for policy in template["Resources"].values():
         if policy["Type"] in _POLICIES and {"Ref": role} in policy["Properties"]["Roles"]:
             yield from policy["Properties"]["PolicyDocument"]["Statement"]
 
 
 def listed(value: Any) -> list[Any]:
-    """As CloudFormation takes one for a list of one."""
+    """Wrap a single value in a list: CloudFormation takes one for a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def _managed(arns: Any) -> Iterator[str]:
-    """Names of policies, however CloudFormation writes them."""
+    """Yield names of managed policies, however CloudFormation writes them."""
     match arns:
         case str() if ":policy/" in arns:
             yield arns.rpartition("/")[2]
@@ -112,7 +112,7 @@ def _needed(value: Any) -> Iterator[str]:
 
 
 def text(value: Any) -> str:
-    """With ``<Name>`` and ``<Name.Attribute>`` for what CloudFormation puts in."""
+    """Return a value as text, with ``<Name>`` and ``<Name.Attribute>`` for its references."""
     match value:
         case {"Ref": name}:
             return f"<{name}>"
@@ -125,7 +125,7 @@ def text(value: Any) -> str:
 
 
 def _without_prune(given: dict[str, Any]) -> dict[str, Any]:
-    """CDK's own mark, by which `kubectl` finds what is no longer wanted."""
+    """Drop CDK's label, by which `kubectl` finds what is to be pruned."""
     labels = given["metadata"].get("labels", {})
     kept = {name: of for name, of in labels.items() if not name.startswith("aws.cdk.eks/prune")}
     metadata = {name: of for name, of in given["metadata"].items() if name != "labels"}

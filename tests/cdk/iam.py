@@ -1,4 +1,4 @@
-"""IAM statements against what AWS's services know: actions, kinds of resources, condition keys.
+"""Check of IAM statements against the actions, resource types and condition keys of AWS's services.
 
 IAM takes a statement that can never apply, and says nothing: an action that is misspelt, a bucket
 where an object is meant, a condition on a key that the action does not have. cfn-lint brings the
@@ -30,14 +30,14 @@ _ARNS = {
     "AWS::SNS::Topic": "arn:aws:sns:region:account:name",
     "AWS::SQS::Queue": "arn:aws:sqs:region:account:name",
 }
-"""What CloudFormation puts in for a resource, by its type."""
+"""Examples of ARNs by type, to put in where a policy refers to a resource."""
 _OF_REQUESTS = {
     "aws:RequestedRegion",
     "aws:SecureTransport",
     "aws:SourceAccount",
     "aws:SourceArn",
 }
-"""Keys that every request has, or every one that a service makes for somebody."""
+"""Condition keys of every request, or of every request that a service makes for somebody."""
 _OF_ACTIONS = {
     "arc-zonal-shift:GetManagedResource": {"arc-zonal-shift:ResourceIdentifier"},
     "ec2:CreateTags": {"ec2:CreateAction"},
@@ -50,7 +50,7 @@ _OF_ACTIONS = {
     "kms:ReEncryptTo": {"kms:ViaService"},
     "s3:PutObject": {"s3:x-amz-acl"},
 }
-"""Keys of single actions: docs.aws.amazon.com/service-authorization, read on 2026-11-29."""
+"""Condition keys of single actions (docs.aws.amazon.com/service-authorization, 2026-11-29)."""
 _OPERATORS = re.compile(
     r"(?:ForAllValues:|ForAnyValue:)?"
     r"(?:String(?:Not)?(?:Equals|Like)|Arn(?:Equals|Like)|Bool|Null)(?:IfExists)?"
@@ -58,14 +58,14 @@ _OPERATORS = re.compile(
 ON_ANYTHING = {
     "arc-zonal-shift:GetManagedResource": "A cluster is none of its kinds; a condition names it.",
 }
-"""Actions that know resources, and are allowed on all of them; with why."""
+"""Actions that are allowed on all resources though they could name some, each with the reason."""
 
 Statement = Mapping[str, Any]
 Template = Mapping[str, Any]
 
 
 def mistakes(template: Template) -> list[str]:
-    """Find statements of all policies that IAM takes and that do not what they say."""
+    """Find statements that IAM takes and that do not do what they say."""
     return [
         f"{name}: {mistake}"
         for name, resource in template["Resources"].items()
@@ -90,7 +90,7 @@ def _mistakes(statement: Statement, of: str) -> Iterator[str]:
 
 
 def _on_nothing(actions: Sequence[str], resources: Sequence[str]) -> Iterator[str]:
-    """Actions without a resource of their kinds, and those that are allowed on too much."""
+    """Find actions without a resource of their types, and those allowed on too much."""
     for action in actions:
         kinds = _kinds(action)
         if "*" in resources:
@@ -121,7 +121,7 @@ def _unknown_keys(
 
 
 def _is_of(resource: str, action: str, kind: str) -> bool:
-    """Whether a resource may be of a kind; of S3 the lists do not tell objects from buckets."""
+    """Tell whether a resource may be of a type; S3's lists do not tell objects from buckets."""
     if action.startswith("s3:") and ("/" in resource) != (kind in {"object", "accesspointobject"}):
         return False
     formats = _kind(action, kind).get("ARNFormats", ())
@@ -130,7 +130,7 @@ def _is_of(resource: str, action: str, kind: str) -> bool:
 
 
 def _known(actions: Any) -> Iterator[str]:
-    """Those that there are; ``s3:List*`` is all that begins so."""
+    """Return the actions that exist; ``s3:List*`` stands for all that begin so."""
     for action in listed(actions):
         service, _, name = action.partition(":")
         pattern = name.lower().replace("*", ".*")
@@ -148,7 +148,7 @@ def _kinds(action: str) -> Sequence[str]:
 
 
 def _kind(action: str, kind: str) -> Mapping[str, Sequence[str]]:
-    """What is listed of a kind; nothing of one that is another service's."""
+    """Return what is listed of a resource type; nothing for a type of another service."""
     found: Mapping[str, Sequence[str]] = _service(action)["Resources"].get(kind, {})
     return found
 
@@ -163,7 +163,7 @@ def _keys(statement: Statement) -> Iterator[str]:
 
 
 def _known_by_name(statement: Statement, template: Template) -> Statement:
-    """Return it with ARNs of its resources, as CloudFormation would put them in."""
+    """Return the statement with example ARNs in place of references."""
     if "Resource" not in statement:
         return statement
     return {

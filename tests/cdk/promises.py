@@ -1,4 +1,4 @@
-"""What holds for each resource of a template, whoever adds it; each finds those that break it."""
+"""Promises that every resource of a template keeps; each function finds those that break one."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ Resource = Mapping[str, Any]
 
 
 def of(template: Template, kind: str) -> Iterator[tuple[str, Resource]]:
-    """Logical ids and properties of one type."""
+    """Yield logical ids and properties of a type."""
     for name, resource in template["Resources"].items():
         if resource["Type"] == kind:
             yield name, resource.get("Properties", {})
 
 
 def unencrypted(template: Template) -> set[str]:
-    """Buckets, queues, topics and tables that say nothing of a key."""
+    """Find buckets, queues, topics and tables without encryption."""
     says = {
         "AWS::S3::Bucket": "BucketEncryption",
         "AWS::SQS::Queue": "SqsManagedSseEnabled",
@@ -33,7 +33,7 @@ def unencrypted(template: Template) -> set[str]:
 
 
 def without_tls(template: Template) -> set[str]:
-    """Buckets, queues, topics and tables that can be reached without TLS."""
+    """Find buckets, queues, topics and tables that can be reached without TLS."""
     refused = {*_refusing(template)}
     kinds = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
     open_ones = {name for kind in kinds for name, _ in of(template, kind)} - refused
@@ -54,7 +54,7 @@ def public_buckets(template: Template) -> set[str]:
 
 
 def lost_with_the_stack(template: Template) -> set[str]:
-    """Buckets and tables that go when the stack goes, or when a change makes them anew."""
+    """Find buckets and tables that go with the stack, or with a change that replaces them."""
     return {
         name
         for name, resource in template["Resources"].items()
@@ -64,7 +64,7 @@ def lost_with_the_stack(template: Template) -> set[str]:
 
 
 def too_much_allowed(template: Template) -> set[str]:
-    """Where a policy allows all actions, or all of a service; a key's own policy must."""
+    """Find policies that allow all actions, or all of a service; a key's own policy must."""
     return {
         name
         for name, resource in template["Resources"].items()
@@ -76,7 +76,7 @@ def too_much_allowed(template: Template) -> set[str]:
 
 
 def managed_for_all(template: Template) -> set[str]:
-    """AWS's own policies in use that allow a whole service, or everything."""
+    """Find AWS's managed policies in use that allow a whole service, or everything."""
     used = {
         name
         for resource in template["Resources"].values()
@@ -107,7 +107,7 @@ def _refuses(document: Mapping[str, Any]) -> bool:
 
 
 def statements(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Of all policies in it, however deep."""
+    """Yield the statements of all policies in a template, however deep."""
     match value:
         case {"Effect": _, **_rest}:
             yield value

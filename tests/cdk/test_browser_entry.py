@@ -27,13 +27,13 @@ def binding(whole: Synthesized) -> dict[str, Any]:
 
 
 def properties(template: Template, kind: str, name: str | None = None) -> list[Any]:
-    """Properties of what belongs to the load balancer, or one of them."""
+    """Return the properties of the load balancer's resources of a type, or one property."""
     found = template.find_resources(f"AWS::ElasticLoadBalancingV2::{kind}").values()
     return [one["Properties"][name] if name else one["Properties"] for one in found]
 
 
 async def nothing(*_: Any) -> Any:
-    """Stand for a connection of which nothing is read."""
+    """Stand in for an ASGI connection of which nothing is read."""
 
 
 def balancer(platform: Platform) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_the_load_balancer_is_reached_from_the_network_only(template: Template) 
 async def test_the_load_balancer_asks_where_a_healthy_head_answers_anybody_with_200(
     template: Template,
 ) -> None:
-    """Serve's proxy itself, of the pinned Ray, or the front behind it."""
+    """Ask Serve's proxy of the pinned Ray, or the HTTP API behind it."""
     (path,) = properties(template, "TargetGroup", "HealthCheckPath")
     proxied = ASGIProxyRequest({"type": "http", "path": path}, nothing, nothing)
     transport = httpx.ASGITransport(World().app)
@@ -138,7 +138,7 @@ def test_nobody_signs_up_by_himself(template: Template) -> None:
 
 
 def test_who_may_sign_in_is_forgotten_with_the_stack(whole: Synthesized) -> None:
-    """Else the next deployment would make a second pool, and nobody would know of the first."""
+    """The next deployment would else make a second pool, and nobody would know of the first."""
     (pool,) = whole.resources("AWS::Cognito::UserPool").values()
 
     assert pool["DeletionPolicy"] == "Delete"

@@ -1,4 +1,4 @@
-"""The zip of the edge: it stands alone, is for its machine, and is made once."""
+"""Zip of the edge: it stands alone, is for its machine, and is built once."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from models.settings import Settings
 KEY = "the key of somebody"
 SECRET = "whsec_" + b64encode(b"known to nobody but tests").decode()
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
-"""In the header of an ELF file."""
+"""Machine numbers in the header of an ELF file, by architecture."""
 
 
 def settings(architecture: str = "x86_64", **more: Any) -> Settings:
@@ -43,7 +43,7 @@ def test_a_python_that_lambda_does_not_have_is_refused_before_anything_is_made()
 
 
 def test_it_stands_alone(zipped: Path, tmp_path: Path) -> None:
-    """All that it imports is in it, but for Python itself; and it is ready when imported."""
+    """Python with the zip alone imports all of it, and is ready then."""
     with ZipFile(zipped) as archive:
         archive.extractall(tmp_path)
     code = f"""
@@ -89,7 +89,7 @@ def test_all_of_it_is_for_the_machine_that_runs_it(architecture: str) -> None:
 
 
 def test_it_is_small_and_compiled(zipped: Path) -> None:
-    """What is loaded at each cold start."""
+    """Lambda loads it at each cold start."""
     with ZipFile(zipped) as archive:
         names = set(archive.namelist())
 

@@ -23,7 +23,7 @@ edge: {enabled: false}
 
 @pytest.fixture
 def nobody(tmp_path: Path) -> dict[str, str]:
-    """The environment of somebody without an account, who asks nobody for one."""
+    """Environment of somebody without an account, who asks nobody for one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     files = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
     none = dict.fromkeys(files, str(tmp_path / "none"))

@@ -170,7 +170,7 @@ def test_an_add_on_waits_for_its_role(
 def test_nodes_and_the_kubectl_handler_have_their_way_out_as_long_as_they_are_there(
     whole: Synthesized, platform: Platform
 ) -> None:
-    """Without it a node pulls no image, and a deletion would wait for the handler for an hour."""
+    """Nodes without it pull no image, and a deletion would wait for the handler for an hour."""
     routes = {
         name
         for name, path in graph.paths(platform).items()
@@ -286,7 +286,7 @@ def test_charts_and_their_images_come_from_a_mirror_where_there_is_one(china: Sy
 
 
 def _images(charts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Where each chart's values say its image is."""
+    """Return each chart's images by their place in its values."""
     values = {release: found["Values"] for release, found in charts.items()}
     images = {
         release: given.get("controller", given).get("image") for release, given in values.items()

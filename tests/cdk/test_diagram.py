@@ -1,4 +1,4 @@
-"""The diagram in README.md, a Mermaid source that GitHub draws, shows parts that are deployed.
+"""Diagram in README.md, a Mermaid source that GitHub renders: it shows parts that are deployed.
 
 Comments of the source name the resource types that a part is made of, ``%% edge: AWS::…, AWS::…``;
 rounded parts, ``clients(["…"])``, are outside of the stack.
@@ -11,7 +11,7 @@ from tests.docs.pages import blocks
 
 (SOURCE,) = (block.text for block in blocks("README.md") if block.language == "mermaid")
 PARTS = dict(re.findall(r'^ +(\w+)([\[(]\S?)"', SOURCE, re.MULTILINE))
-"""Parts by the brackets that give them their shape."""
+"""Parts, with the brackets that give them their shape."""
 TYPES = {
     part: types.split(", ")
     for part, types in re.findall(r"^ +%% (\w+): (.+)$", SOURCE, re.MULTILINE)

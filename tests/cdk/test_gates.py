@@ -1,4 +1,4 @@
-"""Checks of the whole platform, the largest and the smallest, for whatever is added to it."""
+"""Checks of the largest and the smallest platform, which hold for whatever is added to them."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ from tests.cdk import promises
 from tests.cdk.conftest import Synthesized
 
 _UNHELPFUL = ["W3005", "W3010"]
-"""CDK's own dependencies that are implied, too; zones that are named, as the settings name them."""
+"""Warnings that do not help: implied dependencies of CDK's own, and zones named by the settings."""
 
 PROMISES = [
     promises.unencrypted,
@@ -50,7 +50,7 @@ _BAD: dict[str, Any] = {
 
 
 def test_a_resource_that_breaks_a_promise_is_found(whole: Synthesized) -> None:
-    """Beside all others, which keep it."""
+    """A resource that breaks it stands beside all others, which keep it."""
     template = copy.deepcopy(whole.json)
     template["Resources"] |= _BAD
 

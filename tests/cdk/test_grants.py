@@ -1,4 +1,4 @@
-"""Each component may call what its code calls, and no more."""
+"""Grants of each component: it may call what its code calls, and no more."""
 
 import re
 from collections import defaultdict
@@ -24,7 +24,7 @@ _NAMED_OTHERWISE = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
-"""IAM has no word of its own for these calls."""
+"""IAM actions of API calls that are named differently."""
 
 MESSAGING = (
     "grant_task_publishing",
@@ -178,7 +178,7 @@ def test_without_a_model_bucket_none_is_read() -> None:
 
 
 def _names(template: Template) -> dict[str, str]:
-    """What a resource is called on AWS, by its logical id."""
+    """Return the names of resources on AWS by their logical ids."""
     keys = ("TopicName", "QueueName", "BucketName", "TableName")
     return {
         name: next(r["Properties"][key] for key in keys if key in r["Properties"])
@@ -200,7 +200,7 @@ def _allowed(
 
 
 def _name(arn: Any, names: Mapping[str, str]) -> str:
-    """The resource's own part of an ARN, its references resolved."""
+    """Return the resource's own part of an ARN, with references resolved."""
     match arn:
         case {"Ref": name} | {"Fn::GetAtt": [name, "Arn"]}:
             return names.get(name, "")

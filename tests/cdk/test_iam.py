@@ -1,4 +1,4 @@
-"""Every statement of the template can apply: IAM itself takes one that never does."""
+"""Statements of the template can all apply: IAM itself takes one that never does."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -31,7 +31,7 @@ def allowing(whole: Synthesized, role: str, action: str) -> Iterator[Mapping[str
 
 
 def resources(statement: Mapping[str, Any]) -> set[str]:
-    """Kinds of what a statement is for: ``instance``, ``volume``."""
+    """Return the resource types of a statement: ``instance``, ``volume``."""
     joined = (each["Fn::Join"][1][-1] for each in graph.listed(statement["Resource"]))
     return {each.rsplit(":", 1)[1].partition("/")[0] for each in joined}
 
@@ -155,7 +155,7 @@ def test_node_pools_go_before_karpenter_and_karpenter_before_its_definitions(
 def test_node_pools_go_before_all_that_ends_their_nodes(
     whole: Synthesized, platform: Platform
 ) -> None:
-    """Else a deletion would leave instances behind, which nobody ends."""
+    """A deletion would else leave instances behind, which nobody ends."""
     (pools,) = {applier for applier, _ in graph.kind(whole, "NodePool")}
     needed = {
         *whole.resources("AWS::IAM::ManagedPolicy"),

@@ -1,4 +1,4 @@
-"""Sizes of what is no pod of Ray's: the least that its makers start with, or recommend."""
+"""Sizes of what is no pod of Ray's: at least what its makers start with, or recommend."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ from tests.cdk.conftest import Synthesized
 from tests.cdk.upstream import given
 
 SYSTEM_DISK = 20
-"""GiB that EKS gives a node of a managed group itself: eks/latest/APIReference, CreateNodegroup,
-diskSize (2026-11)."""
+"""GiB that EKS gives a managed node itself: eks/latest/APIReference, CreateNodegroup, diskSize
+(2026-11)."""
 MEMORY: Mapping[str, tuple[str, str]] = {
     "karpenter": ("controller.resources", "1Gi"),
     "kuberay-operator": ("resources", "512Mi"),
     "aws-load-balancer-controller": ("resources", "128Mi"),
 }
-"""By the chart: where its values have resources, and the limit that values.yaml recommends there.
-The load balancer controller's and Karpenter's have none unless one is given."""
+"""Memory limits by chart: the path of resources in its values, and the limit that its values.yaml
+recommends. The load balancer controller and Karpenter have none unless one is given."""
 
 
 def test_system_nodes_have_a_disk_for_their_images_and_logs(either: Synthesized) -> None:

@@ -1,4 +1,4 @@
-"""Topics, queues and what leads from the ones to the others, as the template has them."""
+"""Topics, queues and subscriptions, as the template has them."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_each_queue_is_made_as_planned(settings: Settings, made: Named) -> None:
 
 
 def test_dead_letters_outlive_the_queue_that_they_are_of(settings: Settings) -> None:
-    """A message keeps its age when SQS moves it."""
+    """SQS keeps a message's age when it moves it."""
     days = {plan.name: plan.days for plan in plans(settings)}
 
     for plan in plans(settings):
@@ -88,7 +88,7 @@ def test_each_queue_takes_what_its_filter_lets_in_and_what_fails_is_kept(
 def test_only_what_should_may_send_into_a_queue(
     alone: Template, settings: Settings, made: Named
 ) -> None:
-    """Besides those that the account's own policies let; no other account, and no other service."""
+    """Other accounts and services are refused, whatever the account's own policies allow."""
     senders = {
         policy["Properties"]["Queues"][0]["Ref"]: [
             (s["Principal"]["Service"], next(iter(s["Condition"]["ArnEquals"].values())))
@@ -130,7 +130,7 @@ def test_the_topics_are_found_by_the_references_logical_ids(
 
 
 async def test_a_laptop_has_the_same_filters_and_queues(moto_clients: Clients) -> None:
-    """Made there by calls, on AWS by the template."""
+    """A laptop's are made by API calls, those on AWS by the template."""
     account = {"account": "123456789012", "region": "us-east-1"}
     settings = Settings.read(args={**FULL, "stackName": "twin", "aws": account, "front": {}})
     await provision(settings, moto_clients)

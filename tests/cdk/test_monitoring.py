@@ -1,4 +1,4 @@
-"""Who is told when: the alarms, what they look at, and the lines of the log that are counted."""
+"""Alarms: whom they notify, the metrics that they look at, and the log lines that are counted."""
 
 import json
 import logging
@@ -47,7 +47,7 @@ def alone(settings: Settings) -> Template:
 
 @pytest.fixture(scope="module")
 def alarms(alone: Template) -> Alarms:
-    """By their names, without the stack's."""
+    """Return alarms by their names, without the stack's prefix."""
     found = alone.find_resources("AWS::CloudWatch::Alarm").values()
     return {
         alarm["Properties"]["AlarmName"].removeprefix("studio-"): alarm["Properties"]
@@ -57,7 +57,7 @@ def alarms(alone: Template) -> Alarms:
 
 @pytest.fixture
 def events(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[Any]]]:
-    """What CloudWatch has of the log so far: each line as the agent's Fluent Bit wraps it."""
+    """Return the log's events as CloudWatch has them: lines wrapped by the agent's Fluent Bit."""
     path = tmp_path / "events"
     caplog.set_level(logging.INFO, EVENTS)
     log_to(path)
@@ -98,7 +98,7 @@ def test_the_thresholds_are_the_settings(alarms: Alarms, settings: Settings) -> 
 def test_each_alarm_looks_at_what_aws_measures_under_this_name(
     alone: Template, alarms: Alarms
 ) -> None:
-    """A name that nobody fills is no mistake to CloudWatch: it shows nothing, for ever."""
+    """CloudWatch takes a name that nobody fills, and shows nothing, for ever."""
     (spot,) = alone.find_resources("AWS::Events::Rule", {"Properties": {"EventPattern": _OF_EC2}})
     visible = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "Maximum")
     oldest = ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum")
@@ -125,7 +125,7 @@ def test_an_alarm_is_about_too_much(alarms: Alarms) -> None:
 
 
 def test_people_are_told_by_a_topic_that_cloudwatch_can_publish_on(alone: Template) -> None:
-    """With the key that AWS keeps for SNS it could not."""
+    """CloudWatch could not with the key that AWS keeps for SNS."""
     (key,) = alone.find_resources("AWS::KMS::Key")
     (topic,) = alone.find_resources(
         "AWS::SNS::Topic", {"Properties": {"KmsMasterKeyId": {"Fn::GetAtt": [key, "Arn"]}}}
@@ -152,7 +152,7 @@ def test_people_are_told_by_a_topic_that_cloudwatch_can_publish_on(alone: Templa
 async def test_tasks_that_end_are_counted_by_their_lines_in_the_log(
     events: Callable[[], list[Any]],
 ) -> None:
-    """One of each: completed, failed, cancelled before it came."""
+    """Tasks of each kind of end: completed, failed, cancelled before they came."""
     world = World(Tasks())
     world.runtime.acts = [0.0, TaskFailed("no such sampler")]
     async with world.working():
@@ -262,7 +262,7 @@ def test_the_dashboard_shows_every_queue_and_all_alarms(alone: Template, alarms:
 
 
 def looked_at(alarm: dict[str, Any]) -> dict[str, tuple[str, str, str, str]]:
-    """Namespace, name, dimension and statistic of each metric, by its id; of one alone without."""
+    """Return namespace, name, dimension and statistic of each metric of an alarm, by its id."""
     parts = alarm.get("Metrics") or [{"MetricStat": {"Metric": alarm, **alarm}}]
     alone = len(parts) == 1
     stats = {"" if alone else p["Id"]: p["MetricStat"] for p in parts if "MetricStat" in p}
@@ -278,7 +278,7 @@ def looked_at(alarm: dict[str, Any]) -> dict[str, tuple[str, str, str, str]]:
 
 
 def computed(alarm: dict[str, Any], **values: float | None) -> float:
-    """What CloudWatch's arithmetic gives; it is Python's, but for three words."""
+    """Compute CloudWatch's expression: it is Python's arithmetic, but for three functions."""
     (expression,) = (part["Expression"] for part in alarm["Metrics"] if "Expression" in part)
     functions = {
         "IF": lambda condition, yes, no: yes if condition else no,
@@ -293,7 +293,7 @@ _TERM = re.compile(r'\(\$\.([\w.]+) (=|!=) "(\w+)"\)')
 
 
 def matches(pattern: str, event: Any) -> bool:
-    """The part of CloudWatch Logs' patterns that is used: comparisons of text, joined by ``&&``."""
+    """Match the part of CloudWatch Logs' patterns in use: comparisons of text, joined by ``&&``."""
     assert _TERM.sub("t", pattern) == "{ t && t }"
     return all(
         (_at(event, path) == text) == (operator == "=")

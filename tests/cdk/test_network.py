@@ -51,7 +51,7 @@ def test_s3_and_dynamodb_are_reached_past_the_nat_gateway(
 
 
 def test_documents_that_speak_of_images_and_the_nat_gateway_name_the_endpoints() -> None:
-    """Images of the account's own registry, whose layers are in S3, do not pass it."""
+    """Images of the account's own registry, whose layers are in S3, do not pass the gateway."""
     for page in ("docs/cost.md", "docs/deploy.md", "docs/operations.md"):
         paragraphs = re.split(r"\n\n|\n- ", (ROOT / page).read_text())
         told = [" ".join(each.split()) for each in paragraphs if "```" not in each]

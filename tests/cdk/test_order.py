@@ -1,4 +1,4 @@
-"""What is applied in the cluster waits for what it stands on, and goes before it.
+"""Order in the cluster: what is applied waits for what it stands on, and goes before it.
 
 CloudFormation makes side by side whatever does not wait; the kubectl handler tries once.
 """
@@ -16,12 +16,12 @@ CHARTS_OF = {
     "karpenter.k8s.aws": "karpenter-crd",
     "elbv2.k8s.aws": "aws-load-balancer-controller",
 }
-"""Which chart brings the definitions of a group."""
+"""Charts that bring the definitions, by API group."""
 ADDONS_OF = {"s3.csi.aws.com": "aws-mountpoint-s3-csi-driver"}
 
 
 def test_what_is_applied_into_a_namespace_of_ours_waits_for_it(either: Synthesized) -> None:
-    """Kubernetes refuses an object of a namespace that is not there yet."""
+    """Kubernetes refuses an object of a namespace that does not exist yet."""
     made = {each["metadata"]["name"]: name for name, each in graph.kind(either, "Namespace")}
     asked = [(name, space) for name, space in _namespaces(either) if made.get(space) != name]
     within = [(name, space) for name, space in asked if space in made]
@@ -43,7 +43,7 @@ def test_every_namespace_is_made_by_somebody(either: Synthesized) -> None:
 
 
 def test_an_operator_waits_for_the_namespaces_that_it_has_roles_in(either: Synthesized) -> None:
-    """Its chart makes them there."""
+    """The operator's chart makes roles in them."""
     (namespace,) = (name for name, _ in graph.kind(either, "Namespace"))
     operator, chart = graph.charts(either)["kuberay-operator"]
 
@@ -62,7 +62,7 @@ def test_a_custom_resource_waits_for_the_chart_that_defines_its_kind(either: Syn
 
 
 def test_the_controller_waits_for_all_that_its_role_may_do(either: Synthesized) -> None:
-    """Else it is refused when it starts, and its chart is rolled back."""
+    """The controller would be refused when it starts, and its chart rolled back."""
     releases = {_pods(chart): name for name, chart in graph.charts(either).values()}
     associations = either.resources("AWS::EKS::PodIdentityAssociation")
     found = 0
@@ -104,7 +104,7 @@ def test_pods_wait_for_their_identities_and_what_these_may_do(either: Synthesize
 
 
 def _namespaces(made: Synthesized) -> Iterator[tuple[str, str]]:
-    """Appliers and charts, each with the namespaces that it puts something in."""
+    """Return appliers and charts, each with the namespaces that it puts something in."""
     for name, each in graph.applied(made):
         if space := each["metadata"].get("namespace"):
             yield name, space
@@ -114,7 +114,7 @@ def _namespaces(made: Synthesized) -> Iterator[tuple[str, str]]:
 
 
 def _pods(chart: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Namespace and service account of a chart's own pods."""
+    """Return namespace and service account of a chart's own pods."""
     return chart["Namespace"], chart["Values"].get("serviceAccount", {}).get("name")
 
 

@@ -1,4 +1,4 @@
-"""Versions of what others make: each says where it was seen, and they fit each other."""
+"""Pinned versions: each says where it was seen, and they fit each other."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ DEFINITIONS = {
     "ray.io": versions.KUBERAY,
     "elbv2.k8s.aws": versions.LOAD_BALANCERS,
 }
-"""By the group of what they define."""
+"""Charts that bring the definitions, by API group."""
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -39,7 +39,7 @@ def test_a_pin_says_where_it_was_read_and_when(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n, p in ALL.items() if IS_OF_ONE_VERSION.search(p.source)])
 def test_a_source_of_one_version_is_that_of_the_pinned_one(name: str) -> None:
-    """Else a pin has moved, and what was read of the former one stands beside it."""
+    """A source of another version would be left from before the pin moved."""
     (version,) = {*EXACT.findall(ALL[name].version)}
     number = version.removeprefix("v")
 
@@ -55,7 +55,7 @@ def test_every_add_on_and_chart_is_pinned_with_its_source() -> None:
 
 @pytest.mark.parametrize("name", ADDONS)
 def test_an_add_on_is_named_as_eks_names_its_builds(name: str) -> None:
-    """Such as ``v1.22.4-eksbuild.3``: EKS knows none by upstream's version alone."""
+    """EKS knows ``v1.22.4-eksbuild.3``, and none by upstream's version alone."""
     assert BUILD.fullmatch(ADDONS[name])
 
 
@@ -70,7 +70,7 @@ def test_the_default_cluster_is_of_the_pinned_kubernetes() -> None:
 
 
 def test_kubectl_is_at_most_one_minor_from_the_cluster() -> None:
-    """As Kubernetes itself supports it."""
+    """Kubernetes itself supports no larger distance."""
     source = (ROOT / "cdk" / "cluster.py").read_text()
     (minor,) = {*re.findall(r"\bKubectlV(\d+)Layer\b", source)}
 

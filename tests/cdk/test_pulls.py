@@ -1,4 +1,4 @@
-"""Whence a running cluster pulls its images: never from a registry that counts anonymous pulls."""
+"""Registries that a running cluster pulls images from: none counts anonymous pulls."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from tests.cdk import graph
 from tests.cdk.conftest import Synthesized
 
 REGISTRIES = {"public.ecr.aws", "quay.io"}
-"""Public ones without a count by address; all nodes of a private network share one address."""
+"""Registries without a count by address; nodes of a private network share one address."""
 
 
 def images(whole: Synthesized) -> Iterator[str]:
-    """Images that objects and charts name, and none that is named by default."""
+    """Return the images that objects and charts name; those named by default are missing."""
     for _, each in graph.applied(whole):
         yield from named(each, "image")
     for _, chart in graph.charts(whole).values():
@@ -19,7 +19,7 @@ def images(whole: Synthesized) -> Iterator[str]:
 
 
 def named(part: Any, key: str) -> Iterator[str]:
-    """Values under a key that are texts, at any depth."""
+    """Yield texts under a key, at any depth."""
     match part:
         case Mapping():
             for name, inner in part.items():
@@ -32,7 +32,7 @@ def named(part: Any, key: str) -> Iterator[str]:
 
 
 def registry(image: str) -> str:
-    """Return the host of an image; without one it is Docker Hub's."""
+    """Return the host of an image's registry; without one it is Docker Hub's."""
     host, slash, _ = image.partition("/")
     return host if slash and {".", ":"} & {*host} else "docker.io"
 

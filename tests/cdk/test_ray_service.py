@@ -19,7 +19,7 @@ CHART = Path(__file__).parents[2] / "cdk" / "secret_chart"
 
 
 def applier(whole: Synthesized, kind: str) -> str:
-    """The logical id of what applies the one object of a kind."""
+    """Return the logical id of the resource that applies the one object of a kind."""
     ((name, _),) = graph.kind(whole, kind)
     return name
 
@@ -51,7 +51,7 @@ def test_pods_come_after_their_roles(whole: Synthesized, platform: Platform, pat
 
 
 def test_the_ray_service_comes_last(whole: Synthesized, settings: Settings) -> None:
-    """So it also goes first: while its operator, its state and its nodes are still there."""
+    """CloudFormation deletes it first, while its operator, state and nodes are still there."""
     before = graph.waits_for(whole.json, applier(whole, "RayService"))
 
     assert chart(whole, "kuberay-operator") in before
@@ -63,7 +63,7 @@ def test_the_ray_service_comes_last(whole: Synthesized, settings: Settings) -> N
 def test_weights_go_after_those_who_mount_them_and_with_the_stack_only(
     whole: Synthesized,
 ) -> None:
-    """By a changed bucket, pods of the old Ray cluster would lose the claim they start with."""
+    """A changed bucket would take the claim away from pods of the old Ray cluster."""
     before = graph.waits_for(whole.json, applier(whole, "RayService"))
     manifests = whole.resources(graph.MANIFEST)
     never = {name for name, of in manifests.items() if "PruneLabel" not in of["Properties"]}

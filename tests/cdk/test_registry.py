@@ -45,7 +45,7 @@ def test_images_that_are_elsewhere_need_no_repository(china: Synthesized) -> Non
 def test_a_repository_that_deploy_makes_before_the_stack_is_the_stacks(
     whole: Synthesized, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is taken in stays as it is: a difference would be there for good."""
+    """CloudFormation leaves what it takes in as it is: a difference would be there for good."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     settings = Settings.read(args=FULL)

@@ -15,7 +15,7 @@ PERMISSION = re.compile(r"`([a-z0-9-]+:[A-Z][A-Za-z]*\*?|A[A-Za-z0-9_]*(?:Policy
 
 @cache
 def documented() -> Mapping[str, AbstractSet[str]]:
-    """What each role may do, by the page."""
+    """Return what each role may do, as the page says."""
     found = SECTION.finditer(PAGE.read_text())
     return {each["role"]: {*PERMISSION.findall(each["text"])} for each in found}
 

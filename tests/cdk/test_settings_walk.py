@@ -1,4 +1,4 @@
-"""Every setting changes something that is deployed, or is told by its name to change nothing."""
+"""Settings: each changes something that is deployed, or is reported by name to change nothing."""
 
 import pytest
 

@@ -24,7 +24,7 @@ OF_THE_REFERENCE = {
     "eksIngressName",
 }
 NAMES = ("Name", "Domain")
-"""How a property is called that names a resource to all of an account, or to all of AWS."""
+"""Ends of properties' names that name a resource in the whole account, or in all of AWS."""
 OF_OTHERS = {
     ("AWS::EC2::EIP", "Domain"),
     ("AWS::EC2::VPCEndpoint", "ServiceName"),
@@ -34,7 +34,7 @@ OF_OTHERS = {
     ("AWS::CloudWatch::Alarm", "MetricName"),
     ("AWS::IAM::Policy", "PolicyName"),
 }
-"""Names within another resource, or of something of AWS's."""
+"""Properties that name something within another resource, or something of AWS's."""
 SERVERLESS = ("Storage/", "Messaging/", "Gateway/")
 OF_THE_CLUSTER = ("Network/", "Cluster/", "Karpenter/", "Ray/", "Front/", "Registry/")
 
@@ -109,7 +109,7 @@ def test_nothing_of_two_installations_in_one_account_has_the_same_name(
 
 
 def names(synthesized: Synthesized) -> Iterator[tuple[str, str, str]]:
-    """What resources are called by name; a reference to another, or no name, is none."""
+    """Return the explicit names of a stack's resources, without references to others."""
     for resource in synthesized.json["Resources"].values():
         for key, value in resource.get("Properties", {}).items():
             own = key.endswith(NAMES) and (resource["Type"], key) not in OF_OTHERS
@@ -121,7 +121,7 @@ def names(synthesized: Synthesized) -> Iterator[tuple[str, str, str]]:
 def test_what_needs_no_cluster_refers_to_none(
     whole: Synthesized, platform: Platform, part: str
 ) -> None:
-    """It can be deployed without: the embedded AWS has no EKS."""
+    """The serverless half can be deployed without: the embedded AWS has no EKS."""
     paths = graph.paths(platform)
     own = [name for name, path in paths.items() if path.startswith(part)]
     made = [name for name in own if name in whole.json["Resources"]]

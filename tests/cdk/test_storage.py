@@ -1,4 +1,4 @@
-"""What is kept: the ledger's table and the buckets, as the template has them."""
+"""Ledger's table and buckets, as the template has them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +53,7 @@ def test_the_ledger_is_paid_by_use_kept_and_can_be_restored(alone: Template) -> 
 
 
 async def test_a_laptop_has_the_same_table(moto_clients: Clients) -> None:
-    """Made there by calls, on AWS by the template."""
+    """A laptop's table is made by API calls, that on AWS by the template."""
     account = {"account": "123456789012", "region": "us-east-1"}
     settings = Settings.read(args={**FULL, "stackName": "twin-table", "aws": account, "front": {}})
     await provision(settings, moto_clients)
@@ -88,7 +88,7 @@ def test_pictures_stay_where_nothing_is_said() -> None:
 
 
 def test_a_payload_is_there_as_long_as_its_message(alone: Template, settings: Settings) -> None:
-    """In its queue, and then among the dead letters, as a new message."""
+    """A message lies in its queue, and then among the dead letters, as a new message."""
     payloads = rules(alone, settings.names.output_bucket)["payloads"]
 
     assert payloads["Prefix"] == "payloads/"

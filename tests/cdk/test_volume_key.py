@@ -1,4 +1,4 @@
-"""A customer's own key of the nodes' volumes: on every volume, and Karpenter may launch with it."""
+"""Customer's own key of nodes' volumes: every volume has it, and Karpenter may launch with it."""
 
 import json
 import re
@@ -17,11 +17,12 @@ USES = {
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 }
-"""Of a key for volumes, by AWS: ebs/latest/userguide/ebs-encryption-requirements.html (2026-11)."""
+"""Uses of a key for volumes, by AWS: ebs/latest/userguide/ebs-encryption-requirements.html
+(2026-11)."""
 
 
 def statements(made: Synthesized) -> Iterator[Mapping[str, Any]]:
-    """Those of Karpenter's policies that speak of the key."""
+    """Return Karpenter's statements on the key."""
     for policy in made.resources("AWS::IAM::ManagedPolicy").values():
         for each in policy["Properties"]["PolicyDocument"]["Statement"]:
             if any(action.startswith("kms:") for action in graph.listed(each["Action"])):
@@ -29,7 +30,7 @@ def statements(made: Synthesized) -> Iterator[Mapping[str, Any]]:
 
 
 def volumes(made: Synthesized) -> list[Mapping[str, Any]]:
-    """What Karpenter's node classes say of each volume."""
+    """Return the volumes in Karpenter's node classes."""
     classes = [each["spec"] for _, each in graph.kind(made, "EC2NodeClass")]
     return [one["ebs"] for spec in classes for one in spec["blockDeviceMappings"]]
 

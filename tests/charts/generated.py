@@ -1,4 +1,4 @@
-"""The chart's files that come from the settings: `python -m tests.charts.generated` writes them.
+"""Files of the chart that are made from the settings: `python -m tests.charts.generated` does.
 
 So nothing is said twice: what may stand under `config:` and its defaults are the platform's own.
 """
@@ -17,7 +17,7 @@ CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
 SCHEMA = CHART / "values.schema.json"
 DEFAULTS = CHART / "defaults.yaml"
 NOT_IN_A_CLUSTER = ("apiKeys", "apiKeysFile", "checkpoints", "logFile")
-"""Of the configuration: secrets come from a Secret, weights from a volume."""
+"""Settings that the chart does not take: secrets are in a Secret, weights in a volume."""
 _RENDERED = (
     *("aws", "tasks", "vpc", "cluster", "clusterComponents", "rayCluster", "images", "storage"),
 )
@@ -25,7 +25,7 @@ _MADE = "# Made by `python -m tests.charts.generated` from the platform's own se
 
 
 def schema() -> str:
-    """What may stand in values.yaml."""
+    """Return the schema of values.yaml."""
     config = Settings.model_json_schema(by_alias=True)
     kinds = config.pop("$defs")
     for key in NOT_IN_A_CLUSTER:
@@ -54,7 +54,7 @@ def schema() -> str:
 
 
 def defaults() -> str:
-    """What templates fill in where values.yaml says nothing."""
+    """Return the defaults that templates fill in where values.yaml says nothing."""
     least = {
         "stackName": "any",
         "modelBucketArn": "arn:aws:s3:::any",
@@ -72,7 +72,7 @@ def defaults() -> str:
 
 
 def _instance(kind: str) -> dict[str, int]:
-    """What it has, what of that is left to pods, and what one with one GPU gets."""
+    """Return an instance type's cores and GPUs, its room for pods, and one pod's share."""
     cpus, memory = share([kind])
     one = at_most(kind)
     return {
@@ -131,7 +131,7 @@ _SERVICE_ACCOUNTS = _object(
 
 
 def _plain(value: Any) -> Any:
-    """Without the titles that say no more than the keys, and with Markdown's ticks."""
+    """Drop titles, which say no more than the keys, and write Markdown's ticks."""
     match value:
         case dict():
             kept = {k: v for k, v in value.items() if k != "title" or not isinstance(v, str)}

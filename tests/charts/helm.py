@@ -1,4 +1,4 @@
-"""The real Helm on our chart, and what it renders."""
+"""Helm itself on our chart, and the objects that it renders."""
 
 import subprocess
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ LEAST: Values = {
     "modelBucketArn": "arn:aws:s3:::weights",
     "modelsRuntime": [{"name": "sdruntime", "type": "diffusers"}],
 }
-"""Of a configuration."""
+"""Least configuration that the chart takes."""
 
 
 class Refused(Exception):
-    """Helm did not take the values."""
+    """Helm's refusal of the values, with its message."""
 
 
 def values(config: Values = LEAST, **more: Values) -> Values:
@@ -49,7 +49,7 @@ def helm(verb: str, given: Values, *args: str) -> str:
 
 
 def rendered(given: Values, namespace: str = NAMESPACE) -> Objects:
-    """By kind and name."""
+    """Render the chart; return its objects by kind and name."""
     text = helm("template pictures", given, "--namespace", namespace)
     found = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
     objects = {(each["kind"], each["metadata"]["name"]): each for each in found}

@@ -1,4 +1,4 @@
-"""The chart as its users meet it: what it refuses, what can be switched, what it says."""
+"""Chart as its users meet it: what it refuses, what can be switched, what its notes say."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def test_the_shipped_values_alone_are_right_but_name_no_weights() -> None:
 
 
 def test_the_schema_and_the_defaults_are_the_settings_own() -> None:
-    """Else: `python -m tests.charts.generated`."""
+    """`python -m tests.charts.generated` was forgotten where this fails."""
     assert generated.schema() == generated.SCHEMA.read_text()
     assert generated.defaults() == generated.DEFAULTS.read_text()
 

@@ -1,4 +1,4 @@
-"""The chart renders what the stack applies: the same objects from the same settings."""
+"""Chart and stack have the same objects from the same settings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -151,7 +151,7 @@ def settings(config: Values) -> Settings:
 
 
 def comparable(made: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without Helm's own labels, the order of variables, and defaults that are said."""
+    """Drop Helm's own labels, and the differences that mean nothing: order, explicit defaults."""
     plain = deepcopy(dict(made))
     for label in ("app.kubernetes.io/managed-by", "helm.sh/chart"):
         plain["metadata"]["labels"].pop(label, None)
@@ -180,7 +180,7 @@ def containers(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def leaves(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each value with its path: so a difference is named."""
+    """Yield each value with its path, so that a difference is named."""
     match part:
         case dict() | list() | tuple() if part:
             pairs = part.items() if isinstance(part, dict) else enumerate(part)

@@ -1,4 +1,4 @@
-"""Every value that the chart takes changes an object, or is named in its notes to change none."""
+"""Values that the chart takes: each changes an object, or is named in its notes to change none."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,18 +24,18 @@ NOT_ALONE: Mapping[str, Any] = {
     f"{RUNTIME}.nodes.imageCache": "ebs-snapshot",
     f"{RUNTIME}.nodes.instanceTypes": ["g6.12xlarge"],
 }
-"""Values that fit to the others' changes."""
+"""Values that fit the others' changes."""
 LEFT: Mapping[str, Any] = {
     "front": {},
     "storage.modelBucketKeyArn": None,
     "aws.partition": "aws",
     f"{RUNTIME}.extraValues": {},
 }
-"""Settings whose changes do not fit to the others', and of which the chart makes nothing."""
+"""Settings whose changes do not fit the others', and which the chart does not use."""
 
 
 def taken() -> Iterator[Leaf]:
-    """Walk the settings that the chart takes; the namespace is Helm's own to say."""
+    """Yield the settings that the chart takes; the namespace is Helm's own to say."""
     left = (*NOT_IN_A_CLUSTER, "callbacks.secret", "rayCluster.namespace")
     return (leaf for leaf in leaves() if not leaf.path.startswith(left))
 
@@ -49,7 +49,7 @@ def everything() -> dict[str, Any]:
 
 
 def named() -> set[str]:
-    """Read what the notes name, of a release in which everything is set."""
+    """Return the settings that the notes name, of a release in which everything is set."""
     args = ("--dry-run=client", "--namespace", "atelier")
     notes = helm("install pictures", values(everything()), *args).partition("NOTES:")[2]
     return {
@@ -73,7 +73,7 @@ def test_the_chart_renders_every_change_as_the_stack_applies_it() -> None:
 
 @cache
 def changes() -> Mapping[str, AbstractSet[str]]:
-    """Read of the settings' page what each changes; the stack's resources are not the chart's."""
+    """Return what each setting changes by the settings' page, but for the stack's own resources."""
     rows = re.findall(r"^\| `([^`]+)` \|[^|]*\| (.*) \|$", PAGE.read_text(), re.MULTILINE)
     words = {path: re.findall(r"[^\s`,]+", cell) for path, cell in rows if "no effect" not in cell}
     return {path: {word for word in of if "::" not in word} for path, of in words.items()}

@@ -1,4 +1,4 @@
-"""The stack that CDK synthesizes, made by an emulator's CloudFormation, with ingest beside it.
+"""Stack that CDK synthesizes, made by an emulator's CloudFormation, with ingest beside it.
 
 What the emulator does not do, and so is not seen here: TLS (policies that ask for it are told that
 it is there), X-Ray, access logs, encryption with keys of KMS, a bucket's lifecycle at work.
@@ -37,11 +37,11 @@ SETTINGS: Mapping[str, Any] = {
     "edge": {"architecture": HERE},
     "tasks": {"pollSeconds": 1, "drainSeconds": 5, "maxReceives": 2},
 }
-"""Nobody works on the queue of ``asleep``."""
+"""Settings with a runtime, ``asleep``, whose queue nobody works on."""
 
 
 class Inbox:
-    """A queue on the results topic, made by somebody who wants to know."""
+    """Queue on the results topic, made by somebody who wants notifications."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.sqs = cloud.client("sqs")
@@ -61,7 +61,7 @@ class Inbox:
         cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     async def wait(self, name: str) -> Mapping[str, Any]:
-        """The notification of the task of this id."""
+        """Return the notification of a task."""
         await until(lambda: name in self._read())
         return self.told[name][0]
 
@@ -79,7 +79,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def cdk_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `cdk synth` writes."""
+    """Folder that `cdk synth` writes to."""
     return tmp_path_factory.mktemp("cdk.out")
 
 
@@ -96,7 +96,7 @@ def inbox(cloud: Cloud) -> Inbox:
 
 @pytest.fixture(scope="session")
 async def line(cloud: Cloud) -> AsyncIterator[None]:
-    """Ingest and a replica of each runtime but one."""
+    """Run ingest and a replica of each runtime but ``asleep``."""
     awake = [runtime for runtime in SETTINGS["modelsRuntime"] if runtime["name"] != "asleep"]
     async with working(Settings.read(args={**SETTINGS, "modelsRuntime": awake}), cloud):
         yield
@@ -104,13 +104,13 @@ async def line(cloud: Cloud) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 async def client(cloud: Cloud) -> AsyncIterator[httpx.AsyncClient]:
-    """Of API Gateway, without a key."""
+    """Client of API Gateway without a key."""
     async with httpx.AsyncClient(base_url=cloud.url, timeout=SECONDS) as made:
         yield made
 
 
 def received(sqs: Any, url: str) -> list[Mapping[str, Any]]:
-    """The bodies of messages that are in a queue; they are deleted."""
+    """Return the bodies of a queue's messages, and delete them."""
     got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     for message in got:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -118,7 +118,7 @@ def received(sqs: Any, url: str) -> list[Mapping[str, Any]]:
 
 
 async def until(done: Callable[[], Any]) -> Any:
-    """What ``done`` gives as soon as that is true."""
+    """Return the result of ``done`` as soon as it is true."""
     async with asyncio.timeout(SECONDS):
         while not (got := done()):
             await asyncio.sleep(0.05)

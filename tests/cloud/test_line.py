@@ -1,4 +1,4 @@
-"""A task through API Gateway, the bundled function, SNS, SQS, ingest and a replica, to its end."""
+"""Task through API Gateway, the bundled function, SNS, SQS, ingest and a replica, to its end."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -90,7 +90,7 @@ async def atelier(cloud: Cloud) -> AsyncIterator[AsyncClient]:
 async def test_the_platforms_own_client_works_through_the_gateway(
     atelier: AsyncClient, tmp_path: Path
 ) -> None:
-    """It looks at the task again and again, since there are no events here."""
+    """The client polls, since the edge has no events."""
     sent = await atelier.submit(
         kind="text-to-image", content={"prompt": "a kite"}, runtime="comfy", id="kite"
     )

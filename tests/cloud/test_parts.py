@@ -1,4 +1,4 @@
-"""Each part of the stack, seen at work where it works in the emulator."""
+"""Parts of the stack, each seen at work where it works in the emulator."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from tests.cloud.conftest import received, until
 from tests.cloud.test_line import publish, task
 
 STRANGER = "999999999999"
-"""An account of somebody else."""
+"""Number of somebody else's account."""
 
 
 def test_the_outputs_lead_to_what_was_made(cloud: Cloud, settings: Settings) -> None:
@@ -75,7 +75,7 @@ async def test_a_message_that_nobody_ends_is_moved_to_the_dead_letters(
 
 
 def hand_back(sqs: Any, url: str) -> None:
-    """Receive what is there, and let it be received again at once."""
+    """Receive a queue's messages, and let them be received again at once."""
     for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
         handle = each["ReceiptHandle"]
         sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
@@ -119,7 +119,7 @@ async def test_a_change_of_the_checkpoints_is_told(cloud: Cloud, settings: Setti
 
 
 def test_the_edge_cannot_do_what_it_was_not_granted(cloud: Cloud) -> None:
-    """Its role is evaluated there: a Deny for one of its actions is felt at the gateway."""
+    """Deny an action of its role: the emulator evaluates it, and the gateway shows the failure."""
     iam, headers = cloud.client("iam"), {"x-api-key": cloud.api_key}
     role = cloud.client("lambda").get_function(FunctionName="clouds-edge")["Configuration"]["Role"]
     name = role.rpartition("/")[2]
@@ -160,7 +160,7 @@ def test_a_pod_can_do_no_more_than_it_needs(
 
 
 def test_a_key_that_comes_too_often_is_told_to_wait(cloud: Cloud) -> None:
-    """With a key and a plan that somebody made by hand, of one request."""
+    """Key and usage plan are made by hand, for one request."""
     gateway = cloud.client("apigateway")
     api, stage = cloud.url.split("/restapis/")[1].split("/")[:2]
     key = gateway.create_api_key(name="by hand", enabled=True)

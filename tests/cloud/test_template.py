@@ -1,4 +1,4 @@
-"""Which half of a template needs no cluster."""
+"""Half of a template that needs no cluster."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a build of an image sees of the repository: what ``.dockerignore`` lets through."""
+"""Files that a build of an image sees: those that ``.dockerignore`` lets through."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ DOCKERFILES = sorted(DOCKER.glob("*.Dockerfile"))
 
 
 def allowed() -> list[str]:
-    """Patterns of what it lets through, for it begins with refusing all."""
+    """Return the patterns that it lets through, for it begins with refusing all."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
@@ -17,7 +17,7 @@ def allowed() -> list[str]:
 
 
 def copied(to: Path) -> Path:
-    """A copy of what a build sees."""
+    """Copy what a build sees."""
     for pattern in allowed():
         found = list(ROOT.glob(pattern))
         assert found, pattern

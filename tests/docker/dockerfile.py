@@ -1,4 +1,4 @@
-"""A Dockerfile as BuildKit reads it: what an image stands on, as whom it runs, and where.
+"""Dockerfile as BuildKit reads it: what an image stands on, as whom it runs, and where.
 
 By BuildKit 0.32.2 (`frontend/dockerfile/dockerfile2llb/convert.go`, read in July 2026). Knows ARG,
 ENV, FROM, USER and WORKDIR, and refuses what it would misread: heredocs, another escape character,
@@ -15,7 +15,7 @@ _PARTS = ("PLATFORM", "OS", "ARCH", "VARIANT")
 AUTOMATIC = frozenset(f"{of}{part}" for of in ("BUILD", "TARGET") for part in _PARTS)
 """Names of the arguments that BuildKit sets by itself."""
 PLATFORMS = frozenset({"linux/amd64", "linux/arm64"})
-"""Those without a variant, which BuildKit would take away or add."""
+"""Platforms without a variant, which BuildKit would take away or add."""
 _ESCAPE = re.compile(r"^\s*#\s*escape\s*=", re.IGNORECASE | re.MULTILINE)
 _HEREDOC = re.compile(r"(?:^|\s)\d*<<-?[\"']?\w")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -31,7 +31,7 @@ class Instruction:
 
     @property
     def pairs(self) -> Iterator[tuple[str, str | None]]:
-        """Names and values of an ARG or ENV; None where an ARG has no default."""
+        """Yield names and values of an ARG or ENV; `None` for an ARG without a default."""
         if "\\" in self.words or ("'" in self.words and "$" in self.words):
             raise ValueError(f"an escape, or a $ near a single quote: {self.words}")
         for word in shlex.split(self.words):
@@ -42,7 +42,7 @@ class Instruction:
 
     @property
     def plain(self) -> str:
-        """Words as they stand, without quotes or escapes."""
+        """Yield words as they stand, without quotes or escapes."""
         if set(self.words) & set("\"'\\"):
             raise ValueError(f"a quote or an escape: {self.words}")
         return self.words
@@ -58,7 +58,7 @@ class Build:
 
     @property
     def automatic(self) -> Mapping[str, str]:
-        """Values of the automatic arguments; the build's own win."""
+        """Return the automatic arguments' values; the build's own win."""
         known = _platform_arguments("BUILD", self.machine)
         known |= _platform_arguments("TARGET", self.platform)
         return {name: self.arguments.get(name, value) for name, value in known.items()}

@@ -1,4 +1,4 @@
-"""Dockerfiles are read as BuildKit reads them; its own tests and documents have these cases."""
+"""Dockerfiles are read as BuildKit reads them; the cases are its own tests' and documents'."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_keywords_and_names_of_stages_may_be_in_any_case() -> None:
 
 
 def test_a_number_is_no_stage() -> None:
-    """Only COPY and RUN know stages by their numbers."""
+    """COPY and RUN alone know stages by their numbers."""
     assert image("FROM one\nFROM 0\n", ARM).base == "0"
 
 

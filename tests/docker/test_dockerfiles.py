@@ -1,4 +1,4 @@
-"""What the Dockerfiles say; none is built here, for that takes a Docker engine."""
+"""Text of the Dockerfiles; none is built here, for that takes a Docker engine."""
 
 import re
 import subprocess

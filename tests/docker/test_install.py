@@ -1,4 +1,4 @@
-"""The layer that images get, installed for real in an empty folder."""
+"""Layer that images get, installed for real in an empty folder."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ BIN = Path(sys.prefix) / "bin"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What a build sees, and may not write to."""
+    """Folder with what a build sees, which it may not write to."""
     folder = copied(tmp_path_factory.mktemp("source"))
     before = set(folder.rglob("*"))
     yield folder
@@ -25,7 +25,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def layer(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The layer on this Python; an image fetches one of its own, which no test does."""
+    """Layer on this Python; an image fetches one of its own, which no test does."""
     folder = tmp_path_factory.mktemp("layer")
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHON": sys.executable}
     command = [str(source / "docker" / "install.sh"), str(folder), str(source)]
@@ -37,7 +37,7 @@ def layer(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(*command: str | Path) -> str:
-    """What a command says, with nothing of this environment."""
+    """Return what a command prints, with nothing of this environment."""
     done = subprocess.run(
         command, cwd="/", env={"PATH": os.defpath}, capture_output=True, text=True, check=True
     )
@@ -45,7 +45,7 @@ def said(*command: str | Path) -> str:
 
 
 def lines(text: str) -> set[str]:
-    """Packages and their versions, each name written in one way."""
+    """Return packages and their versions, each name written in one way."""
     return {line.lower().replace("_", "-") for line in text.splitlines()}
 
 
@@ -64,7 +64,7 @@ def test_it_has_what_is_pinned_and_no_other_version(layer: Path) -> None:
 
 
 def test_every_runtime_with_a_backend_can_be_imported(layer: Path) -> None:
-    """The front asks each for its kinds; only ``diffusers`` needs more than the layer has."""
+    """The HTTP API asks each for its kinds; only ``diffusers`` needs more than the layer has."""
     program = (
         "from deployments.runtimes import adapter_class, runtime_types\n"
         "names = [n for n in runtime_types() if n != 'diffusers']\n"

@@ -23,7 +23,7 @@ def git(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def pack(tmp_path: Path) -> tuple[Path, str]:
-    """A repository, and the commit before its last."""
+    """Make a repository, and return it with the commit before its last."""
     folder = tmp_path / "Some-Pack.git"
     folder.mkdir()
     git(folder, "init", "--quiet")

@@ -1,4 +1,4 @@
-"""Each image is built for the nodes that run it, and on a base of their architecture."""
+"""Images are built for the nodes that run them, on a base of their architecture."""
 
 from importlib.metadata import version
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An image's bash becomes what it starts, or is refused: process 1 of a pod has to hear SIGTERM."""
+"""Shell of an image: it becomes what it starts, or is refused, so that process 1 hears SIGTERM."""
 
 import os
 import signal

@@ -44,7 +44,7 @@ class Container:
         return self.pod["securityContext"]["runAsUser"] if own is None else own
 
     def may_write(self, path: str) -> bool:
-        """Say whether the innermost mount over a path takes writes, or else the image's root."""
+        """Tell whether the innermost mount over a path takes writes, or else the image's root."""
         mounts = [
             mount
             for mount in self.spec.get("volumeMounts", ())
@@ -140,7 +140,7 @@ def _told_to_write(one: Container) -> list[str]:
 
 
 def test_kuberay_says_what_a_container_starts(containers: list[Container]) -> None:
-    """Only where the pod has no command is it `ray start` in the form that install.sh tries."""
+    """KubeRay starts `ray start` in the form that install.sh tries, if the pod has no command."""
     rays = [one for one in containers if str(one.spec.get("name")).startswith("ray-")]
 
     assert len(rays) > len(DOCKERFILES)

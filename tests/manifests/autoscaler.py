@@ -1,4 +1,4 @@
-"""Ray's own autoscaler, on a Ray cluster that nobody started. All of its private parts are here."""
+"""Ray's own autoscaler on a cluster that nobody started; all its private parts are used here."""
 
 import json
 import os
@@ -18,12 +18,12 @@ from ray.autoscaler.v2.utils import ResourceRequestUtil
 from cdk.manifests import Manifest
 
 Demand = Mapping[str, float]
-"""What one actor asks for: `CPU`, `GPU`, and resources of our own."""
+"""Resources that an actor asks for: `CPU`, `GPU`, and ours."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the autoscaler would do."""
+    """Decision of the autoscaler."""
 
     started: Mapping[str, int]
     """Pods by worker group."""
@@ -36,7 +36,7 @@ def plan(
     demands: Iterable[Demand] = (),
     availability: Mapping[str, float] | None = None,
 ) -> Plan:
-    """From a cluster without a single worker; a group where a pod just waited in vain has 0."""
+    """Plan for a cluster without a worker; a group where a pod waited in vain has 0 as its most."""
     config = _config(ray_service)
     asked = [ResourceRequestUtil.make(dict(demand)) for demand in demands]
     request = SchedulingRequest(
@@ -52,7 +52,7 @@ def plan(
 
 
 def idle_seconds(ray_service: Manifest) -> Mapping[str, float]:
-    """How long each worker group's pods do nothing before they go."""
+    """Return the seconds for which each worker group's pods do nothing before they go."""
     groups = _config(ray_service).get_node_type_configs().items()
     return {name: one.idle_timeout_s for name, one in groups if one.idle_timeout_s is not None}
 

@@ -1,4 +1,4 @@
-"""An API server's checks of a custom resource, after the definition that its operator installs.
+"""API server's checks of a custom resource, by the definition that its operator installs.
 
 The definitions are their authors': they stand in the folder that `CRD_DIR` names, and not here.
 Order matters: fields nobody knows (the server would drop them without a word), defaults, the
@@ -35,7 +35,7 @@ _FORMATS.checks("int64")(lambda value: not _whole(value) or -(2**63) <= value < 
 
 @dataclass(frozen=True)
 class Definition:
-    """One version of one kind."""
+    """Definition of a kind in one version."""
 
     schema: Schema
 
@@ -55,11 +55,11 @@ class Definition:
 needed = pytest.mark.skipif(
     not FOLDER.is_dir(), reason=f"CRD_DIR must name the folder of definitions: {FOLDER} is none"
 )
-"""Marks a test that needs them."""
+"""Mark of tests that need the definitions."""
 
 
 def mistakes(manifest: Mapping[str, Any]) -> list[str]:
-    """What an API server would refuse, each with its path; all unknown fields, or the rest."""
+    """Find what an API server would refuse, with its path; all unknown fields, or the rest."""
     return _definition(manifest["apiVersion"], manifest["kind"]).mistakes(manifest)
 
 
@@ -69,14 +69,14 @@ def schema(api_version: str, kind: str) -> Schema:
 
 
 def is_custom(manifest: Mapping[str, Any]) -> bool:
-    """Whether an operator brought its kind: all of Kubernetes's own groups with a dot end so."""
+    """Tell whether an operator brought a kind: Kubernetes's own groups end in ``k8s.io``."""
     group, _, _ = manifest["apiVersion"].rpartition("/")
     return "." in group and not group.endswith(".k8s.io")
 
 
 @cache
 def _definition(api_version: str, kind: str) -> Definition:
-    """From the one file that has it, or all of its group: others are large, and slow to read."""
+    """Read a definition from its file, or all of its group's: others are slow to read."""
     group, _, version = api_version.partition("/")
     (path,) = (*FOLDER.glob(f"{group}_{kind.lower()}*.yaml"), *FOLDER.glob(f"{group}_crds*.yaml"))
     crds = (crd["spec"] for crd in yaml.load_all(path.read_text(), yaml.CSafeLoader) if crd)
@@ -106,7 +106,7 @@ def _with_defaults(schema: Schema, value: Any) -> Any:
 
 
 def _children(schema: Schema, value: Any, path: str) -> Iterator[tuple[Schema, Any, str]]:
-    """Parts of a value, each with its schema and path."""
+    """Yield the parts of a value, each with its schema and path."""
     match value:
         case dict():
             rest = schema.get("additionalProperties")
@@ -120,7 +120,7 @@ def _children(schema: Schema, value: Any, path: str) -> Iterator[tuple[Schema, A
 
 
 def _json_schema(given: Any) -> Any:
-    """A structural schema as JSON Schema."""
+    """Return a structural schema as JSON Schema."""
     if isinstance(given, list):
         return [_json_schema(one) for one in given]
     if not isinstance(given, dict):
@@ -190,12 +190,12 @@ def _program(rule: str) -> celpy.Runner:
 
 
 def _find(text: str, pattern: str) -> celtypes.StringType:
-    """Kubernetes's own addition to CEL."""
+    """Provide `find`, Kubernetes's own addition to CEL."""
     found = re.search(str(pattern), str(text))
     return celtypes.StringType(found.group() if found else "")
 
 
 def _split(text: str, separator: str) -> celtypes.ListType:
-    """Kubernetes's own addition to CEL."""
+    """Provide `split`, Kubernetes's own addition to CEL."""
     parts: Sequence[str] = str(text).split(str(separator))
     return celtypes.ListType(celtypes.StringType(part) for part in parts)

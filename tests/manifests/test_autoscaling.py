@@ -1,4 +1,4 @@
-"""What Ray's own autoscaler would start, for what the real application asks."""
+"""Pods that Ray's own autoscaler would start for what the real application asks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ FIVE = {"maxGpus": 5}
 
 @pytest.fixture(scope="module")
 def service() -> Manifest:
-    """Two runtimes, five GPUs of each kind of capacity for each."""
+    """Return a RayService of two runtimes, with five GPUs of each kind of capacity for each."""
     return ray_service(runtime(nodes=FIVE), runtime("other", "sdwebui", nodes=FIVE))
 
 

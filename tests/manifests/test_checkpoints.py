@@ -1,4 +1,4 @@
-"""The model bucket as a volume, in words that Mountpoint's driver knows.
+"""Model bucket as a volume, in words that Mountpoint's driver knows.
 
 By the driver 2.7.0 (`pkg/driver/driver.go`, `pkg/driver/node/volumecontext`, read in July 2026).
 """
@@ -18,7 +18,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "cache": "emptyDir",
     "cacheEmptyDirSizeLimit": "50Gi",
 }
-"""Words that the driver knows; with others it would say nothing, and do nothing."""
+"""Attributes that the driver knows; of others it would say nothing, and do nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The Ray cluster: where its pods run, what they end in, whose they are."""
+"""Ray cluster: where its pods run, what they end in, whose they are."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who may talk to whom, by the network policies as Kubernetes reads them."""
+"""Traffic that the network policies let through, as Kubernetes reads them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Pod:
 
 
 Place = Pod | str
-"""A pod, or an address."""
+"""Pod, or address."""
 
 HEAD, INGEST, RUNTIME, REDIS = (
     Pod(OURS | {"app.kubernetes.io/component": name})
@@ -117,7 +117,7 @@ def test_metrics_are_read_from_the_namespace_that_is_named_and_nothing_else_is()
 
 
 def reaches(policies: list[Manifest], source: Place, target: Place, port: str) -> bool:
-    """Both ends must let it pass; a pod that no policy selects lets everything pass."""
+    """Tell whether both ends let it pass; a pod that no policy selects lets everything pass."""
     return _allows(policies, "egress", source, target, port) and _allows(
         policies, "ingress", target, source, port
     )
@@ -142,7 +142,7 @@ def _allows(policies: list[Manifest], direction: str, pod: Place, peer: Place, p
 
 
 def _to_port(rule: Any, port: str) -> bool:
-    """Kubernetes takes a port that names no protocol for TCP."""
+    """Return port and protocol; Kubernetes takes a port that names no protocol for TCP."""
     ports = [f"{one.get('protocol', 'TCP')} {one['port']}" for one in rule.get("ports", [])]
     return not ports or port in ports
 
@@ -153,7 +153,7 @@ def _to_peer(rule: Any, direction: str, namespace: str, peer: Place) -> bool:
 
 
 def _matches(one: Any, namespace: str, peer: Place) -> bool:
-    """Without a selector of namespaces the policy's own is meant."""
+    """Tell whether a peer matches; without a selector of namespaces the policy's own is meant."""
     match peer:
         case str():
             block = one.get("ipBlock")

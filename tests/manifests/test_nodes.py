@@ -1,4 +1,4 @@
-"""Which nodes a runtime gets, and what bounds them."""
+"""Nodes that a runtime gets, and what bounds them."""
 
 import tomllib
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each rule finds the mistake that it is there for, and says its name."""
+"""Rules: each finds the mistake that it is there for, and says its name."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -21,7 +21,7 @@ def _built() -> list[Manifest]:
 
 
 class Spoilt:
-    """The objects of an installation with Spot and on demand, to be changed in place."""
+    """Objects of an installation with Spot and on demand, to be changed in place."""
 
     def __init__(self) -> None:
         self.objects = deepcopy(_built())
@@ -33,7 +33,7 @@ class Spoilt:
         self.ray: Any = self.pod["containers"][0]
 
     def one(self, kind: str) -> Any:
-        """The first of a kind."""
+        """Return the first object of a kind."""
         return next(one for one in self.objects if one["kind"] == kind)
 
     def without(self, kind: str) -> None:
@@ -352,29 +352,29 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
 
 
 def _volume(spoilt: Spoilt, number: int) -> Any:
-    """Of the first node class."""
+    """Return a volume of the first node class."""
     return spoilt.one("EC2NodeClass")["spec"]["blockDeviceMappings"][number]["ebs"]
 
 
 def _valkey(spoilt: Spoilt) -> Any:
-    """Its pod."""
+    """Return Valkey's pod."""
     return spoilt.one("StatefulSet")["spec"]["template"]["spec"]
 
 
 def _first(spec: Any) -> Any:
-    """The first container of a group or a set."""
+    """Return the first container of a group or a set."""
     return spec["template"]["spec"]["containers"][0]
 
 
 def _on(spoilt: Spoilt, instance_type: str) -> Any:
-    """The first pool, with nodes of one type."""
+    """Set the instance type of the first pool's nodes."""
     spec = spoilt.one("NodePool")["spec"]
     spec["template"]["spec"]["requirements"][0].update(values=[instance_type])
     return spec
 
 
 def _require(spoilt: Spoilt, key: str, operator: str, *values: str) -> None:
-    """Of the first pool's nodes."""
+    """Add a requirement to the first pool's nodes."""
     spec = spoilt.one("NodePool")["spec"]["template"]["spec"]
     spec["requirements"].append({"key": key, "operator": operator, "values": list(values)})
 

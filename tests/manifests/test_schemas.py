@@ -1,4 +1,4 @@
-"""Every object passes what an API server checks, for the version of Kubernetes that runs it."""
+"""Objects pass what an API server checks, of the version of Kubernetes that runs them."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""What Serve runs in the cluster is what the settings say, and nothing that is secret."""
+"""Serve config: what the settings say, and nothing that is secret."""
 
 import json
 from collections.abc import Mapping
@@ -152,7 +152,7 @@ def test_a_server_is_where_the_images_have_it_if_nobody_says(kind: str, folder: 
 
 
 def test_a_configuration_of_the_reference_becomes_a_cluster_and_an_application() -> None:
-    """As it is: on its smaller instances, with its scaling, its limits and its volumes."""
+    """Tasks' links would else be http, and all clients be one address."""
     extra = {
         "karpenter": {
             "provisioner": {
@@ -215,7 +215,7 @@ def test_the_application_builds_and_keeps_each_deployment_to_its_pods() -> None:
 def test_the_load_balancers_network_is_trusted(
     given: Mapping[str, Any], trusted: list[str]
 ) -> None:
-    """Else a task's links behind it would not be https, and all its clients be one address."""
+    """Tasks' links would else not be https, and all clients be one address."""
     told = args(ray_service(**given))
 
     assert told["ingress"]["trustedProxies"] == trusted

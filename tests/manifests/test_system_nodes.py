@@ -1,4 +1,4 @@
-"""That what runs from the first minute fits on the system nodes, so that no third one is paid."""
+"""System nodes hold what runs from the first minute, so that no third one is paid."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -53,7 +53,7 @@ def test_ray_counts_whole_cores_and_none_of_the_heads() -> None:
 
 
 def fits(manifests: list[Manifest]) -> bool:
-    """Whether it goes in every order, wherever each pod is put that has room."""
+    """Tell whether pods fit in every order, wherever each is put that has room."""
     components = ClusterComponents()
     assert components.instance_type == "m7g.large"
     pods = [*ONCE, *asked(manifests)]
@@ -62,7 +62,7 @@ def fits(manifests: list[Manifest]) -> bool:
 
 
 def asked(manifests: list[Manifest]) -> Iterator[Size]:
-    """By the head, with the autoscaler that KubeRay puts beside it, ingest, and the Valkey."""
+    """Return the sizes of the head with its autoscaler, of ingest, and of Valkey."""
     cluster = manifests[-1]["spec"]["rayClusterConfig"]
     head, ingest = cluster["headGroupSpec"], cluster["workerGroupSpecs"][0]
     (valkey,) = (one["spec"] for one in manifests if one["kind"] == "StatefulSet")

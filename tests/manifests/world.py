@@ -43,13 +43,13 @@ def named(manifests: list[Manifest], kind: str, name: str) -> Manifest:
 
 
 def served(service: Manifest) -> Mapping[str, Any]:
-    """Serve's configuration in it."""
+    """Return Serve's configuration in the objects."""
     config: Mapping[str, Any] = yaml.safe_load(service["spec"]["serveConfigV2"])
     return config
 
 
 def demands(service: Manifest) -> Mapping[str, list[Demand]]:
-    """What each deployment's replicas ask Ray for, in the application that Serve would build."""
+    """Return what each deployment's replicas ask Ray for, in the application that Serve builds."""
     (application,) = served(service)["applications"]
     found = _deployments(build(Args(**application["args"])))
     return {one.name: [_demand(one.ray_actor_options)] * one.num_replicas for one in found}

@@ -19,7 +19,7 @@ FOLDER = Path(os.environ.get("UPSTREAM_DIR", Path(__file__).parents[3].parent / 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
-    """One of upstream's repositories at one tag."""
+    """Repository of upstream's at a tag."""
 
     name: str
     """The folder's name, before its version."""
@@ -29,7 +29,7 @@ class Checkout:
     chart: str
     """Path of the Helm chart in it."""
     tag: str = "v"
-    """What stands before the version in a tag."""
+    """Prefix of the version in a git tag."""
 
     @property
     def version(self) -> str:
@@ -41,14 +41,14 @@ class Checkout:
         return FOLDER / f"{self.name}-{self.version}"
 
     def fetch(self) -> None:
-        """Clone it, unless it is there."""
+        """Clone the sources, unless they are there."""
         if not self.folder.is_dir():
             tag = f"{self.tag}{self.version}"
             command = ["git", "clone", "--quiet", "--depth", "1", "--branch", tag]
             subprocess.run([*command, self.repository, str(self.folder)], check=True)
 
     def text(self, path: str) -> str:
-        """Text of one of its files; a test that asks is skipped where there is no checkout."""
+        """Return the text of a file; the test is skipped where there is no checkout."""
         if not self.folder.is_dir():
             pytest.skip(f"UPSTREAM_DIR must name a folder with {self.folder.name}")
         return (self.folder / path).read_text()
@@ -92,4 +92,4 @@ CHARTS: Mapping[str, Checkout] = {
     "aws-mountpoint-s3-csi-driver": MOUNTPOINT,
     "amazon-cloudwatch-observability": CLOUDWATCH,
 }
-"""By the release's name, or the add-on's, which EKS makes from the chart."""
+"""Checkouts by the release's name, or by the name of the add-on that EKS makes from the chart."""

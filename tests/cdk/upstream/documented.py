@@ -1,4 +1,4 @@
-"""What AWS's documents say of its add-ons, for which there is no file at a tag to read."""
+"""Claims of AWS's documents on its add-ons, for which no tagged file can be read."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A role of an add-on, and what its makers say that it needs."""
+    """Role of an add-on, with the actions that its makers say it needs."""
 
     path: str
-    """Among the constructs."""
+    """Construct path."""
     source: str
     as_of: str
     actions: AbstractSet[str]
     left_out: Mapping[str, str]
-    """What ours does without, and why."""
+    """Actions that our role does without, each with the reason."""
 
 
 _GROUPS = "The stack makes the log groups, which else would be kept for ever."
@@ -75,4 +75,4 @@ ROLES = (
     ),
 )
 NETWORK_POLICY = "AmazonEKS_CNI_Policy"
-"""What the network's plugin needs: docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html"""
+"""Actions of the network plugin: docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html"""

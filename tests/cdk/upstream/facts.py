@@ -1,4 +1,4 @@
-"""Facts that were read from upstream's files: how to read them, and what is recorded of them."""
+"""Facts from upstream's files: how they are read, and what is recorded of them."""
 
 import json
 import re
@@ -35,13 +35,13 @@ def recorded(name: str) -> Facts:
 
 
 def record(name: str, facts: Facts) -> None:
-    """Write them."""
+    """Write a chart's facts."""
     text = yaml.safe_dump(facts, sort_keys=False, width=100, allow_unicode=True)
     (_FOLDER / f"{name}.yaml").write_text(text)
 
 
 def read(name: str, given: Values, actions: AbstractSet[str]) -> Facts:
-    """Read from a checkout what is to be recorded: of the values and actions that are in use."""
+    """Read the facts of a checkout, of the values and actions that are in use."""
     checkout = CHARTS[name]
     facts = {
         "version": checkout.version,
@@ -121,7 +121,7 @@ def _resources(checkout: Checkout) -> Mapping[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's functions: ``!Sub text`` is read as its text."""
+    """YAML loader for CloudFormation's functions: ``!Sub text`` is read as its text."""
 
 
 _Loader.add_multi_constructor(

@@ -1,4 +1,4 @@
-"""What our template gives to upstream's software: values, and roles with what they may do."""
+"""Values and roles that our template gives to upstream's software."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from tests.cdk.conftest import Synthesized
 
 KARPENTER = "Karpenter/Controller/Role"
 BALANCERS = "Front/Pods/Controller/Role"
-"""Where the controllers' roles are among the constructs."""
+"""Construct paths of the controllers' roles."""
 
 
 def values(made: Synthesized) -> Mapping[str, dict[str, Any]]:
-    """Return the values of each chart of others by its release, and of each add-on by its name."""
+    """Return the values of other people's charts by release, and of add-ons by name."""
     addons = (each["Properties"] for each in made.resources("AWS::EKS::Addon").values())
     return {
         release: chart["Values"]
@@ -33,7 +33,7 @@ def statements(made: Synthesized, platform: Platform, role: str) -> list[Mapping
 
 
 def names(platform: Platform) -> Mapping[str, str]:
-    """Return one word for each thing that ours and upstream's templates name differently."""
+    """Return the words that stand for names differing between our template and upstream's."""
     cluster = "arn:<partition>:eks:<region>:<account>:cluster/<cluster>"
     of_stack = {
         f"<{graph.named(platform, 'Cluster/Eks')}.Arn>": cluster,

@@ -1,4 +1,4 @@
-"""IAM statements in one form, ours and upstream's: what is allowed on what, and if what."""
+"""IAM statements in one form for ours and upstream's: action, resource, condition."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,19 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """One action on one resource: statements that are grouped otherwise allow the same."""
+    """Action on a resource: statements that are grouped differently may allow the same."""
 
     action: str
     resource: str
     condition: str
-    """JSON, with its keys and values in order; ``{}`` where there is none."""
+    """Condition in JSON, with its keys and values sorted; ``{}`` where there is none."""
 
     def __str__(self) -> str:
         return f"{self.action} on {self.resource} if {self.condition}"
 
 
 def grants(statements: Sequence[Statement], names: Mapping[str, str]) -> set[Grant]:
-    """Return all that is allowed; ``names``: words for what another template calls otherwise."""
+    """Return all that statements allow; ``names`` translates another template's references."""
     return {each for statement in statements for each in _grants(statement, names)}
 
 
@@ -50,7 +50,7 @@ def ordered(value: Any) -> Any:
 
 
 def renamed(said: str, names: Mapping[str, str]) -> str:
-    """Put one word for another, in the order of ``names``."""
+    """Replace words by others, in the order of ``names``."""
     for name, word in names.items():
         said = said.replace(name, word)
     return said

@@ -1,6 +1,6 @@
 """Arguments without which a controller does not start, or does nothing, where ours run.
 
-No pod of ours reaches the node's metadata, which most of them would ask for what they are not told.
+No pod of ours reaches the node's metadata, which most controllers ask for what they are not told.
 """
 
 import re
@@ -30,13 +30,13 @@ BALANCERS = versions.LOAD_BALANCERS.name
 
 @dataclass(frozen=True, kw_only=True)
 class Argument:
-    """A value of a chart, and what the controller is told by it."""
+    """Value of a chart, and the argument that it becomes."""
 
     chart: str
     value: str
     """Path of the value; of a list of names and values, the name is a key."""
     rendered: str
-    """How the chart hands it to the controller, as a pattern."""
+    """Pattern of the argument in the rendered chart."""
     known: tuple[str, str]
     """File of upstream's sources, and the name by which it takes the argument there."""
     why: str
@@ -121,7 +121,7 @@ ARGUMENTS = (
 
 @pytest.fixture(scope="module")
 def rendered(whole: Synthesized, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Return what Helm makes of a chart with our values; each is made once."""
+    """Render a chart by Helm with our values, once each."""
 
     @cache
     def render(chart: str) -> str:
@@ -153,7 +153,7 @@ def test_upstream_knows_the_argument_by_this_name(argument: Argument) -> None:
 def test_upstreams_chart_hands_it_to_the_controller(
     rendered: Callable[[str], str], argument: Argument
 ) -> None:
-    """By the real Helm, of the pinned chart, with our values."""
+    """Helm itself renders the pinned chart, with our values."""
     assert re.search(argument.rendered, rendered(argument.chart)), argument.why
 
 
@@ -177,7 +177,7 @@ def test_arguments_say_what_the_stack_is(
 def test_the_driver_of_the_weights_is_told_the_buckets_region(
     whole: Synthesized, settings: Settings
 ) -> None:
-    """Else each mount asks the node's metadata, which no pod reaches."""
+    """The driver would else ask the node's metadata at each mount, which no pod reaches."""
     (volume,) = (each for _, each in graph.kind(whole, "PersistentVolume"))
 
     assert f"region {settings.aws.region}" in volume["spec"]["mountOptions"]

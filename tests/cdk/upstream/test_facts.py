@@ -1,4 +1,4 @@
-"""Recorded facts are of the pinned versions, and still what upstream's own files say."""
+"""Recorded facts are of the pinned versions, and still agree with upstream's own files."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.cdk.upstream.checkouts import CHARTS
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_facts_are_of_the_pinned_version(name: str) -> None:
-    """Else `make upstream` was forgotten after a pin had moved."""
+    """A pin moved without `make upstream` is found."""
     recorded = facts.recorded(name)
 
     assert recorded["version"] == CHARTS[name].version

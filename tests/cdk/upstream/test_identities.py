@@ -1,4 +1,4 @@
-"""A role reaches pods by their namespace and service account: each pair must be that of some pod.
+"""Roles reach pods by namespace and service account: each pair must be that of some pod.
 
 EKS makes an association for a pair that nobody has, and says nothing; the pods have no credentials.
 """
@@ -17,7 +17,7 @@ Pod = tuple[str, str]
 """Namespace and service account."""
 
 NETWORK: Pod = ("kube-system", "aws-node")
-"""docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html, read on 2026-11-29"""
+"""Network plugin: docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html (2026-11-29)."""
 DRIVER: Pod = ("kube-system", "s3-csi-driver-sa")
 AGENT: Pod = ("amazon-cloudwatch", "cloudwatch-agent")
 OF_ADDONS = {
@@ -25,7 +25,7 @@ OF_ADDONS = {
     "aws-mountpoint-s3-csi-driver": DRIVER,
     "amazon-cloudwatch-observability": AGENT,
 }
-"""Which of their pods call AWS."""
+"""Service accounts of the add-ons' pods that call AWS."""
 
 
 def test_each_identity_is_that_of_pods_that_there_are(either: Synthesized) -> None:
@@ -109,7 +109,7 @@ def _of_manifests(made: Synthesized) -> Iterator[Pod]:
 
 
 def _accounts(value: Any) -> Iterator[str]:
-    """Find those that pods name, however deep."""
+    """Find service accounts that pods name, however deep."""
     match value:
         case dict():
             for key, inner in value.items():

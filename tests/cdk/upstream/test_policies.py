@@ -1,4 +1,4 @@
-"""What upstream's controllers may do: the pinned version's own policies, and no more or less."""
+"""Policies of upstream's controllers: those of the pinned versions, no more and no less."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -16,13 +16,13 @@ LEFT_OUT = {
     "AllowScopedInstanceProfileTagActions",
     "AllowScopedInstanceProfileActions",
 }
-"""Karpenter's profiles for classes that name a role: ours name the profile that the stack makes."""
+"""Statements on instance profiles: for classes that name a role; ours name the stack's profile."""
 
 
 def test_karpenter_is_allowed_what_its_version_asks_for_and_nothing_else(
     whole: Synthesized, platform: Platform
 ) -> None:
-    """Each action on each resource under each condition, as its own CloudFormation template."""
+    """Compare each action, resource and condition with Karpenter's own CloudFormation template."""
     asked = {name: each for name, each in _statements("karpenter").items() if name not in LEFT_OUT}
     wanted = grants([*asked.values()], {})
     ours = grants(given.statements(whole, platform, given.KARPENTER), given.names(platform))
@@ -47,7 +47,7 @@ def test_karpenter_is_warned_of_the_events_that_its_version_knows(whole: Synthes
 def test_the_load_balancer_controller_is_allowed_nothing_that_its_version_does_not_ask_for(
     whole: Synthesized, platform: Platform
 ) -> None:
-    """Narrower by its resource may be; a condition of upstream's stays where the resource does."""
+    """A narrower resource is fine; a condition of upstream's stays where the resource does."""
     asked = grants([*_statements("aws-load-balancer-controller").values()], {})
     ours = grants(given.statements(whole, platform, given.BALANCERS), given.names(platform))
 
@@ -93,7 +93,7 @@ def _is_within(ours: Grant, asked: set[Grant]) -> bool:
 
 
 def _is_narrower(ours: Grant, asked: Grant) -> bool:
-    """A resource by its name is within any pattern of its kind, which the template's gate holds."""
+    """Tell whether our resource is within the other; one with a name is in any pattern."""
     return ours.resource.startswith("<") or fnmatchcase(ours.resource, asked.resource)
 
 

@@ -1,4 +1,4 @@
-"""Helm drops a value that it does not know without a word: each of ours is one of the chart's."""
+"""Values of charts: Helm drops an unknown one without a word, so each must be the chart's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def test_each_chart_gets_only_values_that_it_reads_and_of_the_type_it_has(
 def test_charts_and_add_ons_without_facts_get_no_values_that_need_them(
     either: Synthesized,
 ) -> None:
-    """The network's plugin has no chart among the checkouts: its one value is in EKS's guide."""
+    """The network plugin has no chart among the checkouts: its one value is in EKS's guide."""
     others = {name: each for name, each in given.values(either).items() if name not in CHARTS}
 
     assert others == {"karpenter-crd": {}, "vpc-cni": {"enableNetworkPolicy": "true"}}

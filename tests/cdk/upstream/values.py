@@ -1,4 +1,4 @@
-"""Values of Helm charts: those that a chart reads, and of which type it has them.
+"""Values of Helm charts: the paths that a chart reads, and their types.
 
 Helm says nothing of a value that no template reads: what is misspelt is silently the default.
 """
@@ -17,7 +17,7 @@ Values = Mapping[str, Any]
 _READ = re.compile(r"\.Values\.([A-Za-z0-9_.]+)")
 TYPES = {bool: "boolean", int: "number", float: "number", str: "text", list: "list", dict: "map"}
 ANY = "any"
-"""The type of what a chart leaves empty."""
+"""Type of a value that the chart leaves empty."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Chart:
         return cls(defaults, read)
 
     def known(self, given: Values, above: str = "") -> Iterator[tuple[str, str]]:
-        """Return what of given values the chart reads, each path with its type there."""
+        """Return the given values that the chart reads, each path with its type there."""
         for key, value in given.items():
             path = f"{above}{key}"
             if isinstance(value, dict) and self._is_read_in_parts(path):
@@ -47,7 +47,7 @@ class Chart:
                 yield path, self._type(path)
 
     def _is_read_in_parts(self, path: str) -> bool:
-        """Whether its keys are the chart's; of an empty map they are whoever's who gives them."""
+        """Tell whether a map's keys are the chart's own; an empty map's are the user's."""
         is_open = self._default(path) == {}
         return not is_open and any(each.startswith(f"{path}.") for each in self.read)
 

@@ -1,4 +1,4 @@
-"""For every setting another value that is valid, and an installation that has all of them."""
+"""Another valid value for every setting, and an installation that has all of them."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -44,7 +44,7 @@ BASE: Given = {
         },
     },
 }
-"""Every part is in it, and of each list one element."""
+"""Configuration with every part, and one element in each list."""
 
 _SIGNING = "whsec_" + "b" * 32
 _DIGEST = "0123456789abcdef" * 4
@@ -163,7 +163,7 @@ OTHER: Given = {
     "alarms.starvedMinutes": 27,
     "alarms.interruptions": 1_007,
 }
-"""Other values, where a type does not tell one."""
+"""Other values of settings whose type does not tell one."""
 
 _EXISTING = {"vpc.id": "vpc-0b", "vpc.privateSubnets": ["subnet-0a", "subnet-0b", "subnet-0c"]}
 _ON_A_VOLUME = {f"{_RUNTIME}.nodes.imageCache": "none"}
@@ -192,7 +192,7 @@ BESIDE: Mapping[str, Given] = {
     "front.enabled": {"front": {}},
     "front.signIn": {"front.oidc": None, "front.signIn": "none"},
 }
-"""What must be set beside some settings, before and after their change."""
+"""Settings that must be set beside another, before and after its change."""
 
 
 def before(path: str) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def before(path: str) -> dict[str, Any]:
 
 
 def after(leaf: Leaf) -> dict[str, Any]:
-    """Return the same with another value of the setting."""
+    """Return that configuration with another value of the setting."""
     given = before(leaf.path)
     put(given, leaf.path, other(leaf))
     return given
@@ -216,7 +216,7 @@ def read(given: Given) -> Settings:
 
 
 def put(given: Any, path: str, value: Any) -> None:
-    """Set what stands at a path; in a list, of its first element."""
+    """Set the value at a path; in a list, of its first element."""
     *groups, name = path.split(".")
     for group in groups:
         key = group.removesuffix("[]")

@@ -1,6 +1,6 @@
-"""What a changed setting changes in what a deployment on AWS is made of, the template apart.
+"""Effects of a changed setting on a deployment on AWS, without the template.
 
-A difference in what the application is told counts only where the application reads the setting.
+A difference in the application's arguments counts only where the application reads the setting.
 """
 
 import json
@@ -21,12 +21,12 @@ from tests.cdk.walk.reads import Read, read_in
 
 _APPLICATION = ("serve_app", "ingest", "deployments", "models/runtimes", "models/names/routing.py")
 _EDGE = ("serve_app", "ingest", "models/names/routing.py", "models/runtimes")
-"""Files among the edge's that use settings, and do not only check them or make names of them."""
+"""Files of the edge that use settings, and do not only check them or make names of them."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a configuration makes."""
+    """Deployment of a configuration, without the template."""
 
     objects: Mapping[tuple[str, str], Any]
     """Kubernetes objects by kind and name, without the application's arguments."""
@@ -37,7 +37,7 @@ class Deployed:
 
     @classmethod
     def of(cls, given: Given) -> "Deployed":
-        """Make everything of a configuration."""
+        """Build everything of a configuration."""
         settings = read(given)
         made = objects(settings, instance_profile="any")
         for each in made:
@@ -53,7 +53,7 @@ class Deployed:
 
 
 def _as_read(told: Given) -> Mapping[str, Any]:
-    """Read what somebody is told as they do: a group without a value says nothing."""
+    """Read arguments as the application does: a group without a value says nothing."""
     return read(told).model_dump(mode="json")
 
 

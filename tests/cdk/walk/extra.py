@@ -1,4 +1,4 @@
-"""Every chart value that a runtime's ``extraValues`` may have, with an example of it."""
+"""Chart values that a runtime's ``extraValues`` may have, each with an example."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,7 +42,7 @@ AS_IT_IS: Mapping[str, str] = {
     f"{_TEMPLATE}.amiFamily": "Bottlerocket",
     f"{_TEMPLATE}.instanceStorePolicy": "RAID0",
 }
-"""Values of which only the one that is so anyway is taken."""
+"""Values of which only the one that holds anyway is accepted."""
 MEANINGLESS: Mapping[str, Any] = {
     **dict.fromkeys(sorted(MEANS_NOTHING), "something"),
     f"{_SCALING}.minReplicaCount": 0,
@@ -50,25 +50,25 @@ MEANINGLESS: Mapping[str, Any] = {
     f"{_TEMPLATE}.osVolume.snapshotID": "snap-0a",
     f"{_API}.resources.requests": {"cpu": "2500m"},
 }
-"""Values that change nothing, whichever they are or if they are these."""
+"""Values that change nothing, all of them or only those listed."""
 
 
 def with_value(path: str, value: Any) -> dict[str, Any]:
-    """Return a configuration with a chart value; nothing of its own is said of the nodes."""
+    """Return a configuration with a chart value; nothing else is said of the nodes."""
     given = without_value()
     put(given, f"{UNDER}.{path}", value)
     return given
 
 
 def without_value() -> dict[str, Any]:
-    """Return the same without the chart value."""
+    """Return that configuration without the chart value."""
     given = before(UNDER)
     put(given, "modelsRuntime[].nodes", {})
     return given
 
 
 def becomes(path: str) -> Iterator[Leaf]:
-    """Walk the settings of a runtime that a chart value sets."""
+    """Yield the settings of a runtime that a chart value sets."""
     old, new = (read(each) for each in (without_value(), with_value(path, EXAMPLES[path])))
     for leaf in leaves():
         under, _, setting = leaf.path.partition("[].")

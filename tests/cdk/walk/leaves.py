@@ -1,4 +1,4 @@
-"""Every setting that can be set alone, with its path in config.yaml."""
+"""Settings that can be set alone, with their paths in config.yaml."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.settings import Settings
 
 @dataclass(frozen=True)
 class Leaf:
-    """A setting beneath which there are no others."""
+    """Setting with no others beneath it."""
 
     path: str
     """Path such as ``modelsRuntime[].nodes.maxGpus``."""
@@ -40,5 +40,5 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def is_list(annotation: Any) -> bool:
-    """Tell whether a group stands there any number of times."""
+    """Tell whether a group may stand there any number of times."""
     return getattr(annotation, "__origin__", None) is tuple

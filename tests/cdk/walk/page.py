@@ -1,4 +1,4 @@
-"""The page for people: every setting, its default, and what it changes on AWS."""
+"""Page for people: every setting, its default, and what it changes on AWS."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ The reference system's chart values, as its own files have them. What a runtime 
 
 
 def page(templates: Templates) -> str:
-    """Write the page."""
+    """Return the page's text."""
     rows = (_row(leaf, templates) for leaf in leaves())
     tables = [_table("setting | default | what it changes", rows)]
     return "\n".join([_HEAD, *tables, _EXTRA_HEAD, _table("value | here", _extra_rows())])

@@ -88,7 +88,7 @@ def _held(tree: ast.AST, known: Held) -> Held:
 
 
 def _imported(tree: ast.AST) -> Mapping[str, str]:
-    """Models by what the file calls them; those of ``cloud`` are called ``cloud.Vpc`` there."""
+    """Return models by the file's words for them; those of ``cloud`` are called ``cloud.Vpc``."""
     found = {name: name for name in _MODELS if _MODELS[name].__module__ == "models.settings.cloud"}
     found |= {name.name: name.name for name in ast.walk(tree) if isinstance(name, ast.ClassDef)}
     for node in ast.walk(tree):
@@ -159,7 +159,7 @@ def _fields(groups: AbstractSet[str], name: str) -> AbstractSet[str]:
 
 
 def _type_of(model: type[BaseModel], name: str) -> Any:
-    """Type of a field, or of what a method returns."""
+    """Return the type of a field, or of what a method returns."""
     if name in model.model_fields:
         return model.model_fields[name].annotation
     found = inspect.getattr_static(model, name, None)

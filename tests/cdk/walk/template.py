@@ -1,4 +1,4 @@
-"""What a changed setting changes in the stack's template: found by the trace that its value leaves.
+"""Effects of a changed setting on the stack's template, found by the trace that its value leaves.
 
 A stack takes seconds to synthesize. So most settings are changed in one, each to a value that
 nothing else has; and what leaves others no room is seen in the stacks that there are anyway.
@@ -22,7 +22,7 @@ from tests.cdk.walk.leaves import Leaf, leaves
 Resources = Mapping[str, Any]
 
 _APPLIED = "Custom::AWSCDK-EKS-KubernetesResource"
-"""Objects that are given to Kubernetes; those are compared as they are."""
+"""Type of resources that apply Kubernetes objects; the objects are compared as they are."""
 _GROUPS = {"cluster", "storage", "edge", "front", "alarms"}
 _ALONE = {
     *("modelBucketArn", "clusterComponents.instanceType", "clusterComponents.desiredCount"),
@@ -41,7 +41,7 @@ _IN_OTHER_STACKS: Mapping[str, str] = {
     "front.signIn": "AWS::Cognito::UserPool",
     "front.waf": "AWS::WAFv2::WebACL",
 }
-"""Settings in which the stacks of `tests.cdk.conftest` differ, with what tells of it."""
+"""Traces of settings in which the stacks of `tests.cdk.conftest` differ."""
 _TRACES: Mapping[str, str] = {
     "modelBucketArn": ":s3:::workshop-models",
     "apiKeys[].name": "studio-artist",
@@ -106,14 +106,14 @@ def _text(value: Any) -> str:
 
 
 def _trace(text: str) -> re.Pattern[str]:
-    """Find it as a word of its own; a logical id goes on behind it."""
+    """Find a trace as a word of its own; a logical id may go on behind it."""
     end = "" if text in {"StorageCheckpoints", "NATGateway"} else r"(?![\w.-])"
     begin = "" if text == "NATGateway" else r"(?<![\w.-])"
     return re.compile(begin + re.escape(text) + end)
 
 
 def _only_in(trace: re.Pattern[str], one: Resources, two: Resources) -> Iterator[str]:
-    """Walk the types of resources of the one that have a trace, if none of the other has it."""
+    """Yield the resource types of one stack that have a trace, if none of the other has it."""
     for name, resource in one.items():
         there = {name: two[name]} if name in two else {}
         if _has(trace, {name: resource}) and not _has(trace, there):
