@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models import strict_json
+from models import name_patterns, strict_json
 from models.errors import InvalidTask
 from models.ports import Delivery, Objects
 from models.s3_link import s3_link
 from models.task import Task
 from models.wire import OWNER, is_submission, pointed_uri, task_of
 
-_OWNER = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _SHOWN = 200  # characters of a pointer that a reason has
 
 
@@ -46,7 +45,7 @@ class Envelope:
             raise InvalidTask("its MessageId is not 1 to 128 of A-Z, a-z, 0-9, '-' and '_'")
         task = task_of(body, runtime=self.runtime, submission=submission)
         owner = attributes.get(OWNER, "") if self.trusts_owner else ""
-        return replace(task, owner=owner if _OWNER.fullmatch(owner) else None)
+        return replace(task, owner=owner if re.fullmatch(name_patterns.API_KEY, owner) else None)
 
     async def _payload(self, uri: str) -> bytes:
         if not uri.startswith(self.payloads) or not _is_object(uri):

@@ -1,10 +1,13 @@
 """A task's callback: the URL that its sender wants to be told at, and the calls made to it."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-ENDS = ("completed", "failed", "cancelled")
-EVENTS = ("running", *ENDS)
-"""What may be told: a task's statuses from its start."""
+CallbackEvent = Literal["running", "completed", "failed", "cancelled"]
+"""Status of a task that its callback may be called for."""
+EVENTS: tuple[CallbackEvent, ...] = get_args(CallbackEvent)
+ENDS: tuple[CallbackEvent, ...] = ("completed", "failed", "cancelled")
+"""Events with which a task is over; a callback is called for these unless it names others."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,8 @@ from pydantic import (
     GetJsonSchemaHandler,
 )
 
+from models import name_patterns
+from models.callback import ENDS, CallbackEvent
 from models.report import Status
 from models.task import Kind
 
@@ -43,7 +45,12 @@ Identifier = Annotated[
     str, _Form("[A-Za-z0-9_-]{1,200}", 200, "must be 1 to 200 of A-Z, a-z, 0-9, '-' and '_'")
 ]
 RuntimeName = Annotated[
-    str, _Form("[A-Za-z0-9][A-Za-z0-9_-]*", 60, "must be the name of a configured runtime")
+    str,
+    _Form(
+        name_patterns.RUNTIME,
+        name_patterns.LONGEST_RUNTIME,
+        "must be the name of a configured runtime",
+    ),
 ]
 Prefix = Annotated[
     str,
@@ -54,7 +61,6 @@ Prefix = Annotated[
     ),
 ]
 WebUrl = Annotated[str, _Form("https?://[!-.0-~][!-~]*", 2048, "must be an http or https URL")]
-Event = Literal["running", "completed", "failed", "cancelled"]
 
 
 class _Words(BaseModel):
@@ -67,7 +73,7 @@ class CallbackRequest(_Words):
     model_config = ConfigDict(extra="forbid")
 
     url: WebUrl
-    events: Annotated[tuple[Event, ...], Field(min_length=1)] = ("completed", "failed", "cancelled")
+    events: Annotated[tuple[CallbackEvent, ...], Field(min_length=1)] = ENDS
 
 
 class TaskRequest(_Words):

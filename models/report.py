@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from models import strict_json
-from models.callback import Call, Callback
+from models.callback import ENDS, Call, Callback
 from models.errors import TaskError
 from models.task import Task
 
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 _LONGEST_CONTEXT = 4_096  # bytes of JSON; a ledger's row is written again at every transition
 
-ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+ENDED = frozenset(map(Status, ENDS))
 
 
 @dataclass(frozen=True, kw_only=True)

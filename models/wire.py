@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from models import strict_json
+from models import name_patterns, strict_json
 from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
 from models.task import Kind, Task, clean_prefix
@@ -22,7 +22,6 @@ SUBMISSION = "submission"
 OWNER = "owner"
 """The attribute by which others' messages may name the API key that a task belongs to."""
 
-_SUBMISSION_FORM = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _OLD_POINTER = "com.amazon.sqs.javamessaging.MessageS3Pointer"
 _LONGEST_KEY = 1024  # bytes of an S3 key
@@ -97,7 +96,7 @@ def task_of(body: Any, *, runtime: str, submission: str) -> Task:
 
 def is_submission(given: str) -> bool:
     """Say whether a submission can have this identity: 1 to 128 of A-Z, a-z, 0-9, `-`, `_`."""
-    return _SUBMISSION_FORM.fullmatch(given) is not None
+    return re.fullmatch(name_patterns.SUBMISSION, given) is not None
 
 
 def is_id(given: str) -> bool:

@@ -15,8 +15,8 @@ from models.names import kube
 from models.names.images import architecture
 from models.names.tags import PROJECT
 from models.settings import Settings
-from models.settings.cloud import Nodes, Taint, Volume
 from models.settings.groups import Runtime
+from models.settings.nodes import Nodes, Taint, Volume
 
 GPU = "nvidia.com/gpu"
 RUNTIME = "runtime"

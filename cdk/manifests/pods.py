@@ -9,8 +9,8 @@ from models.capacity import gpus_of_pod
 from models.names import kube
 from models.names.images import HEAD, image, image_of
 from models.settings import Settings
-from models.settings.cloud import Capacity
 from models.settings.groups import Runtime
+from models.settings.nodes import Capacity
 
 SERVE = 8000
 GCS = 6379

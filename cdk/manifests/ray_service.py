@@ -11,8 +11,8 @@ from models.capacity import pods_at_most
 from models.errors import SettingsError
 from models.names import kube
 from models.settings import Settings
-from models.settings.cloud import Capacity
 from models.settings.groups import Runtime
+from models.settings.nodes import Capacity
 
 RAY = version("ray")
 """Version of Ray in the images: `constraints.txt` pins it for both."""

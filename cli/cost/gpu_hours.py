@@ -8,8 +8,8 @@ from atelier import Misused
 from cli.cost.load import Load
 from cli.cost.usage_lines import HOURS, SECONDS, Part, UsageLine
 from models.capacity import pods_at_most
-from models.settings.cloud import Nodes, Volume
 from models.settings.groups import Runtime
+from models.settings.nodes import Nodes, Volume
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _FREE_IOPS = 3_000

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
+from models import name_patterns
 from models.errors import SettingsError
 from models.regular import regular_bytes
 from models.role import Role
 from models.settings.base import Group, explained
-from models.settings.groups import CallbackSecret
+from models.settings.values import CallbackSecret
 from models.yaml_text import yaml_document
 
 _MOMENT = "must be a date, or a time with its zone, such as 2027-01-31T12:00:00Z"
@@ -91,7 +92,7 @@ class KeySecret(Group):
 class ApiKey(Group):
     """API key of a holder. Several keys with the same name belong to the same holder."""
 
-    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+    name: Annotated[str, Field(pattern=f"^{name_patterns.API_KEY}$")]
     """Owner of the tasks that are sent with the key; may stand in a log."""
     role: Role = Role.ARTIST
     """``viewer`` reads the tasks of its name, ``artist`` submits and cancels them, too;
@@ -116,7 +117,7 @@ class ApiKey(Group):
 class StoredKey(Group):
     """An API key in a store of keys, which holds digests alone."""
 
-    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+    name: Annotated[str, Field(pattern=f"^{name_patterns.API_KEY}$")]
     role: Role = Role.ARTIST
     secrets: tuple[KeySecret, ...]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.settings.base import Group
-from models.settings.cloud import Arn
+from models.settings.values import Arn
 
 
 class Oidc(Group):

@@ -1,52 +1,21 @@
 """The groups of settings that the line needs, on a laptop as on AWS."""
 
-import re
-from base64 import b64decode
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from models.settings.base import Group
-from models.settings.cloud import Nodes, Pod, Positive
+from models.settings.nodes import Nodes, Pod
 from models.settings.reference_values import translated
-
-_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
-_LAST_PORT = 65_535
-_RUNTIME_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-
-
-def _signing(given: SecretStr) -> SecretStr:
-    """Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64."""
-    kind, _, text = given.get_secret_value().partition("_")
-    try:
-        size = len(b64decode(text, validate=True))
-    except ValueError:
-        size = 0
-    if kind != "whsec" or not 24 <= size <= 64:  # noqa: PLR2004 - the standard's own numbers
-        raise ValueError("must be whsec_ and 24 to 64 random bytes in base64")
-    return given
-
-
-def _host(given: str) -> str:
-    """Require a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port."""
-    if not _HOST.fullmatch(given):
-        raise ValueError("must be name or name:port, without a scheme or a path")
-    _, colon, port = given.rpartition("]")[2].partition(":")
-    if colon and not 1 <= int(port) <= _LAST_PORT:
-        raise ValueError(f"its port must be 1 to {_LAST_PORT}")
-    return given
-
-
-Host = Annotated[str, AfterValidator(_host)]
-"""Host as ``name`` or ``name:port``; an IPv6 address stands in brackets."""
-RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
-"""SQS keeps a message invisible for 12 hours, counted from its receipt."""
-CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
-Network = IPv4Network | IPv6Network
-"""IP network, such as ``10.0.0.0/16``; a single address is a network, too."""
-RuntimeName = Annotated[str, Field(pattern=_RUNTIME_NAME, max_length=60), AfterValidator(str.lower)]
+from models.settings.values import (
+    CallbackSecret,
+    Host,
+    Network,
+    Positive,
+    RetrySeconds,
+    RuntimeName,
+)
 
 
 class Throttle(Group):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.settings.base import Group
-from models.settings.cloud import Positive
+from models.settings.values import Positive
 
 _SHORT_REQUESTS = 1_000
 

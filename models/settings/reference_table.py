@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
+from models.quantities import GIB, quantity
+
 Given = Mapping[str, Any]
 Translate = Callable[[Any], Given]
 
@@ -34,8 +36,6 @@ REMEDIES: Given = {
     f"{_API}.resources.requests": "a pod has its share of the node; set limits, or remove it",
 }
 """Values that say something which does not come true here, each with what to do."""
-_UNITS = {f"{letter}i": Decimal(2) ** (10 * power - 20) for power, letter in enumerate("KMGT")}
-_UNITS |= {letter: Decimal(10) ** (3 * power + 3) / 2**30 for power, letter in enumerate("kMGT")}
 
 
 class Unlike(ValueError):
@@ -128,10 +128,9 @@ def _cores(text: Any) -> Decimal:
 
 def _gib(text: Any) -> Decimal:
     """``6Gi``, ``512Mi``, ``20G``."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]i|[kMGT])", str(text))
-    if found is None:
+    if not re.fullmatch(r"\d+(\.\d+)?([KMGT]i|[kMGT])", str(text)):
         raise Unlike("must be a size such as 6Gi")
-    return Decimal(found[1]) * _UNITS[found[2]]
+    return quantity(text) / GIB
 
 
 EMPTY: tuple[Any, ...] = (None, "", {}, [])

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from starlette.convertors import Convertor, register_url_convertor
 from typing_extensions import override
 
+from models import name_patterns
 from models.native import RuntimeName
 from models.report import Status
 from models.wire import is_id
@@ -19,7 +20,7 @@ MANY = frozenset({"status", "runtime"})
 
 _LONGEST_ID = 512
 _MOST_RUNTIMES = 20
-_SUBMISSION = r"^[A-Za-z0-9_-]{1,128}$"
+_SUBMISSION = f"^{name_patterns.SUBMISSION}$"
 _MOMENT = "must be seconds since 1970, or as 2026-01-31T12:00:00Z (a '+' in it is sent as %2B)"
 _MOMENT_SCHEMA = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "format": "date-time"}]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cdk.manifests.rules.rule import quantity
+from models.quantities import quantity
 from tests.cdk.conftest import Synthesized
 from tests.cdk.upstream import given
 

@@ -10,8 +10,8 @@ import yaml
 
 from cdk.manifests import Manifest
 from cdk.manifests.rules import RULES, broken
-from cdk.manifests.rules.rule import quantity
 from models.errors import SettingsError
+from models.quantities import quantity
 from tests.manifests.world import made, runtime
 
 

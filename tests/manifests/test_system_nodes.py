@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from cdk.manifests import Manifest
-from cdk.manifests.rules.rule import quantity
+from models.quantities import quantity
 from models.settings.groups import ClusterComponents
 from tests.manifests.world import made, ray_service
 

@@ -61,14 +61,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a taint that the nodes have already",
-        file="models/settings/cloud.py",
+        file="models/settings/nodes.py",
         old="            if pair in _OWN_TAINTS:\n",
         new="            if pair in ():\n",
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
         mistake="one taint twice",
-        file="models/settings/cloud.py",
+        file="models/settings/nodes.py",
         old="pairs.index(pair)) != number:",
         new="pairs.index(pair)) > number:",
         tests="tests/manifests/test_nodes.py",
@@ -89,14 +89,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a requirement without a value",
-        file="models/settings/cloud.py",
+        file="models/settings/nodes.py",
         old='        if self.operator in {"In", "NotIn"} and not self.values:\n',
         new='        if self.operator == "In" and not self.values:\n',
         tests="tests/manifests/test_nodes.py",
     ),
     Mutant(
         mistake="a tag that is Karpenter's own",
-        file="models/settings/cloud.py",
+        file="models/settings/nodes.py",
         old="karpenter\\.sh/(nodepool|nodeclaim)",
         new="karpenter\\.sh/nodeclaim",
         tests="tests/manifests/test_nodes.py",
@@ -152,7 +152,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a system volume smaller than its snapshot",
-        file="models/settings/cloud.py",
+        file="models/settings/nodes.py",
         old="    os_volume: OsVolume = OsVolume()\n",
         new="    os_volume: Volume = Volume(size=2)\n",
         tests="tests/manifests/test_rules.py",

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.rules.rule import Objects, Rule, quantity
+from cdk.manifests.rules.rule import Objects, Rule
+from models.quantities import quantity
 
 _GIB = 2**30
 _SYSTEM, _DATA = "/dev/xvda", "/dev/xvdb"

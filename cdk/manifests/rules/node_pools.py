@@ -8,7 +8,8 @@ from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU, POOL
 from cdk.manifests.pods import KEPT
 from cdk.manifests.rules.requirements import allowed_values, named_values
-from cdk.manifests.rules.rule import Objects, Rule, quantity
+from cdk.manifests.rules.rule import Objects, Rule
+from models.quantities import quantity
 
 _REASONS = ("Empty", "Drifted", "Underutilized")
 """Reasons for which Karpenter disrupts a node; a budget that names none means all of them."""

@@ -10,14 +10,7 @@ import yaml
 
 from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import POOL
-
-_UNITS = {
-    "Ki": Decimal(2**10),
-    "Mi": Decimal(2**20),
-    "Gi": Decimal(2**30),
-    "Ti": Decimal(2**40),
-    "m": Decimal("0.001"),
-}
+from models.quantities import quantity
 
 
 @dataclass(frozen=True)
@@ -147,11 +140,3 @@ class Rule:
     name: str
     broken: Callable[[Objects], Iterator[str]]
     """Yields a line for each violation: the object, what is wrong, the setting that mends it."""
-
-
-def quantity(text: str | float) -> Decimal:
-    """Read a Kubernetes quantity, such as ``500m`` or ``2Gi``, as a number: cores, bytes, GPUs."""
-    for unit, factor in _UNITS.items():
-        if str(text).endswith(unit):
-            return Decimal(str(text).removesuffix(unit)) * factor
-    return Decimal(str(text))

@@ -9,8 +9,9 @@ from cdk.manifests.base import Manifest
 from cdk.manifests.instances import at_most
 from cdk.manifests.nodes import GPU
 from cdk.manifests.rules.requirements import INSTANCE_TYPE, allowed_values, known_instances
-from cdk.manifests.rules.rule import Group, Objects, Rule, quantity
+from cdk.manifests.rules.rule import Group, Objects, Rule
 from models.capacity import Instance
+from models.quantities import quantity
 
 _GIB = 2**30
 _INSTANCE = "karpenter.k8s.aws/instance-"

@@ -4,17 +4,13 @@ KubeRay's copy of a spec has been through Go: amounts are written in another way
 `500m`), and fields that are empty, zero or false may be missing. Neither is a difference.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from cli.aws.deploy.muted_fields import HEAD, OF_CLUSTER, OF_GROUPS, WORKERS, Keys, MutedField, Spec
+from models.quantities import quantity
 
 _AMOUNTS = frozenset({"limits", "requests"})
-_AMOUNT = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|[kMGTPE]|[KMGTPE]i)?")
-_POWERS = "kMGTPE"
-_SMALL = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
 _NAMES = ("groupName", "name", "key")
 
 
@@ -60,14 +56,10 @@ def _full(value: Any, key: str = "") -> Any:
 
 def _amount(text: Any) -> Any:
     """Parse a Kubernetes quantity, such as ``500m``; other text stays."""
-    found = _AMOUNT.fullmatch(str(text))
-    if found is None:
+    try:
+        return quantity(str(text))
+    except ValueError:
         return text
-    number, unit = Decimal(found[1]), found[2] or ""
-    if unit in _SMALL:
-        return number * _SMALL[unit]
-    base = 1024 if unit.endswith("i") else 1000
-    return number * base ** (_POWERS.index(unit[0].replace("K", "k")) + 1 if unit else 0)
 
 
 def _differences(had: Any, now: Any, path: str) -> Iterator[str]:

@@ -93,7 +93,7 @@ def _is_new(fault: Fault, given: Mapping[str, Any]) -> bool:
 
 SDWEBUI = RuntimeType(
     name="sdwebui",
-    kinds=frozenset(Kind) - {Kind.PIPELINE},
+    kinds=frozenset(_MODELS),
     options=Options,
     contents={kind: RequestContent(model) for kind, model in _MODELS.items()},
     image_server={

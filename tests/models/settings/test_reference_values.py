@@ -6,8 +6,8 @@ import pytest
 
 from models.errors import SettingsError
 from models.settings import Settings
-from models.settings.cloud import Nodes
 from models.settings.groups import Runtime
+from models.settings.nodes import Nodes
 from tests.models.settings.test_settings import REFERENCE
 
 

@@ -8,7 +8,7 @@ from cli.aws.deploy.checks.finding import Finding
 from cli.aws.errors import code_of
 from cli.aws.sdk import Aws
 from models.settings import Settings
-from models.settings.cloud import Nodes
+from models.settings.nodes import Nodes
 
 _NONE = frozenset({"InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"})
 

@@ -1,0 +1,153 @@
+"""The groups of settings for a runtime's GPU nodes and for its pods on them."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from models.settings.base import Group
+from models.settings.values import Duration, Positive
+
+Capacity = Literal["spot", "on-demand"]
+ImageCache = Literal["soci", "ebs-snapshot", "none"]
+_OWN_TAINTS = (("nvidia.com/gpu", "NoSchedule"), ("runtime", "NoSchedule"))
+"""Keys and effects of what the platform's own nodes are tainted with."""
+_TAGS_OF_OTHERS = re.compile(
+    r"|aws:.*|eks:eks-cluster-name|kubernetes\.io/cluster.*"
+    r"|karpenter\.sh/(nodepool|nodeclaim)|karpenter\.k8s\.aws/ec2nodeclass"
+)
+"""Keys that Karpenter 1.14's EC2NodeClass refuses, or EC2."""
+
+
+class Volume(Group):
+    """An EBS volume, gp3."""
+
+    size: Positive
+    """GiB."""
+    iops: Annotated[int, Field(ge=3_000, le=16_000)] = 3_000
+    throughput: Annotated[int, Field(ge=125, le=1_000)] = 125
+    """MiB/s."""
+
+
+class OsVolume(Volume):
+    """The volume of Bottlerocket itself, made from a snapshot of 4 GiB."""
+
+    size: Annotated[int, Field(ge=4)] = 10
+    """GiB."""
+
+
+class DataVolume(Volume):
+    """The volume for images and what pods write; Bottlerocket's own default is 20 GiB."""
+
+    size: Annotated[int, Field(ge=20)] = 100
+    """GiB; and where it holds checkpoints too, ``storage.checkpointCache`` more."""
+
+
+class Taint(Group):
+    key: str
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+
+
+class Requirement(Group):
+    """What a node must have, as Karpenter says it."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = "In"
+    values: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _with_values(self) -> Self:
+        if self.operator in {"In", "NotIn"} and not self.values:
+            raise ValueError(f"values: {self.operator} needs one at least")
+        number = "".join(self.values)
+        if self.operator in {"Gt", "Lt"} and (
+            len(self.values) != 1 or not (number.isascii() and number.isdecimal())
+        ):
+            raise ValueError(f"values: {self.operator} takes one whole number, 0 or more")
+        return self
+
+
+class Nodes(Group):
+    """The GPU nodes of a runtime."""
+
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("g6.2xlarge", "g5.2xlarge")
+    capacity: Annotated[tuple[Capacity, ...], Field(min_length=1, max_length=2)] = (
+        "spot",
+        "on-demand",
+    )
+    """Both: Spot first, on demand where there was none for ``rayCluster.startMinutes``."""
+    max_gpus: Positive = 5
+    """The most GPUs at once, of each kind of capacity, that replicas have: what bounds the bill.
+    Nodes are counted whole: on instances with several GPUs as many may be up as these need, and
+    while a new Ray cluster takes over, as many more as its first ``replicas`` need."""
+    idle_seconds: Positive = 300
+    """How long a pod does nothing before it goes; its node goes ``consolidateAfter`` later."""
+    consolidate: bool = False
+    """Whether nodes that are half empty are emptied, too, and not only those without a task."""
+    consolidate_after: Duration = "60s"
+    expire_after: Duration = "168h"
+    """The age at which a node is replaced, for what was mended in its system since."""
+    image_cache: ImageCache = "soci"
+    """``soci``: images are pulled in parallel onto the node's own NVMe; ``ebs-snapshot``: they are
+    on the volume already, see `atelier aws snapshot`; ``none``: they are pulled onto the volume."""
+    snapshot: Annotated[str, Field(pattern=r"^snap-[0-9a-f]+$")] | None = None
+    os_volume: OsVolume = OsVolume()
+    data_volume: DataVolume = DataVolume()
+    """Holds the images; unless ``imageCache: soci``, which uses the node's NVMe."""
+    taints: tuple[Taint, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    tags: Mapping[str, str] = Field(default_factory=dict)
+    user_data: str = ""
+    """More Bottlerocket settings, in TOML."""
+
+    @model_validator(mode="after")
+    def _cached_in_one_way(self) -> Self:
+        if (self.image_cache == "ebs-snapshot") != (self.snapshot is not None):
+            raise ValueError("imageCache: ebs-snapshot and snapshot go together")
+        return self
+
+    @field_validator("tags")
+    @classmethod
+    def _tagged_by_us(cls, tags: Mapping[str, str]) -> Mapping[str, str]:
+        if any(_TAGS_OF_OTHERS.fullmatch(key) for key in tags):
+            raise ValueError(
+                "no empty key, and none that is Karpenter's or AWS's own (karpenter.sh/nodepool,"
+                " kubernetes.io/cluster/…, eks:eks-cluster-name, aws:…): leave it out"
+            )
+        return tags
+
+    @field_validator("taints")
+    @classmethod
+    def _tainted_once(cls, taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
+        """Refuse two taints of one key and effect: Karpenter makes no node of such a pool."""
+        pairs = [(one.key, one.effect) for one in taints]
+        for number, pair in enumerate(pairs):
+            if pair in _OWN_TAINTS:
+                raise ValueError(f"nodes have {pair[0]} with {pair[1]} by themselves: leave it out")
+            if (first := pairs.index(pair)) != number:
+                raise ValueError(
+                    f"number {number + 1} has the key and effect of number {first + 1}:"
+                    " leave one out, or change its effect"
+                )
+        return taints
+
+
+class Pod(Group):
+    """What a runtime's replica gets of its node, and what it is started from."""
+
+    image: str | None = None
+    """None: that of the runtime's type in ``images.repository``."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    cpu: Positive | None = None
+    """Cores; None: four fifths of what the smallest of its instances has for each GPU."""
+    memory: Positive | None = None
+    """GiB; None: three quarters of that instance's."""
+    env: Mapping[str, str] = Field(default_factory=dict)
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    existing_claim: str | None = None
+    """A volume claim with the weights; None: the model bucket, mounted."""
