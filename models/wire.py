@@ -73,8 +73,28 @@ def pointed_uri(body: Any) -> str | None:
             return None
 
 
+def message_of(task: Task) -> Message:
+    """Write a task as the message that brings it to its runtime; `task_of` reads the body."""
+    attributes = {"runtime": task.runtime, SUBMISSION: task.submission}
+    return Message(body=body_of(task), attributes=attributes)
+
+
+def body_of(task: Task) -> dict[str, Any]:
+    """Write a task as the body of a message."""
+    metadata: dict[str, Any] = {
+        "id": task.id,
+        "runtime": task.runtime,
+        "tasktype": task.kind,
+        "prefix": task.prefix,
+        "context": task.context,
+    }
+    if task.callback:
+        metadata["callback"] = {"url": task.callback.url, "events": list(task.callback.events)}
+    return {"metadata": metadata, "content": task.content}
+
+
 def task_of(body: Any, *, runtime: str, submission: str) -> Task:
-    """The task in a message's body, for the runtime that consumes it.
+    """Read the task in a message's body, for the runtime that consumes it.
 
     Raises:
         InvalidTask: it is not a task, or its artifacts could not be stored.
@@ -92,6 +112,22 @@ def task_of(body: Any, *, runtime: str, submission: str) -> Task:
     )
     _check_keys(task)
     return task
+
+
+def checked(task: Task) -> Task:
+    """Return a task as `task_of` reads it from its message: prefix cleaned, each event once.
+
+    Raises:
+        InvalidTask: its artifacts could not be stored, or its notification would be too large.
+    """
+    callback = task.callback
+    if callback is not None:
+        callback = replace(callback, events=tuple(dict.fromkeys(callback.events)))
+    clean = replace(
+        task, prefix=clean_prefix(task.prefix), context=_context(task.context), callback=callback
+    )
+    _check_keys(clean)
+    return clean
 
 
 def is_submission(given: str) -> bool:

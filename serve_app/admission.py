@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from fastapi.security import APIKeyHeader
 from starlette.requests import Request
 
 from serve_app.auth import Holder, Keys
 from serve_app.wrong_key_throttle import WrongKeyThrottle
+
+API_KEY = APIKeyHeader(name="x-api-key", auto_error=False)
+"""Description of the key's header for OpenAPI."""
 
 
 class NotAdmitted(Exception):

@@ -19,7 +19,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.deploy import ONE_LOOP, deploy
 from deployments.loopback import keep_to_loopback
 from deployments.replica import Replica
-from deployments.runtimes import described, described_here
+from deployments.runtimes import described, described_here, kinds_of
 from ingest.board import Board
 from ingest.loops import Loops
 from ingest.wiring import wire
@@ -35,8 +35,8 @@ from models.settings.groups import Runtime
 from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused
 from serve_app.api import api
-from serve_app.assembly.front import native
-from serve_app.assembly.workers import adapter, callback_sender, kinds, replica, worker
+from serve_app.assembly.front import assemble_front
+from serve_app.assembly.workers import adapter, callback_sender, replica, worker
 from serve_app.auth import Keys
 from serve_app.handles import IngestHandle, Replicas
 from serve_app.keys_file import FileKeys
@@ -147,12 +147,12 @@ class Ingress:
         log_to(settings.log_file)
         self.settings = settings
         self.ports = wire(settings)
-        self.front = native(
+        self.front = assemble_front(
             settings,
             self.ports,
             Feed(IngestHandle(ingest), self.ports.ledger),
             keys=_keys(settings, self.ports.keys),
-            kinds=partial(kinds, settings),
+            kinds_of_type=kinds_of,
             describe=described,
         )
 
@@ -217,7 +217,7 @@ def _keys(settings: Settings, table: KeyStore) -> Keys:
     """Gather the API keys of the settings and the stores; log a warning if there is none."""
     file = settings.api_keys_file
     files = [FileKeys(file)] if file else []
-    keys = Keys.of(settings, stores=[table, *files])
+    keys = Keys(settings.api_keys, settings.gateway.throttle, [table, *files])
     if not (keys.keys or any(each.is_there for each in files)):
         log.warning(_NO_KEY)
     return keys

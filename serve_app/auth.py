@@ -11,7 +11,6 @@ from hashlib import sha256
 from models.errors import SettingsError, Unavailable
 from models.ports import KeyStore
 from models.role import Role
-from models.settings import Settings
 from models.settings.api_keys import ApiKey, KeySecret
 from models.settings.groups import Throttle
 
@@ -150,18 +149,6 @@ class Keys:
         self._holders: dict[str, Holder] = {}
         self._listed = _listed(keys)
         self._listed_of: Sequence[ApiKey] = ()
-
-    @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        clock: Clock = time.monotonic,
-        *,
-        stores: Sequence[KeyStore] = (),
-        wall: Clock = time.time,
-    ) -> "Keys":
-        """The keys of the settings, with those of stores."""
-        return cls(settings.api_keys, settings.gateway.throttle, stores, clock=clock, wall=wall)
 
     async def holder(self, key: bytes) -> Holder | None:
         """Find the holder of a secret; None if it is nobody's, or has expired.

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from ingest.cancel import Cancel
 from models.ports import Claims, Ledger, Objects
 from models.runtimes.contents import Contents
-from models.settings import Settings
+from models.settings.limits import Limits
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
-from serve_app.dialects.rules import Kinds
+from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed
 
-Signs = Callable[[str], bool]
+SignsCallbacks = Callable[[str], bool]
 """Function that tells whether callbacks of tasks sent with the API key of a name are signed."""
 
 
@@ -22,14 +22,13 @@ Signs = Callable[[str], bool]
 class Front:
     """Ports, values and services that the HTTP APIs share; the same for every request."""
 
-    settings: Settings
     submit: Submit
     keys: Keys
     capacity: Capacity
-    kinds: Kinds
-    signs: Signs
+    runtimes: Runtimes
     contents: Contents
     """Contents of tasks that each runtime accepts."""
+    signs_callbacks: SignsCallbacks
     ledger: Ledger
     objects: Objects
     claims: Claims
@@ -42,5 +41,11 @@ class Front:
     """Function that asks for the approximate number of messages in a runtime's queue."""
     checkpoints: Callable[[], Awaitable[Sequence[str]]]
     """Function that lists the names of the checkpoints that can be loaded."""
+    output_bucket: str
+    max_payload_bytes: int
+    """Bytes of the largest task as JSON with escaped characters."""
+    limits: Limits
+    trusted_proxies: Sequence[str] = ()
+    """Networks of proxies whose headers on a client's address and scheme are believed."""
     clock: Callable[[], float] = time.time
     """Wall clock, in seconds since 1970."""

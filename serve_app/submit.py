@@ -1,4 +1,4 @@
-"""Brings a task onto the tasks topic: HTTP is one more publisher."""
+"""Publication of tasks on the tasks topic: the HTTP APIs are one more publisher."""
 
 import logging
 from collections.abc import Callable
@@ -7,18 +7,18 @@ from uuid import uuid4
 from models.errors import Unavailable
 from models.ports import Ledger, Objects, Topic
 from models.task import Task
-from models.wire import LARGEST, Message, task_of
+from models.wire import LARGEST, Message
 
 log = logging.getLogger("ray.serve.atelier.submit")
 
 
 def mint() -> str:
-    """A new submission."""
+    """Make the identity of a new submission: 32 hex digits."""
     return uuid4().hex
 
 
 class Submit:
-    """Publishes tasks; what it could not publish it does not leave behind."""
+    """Publisher of tasks, which leaves nothing behind of a task that it could not publish."""
 
     def __init__(
         self,
@@ -37,15 +37,14 @@ class Submit:
 
     async def __call__(
         self,
+        task: Task,
         message: Message,
-        runtime: str,
         *,
         key: str | None = None,
-        submission: str | None = None,
         again: bool = False,
         noted: bool = False,
-    ) -> Task:
-        """Publish a message that the runtime will consume, sent with the API key of this name.
+    ) -> None:
+        """Publish a task by its message, sent with the API key of this name.
 
         ``again``: this submission may have been published before; then nothing of it is withdrawn.
         ``noted``: only if the ledger has noted it, which alone knows whose it is.
@@ -53,17 +52,14 @@ class Submit:
         Raises:
             Unavailable: it was not published.
         """
-        task = task_of(message.body, runtime=runtime, submission=submission or self.mint())
-        outgoing = message.sent_as(task.submission)
-        payload = self._payload(task) if outgoing.size > LARGEST else None
+        payload = self._payload(task) if message.size > LARGEST else None
         try:
             await self._queue(task, key, noted=noted)
-            await self._publish(outgoing, payload)
+            await self._publish(message, payload)
         except Unavailable:
             if not again:
                 await self._withdraw(task, payload)
             raise
-        return task
 
     async def _queue(self, task: Task, key: str | None, *, noted: bool) -> None:
         try:

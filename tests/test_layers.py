@@ -1,6 +1,7 @@
 """Imports go one way; the syntax trees of all files say so."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
@@ -38,6 +39,15 @@ MODELS_STAND_ON = frozenset(
     {"pydantic", "pydantic_core", "pydantic_settings", "typing_extensions", "yaml"}
 )
 """Pydantic, and what it brings."""
+
+
+SETTINGS_IN = (
+    "serve_app/app.py",
+    "serve_app/assembly/",
+    "serve_app/edge/application.py",
+    "serve_app/local/",
+)
+"""Where `serve_app` reads settings: what puts it together. All else is handed ports and values."""
 
 
 def sources() -> list[Path]:
@@ -136,6 +146,36 @@ def _is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
+def test_the_front_is_handed_values_and_only_its_assembly_reads_settings() -> None:
+    read = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "serve_app").rglob("*.py"))
+        if not str(path.relative_to(ROOT)).startswith(SETTINGS_IN)
+        for name in _handed_settings(ast.parse(path.read_text()))
+    ]
+
+    assert read == []
+
+
+def test_who_is_handed_settings_is_found_by_name() -> None:
+    tree = ast.parse(
+        """
+class Kept:
+    settings: "Settings | None"
+
+class Made:
+    def __init__(self, given: Settings) -> None:
+        self.kept: Settings = given
+
+async def asked(*, given: list[settings.Settings]) -> None: ...
+
+def spared(why: SettingsError) -> Settings: ...
+"""
+    )
+
+    assert list(_handed_settings(tree)) == ["Kept.settings", "Made.__init__(given)", "asked(given)"]
+
+
 def test_no_runtime_is_heavy_to_ask_what_it_can_do() -> None:
     """The front imports every adapter to know its kinds, in a process without torch."""
     for path in (ROOT / "deployments" / "runtimes").rglob("__init__.py"):
@@ -146,3 +186,24 @@ def _standard() -> frozenset[str]:
     import sys  # noqa: PLC0415
 
     return frozenset(sys.stdlib_module_names)
+
+
+def _handed_settings(tree: ast.AST, owner: str = "") -> Iterator[str]:
+    """Yield each parameter of a function and each field of a class that is annotated `Settings`."""
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.ClassDef():
+                yield from _handed_settings(node, f"{owner}{node.name}.")
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                given = node.args
+                for arg in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+                    if arg.annotation and _names_settings(arg.annotation):
+                        yield f"{owner}{node.name}({arg.arg})"
+                yield from _handed_settings(node, f"{owner}{node.name}.")
+            case ast.AnnAssign(target=ast.Name(name), annotation=annotation) if owner:
+                if isinstance(tree, ast.ClassDef) and _names_settings(annotation):
+                    yield f"{owner}{name}"
+
+
+def _names_settings(annotation: ast.expr) -> bool:
+    return re.search(r"\bSettings\b", ast.unparse(annotation)) is not None

@@ -153,12 +153,6 @@ class Settings(BaseSettings):
         """The runtime of this name, in any case."""
         return next((r for r in self.models_runtime if r.name == name.lower()), None)
 
-    def runtime_of_checkpoint(self, checkpoint: str) -> Runtime | None:
-        """Whose ``modelFilename`` it is; else the first that loads any checkpoint on demand."""
-        named = (r for r in self.models_runtime if r.model_filename == checkpoint)
-        dynamic = (r for r in self.models_runtime if r.dynamic_model)
-        return next(named, None) or next(dynamic, None)
-
     @property
     def names(self) -> Names:
         """Names of the installation's resources."""

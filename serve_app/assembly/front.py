@@ -1,7 +1,7 @@
 """What the HTTP API works with, put together from ports; on the cluster as behind API Gateway."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from ingest.cancel import Cancel
@@ -12,28 +12,30 @@ from models.ports import Queue
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents, Describe
 from models.settings import Settings
+from models.task import Kind
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
-from serve_app.context import Front, Signs
-from serve_app.dialects.rules import Kinds
+from serve_app.context import Front, SignsCallbacks
+from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed
 
 
-def native(
+def assemble_front(
     settings: Settings,
     ports: Ports,
     feed: Feed,
     *,
     keys: Keys,
-    kinds: Kinds,
+    kinds_of_type: Callable[[str], frozenset[Kind]],
     describe: Describe = runtime_type,
-    signs: Signs | None = None,
+    signs_callbacks: SignsCallbacks | None = None,
     longest_answer: float | None = None,
 ) -> Front:
-    """Assemble what the HTTP API works with; ``signs`` defaults to the settings' callback secrets.
+    """Assemble the context of the HTTP APIs.
 
-    ``describe`` finds runtime types; third parties' types only if their adapters are installed.
+    ``kinds_of_type`` and ``describe`` find what is known of a runtime type; of a third party's
+    only where its adapter is installed. ``signs_callbacks`` defaults to the settings' secrets.
     """
     submit = Submit(
         topic=ports.tasks,
@@ -50,13 +52,12 @@ def native(
         return await queue(runtime).backlog()
 
     return Front(
-        settings=settings,
         submit=submit,
         keys=keys,
         capacity=Capacity.of(settings.limits),
-        kinds=kinds,
+        runtimes=Runtimes.of(settings.models_runtime, kinds_of_type),
         contents=Contents.of(settings.models_runtime, describe),
-        signs=signs or (lambda key: settings.callback_secret(key) is not None),
+        signs_callbacks=signs_callbacks or (lambda key: settings.callback_secret(key) is not None),
         ledger=ports.ledger,
         objects=ports.objects,
         claims=ports.claims,
@@ -65,6 +66,10 @@ def native(
         longest_answer=longest_answer,
         backlog=backlog,
         checkpoints=partial(_checkpoints, settings, ports),
+        output_bucket=settings.names.output_bucket,
+        max_payload_bytes=settings.tasks.max_payload_bytes,
+        limits=settings.limits,
+        trusted_proxies=[str(network) for network in settings.ingress.trusted_proxies or ()],
     )
 
 

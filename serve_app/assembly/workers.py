@@ -15,17 +15,10 @@ from models.ports import Objects, Runner
 from models.runtimes.contents import Contents
 from models.settings import Settings
 from models.settings.groups import Runtime
-from models.task import Kind
 from serve_app.assembly.front import notifier
 from serve_app.callbacks import WebPost
 
 _WRAPPING = 16 * 1024  # what a dialect adds to a client's body: v1alpha1 wraps it in metadata
-
-
-def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
-    """What a configured runtime can do."""
-    found = settings.runtime(runtime)
-    return kinds_of(found.type) if found else frozenset()
 
 
 def callback_sender(settings: Settings, ports: Ports) -> CallbackSender:
@@ -58,7 +51,7 @@ def worker(
         notifier=notifier(ports),
         board=board,
         runner=runner,
-        kinds=kinds(settings, runtime.name),
+        kinds=kinds_of(runtime.type),
         judge=partial(contents.faults, runtime.name),
         output=output,
         rules=settings.tasks,

@@ -1,1 +1,1 @@
-"""Inbound HTTP shapes: a body to a task, a report to an answer; both pure."""
+"""The API of the reference system: inbound shapes of a task, each at a path of its own."""

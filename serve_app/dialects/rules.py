@@ -3,7 +3,7 @@
 A refusal's text is part of the contract with clients; it is the answer, byte for byte.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,7 @@ from models.errors import InvalidTask
 from models.settings.groups import Runtime
 from models.task import Kind, Task
 from models.wire import Message, task_of
-
-Kinds = Callable[[str], frozenset[Kind]]
-"""What the runtime of a (canonical) name can do."""
+from serve_app.runtimes import Runtimes
 
 INVALID = "Invalid request format"
 TOO_LARGE = "payload too large"
@@ -25,14 +23,25 @@ class Refused(InvalidTask):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParseContext:
+    """Values of the configuration by which bodies are read."""
+
+    runtimes: Runtimes
+    output_bucket: str
+    max_payload_bytes: int
+    """Bytes of the largest task as JSON with escaped characters."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accepted:
     """A body that is a task."""
 
+    task: Task
+    """Task as its runtime will read it from the message; without a submission yet."""
     message: Message
-    runtime: str
-    """Canonical name of the runtime that will consume it."""
+    """Message as it will be published, but for the submission."""
     answer: Mapping[str, str]
-    """The answer's JSON, in the order of its keys."""
+    """JSON of the answer, in the order of its keys."""
 
 
 def incorrect(reason: str) -> Refused:
@@ -73,8 +82,8 @@ def is_kind(given: Any) -> bool:
     return True
 
 
-def task_in(body: Mapping[str, Any], runtime: Runtime, kinds: Kinds) -> Task:
-    """The task that the runtime will find in a message's body.
+def task_in(body: Mapping[str, Any], runtime: Runtime, runtimes: Runtimes) -> Task:
+    """Read the task that its runtime will find in a message's body.
 
     Raises:
         Refused: there is no prefix, its artifacts could not be stored, or the runtime cannot
@@ -86,6 +95,6 @@ def task_in(body: Mapping[str, Any], runtime: Runtime, kinds: Kinds) -> Task:
         raise Refused(INVALID) from None
     if not task.prefix:
         raise Refused(INVALID)
-    if task.kind not in kinds(runtime.name):
+    if task.kind not in runtimes.kinds(runtime.name):
         raise incorrect("tasktype not supported by runtime")
     return task

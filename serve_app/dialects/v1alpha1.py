@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from models.settings import Settings
 from models.settings.groups import Runtime
-from models.task import Kind
-from models.wire import Message
+from models.task import Kind, Task
+from models.wire import Message, body_of
+from serve_app.dialects.dialect import Dialect
 from serve_app.dialects.rules import (
     INVALID,
     Accepted,
-    Kinds,
+    ParseContext,
     Refused,
     incorrect,
     is_kind,
@@ -21,33 +22,37 @@ from serve_app.dialects.rules import (
     refuse_last,
     task_in,
 )
+from serve_app.runtimes import Runtimes
 
 # What a topic takes as an attribute's value: XML's characters, and no longer than a file's name.
 _ATTRIBUTE = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,1024}")
 _HASH = re.compile(r" \[[0-9a-fA-F]+\]$")
 
 
-def parse(raw: bytes, settings: Settings, kinds: Kinds) -> Accepted:
-    """The message that a body asks to publish.
+def parse(raw: bytes, context: ParseContext) -> Accepted:
+    """Read the task in a body; its message is one of the newer form, around the whole body.
 
     Raises:
         Refused: with the answer's text.
     """
     body = read(raw)
-    refuse_large(body, settings.tasks.max_payload_bytes)
+    refuse_large(body, context.max_payload_bytes)
     scripts = _checked(body)
     checkpoint = scripts["sd_model_checkpoint"]
-    runtime = _runtime(checkpoint, settings)
-    task = task_in(_legacy(scripts, body), runtime, kinds)
-    folder = f"{settings.names.output_bucket}/{task.folder}"
+    runtime = _runtime(checkpoint, context.runtimes)
+    given = _given(scripts, body)
+    task = task_in(body_of(given), runtime, context.runtimes)
+    folder = f"{context.output_bucket}/{task.folder}"
+    content = {**body, "s3_output_path": folder}
     answer = {
         "id_task": task.id,
         "sd_model_checkpoint": checkpoint,
         "output_location": f"s3://{folder}",
     }
-    legacy = _legacy(scripts, {**body, "s3_output_path": folder})
-    message = Message(body=legacy, attributes=_route(checkpoint, runtime))
-    return Accepted(message=message, runtime=runtime.name, answer=answer)
+    message = Message(
+        body=body_of(replace(given, content=content)), attributes=_route(checkpoint, runtime)
+    )
+    return Accepted(task=replace(task, content=content), message=message, answer=answer)
 
 
 def _checked(body: Any) -> Mapping[str, Any]:
@@ -84,9 +89,9 @@ def _is_attribute(given: Any) -> bool:
     return isinstance(given, str) and _ATTRIBUTE.fullmatch(given) is not None
 
 
-def _runtime(checkpoint: str, settings: Settings) -> Runtime:
+def _runtime(checkpoint: str, runtimes: Runtimes) -> Runtime:
     """Found by file name, or by a title, which has the file's hash behind it."""
-    runtime = settings.runtime_of_checkpoint(_HASH.sub("", checkpoint))
+    runtime = runtimes.of_checkpoint(_HASH.sub("", checkpoint))
     if runtime is None:
         raise incorrect("unknown sd_model_checkpoint")
     return runtime
@@ -98,18 +103,19 @@ def _route(checkpoint: str, runtime: Runtime) -> dict[str, str]:
     return {"sd_model_checkpoint": checkpoint, **named}
 
 
-def _legacy(scripts: Mapping[str, Any], content: Any) -> dict[str, Any]:
-    metadata = {
-        "id": scripts["id_task"],
-        "runtime": "legacy",
-        "tasktype": scripts["task"],
-        "prefix": scripts["save_dir"],
-        "context": {},
-    }
-    return {"metadata": metadata, "content": content}
+def _given(scripts: Mapping[str, Any], content: Any) -> Task:
+    """Make a task of the routing keys as they came, for a message in their own spelling."""
+    return Task(
+        submission="",
+        id=scripts["id_task"],
+        runtime="legacy",  # the reference's word; the runtime is found by the attributes
+        kind=scripts["task"],
+        prefix=scripts["save_dir"],
+        content=content,
+    )
 
 
-REQUEST: Mapping[str, Any] = {
+_REQUEST: Mapping[str, Any] = {
     "type": "object",
     "required": ["alwayson_scripts"],
     "description": "A Stable Diffusion Web UI request; other keys are passed on.",
@@ -142,7 +148,7 @@ REQUEST: Mapping[str, Any] = {
     },
 }
 
-ANSWER: Mapping[str, Any] = {
+_ANSWER: Mapping[str, Any] = {
     "type": "object",
     "required": ["id_task", "sd_model_checkpoint", "output_location"],
     "properties": {
@@ -152,7 +158,7 @@ ANSWER: Mapping[str, Any] = {
     },
 }
 
-EXAMPLES: Mapping[str, Any] = {
+_EXAMPLES: Mapping[str, Any] = {
     "text-to-image": {
         "value": {
             "alwayson_scripts": {
@@ -166,3 +172,7 @@ EXAMPLES: Mapping[str, Any] = {
         }
     }
 }
+
+V1ALPHA1 = Dialect(
+    name="v1alpha1", parse=parse, request=_REQUEST, answer=_ANSWER, examples=_EXAMPLES
+)

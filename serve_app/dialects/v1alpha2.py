@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.settings import Settings
 from models.settings.groups import Runtime
 from models.task import Kind
 from models.wire import Message
+from serve_app.dialects.dialect import Dialect
 from serve_app.dialects.rules import (
     INVALID,
     Accepted,
-    Kinds,
+    ParseContext,
     Refused,
     incorrect,
     is_kind,
@@ -20,27 +20,28 @@ from serve_app.dialects.rules import (
     refuse_last,
     task_in,
 )
+from serve_app.runtimes import Runtimes
 
 
-def parse(raw: bytes, settings: Settings, kinds: Kinds) -> Accepted:
-    """The message that a body asks to publish.
+def parse(raw: bytes, context: ParseContext) -> Accepted:
+    """Read the task in a body; it is published as it came, keys that nobody knows included.
 
     Raises:
         Refused: with the answer's text.
     """
     wrapped = _wrapped(read(raw))
-    refuse_large(wrapped, settings.tasks.max_payload_bytes)
+    refuse_large(wrapped, context.max_payload_bytes)
     body = _checked(wrapped)
-    runtime = _runtime(body["metadata"], settings)
-    task = task_in(body, runtime, kinds)
+    runtime = _runtime(body["metadata"], context.runtimes)
+    task = task_in(body, runtime, context.runtimes)
     answer = {
         "id": task.id,
         "runtime": runtime.name,
-        "output_location": f"s3://{settings.names.output_bucket}/{task.folder}",
+        "output_location": f"s3://{context.output_bucket}/{task.folder}",
         "id_task": task.id,
     }
     message = Message(body=body, attributes={"runtime": runtime.name})
-    return Accepted(message=message, runtime=runtime.name, answer=answer)
+    return Accepted(task=task, message=message, answer=answer)
 
 
 def _wrapped(body: Any) -> Any:
@@ -80,14 +81,14 @@ def _metadata_faults(metadata: Any) -> Iterator[str]:
         yield "invalid runtime format"
 
 
-def _runtime(metadata: Mapping[str, Any], settings: Settings) -> Runtime:
-    runtime = settings.runtime(metadata["runtime"])
+def _runtime(metadata: Mapping[str, Any], runtimes: Runtimes) -> Runtime:
+    runtime = runtimes.named(metadata["runtime"])
     if runtime is None:
         raise incorrect("unknown runtime")
     return runtime
 
 
-REQUEST: Mapping[str, Any] = {
+_REQUEST: Mapping[str, Any] = {
     "type": "object",
     "required": ["task"],
     "properties": {
@@ -127,7 +128,7 @@ REQUEST: Mapping[str, Any] = {
     },
 }
 
-ANSWER: Mapping[str, Any] = {
+_ANSWER: Mapping[str, Any] = {
     "type": "object",
     "required": ["id", "runtime", "output_location"],
     "properties": {
@@ -138,7 +139,7 @@ ANSWER: Mapping[str, Any] = {
     },
 }
 
-EXAMPLES: Mapping[str, Any] = {
+_EXAMPLES: Mapping[str, Any] = {
     "text-to-image": {
         "value": {
             "task": {
@@ -167,3 +168,7 @@ EXAMPLES: Mapping[str, Any] = {
         }
     },
 }
+
+V1ALPHA2 = Dialect(
+    name="v1alpha2", parse=parse, request=_REQUEST, answer=_ANSWER, examples=_EXAMPLES
+)

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from mangum import Mangum
@@ -28,7 +27,7 @@ from models.settings.edge import EdgeConfig
 from models.settings.groups import Throttle
 from models.task import Kind
 from serve_app.api import api
-from serve_app.assembly.front import native
+from serve_app.assembly.front import assemble_front
 from serve_app.auth import Clock, Holder, Keys, TokenBucket
 from serve_app.watching.feed import Feed, Rhythm
 
@@ -50,25 +49,22 @@ def function(
     settings: Settings, ports: Ports, config: EdgeConfig, key_names: Mapping[str, str]
 ) -> Mangum:
     """The same over any ports."""
-    made = native(
+    front = assemble_front(
         settings,
         ports,
         Feed(SilentIngest(), ports.ledger, _RHYTHM),
         keys=ApiGatewayKeys(config, key_names, ports.keys),
-        kinds=partial(kinds, settings),
-        signs=config.signs,
+        kinds_of_type=kinds_of_type,
+        signs_callbacks=config.signs,
         longest_answer=max(1, settings.edge.timeout_seconds - _MARGIN),
     )
     text = ["text/", "application/"]  # else it would be sent in base64
-    return Mangum(Gateway(api(made)), lifespan="off", text_mime_types=text)
+    return Mangum(Gateway(api(front)), lifespan="off", text_mime_types=text)
 
 
-def kinds(settings: Settings, runtime: str) -> frozenset[Kind]:
-    """Kinds of task that a configured runtime can do; for a third party's type, every kind."""
-    found = settings.runtime(runtime)
-    if found is None:
-        return frozenset()
-    known = runtime_type(found.type)
+def kinds_of_type(name: str) -> frozenset[Kind]:
+    """Find the kinds of task that a runtime type can do: for a third party's type, every kind."""
+    known = runtime_type(name)
     return known.kinds if known else frozenset(Kind)
 
 

@@ -1,83 +1,104 @@
-"""A task as the native API asks for it, and the message that it becomes; pure."""
+"""Acceptance of a native request: the task and the message that it becomes; nothing is sent."""
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from models.callback import Callback
 from models.errors import InvalidTask
 from models.native import FieldError, TaskRequest
 from models.runtimes import TYPES
 from models.runtimes.contents import Contents
-from models.settings import Settings
 from models.task import Kind, Task
-from models.wire import Message, task_of
+from models.wire import Message, checked, message_of
 from serve_app.context import Front
-from serve_app.dialects.rules import Kinds
 from serve_app.native.problems import MOST_TOLD, ProblemKind
+from serve_app.runtimes import Runtimes
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedTask:
-    """A request that will be accepted."""
+    """A request that will be published, as the task that it becomes."""
 
     request: TaskRequest
     runtime: str
+    """Canonical name of the runtime."""
     holder: str
-    """Name of the API key it came with."""
+    """Name of the API key that the request came with."""
+    submission: str
+    """Identity under which it will be published; its id, too, where it has no other."""
 
     @property
     def digest(self) -> str:
-        """The same for the same request, however its JSON was written."""
+        """SHA-256 of the request: the same for the same request, however its JSON was written."""
         canonical = json.dumps(self.request.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def message(self, submission: str) -> Message:
+    @cached_property
+    def message(self) -> Message:
+        """Message with the prefix and the events as they were asked for."""
+        return message_of(self._asked)
+
+    @cached_property
+    def task(self) -> Task:
+        """Task as its runtime will read it from the message.
+
+        Raises:
+            InvalidTask: its artifacts could not be stored, or its context is too large.
+        """
+        return checked(self._asked)
+
+    def under(self, submission: str) -> "AcceptedTask":
+        """Return the same task under another submission."""
+        return self if submission == self.submission else replace(self, submission=submission)
+
+    @property
+    def _asked(self) -> Task:
         request = self.request
-        metadata: dict[str, Any] = {
-            "id": request.id or submission,
-            "runtime": self.runtime,
-            "tasktype": request.kind.value,
-            "prefix": request.prefix,
-            "context": request.context,
-        }
-        if request.callback:
-            metadata["callback"] = request.callback.model_dump(mode="json")
-        body = {"metadata": metadata, "content": request.content}
-        return Message(body=body, attributes={"runtime": self.runtime})
-
-    def task(self, submission: str) -> Task:
-        """The task that the runtime will find in the message."""
-        body = self.message(submission).body
-        return task_of(body, runtime=self.runtime, submission=submission)
+        callback = request.callback
+        return Task(
+            submission=self.submission,
+            id=request.id or self.submission,
+            runtime=self.runtime,
+            kind=request.kind.value,
+            prefix=request.prefix,
+            content=request.content,
+            context=request.context,
+            callback=Callback(url=callback.url, events=callback.events) if callback else None,
+        )
 
 
-def ordered(request: TaskRequest, holder: str, front: Front) -> AcceptedTask:
-    """The request, checked against what is configured.
+def accept(request: TaskRequest, holder: str, front: Front) -> AcceptedTask:
+    """Check a request against what is configured, and give it a submission.
 
     Raises:
         Problem: it cannot be accepted.
     """
-    if request.callback and not front.signs(holder):
+    if request.callback and not front.signs_callbacks(holder):
         raise ProblemKind.UNSIGNED_CALLBACK.at(
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",
         )
-    runtime = _runtime(request, front.settings, front.kinds)
-    order = AcceptedTask(request=request, runtime=runtime, holder=holder)
-    _check(order, front.settings.tasks.max_payload_bytes)
-    _judge(order, front.contents)
-    return order
+    accepted = AcceptedTask(
+        request=request,
+        runtime=_runtime(request, front.runtimes),
+        holder=holder,
+        submission=front.submit.mint(),
+    )
+    _check(accepted, front.max_payload_bytes)
+    _judge(accepted, front.contents)
+    return accepted
 
 
-def _runtime(request: TaskRequest, settings: Settings, kinds: Kinds) -> str:
-    """Name of the runtime that is asked for, or of the first that can do it."""
-    configured = [runtime.name for runtime in settings.models_runtime]
-    able = [name for name in configured if request.kind in kinds(name)]
+def _runtime(request: TaskRequest, runtimes: Runtimes) -> str:
+    """Find the name of the runtime that is asked for, or of the first that can do the kind."""
+    able = runtimes.able(request.kind)
     if request.runtime is None:
         return able[0] if able else _unsupported("kind", request.kind, able)
-    if (name := request.runtime.lower()) not in configured:
-        known = ", ".join(f"{each.name} ({each.type})" for each in settings.models_runtime)
+    if (name := request.runtime.lower()) not in runtimes.names:
+        known = ", ".join(f"{each.name} ({each.type})" for each in runtimes.configured)
         types = " or ".join(_types(request.kind))
         raise ProblemKind.UNKNOWN_RUNTIME.at(
             "runtime", f"must be one of {known}; {request.kind.value} needs the type {types}"
@@ -85,7 +106,7 @@ def _runtime(request: TaskRequest, settings: Settings, kinds: Kinds) -> str:
     return name if name in able else _unsupported("runtime", request.kind, able)
 
 
-def _unsupported(field: str, kind: Kind, able: list[str]) -> str:
+def _unsupported(field: str, kind: Kind, able: Sequence[str]) -> str:
     none = f"can be done by no runtime here: it needs the type {' or '.join(_types(kind))}"
     can = f"can be done by {', '.join(able)}" if able else none
     raise ProblemKind.UNSUPPORTED_KIND.at(field, f"{kind.value} {can}")
@@ -96,22 +117,21 @@ def _types(kind: Kind) -> list[str]:
     return [name for name, type_ in TYPES.items() if kind in type_.kinds and name != "fake"]
 
 
-def _check(order: AcceptedTask, limit: int) -> None:
-    longest = "0" * 32  # a submission, which is its id where it has no other
-    if len(order.message(longest).text) > limit:
+def _check(accepted: AcceptedTask, limit: int) -> None:
+    if len(accepted.message.text) > limit:
         raise ProblemKind.TOO_LARGE.problem(
             f"A task has at most {limit} bytes of JSON; pass pictures as links instead."
         )
     try:
-        order.task(longest)
+        _ = accepted.task
     except InvalidTask as exc:
         raise ProblemKind.INVALID.at("prefix", str(exc).replace("metadata.", "")) from None
 
 
-def _judge(order: AcceptedTask, contents: Contents) -> None:
+def _judge(accepted: AcceptedTask, contents: Contents) -> None:
     """Refuse a content that the runtime would refuse, before it is published."""
-    request = order.request
-    faults = contents.faults(order.runtime, request.kind, request.content)
+    request = accepted.request
+    faults = contents.faults(accepted.runtime, request.kind, request.content)
     if faults:
         wrong = [
             FieldError(field=".".join(filter(None, ("content", each.field))), message=each.message)
@@ -119,6 +139,6 @@ def _judge(order: AcceptedTask, contents: Contents) -> None:
         ]
         raise ProblemKind.INVALID.problem(
             "Correct what `errors` names; "
-            f"/v1/runtimes/{order.runtime}/schema describes what this runtime takes.",
+            f"/v1/runtimes/{accepted.runtime}/schema describes what this runtime takes.",
             wrong,
         )

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Request, Security
-from fastapi.security import APIKeyHeader
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from models.native import TaskRequest
 from models.role import Role
 from models.strict_json import DEEPEST, MOST_VALUES, TooMany, read
-from serve_app.admission import Admission, NotAdmitted, Throttled, WrongKeyThrottled
+from serve_app.admission import API_KEY, Admission, NotAdmitted, Throttled, WrongKeyThrottled
 from serve_app.auth import Holder
 from serve_app.body import LARGEST_BODY, TooLarge, TooSlow, aside
 from serve_app.capacity import Capacity
@@ -20,8 +19,6 @@ from serve_app.native.parameters import MANY
 from serve_app.native.problems import MOST_TOLD, ProblemKind, full, invalid
 from serve_app.problems import Problem
 from serve_app.slots import Full
-
-API_KEY = APIKeyHeader(name="x-api-key", auto_error=False)
 
 _UNKNOWN = "The header x-api-key has no key that is known here."
 

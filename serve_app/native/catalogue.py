@@ -36,7 +36,7 @@ class Catalogue:
 
     async def runtimes(self, _: Annotated[Nothing, Query()]) -> RuntimeList:
         """The configured runtimes; what does not answer in time is null."""
-        configured = self.front.settings.models_runtime
+        configured = self.front.runtimes.configured
         return RuntimeList(runtimes=tuple(await asyncio.gather(*map(self._runtime, configured))))
 
     async def schema(
@@ -44,18 +44,18 @@ class Catalogue:
     ) -> SchemaView:
         """Describe the content that a runtime takes, for each kind of task."""
         front = self.front
-        runtime = front.settings.runtime(name)
+        runtime = front.runtimes.named(name)
         if runtime is None:
-            known = ", ".join(each.name for each in front.settings.models_runtime)
+            known = ", ".join(front.runtimes.names)
             raise ProblemKind.NOT_FOUND.problem(f"There is no such runtime; there is: {known}.")
         schemas = front.contents.schemas(runtime.name)
-        kinds = sorted(front.kinds(runtime.name))
+        kinds = sorted(front.runtimes.kinds(runtime.name))
         content = {kind: dict(schemas.get(kind, {})) for kind in kinds}
         return SchemaView(runtime=runtime.name, type=runtime.type, content=content)
 
     async def checkpoints(self, _: Annotated[Nothing, Query()]) -> CheckpointList:
         """The checkpoints there are, and the runtimes that can load each."""
-        configured = self.front.settings.models_runtime
+        configured = self.front.runtimes.configured
         views = [
             CheckpointView(name=name, runtimes=tuple(r.name for r in configured if _loads(r, name)))
             for name in sorted(await self.front.checkpoints())
@@ -80,7 +80,7 @@ class Catalogue:
         return RuntimeView(
             name=name,
             type=runtime.type,
-            kinds=tuple(sorted(self.front.kinds(name))),
+            kinds=tuple(sorted(self.front.runtimes.kinds(name))),
             checkpoint=runtime.model_filename,
             dynamic=runtime.dynamic_model,
             loaded=pace.checkpoints if pace else (),

@@ -1,4 +1,4 @@
-"""Submits a task once for each idempotency key, whatever becomes of who sent it first."""
+"""Idempotency keys: a task is published once for each, whatever becomes of its first request."""
 
 import json
 import logging
@@ -21,33 +21,37 @@ _SENDING_SECONDS = 30.0  # a sender that has not settled its claim after these h
 
 @dataclass(frozen=True, kw_only=True)
 class Idempotency:
-    """Publishes an order, or finds what an earlier request with its key has published."""
+    """Publisher that publishes once for each idempotency key, whichever request comes first."""
 
     submit: Submit
     claims: Claims
     clock: Callable[[], float]
+    """Wall clock, in seconds since 1970."""
 
-    async def __call__(self, order: AcceptedTask, key: str | None) -> tuple[Task, bool]:
-        """Its task, and whether that was published before; without a key it never was.
+    async def publish(self, accepted: AcceptedTask, key: str | None) -> tuple[Task, bool]:
+        """Publish a task, or find the one that an earlier request with this key has published.
+
+        Returns the task and whether an earlier request published it; without a key none did.
 
         Raises:
-            Problem: the key was used for another order, or its first request is under way.
+            Problem: the key was used for another task, or its first request is under way.
             Unavailable: it was not published.
         """
         if key is None:
-            return await self._publish(order, self.submit.mint()), False
-        name = f"{quote(order.holder, safe='')}/{key}"
-        mine = {"digest": order.digest, "submission": self.submit.mint()}
+            return await self._publish(accepted), False
+        name = f"{quote(accepted.holder, safe='')}/{key}"
+        mine = {"digest": accepted.digest, "submission": accepted.submission}
         claim = await self.claims.claim(name, strict_json.written(mine))
         first = json.loads(claim.value)
-        if first["digest"] != order.digest:
+        if first["digest"] != mine["digest"]:
             raise ProblemKind.KEY_REUSED.at("Idempotency-Key", "take a new one for another task")
-        if claim.settled:
-            return order.task(first["submission"]), True
         again = first != mine  # ours is ours though its answer was lost and it was made twice
+        accepted = accepted.under(first["submission"])
+        if claim.settled:
+            return accepted.task, True
         if again:
             self._let_the_first_send(claim)
-        task = await self._send(order, first["submission"], name, again=again)
+        task = await self._send(accepted, name, again=again)
         await self._settle(name, task)
         return task, False
 
@@ -56,24 +60,18 @@ class Idempotency:
             detail = "Its answer is yours too: send the same again when Retry-After says."
             raise ProblemKind.IN_PROGRESS.problem(detail, retry_after=1)
 
-    async def _send(self, order: AcceptedTask, submission: str, name: str, *, again: bool) -> Task:
+    async def _send(self, accepted: AcceptedTask, name: str, *, again: bool) -> Task:
         try:
-            return await self._publish(order, submission, again=again)
+            return await self._publish(accepted, again=again)
         except Unavailable:
             if not again:
                 await self._release(name)
             raise
 
-    async def _publish(self, order: AcceptedTask, submission: str, *, again: bool = False) -> Task:
-        message = order.message(submission)
-        return await self.submit(
-            message,
-            order.runtime,
-            key=order.holder,
-            submission=submission,
-            again=again,
-            noted=True,
-        )
+    async def _publish(self, accepted: AcceptedTask, *, again: bool = False) -> Task:
+        task = accepted.task
+        await self.submit(task, accepted.message, key=accepted.holder, again=again, noted=True)
+        return task
 
     async def _settle(self, name: str, task: Task) -> None:
         try:

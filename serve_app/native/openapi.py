@@ -23,6 +23,7 @@ from models.native import (
 from models.runtimes import TYPES
 from serve_app.native.examples import EVENTS, REQUESTS
 from serve_app.native.problems import MEDIA_TYPE, ProblemKind
+from serve_app.openapi import header
 
 Answers = dict[int | str, dict[str, Any]]
 
@@ -114,10 +115,6 @@ def _links() -> dict[str, Any]:
         name: {"operationId": name, "parameters": parameters}
         for name, parameters in following.items()
     }
-
-
-def header(text: str) -> dict[str, Any]:
-    return {"description": text, "schema": {"type": "string"}}
 
 
 def stream() -> dict[str, Any]:

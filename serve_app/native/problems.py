@@ -6,12 +6,17 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from typing_extensions import override
 
 from models.native import FieldError, ProblemView
 from models.plain import plain
 from models.settings.base import allowed, path_of
+from serve_app.auth import Holder
+from serve_app.http_api import ErrorForm, methods_at
 from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
 from serve_app.problems import retry_after as told_later
 from serve_app.request_head import HeadFault
@@ -104,39 +109,61 @@ def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None =
     return ProblemKind.INVALID.problem(_CORRECT, fields)
 
 
-def routed(exc: HTTPException, methods: Iterable[str]) -> Problem:
-    """The router's own answers (404, 405)."""
-    if exc.status_code == HTTPStatus.NOT_FOUND:
-        return ProblemKind.NOT_FOUND.problem("There is nothing at this path; /docs has them all.")
-    can = ", ".join(sorted(methods))
-    problem = ProblemKind.NOT_ALLOWED.problem(f"This path knows {can}.")
-    problem.headers = {"Allow": can}
-    return problem
-
-
-def refused_head(fault: HeadFault) -> Problem:
-    return _HEADS[fault].problem(fault.remedy)
-
-
-def unavailable() -> Problem:
-    detail = "A part of the platform does not answer; it may soon."
-    return ProblemKind.UNAVAILABLE.problem(detail, retry_after=RETRY_SECONDS)
-
-
 def full(exc: Full) -> Problem:
     """Answer to a request without a slot: its key, or all keys together, have the most allowed."""
     kind = ProblemKind.TOO_MANY_AT_ONCE if exc.of_key else ProblemKind.BUSY
     return kind.problem(f"{exc}; try again when some have ended.", retry_after=FULL_SECONDS)
 
 
-def busy() -> Problem:
-    """Answer to a request beyond those that the HTTP API takes at once."""
-    detail = "There are too many requests here at once; try again."
-    return ProblemKind.BUSY.problem(detail, retry_after=RETRY_SECONDS)
+class ProblemDetails(ErrorForm):
+    """Form of the native API's errors: problem details (RFC 9457); each refusal is logged."""
+
+    @override
+    def refused(self, request: Request, exc: Exception) -> Problem:
+        problem = _answered(request, exc)
+        holder: Holder | None = getattr(request.state, "holder", None)
+        context = {"api": "v1", "holder": holder.name if holder else None}
+        problem.log("request_refused", method=request.method, path=request.url.path, **context)
+        return problem
+
+    @override
+    def refused_head(self, fault: HeadFault) -> Problem:
+        return _HEADS[fault].problem(fault.remedy)
+
+    @override
+    def busy(self) -> Problem:
+        detail = "There are too many requests here at once; try again."
+        return ProblemKind.BUSY.problem(detail, retry_after=RETRY_SECONDS)
+
+    @override
+    def unexpected(self) -> Problem:
+        return ProblemKind.UNEXPECTED.problem("It was logged; trying again may help.")
 
 
-def unexpected() -> Problem:
-    return ProblemKind.UNEXPECTED.problem("It was logged; trying again may help.")
+def _answered(request: Request, exc: Exception) -> Problem:
+    match exc:
+        case Problem():
+            return exc
+        case RequestValidationError():
+            return invalid([{**e, "loc": e["loc"][1:]} for e in exc.errors()])
+        case HTTPException(status_code=HTTPStatus.NOT_FOUND):
+            return ProblemKind.NOT_FOUND.problem(
+                "There is nothing at this path; /docs has them all."
+            )
+        case HTTPException():
+            return _not_allowed(methods_at(request))
+        case Full():
+            return full(exc)
+        case _:
+            detail = "A part of the platform does not answer; it may soon."
+            return ProblemKind.UNAVAILABLE.problem(detail, retry_after=RETRY_SECONDS)
+
+
+def _not_allowed(methods: Iterable[str]) -> Problem:
+    allowed_here = ", ".join(sorted(methods))
+    problem = ProblemKind.NOT_ALLOWED.problem(f"This path knows {allowed_here}.")
+    problem.headers = {"Allow": allowed_here}
+    return problem
 
 
 def _message(error: Mapping[str, Any], model: type[BaseModel] | None) -> str:

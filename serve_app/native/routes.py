@@ -9,12 +9,14 @@ from starlette.responses import Response
 from models.role import Role
 from serve_app.admission import Admission
 from serve_app.context import Front
+from serve_app.http_api import HttpApi
 from serve_app.native import examples
 from serve_app.native.authentication import Authentication
 from serve_app.native.catalogue import Catalogue
-from serve_app.native.openapi import answer, body, header, problems, stream
-from serve_app.native.problems import ProblemKind
+from serve_app.native.openapi import answer, body, problems, schemas, stream
+from serve_app.native.problems import ProblemDetails, ProblemKind
 from serve_app.native.tasks import Tasks
+from serve_app.openapi import header
 from serve_app.watching.estimates import Estimates
 
 _REFUSALS = (
@@ -44,7 +46,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
 
     The paths behind a task's own come before it: an id may have slashes.
     """
-    estimates = Estimates(front.settings, front.ledger, front.feed, front.backlog)
+    estimates = Estimates(front.runtimes, front.ledger, front.feed, front.backlog)
     tasks, offer = Tasks(front, estimates), Catalogue(front, estimates)
     admission = Admission(keys=front.keys, wrong_keys=front.capacity.wrong_keys)
     reads, acts = (Security(Authentication(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
@@ -135,3 +137,8 @@ def add_routes(app: FastAPI, front: Front) -> None:
         responses={200: answer("All of them.", examples.CHECKPOINTS), **problems()},
     )
     app.add_api_route("/readyz", offer.ready, include_in_schema=False)
+
+
+NATIVE = HttpApi(
+    prefixes=("/v1/",), add_routes=add_routes, errors=ProblemDetails(), schemas=schemas
+)

@@ -22,7 +22,7 @@ from models.report import Report, Status
 from models.task import Task, clean_prefix
 from serve_app.auth import Holder
 from serve_app.context import Front
-from serve_app.native.accepted import AcceptedTask, ordered
+from serve_app.native.accepted import AcceptedTask, accept
 from serve_app.native.authentication import stream_slot, task_request
 from serve_app.native.idempotency import Idempotency
 from serve_app.native.parameters import (
@@ -79,7 +79,7 @@ class Tasks:
     def __init__(self, front: Front, estimates: Estimates) -> None:
         self.front = front
         self.estimates = estimates
-        self.once = Idempotency(submit=front.submit, claims=front.claims, clock=front.clock)
+        self.idempotency = Idempotency(submit=front.submit, claims=front.claims, clock=front.clock)
 
     async def submit(
         self,
@@ -92,12 +92,12 @@ class Tasks:
         """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
         front = self.front
         holder: Holder = request.state.holder
-        order = ordered(asked, holder.name, front)
+        accepted = accept(asked, holder.name, front)
         wait = min(patience.wait, front.longest_answer or patience.wait)
-        with self._wait_slot(order, wait):
-            task, replayed = await self.once(order, key)
+        with self._wait_slot(accepted, wait):
+            task, replayed = await self.idempotency.publish(accepted, key)
             _note("submission_repeated" if replayed else "submission_accepted", request, task)
-            report = await self._noted(task, order)
+            report = await self._noted(task, holder)
             let_in = self._let_in(request)
             if wait and (ended := await end_of(front.feed, report, wait, let_in)):
                 report, response.status_code = ended, HTTPStatus.OK
@@ -118,7 +118,7 @@ class Tasks:
 
     async def search(self, request: Request, wanted: Annotated[Wanted, Query()]) -> TaskList:
         """Tasks, the newest first; without their positions and progress."""
-        configured = tuple(runtime.name for runtime in self.front.settings.models_runtime)
+        configured = tuple(self.front.runtimes.names)
         search = Search(
             runtimes=tuple(dict.fromkeys(map(str.lower, wanted.runtime))) or configured,
             statuses=tuple(dict.fromkeys(wanted.status)) or tuple(Status),
@@ -169,7 +169,7 @@ class Tasks:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         views, let_in = self._views(request), self._let_in(request)
         telling = EventStream(report, cursor, views, self.estimates, let_in)
-        most = self.front.settings.limits.streams.max_bytes
+        most = self.front.limits.streams.max_bytes
         return Events(telling.events(self.front.feed, most))
 
     async def artifact(
@@ -191,13 +191,13 @@ class Tasks:
         key = request.headers.get("x-api-key", "").encode("latin-1")
         return partial(self.front.keys.still, key, request.state.holder)
 
-    def _wait_slot(self, order: AcceptedTask, wait: float) -> AbstractContextManager[None]:
+    def _wait_slot(self, accepted: AcceptedTask, wait: float) -> AbstractContextManager[None]:
         """Hold a slot for a submission that waits; taken before publishing, as it may be refused.
 
         Raises:
             Full: there is none.
         """
-        return self.front.capacity.waits.held(order.holder) if wait else nullcontext()
+        return self.front.capacity.waits.held(accepted.holder) if wait else nullcontext()
 
     async def _report(
         self,
@@ -213,14 +213,14 @@ class Tasks:
             raise ProblemKind.NOT_FOUND.problem(_NOT_YET if cancels else _UNKNOWN)
         return report
 
-    async def _noted(self, task: Task, order: AcceptedTask) -> Report:
+    async def _noted(self, task: Task, holder: Holder) -> Report:
         """What the ledger says of a task that was just published."""
         with suppress(Unavailable):  # it is published; what comes of it is noted later
             if report := await self.front.ledger.find(task.id, task.submission):
                 return report
         now = self.front.clock()
         report = Report.of(task, Status.QUEUED)
-        return replace(report, key=order.holder, created=now, updated=now)
+        return replace(report, key=holder.name, created=now, updated=now)
 
     async def _view(self, request: Request, report: Report) -> TaskView:
         running = report.status is Status.RUNNING

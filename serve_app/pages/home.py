@@ -7,12 +7,11 @@ from fastapi import Header, Request, Response
 from starlette.responses import JSONResponse
 
 from models import strict_json
-from models.settings import Settings
 from models.task import Kind
 from models.version import VERSION
-from serve_app.dialects.rules import Kinds
 from serve_app.pages.accept import wants_html
 from serve_app.pages.html import answer, rendered
+from serve_app.runtimes import Runtimes
 
 _PLACES = {
     "api": "v1/tasks",
@@ -28,9 +27,8 @@ _PICTURE = {"prompt": "a red circle on a blue background", "steps": 12}
 class Home:
     """Endpoint of ``/``, for clients that do not know the API's paths."""
 
-    def __init__(self, settings: Settings, kinds: Kinds) -> None:
-        able = {kind for runtime in settings.models_runtime for kind in kinds(runtime.name)}
-        self._draws = Kind.TEXT_TO_IMAGE in able
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._draws = bool(runtimes.able(Kind.TEXT_TO_IMAGE))
 
     async def __call__(
         self, request: Request, accept: Annotated[str, Header()] = "*/*"

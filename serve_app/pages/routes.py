@@ -21,6 +21,6 @@ def add_pages(app: FastAPI, front: Front) -> None:
         """The reference of the API."""
         return answer(reference())
 
-    home = Home(front.settings, front.kinds)
+    home = Home(front.runtimes)
     app.add_api_route("/", home, include_in_schema=False)
     app.add_api_route("/docs", docs, include_in_schema=False)

@@ -7,7 +7,7 @@ from functools import partial
 
 from models.ports import Ledger, Pace
 from models.report import Report, Status
-from models.settings import Settings
+from serve_app.runtimes import Runtimes
 from serve_app.watching.cached import Cached
 from serve_app.watching.feed import Feed
 
@@ -32,20 +32,19 @@ class Estimates:
 
     def __init__(
         self,
-        settings: Settings,
+        runtimes: Runtimes,
         ledger: Ledger,
         feed: Feed,
         backlog: Callable[[str], Awaitable[int]],
     ) -> None:
-        names = [runtime.name for runtime in settings.models_runtime]
-        self._settings = settings
+        self._runtimes = runtimes
         self._feed = feed
         fresh = feed.rhythm.fresh
         self._paces: Cached[Mapping[str, Pace]] = Cached(feed.live.paces, fresh)
         self._waiting: Mapping[str, Cached[Sequence[float]]] = {
-            name: Cached(partial(ledger.waiting, name, _FARTHEST), fresh) for name in names
+            name: Cached(partial(ledger.waiting, name, _FARTHEST), fresh) for name in runtimes.names
         }
-        self._backlogs = {name: Cached(partial(backlog, name), fresh) for name in names}
+        self._backlogs = {name: Cached(partial(backlog, name), fresh) for name in runtimes.names}
 
     async def wait(self, report: Report) -> Wait:
         """How long this one has to wait, if it is queued."""
@@ -69,7 +68,7 @@ class Estimates:
 
     async def _eta(self, name: str, position: int) -> float | None:
         self._feed.start()
-        runtime = self._settings.runtime(name)
+        runtime = self._runtimes.named(name)
         # Where ingest is not heard, it is not waited for with every task that is asked about.
         pace = await self.pace(name) if self._feed.connected else None
         if runtime is None or pace is None or pace.seconds is None:

@@ -33,6 +33,7 @@ from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
 from serve_app.context import Front
+from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed, Rhythm
 from tests.ingest.world import OUTPUT, World
@@ -264,12 +265,11 @@ async def _run(started: "Future[There]", stop: threading.Event) -> None:
 def _front(world: World, store: Store) -> Front:
     settings = Settings.read(args=SETTINGS)
     return Front(
-        settings=settings,
         submit=Submit(topic=world.tasks, objects=store, ledger=world.ledger, bucket="outputs"),
-        keys=Keys.of(settings),
+        keys=Keys(settings.api_keys, settings.gateway.throttle),
         capacity=Capacity.of(settings.limits),
-        kinds=lambda _: frozenset(Kind),
-        signs=lambda _: True,
+        runtimes=Runtimes(configured=settings.models_runtime, kinds=lambda _: frozenset(Kind)),
+        signs_callbacks=lambda _: True,
         contents=Contents.of(settings.models_runtime, runtime_type),
         ledger=world.ledger,
         objects=store,
@@ -278,6 +278,9 @@ def _front(world: World, store: Store) -> Front:
         feed=Feed(world.board, world.ledger, Rhythm(heartbeat=0.05, tick=0.05)),
         backlog=lambda _: world.queue.backlog(),
         checkpoints=_checkpoints,
+        output_bucket=settings.names.output_bucket,
+        max_payload_bytes=settings.tasks.max_payload_bytes,
+        limits=settings.limits,
     )
 
 

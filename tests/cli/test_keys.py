@@ -48,7 +48,7 @@ async def whose(secret: str) -> tuple[str, str] | None:
     """Return name and role that an HTTP API, just started, gives to this key."""
     settings = Settings.read(Path("config.yaml"))
     assert settings.api_keys_file is not None
-    keys = Keys.of(settings, stores=[FileKeys(settings.api_keys_file)])
+    keys = Keys(settings.api_keys, settings.gateway.throttle, [FileKeys(settings.api_keys_file)])
     holder = await keys.holder(secret.encode())
     return (holder.name, str(holder.role)) if holder else None
 

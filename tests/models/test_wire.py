@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
 from models.task import Task, clean_prefix
-from models.wire import Message, pointed_uri, pointer_to, task_of
+from models.wire import Message, checked, message_of, pointed_uri, pointer_to, task_of
 
 
 def message(**metadata: Any) -> dict[str, Any]:
@@ -257,3 +257,41 @@ def test_a_stored_message_keeps_its_route_and_tells_its_size() -> None:
         "submission": "s-1",
         "ExtendedPayloadSize": str(len('{"a": 1}')),
     }
+
+
+@given(
+    st.builds(
+        Task,
+        submission=st.just("s-1"),
+        id=st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True),
+        runtime=st.just("studio"),
+        kind=st.sampled_from(["text-to-image", "extra-batch-images", "a word of no runtime"]),
+        prefix=st.sampled_from(["", "birds", "/birds//night/"]),
+        content=st.none() | st.text(alphabet="abc") | st.dictionaries(st.just("n"), st.integers()),
+        context=st.none() | st.lists(st.integers()),
+        callback=st.none()
+        | st.builds(
+            Callback,
+            url=st.just("https://a.test/"),
+            events=st.lists(st.sampled_from(EVENTS), min_size=1).map(tuple),
+        ),
+    )
+)
+def test_a_message_is_read_as_the_task_that_it_was_written_of(task: Task) -> None:
+    message = message_of(task)
+
+    assert message.attributes == {"runtime": "studio", "submission": "s-1"}
+    assert read(json.loads(message.text)) == checked(task)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"prefix": "a/../b"}, {"id": "a//b"}, {"id": "a" * 1000}, {"context": "x" * 300_000}],
+)
+def test_a_task_that_could_not_be_stored_is_refused_before_it_is_a_message(
+    wrong: dict[str, Any],
+) -> None:
+    given = {"submission": "s-1", "id": "owl", "runtime": "studio", "kind": "pipeline"}
+
+    with pytest.raises(InvalidTask):
+        checked(Task(**given | wrong))

@@ -17,7 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 from ingest.memory import MemoryTopic
 from models.task import Kind
 from serve_app.body import LARGEST_BODY
-from serve_app.dialects import v1alpha1, v1alpha2
+from serve_app.dialects.v1alpha1 import V1ALPHA1
+from serve_app.dialects.v1alpha2 import V1ALPHA2
 from serve_app.problems import CatchAll
 from tests.serve_app.world import KEY, BrokenTopic, ClosedTopic, World, settings
 
@@ -466,7 +467,7 @@ async def test_any_body_gets_an_answer_of_the_contract(
     if answer.status_code == 400:
         assert answer.text in KNOWN
     else:
-        wanted = (v1alpha1 if path == "/v1alpha1" else v1alpha2).ANSWER["properties"]
+        wanted = (V1ALPHA1 if path == "/v1alpha1" else V1ALPHA2).answer["properties"]
         assert list(answer.json()) == list(wanted)
 
 

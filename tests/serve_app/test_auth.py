@@ -27,7 +27,7 @@ def keys(clock: Clock) -> Keys:
             ],
         }
     )
-    return Keys.of(settings, clock)
+    return Keys(settings.api_keys, settings.gateway.throttle, clock=clock)
 
 
 async def test_a_key_names_its_holder(keys: Keys) -> None:

@@ -9,7 +9,8 @@ import pytest
 from models.settings import Settings
 from models.task import Kind
 from serve_app.dialects import v1alpha1, v1alpha2
-from serve_app.dialects.rules import INVALID, Accepted, Refused
+from serve_app.dialects.rules import INVALID, Accepted, ParseContext, Refused
+from serve_app.runtimes import Runtimes
 
 LIMIT = 4000
 
@@ -36,10 +37,19 @@ def settings(*, dynamic: bool = True) -> Settings:
     )
 
 
+def context(*, dynamic: bool = True) -> ParseContext:
+    read = settings(dynamic=dynamic)
+    return ParseContext(
+        runtimes=Runtimes(configured=read.models_runtime, kinds=ABLE.__getitem__),
+        output_bucket=read.names.output_bucket,
+        max_payload_bytes=read.tasks.max_payload_bytes,
+    )
+
+
 def told(parse: Callable[..., Accepted], raw: bytes) -> str:
     """The text of the refusal."""
     with pytest.raises(Refused) as refused:
-        parse(raw, settings(), ABLE.__getitem__)
+        parse(raw, context())
     return str(refused.value)
 
 
@@ -83,7 +93,7 @@ def put(key: str, value: Any) -> Change:
 
 
 def accepted(parse: Callable[..., Accepted], raw: bytes) -> Accepted:
-    return parse(raw, settings(), ABLE.__getitem__)
+    return parse(raw, context())
 
 
 def test_v1alpha2_publishes_the_task_as_it_came() -> None:
@@ -93,7 +103,7 @@ def test_v1alpha2_publishes_the_task_as_it_came() -> None:
 
     assert said.message.body == json.loads(raw)["task"]
     assert said.message.attributes == {"runtime": "studio"}
-    assert said.runtime == "studio"
+    assert said.task.runtime == "studio"
 
 
 def test_v1alpha2_tells_where_the_artifacts_will_be() -> None:
@@ -108,7 +118,7 @@ def test_v1alpha2_tells_where_the_artifacts_will_be() -> None:
 def test_a_runtime_is_known_in_any_case() -> None:
     said = accepted(v1alpha2.parse, v2(runtime="STUDIO"))
 
-    assert said.runtime == said.answer["runtime"] == "studio"
+    assert said.task.runtime == said.answer["runtime"] == "studio"
     assert said.message.attributes == {"runtime": "studio"}
     assert said.message.body["metadata"]["runtime"] == "STUDIO"
 
@@ -143,14 +153,14 @@ def test_a_long_id_is_kept_whole_as_long_as_its_keys_fit() -> None:
 
 @pytest.mark.parametrize("tasktype", [*sorted(PICTURES), "extra-batch-image"])
 def test_every_kind_of_picture_is_taken(tasktype: str) -> None:
-    assert accepted(v1alpha2.parse, v2(tasktype=tasktype)).runtime == "studio"
-    assert accepted(v1alpha1.parse, v1(task=tasktype)).runtime == "studio"
+    assert accepted(v1alpha2.parse, v2(tasktype=tasktype)).task.runtime == "studio"
+    assert accepted(v1alpha1.parse, v1(task=tasktype)).task.runtime == "studio"
 
 
 def test_a_pipeline_is_taken_where_it_can_run() -> None:
     raw = v2(runtime="graphs", tasktype="pipeline")
 
-    assert accepted(v1alpha2.parse, raw).runtime == "graphs"
+    assert accepted(v1alpha2.parse, raw).task.runtime == "graphs"
 
 
 V2_REFUSED = [
@@ -265,7 +275,7 @@ def test_v1alpha1_becomes_a_message_of_the_newer_form() -> None:
         "content": {**json.loads(raw), "s3_output_path": "outputs/birds/owl"},
     }
     assert said.message.attributes == {"sd_model_checkpoint": "oils.safetensors"}
-    assert said.runtime == "studio"
+    assert said.task.runtime == "studio"
 
 
 def test_v1alpha1_answers_with_its_own_keys() -> None:
@@ -288,14 +298,14 @@ def test_a_checkpoint_that_the_topic_does_not_know_is_routed_by_name(
 
     assert said.message.attributes == {"sd_model_checkpoint": checkpoint, "runtime": runtime}
     assert said.answer["sd_model_checkpoint"] == checkpoint
-    assert said.runtime == runtime
+    assert said.task.runtime == runtime
 
 
 def test_a_checkpoint_that_nobody_loads_is_unknown() -> None:
     raw = v1(sd_model_checkpoint="inks.safetensors")
 
     with pytest.raises(Refused, match="unknown sd_model_checkpoint"):
-        v1alpha1.parse(raw, settings(dynamic=False), ABLE.__getitem__)
+        v1alpha1.parse(raw, context(dynamic=False))
 
 
 def of_size(size: int) -> bytes:

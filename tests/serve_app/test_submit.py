@@ -12,7 +12,7 @@ from ingest.memory import MemoryLedger, MemoryObjects, MemoryTopic
 from models.errors import Unavailable
 from models.report import Status
 from models.task import Task
-from models.wire import LARGEST, Message, pointed_uri
+from models.wire import LARGEST, Message, pointed_uri, task_of
 from serve_app.submit import Submit, mint
 
 
@@ -57,7 +57,9 @@ class World:
             bucket="outputs",
             mint=lambda: next(numbers),
         )
-        return await submit(message, "studio")
+        task = task_of(message.body, runtime="studio", submission=submit.mint())
+        await submit(task, message.sent_as(task.submission))
+        return task
 
 
 def message(content: Any = "an owl") -> Message:

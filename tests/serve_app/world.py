@@ -25,6 +25,7 @@ from serve_app.api import api
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
 from serve_app.context import Front
+from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed, Rhythm
 from tests.clock import Clock
@@ -209,17 +210,24 @@ class World:
 
     def _front(self) -> Front:
         return Front(
-            settings=self.settings,
             submit=Submit(
                 topic=self.topic,
                 objects=self.objects,
                 ledger=self.ledger,
                 bucket=self.settings.names.output_bucket,
             ),
-            keys=Keys.of(self.settings, self.clock, stores=self.stores),
+            keys=Keys(
+                self.settings.api_keys,
+                self.settings.gateway.throttle,
+                self.stores,
+                clock=self.clock,
+            ),
             capacity=Capacity.of(self.settings.limits, self.clock),
-            kinds=lambda name: self.kinds.get(name, frozenset()),
-            signs=lambda key: self.settings.callback_secret(key) is not None,
+            runtimes=Runtimes(
+                configured=self.settings.models_runtime,
+                kinds=lambda name: self.kinds.get(name, frozenset()),
+            ),
+            signs_callbacks=lambda key: self.settings.callback_secret(key) is not None,
             contents=Contents.of(self.settings.models_runtime, runtime_type),
             ledger=self.ledger,
             objects=self.objects,
@@ -232,6 +240,10 @@ class World:
             feed=self.feed,
             backlog=self._backlog,
             checkpoints=self._checkpoints,
+            output_bucket=self.settings.names.output_bucket,
+            max_payload_bytes=self.settings.tasks.max_payload_bytes,
+            limits=self.settings.limits,
+            trusted_proxies=[str(each) for each in self.settings.ingress.trusted_proxies or ()],
             clock=self.wall,
         )
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +16,7 @@ from typing_extensions import override
 
 from deployments.inputs.fetch import Inputs
 from deployments.replica import Replica
+from deployments.runtimes import kinds_of
 from ingest.board import Board
 from ingest.wiring import Ports, wire
 from models.names.tags import PROJECT, TAG, tag
@@ -27,8 +27,8 @@ from models.settings import Settings
 from models.settings.groups import Runtime
 from models.task import Task
 from serve_app.api import api
-from serve_app.assembly.front import native
-from serve_app.assembly.workers import adapter, kinds, worker
+from serve_app.assembly.front import assemble_front
+from serve_app.assembly.workers import adapter, worker
 from serve_app.auth import Keys
 from serve_app.local.emulator import provisioned
 from serve_app.watching.feed import Feed
@@ -169,8 +169,8 @@ async def _line(settings: Settings) -> AsyncIterator[str]:
             stack.callback(one.drain)
         feed = Feed(board, ports.ledger)
         stack.push_async_callback(feed.close)
-        known = partial(kinds, settings)
-        app = api(native(settings, ports, feed, keys=Keys.of(settings), kinds=known))
+        keys = Keys(settings.api_keys, settings.gateway.throttle)
+        app = api(assemble_front(settings, ports, feed, keys=keys, kinds_of_type=kinds_of))
         yield await stack.enter_async_context(served(app))
 
 

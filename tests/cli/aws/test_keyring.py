@@ -139,7 +139,7 @@ async def test_a_front_takes_what_the_command_made_without_a_restart(deployed: S
     async with Clients("us-east-1") as clients:
         store = DynamoKeys(clients=clients, table=deployed.names.ledger)
         clock = Clock()
-        front = Keys.of(deployed, clock, stores=[store])
+        front = Keys(deployed.api_keys, deployed.gateway.throttle, [store], clock=clock)
         assert await front.holder(b"anything else") is None
 
         made = json.loads(keys("new", "olga", "--role", "operator", "--json").stdout)

@@ -136,21 +136,6 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         Settings.read(tmp_path / "none.yaml")
 
 
-def test_a_checkpoint_leads_to_its_runtime_or_to_one_that_loads_any() -> None:
-    static = {"name": "static", "type": "fake", "modelFilename": "a.safetensors"}
-    dynamic = {"name": "dynamic", "type": "fake", "dynamicModel": True}
-    settings = Settings.read(args=REFERENCE | {"modelsRuntime": [dynamic, static]})
-    only = Settings.read(args=REFERENCE | {"modelsRuntime": [static]})
-
-    def of(which: Settings, checkpoint: str) -> str | None:
-        found = which.runtime_of_checkpoint(checkpoint)
-        return found.name if found else None
-
-    assert of(settings, "a.safetensors") == "static"
-    assert of(settings, "ghost.safetensors") == "dynamic"
-    assert of(only, "ghost.safetensors") is None
-
-
 def test_settings_travel_to_replicas() -> None:
     settings = Settings.read(args=REFERENCE | _key("sesame"))
 

@@ -298,10 +298,8 @@ def test_callbacks_are_taken_where_ingest_can_sign_them() -> None:
 
 
 def test_a_type_that_it_does_not_know_is_left_to_ingest() -> None:
-    own = settings(modelsRuntime=[{"name": "own", "type": "of_somebody_else"}])
-
-    assert application.kinds(own, "own") == set(Kind)
-    assert application.kinds(own, "nobody") == set()
+    assert application.kinds_of_type("of_somebody_else") == set(Kind)
+    assert application.kinds_of_type("diffusers") < set(Kind)
 
 
 def test_it_imports_little() -> None:

@@ -10,6 +10,7 @@ from fastapi import Request
 from models.task import Kind
 from models.version import VERSION
 from serve_app.pages.home import Home
+from serve_app.runtimes import Runtimes
 from tests.serve_app.pages.reader import Page, check
 from tests.serve_app.world import World, settings
 
@@ -68,7 +69,10 @@ async def test_the_command_on_the_page_makes_a_picture(
 
 
 async def test_where_nothing_draws_by_prompts_a_graph_is_asked_for() -> None:
-    home = Home(settings(), lambda _: frozenset({Kind.PIPELINE}))
+    graphs = Runtimes(
+        configured=settings().models_runtime, kinds=lambda _: frozenset({Kind.PIPELINE})
+    )
+    home = Home(graphs)
     scope = {"type": "http", "path": "/", "headers": [], "server": ("front", 80), "scheme": "http"}
 
     answer = await home(Request(scope), accept=BROWSER)
