@@ -27,7 +27,7 @@ MaxBytes = Annotated[
 ]
 
 
-def a_folder(path: Path | None) -> Path | None:
+def refuse_file(path: Path | None) -> Path | None:
     """Refuse a file where a folder is wanted, before there is anything to be saved."""
     if path is not None:
         file = next((each for each in (path, *path.parents) if os.path.isfile(each)), None)  # noqa: PTH113 - no error for a long name
@@ -37,7 +37,7 @@ def a_folder(path: Path | None) -> Path | None:
 
 
 @contextmanager
-def sizes(out: Output) -> Iterator[SaveProgress | None]:
+def download_bars(out: Output) -> Iterator[SaveProgress | None]:
     """Show a bar with the size of each file that is saved; yield None without a terminal."""
     if out.as_json or not sys.stderr.isatty() or out.err.is_dumb_terminal:
         yield None
@@ -54,7 +54,7 @@ def sizes(out: Output) -> Iterator[SaveProgress | None]:
         yield tell
 
 
-def size(done: int, of: int | None) -> str:
+def download_text(done: int, of: int | None) -> str:
     """Format a download's progress in megabytes; ``of`` is None if the size is not known."""
     whole = "" if of is None else f" of {of / 1e6:.1f}"
     return f"saving, {done / 1e6:.1f}{whole} MB"

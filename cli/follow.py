@@ -13,14 +13,14 @@ from atelier import AsyncClient, AtelierError, Status, TaskRef, TaskView
 from cli.bar_display import BarDisplay
 from cli.connection import Connection
 from cli.display import Display, JsonDisplay, LineDisplay, NoDisplay, state
-from cli.downloads import size
+from cli.downloads import download_text
 from cli.exit_codes import ENDED_BADLY, OK
-from cli.output import Output, again
+from cli.output import Output, command_line
 from cli.preview import painter
 
 
 @dataclass(frozen=True)
-class End:
+class Ended:
     """Outcome of a task that has ended."""
 
     view: TaskView
@@ -28,7 +28,7 @@ class End:
     """Files that its artifacts were saved as."""
 
 
-Outcome = End | AtelierError | OSError
+Outcome = Ended | AtelierError | OSError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,11 @@ class Follow:
         names = [task if isinstance(task, str) else task.id for task in tasks]
         try:
             with self._display(names) as display:
-                outcomes = asyncio.run(self._all(tasks, display))
+                outcomes = asyncio.run(self._follow_all(tasks, display))
         except KeyboardInterrupt:
-            self.connection.out.note(f"They go on; see them again: {again('watch', *names)}")
+            self.connection.out.note(f"They go on; see them again: {command_line('watch', *names)}")
             raise
-        raise typer.Exit(max(map(self._tell, names, outcomes)))
+        raise typer.Exit(max(map(self._report, names, outcomes)))
 
     def _display(self, names: Sequence[str]) -> Display:
         out = self.connection.out
@@ -70,49 +70,53 @@ class Follow:
             return BarDisplay(out.err, names, painter(out.err))
         return LineDisplay(out, names)
 
-    async def _all(self, tasks: Sequence[TaskRef], display: Display) -> Sequence[Outcome]:
+    async def _follow_all(self, tasks: Sequence[TaskRef], display: Display) -> Sequence[Outcome]:
         endpoint = self.connection.endpoint
         async with AsyncClient(endpoint.url, endpoint.api_key) as client:
             rows = enumerate(tasks)
-            return await asyncio.gather(*(self._one(client, t, row, display) for row, t in rows))
+            return await asyncio.gather(
+                *(self._follow_task(client, t, row, display) for row, t in rows)
+            )
 
-    async def _one(self, client: AsyncClient, task: TaskRef, row: int, display: Display) -> Outcome:
+    async def _follow_task(
+        self, client: AsyncClient, task: TaskRef, row: int, display: Display
+    ) -> Outcome:
         events = client.events(task, submission=self.submission, timeout=self.timeout)
         try:
             async with aclosing(events):
                 async for event in events:
                     display.take(row, event)
                     if isinstance(event, TaskView):
-                        return await self._saved(client, event, row, display)
+                        return await self._save(client, event, row, display)
         except BrokenPipeError:
             raise
         except (AtelierError, OSError) as exc:
             return exc
         raise AssertionError("events end with the task's end")
 
-    async def _saved(self, client: AsyncClient, view: TaskView, row: int, display: Display) -> End:
+    async def _save(self, client: AsyncClient, view: TaskView, row: int, display: Display) -> Ended:
         if self.save is None or not view.artifacts:
-            return End(view)
+            return Ended(view)
 
         def tell(_: int, done: int, of: int | None) -> None:
-            display.saving(row, size(done, of))
+            display.saving(row, download_text(done, of))
 
         files = await client.save(view, self.save, most=self.most, progress=tell)
         display.saving(row, state(view))
         display.saved(row, files)
-        return End(view, files)
+        return Ended(view, files)
 
-    def _tell(self, name: str, outcome: Outcome) -> int:
+    def _report(self, name: str, outcome: Outcome) -> int:
         """Print a task's outcome; return its exit code."""
         match outcome:
-            case End(view, files):
-                _tell(self.connection.out, view, list(map(str, files)), events=self.watch)
+            case Ended(view, files):
+                _print_outcome(self.connection.out, view, list(map(str, files)), events=self.watch)
                 return OK if view.status is Status.COMPLETED else ENDED_BADLY
             case error:
                 return self.connection.complain(error, name)
 
 
-def _tell(out: Output, view: TaskView, files: Sequence[str], *, events: bool) -> None:
+def _print_outcome(out: Output, view: TaskView, files: Sequence[str], *, events: bool) -> None:
     if out.as_json and not events:
         out.json({**view.model_dump(mode="json"), "files": files})
     elif out.as_json and files:

@@ -80,7 +80,7 @@ class Output:
         typer.secho(f"atelier: {visible_lines(text)}".replace("\n", "\n  "), fg="red", err=True)
 
 
-def again(*words: str) -> str:
+def command_line(*words: str) -> str:
     """Return a command line of ours, quoted so that it can be pasted into a shell."""
     return shlex.join(["atelier", *words])
 

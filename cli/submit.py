@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from atelier import Client, Kind, Misused, TaskRequest, TaskView
 from cli.completion import runtimes
 from cli.connection import Connection
-from cli.downloads import a_folder
+from cli.downloads import refuse_file
 from cli.follow import Follow
-from cli.output import Output, again
+from cli.output import Output, command_line
 from cli.payload import Payload, payload
 from cli.picture_options import PictureOptions, json_or_text
 
@@ -84,7 +84,7 @@ class WaitOptions:
             "Wait, save the pictures there; else --watch saves them here.",
             metavar="DIR",
             panel="Afterwards",
-            callback=a_folder,
+            callback=refuse_file,
         ),
     ] = None
     max_bytes: Annotated[
@@ -134,8 +134,8 @@ def submit(
     """
     if prompt and prompt.lower().endswith(".json") and file is None:
         file, prompt = Path(prompt), None
-    _check(prompt)
-    given = _read(file) if file else Payload(task=_bare(fields, prompt))
+    _refuse_unlikely(prompt)
+    given = _read(file) if file else Payload(task=_empty_task(fields, prompt))
     task = address.onto(fields.onto(given.task, prompt))
     follow = after.follow(connection)
     sent: list[TaskView] = []
@@ -143,12 +143,12 @@ def submit(
         task = _routed(task, given.checkpoint, client)
         for copy in address.copies(task):
             sent.append(client.send(copy))
-            _tell(connection.out, sent[-1], followed=bool(follow))
+            _print_task(connection.out, sent[-1], followed=bool(follow))
     if follow:
         follow(sent)
 
 
-def _check(prompt: str | None) -> None:
+def _refuse_unlikely(prompt: str | None) -> None:
     """Refuse a prompt that was hardly meant as one.
 
     Raises:
@@ -163,7 +163,7 @@ def _check(prompt: str | None) -> None:
         )
 
 
-def _bare(fields: PictureOptions, prompt: str | None) -> TaskRequest:
+def _empty_task(fields: PictureOptions, prompt: str | None) -> TaskRequest:
     """Make the task that options are set on if there is no file.
 
     Raises:
@@ -206,11 +206,11 @@ def _nth(task: TaskRequest, n: int) -> TaskRequest:
     return task.model_copy(update=update)
 
 
-def _tell(out: Output, task: TaskView, *, followed: bool) -> None:
+def _print_task(out: Output, task: TaskView, *, followed: bool) -> None:
     if followed:
         out.note(f"{task.id}: sent to {task.runtime}")
     elif out.as_json:
         out.json(task)
     else:
         out.line(task.id)
-        out.note(f"sent to {task.runtime}; see it with: {again('watch', task.id)}")
+        out.note(f"sent to {task.runtime}; see it with: {command_line('watch', task.id)}")

@@ -11,11 +11,11 @@ import typer
 from atelier import AtelierError, Client, Misused, Status, TaskView
 from cli.completion import runtimes, tasks
 from cli.connection import Connection
-from cli.downloads import MaxBytes, a_folder, sizes
+from cli.downloads import MaxBytes, download_bars, refuse_file
 from cli.exit_codes import OK
 from cli.follow import Follow
 from cli.output import Cell
-from cli.times import age, moment, told
+from cli.times import format_age, format_time, parse_time
 
 Id = Annotated[
     str,
@@ -69,8 +69,8 @@ def list_(
             status=status or (),
             runtime=runtime or (),
             key=key,
-            since=moment(since, now),
-            until=moment(until, now),
+            since=parse_time(since, now),
+            until=parse_time(until, now),
             limit=limit,
         )
         if connection.out.as_json:
@@ -97,7 +97,7 @@ def watch(
     submission: Submission = None,
     save: Annotated[
         Path | None,
-        typer.Option(help="Then save their pictures there.", metavar="DIR", callback=a_folder),
+        typer.Option(help="Then save their pictures there.", metavar="DIR", callback=refuse_file),
     ] = None,
     max_bytes: MaxBytes = None,
     timeout: Annotated[float, typer.Option(help="The longest wait, in seconds.")] = 3600,
@@ -123,7 +123,7 @@ def save(
     connection: Connection,
     id: Id,  # noqa: A002
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Made if need be.", callback=a_folder)
+        Path, typer.Argument(metavar="[DIR]", help="Made if need be.", callback=refuse_file)
     ] = Path(),
     submission: Submission = None,
     max_bytes: MaxBytes = None,
@@ -132,7 +132,7 @@ def save(
 
     atelier save robot pictures
     """
-    with connection.client() as client, sizes(connection.out) as progress:
+    with connection.client() as client, download_bars(connection.out) as progress:
         files = client.save(id, folder, submission=submission, most=max_bytes, progress=progress)
     if connection.out.as_json:
         connection.out.json({"id": id, "files": [str(file) for file in files]})
@@ -160,7 +160,7 @@ _HEADS = ("id", "status", "kind", "runtime", "age")
 
 
 def _row(task: TaskView, now: float) -> tuple[str, ...]:
-    return task.id, task.status.value, task.kind, task.runtime, age(now - task.created)
+    return task.id, task.status.value, task.kind, task.runtime, format_age(now - task.created)
 
 
 def _known(task: TaskView) -> Mapping[str, Cell | None]:
@@ -182,8 +182,8 @@ def _known(task: TaskView) -> Mapping[str, Cell | None]:
         "answer": task.output.uri if task.output else None,
         "error": f"{error.kind}: {error.message}" if error else None,
         "context": json.dumps(task.context) if task.context else None,
-        "made": told(task.created),
-        "changed": told(task.updated),
+        "made": format_time(task.created),
+        "changed": format_time(task.updated),
     }
 
 

@@ -10,7 +10,7 @@ _DURATION = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def moment(said: str | None, now: float) -> float | None:
+def parse_time(said: str | None, now: float) -> float | None:
     """Parse ``2h`` (ago), or an ISO date or time, which is local without a zone.
 
     Return epoch seconds.
@@ -20,7 +20,7 @@ def moment(said: str | None, now: float) -> float | None:
     """
     if said is None:
         return None
-    if (ago := duration(said)) is not None:
+    if (ago := parse_duration(said)) is not None:
         return now - ago
     try:
         return datetime.fromisoformat(said).timestamp()
@@ -28,13 +28,13 @@ def moment(said: str | None, now: float) -> float | None:
         raise Misused(f"{said}: must be like 90m, 2h, 7d or 2026-11-22T10:30") from None
 
 
-def duration(said: str) -> int | None:
+def parse_duration(said: str) -> int | None:
     """Parse a duration such as ``90m`` into seconds; None if it is not of this form."""
     parsed = _DURATION.fullmatch(said)
     return int(parsed[1]) * _SECONDS[parsed[2]] if parsed else None
 
 
-def told(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Format epoch seconds in UTC; ``?`` for a time that no calendar has."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat(" ", "seconds")
@@ -42,7 +42,7 @@ def told(seconds: float) -> str:
         return "?"
 
 
-def age(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """Format a duration in its largest full unit; ``?`` if it is not finite."""
     if not math.isfinite(seconds):
         return "?"

@@ -10,7 +10,7 @@ import typer
 
 from cli.exit_codes import ENDED_BADLY, OK, USAGE
 from cli.extras import is_installed, lacks
-from cli.local.log import kept
+from cli.local.log import keep_log
 from cli.local.process import News, Platform
 from cli.local.stages import Deployment, StageBars, StageLines, Stages
 from cli.output import Output
@@ -49,7 +49,7 @@ def up(
     # The command knows no Ray; a process of its own does, and the command holds it.
     try:
         with Platform(args) as platform:
-            code = Run(platform, out)()
+            code = Session(platform, out)()
     except BrokenPipeError:  # who read it has enough
         raise
     except OSError as exc:
@@ -58,7 +58,7 @@ def up(
     raise typer.Exit(code)
 
 
-class Run:
+class Session:
     """Session of `atelier up`, from a platform's first stage to its end."""
 
     def __init__(self, platform: Platform, out: Output) -> None:
@@ -68,7 +68,7 @@ class Run:
 
     def __call__(self) -> int:
         """Show the start, stay up, and report the end; return the exit code."""
-        with self._shown() as stages:
+        with self._display() as stages:
             news = self._start(stages)
         match news:  # once the rows of the stages stand still
             case {"environment": dict(environment)}:
@@ -79,7 +79,7 @@ class Run:
                 news = self._stay()
         return self._stop() if self._platform.asked_to_stop else self._fail(news)
 
-    def _shown(self) -> Stages:
+    def _display(self) -> Stages:
         out = self._out
         if out.as_json or not sys.stderr.isatty() or out.err.is_dumb_terminal:
             return StageLines(out)
@@ -128,7 +128,7 @@ class Run:
 
     def _log(self) -> str:
         try:
-            return f"its log is kept in {kept(self._platform.home)}"
+            return f"its log is kept in {keep_log(self._platform.home)}"
         except OSError as exc:
             return f"its log could not be kept: {exc}"
 

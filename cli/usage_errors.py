@@ -23,11 +23,11 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as exc:
-            exc.message = told(exc)
+            exc.message = explain(exc)
             raise
 
 
-def told(wrong: typer.BadParameter) -> str:
+def explain(wrong: typer.BadParameter) -> str:
     """Say what is wrong with an option, and which of its values was probably meant."""
     cause = wrong.__cause__
     if not isinstance(cause, ValidationError):

@@ -5,7 +5,7 @@ import typer
 from cli.aws.deploy.command import deploy
 from cli.aws.destroy.command import destroy
 from cli.aws.installation import command
-from cli.aws.kubernetes.kubeconfig import give_token, helm, kubeconfig, kubectl
+from cli.aws.kubernetes.kubeconfig import helm, kubeconfig, kubectl, print_token
 from cli.aws.logs import logs
 from cli.aws.proof.command import check
 from cli.aws.snapshot.command import snapshot
@@ -29,5 +29,5 @@ app.command()(command(snapshot))
 app.command()(command(kubeconfig))
 app.command(context_settings=_PASSED_ON)(command(kubectl))
 app.command(context_settings=_PASSED_ON)(command(helm))
-app.command("token", hidden=True)(give_token)
+app.command("token", hidden=True)(print_token)
 app.command()(command(destroy))

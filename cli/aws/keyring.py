@@ -63,7 +63,7 @@ class TableKeyring(Keyring):
                 raise
             raise AwsError("somebody changed the keys at the same time; run it again") from None
 
-    def open(self, name: str, secret: str) -> str | None:
+    def add_gateway_key(self, name: str, secret: str) -> str | None:
         if self._plan is None:
             return None
         key: str = self._gateway.create_api_key(
@@ -82,15 +82,15 @@ class TableKeyring(Keyring):
             raise
         return key
 
-    def close(self, ended: Sequence[KeySecret]) -> None:
+    def remove_gateway_keys(self, ended: Sequence[KeySecret]) -> None:
         for secret in ended:
             if secret.gateway:
                 self._delete(secret.gateway)
 
-    def disable(self, name: str) -> bool:
+    def disable_gateway_key(self, name: str) -> bool:
         """Disable the stack's gateway key of this name; it is deleted once the file drops it."""
         made = self._installation.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
-        named = self._installation.aws.all(
+        named = self._installation.aws.paginated(
             "apigateway", "get_api_keys", "items", nameQuery=self._named(name)
         )
         mine = [

@@ -13,7 +13,7 @@ from atelier import Misused
 from cli.aws.errors import NotDeployed
 from cli.aws.installation import Installation
 from cli.aws.sdk import Aws
-from cli.times import duration
+from cli.times import parse_duration
 from models.settings import Settings
 
 _POLL_SECONDS = 2.0
@@ -41,13 +41,13 @@ def logs(
 ) -> None:
     """Show the logs of a part of the platform, oldest first."""
     group = group_of(installation, component)
-    start = int(time.time() * 1_000) - ago(since)
+    start = int(time.time() * 1_000) - milliseconds(since)
     seen: set[str] = set()
     while True:
-        for event in found(installation.aws, group, start, task):
+        for event in events_since(installation.aws, group, start, task):
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])
-                _tell(installation, event)
+                _print_event(installation, event)
                 start = max(start, event["timestamp"] - _LATE)
         if not follow:
             return
@@ -61,7 +61,7 @@ def group_of(installation: Installation, component: Component) -> str:
         NotDeployed: there is no such log group.
     """
     name = _name(installation.settings, component)
-    there = installation.aws.all(
+    there = installation.aws.paginated(
         "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
     )
     if name not in {group["logGroupName"] for group in there}:
@@ -69,21 +69,21 @@ def group_of(installation: Installation, component: Component) -> str:
     return name
 
 
-def ago(since: str) -> int:
+def milliseconds(since: str) -> int:
     """Parse a duration such as ``90s``, ``15m``, ``2h``, ``1d``; return milliseconds.
 
     Raises:
         Misused: it is no such duration.
     """
-    if (seconds := duration(since)) is None:
+    if (seconds := parse_duration(since)) is None:
         raise Misused(f"--since {since}: a number and s, m, h or d, such as 15m")
     return seconds * 1_000
 
 
-def found(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:
+def events_since(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:
     """Return events of all streams of the group since ``start``, ordered by time."""
     pattern = {"filterPattern": json.dumps(task)} if task else {}
-    events = aws.all(
+    events = aws.paginated(
         "logs", "filter_log_events", "events", logGroupName=group, startTime=start, **pattern
     )
     yield from sorted(events, key=lambda event: event["timestamp"])
@@ -101,7 +101,7 @@ def _name(settings: Settings, component: Component) -> str:
             return f"/aws/eks/{settings.stack_name}/cluster"
 
 
-def _tell(installation: Installation, event: Mapping[str, Any]) -> None:
+def _print_event(installation: Installation, event: Mapping[str, Any]) -> None:
     if installation.as_json:
         said = {"timestamp": event["timestamp"], "stream": event["logStreamName"]}
         installation.out.json({**said, "message": event["message"].rstrip("\n")})

@@ -81,7 +81,7 @@ class ModelBucket:
             raise
         return tag(by, self.stack) in tags
 
-    def tell_events(self) -> bool:
+    def enable_events(self) -> bool:
         """Turn on EventBridge notifications; return whether they were off.
 
         Other notifications of the bucket stay.
@@ -96,24 +96,24 @@ class ModelBucket:
         )
         return True
 
-    def half_made(self) -> bool:
+    def is_half_made(self) -> bool:
         """Tell whether a `deploy` that chose the name stopped before tagging it.
 
         The bucket is empty then.
         """
-        chosen = self.name.startswith(prefix_of(self.stack))
+        chosen = self.name.startswith(model_bucket_prefix(self.stack))
         return chosen and not self.is_ours() and not self.keys()
 
-    def gets(self, folder: Path, *, of_stack: bool) -> bool:
+    def wants_samples(self, folder: Path, *, of_stack: bool) -> bool:
         """Tell whether `deploy` uploads this folder unasked, to a bucket of ours.
 
         It does if the bucket holds no checkpoint but some of the folder's, and not all of those.
         """
         wanted = {path.relative_to(folder).as_posix() for path in _files(folder / CHECKPOINTS)}
-        own = of_stack or self.is_ours() or self.half_made()
+        own = of_stack or self.is_ours() or self.is_half_made()
         return own and self.keys(CHECKPOINTS) < wanted
 
-    def hand_over(self) -> None:
+    def delete_policy(self) -> None:
         """Delete the policy that `make` put: the stack makes its own, only where there is none."""
         try:
             policy = self.s3.get_bucket_policy(Bucket=self.name)["Policy"]
@@ -125,7 +125,9 @@ class ModelBucket:
             self.s3.delete_bucket_policy(Bucket=self.name)
 
     def keys(self, prefix: str = "") -> set[str]:
-        found = self.aws.all("s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix)
+        found = self.aws.paginated(
+            "s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix
+        )
         return {each["Key"] for each in found}
 
     def _only_tls(self) -> Mapping[str, Any]:
@@ -165,7 +167,7 @@ class Upload:
             )
 
 
-def upload_of(bucket: ModelBucket, folder: Path) -> Upload:
+def missing_files(bucket: ModelBucket, folder: Path) -> Upload:
     """Collect the files that are missing in the bucket, or have another size there.
 
     Raises:
@@ -180,13 +182,13 @@ def upload_of(bucket: ModelBucket, folder: Path) -> Upload:
         )
     there = {
         each["Key"]: each["Size"]
-        for each in bucket.aws.all("s3", "list_objects_v2", "Contents", Bucket=bucket.name)
+        for each in bucket.aws.paginated("s3", "list_objects_v2", "Contents", Bucket=bucket.name)
     }
     missing = [(path, key) for path, key in files if there.get(key) != path.stat().st_size]
     return Upload(bucket, missing)
 
 
-def prefix_of(stack: str) -> str:
+def model_bucket_prefix(stack: str) -> str:
     """Return the prefix of model bucket names that `deploy` chooses."""
     return f"{stack.lower()}-model-bucket-"
 

@@ -22,9 +22,9 @@ class Repositories:
     aws: Aws
     settings: Settings
 
-    def there(self) -> Iterator[tuple[str, bool]]:
+    def existing(self) -> Iterator[tuple[str, bool]]:
         """Yield names, also of removed types, and whether each has our tag."""
-        for each in self.aws.all("ecr", "describe_repositories", "repositories"):
+        for each in self.aws.paginated("ecr", "describe_repositories", "repositories"):
             if each["repositoryName"].startswith(images.repository(self.settings.names, "")):
                 yield each["repositoryName"], self._is_ours(each["repositoryArn"])
 

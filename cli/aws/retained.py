@@ -38,7 +38,7 @@ def retained(aws: Aws, settings: Settings) -> Iterator[Retained]:
     yield from _table(aws, settings)
     yield from _snapshots(aws, settings)
     wanted = {images.repository(settings.names, kind) for kind in images.kinds(settings)}
-    for name, ours in Repositories(aws, settings).there():
+    for name, ours in Repositories(aws, settings).existing():
         yield Retained("repository", name, erasable=ours, of_stack=name in wanted)
 
 
@@ -68,11 +68,11 @@ def _table(aws: Aws, settings: Settings) -> Iterator[Retained]:
         if code_of(exc) == "ResourceNotFoundException":
             return
         raise
-    tags = aws.all("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
+    tags = aws.paginated("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
     yield Retained("table", name, erasable=tag(PROJECT, settings.stack_name) in tags)
 
 
 def _snapshots(aws: Aws, settings: Settings) -> Iterator[Retained]:
     mine = [{"Name": f"tag:{TAG}", "Values": [settings.stack_name]}]
-    found = aws.all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=mine)
+    found = aws.paginated("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=mine)
     yield from (Retained("snapshot", each["SnapshotId"], of_stack=False) for each in found)

@@ -55,7 +55,7 @@ class Aws:
             self._clients[service] = self.session.client(service, config=_CONFIG)
         return self._clients[service]
 
-    def all(self, service: str, call: str, key: str, **given: Any) -> Iterator[Any]:
+    def paginated(self, service: str, call: str, key: str, **given: Any) -> Iterator[Any]:
         """Yield the items under this key from all pages of an answer."""
         for page in self.client(service).get_paginator(call).paginate(**given):
             yield from page.get(key, ())

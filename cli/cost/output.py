@@ -12,21 +12,27 @@ from cli.output import Output
 _HEADS = ("part", "what", f"{'quantity':>13}", "unit", f"{'USD each':>14}", f"{'USD':>9}")
 
 
-def ours(out: Output, estimate: Estimate, items: Sequence[PricedLine], region: str) -> None:
+def print_estimate(
+    out: Output, estimate: Estimate, items: Sequence[PricedLine], region: str
+) -> None:
     if out.as_json:
         out.json(_json(estimate, items) | {"region": region})
         return
     out.table([*_HEADS, ""], [*([*_cells(item), item.line.why] for item in items), _sum(items)])
-    of_a_million = f"{cents(estimate.a_million):,} USD for a million pictures"
+    of_a_million = f"{cents(estimate.per_million):,} USD for a million pictures"
     out.line("")
     out.line(f"{of_a_million}; prices of {region}, {_dates(items)}")
 
 
-def seed(out: Output, seed: PublishedEstimate, estimate: Estimate) -> None:
+def print_published(out: Output, seed: PublishedEstimate, estimate: Estimate) -> None:
     """Print a published estimate: its lines as counted, as printed, and where the two differ."""
     items, slips = seed.items, list(seed.slips())
     if out.as_json:
-        said = {"printed": _number(seed.printed), "said": _number(seed.said), "slips": slips}
+        said = {
+            "printed": _number(seed.printed),
+            "said": _number(seed.stated_total),
+            "slips": slips,
+        }
         out.json(_json(estimate, items) | said)
         return
     printed = [*(row.printed for row in seed.rows), seed.printed]
@@ -38,7 +44,7 @@ def seed(out: Output, seed: PublishedEstimate, estimate: Estimate) -> None:
         out.line(f"- {slip}")
 
 
-def compared(out: Output, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
+def print_comparison(out: Output, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
     """Print each published estimate beside this platform's."""
     flat = [each for pair in pairs for each in pair]
     if out.as_json:
@@ -53,7 +59,7 @@ def compared(out: Output, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
     rows += [
         ["together", *(_usd(each.total) for each in flat)],
         ["of it, parts that both count", *map(_usd, alike)],
-        ["for a million pictures", *(_usd(each.a_million) for each in flat)],
+        ["for a million pictures", *(_usd(each.per_million) for each in flat)],
     ]
     out.table(["USD a month", *(f"{each.name:>14}" for each in flat)], rows)
 
@@ -87,7 +93,7 @@ def _json(estimate: Estimate, items: Sequence[PricedLine] = ()) -> dict[str, Any
         "scenario": estimate.name,
         "images": int(estimate.images),
         "usd": _number(estimate.total),
-        "usd_a_million": _number(estimate.a_million),
+        "usd_a_million": _number(estimate.per_million),
         "parts": {part.value: _number(usd) for part, usd in estimate.parts.items()},
     }
     return said | ({"lines": [_line(item) for item in items]} if items else {})

@@ -63,7 +63,7 @@ class Prices(BaseModel):
             )
         return found
 
-    def under(self, over: "Prices") -> "Prices":
+    def overlaid_by(self, over: "Prices") -> "Prices":
         """Return the other table, filled up with this one's prices where it has none."""
         theirs = {(each.service, each.dimension) for each in over.prices}
         kept = [each for each in self.prices if (each.service, each.dimension) not in theirs]
@@ -92,7 +92,7 @@ def shipped(name: str) -> Prices:
     return Prices.model_validate(yaml.safe_load(path.read_text()))
 
 
-def own(path: Path) -> Prices:
+def prices_of_file(path: Path) -> Prices:
     """Read a table of the user's own from a file.
 
     Raises:

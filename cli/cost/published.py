@@ -48,7 +48,7 @@ class PublishedEstimate:
     images: Decimal
     """Pictures a month."""
     rows: tuple[Row, ...]
-    said: Decimal
+    stated_total: Decimal
     """Sum that its text states."""
 
     @property
@@ -68,8 +68,8 @@ class PublishedEstimate:
                 yield f"{_told(item)} is {counted}, printed is {row.printed}"
             if row.note:
                 yield f"{row.line.service} {row.line.dimension}: {row.note}"
-        if self.printed != self.said:
-            yield f"the rows as printed add up to {self.printed}, its text says {self.said}"
+        if self.printed != self.stated_total:
+            yield f"the rows as printed add up to {self.printed}, its text says {self.stated_total}"
         counted = total(self.items).quantize(self.printed, ROUND_HALF_UP)
         if counted != self.printed:
             yield f"the rows as they should be add up to {counted}"
@@ -114,7 +114,7 @@ def seed_a() -> PublishedEstimate:
         _row(Part.NODES, ("ec2", "m5.large on demand"), 2 * _A_HOURS, "138.24"),
     )
     return PublishedEstimate(
-        name="seed-a", table="seed-a", images=_A_IMAGES, rows=rows, said=Decimal("436.72")
+        name="seed-a", table="seed-a", images=_A_IMAGES, rows=rows, stated_total=Decimal("436.72")
     )
 
 
@@ -139,5 +139,5 @@ def seed_b(*, cloudfront: bool = False) -> PublishedEstimate:
     )
     name, said = ("seed-b-cloudfront", "441.878") if cloudfront else ("seed-b", "442.378")
     return PublishedEstimate(
-        name=name, table="seed-b", images=_B_IMAGES, rows=rows, said=Decimal(said)
+        name=name, table="seed-b", images=_B_IMAGES, rows=rows, stated_total=Decimal(said)
     )

@@ -61,7 +61,7 @@ def new(
     _checked(name)
     request = SecretRequest(name=name, role=role, expires=_moment(expires))
     secret = new_secret()
-    with keyring.changing():
+    with keyring.locked():
         told = _added(keyring, request, secret)
     its_role = told["role"]
     if installation.as_json:
@@ -102,13 +102,13 @@ def revoke(
 ) -> None:
     """Take a key back: all secrets of a name, or one. They are refused within seconds."""
     keyring = where.keyring(installation)
-    with keyring.changing():
+    with keyring.locked():
         now = time.time()
         keys, ended = revoked(keyring.read(), name, secret, now)
         if ended:
             keyring.write(tidied(keys, now))
-    keyring.close(ended)
-    if not (secret is None and keyring.disable(name)) and not ended:
+    keyring.remove_gateway_keys(ended)
+    if not (secret is None and keyring.disable_gateway_key(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
     ids = [id_of(each) for each in ended]
     if installation.as_json:
@@ -129,13 +129,14 @@ def _added(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, s
     """Store a secret; return its row, made first so that nothing is stored unreported."""
     keys = keyring.read()
     role = role_of(request, (*keyring.configured, *keys))
-    gateway = keyring.open(request.name, secret)
+    gateway = keyring.add_gateway_key(request.name, secret)
     made = with_secret(tidied(keys, time.time()), request, role, secret, gateway)
     try:
         told = {"name": request.name, "role": str(role), **_ids(_made(made, secret))}
         keyring.write(made)
     except BaseException:
-        keyring.close([_made(made, secret)])  # else the gateway would let in what nobody knows
+        # Else the gateway would let in a key that no list shows.
+        keyring.remove_gateway_keys([_made(made, secret)])
         raise
     return told
 

@@ -41,19 +41,19 @@ class Keyring(ABC):
     def write(self, keys: Sequence[ApiKey]) -> None:
         """Replace the keys that were read by these."""
 
-    def changing(self) -> AbstractContextManager[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Lock out other writers from read to write, if the store cannot compare on write."""
         return nullcontext()
 
-    def open(self, name: str, secret: str) -> str | None:
+    def add_gateway_key(self, name: str, secret: str) -> str | None:
         """Add a secret to the gateway if one checks keys; return the gateway's id of it."""
         del name, secret
         return None
 
-    def close(self, ended: Sequence[KeySecret]) -> None:
+    def remove_gateway_keys(self, ended: Sequence[KeySecret]) -> None:
         """Remove ended secrets from the gateway if one checks keys."""
 
-    def disable(self, name: str) -> bool:
+    def disable_gateway_key(self, name: str) -> bool:
         """Disable a name's gateway keys that the configuration made; whether there were any."""
         del name
         return False
@@ -112,7 +112,7 @@ class FileKeyring(Keyring):
             part.unlink(missing_ok=True)
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         lock = self._lock()
         try:
             self._wait_for(lock)

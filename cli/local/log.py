@@ -9,7 +9,7 @@ _MOST = 64 * 1024  # bytes of the end of each file
 _OF_RAY = ("gcs_server.*", "raylet.*", "dashboard.log", "serve/*.log")
 
 
-def kept(home: Path) -> Path:
+def keep_log(home: Path) -> Path:
     """Keep the last 64 KiB of each log file of a platform, in place of what was kept before.
 
     Raises:

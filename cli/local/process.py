@@ -47,7 +47,7 @@ class Platform:
         """First signal that asked for the end; 0 before. Later ones change nothing."""
 
     def __enter__(self) -> Self:
-        self._heed()
+        self._install_signal_handlers()
         self._former = frozenset(one.pid for one in psutil.Process().children(recursive=True))
         _adopt_orphans()
         self.home = Path(tempfile.mkdtemp(prefix="atelier-", dir=_short_folder()))
@@ -116,7 +116,7 @@ class Platform:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
-    def _heed(self) -> None:
+    def _install_signal_handlers(self) -> None:
         self._wake, woken = os.pipe()
         os.set_blocking(woken, False)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)

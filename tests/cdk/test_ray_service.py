@@ -9,7 +9,7 @@ import yaml
 
 from cdk.manifests import objects
 from cdk.stack import Platform
-from cli.aws.tools import unpacked
+from cli.aws.tools import unpacked_program
 from models.names import kube
 from models.settings import Settings
 from tests.cdk import graph
@@ -143,7 +143,7 @@ def test_who_mounts_the_checkpoints_may_read_them_and_nothing_else(
 
 def rendered() -> Mapping[str, Any]:
     done = subprocess.run(
-        [unpacked("helm"), "template", "x", CHART, "--set", "name=redis,key=password"],
+        [unpacked_program("helm"), "template", "x", CHART, "--set", "name=redis,key=password"],
         capture_output=True,
         text=True,
         check=True,

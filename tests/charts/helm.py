@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cli.aws.tools import unpacked
+from cli.aws.tools import unpacked_program
 from tests.charts.generated import CHART
 
 Values = Mapping[str, Any]
@@ -37,7 +37,7 @@ def helm(verb: str, given: Values, *args: str) -> str:
         path = Path(folder) / "values.yaml"
         path.write_text(yaml.safe_dump(dict(given)))
         done = subprocess.run(
-            [unpacked("helm"), *verb.split(), str(CHART), "--values", str(path), *args],
+            [unpacked_program("helm"), *verb.split(), str(CHART), "--values", str(path), *args],
             capture_output=True,
             text=True,
             check=False,

@@ -268,7 +268,7 @@ def test_no_writer_loses_what_another_wrote(keyring: Keyring) -> None:
     def add(name: str) -> None:
         ring = FileKeyring(Path("config.yaml"))
         wanted = SecretRequest(name=name, role=None, expires=None)
-        with ring.changing():
+        with ring.locked():
             ring.write(with_secret(ring.read(), wanted, Role.ARTIST, new_secret()))
 
     names = [f"n{n}" for n in range(12)]
@@ -283,5 +283,5 @@ def test_a_writer_waits_for_another_no_longer_than_its_deadline(keyring: Keyring
     with Path(".keys.yaml.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ring = FileKeyring(Path("config.yaml"), patience=0)
-        with pytest.raises(Misused, match="somebody else is changing"), ring.changing():
+        with pytest.raises(Misused, match="somebody else is changing"), ring.locked():
             pass

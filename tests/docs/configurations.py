@@ -39,7 +39,7 @@ def check(text: str, folder: Path) -> None:
     if "prices" in given:
         path = folder / "prices.yaml"
         path.write_text(text)
-        prices.own(path)
+        prices.prices_of_file(path)
     elif "config" in given:
         check_settings(given["config"], folder)
     else:

@@ -19,7 +19,7 @@ MUTANTS = (
     Mutant(
         mistake="deploy leaves the running Ray cluster out",
         file="cli/aws/deploy/steps.py",
-        old="        self._carry()\n",
+        old="        self._patch_ray_clusters()\n",
         new="",
         tests="tests/cli/aws/deploy/test_command.py::test_bounds_that_could_not_be_carried_are_told_with_what_to_do",
     ),
@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant(
         mistake="a change that KubeRay ignores is not told",
         file="cli/aws/deploy/ray_cluster_patcher.py",
-        old="            self._tell_ignored(service)\n",
+        old="            self._report_ignored(service)\n",
         new="            pass\n",
         tests=CARRIED,
     ),

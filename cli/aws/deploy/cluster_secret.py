@@ -21,7 +21,7 @@ _SIGNING = "ATELIER_CALLBACKS__SECRET"
 _LABELS = "app.kubernetes.io/instance={},app.kubernetes.io/component=ingest"
 
 
-def give_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
+def apply_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
     """Apply the Secret; return the names of the pods that restart to read its newest values."""
     name, namespace = kube.keys_secret(settings.names), settings.ray_cluster.namespace
     wanted = {
@@ -30,24 +30,26 @@ def give_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
         "metadata": {"name": name, "namespace": namespace},
         "type": "Opaque",
         # Not `stringData`: what is in there no more would stay.
-        "data": {key: _encoded(value) for key, value in secrets_of(settings).items()},
+        "data": {key: _encoded(value) for key, value in secret_environment(settings).items()},
     }
     path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
     given = cluster.apply(path, wanted)
-    return _ended(cluster, settings, max(one["time"] for one in given["metadata"]["managedFields"]))
+    return _restart_pods(
+        cluster, settings, max(one["time"] for one in given["metadata"]["managedFields"])
+    )
 
 
-def secrets_of(settings: Settings) -> Mapping[str, str]:
+def secret_environment(settings: Settings) -> Mapping[str, str]:
     """Return the secret settings by the environment variables that `Settings` reads them from."""
     found = {}
     if settings.api_keys:
-        found[_API_KEYS] = json.dumps([_shown(key) for key in settings.api_keys])
+        found[_API_KEYS] = json.dumps([_revealed_key(key) for key in settings.api_keys])
     if settings.callbacks.secret:
         found[_SIGNING] = settings.callbacks.secret.get_secret_value()
     return found
 
 
-def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
+def _restart_pods(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
     """Delete ingest's pods that started by then, or within that second; return their names."""
     there = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
     ours = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings.names))})
@@ -58,7 +60,7 @@ def _ended(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
     return old
 
 
-def _shown(key: ApiKey) -> Mapping[str, Any]:
+def _revealed_key(key: ApiKey) -> Mapping[str, Any]:
     """Dump a key for `Settings` to read, with secrets in clear text and without default values."""
     shown = key.model_dump(by_alias=True, exclude_defaults=True)
     revealed: dict[str, Any] = json.loads(json.dumps(shown, default=_revealed))

@@ -30,18 +30,18 @@ def deploy(
     bases = _bases(options.base_image or [])
     if configuration.snapshot and options.with_snapshot:
         raise Misused("--snapshot names one and --with-snapshot makes another: give one of them")
-    configured(installation, configuration, options)
+    write_configuration(installation, configuration, options)
     installation = replace(installation)  # what it knows of the file may be out of date
     for note in unused_on_aws(installation.settings):
         installation.out.note(f"note: {note}")
     if options.dry_run:
         return
-    _checked(installation)
-    _built_on(installation, bases)
+    _refuse_wrong_settings(installation)
+    _refuse_useless_bases(installation, bases)
     Deployment(installation, options, Tools(environment=installation.aws.environment), bases).run()
 
 
-def _checked(installation: Installation) -> None:
+def _refuse_wrong_settings(installation: Installation) -> None:
     """Refuse settings that replicas would only refuse once nodes and images have been paid for.
 
     Raises:
@@ -53,7 +53,7 @@ def _checked(installation: Installation) -> None:
         raise Misused(f"{installation.path}:\n{exc}") from None
 
 
-def _built_on(installation: Installation, bases: Mapping[str, str]) -> None:
+def _refuse_useless_bases(installation: Installation, bases: Mapping[str, str]) -> None:
     """Refuse base images for kinds of images that are not built on one.
 
     Raises:
@@ -67,24 +67,24 @@ def _built_on(installation: Installation, bases: Mapping[str, str]) -> None:
             raise Misused(f"--base-image {kind}: no such image; {told}")
 
 
-def configured(
+def write_configuration(
     installation: Installation, configuration: ConfigurationOptions, options: StepOptions
 ) -> None:
     """Write the configuration file; ask first if that would change an existing one."""
-    made = draft(installation.path, _requested(installation, configuration, options))
-    made.settings()
-    if not made.differs:
+    changed = draft(installation.path, _requested(installation, configuration, options))
+    changed.settings()
+    if not changed.differs:
         installation.out.note(f"{installation.path}: kept as it is")
         return
-    if made.former is None:
+    if changed.former is None:
         installation.out.note(f"{installation.path}: new")
     else:
-        _agree_to(installation, made, options)
-    made.write()
+        _confirm_change(installation, changed, options)
+    changed.write()
 
 
-def _agree_to(installation: Installation, made: Draft, options: StepOptions) -> None:
-    installation.out.block(made.diff)
+def _confirm_change(installation: Installation, changed: Draft, options: StepOptions) -> None:
+    installation.out.block(changed.diff)
     question = f"Change {installation.path} so? (comments within go; the old one is kept as .bak)"
     if not options.yes and not typer.confirm(question, err=True):
         raise Misused(f"{installation.path} was left as it is; nothing was deployed")

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from atelier import Misused
-from cli.aws.model_bucket import prefix_of
+from cli.aws.model_bucket import model_bucket_prefix
 from models.errors import SettingsError
 from models.settings import Settings
 from models.yaml_text import yaml_document
@@ -57,9 +57,9 @@ class RequestedSettings:
             snapshot=snapshot,
         )
 
-    def new(self) -> dict[str, Any]:
+    def new_document(self) -> dict[str, Any]:
         """Return the document of a new configuration."""
-        bucket = self.bucket or f"{prefix_of(self.stack_name)}{token_hex(2)}"
+        bucket = self.bucket or f"{model_bucket_prefix(self.stack_name)}{token_hex(2)}"
         runtime = self._added(self.runtime or "sdruntime", [])
         in_china = self.partition == "aws-cn"
         edge = {"edge": {"enabled": False}} if in_china else {}
@@ -67,9 +67,9 @@ class RequestedSettings:
         throttle = {"rateLimit": 30, "burstLimit": 50}
         stage = {} if in_china else {"stageName": "prod"}
         rest = {"APIGW": {**stage, "throttle": throttle}, **edge}
-        return self.on({**first, **rest, "modelsRuntime": [runtime]})
+        return self.applied_to({**first, **rest, "modelsRuntime": [runtime]})
 
-    def on(self, there: Mapping[str, Any]) -> dict[str, Any]:
+    def applied_to(self, there: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration's document with the requested changes made."""
         changed = {**there, "aws": self._aws(there.get("aws") or {})}
         if self.bucket:
@@ -172,10 +172,10 @@ def draft(path: Path, request: RequestedSettings) -> Draft:
         Misused: the file is not YAML, or no mapping.
     """
     if not path.exists():
-        return Draft(path, _TEMPLATE + _dumped(request.new()), None)
+        return Draft(path, _TEMPLATE + _dumped(request.new_document()), None)
     former = path.read_text()
     there = _parsed(path, former)
-    wanted = request.on(there)
+    wanted = request.applied_to(there)
     if wanted == there:
         return Draft(path, former, former)
     head = [line for line in former.splitlines(keepends=True) if line.startswith("#")]

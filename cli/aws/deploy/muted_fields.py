@@ -20,7 +20,7 @@ HEAD = "headGroupSpec"
 WORKERS = "workerGroupSpecs"
 
 
-def _asked(asked: Any, had: Any) -> Any:
+def _replaced(asked: Any, had: Any) -> Any:
     del had
     return asked
 
@@ -39,9 +39,9 @@ class MutedField:
     """Muted field of a group of pods, or of the whole cluster."""
 
     keys: Keys
-    tell: Callable[[str, Any, Any], str] | None = None
+    describe: Callable[[str, Any, Any], str] | None = None
     """Formats a change of the group for people; None if the field belongs to other writers."""
-    bring: Callable[[Any, Any], Any] = _asked
+    merge: Callable[[Any, Any], Any] = _replaced
     """Merges the wanted value with the running one."""
 
 
@@ -63,7 +63,7 @@ def _taint(tolerated: Mapping[str, str]) -> str:
     return f"{tolerated.get('key', 'every key')}{value}:{tolerated.get('effect', 'every effect')}"
 
 
-OF_GROUPS: Sequence[MutedField] = (
+GROUP_FIELDS: Sequence[MutedField] = (
     MutedField(("minReplicas",), _least),
     MutedField(("maxReplicas",), _most),
     # Kueue, too, writes here. One of ours that is asked for no more stays, and harms nobody: a
@@ -75,7 +75,7 @@ OF_GROUPS: Sequence[MutedField] = (
     # What holds a cluster back in a queue, such as Kueue, writes it and takes it away.
     MutedField(("template", "spec", "schedulingGates")),
 )
-OF_CLUSTER: Sequence[MutedField] = (MutedField(("upgradeStrategy",)), MutedField(("suspend",)))
+CLUSTER_FIELDS: Sequence[MutedField] = (MutedField(("upgradeStrategy",)), MutedField(("suspend",)))
 """Muted fields of the whole cluster, none of them ours: the RayService has its own strategy."""
 
 
@@ -102,7 +102,7 @@ def changes(running: Spec, wanted: Spec) -> list[Change]:
         change
         for name, at, group in _groups(running)
         if name in asked
-        for field in OF_GROUPS
+        for field in GROUP_FIELDS
         if (change := _change(name, at, group, asked[name], field))
     ]
 
@@ -124,9 +124,9 @@ def _groups(spec: Spec) -> Iterator[tuple[str, Keys, Spec]]:
 def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField) -> Change | None:
     """Return a field's change; None if nothing differs, or nothing is asked for."""
     had, asked = value(running, field.keys), value(wanted, field.keys)
-    if field.tell is None or asked is None:
+    if field.describe is None or asked is None:
         return None
-    now = field.bring(asked, had)
+    now = field.merge(asked, had)
     if now == had:
         return None
     tests = [_test(at, running, field.keys)]
@@ -134,7 +134,9 @@ def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField)
         tests = [_test(at, running, ("groupName",)), *tests]
     # `add` puts the value in the place of one that is there.
     operation = {"op": "add", "path": _pointer(*at, *field.keys), "value": now}
-    return Change(tests, operation, field.tell(f"group {name}" if name else "the head", now, had))
+    return Change(
+        tests, operation, field.describe(f"group {name}" if name else "the head", now, had)
+    )
 
 
 def _test(at: Keys, group: Spec, keys: Keys) -> Mapping[str, Any]:

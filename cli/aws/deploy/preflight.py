@@ -39,10 +39,10 @@ class Preflight:
     """Flag: deploy makes a snapshot, so none needs to exist."""
 
     def __call__(self) -> list[Finding]:
-        looks = self._looks()
-        return [finding for name, look in looks.items() for finding in _told(name, look)]
+        checks = self._checks()
+        return [finding for name, check in checks.items() for finding in _run_check(name, check)]
 
-    def _looks(self) -> Mapping[str, Iterator[Finding]]:
+    def _checks(self) -> Mapping[str, Iterator[Finding]]:
         aws, settings = self.aws, self.settings
         return {
             "programs": programs(self.tools),
@@ -64,13 +64,13 @@ class Preflight:
         }
 
 
-def show(out: Output, findings: Sequence[Finding]) -> None:
+def print_findings(out: Output, findings: Sequence[Finding]) -> None:
     words = {"there": "there", "missing": "MISSING", "note": "note"}
     rows = [[one.name, words[one.state], one.text, one.remedy] for one in findings]
     out.table(["", "", "found", "do"], rows)
 
 
-def demand(findings: Sequence[Finding]) -> None:
+def require_all(findings: Sequence[Finding]) -> None:
     """Raise if anything is missing.
 
     Raises:
@@ -82,11 +82,11 @@ def demand(findings: Sequence[Finding]) -> None:
         raise Unmet("missing before a deployment:\n" + "\n".join(lines))
 
 
-def _told(name: str, look: Iterator[Finding]) -> list[Finding]:
+def _run_check(name: str, check: Iterator[Finding]) -> list[Finding]:
     """Run a check; one that fails becomes a finding with its own remedy."""
     try:
         with translated():
-            return list(look)
+            return list(check)
     except Forbidden as exc:
         return [Finding(name, "missing", str(exc), "every look needs to be allowed")]
     except AwsError as exc:

@@ -21,7 +21,7 @@ _SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Carrier:
+class RayClusterPatcher:
     """Brings the running Ray clusters of a RayService to its spec where KubeRay does not."""
 
     cluster: Cluster
@@ -29,7 +29,7 @@ class Carrier:
     note: Callable[[str], None]
     pause: float = _PAUSE
 
-    def carry(self) -> None:
+    def patch(self) -> None:
         """Patch the active and the pending Ray cluster; report what stays as it was.
 
         Safe to run again: where nothing differs, nothing is written. If one of the clusters
@@ -40,14 +40,16 @@ class Carrier:
             Missing: there is no RayService.
             AwsError: the cluster does not answer, refuses, or changes at every try.
         """
-        service = self._looked()
+        service = self._reconciled()
         wanted, names = service.wanted, (service.active, service.pending)
-        steps = [partial(self._carry, name, wanted) for name in names if name]
-        refused = [why for step in (*steps, partial(self._tell, service)) if (why := _tried(step))]
+        steps = [partial(self._patch_cluster, name, wanted) for name in names if name]
+        refused = [
+            why for step in (*steps, partial(self._report, service)) if (why := _refusal_of(step))
+        ]
         if refused:
             raise AwsError("; ".join(dict.fromkeys(refused)))
 
-    def _looked(self) -> RayService:
+    def _reconciled(self) -> RayService:
         """Return the RayService once KubeRay has reconciled it, or after `_LOOKS` attempts.
 
         Before a cluster serves, KubeRay does not say that it has looked. What is patched too early
@@ -61,7 +63,7 @@ class Carrier:
             service = RayService.of(self.cluster, self.settings)
         return service
 
-    def _carry(self, name: str, wanted: Spec) -> None:
+    def _patch_cluster(self, name: str, wanted: Spec) -> None:
         """Patch what differs; retry if somebody else writes or deletes at the same time."""
         why: AwsError | None = None
         for _ in range(_TRIES):
@@ -80,7 +82,7 @@ class Carrier:
             return
         raise AwsError(f"RayCluster {name} changes all the time: {why}") from why
 
-    def _tell(self, service: RayService) -> None:
+    def _report(self, service: RayService) -> None:
         """Report a pending cluster, and what KubeRay leaves unchanged, if it has looked."""
         if service.active and service.pending:
             self.note(f"RayCluster {service.pending} comes up beside {service.active}")
@@ -90,9 +92,9 @@ class Carrier:
                 " run this again, to hear what it leaves as it was"
             )
         else:
-            self._tell_ignored(service)
+            self._report_ignored(service)
 
-    def _tell_ignored(self, service: RayService) -> None:
+    def _report_ignored(self, service: RayService) -> None:
         """Report what still differs on the cluster that KubeRay compares, and how to replace it."""
         name = service.pending or service.active
         spec = self._spec(name) if name else None
@@ -135,7 +137,7 @@ class Carrier:
         return f"/apis/ray.io/v1/namespaces/{namespace}/rayclusters/{name}"
 
 
-def _tried(step: Callable[[], None]) -> str:
+def _refusal_of(step: Callable[[], None]) -> str:
     """Run a step; return why it was refused, or an empty text."""
     try:
         step()

@@ -7,7 +7,15 @@ KubeRay's copy of a spec has been through Go: amounts are written in another way
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cli.aws.deploy.muted_fields import HEAD, OF_CLUSTER, OF_GROUPS, WORKERS, Keys, MutedField, Spec
+from cli.aws.deploy.muted_fields import (
+    CLUSTER_FIELDS,
+    GROUP_FIELDS,
+    HEAD,
+    WORKERS,
+    Keys,
+    MutedField,
+    Spec,
+)
 from models.quantities import quantity
 
 _AMOUNTS = frozenset({"limits", "requests"})
@@ -22,10 +30,10 @@ def differences(running: Spec, wanted: Spec) -> list[str]:
 def _compared(spec: Spec) -> Mapping[str, Any]:
     """Return the compared part of a spec: without muted fields and empty values."""
     groups = {
-        HEAD: _without(spec[HEAD], OF_GROUPS),
-        WORKERS: [_without(group, OF_GROUPS) for group in spec.get(WORKERS) or ()],
+        HEAD: _without(spec[HEAD], GROUP_FIELDS),
+        WORKERS: [_without(group, GROUP_FIELDS) for group in spec.get(WORKERS) or ()],
     }
-    compared: Mapping[str, Any] = _full({**_without(spec, OF_CLUSTER), **groups})
+    compared: Mapping[str, Any] = _full({**_without(spec, CLUSTER_FIELDS), **groups})
     return compared
 
 

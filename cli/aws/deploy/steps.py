@@ -12,26 +12,26 @@ from botocore.exceptions import ClientError
 
 from atelier import Misused
 from cli.aws.deploy import preflight
-from cli.aws.deploy.checks.account import bootstrapped, make_spot_role
+from cli.aws.deploy.checks.account import bootstrap_version, make_spot_role
 from cli.aws.deploy.checks.weights import SAMPLE_MODELS
-from cli.aws.deploy.cluster_secret import give_keys
+from cli.aws.deploy.cluster_secret import apply_keys
 from cli.aws.deploy.configuration import RequestedSettings, draft
 from cli.aws.deploy.images import Images
 from cli.aws.deploy.options import StepOptions
-from cli.aws.deploy.ray_cluster_patcher import Carrier
+from cli.aws.deploy.ray_cluster_patcher import RayClusterPatcher
 from cli.aws.deploy.readiness import Readiness
-from cli.aws.deploy.upload import uploaded
+from cli.aws.deploy.upload import upload_folder
 from cli.aws.errors import NOT_ALLOWED, AwsError, Missing, code_of
 from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.model_bucket import ModelBucket, model_bucket
-from cli.aws.proof.command import bucket_of, keep, run
+from cli.aws.proof.command import bucket_of, prove, save_pictures
 from cli.aws.proof.listener import listening
 from cli.aws.proof.samples import proof_task
 from cli.aws.proof.senders import TopicSender, sender_of
 from cli.aws.proof.verdict import ResultChecker
 from cli.aws.snapshot.recipe import Recipe
-from cli.aws.snapshot.steps import snapshot_of
+from cli.aws.snapshot.steps import make_snapshot
 from cli.aws.stack import Stack
 from cli.aws.tools import NPM, Tools
 
@@ -47,20 +47,20 @@ class Deployment:
 
     def run(self) -> None:
         self._fetch_tools()
-        self._look()
-        there = self._weights()
-        self._roles()
+        self._run_preflight()
+        there = self._fill_bucket()
+        self._prepare_account()
         # Before the stack: KubeRay gives up on a service whose images take too long to come.
-        self._images()
+        self._push_images()
         if self.options.with_snapshot:
-            self._snapshot()
-        stack = self._stack()
+            self._make_snapshot()
+        stack = self._deploy_stack()
         if not there:
-            self._weights()
-        self._keys()
-        self._carry()
-        self._ready()
-        self._tell(stack)
+            self._fill_bucket()
+        self._apply_keys()
+        self._patch_ray_clusters()
+        self._await_readiness()
+        self._print_outputs(stack)
         if not self.options.skip_proof:
             self._prove(stack)
 
@@ -70,21 +70,21 @@ class Deployment:
         self.installation.out.note(f"fetching the pinned CDK, {self.tools.pinned_cdk}")
         self.tools.run(NPM, "ci", "--no-audit", "--no-fund")
 
-    def _look(self) -> None:
+    def _run_preflight(self) -> None:
         """Run the preflight checks and `cdk synth`, then ask; nothing is made before."""
         installation = self.installation
         given = (self.tools, self.bases, self.options.models, self.options.with_snapshot)
         findings = preflight.Preflight(installation.aws, installation.settings, *given)()
         if not installation.as_json:
-            preflight.show(installation.out, findings)
-        preflight.demand(findings)
+            preflight.print_findings(installation.out, findings)
+        preflight.require_all(findings)
         self._cdk("synth", "--quiet")  # what the settings ask for and cannot be had ends here
         question = f"Deploy {installation.stack.name} to {installation.aws.region}, account"
         question += f" {installation.aws.caller.account}? It costs money until it is destroyed."
         if not self.options.yes and not typer.confirm(question, err=True):
             raise Misused("nothing was deployed")
 
-    def _weights(self) -> bool:
+    def _fill_bucket(self) -> bool:
         """Fill the model bucket, and make it unless the stack does.
 
         Return False if it does not exist.
@@ -97,44 +97,44 @@ class Deployment:
         missing = bucket is None or not bucket.exists()
         if bucket is None or (missing and of_stack):
             return False
-        if missing or (not of_stack and bucket.half_made()):
+        if missing or (not of_stack and bucket.is_half_made()):
             installation.out.note(f"making bucket {bucket.name}")
             bucket.make()
         if of_stack:
-            bucket.hand_over()
-        self._tell_events(bucket)
+            bucket.delete_policy()
+        self._enable_events(bucket)
         if self.options.models is not None:
-            uploaded(installation.out, bucket, self.options.models)
-        elif bucket.gets(SAMPLE_MODELS, of_stack=of_stack):
-            uploaded(installation.out, bucket, SAMPLE_MODELS)
+            upload_folder(installation.out, bucket, self.options.models)
+        elif bucket.wants_samples(SAMPLE_MODELS, of_stack=of_stack):
+            upload_folder(installation.out, bucket, SAMPLE_MODELS)
         return True
 
-    def _tell_events(self, bucket: ModelBucket) -> None:
+    def _enable_events(self, bucket: ModelBucket) -> None:
         """Turn on the bucket's events; somebody else's bucket may forbid it, and works without."""
         note = self.installation.out.note
         try:
-            if bucket.tell_events():
+            if bucket.enable_events():
                 note(f"bucket {bucket.name} now tells EventBridge what changes in it")
         except ClientError as exc:
             if code_of(exc) not in NOT_ALLOWED:
                 raise
             note(f"bucket {bucket.name} may not be told to tell EventBridge what changes in it")
 
-    def _roles(self) -> None:
+    def _prepare_account(self) -> None:
         make_spot_role(self.installation.aws)
-        if bootstrapped(self.installation.aws) is None:
+        if bootstrap_version(self.installation.aws) is None:
             there = self.installation.settings.aws
             self._cdk("bootstrap", f"aws://{there.account}/{there.region}")
 
-    def _images(self) -> None:
+    def _push_images(self) -> None:
         installation = self.installation
         Images(installation.aws, installation.settings, self.tools, self.bases).push(
             installation.out.note
         )
 
-    def _snapshot(self) -> None:
+    def _make_snapshot(self) -> None:
         installation = self.installation
-        made = snapshot_of(
+        made = make_snapshot(
             installation.aws, Recipe.of(installation.settings), installation.out.note
         )
         change = draft(
@@ -144,7 +144,7 @@ class Deployment:
             change.write()
         self.installation = replace(installation)  # what it knows of the file is out of date
 
-    def _stack(self) -> Stack:
+    def _deploy_stack(self) -> Stack:
         """Deploy the stack: resume a half-made one, let a whole one roll back if the change fails.
 
         Resources that an earlier stack left are imported; the preflight has made sure that they are
@@ -164,10 +164,10 @@ class Deployment:
     def _cdk(self, *args: str) -> None:
         self.tools.cdk(*args, config=self.installation.path)
 
-    def _keys(self) -> None:
+    def _apply_keys(self) -> None:
         installation = self.installation
         try:
-            anew = give_keys(
+            anew = apply_keys(
                 Cluster(installation.aws, installation.settings.stack_name), installation.settings
             )
         except AwsError as exc:
@@ -179,12 +179,12 @@ class Deployment:
             if anew:
                 installation.out.note(f"pods that had others start anew: {', '.join(anew)}")
 
-    def _carry(self) -> None:
+    def _patch_ray_clusters(self) -> None:
         """Patch running Ray clusters where KubeRay does not; there may be none yet."""
         installation = self.installation
         cluster = Cluster(installation.aws, installation.settings.stack_name)
         try:
-            Carrier(cluster, installation.settings, installation.out.note).carry()
+            RayClusterPatcher(cluster, installation.settings, installation.out.note).patch()
         except Missing:
             return
         except AwsError as exc:
@@ -193,11 +193,11 @@ class Deployment:
                 f" rayCluster.ingestWorkers: {exc}; put that right, and run this again"
             )
 
-    def _ready(self) -> None:
+    def _await_readiness(self) -> None:
         installation = self.installation
         Readiness(installation.aws, installation.settings, installation.out.note).wait()
 
-    def _tell(self, stack: Stack) -> None:
+    def _print_outputs(self, stack: Stack) -> None:
         out = self.installation.out
         if out.as_json:
             out.json({"stack": stack.name, "outputs": stack.outputs})
@@ -207,19 +207,19 @@ class Deployment:
     def _prove(self, stack: Stack) -> None:
         """Make one real picture, through API Gateway or the tasks topic."""
         installation = self.installation
-        way = sender_of(stack, installation.settings)
-        told = "SNS" if isinstance(way, TopicSender) else "API Gateway"
+        sender = sender_of(stack, installation.settings)
+        told = "SNS" if isinstance(sender, TopicSender) else "API Gateway"
         installation.out.note(f"one picture by {told}; the first waits for a GPU node, minutes")
         task = proof_task(installation.settings.models_runtime[0], f"proof-{token_hex(3)}")
         checker = ResultChecker(installation.aws, bucket_of(stack))
-        with listening(installation.aws, installation.settings) as ear:
-            verdict = run(way, ear, checker, task, self.options.timeout)
+        with listening(installation.aws, installation.settings) as listener:
+            verdict = prove(sender, listener, checker, task, self.options.timeout)
         if not verdict.right:
             raise AwsError(
                 f"deployed, but no picture came: {'; '.join(verdict.wrong)};"
                 " see `atelier aws status` and docs/operations.md"
             )
-        (path, *_) = keep(checker, verdict, Path())
+        (path, *_) = save_pictures(checker, verdict, Path())
         if installation.as_json:
             installation.out.json({"picture": str(path)})
         else:

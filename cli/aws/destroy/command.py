@@ -32,7 +32,7 @@ def destroy(
     Buckets and the ledger stay unless --delete-data is given. Exit code 1: something is left.
     """
     stays = list(retained(installation.aws, installation.settings))
-    _agree(installation, stays, delete_data=delete_data, yes=yes)
+    _confirm(installation, stays, delete_data=delete_data, yes=yes)
     leftovers = Leftovers(installation.aws, installation.settings)
     if installation.stack.found:
         try:
@@ -40,20 +40,20 @@ def destroy(
         except AwsError:
             half = Stack(installation.aws, installation.stack.name).status == "DELETE_FAILED"
             if half and (left := leftovers()):
-                _tell(installation, stays, left)
+                _report(installation, stays, left)
             raise
     erase_logs(installation.aws, list(leftovers.log_names()))
     if delete_data:
-        stays = _without_data(installation, stays)
+        stays = _delete_data(installation, stays)
     left = leftovers()
     if delete_data:
         left += [as_leftover(kept) for kept in stays if kept.erasable]
-    _tell(installation, stays, left)
+    _report(installation, stays, left)
     if left:
         raise typer.Exit(ENDED_BADLY)
 
 
-def _agree(
+def _confirm(
     installation: Installation, stays: Sequence[Retained], *, delete_data: bool, yes: bool
 ) -> None:
     """Ask before anything is deleted; for data, the name must be typed."""
@@ -83,7 +83,7 @@ def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
     erase_logs(installation.aws, [f"/aws/lambda/{name}" for name in functions])
 
 
-def _without_data(installation: Installation, stays: Sequence[Retained]) -> list[Retained]:
+def _delete_data(installation: Installation, stays: Sequence[Retained]) -> list[Retained]:
     """Delete the data; return what stayed. Access logs go last: deleting others is logged there."""
     logs = installation.settings.names.access_logs_bucket
     for kept in sorted(stays, key=lambda one: one.name == logs):
@@ -97,7 +97,9 @@ def _without_data(installation: Installation, stays: Sequence[Retained]) -> list
     return list(retained(installation.aws, installation.settings))
 
 
-def _tell(installation: Installation, stays: Sequence[Retained], left: Sequence[Leftover]) -> None:
+def _report(
+    installation: Installation, stays: Sequence[Retained], left: Sequence[Leftover]
+) -> None:
     out = installation.out
     if out.as_json:
         kept = [{"kind": one.kind, "name": one.name} for one in stays]

@@ -29,16 +29,16 @@ class Drain:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Deny publishing to the tasks topic in the block; allow it again if the block fails."""
-        former = self._policy()
+        former = self._read_policy()
         if former is None:
             yield  # there is no topic, so there are no tasks
             return
-        self._set({**former, "Statement": [*_others(former), self._nobody()]})
+        self._set_policy({**former, "Statement": [*_without_ours(former), self._deny_all()]})
         try:
             yield
         except BaseException:
-            if self._policy() is not None:  # half of a stack may have no topic any more
-                self._set({**former, "Statement": _others(former)})
+            if self._read_policy() is not None:  # half of a stack may have no topic any more
+                self._set_policy({**former, "Statement": _without_ours(former)})
             raise
 
     def wait(self, seconds: float) -> None:
@@ -48,8 +48,8 @@ class Drain:
             Late: a queue still has messages after ``seconds``.
         """
         end = time.monotonic() + seconds
-        while not self._quiet():
-            left = ", ".join(f"{one.name} has {one.total}" for one in self._busy())
+        while not self._is_idle():
+            left = ", ".join(f"{one.name} has {one.total}" for one in self._busy_queues())
             if time.monotonic() > end:
                 raise Late(
                     f"{left}; they go on, and new tasks are taken again."
@@ -58,14 +58,14 @@ class Drain:
             self.note(f"waiting for tasks to end: {left}")
             time.sleep(self.pause)
 
-    def _quiet(self) -> bool:
+    def _is_idle(self) -> bool:
         """Tell whether the queues are empty, at two looks: SQS counts approximately."""
-        if self._busy():
+        if self._busy_queues():
             return False
         time.sleep(self.pause / 10)
-        return not self._busy()
+        return not self._busy_queues()
 
-    def _busy(self) -> list[Backlog]:
+    def _busy_queues(self) -> list[Backlog]:
         every = backlogs(self.aws, self.settings)
         return [one for one in every if one.total and not one.last_stop]
 
@@ -73,7 +73,7 @@ class Drain:
     def _topic(self) -> str:
         return self.settings.names.arn("sns", self.settings.names.tasks_topic)
 
-    def _policy(self) -> dict[str, Any] | None:
+    def _read_policy(self) -> dict[str, Any] | None:
         try:
             got = self.aws.client("sns").get_topic_attributes(TopicArn=self._topic)
         except ClientError as exc:
@@ -83,7 +83,7 @@ class Drain:
         policy: dict[str, Any] = json.loads(got["Attributes"].get("Policy") or "{}")
         return {"Version": "2012-10-17", "Statement": [], **policy}
 
-    def _nobody(self) -> dict[str, Any]:
+    def _deny_all(self) -> dict[str, Any]:
         """Make the policy statement that denies publishing, whatever other statements allow."""
         return {
             "Sid": _SID,
@@ -93,12 +93,12 @@ class Drain:
             "Resource": self._topic,
         }
 
-    def _set(self, policy: dict[str, Any]) -> None:
+    def _set_policy(self, policy: dict[str, Any]) -> None:
         self.aws.client("sns").set_topic_attributes(
             TopicArn=self._topic, AttributeName="Policy", AttributeValue=json.dumps(policy)
         )
 
 
-def _others(policy: dict[str, Any]) -> list[Any]:
+def _without_ours(policy: dict[str, Any]) -> list[Any]:
     """Return the policy's statements without ours, which an earlier run may have left."""
     return [one for one in policy["Statement"] if one.get("Sid") != _SID]

@@ -43,7 +43,7 @@ def _erase_bucket(aws: Aws, name: str) -> None:
         if done.get("Errors"):
             first = done["Errors"][0]
             raise AwsError(f"s3://{name}/{first['Key']} cannot be deleted: {first['Code']}")
-    for part in aws.all("s3", "list_multipart_uploads", "Uploads", Bucket=name):
+    for part in aws.paginated("s3", "list_multipart_uploads", "Uploads", Bucket=name):
         s3.abort_multipart_upload(Bucket=name, Key=part["Key"], UploadId=part["UploadId"])
     s3.delete_bucket(Bucket=name)
 

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.aws.errors import NOT_ALLOWED, code_of
-from cli.aws.proof.listener import prefix_of
+from cli.aws.proof.listener import queue_prefix
 from cli.aws.retained import Retained
 from cli.aws.sdk import Aws
 from models.names.queues import queue_names
@@ -89,7 +89,7 @@ class Leftovers:
     def load_balancers(self) -> Iterator[Leftover]:
         """Yield load balancers that a controller in the cluster made."""
         elb = self.aws.client("elbv2")
-        found = self.aws.all("elbv2", "describe_load_balancers", "LoadBalancers")
+        found = self.aws.paginated("elbv2", "describe_load_balancers", "LoadBalancers")
         arns = [one["LoadBalancerArn"] for one in found]
         for start in range(0, len(arns), _BATCH):
             some = elb.describe_tags(ResourceArns=arns[start : start + _BATCH])
@@ -142,10 +142,12 @@ class Leftovers:
                 self.settings.model_bucket,
             )
         }
-        found = self.aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=f"{self._stack}-")
+        found = self.aws.paginated(
+            "sqs", "list_queues", "QueueUrls", QueueNamePrefix=f"{self._stack}-"
+        )
         for url in found:
             name = url.rpartition("/")[2]
-            if name in own or name.startswith(prefix_of(self.settings)):
+            if name in own or name.startswith(queue_prefix(self.settings)):
                 remedy = self._in_region(f"aws sqs delete-queue --queue-url {url}")
                 yield Leftover("queue", name, remedy)
 
@@ -153,7 +155,7 @@ class Leftovers:
         settings = self.settings
         names = (settings.names.tasks_topic, settings.names.results_topic)
         own = {settings.names.arn("sns", name) for name in names}
-        for one in self.aws.all("sns", "list_topics", "Topics"):
+        for one in self.aws.paginated("sns", "list_topics", "Topics"):
             if one["TopicArn"] in own:
                 remedy = self._in_region(f"aws sns delete-topic --topic-arn {one['TopicArn']}")
                 yield Leftover("topic", one["TopicArn"], remedy)
@@ -172,7 +174,7 @@ class Leftovers:
         Those that carry two come twice.
         """
         for filter_ in _filters(self._cluster):
-            yield from self.aws.all("ec2", call, key, Filters=[filter_])
+            yield from self.aws.paginated("ec2", call, key, Filters=[filter_])
 
     def _of_origins(self) -> Iterator[Any]:
         """Yield the untagged security group that CloudFront leaves behind for origins in a network.
@@ -181,10 +183,10 @@ class Leftovers:
         """
         ours = {"Name": f"tag:{PROJECT}", "Values": [self.settings.stack_name]}
         if self.settings.vpc.id is None:
-            for one in self.aws.all("ec2", "describe_vpcs", "Vpcs", Filters=[ours]):
+            for one in self.aws.paginated("ec2", "describe_vpcs", "Vpcs", Filters=[ours]):
                 filters = {"vpc-id": one["VpcId"], "group-name": _ORIGINS}
                 wanted = [{"Name": name, "Values": [value]} for name, value in filters.items()]
-                yield from self.aws.all(
+                yield from self.aws.paginated(
                     "ec2", "describe_security_groups", "SecurityGroups", Filters=wanted
                 )
 
@@ -192,7 +194,7 @@ class Leftovers:
         """Yield IAM resources that `snapshot` made; who may not list them has made none."""
         own = re.compile(f"{self._cluster}-snapshot-[0-9a-f]{{6}}")
         try:
-            found = list(self.aws.all("iam", call, f"{kind}s"))
+            found = list(self.aws.paginated("iam", call, f"{kind}s"))
         except ClientError as exc:
             if code_of(exc) not in NOT_ALLOWED:
                 raise
@@ -200,7 +202,9 @@ class Leftovers:
         yield from (one for one in found if own.fullmatch(one[f"{kind}Name"]))
 
     def _log_names(self, prefix: str) -> Iterator[str]:
-        found = self.aws.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+        found = self.aws.paginated(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
+        )
         yield from (str(one["logGroupName"]) for one in found)
 
     def _ec2(self, kind: str, name: str, call: str) -> Leftover:

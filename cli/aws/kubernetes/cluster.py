@@ -43,7 +43,7 @@ class Cluster:
     name: str
 
     @cached_property
-    def known(self) -> Mapping[str, Any]:
+    def description(self) -> Mapping[str, Any]:
         """Description of the cluster by EKS, read once.
 
         Raises:
@@ -56,17 +56,17 @@ class Cluster:
                 if code_of(exc) == "ResourceNotFoundException":
                     raise NotDeployed(f"there is no cluster {self.name}") from None
                 raise
-        known: Mapping[str, Any] = got["cluster"]
-        return known
+        description: Mapping[str, Any] = got["cluster"]
+        return description
 
     @property
     def endpoint(self) -> str:
-        return str(self.known["endpoint"])
+        return str(self.description["endpoint"])
 
     @property
     def authority(self) -> str:
         """Certificate authority of the API server, in base64."""
-        return str(self.known["certificateAuthority"]["data"])
+        return str(self.description["certificateAuthority"]["data"])
 
     def get(self, path: str) -> Mapping[str, Any]:
         """Return the object or list at this path.
@@ -76,7 +76,7 @@ class Cluster:
             Missing: there is no such object.
             AwsError: the API refuses.
         """
-        return self._ask("GET", path)
+        return self._request("GET", path)
 
     def apply(self, path: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create an object, or apply our fields to it (server-side apply); return it as it then is.
@@ -89,7 +89,7 @@ class Cluster:
         """
         query = "?fieldManager=atelier&force=true"
         body, kind = json.dumps(wanted), "application/apply-patch+yaml"
-        return self._ask("PATCH", f"{path}{query}", body, kind)
+        return self._request("PATCH", f"{path}{query}", body, kind)
 
     def patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> None:
         """Apply all operations of a JSON patch, or none.
@@ -100,7 +100,7 @@ class Cluster:
             AwsError: the API refuses.
         """
         body = json.dumps(operations)
-        self._ask("PATCH", f"{path}?fieldManager=atelier", body, "application/json-patch+json")
+        self._request("PATCH", f"{path}?fieldManager=atelier", body, "application/json-patch+json")
 
     def delete(self, path: str) -> None:
         """Delete an object, and do not wait until it is gone; a missing one is no error.
@@ -110,22 +110,22 @@ class Cluster:
             AwsError: the API refuses.
         """
         with suppress(Missing):
-            self._ask("DELETE", path)
+            self._request("DELETE", path)
 
-    def _ask(
+    def _request(
         self, method: str, path: str, body: str | None = None, kind: str = "application/json"
     ) -> Mapping[str, Any]:
         """Send a request; return the object of the answer."""
-        answer = self._answer(method, path, body, kind)
+        answer = self._send(method, path, body, kind)
         told = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
-        said = _object(answer)
+        said = _parsed_object(answer)
         if answer.status_code >= _REFUSED:
             raise _refusal(answer.status_code, told, str((said or {}).get("message") or ""))
         if said is None:
             raise AwsError(f"{told}, and with no object")
         return said
 
-    def _answer(self, method: str, path: str, body: str | None, kind: str) -> httpx.Response:
+    def _send(self, method: str, path: str, body: str | None, kind: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(self.aws, self.name)}", "Content-Type": kind}
         authority = ssl.create_default_context(cadata=b64decode(self.authority).decode())
         # Python 3.13 and later want key identifiers, which EKS's certificates do not have.
@@ -146,7 +146,7 @@ class Cluster:
             ) from exc
 
 
-def _object(answer: httpx.Response) -> Mapping[str, Any] | None:
+def _parsed_object(answer: httpx.Response) -> Mapping[str, Any] | None:
     """Parse a JSON object; None for anything else, which no Kubernetes API answers with."""
     try:
         said = answer.json()

@@ -18,7 +18,7 @@ from cli.aws.errors import AwsError, translated
 from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import TOKEN_SECONDS, Cluster, token
 from cli.aws.sdk import Aws
-from cli.aws.tools import unpacked
+from cli.aws.tools import unpacked_program
 from cli.output import Output
 
 _API = "client.authentication.k8s.io/v1"
@@ -36,7 +36,7 @@ def kubeconfig(
     The token comes from `atelier aws token`, so the AWS command line is not needed.
     """
     path = file or _default()
-    entry = entry_of(Cluster(installation.aws, installation.settings.stack_name), installation)
+    entry = kubeconfig_of(Cluster(installation.aws, installation.settings.stack_name), installation)
     written = merged(_read(path), entry)
     _write(path, written)
     name = written["current-context"]
@@ -46,7 +46,7 @@ def kubeconfig(
         installation.out.line(f"{path}: context {name}; try: kubectl get pods --all-namespaces")
 
 
-def give_token(
+def print_token(
     cluster: Annotated[str, typer.Option(help="The cluster's name.")],
     region: Annotated[str, typer.Option(help="Its region.")],
     profile: Annotated[str | None, typer.Option(help="Who you are.")] = None,
@@ -78,7 +78,7 @@ def helm(
     raise typer.Exit(_on_cluster(installation, "helm", args))
 
 
-def entry_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
+def kubeconfig_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
     """Make a whole kubeconfig of this cluster alone."""
     name = f"atelier-{installation.settings.names.stack}"
     own = [*_command(), "aws", "token", "--cluster", cluster.name]
@@ -149,13 +149,13 @@ def _write(path: Path, written: Mapping[str, Any]) -> None:
 
 
 def _on_cluster(installation: Installation, program: str, args: Sequence[str]) -> int:
-    entry = entry_of(Cluster(installation.aws, installation.settings.stack_name), installation)
+    entry = kubeconfig_of(Cluster(installation.aws, installation.settings.stack_name), installation)
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
         _write(config, entry)
         return os.spawnve(  # noqa: S606 - the terminal is the program's own, for `exec -it`
             os.P_WAIT,
-            unpacked(program),
+            unpacked_program(program),
             [program, *args],
             {**os.environ, "KUBECONFIG": str(config)},
         )

@@ -17,7 +17,7 @@ class RayService:
     """State of a RayService."""
 
     name: str
-    said: Mapping[str, Any]
+    resource: Mapping[str, Any]
 
     @classmethod
     def of(cls, cluster: Cluster, settings: Settings) -> "RayService":
@@ -38,7 +38,7 @@ class RayService:
         Raises:
             AwsError: the object has none, so it is no RayService.
         """
-        wanted: Mapping[str, Any] = (self.said.get("spec") or {}).get("rayClusterConfig") or {}
+        wanted: Mapping[str, Any] = (self.resource.get("spec") or {}).get("rayClusterConfig") or {}
         if not wanted:
             raise AwsError(f"RayService {self.name} has no spec.rayClusterConfig")
         return wanted
@@ -55,7 +55,7 @@ class RayService:
 
     @property
     def status(self) -> Mapping[str, Any]:
-        status: Mapping[str, Any] = self.said.get("status") or {}
+        status: Mapping[str, Any] = self.resource.get("status") or {}
         return status
 
     @property
@@ -80,7 +80,7 @@ class RayService:
         `calculateConditions` in rayservice_controller.go, `InconsistentRayServiceStatuses` in
         utils/consistency.go; read on 2026-11-30.
         """
-        applied: int = (self.said.get("metadata") or {}).get("generation", 0)
+        applied: int = (self.resource.get("metadata") or {}).get("generation", 0)
         seen: int = self.status.get("observedGeneration", 0)
         return seen >= applied
 

@@ -38,17 +38,17 @@ def check(
     save: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
 ) -> None:
     """Send a task of each kind to each runtime; check answer, notification and objects in S3."""
-    runtimes = _chosen(installation, runtime or [])
+    runtimes = _chosen_runtimes(installation, runtime or [])
     checker = ResultChecker(installation.aws, bucket_of(installation.stack))
-    way = sender_of(installation.stack, installation.settings)
-    asked = list(_chosen_tasks(runtimes, _APIS if api == "all" else (api,)))
-    with listening(installation.aws, installation.settings) as ear:
-        verdicts = [*_closed(way, asked)]
-        verdicts += [run(way, ear, checker, task, timeout) for task in asked]
+    sender = sender_of(installation.stack, installation.settings)
+    tasks = list(_chosen_tasks(runtimes, _APIS if api == "all" else (api,)))
+    with listening(installation.aws, installation.settings) as listener:
+        verdicts = [*_entry_check(sender, tasks)]
+        verdicts += [prove(sender, listener, checker, task, timeout) for task in tasks]
     for verdict in verdicts:
-        tell(installation, verdict)
+        print_verdict(installation, verdict)
         if save:
-            keep(checker, verdict, save)
+            save_pictures(checker, verdict, save)
     if not all(verdict.right for verdict in verdicts):
         raise typer.Exit(ENDED_BADLY)
 
@@ -58,25 +58,25 @@ def bucket_of(stack: Stack) -> str:
     return stack.outputs["OutputS3Bucket"].rpartition(":::")[2]
 
 
-def run(
-    way: Sender, ear: Listener, checker: ResultChecker, task: SampleTask, seconds: float
+def prove(
+    sender: Sender, listener: Listener, checker: ResultChecker, task: SampleTask, seconds: float
 ) -> Verdict:
     """Send a task, wait for its end, and check the result."""
     verdict = Verdict(f"{task.api} {task.runtime} {task.kind}")
     began = time.monotonic()
     try:
         with translated():
-            answer = way.send(task)
-            told = ear.wait(task.id, seconds)
-            verdict.pictures += told.get("image_url", [])
-            verdict.wrong += checker.faults(task, answer, told)
+            answer = sender.send(task)
+            notification = listener.wait(task.id, seconds)
+            verdict.pictures += notification.get("image_url", [])
+            verdict.wrong += checker.faults(task, answer, notification)
     except AwsError as exc:
         verdict.wrong.append(str(exc))
     verdict.seconds = time.monotonic() - began
     return verdict
 
 
-def tell(installation: Installation, verdict: Verdict) -> None:
+def print_verdict(installation: Installation, verdict: Verdict) -> None:
     if installation.as_json:
         installation.out.json(verdict.json)
     elif verdict.right:
@@ -86,7 +86,7 @@ def tell(installation: Installation, verdict: Verdict) -> None:
         installation.out.line(f"WRONG  {verdict.name}  " + "; ".join(verdict.wrong))
 
 
-def keep(checker: ResultChecker, verdict: Verdict, folder: Path) -> list[Path]:
+def save_pictures(checker: ResultChecker, verdict: Verdict, folder: Path) -> list[Path]:
     """Save the pictures of a verdict as files; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = []
@@ -98,7 +98,7 @@ def keep(checker: ResultChecker, verdict: Verdict, folder: Path) -> list[Path]:
     return kept
 
 
-def _chosen(installation: Installation, names: list[str]) -> list[Runtime]:
+def _chosen_runtimes(installation: Installation, names: list[str]) -> list[Runtime]:
     known = installation.settings.models_runtime
     wanted = {name.lower() for name in names} or {one.name for one in known}
     unknown = wanted - {one.name for one in known}
@@ -116,10 +116,10 @@ def _chosen_tasks(runtimes: list[Runtime], apis: tuple[Api, ...]) -> Iterator[Sa
             yield from sample_tasks(runtime, api, run)
 
 
-def _closed(way: Sender, asked: list[SampleTask]) -> Iterator[Verdict]:
+def _entry_check(sender: Sender, tasks: list[SampleTask]) -> Iterator[Verdict]:
     """Check that API Gateway refuses requests without a valid key."""
-    if isinstance(way, ApiSender) and asked:
+    if isinstance(sender, ApiSender) and tasks:
         verdict = Verdict("no key, no entry")
-        if not way.refuses(asked[0]):
+        if not sender.refuses(tasks[0]):
             verdict.wrong.append("a task was taken without a key, or with a wrong one")
         yield verdict

@@ -24,7 +24,7 @@ class Listener:
 
     sqs: Any
     url: str
-    _told: dict[str, Notification] = field(default_factory=dict)
+    _notifications: dict[str, Notification] = field(default_factory=dict)
 
     def wait(self, task: str, seconds: float) -> Notification:
         """Wait for a task's final notification, at most for ``seconds``.
@@ -33,25 +33,25 @@ class Listener:
             Late: it did not come in time.
         """
         end = time.monotonic() + seconds
-        while task not in self._told:
+        while task not in self._notifications:
             left = end - time.monotonic()
             if left <= 0:
                 raise Late(f"task {task} has not ended within {seconds:.0f} s")
             self._receive(min(_POLL_SECONDS, int(left)))
-        return self._told[task]
+        return self._notifications[task]
 
     def _receive(self, seconds: int) -> None:
         got = self.sqs.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=seconds
         )
         for message in got.get("Messages", ()):
-            told = json.loads(message["Body"])
-            if told.get("status") != "running":
-                self._told[told["id"]] = told
+            notification = json.loads(message["Body"])
+            if notification.get("status") != "running":
+                self._notifications[notification["id"]] = notification
             self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def prefix_of(settings: Settings) -> str:
+def queue_prefix(settings: Settings) -> str:
     """Return the prefix of all listener queues' names."""
     return f"{settings.names.stack}-inbox-"
 
@@ -60,7 +60,7 @@ def prefix_of(settings: Settings) -> str:
 def listening(aws: Aws, settings: Settings) -> Iterator[Listener]:
     """Subscribe a temporary queue to the results topic; both go when the block ends."""
     sqs, sns = aws.client("sqs"), aws.client("sns")
-    name = f"{prefix_of(settings)}{token_hex(4)}"
+    name = f"{queue_prefix(settings)}{token_hex(4)}"
     topic = settings.names.arn("sns", settings.names.results_topic)
     queue = settings.names.arn("sqs", name)
     attributes = {

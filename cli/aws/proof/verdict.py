@@ -45,22 +45,22 @@ class ResultChecker:
     bucket: str
 
     def faults(
-        self, task: SampleTask, answer: Mapping[str, Any], told: Notification
+        self, task: SampleTask, answer: Mapping[str, Any], notification: Notification
     ) -> Iterator[str]:
         """Yield each departure from the contract in a task's answer, notification and objects."""
         folder = f"s3://{self.bucket}/{task.prefix}/{task.id}"
         if answer and answer.get("output_location") != folder:
             yield f"output_location is {answer.get('output_location')}, not {folder}"
-        if told.get("status") != "completed" or told.get("result") is not True:
-            yield f"it ended as {told.get('status')}: {self._reason(told)}"
+        if notification.get("status") != "completed" or notification.get("result") is not True:
+            yield f"it ended as {notification.get('status')}: {self._reason(notification)}"
             return
-        if told.get("runtime") != task.runtime:
-            yield f"runtime is {told.get('runtime')}, not {task.runtime}"
-        if not told["image_url"]:
+        if notification.get("runtime") != task.runtime:
+            yield f"runtime is {notification.get('runtime')}, not {task.runtime}"
+        if not notification["image_url"]:
             yield "no picture was made"
-        for uri in told["image_url"]:
+        for uri in notification["image_url"]:
             yield from self._wrongs_of_picture(uri, folder)
-        yield from self._wrongs_of_output(told["output_url"], folder)
+        yield from self._wrongs_of_output(notification["output_url"], folder)
 
     def fetch(self, uri: str) -> tuple[str, bytes]:
         """Return content type and bytes of an object."""
@@ -88,10 +88,10 @@ class ResultChecker:
         except ValueError:
             yield f"{uri} is not JSON"
 
-    def _reason(self, told: Notification) -> str:
+    def _reason(self, notification: Notification) -> str:
         """Return the error message in a failed task's `.out` object."""
         try:
-            out = json.loads(self.fetch(told["output_url"])[1])
+            out = json.loads(self.fetch(notification["output_url"])[1])
             return str(out.get("parameters", out).get("error_msg") or out)
         except (KeyError, ValueError):
             return "no reason was given"

@@ -22,7 +22,7 @@ _NOT_YET = frozenset({"InvalidInstanceId", "InvocationDoesNotExist"})
 _HOST = "apiclient exec admin sheltie"
 _CTR = f"{_HOST} ctr --address /run/containerd/containerd.sock --namespace k8s.io"
 _PROVIDER = "/usr/libexec/kubernetes/kubelet/plugins/ecr-credential-provider"
-BEGIN = f"""\
+PREPARE = f"""\
 tries=0
 until apiclient exec admin true; do
   tries=$((tries + 1)); [ "$tries" -lt 60 ] || exit 9; sleep 5
@@ -45,7 +45,7 @@ set --
 """
 
 
-def pull(image: str) -> str:
+def pull_script(image: str) -> str:
     """Return the script that pulls an image; for ECR it signs in first."""
     ask = {
         "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
@@ -70,7 +70,7 @@ class BuilderInstance:
             Late: it did not end within an hour, or the agent did not come up within 10 min.
         """
         end = time.monotonic() + _PULL_SECONDS
-        command = self._sent(script)
+        command = self._send(script)
         while (got := self._state(command))["Status"] not in _ENDED:
             if time.monotonic() > end:
                 raise Late(f"{self.instance} did not end in time")
@@ -81,7 +81,7 @@ class BuilderInstance:
             ]
             raise AwsError(f"{self.instance}: {got['StatusDetails']}: {said.strip()}")
 
-    def _sent(self, script: str) -> str:
+    def _send(self, script: str) -> str:
         """Send a script.
 
         Return the id of SSM's command. SSM accepts it once the instance's agent is up.

@@ -7,7 +7,7 @@ import typer
 
 from cli.aws.installation import PANEL, Installation
 from cli.aws.snapshot.recipe import Recipe, ami_parameter
-from cli.aws.snapshot.steps import snapshot_of
+from cli.aws.snapshot.steps import make_snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class SnapshotInstallation(Installation):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """Options that say how the snapshot is made."""
+    """Options that say how the snapshot is options."""
 
     arch: Annotated[
         Literal["x86_64", "arm64", "amd64"], typer.Option("--arch", "-A", help="Of the images.")
@@ -55,7 +55,7 @@ class BuildOptions:
 
 def snapshot(
     installation: SnapshotInstallation,
-    made: BuildOptions,
+    options: BuildOptions,
     images: Annotated[
         list[str] | None, typer.Argument(help="With commas or spaces; else the runtimes' own.")
     ] = None,
@@ -65,8 +65,8 @@ def snapshot(
     Use it with `imageCache: ebs-snapshot`, or `atelier aws deploy --snapshot ID`.
     """
     wanted = [one for each in images or () for one in each.split(",") if one]
-    note = _nothing if made.quiet else installation.out.note
-    kept = snapshot_of(installation.aws, _recipe(installation, made, wanted), note)
+    note = _nothing if options.quiet else installation.out.note
+    kept = make_snapshot(installation.aws, _recipe(installation, options, wanted), note)
     if installation.as_json:
         installation.out.json({"snapshot": kept})
     else:
@@ -77,17 +77,17 @@ def _nothing(text: str) -> None:
     del text
 
 
-def _recipe(installation: Installation, made: BuildOptions, images: list[str]) -> Recipe:
-    arch = "x86_64" if made.arch == "amd64" else made.arch
+def _recipe(installation: Installation, options: BuildOptions, images: list[str]) -> Recipe:
+    arch = "x86_64" if options.arch == "amd64" else options.arch
     usual = Recipe.of(installation.settings, arch)
     return replace(
         usual,
         images=images or usual.images,
-        ami_parameter=made.ami or ami_parameter(installation.settings, arch),
-        instance_type=made.instance_type,
-        encrypt=made.encrypt or made.kms_id is not None,
-        key=made.kms_id,
-        size=made.snapshot_size or usual.size,
-        role=made.instance_role,
-        subnet=made.subnet or usual.subnet,
+        ami_parameter=options.ami or ami_parameter(installation.settings, arch),
+        instance_type=options.instance_type,
+        encrypt=options.encrypt or options.kms_id is not None,
+        key=options.kms_id,
+        size=options.snapshot_size or usual.size,
+        role=options.instance_role,
+        subnet=options.subnet or usual.subnet,
     )

@@ -50,7 +50,7 @@ def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) ->
     ami = aws.client("ssm").get_parameter(Name=recipe.ami_parameter)["Parameter"]["Value"]
     with _profile(aws, recipe) as profile:
         note(f"starting a temporary instance from {ami}")
-        made = _started(aws, recipe, ami, profile)
+        made = _start_with_retries(aws, recipe, ami, profile)
         try:
             ec2.get_waiter("instance_running").wait(InstanceIds=[made])
             yield made
@@ -59,7 +59,7 @@ def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) ->
             ec2.get_waiter("instance_terminated").wait(InstanceIds=[made])
 
 
-def _started(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
+def _start_with_retries(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
     """Start the instance, and retry until EC2 knows its new profile; return its id.
 
     Raises:
@@ -104,7 +104,7 @@ def _subnet_of(aws: Aws, cluster: str) -> str | None:
     None before the first deployment.
     """
     try:
-        return str(Cluster(aws, cluster).known["resourcesVpcConfig"]["subnetIds"][0])
+        return str(Cluster(aws, cluster).description["resourcesVpcConfig"]["subnetIds"][0])
     except NotDeployed:
         return None
 

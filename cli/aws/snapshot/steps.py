@@ -9,30 +9,30 @@ of that a snapshot is made. Whatever happens, the instance and its role go.
 from collections.abc import Callable
 
 from cli.aws.sdk import Aws
-from cli.aws.snapshot.builder import BEGIN, BuilderInstance, pull
+from cli.aws.snapshot.builder import PREPARE, BuilderInstance, pull_script
 from cli.aws.snapshot.instance import DISK, temporary_instance
 from cli.aws.snapshot.recipe import Recipe
 
 _SNAPSHOT = {"Delay": 15, "MaxAttempts": 240}
 
 
-def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
+def make_snapshot(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
     """Make a snapshot, or find one that was made by the same recipe; return its id.
 
     Raises:
         AwsError: an image could not be pulled, or AWS refused; nothing is left of the attempt.
     """
-    known = existing(aws, recipe)
+    known = existing_snapshot(aws, recipe)
     if known:
         note(f"{known} has these images already")
         return known
     with temporary_instance(aws, recipe, note) as instance:
         host = BuilderInstance(aws, instance)
         note("waiting for its agent")
-        host.run(BEGIN)
+        host.run(PREPARE)
         for image in recipe.images:
             note(f"pulling {image}")
-            host.run(pull(image))
+            host.run(pull_script(image))
         ec2 = aws.client("ec2")
         ec2.stop_instances(InstanceIds=[instance])
         ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])
@@ -40,10 +40,10 @@ def snapshot_of(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
         return _snapshot(aws, recipe, _volume(aws, instance))
 
 
-def existing(aws: Aws, recipe: Recipe) -> str | None:
+def existing_snapshot(aws: Aws, recipe: Recipe) -> str | None:
     """Return the newest completed snapshot of the same images and size; None if there is none."""
     filters = [{"Name": f"tag:{tag['Key']}", "Values": [tag["Value"]]} for tag in recipe.tags]
-    found = aws.all(
+    found = aws.paginated(
         "ec2",
         "describe_snapshots",
         "Snapshots",

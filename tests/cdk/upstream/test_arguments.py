@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from cdk import versions
-from cli.aws.tools import unpacked
+from cli.aws.tools import unpacked_program
 from models.names import kube
 from models.settings import Settings
 from tests.cdk import graph
@@ -207,7 +207,12 @@ def _rendered(chart: str, values: Mapping[str, Any], folder: Path) -> str:
     checkout.text(f"{checkout.chart}/Chart.yaml")
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    command = [str(unpacked("helm")), "template", "x", str(checkout.folder / checkout.chart)]
+    command = [
+        str(unpacked_program("helm")),
+        "template",
+        "x",
+        str(checkout.folder / checkout.chart),
+    ]
     done = subprocess.run(
         [*command, "--values", str(file), "--namespace", "ns"],
         capture_output=True,

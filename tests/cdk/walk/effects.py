@@ -13,7 +13,7 @@ from typing import Any
 from cdk.bundle import ROOT, sources
 from cdk.manifests import objects
 from cdk.manifests.serve_config import arguments
-from cli.aws.deploy.cluster_secret import secrets_of
+from cli.aws.deploy.cluster_secret import secret_environment
 from models.settings.edge import EdgeConfig
 from tests.cdk.walk.changes import Given, read
 from tests.cdk.walk.leaves import Leaf
@@ -48,7 +48,7 @@ class Deployed:
             arguments=_as_read(arguments(settings)),
             edge=edge.model_dump(exclude={"settings"}),
             edge_settings=_as_read(edge.settings),
-            secrets=secrets_of(settings),
+            secrets=secret_environment(settings),
         )
 
 

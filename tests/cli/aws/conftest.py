@@ -31,7 +31,7 @@ Call = Callable[..., Result]
 CLUSTER = "Studio"
 """Name of an EKS cluster, whose API is on loopback: see `kube`."""
 CACHE = user_cache_path()
-"""Cache folder of the real user: kubectl and helm are unpacked there once."""
+"""Cache folder of the real user: kubectl and helm are unpacked_program there once."""
 QUOTAS = {
     "L-1216C47A": 32.0,
     "L-DB2E81BA": 48.0,

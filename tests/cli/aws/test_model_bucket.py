@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.aws.errors import Unmet
-from cli.aws.model_bucket import ModelBucket, upload_of
+from cli.aws.model_bucket import ModelBucket, missing_files
 from cli.aws.sdk import Aws
 from tests.cli.aws.platform import client, unique
 
@@ -36,7 +36,7 @@ def _keys(bucket: ModelBucket) -> list[str]:
 
 
 def test_files_go_under_their_paths_and_are_counted(bucket: ModelBucket, folder: Path) -> None:
-    upload = upload_of(bucket, folder)
+    upload = missing_files(bucket, folder)
     sent: list[int] = []
     upload.run(sent.append)
 
@@ -45,22 +45,22 @@ def test_files_go_under_their_paths_and_are_counted(bucket: ModelBucket, folder:
 
 
 def test_what_is_there_is_not_sent_again(bucket: ModelBucket, folder: Path) -> None:
-    upload_of(bucket, folder).run(lambda _: None)
+    missing_files(bucket, folder).run(lambda _: None)
     (folder / "Lora" / "b.safetensors").write_bytes(b"b" * 11)
 
-    assert [key for _, key in upload_of(bucket, folder).files] == ["Lora/b.safetensors"]
+    assert [key for _, key in missing_files(bucket, folder).files] == ["Lora/b.safetensors"]
 
 
 def test_a_folder_that_is_not_there_or_empty_is_told(bucket: ModelBucket, tmp_path: Path) -> None:
     with pytest.raises(Unmet, match="there is no such folder"):
-        upload_of(bucket, tmp_path / "none")
+        missing_files(bucket, tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(Unmet, match="there is nothing in it"):
-        upload_of(bucket, tmp_path / "empty")
+        missing_files(bucket, tmp_path / "empty")
 
 
 def test_making_it_again_changes_nothing(bucket: ModelBucket, folder: Path) -> None:
-    upload_of(bucket, folder).run(lambda _: None)
+    missing_files(bucket, folder).run(lambda _: None)
     bucket.make()
 
     assert bucket.is_ours()
@@ -95,10 +95,10 @@ def test_only_a_policy_of_ours_makes_way_for_the_stacks(
     s3 = client("s3")
     policy = s3.get_bucket_policy(Bucket=bucket.name)["Policy"].replace("OnlyTls", sid)
     s3.put_bucket_policy(Bucket=bucket.name, Policy=policy)
-    bucket.hand_over()
+    bucket.delete_policy()
     with nullcontext() if stays else pytest.raises(ClientError, match="NoSuchBucketPolicy"):
         s3.get_bucket_policy(Bucket=bucket.name)
-    bucket.hand_over()
+    bucket.delete_policy()
 
 
 def test_what_else_is_told_of_a_bucket_stays(bucket: ModelBucket) -> None:
@@ -109,7 +109,7 @@ def test_what_else_is_told_of_a_bucket_stays(bucket: ModelBucket) -> None:
     s3.put_bucket_notification_configuration(
         Bucket=bucket.name, NotificationConfiguration={"QueueConfigurations": [other]}
     )
-    anew = [bucket.tell_events() for _ in range(2)]
+    anew = [bucket.enable_events() for _ in range(2)]
     told = s3.get_bucket_notification_configuration(Bucket=bucket.name)
 
     assert anew == [True, False]

@@ -20,13 +20,13 @@ def _put(settings: Settings, queue: str, count: int = 1) -> None:
         sqs.send_message(QueueUrl=url, MessageBody="a task")
 
 
-def _log(group: str, *messages: str, ago: int = 0) -> None:
+def _log(group: str, *messages: str, milliseconds: int = 0) -> None:
     logs = client("logs")
     stream = unique()
     if group not in [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]]:
         logs.create_log_group(logGroupName=group)
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    now = int(time.time() * 1_000) - ago * 1_000
+    now = int(time.time() * 1_000) - milliseconds * 1_000
     events = [{"timestamp": now + n, "message": text} for n, text in enumerate(messages)]
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
@@ -99,9 +99,9 @@ def test_who_is_not_reachable_is_told(
 
 def test_logs_of_a_component_come_in_order(installation: Settings, atelier: Call) -> None:
     group = f"/aws/containerinsights/{installation.names.stack}/application"
-    _log(group, "second", "third", ago=10)
-    _log(group, "first", ago=60)
-    _log(group, "long ago", ago=3_600)
+    _log(group, "second", "third", milliseconds=10)
+    _log(group, "first", milliseconds=60)
+    _log(group, "long ago", milliseconds=3_600)
     result = atelier("logs", "-n", installation.names.stack, "pods")
 
     assert result.exit_code == 0, result.output

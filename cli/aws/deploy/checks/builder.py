@@ -49,9 +49,9 @@ def _lack(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
     """Return why Docker cannot build for these platforms, and a remedy; None if it can."""
     if not tools.find("docker"):
         return "there is no Docker", "install Docker"
-    if tools.says("docker", "info") is None:
+    if tools.output_of("docker", "info") is None:
         return "Docker's daemon does not answer", "start it (`docker info` says why)"
-    builder = tools.says("docker", "buildx", "inspect", "--bootstrap")
+    builder = tools.output_of("docker", "buildx", "inspect", "--bootstrap")
     if builder is None:
         return "Docker has no buildx", "install its plugin docker-buildx"
     strange = platforms - set(re.findall(r"linux/\w+", builder))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.deploy.checks.network import letters, wanted_zones
+from cli.aws.deploy.checks.network import wanted_zones, zone_letters
 from cli.aws.sdk import Aws
 from models.settings import Settings
 from models.settings.groups import Runtime
@@ -20,7 +20,7 @@ def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:
     """Return the zones that offer each type; an empty set if the region does not have it."""
     types = runtime.nodes.instance_types
     offered: dict[str, set[str]] = {one: set() for one in types}
-    for each in aws.all(
+    for each in aws.paginated(
         "ec2",
         "describe_instance_type_offerings",
         "InstanceTypeOfferings",
@@ -35,7 +35,7 @@ def _found(runtime: Runtime, offered: dict[str, set[str]], zones: set[str]) -> F
     name = f"nodes of {runtime.name}"
     here = {one: there & zones for one, there in offered.items()}
     none = ", ".join(one for one, there in here.items() if not there)
-    told = ", ".join(f"{one} in {letters(there)}" for one, there in here.items() if there)
+    told = ", ".join(f"{one} in {zone_letters(there)}" for one, there in here.items() if there)
     if told:
         return (
             Finding(name, "note", f"{told}; not: {none}") if none else Finding(name, "there", told)
@@ -43,5 +43,5 @@ def _found(runtime: Runtime, offered: dict[str, set[str]], zones: set[str]) -> F
     elsewhere = set().union(*offered.values())
     remedy = "choose modelsRuntime[].nodes.instanceTypes that this region has"
     if elsewhere:
-        remedy = f"take one of {letters(elsewhere)} into vpc.zones, or other instanceTypes"
+        remedy = f"take one of {zone_letters(elsewhere)} into vpc.zones, or other instanceTypes"
     return Finding(name, "missing", none, remedy)

@@ -15,7 +15,7 @@ def names(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
     The stack would fail or adopt them.
     """
-    taken = [*_queues(aws, settings), *_kept(aws, settings)]
+    taken = [*_queues(aws, settings), *_foreign_resources(aws, settings)]
     yield from taken or [Finding("names", "there", "free, or ours")]
 
 
@@ -28,17 +28,17 @@ def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
         *queue_names(settings.names, settings.models_runtime, settings.tasks, settings.model_bucket)
     }
     prefix = f"{settings.names.stack}-"
-    for url in aws.all("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix):
+    for url in aws.paginated("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix):
         name = url.rpartition("/")[2]
         if name not in own:
             continue
         whose = aws.client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}).get(PROJECT)
         if whose != settings.stack_name:
             remedy = "choose another stackName, or another name for the runtime"
-            yield Finding(f"queue {name}", "missing", _told(whose), remedy)
+            yield Finding(f"queue {name}", "missing", _owner_text(whose), remedy)
 
 
-def _kept(aws: Aws, settings: Settings) -> Iterator[Finding]:
+def _foreign_resources(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Yield names of buckets, tables and repositories that belong to somebody else.
 
     CloudFormation would adopt them, and destroy them with the stack.
@@ -51,8 +51,8 @@ def _kept(aws: Aws, settings: Settings) -> Iterator[Finding]:
         if one.foreign:
             remedy = f"choose another {keys.get(one.name, 'stackName')}, or tag it"
             remedy += f" {PROJECT}={settings.stack_name} if the stack is to take it in"
-            yield Finding(f"{one.kind} {one.name}", "missing", _told(None), remedy)
+            yield Finding(f"{one.kind} {one.name}", "missing", _owner_text(None), remedy)
 
 
-def _told(whose: str | None) -> str:
+def _owner_text(whose: str | None) -> str:
     return f"of the installation {whose}" if whose else "there, and not of this installation"

@@ -18,7 +18,7 @@ def wanted_zones(settings: Settings) -> list[str]:
     return [f"{settings.aws.region}{letter}" for letter in settings.vpc.zones]
 
 
-def letters(zones: Iterable[str]) -> str:
+def zone_letters(zones: Iterable[str]) -> str:
     """Join the letters of zones, as `vpc.zones` spells them."""
     return ", ".join(sorted(zone[-1] for zone in zones))
 
@@ -29,8 +29,8 @@ def zones(aws: Aws, settings: Settings) -> Iterator[Finding]:
     ids = {each["ZoneName"]: each["ZoneId"] for each in got if _is_open(each)}
     fit = {zone for zone, known in ids.items() if known not in _WITHOUT_EKS}
     wanted = wanted_zones(settings)
-    if missing := [_told(zone, ids) for zone in wanted if zone not in fit]:
-        remedy = f"choose vpc.zones among {letters(fit)}"
+    if missing := [_described(zone, ids) for zone in wanted if zone not in fit]:
+        remedy = f"choose vpc.zones among {zone_letters(fit)}"
         yield Finding("zones", "missing", ", ".join(missing), remedy)
     else:
         yield Finding("zones", "there", ", ".join(wanted))
@@ -45,9 +45,9 @@ def subnets(aws: Aws, settings: Settings) -> Iterator[Finding]:
     places = [(one, [zone]) for one, zone in zip(vpc.private_subnets, zones, strict=True)]
     places += [(one, zones) for one in vpc.public_subnets]
     ids = [{"Name": "subnet-id", "Values": [one for one, _ in places]}]
-    found = aws.all("ec2", "describe_subnets", "Subnets", Filters=ids)
+    found = aws.paginated("ec2", "describe_subnets", "Subnets", Filters=ids)
     known = {each["SubnetId"]: each for each in found}
-    wrong = [text for one, fit in places if (text := _astray(one, known.get(one), vpc.id, fit))]
+    wrong = [text for one, fit in places if (text := _misplaced(one, known.get(one), vpc.id, fit))]
     if wrong:
         remedy = "name subnets of vpc.id, vpc.privateSubnets in the order of vpc.zones"
         yield Finding("subnets", "missing", "; ".join(wrong), remedy)
@@ -60,11 +60,11 @@ def _is_open(zone: Mapping[str, Any]) -> bool:
     return (zone["State"], zone["ZoneType"]) == ("available", "availability-zone")
 
 
-def _told(zone: str, ids: Mapping[str, str]) -> str:
+def _described(zone: str, ids: Mapping[str, str]) -> str:
     return f"{zone} ({ids[zone]}, where EKS is not)" if zone in ids else zone
 
 
-def _astray(
+def _misplaced(
     subnet: str, found: Mapping[str, Any] | None, vpc: str, zones: Iterable[str]
 ) -> str | None:
     if found is None:

@@ -63,7 +63,7 @@ def _addon(aws: Aws, name: str, kubernetes: str) -> Finding | None:
 
 
 def _offered(aws: Aws, name: str, kubernetes: str) -> list[str]:
-    found = aws.all(
+    found = aws.paginated(
         "eks", "describe_addon_versions", "addons", addonName=name, kubernetesVersion=kubernetes
     )
     return [one["addonVersion"] for addon in found for one in addon["addonVersions"]]

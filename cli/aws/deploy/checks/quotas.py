@@ -73,7 +73,7 @@ def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
 def _sizes(aws: Aws, types: set[str]) -> Mapping[str, Instance]:
     """Return the sizes of known types. A filter, unlike a list of types, may name unknown ones."""
     named = [{"Name": "instance-type", "Values": sorted(types)}]
-    found = aws.all("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
+    found = aws.paginated("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
     return {
         each["InstanceType"]: Instance(
             each["VCpuInfo"]["DefaultVCpus"],
@@ -116,7 +116,7 @@ def _nodes(runtime: Runtime, instance: Instance, pods: int) -> int:
 
 def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
     code, name = _QUOTAS[kind]
-    value = _allowed(aws, code)
+    value = _quota_value(aws, code)
     remedy = f"ask for {most} vCPUs: aws service-quotas request-service-quota-increase"
     remedy += f" --service-code ec2 --quota-code {code} --desired-value {most}"
     if value is None:
@@ -129,7 +129,7 @@ def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
     return Finding(name, "there", f"{value} vCPUs")
 
 
-def _allowed(aws: Aws, code: str) -> int | None:
+def _quota_value(aws: Aws, code: str) -> int | None:
     """Return the account's quota, else the default of new accounts; None if EC2 tells neither."""
     client = aws.client("service-quotas")
     for call in (client.get_service_quota, client.get_aws_default_service_quota):

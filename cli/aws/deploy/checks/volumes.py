@@ -73,7 +73,7 @@ def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Check the key of node volumes: the configured one, else the region's default key for EBS."""
     named = settings.cluster.volume_key_arn
     if named is not None:
-        yield _looked(_SETTING, _Key.of(aws, named))
+        yield _key_finding(_SETTING, _Key.of(aws, named))
         return
     default = aws.client("ec2").get_ebs_default_kms_key_id()["KmsKeyId"]
     key = None if default.endswith(_AWS_OWN) else _Key.of(aws, default)
@@ -81,7 +81,7 @@ def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
     if key is None or not key.is_customers:  # the former may not be there before its first use
         yield Finding(name, "there", "AWS's own")
     elif key.fault:
-        yield _looked(name, key)
+        yield _key_finding(name, key)
     else:
         yield Finding(name, "missing", f"{key.arn}, a customer's", _NAME_IT)
 
@@ -112,7 +112,7 @@ def _unreadable(key: _Key) -> tuple[str, str] | None:
     return f"{key.arn}, a customer's", f"{_NAME_IT}, or {_MAKE_ONE}"
 
 
-def _looked(name: str, key: _Key) -> Finding:
+def _key_finding(name: str, key: _Key) -> Finding:
     """Make the finding of a key: there, or missing with its fault."""
     if key.fault is None:
         return Finding(name, "there", key.arn)
@@ -123,5 +123,5 @@ def _looked(name: str, key: _Key) -> Finding:
 def _key_of(aws: Aws, snapshot: str) -> str | None:
     """Return a snapshot's key; None if it has none, or is missing (`snapshots` reports that)."""
     ids = [{"Name": "snapshot-id", "Values": [snapshot]}]
-    found = aws.all("ec2", "describe_snapshots", "Snapshots", Filters=ids)
+    found = aws.paginated("ec2", "describe_snapshots", "Snapshots", Filters=ids)
     return next((one.get("KmsKeyId") for one in found), None)

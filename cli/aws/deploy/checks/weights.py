@@ -50,7 +50,7 @@ def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | N
     if not there:
         return SAMPLE_MODELS
     of_stack = settings.storage.create_model_bucket
-    return SAMPLE_MODELS if bucket.gets(SAMPLE_MODELS, of_stack=of_stack) else None
+    return SAMPLE_MODELS if bucket.wants_samples(SAMPLE_MODELS, of_stack=of_stack) else None
 
 
 def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cli.aws.deploy.cluster_secret import give_keys, secrets_of
+from cli.aws.deploy.cluster_secret import apply_keys, secret_environment
 from cli.aws.errors import AwsError
 from cli.aws.kubernetes.cluster import Cluster
 from models.settings import Settings
@@ -25,7 +25,7 @@ def test_api_keys_go_into_a_secret_and_nowhere_else(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:
     kube.answers |= {KEYS: secret_of(NOON), PODS: {"items": []}}
-    anew = give_keys(cluster, settings)
+    anew = apply_keys(cluster, settings)
     sent = json.loads(kube.asked[0].body)
 
     assert not anew
@@ -33,7 +33,7 @@ def test_api_keys_go_into_a_secret_and_nowhere_else(
     assert json.loads(b64decode(sent["data"]["ATELIER_APIKEYS"])) == [{"name": "us", "key": KEY}]
     kube.answers.clear()
     with pytest.raises(AwsError, match="answers 404 to PATCH"):
-        give_keys(cluster, settings)
+        apply_keys(cluster, settings)
 
 
 def test_pods_that_started_before_the_keys_changed_start_anew(
@@ -44,7 +44,7 @@ def test_pods_that_started_before_the_keys_changed_start_anew(
     items = [{"metadata": {"name": n, "creationTimestamp": at}} for n, at in pods.items()]
     kube.answers |= {KEYS: secret_of("2026-04-01T00:00:00Z", NOON), PODS: {"items": items}}
     kube.answers[f"{PODS}/older"] = {}  # the other is gone by then
-    anew = give_keys(cluster, settings)
+    anew = apply_keys(cluster, settings)
     query = parse_qs(urlsplit(kube.asked[1].path).query)
 
     assert anew == ["older", "same"]
@@ -61,7 +61,7 @@ def test_a_file_without_keys_takes_back_those_of_before(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:
     kube.answers |= {KEYS: secret_of(NOON), PODS: {"items": []}}
-    give_keys(cluster, settings.model_copy(update={"api_keys": ()}))
+    apply_keys(cluster, settings.model_copy(update={"api_keys": ()}))
 
     assert json.loads(kube.asked[0].body)["data"] == {}
 
@@ -78,7 +78,7 @@ def test_what_the_pods_get_is_what_settings_read(
     key = {"name": "us", "key": "k", "callbackSecret": secret}
     more = {"apiKeys": [key], "callbacks": {"secret": secret}}
     given = Settings.read(args=file_of(CLUSTER, **more))
-    for name, value in secrets_of(given).items():
+    for name, value in secret_environment(given).items():
         monkeypatch.setenv(name, value)
     bare = file_of(CLUSTER)
     del bare["apiKeys"]

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.deploy.preflight import Preflight, demand
+from cli.aws.deploy.preflight import Preflight, require_all
 from cli.aws.errors import Unmet
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
@@ -67,7 +67,7 @@ def test_demand_names_everything_that_is_missing() -> None:
         Finding("c", "missing", "too old", "renew it"),
     ]
     with pytest.raises(Unmet, match=r"a: not there; make it\nc: too old; renew it") as refusal:
-        demand(findings)
+        require_all(findings)
 
     assert refusal.value.code == 2
-    demand([findings[1]])
+    require_all([findings[1]])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cdk.manifests.ray_service import ray_service
-from cli.aws.deploy.muted_fields import OF_CLUSTER, OF_GROUPS
-from cli.aws.deploy.ray_cluster_patcher import Carrier
+from cli.aws.deploy.muted_fields import CLUSTER_FIELDS, GROUP_FIELDS
+from cli.aws.deploy.ray_cluster_patcher import RayClusterPatcher
 from cli.aws.deploy.readiness import Readiness
 from cli.aws.errors import AwsError, Missing
 from cli.aws.kubernetes.cluster import Cluster
@@ -47,7 +47,7 @@ class Stack:
 
     def carry(self, settings: Settings) -> list[str]:
         said: list[str] = []
-        Carrier(self.cluster, settings, said.append, pause=0).carry()
+        RayClusterPatcher(self.cluster, settings, said.append, pause=0).patch()
         return said
 
     def group(self, name: str, cluster: str = FIRST) -> Any:
@@ -497,7 +497,7 @@ def test_a_service_that_serves_says_on_which_cluster(stack: Stack) -> None:
 def test_every_muted_field_is_one_of_a_ray_cluster() -> None:
     spec = crds.schema("ray.io/v1", "RayCluster")["properties"]["spec"]["properties"]
     group = spec["workerGroupSpecs"]["items"]["properties"]
-    for known, fields in ((spec, OF_CLUSTER), (group, OF_GROUPS)):
+    for known, fields in ((spec, CLUSTER_FIELDS), (group, GROUP_FIELDS)):
         for field in fields:
             found: Any = {"properties": known}
             for key in field.keys:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from cli.aws.tools import unpacked
+from cli.aws.tools import unpacked_program
 from cli.main import app
 from tests.cli.aws.programs import handed
 from tests.docs.pages import ROOT
@@ -128,7 +128,7 @@ def stage(folder: Path, kubeconfig: Path, aws: AwsCommand) -> Iterator[Stage]:
         "HOME": str(folder),
     }
     made = Stage(folder, environment, aws)
-    tools = {name: unpacked(name) for name in ("kubectl", "helm")}
+    tools = {name: unpacked_program(name) for name in ("kubectl", "helm")}
     script = programs / "atelier"
     script.write_text(_ON_CLUSTER.format(folder=programs, **tools))
     script.chmod(0o755)

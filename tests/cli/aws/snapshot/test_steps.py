@@ -17,7 +17,7 @@ from moto.ssm.models import SimpleSystemManagerBackend, ssm_backends
 from cli.aws.sdk import Aws
 from cli.aws.snapshot import builder as agent
 from cli.aws.snapshot import steps as module
-from cli.aws.snapshot.builder import pull
+from cli.aws.snapshot.builder import pull_script
 from cli.aws.snapshot.instance import temporary_instance
 from cli.aws.snapshot.recipe import Recipe
 from tests.cli.aws.conftest import Call
@@ -307,7 +307,7 @@ def test_what_the_instance_is_told_does_what_it_should(
 def test_without_a_password_nothing_is_pulled(host: Path) -> None:
     (host / "ecr-credential-provider").write_text("#!/bin/sh\necho '{}'\n")
     environment = {"PATH": f"{host}:/usr/bin:/bin", "CALLS": str(host)}
-    script = pull("1.dkr.ecr.us-east-1.amazonaws.com/a:1")
+    script = pull_script("1.dkr.ecr.us-east-1.amazonaws.com/a:1")
     ended = subprocess.run(["sh", "-c", script], check=False, env=environment)
 
     assert ended.returncode == 4
@@ -315,4 +315,4 @@ def test_without_a_password_nothing_is_pulled(host: Path) -> None:
 
 
 def test_a_public_image_needs_nobody_to_be_signed_in() -> None:
-    assert "--user" not in pull("public.ecr.aws/one:1")
+    assert "--user" not in pull_script("public.ecr.aws/one:1")
