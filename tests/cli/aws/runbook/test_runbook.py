@@ -89,9 +89,9 @@ def test_refused_messages_are_read_mended_and_sent_again(
     section: Section, studio: Settings, line: Client, shell: Stage
 ) -> None:
     """A message lacks its payload, another is wrong in itself; ingest refuses both."""
-    dead = studio.dead_letters("painter")
-    payload = f"payloads/{studio.stack}.json"
-    publish(studio, pointer_to(f"s3://{studio.output_bucket}/{payload}"))
+    dead = studio.names.dead_letters("painter")
+    payload = f"payloads/{studio.names.stack}.json"
+    publish(studio, pointer_to(f"s3://{studio.names.output_bucket}/{payload}"))
     publish(studio, "no JSON")
     wait_for(dead, 2)
     read = json.loads(section.run("aws sqs receive-message"))["Messages"]
@@ -100,7 +100,7 @@ def test_refused_messages_are_read_mended_and_sent_again(
     assert reasons[0].endswith("is missing")
     assert "no proper JSON" in reasons[1]
     body = json.dumps(a_task("mended"))
-    client("s3").put_object(Bucket=studio.output_bucket, Key=payload, Body=body)
+    client("s3").put_object(Bucket=studio.names.output_bucket, Key=payload, Body=body)
     moved = section.run("aws sqs start-message-move-task")
     assert '"Status": "COMPLETED"' in moved, moved
     assert end_of(line, "mended") == Status.COMPLETED
@@ -114,13 +114,13 @@ def test_refused_messages_are_read_mended_and_sent_again(
     large = a_task("large")
     large["content"]["prompt"] = "red " * 50_000
     publish(studio, large, runtime="paintr")
-    unrouted = client("sqs").get_queue_url(QueueName=studio.unrouted)["QueueUrl"]
+    unrouted = client("sqs").get_queue_url(QueueName=studio.names.unrouted)["QueueUrl"]
     client("sqs").send_message(QueueUrl=unrouted, MessageBody="file:///etc/hostname")
-    wait_for(studio.unrouted, 3)
+    wait_for(studio.names.unrouted, 3)
     section.run("(\nset -e")
     assert end_of(line, "misspelt") == Status.COMPLETED
     assert end_of(line, "large") == Status.COMPLETED
-    assert waiting(studio.unrouted) == 0
+    assert waiting(studio.names.unrouted) == 0
     wait_for(dead, 1)
     [refused] = client("sqs").receive_message(QueueUrl=shell.words["URL"])["Messages"]
     assert refused["Body"] == "file:///etc/hostname"
@@ -133,7 +133,7 @@ def test_what_cannot_be_handed_over_stays_and_is_told(
 ) -> None:
     """A call of the loop is refused, for an option that does not exist."""
     (loop,) = (block for block in commands() if block.text.startswith("(\nset -e"))
-    url = client("sqs").get_queue_url(QueueName=studio.unrouted)["QueueUrl"]
+    url = client("sqs").get_queue_url(QueueName=studio.names.unrouted)["QueueUrl"]
     client("sqs").send_message(QueueUrl=url, MessageBody="no JSON")
     with pytest.raises(WrongCommand, match=r"(?s)done.*stopped: the rest is still in its queue"):
         shell.run(loop.text.replace(f"aws sqs {call} ", f"aws sqs {call} --wrong "))
@@ -149,7 +149,7 @@ def test_without_a_destination_what_ingest_refused_is_not_moved(
 ) -> None:
     """The rule holds for each queue that is the dead letters of none."""
     source = "aws sqs start-message-move-task --source-arn arn:aws:sqs:REGION:ACCOUNT:"
-    dead = studio.dead_letters("painter")
+    dead = studio.names.dead_letters("painter")
     url = client("sqs").get_queue_url(QueueName=dead)["QueueUrl"]
     client("sqs").send_message(QueueUrl=url, MessageBody="refused")
     shell.run(f"{source}name-RUNTIME-dead-letters")
@@ -178,7 +178,7 @@ def test_calls_are_moved_by_the_same_command(
     text = redrive.text.replace("name-RUNTIME-dead-letters", dead).replace("name-RUNTIME", queue)
     shell.run(text)
 
-    assert waiting(studio.callback_calls) == 1
+    assert waiting(studio.names.callback_calls) == 1
 
 
 @plays("The oldest message is too old")
@@ -200,7 +200,10 @@ def test_a_task_that_blocks_is_looked_for_and_ended(
 
 @plays("Many tasks fail")
 def test_failed_tasks_are_listed(section: Section, studio: Settings, line: Client) -> None:
-    gone = {"prompt": "a red square", "init_images": [f"s3://{studio.output_bucket}/gone.png"]}
+    gone = {
+        "prompt": "a red square",
+        "init_images": [f"s3://{studio.names.output_bucket}/gone.png"],
+    }
     name = line.submit(kind=Kind.IMAGE_TO_IMAGE, content=gone, runtime="painter").id
     assert end_of(line, name) == Status.FAILED
 
@@ -238,8 +241,8 @@ def test_what_a_change_leaves_is_removed(
 ) -> None:
     section.run_all()
 
-    assert f"{studio.stack}-runtime-painter" not in cluster.named("NodePool")
-    assert f"{studio.stack}-runtime-painter" not in cluster.named("EC2NodeClass")
+    assert f"{studio.names.stack}-runtime-painter" not in cluster.named("NodePool")
+    assert f"{studio.names.stack}-runtime-painter" not in cluster.named("EC2NodeClass")
     assert not cluster.named("PersistentVolumeClaim")
     assert not cluster.named("PersistentVolume")
 
@@ -287,7 +290,10 @@ def test_what_a_killed_command_left_is_removed(
     section: Section, studio: Settings, shell: Stage
 ) -> None:
     ec2, iam, sqs = client("ec2"), client("iam"), client("sqs")
-    profile, listening = f"{studio.stack_name}-snapshot-1f2e3d", f"{studio.stack}-inbox-1f2e3d4c"
+    profile, listening = (
+        f"{studio.stack_name}-snapshot-1f2e3d",
+        f"{studio.names.stack}-inbox-1f2e3d4c",
+    )
     shell.words |= {"NAME-snapshot-…": profile, "name-inbox-…": listening}
     sqs.create_queue(QueueName=listening)
     tags = [{"Key": "Name", "Value": f"{studio.stack_name}-images"}]
@@ -318,7 +324,7 @@ def test_what_a_killed_command_left_is_removed(
 def test_old_nodes_are_drained(section: Section, studio: Settings, cluster: Cluster) -> None:
     section.run_all()
 
-    pool = f"{studio.stack}-runtime-painter"
+    pool = f"{studio.names.stack}-runtime-painter"
     assert not [name for name in cluster.named("NodeClaim") if name.startswith(pool)]
 
 
