@@ -74,7 +74,7 @@ class Replica:
                 made.took("run")
             uris = await self._store(made)
             made.took("store")
-            yield report.completed(uris, f"{self.output}/{task.stem}.out", made.seconds)
+            yield report.completed(uris, f"{self.output}/{task.output_key}", made.seconds)
         except TaskFailed as exc:
             yield report.failed(exc)
         except Unavailable as exc:
@@ -134,15 +134,18 @@ class Replica:
 
     async def _store(self, made: "_Made") -> tuple[str, ...]:
         """Store the artifacts and the answer, all at once; the URIs of the artifacts."""
-        stem = f"{self.output}/{made.task.stem}"
         kinds = [sniff(artifact.data) for artifact in made.artifacts]
-        uris = [f"{stem}-{n}{kind.extension}" for n, kind in enumerate(kinds, start=1)]
+        uris = [
+            f"{self.output}/{made.task.artifact_key(n, kind.extension)}"
+            for n, kind in enumerate(kinds, start=1)
+        ]
         out = _rendered(made.answer, made.artifacts, uris)
         puts = [
             self.objects.put(uri, artifact.data, kind.content_type)
             for uri, artifact, kind in zip(uris, made.artifacts, kinds, strict=True)
         ]
-        await asyncio.gather(*puts, self.objects.put(f"{stem}.out", out, "application/json"))
+        output = f"{self.output}/{made.task.output_key}"
+        await asyncio.gather(*puts, self.objects.put(output, out, "application/json"))
         return tuple(uris)
 
 

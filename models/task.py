@@ -63,6 +63,15 @@ class Task:
         digest = hashlib.sha256(self.submission.encode()).hexdigest()[:_DIGITS]
         return f"{self.folder}/{self.id}-{digest}"
 
+    @property
+    def output_key(self) -> str:
+        """Key of the ``.out``: the runtime's whole answer as JSON, or why the task failed."""
+        return f"{self.stem}.out"
+
+    def artifact_key(self, n: int, extension: str) -> str:
+        """Key of artifact ``n``, from 1; the extension begins with a dot."""
+        return f"{self.stem}-{n}{extension}"
+
     def log_context(self) -> Mapping[str, str]:
         return {"task": self.id, "submission": self.submission, "runtime": self.runtime}
 

@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from ingest.memory import MemoryClaims, MemoryObjects
-from ingest.worker import Worker
 from models.errors import TaskFailed
 from models.ports import Runner
 from models.progress import Progress
@@ -78,11 +77,12 @@ class Painter(Runner):
             raise TaskFailed(task.content["fail"])
         yield Progress(step=2, of=2)
         report = Report.of(task, Status.RUNNING, attempt)
-        uris = [f"{OUTPUT}/{task.stem}-{n}.png" for n in range(1, _pictures(task) + 1)]
+        uris = [f"{OUTPUT}/{task.artifact_key(n, '.png')}" for n in range(1, _pictures(task) + 1)]
+        output = f"{OUTPUT}/{task.output_key}"
         for uri in uris:
             await self.objects.put(uri, png(), "image/png")
-        await self.objects.put(f"{OUTPUT}/{task.stem}.out", b'{"images": []}', "application/json")
-        yield report.completed(tuple(uris), f"{OUTPUT}/{task.stem}.out", {"run": 0.5})
+        await self.objects.put(output, b'{"images": []}', "application/json")
+        yield report.completed(tuple(uris), output, {"run": 0.5})
 
 
 def _pictures(task: Task) -> int:
@@ -248,8 +248,9 @@ async def _run(started: "Future[There]", stop: threading.Event) -> None:
     store = Store()
     painter = Painter(store)
     world = World(Tasks())
-    line = replace(world.worker.line, runner=painter, kinds=frozenset(Kind), objects=store)
-    world.worker = Worker(world.queue, line, capacity=8)
+    world.worker = replace(
+        world.worker, runner=painter, kinds=frozenset(Kind), objects=store, capacity=8
+    )
     front = _front(world, store)
     way = Way(api(front))
     async with served(store) as store.url, served(way) as url, world.working():

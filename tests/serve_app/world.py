@@ -200,9 +200,10 @@ class World:
 
     async def complete(self, task: Task, pictures: int = 2) -> Report:
         """End it, as ingest does."""
-        uri = f"s3://outputs/{task.stem}"
-        made = tuple(f"{uri}-{n}.png" for n in range(1, pictures + 1))
-        ran = Report.of(task, Status.RUNNING, 1).completed(made, f"{uri}.out", {"run": 2.5})
+        numbers = range(1, pictures + 1)
+        made = tuple(f"s3://outputs/{task.artifact_key(n, '.png')}" for n in numbers)
+        output = f"s3://outputs/{task.output_key}"
+        ran = Report.of(task, Status.RUNNING, 1).completed(made, output, {"run": 2.5})
         report = await self.ledger.finish(ran)
         if self.ingest.board:
             self.board.publish(task.submission, report)

@@ -31,9 +31,9 @@ class Doing(MemoryTopic):
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
         runtime, submission = attributes.get("runtime", "sdruntime"), attributes["submission"]
         task = task_of(json.loads(message), runtime=runtime, submission=submission)
-        made = (f"s3://outputs/{task.stem}-1.png",)
+        made = (f"s3://outputs/{task.artifact_key(1, '.png')}",)
         report = Report.of(task, Status.RUNNING, 1)
-        await self.ledger.finish(report.completed(made, f"s3://outputs/{task.stem}.out", {}))
+        await self.ledger.finish(report.completed(made, f"s3://outputs/{task.output_key}", {}))
 
 
 LEDGER = MemoryLedger()
