@@ -22,7 +22,7 @@ from ingest.board import Board
 from ingest.envelope import Envelope
 from ingest.loops import Loops
 from ingest.notify import Notifier
-from ingest.worker import Line, Worker
+from ingest.worker import Worker
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report
@@ -65,7 +65,10 @@ async def main() -> None:
         deadline=Tasks().deadline_seconds,
     )
     results = SnsTopic(clients, where["SNS_TOPIC_ARN"])
-    line = Line(
+    name = where["SQS_QUEUE_URL"].rpartition("/")[2]
+    worker = Worker(
+        queue=SqsQueue(clients, name=name, dead_letters="dlq"),
+        capacity=runtime.capacity,
         envelope=Envelope(runtime.name, objects, f"{output}/payloads/", 2**20),
         ledger=DynamoLedger(clients=clients, table=where["LEDGER_TABLE"], days=1),
         objects=objects,
@@ -76,9 +79,7 @@ async def main() -> None:
         output=output,
         rules=Tasks(),
     )
-    name = where["SQS_QUEUE_URL"].rpartition("/")[2]
-    queue = SqsQueue(clients, name=name, dead_letters="dlq")
-    await _work(Loops({runtime.name: Worker(queue, line, runtime.capacity)}))
+    await _work(Loops({runtime.name: worker}))
     await replica.close()
     await clients.aclose()
 

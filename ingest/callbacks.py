@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -23,12 +23,11 @@ from ingest.receiver import Receiver
 from models import strict_json
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
-from models.ports import Delivery, Ledger, Queue
+from models.ports import Delivery, Ledger
 from models.settings.groups import Callbacks
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
-_AT_ONCE = 100
 _EACH = 10  # calls at once to one origin, so that some that hang leave room for others
 _LONGEST_TURN = 9  # as a power of two, in seconds
 _LONGEST_ERROR = 300
@@ -46,7 +45,7 @@ class Post(ABC):
         """The status that came back. What an error says may be shown to the task's sender.
 
         Raises:
-            Refused: the URL may not be called.
+            CallRefused: the URL may not be called.
             Unavailable: no status came back.
         """
 
@@ -84,30 +83,20 @@ class CallRequest(BaseModel):
         return {"task": self.id, "submission": self.submission, "event": self.event}
 
 
+@dataclass(kw_only=True, eq=False)
 class CallbackSender(Receiver):
     """Makes the calls that wait in a queue; how often each was made, the ledger counts."""
 
-    def __init__(
-        self,
-        *,
-        queue: Queue,
-        ledger: Ledger,
-        post: Post,
-        secret: Callable[[str | None], SecretStr | None],
-        rules: Callbacks,
-        lease_seconds: int = 30,
-        capacity: int = _AT_ONCE,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(queue, capacity)
-        self.ledger = ledger
-        self.post = post
-        self.secret = secret
-        """What signs for the API key of this name."""
-        self.rules = rules
-        self.lease_seconds = lease_seconds
-        self.clock = clock
-        self._calling: Counter[str] = Counter()
+    ledger: Ledger
+    post: Post
+    secret: Callable[[str | None], SecretStr | None]
+    """Find what signs the calls for tasks that were sent with the API key of this name."""
+    rules: Callbacks
+    capacity: int = 100
+    lease_seconds: int = 30
+    clock: Callable[[], float] = time.time
+    _calling: Counter[str] = field(default_factory=Counter, init=False)
+    """Calls under way by the origin that they go to."""
 
     async def handle(self, delivery: Delivery) -> None:
         """Make a call: it is done, given up, or left in the queue to be made again.

@@ -1,76 +1,79 @@
-"""A loop that receives deliveries while there is room, and outlives whatever one of them does.
-
-What a delivery means is left to its subclass.
-"""
+"""A receiver: the long poll of a queue, and a task for each delivery that it brings."""
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from models.errors import AtelierError, Unavailable
 from models.ports import Delivery, Queue
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
-_BATCH = 10  # the most that one receive gives
+_BATCH = 10
+"""Most messages that one call of SQS's ReceiveMessage gives."""
 _LONGEST_PAUSE = 30.0
 
 
+@dataclass(kw_only=True, eq=False)
 class Receiver(ABC):
-    """Receives from a queue, and handles up to ``capacity`` deliveries at once."""
+    """Receives deliveries while there is room, and outlives whatever handling one of them does.
 
-    def __init__(self, queue: Queue, capacity: int) -> None:
-        self.queue = queue
-        self.capacity = capacity
-        """Deliveries leased at once; the rest stays visible in the queue."""
-        self._leased = 0
-        self._room = asyncio.Event()
-        self._pause = 0.0
-        self._draining = False
+    What a delivery means is left to subclasses. While the platform is unavailable it pauses before
+    each poll, half a second at first and 30 seconds at most.
+    """
+
+    queue: Queue
+    capacity: int
+    """Most deliveries that are leased at once; the rest stays visible in the queue."""
+    _leased: int = field(default=0, init=False)
+    _room: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _pause: float = field(default=0.0, init=False)
+    _draining: bool = field(default=False, init=False)
 
     @abstractmethod
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to an end.
 
         Raises:
-            Unavailable: a part of the platform is away; it comes back when its lease ends.
+            Unavailable: a part of the platform is away; it comes back when its lease lapses.
         """
 
     async def work(self) -> None:
-        """Receive and handle until `drain`; returns when all that is leased has ended."""
+        """Receive and handle until `drain`; return when all that is leased has ended."""
         async with asyncio.TaskGroup() as group:
             while not self._draining:
                 await asyncio.sleep(self._pause)
                 for delivery in await self._receive():
                     self._leased += 1
-                    group.create_task(self._bring(delivery))
+                    group.create_task(self._handle_safely(delivery))
 
     def drain(self) -> None:
         """Receive no more.
 
-        A poll under way is left to its end: cancelled, it would keep what it was about to bring
-        invisible until the lease ends.
+        A poll under way is left to its end: SQS would hide what a cancelled poll was about to
+        bring until the lease lapses.
         """
         self._draining = True
 
     async def _receive(self) -> Sequence[Delivery]:
-        """What there is room for; nothing any more once we drain."""
+        """Wait for room, and receive as much as there is; hand it back if a drain began."""
         while self._leased >= self.capacity:
             self._room.clear()
             await self._room.wait()
         if self._draining:
             return ()
         try:
-            got = await self.queue.receive(min(_BATCH, self.capacity - self._leased))
+            deliveries = await self.queue.receive(min(_BATCH, self.capacity - self._leased))
             if not self._draining:
-                return got
-            await asyncio.gather(*(self.queue.extend(each, 0) for each in got))
+                return deliveries
+            await asyncio.gather(*(self.queue.extend(delivery, 0) for delivery in deliveries))
         except Unavailable as exc:
             self._slow_down(exc)
         return ()
 
-    async def _bring(self, delivery: Delivery) -> None:
+    async def _handle_safely(self, delivery: Delivery) -> None:
         try:
             await self.handle(delivery)
             self._pause = 0.0

@@ -10,7 +10,7 @@ from ingest.board import Board
 from ingest.callbacks import CallbackSender
 from ingest.envelope import Envelope
 from ingest.wiring import Ports
-from ingest.worker import Line, Worker
+from ingest.worker import Worker
 from models.ports import Objects, Runner
 from models.runtimes.contents import Contents
 from models.settings import Settings
@@ -44,7 +44,9 @@ def worker(
         trusts_owner=settings.sns.trust_owner_attribute,
     )
     contents = Contents.of([runtime], described)
-    line = Line(
+    return Worker(
+        queue=ports.queue(runtime.name),
+        capacity=runtime.capacity,
         envelope=envelope,
         ledger=ports.ledger,
         objects=ports.objects,
@@ -56,7 +58,6 @@ def worker(
         output=output,
         rules=settings.tasks,
     )
-    return Worker(ports.queue(runtime.name), line, capacity=runtime.capacity)
 
 
 def adapter(settings: Settings, runtime: Runtime) -> Adapter:

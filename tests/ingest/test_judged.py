@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ingest.worker import Worker
 from models.runtimes import TYPES
 from models.runtimes.content import told
 from models.settings.groups import Tasks
@@ -24,8 +23,7 @@ def world(name: str) -> World:
     def judge(kind: str, content: Any) -> Any:
         return type_.faults(kind, content, options(name))
 
-    line = replace(made.worker.line, judge=judge, kinds=type_.kinds)
-    made.worker = Worker(made.queue, line, 4)
+    made.worker = replace(made.worker, judge=judge, kinds=type_.kinds)
     return made
 
 

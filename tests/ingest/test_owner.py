@@ -15,8 +15,7 @@ from tests.ingest.world import World, message
 async def ran(attributes: Mapping[str, str], *, trusts: bool, key: str | None = None) -> Report:
     """What the ledger knows of a message, once it was worked off."""
     world = World(Tasks(leaseSeconds=3))
-    line = world.worker.line
-    world.worker.line = replace(line, envelope=replace(line.envelope, trusts_owner=trusts))
+    world.worker.envelope = replace(world.worker.envelope, trusts_owner=trusts)
     if key is not None:
         sent = Task(id="a", submission="s1", runtime="sdruntime", kind="text-to-image")
         await world.ledger.queue(sent, key)
@@ -49,8 +48,7 @@ async def test_what_came_by_http_stays_its_senders_whatever_a_message_says() -> 
 
 async def test_a_body_names_no_owner() -> None:
     world = World(Tasks(leaseSeconds=3))
-    line = world.worker.line
-    world.worker.line = replace(line, envelope=replace(line.envelope, trusts_owner=True))
+    world.worker.envelope = replace(world.worker.envelope, trusts_owner=True)
     await world.publish(owner="eve", key="eve")
     async with world.working():
         await world.notifications(1)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -175,7 +174,7 @@ class SlowLedger(MemoryLedger):
 
 
 async def test_an_idle_runtime_starts_while_the_ledger_is_asked(world: World) -> None:
-    world.worker.line = replace(world.worker.line, ledger=SlowLedger())
+    world.worker.ledger = SlowLedger()
     await world.publish()
 
     async with world.working():
@@ -189,7 +188,7 @@ async def test_an_idle_runtime_starts_while_the_ledger_is_asked(world: World) ->
 async def test_a_head_start_that_was_not_due_is_stopped(world: World) -> None:
     """The same submission published twice: both messages are first deliveries."""
     ledger = SlowLedger()
-    world.worker.line = replace(world.worker.line, ledger=ledger)
+    world.worker.ledger = ledger
     await world.publish()
     async with world.working():
         await world.notifications(1)

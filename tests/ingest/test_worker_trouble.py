@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -38,7 +37,7 @@ async def test_a_vanished_runtime_gets_another_try_at_once(world: World) -> None
 async def test_a_task_that_lost_its_runtime_is_queued_again_for_all_to_see(world: World) -> None:
     task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image")
     world.runtime.acts = [RuntimeUnavailable("node gone")]
-    world.worker.line = replace(world.worker.line, rules=Tasks(maxAttempts=2))
+    world.worker.rules = Tasks(maxAttempts=2)
     (delivery,) = [
         Delivery(id="m", receipt="r", body=json.dumps(message()), attributes={"submission": "s1"})
     ]
@@ -94,7 +93,7 @@ class AwayLedger(MemoryLedger):
 
 async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World) -> None:
     ledger = AwayLedger()
-    world.worker.line = replace(world.worker.line, ledger=ledger)
+    world.worker.ledger = ledger
     await world.publish()
 
     async with world.working() as work:
@@ -122,9 +121,7 @@ class Deaf(MemoryTopic):
 def deafen(world: World) -> None:
     """Give it a topic that is down at first."""
     world.results = Deaf()
-    world.worker.line = replace(
-        world.worker.line, notifier=Notifier(results=world.results, callbacks=world.calls)
-    )
+    world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)
 
 
 async def test_a_report_that_could_not_be_told_is_told_later_without_a_second_run(

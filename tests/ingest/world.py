@@ -11,7 +11,7 @@ from ingest.cancel import Cancel
 from ingest.envelope import Envelope
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
-from ingest.worker import Line, Worker
+from ingest.worker import Worker
 from models.ports import Runner
 from models.progress import Progress
 from models.report import Report, Status
@@ -51,8 +51,8 @@ class Runtime(Runner):
             self.stopped += 1
             raise
         report = Report.of(task, Status.RUNNING, attempt)
-        uri = f"{OUTPUT}/{task.stem}"
-        yield report.completed((f"{uri}-1.png",), f"{uri}.out", {"run": act})
+        artifact, output = task.artifact_key(1, ".png"), task.output_key
+        yield report.completed((f"{OUTPUT}/{artifact}",), f"{OUTPUT}/{output}", {"run": act})
 
 
 class World:
@@ -71,7 +71,9 @@ class World:
         self.cancel = Cancel(ledger=self.ledger, notifier=self.notifier, live=self.board)
         self.runtime = Runtime()
         envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)
-        line = Line(
+        self.worker = Worker(
+            queue=self.queue,
+            capacity=capacity,
             envelope=envelope,
             ledger=self.ledger,
             objects=self.objects,
@@ -82,7 +84,6 @@ class World:
             output=OUTPUT,
             rules=rules,
         )
-        self.worker = Worker(self.queue, line, capacity)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[asyncio.Task[None]]:
