@@ -7,7 +7,6 @@ It has no DynamoDB: our ledger runs on the embedded AWS behind the same proxy, a
 counted too.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -19,11 +18,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
 from rich.progress import track
 
-from bench.report import add_out, report
+from bench.report import OUT, Out, report
 from models.loopback import free_port
 from models.settings import Settings
 from serve_app.local.emulator import EmbeddedAws, provisioned
@@ -155,18 +155,18 @@ def _figures(what: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[str, Fi
         yield name, figure
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_out(parser)
-    parser.add_argument("harness", type=Path, help="folder with bench.py")
-    parser.add_argument("--kind", choices=MIX, default="webui")
-    parser.add_argument("--gpu-ms", type=float, default=200)
-    parser.add_argument("--delay-ms", type=float, default=20)
-    parser.add_argument("--tasks", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=3)
-    args = vars(parser.parse_args())
-    out = args.pop("out")
-    setup = Setup(**args | {"harness": args["harness"].resolve()})
+def main(
+    harness: Annotated[Path, typer.Argument(resolve_path=True, help="folder with bench.py")],
+    *,
+    kind: Literal["webui", "comfy"] = "webui",
+    gpu_ms: float = 200,
+    delay_ms: float = 20,
+    tasks: int = 50,
+    rounds: int = 3,
+    out: Out = OUT,
+) -> None:
+    """Measure this platform beside a yardstick."""
+    setup = Setup(harness, kind, gpu_ms, delay_ms, tasks, rounds)
     found = compare(setup)
     rows = [(name, *(one.get(key, "") for key in COLUMNS)) for name, one in found.items()]
     path = out / f"compare-{setup.kind}-{setup.gpu_ms:g}.json"
@@ -174,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

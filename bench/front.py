@@ -7,7 +7,6 @@ task each, then all of them one running task: what that costs the front in memor
 far apart they are told of one event. The one runtime is held, so the GPU's side costs nothing here.
 """
 
-import argparse
 import asyncio
 import statistics
 import sys
@@ -16,14 +15,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import psutil
+import typer
 import yaml
 from rich.progress import track
 
-from bench.report import add_out, report
+from bench.report import OUT, Out, report
 from bench.watchers import LATE, Figures, Watcher, idle_cost, told_cost, watching
 from samples.local import Local, running
 
@@ -206,21 +206,21 @@ def _client(there: Local) -> httpx.AsyncClient:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_out(parser)
-    parser.add_argument("--count", type=int, default=1_000, help="submissions on each API")
-    parser.add_argument("--at-once", type=int, default=16)
-    parser.add_argument("--held", type=int, default=1_000, help="streams beside submissions")
-    parser.add_argument("--watchers", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=10, help="of watching")
-    given = vars(parser.parse_args())
-    out = given.pop("out")
-    setup = Setup(**given)
+def main(
+    *,
+    count: Annotated[int, typer.Option(help="submissions on each API")] = 1_000,
+    at_once: int = 16,
+    held: Annotated[int, typer.Option(help="streams beside submissions")] = 1_000,
+    watchers: int = 500,
+    seconds: Annotated[float, typer.Option(help="of watching")] = 10,
+    out: Out = OUT,
+) -> None:
+    """Measure what the HTTP API bears."""
+    setup = Setup(count=count, at_once=at_once, held=held, watchers=watchers, seconds=seconds)
     figures = asyncio.run(measure(setup))
     rows = [(what, name, value) for what, of in figures.items() for name, value in of.items()]
     report(out / "front.json", asdict(setup), figures, ("what", "figure", "value"), rows)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

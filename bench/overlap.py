@@ -6,7 +6,6 @@ go one at a time (publication to notification, less T). CPU and memory are those
 own processes; Ray's daemons are reported apart.
 """
 
-import argparse
 import base64
 import json
 import statistics
@@ -25,10 +24,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+import typer
 import yaml
 
 from bench.delay import delayed
-from bench.report import add_out, report
+from bench.report import OUT, Out, report
 from samples.local import Local, running
 from serve_app.local.emulator import EmbeddedAws
 
@@ -201,19 +201,20 @@ def measure(setup: Setup) -> dict[str, Any]:
         return backlog(setup, there, link, folder / "gpu.log") | singles(setup, there)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_out(parser)
-    parser.add_argument("--gpu-ms", type=float, default=200)
-    parser.add_argument("--delay-ms", type=float, default=20)
-    parser.add_argument("--backlog", type=int, default=50)
-    parser.add_argument("--singles", type=int, default=20)
-    args = parser.parse_args()
-    setup = Setup(args.gpu_ms, args.delay_ms, args.backlog, args.singles)
+def main(
+    *,
+    gpu_ms: float = 200,
+    delay_ms: float = 20,
+    backlog: int = 50,
+    singles: int = 20,
+    out: Out = OUT,
+) -> None:
+    """Measure how busy the line keeps a GPU, and what it adds to one task."""
+    setup = Setup(gpu_ms, delay_ms, backlog, singles)
     figures = measure(setup)
-    path = args.out / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
+    path = out / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
     report(path, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -4,14 +4,15 @@ The small checkpoint of shapes paints one picture again and again, in turns with
 without. Times are CPU time of this process on one thread, for the machine may be busy otherwise.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.report import add_out, report
+import typer
+
+from bench.report import OUT, Out, report
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from models.progress import Progress
@@ -19,6 +20,7 @@ from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 
 MODELS = Path("samples/models")
+EVERY = Options().preview_every
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,15 @@ def _figures(first: Timed, rounds: Sequence[tuple[Timed, Timed]]) -> dict[str, f
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_out(parser)
-    parser.add_argument("--every", type=int, default=Options().preview_every)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=40)
-    given = vars(parser.parse_args())
-    out = given.pop("out")
-    setup = Setup(**given)
+def main(
+    *, every: int = EVERY, steps: int = 20, side: int = 64, rounds: int = 40, out: Out = OUT
+) -> None:
+    """Measure what previews cost."""
+    setup = Setup(every, steps, side, rounds)
     figures = measure(setup)
     path = out / f"previews-{setup.every}-{setup.side}.json"
     report(path, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,20 +1,16 @@
 """Results of a measurement, kept as JSON and shown as a table."""
 
-import argparse
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
+Out = Annotated[Path, typer.Option(help="folder for the figures")]
 OUT = Path("bench/out")
-
-
-def add_out(parser: argparse.ArgumentParser) -> None:
-    """Add what every measurement is told: the folder where its figures are kept."""
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for the figures")
 
 
 def report(

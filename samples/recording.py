@@ -4,7 +4,6 @@ Nothing of it is drawn by hand: the command runs on a platform that is started f
 writes to its terminal is shown as a terminal shows it.
 """
 
-import argparse
 import fcntl
 import os
 import pty
@@ -22,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyte
+import typer
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
@@ -174,6 +174,4 @@ def save(frames: Sequence[Frame], file: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    main(parser.parse_args().file)
+    typer.run(main)

@@ -1,19 +1,14 @@
 """The VAE between pictures and latents a quarter their size, and how it is trained."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from diffusers import AutoencoderKL
+from torch import Tensor
 from torch.nn import functional
 
-from samples.shapes.progress import Progress
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from samples.shapes.training import Training
 
 LATENT_NOISE = 0.05
 """Noise on the latents in training, as part of their deviation: it makes the decoder forgiving."""
@@ -34,15 +29,10 @@ def train_autoencoder(small: Tensor, large: Tensor, schedule: Schedule) -> Autoe
     """Train a VAE on byte pictures of two sizes, its latents white so that no scaling is needed."""
     vae = _new_autoencoder()
     optimizer = torch.optim.AdamW(vae.parameters(), schedule.rate, (0.9, 0.99), weight_decay=0)
-    progress = Progress("vae", schedule.steps)
+    training = Training("vae", schedule.steps, optimizer)
     for step in range(schedule.steps):
         _set_rate(optimizer, schedule, step)
-        loss = _loss(vae, _batch(small, large, schedule, step))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call] # torch's own
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        progress.tell(loss.item())
+        training.learn(_loss(vae, _batch(small, large, schedule, step)))
     vae.eval().requires_grad_(requires_grad=False)
     _whiten(vae, encode(vae, small[:2048]))
     return vae

@@ -4,16 +4,11 @@ Knows how often what is said and how; leaves drawing to `draw`. One triple of co
 background in eleven is never shown in training, so that the evaluation asks for unseen ones.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from random import Random
 
 from samples.shapes.draw import COLOURS, SHAPES, Figure, Scene
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from random import Random
 
 PLACES: Mapping[str, tuple[float, float]] = {
     "on the left": (-0.42, 0.0),

@@ -1,24 +1,17 @@
 """Text encoder and UNet: what turns a caption and noise into latents, and how they are trained."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
+from torch import Tensor
 from torch.nn import functional
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from samples.shapes.progress import Progress
 from samples.shapes.tokenizer import LENGTH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from torch import Tensor
-    from transformers import CLIPTokenizer
+from samples.shapes.training import Training
 
 WIDTH = 96
 TIMES = 1000
@@ -98,16 +91,11 @@ def train_denoiser(
     weights = denoiser.parameters()
     average = [weight.detach().clone() for weight in weights]
     optimizer = torch.optim.AdamW(weights, schedule.rate, (0.9, 0.99), weight_decay=1e-2)
-    progress = Progress("unet", schedule.steps)
+    training = Training("unet", schedule.steps, optimizer)
     for step in range(schedule.steps):
         _set_rate(optimizer, schedule, step)
-        loss = _loss(denoiser, scheduler, lesson, schedule)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call] # torch's own
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
+        training.learn(_loss(denoiser, scheduler, lesson, schedule))
         _follow(average, weights, min(schedule.averaging, (step + 1) / (step + 10)))
-        progress.tell(loss.item())
     _follow(weights, average, 0.0)
     return denoiser
 

@@ -4,23 +4,17 @@ Knows palette, outlines and rendering, with numpy and pillow alone, so that draw
 need no torch. What scenes are likely, and what is said of them, is left to `caption`.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    Plane = NDArray[np.float64]
-    Pixels = NDArray[np.uint8]
-    Outline = Callable[[Plane, Plane], Plane]
+Plane = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+Outline = Callable[[Plane, Plane], Plane]
 
 PALETTE: Mapping[str, tuple[int, int, int]] = {
     "red": (220, 40, 40),

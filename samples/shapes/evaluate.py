@@ -5,26 +5,22 @@
 Prompts are the triples of colour, shape and background that training left out, in several wordings.
 """
 
-from __future__ import annotations
-
-import argparse
 import math
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import torch
+import typer
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from samples.shapes.caption import held_out, untold_background
 from samples.shapes.draw import COLOURS, SHAPES
 from samples.shapes.judge import Seen, judge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 CHECKPOINT = Path(__file__).parents[1] / "models" / "Stable-diffusion" / "shapes"
 SIZE = 64
@@ -68,20 +64,28 @@ class Verdict:
         )
 
 
-def main() -> None:
-    """Evaluate, print the table and write the contact sheet."""
-    options = _options()
-    torch.set_num_threads(options.threads)
-    pipeline = load(options.checkpoint)
+def main(
+    *,
+    checkpoint: Path = CHECKPOINT,
+    steps: int = 12,
+    guidance: float = 4.0,
+    seeds: int = 2,
+    sheet: Annotated[Path | None, typer.Option(help="write a contact sheet here")] = None,
+    shown: Annotated[int, typer.Option(help="pictures of a wording on the sheet")] = 24,
+    threads: int = 1,
+) -> None:
+    """Evaluate a checkpoint: print the table and write the contact sheet."""
+    torch.set_num_threads(threads)
+    pipeline = load(checkpoint)
     print_row("wording", ["pictures", "background", "colour", "shape", "all", "s/picture"])
-    shown: list[Verdict] = []
-    for wording, group in wishes(options.seeds).items():
+    on_sheet: list[Verdict] = []
+    for wording, group in wishes(seeds).items():
         start = time.monotonic()
-        verdicts = grant(pipeline, group, options.steps, options.guidance)
+        verdicts = grant(pipeline, group, steps, guidance)
         _print_verdicts(wording, verdicts, time.monotonic() - start)
-        shown += verdicts[:: max(1, len(verdicts) // options.shown)][: options.shown]
-    if options.sheet:
-        contact_sheet([verdict.image for verdict in shown]).save(options.sheet)
+        on_sheet += verdicts[:: max(1, len(verdicts) // shown)][:shown]
+    if sheet:
+        contact_sheet([verdict.image for verdict in on_sheet]).save(sheet)
 
 
 def load(checkpoint: Path = CHECKPOINT) -> StableDiffusionPipeline:
@@ -166,18 +170,6 @@ def contact_sheet(images: Sequence[Image.Image], columns: int = 12, gap: int = 4
     return sheet
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet here")
-    parser.add_argument("--shown", type=int, default=24, help="pictures of a wording on the sheet")
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
-
-
 def _print_verdicts(wording: str, verdicts: Sequence[Verdict], seconds: float) -> None:
     right = [
         sum(column) / len(verdicts) for column in zip(*(v.right for v in verdicts), strict=True)
@@ -197,4 +189,4 @@ def print_row(name: str, cells: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -3,22 +3,17 @@
 Independent of any model: colours by the nearest of the palette, shapes by overlap with drawn ones.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from samples.shapes.draw import PALETTE, SHAPES, Figure, coverage
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Plane = NDArray[np.float64]
-    Mask = NDArray[np.bool_]
+Plane = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 LOOK = 64
 TEMPLATE = 32

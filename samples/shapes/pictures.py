@@ -1,18 +1,12 @@
 """Drawn scenes as torch tensors of bytes, the form in which models are trained on them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
+from samples.shapes.caption import Sample
 from samples.shapes.draw import render
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from samples.shapes.caption import Sample
 
 
 def pictures(samples: Sequence[Sample], size: int) -> torch.Tensor:

@@ -3,18 +3,13 @@
 Words it was not made for still encode, in bytes and pieces, as with the real CLIP vocabulary.
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from samples.shapes.caption import words
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"

@@ -5,30 +5,25 @@
 One core takes about an hour for it.
 """
 
-from __future__ import annotations
-
-import argparse
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import torch
+import typer
 from diffusers import AutoencoderKL, StableDiffusionPipeline
+from transformers import CLIPTokenizer
 
-from samples.shapes import autoencoder, denoiser
-from samples.shapes.autoencoder import encode, fidelity, train_autoencoder
+from samples.shapes import denoiser
+from samples.shapes.autoencoder import Schedule, encode, fidelity, train_autoencoder
 from samples.shapes.caption import Sample, imagine
 from samples.shapes.denoiser import Denoiser, Lesson, new_scheduler, tokenize, train_denoiser
 from samples.shapes.pictures import pictures
-from samples.shapes.progress import say
 from samples.shapes.tokenizer import make_tokenizer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from transformers import CLIPTokenizer
+from samples.shapes.training import say
 
 SIZE = 64
 LARGE = 128
@@ -37,20 +32,33 @@ UNET_STEPS = 5000
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
 
 
-def main() -> None:
-    """Train and save, as the command line says."""
-    options = _options()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    rng = Random(options.seed)
-    samples = [imagine(rng) for _ in range(options.scenes)]
-    vae = _vae(samples, options)
+def main(
+    *,
+    out: Annotated[Path, typer.Option(help="folder of the checkpoint")],
+    vae_steps: int = VAE_STEPS,
+    unet_steps: int = UNET_STEPS,
+    scenes: Annotated[int, typer.Option(help="pictures to learn from")] = 40_000,
+    vae: Annotated[
+        Path | None, typer.Option(help="use this VAE; saved here first if missing")
+    ] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="faster; needs a C++ compiler")
+    ] = False,
+    threads: int = 1,
+    seed: int = 0,
+) -> None:
+    """Train the shapes checkpoint, and save it."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    rng = Random(seed)
+    samples = [imagine(rng) for _ in range(scenes)]
+    autoencoder = _autoencoder(samples, vae, vae_steps)
     with tempfile.TemporaryDirectory() as scratch:
         tokenizer = make_tokenizer(Path(scratch))
-        schedule = denoiser.Schedule(options.unet_steps, compiled=options.compile)
-        learned = _learn(tokenizer, vae, samples, schedule)
-        save(assemble(tokenizer, vae, learned), Path(scratch), options.out)
-    say(f"saved to {options.out}")
+        schedule = denoiser.Schedule(unet_steps, compiled=compile_)
+        learned = _learn(tokenizer, autoencoder, samples, schedule)
+        save(assemble(tokenizer, autoencoder, learned), Path(scratch), out)
+    say(f"saved to {out}")
 
 
 def assemble(
@@ -78,31 +86,19 @@ def save(pipeline: StableDiffusionPipeline, tokenizer_files: Path, out: Path) ->
         shutil.copyfile(tokenizer_files / name, out / "tokenizer" / name)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--vae-steps", type=int, default=VAE_STEPS)
-    parser.add_argument("--unet-steps", type=int, default=UNET_STEPS)
-    parser.add_argument("--scenes", type=int, default=40_000, help="pictures to learn from")
-    parser.add_argument("--vae", type=Path, help="use this VAE; saved here first if missing")
-    parser.add_argument("--compile", action="store_true", help="faster; needs a C++ compiler")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
-
-
-def _vae(samples: Sequence[Sample], options: argparse.Namespace) -> AutoencoderKL:
-    if options.vae and options.vae.exists():
-        return AutoencoderKL.from_pretrained(options.vae, local_files_only=True).eval()
+def _autoencoder(samples: Sequence[Sample], kept: Path | None, steps: int) -> AutoencoderKL:
+    """Load the VAE that is kept in a folder, or train one and keep it there."""
+    if kept and kept.exists():
+        return AutoencoderKL.from_pretrained(kept, local_files_only=True).eval()
     small, large = pictures(samples[:8192], SIZE), pictures(samples[:2048], LARGE)
     say(f"drew {len(small)} pictures of {SIZE} and {len(large)} of {LARGE}")
-    vae = train_autoencoder(small, large, autoencoder.Schedule(options.vae_steps))
+    vae = train_autoencoder(small, large, Schedule(steps))
     say(
         f"vae keeps {fidelity(vae, small[:64]):.2f} dB at {SIZE}, "
         f"{fidelity(vae, large[:32]):.2f} dB at {LARGE}"
     )
-    if options.vae:
-        vae.save_pretrained(options.vae)
+    if kept:
+        vae.save_pretrained(kept)
     return vae
 
 
@@ -123,4 +119,4 @@ def _learn(
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

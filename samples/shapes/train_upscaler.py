@@ -6,62 +6,64 @@ Half of what it learns from went through the shapes checkpoint's VAE first, so t
 that checkpoint makes and not only clean drawings.
 """
 
-from __future__ import annotations
-
-import argparse
 import math
 from pathlib import Path
 from random import Random
+from typing import Annotated
 
 import torch
+import typer
 from diffusers import AutoencoderKL
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from deployments.runtimes.diffusers.rrdb import Rrdb
 from samples.shapes.autoencoder import as_signal
 from samples.shapes.caption import imagine
 from samples.shapes.evaluate import CHECKPOINT
 from samples.shapes.pictures import pictures
-from samples.shapes.progress import Progress, say
-from samples.shapes.upscaler import Upscaler
+from samples.shapes.training import Training, say
+from samples.shapes.upscaler import esrgan_name, new_upscaler
 
 SIZE, FACTOR, PATCH, BATCH, RATE = 64, 4, 20, 6, 2e-3
 
 
-def main() -> None:
-    """Train, measure and save, as the command line says."""
-    options = _options()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    vae = AutoencoderKL.from_pretrained(str(options.checkpoint / "vae"), local_files_only=True)
-    small, large = _lessons(Random(options.seed), options.scenes)
+def main(
+    *,
+    out: Annotated[Path, typer.Option(help="file of the upscaler")],
+    checkpoint: Annotated[Path, typer.Option(help="whose VAE to undo")] = CHECKPOINT,
+    steps: int = 4000,
+    scenes: int = 768,
+    threads: int = 1,
+    seed: int = 0,
+) -> None:
+    """Train the upscaler, measure it and save it."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    vae = AutoencoderKL.from_pretrained(str(checkpoint / "vae"), local_files_only=True)
+    small, large = _lessons(Random(seed), scenes)
     blurred = through(vae, small)
     say(f"drew {len(small)} pairs of pictures")
-    upscaler = train(torch.cat([small, blurred]), large.repeat(2, 1, 1, 1), options.steps)
-    _measure(upscaler, vae, Random(options.seed + 1))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: weight.half() for name, weight in upscaler.state_dict().items()}
-    save_file(weights, options.out, {"format": "pt"})
-    say(f"saved to {options.out}")
+    upscaler = train(torch.cat([small, blurred]), large.repeat(2, 1, 1, 1), steps)
+    _measure(upscaler, vae, Random(seed + 1))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    weights = {esrgan_name(name): weight.half() for name, weight in upscaler.state_dict().items()}
+    save_file(weights, out, {"format": "pt"})
+    say(f"saved to {out}")
 
 
-def train(small: Tensor, large: Tensor, steps: int) -> Upscaler:
+def train(small: Tensor, large: Tensor, steps: int) -> Rrdb:
     """Train an upscaler on patches of byte pictures and the same four times larger."""
-    upscaler = Upscaler()
+    upscaler = new_upscaler()
     optimizer = torch.optim.AdamW(upscaler.parameters(), RATE, (0.9, 0.99), weight_decay=0)
     cooling = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
-    progress = Progress("upscaler", steps)
+    training = Training("upscaler", steps, optimizer)
     for _ in range(steps):
         patch, truth = _patches(small, large)
-        loss = functional.l1_loss(upscaler(patch), truth)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call] # torch's own
-        torch.nn.utils.clip_grad_norm_(upscaler.parameters(), 1.0)
-        optimizer.step()
+        training.learn(functional.l1_loss(upscaler(patch), truth))
         cooling.step()
-        progress.tell(loss.item())
     return upscaler.eval()
 
 
@@ -73,17 +75,6 @@ def through(vae: AutoencoderKL, small: Tensor) -> Tensor:
             signal = vae.decode(vae.encode(as_signal(part)).latent_dist.mean).sample
             again.append(((signal.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(again)
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="file of the upscaler")
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="whose VAE to undo")
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--scenes", type=int, default=768)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
 
 
 def _lessons(rng: Random, count: int) -> tuple[Tensor, Tensor]:
@@ -111,7 +102,7 @@ def _contrast(picture: Tensor, y: int, x: int) -> float:
     return picture[:, y : y + PATCH, x : x + PATCH].float().std((1, 2)).sum().item()
 
 
-def _measure(upscaler: Upscaler, vae: AutoencoderKL, rng: Random) -> None:
+def _measure(upscaler: Rrdb, vae: AutoencoderKL, rng: Random) -> None:
     """Tell the PSNR on scenes never trained on, beside that of Lanczos."""
     small, large = _lessons(rng, 64)
     for name, given in (("drawn", small), ("through the VAE", through(vae, small))):
@@ -121,7 +112,7 @@ def _measure(upscaler: Upscaler, vae: AutoencoderKL, rng: Random) -> None:
 
 
 @torch.no_grad()
-def _enlarged(upscaler: Upscaler, picture: Tensor) -> Tensor:
+def _enlarged(upscaler: Rrdb, picture: Tensor) -> Tensor:
     larger: Tensor = upscaler(picture / 255).clamp(0, 1) * 255
     return larger.round().to(torch.uint8)
 
@@ -144,4 +135,4 @@ def psnr(these: Tensor, those: Tensor) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from deployments.runtimes.diffusers.rrdb import Rrdb, read_rrdb
 from samples.shapes.caption import imagine
 from samples.shapes.draw import draw
-from samples.shapes.upscaler import Upscaler
+from samples.shapes.upscaler import esrgan_name, new_upscaler
 
 FILE = Path(__file__).parents[2] / "samples" / "models" / "ESRGAN" / "4x-shapes.safetensors"
 
@@ -23,7 +24,7 @@ def _psnr(these: Image.Image, those: Image.Image) -> float:
     return 10 * math.log10(255**2 / float((difference**2).mean()))
 
 
-def _enlarged(upscaler: Upscaler, image: Image.Image) -> Image.Image:
+def _enlarged(upscaler: Rrdb, image: Image.Image) -> Image.Image:
     picture = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
         larger = (upscaler(picture)[0].clamp(0, 1) * 255).round().to(torch.uint8)
@@ -31,8 +32,7 @@ def _enlarged(upscaler: Upscaler, image: Image.Image) -> Image.Image:
 
 
 def test_the_upscaler_comes_closer_than_lanczos_to_scenes_drawn_large() -> None:
-    upscaler = Upscaler()
-    upscaler.load_state_dict(load_file(FILE))
+    upscaler = read_rrdb(FILE)
     rng = Random(21)
     for _ in range(4):
         scene = imagine(rng).scene
@@ -48,3 +48,10 @@ def test_the_upscaler_is_small_and_keeps_to_the_first_names_of_esrgan() -> None:
     assert FILE.stat().st_size < 1.5 * 2**20
     assert {"model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight", "model.10.bias"} <= set(weights)
     assert {weight.dtype for weight in weights.values()} == {torch.float16}
+
+
+def test_a_trained_upscaler_is_saved_under_the_same_names_and_shapes() -> None:
+    weights = {name: weight.shape for name, weight in load_file(FILE).items()}
+    trained = {esrgan_name(name): w.shape for name, w in new_upscaler().state_dict().items()}
+
+    assert trained == weights
