@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from atelier.channel import Channel
 from atelier.errors import Unreachable
+from models.backoff import Backoff
 
-_FIRST = 0.25  # seconds
-_LONGEST = 8.0
+_BACKOFF = Backoff(first=0.5, longest=8)
 
 
 @dataclass
@@ -29,8 +29,8 @@ class Tries:
     async def again(self, why: Unreachable) -> None:
         """Pause before the next try; raise why the last one failed if there is to be none."""
         self.made += 1
-        backoff = min(_LONGEST, _FIRST * 2**self.made) * random.uniform(0.5, 1)
-        pause = why.retry_after + backoff  # the whole herd was told the same time
+        # Jitter: everybody who was refused at that moment was told the same time.
+        pause = why.retry_after + _BACKOFF.pause(self.made) * random.uniform(0.5, 1)
         if not why.passing or self.made >= self.most or pause > self.left:
             raise why
         await self.channel.sleep(pause)

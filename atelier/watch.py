@@ -1,5 +1,6 @@
 """The events of one task, over as many connections as it takes; or as many looks at it."""
 
+import itertools
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -10,11 +11,12 @@ from atelier.caller import Caller
 from atelier.errors import TimedOut, Unavailable, Unreachable
 from atelier.events import Event, event_of
 from atelier.tries import Tries
+from models.backoff import Backoff
 from models.native import StatusEvent, TaskView
 from models.report import ENDED
 
 _NOT_HERE = "urn:atelier:not-here"
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two looks
+_POLLING = Backoff(first=0.5, longest=5, factor=1.5)
 _UNCOUNTED = 1_000_000  # tries: what went well before is given up by time alone
 
 
@@ -61,8 +63,8 @@ class Watch:
 
     async def _looks(self) -> AsyncGenerator[Event, None]:
         """What can be seen of it again and again, where no events can be had."""
-        told, pause = None, _FIRST_PAUSE
-        while True:
+        told = None
+        for looks in itertools.count(1):
             view = await self.caller.call(TaskView, "GET", self.path, self.params)
             if view.status in ENDED:
                 for artifact in view.artifacts:
@@ -73,10 +75,10 @@ class Watch:
             if seen != told:
                 yield seen
             told = seen
+            pause = _POLLING.pause(looks)
             if time.monotonic() + pause >= self.until:
                 raise TimedOut
             await self.caller.channel.sleep(pause)
-            pause = min(_LONGEST_PAUSE, pause * 1.5)
 
     async def _stream(self, tries: Tries) -> AsyncGenerator[Event, None]:
         """What one connection brings."""

@@ -4,8 +4,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from models.backoff import Backoff
+
 _TURN_SECONDS = 60.0
-_LONGEST_DELAY = 60.0  # seconds
+_BACKOFF = Backoff(first=1, longest=60)
 _FORGIVEN_AFTER = 600.0  # seconds without a failure
 
 
@@ -64,7 +66,4 @@ class MemoryTurns(RenewalTurns):
         self._failures, self._last_failure = self._failures + 1, now
 
     async def start_delay(self) -> float:
-        if not self._failures:
-            return 0.0
-        delay = min(_LONGEST_DELAY, 2.0 ** min(self._failures, 10) / 2)
-        return max(0.0, self._last_failure + delay - self._clock())
+        return max(0.0, self._last_failure + _BACKOFF.pause(self._failures) - self._clock())

@@ -21,6 +21,7 @@ from standardwebhooks import Webhook
 from ingest.lease import lease
 from ingest.receiver import Receiver
 from models import strict_json
+from models.backoff import Backoff
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
 from models.ports import Delivery, Ledger
@@ -29,7 +30,7 @@ from models.settings.groups import Callbacks
 log = logging.getLogger("ray.serve.atelier.ingest")
 
 _EACH = 10  # calls at once to one origin, so that some that hang leave room for others
-_LONGEST_TURN = 9  # as a power of two, in seconds
+_TURNS = Backoff(first=2, longest=512)
 _LONGEST_ERROR = 300
 
 
@@ -110,7 +111,7 @@ class CallbackSender(Receiver):
             await self.queue.reject(delivery, reason="the message asks for no call")
             return
         if self._calling[request.origin] >= _EACH:
-            await self.queue.extend(delivery, _turn(delivery))
+            await self.queue.extend(delivery, int(_TURNS.pause(delivery.attempt)))
             return
         calls, is_final = await self._try(delivery, request, payload)
         await self._settle(delivery, request, calls, is_final=is_final)
@@ -173,11 +174,6 @@ class CallbackSender(Receiver):
         else:
             log.warning("callback_failed", extra={**fields, "why": last.error})
             await self.queue.extend(delivery, self.rules.retry_seconds[tries - 1])
-
-
-def _turn(delivery: Delivery) -> int:
-    """Seconds until it asks again for its turn; twice as long each time."""
-    return 1 << min(delivery.attempt, _LONGEST_TURN)
 
 
 def _error(status: int) -> str | None:

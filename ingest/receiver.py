@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from models.backoff import Backoff
 from models.errors import AtelierError, Unavailable
 from models.ports import Delivery, Queue
 
@@ -13,7 +14,7 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _BATCH = 10
 """Most messages that one call of SQS's ReceiveMessage gives."""
-_LONGEST_PAUSE = 30.0
+_BACKOFF = Backoff(first=0.5, longest=30)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -29,7 +30,7 @@ class Receiver(ABC):
     """Most deliveries that are leased at once; the rest stays visible in the queue."""
     _leased: int = field(default=0, init=False)
     _room: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _pause: float = field(default=0.0, init=False)
+    _failures: int = field(default=0, init=False)
     _draining: bool = field(default=False, init=False)
 
     @abstractmethod
@@ -44,7 +45,7 @@ class Receiver(ABC):
         """Receive and handle until `drain`; return when all that is leased has ended."""
         async with asyncio.TaskGroup() as group:
             while not self._draining:
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(_BACKOFF.pause(self._failures))
                 for delivery in await self._receive():
                     self._leased += 1
                     group.create_task(self._handle_safely(delivery))
@@ -76,7 +77,7 @@ class Receiver(ABC):
     async def _handle_safely(self, delivery: Delivery) -> None:
         try:
             await self.handle(delivery)
-            self._pause = 0.0
+            self._failures = 0
         except Unavailable as exc:
             self._slow_down(exc)
         except AtelierError as exc:
@@ -88,5 +89,6 @@ class Receiver(ABC):
             self._room.set()
 
     def _slow_down(self, exc: Unavailable) -> None:
-        self._pause = min(_LONGEST_PAUSE, max(0.5, self._pause * 2))
-        log.warning("platform_unavailable", extra={"why": str(exc), "pause": self._pause})
+        self._failures += 1
+        pause = _BACKOFF.pause(self._failures)
+        log.warning("platform_unavailable", extra={"why": str(exc), "pause": pause})

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from models.backoff import Backoff
 from models.errors import Unavailable
 from models.event import Event, Snapshot
 from models.ports import Ledger, Live
@@ -16,6 +17,9 @@ log = logging.getLogger("ray.serve.atelier.api")
 
 MOST_SHOWN = 10_000
 """Submissions that are mirrored at once: those that are watched, and were a moment ago."""
+
+
+_RETRY = Backoff(first=0.2, longest=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +40,8 @@ class Rhythm:
     """For what the board remembers."""
     linger: float = 5
     """A task stays watched so long after the last watcher: somebody may be polling."""
-    first_pause: float = 0.2
-    """Before the board is followed again; doubled each time."""
-    longest_pause: float = 10
+    retry: Backoff = _RETRY
+    """Pauses before the board is followed again."""
 
 
 class Feed:
@@ -127,18 +130,18 @@ class Feed:
 
     async def _follow(self) -> None:
         """Hear the board, for ever."""
-        pause = self.rhythm.first_pause
+        failures = 0
         while True:
             try:
                 await self._hear()
             except* Exception as lost:  # noqa: BLE001 - whatever it is, those who watch stay
                 why = "; ".join(f"{type(exc).__name__}: {exc}" for exc in lost.exceptions)
                 log.warning("feed_lost", extra={"why": why})
-            pause = self.rhythm.first_pause if self.connected else pause * 2
+            failures = 1 if self.connected else failures + 1
             self._lose()
             if _is_cancelled():
                 return
-            await asyncio.sleep(min(pause, self.rhythm.longest_pause))
+            await asyncio.sleep(self.rhythm.retry.pause(failures))
 
     async def _hear(self) -> None:
         """Take what the board says.

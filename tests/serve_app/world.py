@@ -13,6 +13,7 @@ from ingest.board import Board
 from ingest.cancel import Cancel
 from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryTopic
 from ingest.notify import Notifier
+from models.backoff import Backoff
 from models.errors import Unavailable
 from models.event import Event
 from models.ports import KeyStore, Live, Pace
@@ -41,8 +42,7 @@ QUICK = Rhythm(
     look=0.05,
     look_alone=0.02,
     linger=0,
-    first_pause=0.01,
-    longest_pause=0.05,
+    retry=Backoff(first=0.01, longest=0.05),
 )
 
 

@@ -13,11 +13,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
+from models.backoff import Backoff
 from models.errors import RuntimeUnavailable
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_BACKOFF = Backoff(first=0.1, longest=5)
 _OPEN_SECONDS = 10
 _BROKEN = (OSError, TimeoutError, WebSocketException)
 # Only as the first message, else it is not heeded: previews that say of which prompt they are.
@@ -96,22 +97,22 @@ class EventSocket:
             self._watch = None
 
     async def _listen(self) -> None:
-        pause = _FIRST_PAUSE
+        failures = 0
         while True:
             try:
                 async with self._connection() as socket:
                     await socket.send(_HELLO)
                     self._found(socket)
                     async for message in socket:
-                        pause = _FIRST_PAUSE
+                        failures = 0
                         self._hear(message)
             except _BROKEN as exc:
                 log.warning("comfyui_socket_lost", extra={"why": type(exc).__name__})
             self._connected.clear()
             if self._watch is not None:
                 self._watch.lose()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            failures += 1
+            await asyncio.sleep(_BACKOFF.pause(failures))
 
     def _connection(self) -> connect:
         return connect(
