@@ -152,7 +152,7 @@ def test_a_server_is_where_the_images_have_it_if_nobody_says(kind: str, folder: 
 
 
 def test_a_configuration_of_the_reference_becomes_a_cluster_and_an_application() -> None:
-    """Tasks' links would else be http, and all clients be one address."""
+    """The reference's file is taken unchanged: smaller instances, scaling, limits, volumes."""
     extra = {
         "karpenter": {
             "provisioner": {
