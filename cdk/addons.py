@@ -38,7 +38,7 @@ class Addons(Construct):
         """Log groups by kind: ``application``, ``dataplane``, ``host``, ``performance``."""
         self.before_nodes = self._before_nodes()
         """Add-ons that must exist before the nodes: no node becomes ready without them."""
-        self._after_nodes = self._well_on_nodes()
+        self._after_nodes = self._healthy_on_nodes()
 
     def run_on(self, nodes: Construct) -> None:
         """Make add-ons wait for these nodes that are healthy only once their pods run."""
@@ -55,11 +55,11 @@ class Addons(Construct):
             self._addon("eks-pod-identity-agent"),
         )
 
-    def _well_on_nodes(self) -> list[CfnAddon]:
-        watch = self._identity("CloudWatch", "cloudwatch-agent", namespace="amazon-cloudwatch")
-        insights = self._addon("amazon-cloudwatch-observability", _insights(), watch)
+    def _healthy_on_nodes(self) -> list[CfnAddon]:
+        agent = self._identity("CloudWatch", "cloudwatch-agent", namespace="amazon-cloudwatch")
+        insights = self._addon("amazon-cloudwatch-observability", _insights(), agent)
         insights.node.add_dependency(*self.logs.values())
-        self._grant_log_writes(watch.role)
+        self._grant_log_writes(agent.role)
         tolerant = {"node": {"tolerateAllTaints": True}}  # the GPU nodes' among them
         return [
             self._addon("coredns"),

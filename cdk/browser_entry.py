@@ -48,12 +48,12 @@ from aws_cdk.custom_resources import (
 )
 from constructs import Construct, IDependable
 
-from cdk.balancers import Balancers
 from cdk.cluster import Cluster
-from cdk.firewall import ADDRESS_OF_VIEWER, Firewall
+from cdk.firewall import VIEWER_ADDRESS_FUNCTION, Firewall
+from cdk.load_balancer_controller import LoadBalancerController
 from cdk.manifests.pods import SERVE
 from cdk.nag import acknowledge, acknowledge_managed_policies, acknowledge_resources
-from cdk.sign_in import People, by_provider
+from cdk.sign_in import CognitoSignIn, authenticate_oidc
 from models.settings import Settings
 
 _IDLE = Duration.seconds(4_000)
@@ -88,7 +88,7 @@ class BrowserEntry(Construct):
         self._settings = settings
         self._front = settings.front
         vpc = cluster.eks.vpc
-        self.people: People | None = None
+        self.cognito: CognitoSignIn | None = None
         """User pool for the sign-in with Cognito; `None` with another sign-in, or none."""
         self.targets = self._targets(vpc)
         self.balancer = self._balancer(vpc)
@@ -96,7 +96,7 @@ class BrowserEntry(Construct):
         self._listen()
         pods = Connections(security_groups=[cluster.eks.cluster_security_group])
         self.balancer.connections.allow_to(pods, Port.tcp(SERVE), "The Serve proxy")
-        Balancers(
+        LoadBalancerController(
             self,
             "Pods",
             settings=settings,
@@ -164,11 +164,13 @@ class BrowserEntry(Construct):
     def _signed_in(self, then: ListenerAction) -> ListenerAction:
         front = self._front
         if front.sign_in == "oidc" and front.oidc is not None:
-            return by_provider(front.oidc, then)
+            return authenticate_oidc(front.oidc, then)
         if front.sign_in == "cognito" and front.domain is not None:
             installation = self._settings.names.stack
-            self.people = People(self, "People", domain=front.domain, installation=installation)
-            return self.people.ask(then)
+            self.cognito = CognitoSignIn(
+                self, "People", domain=front.domain, installation=installation
+            )
+            return self.cognito.authenticate(then)
         return then
 
     def _distribution(self) -> Distribution:
@@ -218,7 +220,7 @@ class BrowserEntry(Construct):
             self,
             "Viewer",
             comment="Tells the firewall the address of who asks.",
-            code=FunctionCode.from_inline(ADDRESS_OF_VIEWER),
+            code=FunctionCode.from_inline(VIEWER_ADDRESS_FUNCTION),
             runtime=FunctionRuntime.JS_2_0,
         )
         return FunctionAssociation(event_type=FunctionEventType.VIEWER_REQUEST, function=function)

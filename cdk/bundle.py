@@ -50,13 +50,13 @@ _KEPT = 10
 _RECIPE = "2"  # to be raised where the same ingredients are to give another zip
 
 
-def bundled(settings: Settings, cache: Path | None = None) -> Path:
+def bundle(settings: Settings, cache: Path | None = None) -> Path:
     """Return the zip for these settings, built unless the cache has it.
 
     Raises:
         SettingsError: Lambda has no such Python.
     """
-    known_to_lambda(PYTHON)
+    check_python(PYTHON)
     cache = cache or platformdirs.user_cache_path("atelier")
     config = EdgeConfig.of(settings).model_dump_json().encode()
     files = [*sources(), *templates()]
@@ -66,12 +66,12 @@ def bundled(settings: Settings, cache: Path | None = None) -> Path:
     named = (name.encode() + b"\0" + sha256(body).digest() for name, body in content.items())
     zipped = cache / f"edge-{_hash([packages.name.encode(), *named])}.zip"
     if not zipped.exists():
-        _make(zipped, partial(_fill, content), onto=packages)
-        _forget(cache)
+        _write_zip(zipped, partial(_fill, content), onto=packages)
+        _delete_old_zips(cache)
     return zipped
 
 
-def known_to_lambda(python: str) -> None:
+def check_python(python: str) -> None:
     """Check that Lambda has a Python version, such as ``3.12``.
 
     CloudFormation would refuse it late.
@@ -126,7 +126,7 @@ def _packages(architecture: str, cache: Path) -> Path:
     parts = (_RECIPE, PYTHON, architecture, *PACKAGES, *sorted(_SERVICES), pins.read_text())
     zipped = cache / f"edge-packages-{_hash(part.encode() for part in parts)}.zip"
     if not zipped.exists():
-        _make(zipped, partial(_install, architecture, pins))
+        _write_zip(zipped, partial(_install, architecture, pins))
     return zipped
 
 
@@ -148,7 +148,7 @@ def _fill(content: Mapping[str, bytes], folder: Path) -> None:
         path.write_bytes(body)
 
 
-def _make(zipped: Path, fill: "partial[None]", onto: Path | None = None) -> None:
+def _write_zip(zipped: Path, fill: "partial[None]", onto: Path | None = None) -> None:
     """Zip what `fill` puts into a folder, behind the entries of the zip `onto`.
 
     The zip appears whole or not at all.
@@ -167,7 +167,7 @@ def _make(zipped: Path, fill: "partial[None]", onto: Path | None = None) -> None
         made.replace(zipped)
 
 
-def _forget(cache: Path) -> None:
+def _delete_old_zips(cache: Path) -> None:
     """Delete all but the newest zips of the cache: each has 15 MB, and each change makes one."""
     made = sorted(
         cache.glob(f"edge-{'[0-9a-f]' * _HASHED}.zip"), key=lambda path: path.stat().st_mtime

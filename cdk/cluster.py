@@ -49,11 +49,11 @@ from cdk.network import Network
 from cdk.versions import Chart
 from models.settings import Settings
 
-SYSTEM = "kube-system"
+SYSTEM_NAMESPACE = "kube-system"
 _ANYWHERE = "0.0.0.0/0"
-_OF_NODES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-_CHART = Duration.minutes(10)  # the kubectl handler itself has 15
-_DISK = 50
+_NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+_CHART_TIMEOUT = Duration.minutes(10)  # the kubectl handler itself has 15
+_DISK_GIB = 50
 """GiB of a system node's disk, for images and logs."""
 
 
@@ -79,13 +79,13 @@ class Cluster(Construct):
         self.nodes.node.add_dependency(self.addons.before_nodes)
         self.addons.run_on(self.nodes)
         acknowledge_managed_policies(self.eks, "What EKS itself needs.", "AmazonEKSClusterPolicy")
-        kubectl.review(self.eks)
+        kubectl.acknowledge_provider(self.eks)
         self.ready = DependencyGroup(self.nodes, self.addons)
         """Dependency of all charts and manifests: nodes and add-ons are up. Without, the kubectl
         handler would run out of time, since it waits for no node."""
 
     @property
-    def applied_to(self) -> ICluster:
+    def interface(self) -> ICluster:
         """Cluster as the interface that charts and manifests take.
 
         jsii's Python classes do not inherit the interfaces that they implement.
@@ -105,16 +105,16 @@ class Cluster(Construct):
         installed = HelmChart(
             scope,
             "Chart",
-            cluster=self.applied_to,
+            cluster=self.interface,
             chart=chart.name,
             release=chart.name,
             repository=chart.repository_in(self._settings.cluster.chart_repository),
             version=chart.version,
             namespace=namespace,
-            create_namespace=namespace != SYSTEM,
+            create_namespace=namespace != SYSTEM_NAMESPACE,
             values=values,
             wait=True,
-            timeout=_CHART,
+            timeout=_CHART_TIMEOUT,
         )
         installed.node.add_dependency(self.ready, *after)
         return installed
@@ -138,7 +138,7 @@ class Cluster(Construct):
         applied = KubernetesManifest(
             scope,
             name,
-            cluster=self.applied_to,
+            cluster=self.interface,
             manifest=list(objects),
             overwrite=True,
             prune=prune,
@@ -200,7 +200,7 @@ class Cluster(Construct):
             min_size=components.desired_count,
             max_size=components.desired_count,
             desired_size=components.desired_count,
-            node_role=node_role(self, f"{self.name}: system nodes"),
+            node_role=make_node_role(self, f"{self.name}: system nodes"),
             subnets=SubnetSelection(subnets=network.vpc.private_subnets),
             launch_template_spec=LaunchTemplateSpec(
                 id=str(template.launch_template_id), version=template.latest_version_number
@@ -219,7 +219,7 @@ class Cluster(Construct):
         """
         key = self._settings.cluster.volume_key_arn
         disk = BlockDeviceVolume.ebs(
-            _DISK,
+            _DISK_GIB,
             volume_type=EbsDeviceVolumeType.GP3,
             encrypted=True,
             kms_key=Key.from_key_arn(self, "VolumeKey", key) if key else None,
@@ -234,7 +234,7 @@ class Cluster(Construct):
         )
 
 
-def node_role(scope: Construct, description: str) -> Role:
+def make_node_role(scope: Construct, description: str) -> Role:
     """Make the instance role of nodes, with no more than EKS needs.
 
     Pods have roles of their own, the network plugin among them.
@@ -245,10 +245,12 @@ def node_role(scope: Construct, description: str) -> Role:
         description=description,
         assumed_by=ServicePrincipal(f"ec2.{Aws.URL_SUFFIX}"),  # in China it has one of its own
         managed_policies=[
-            ManagedPolicy.from_aws_managed_policy_name(policy) for policy in _OF_NODES
+            ManagedPolicy.from_aws_managed_policy_name(policy) for policy in _NODE_POLICIES
         ],
     )
-    acknowledge_managed_policies(role, "What EKS asks of every node, and nothing else.", *_OF_NODES)
+    acknowledge_managed_policies(
+        role, "What EKS asks of every node, and nothing else.", *_NODE_POLICIES
+    )
     return role
 
 

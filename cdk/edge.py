@@ -53,7 +53,7 @@ class Edge(Construct):
     """API Gateway and the function behind it, for holders of an API key, within the throttle."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings, code: Path) -> None:
-        """Build the edge; ``code`` is the function's zip, as `bundle.bundled` makes it."""
+        """Build the edge; ``code`` is the function's zip, as `bundle.bundle` makes it."""
         super().__init__(scope, name)
         self._settings = settings
         self.keys = {key: self._key(key) for key in key_names(settings)}
@@ -69,10 +69,10 @@ class Edge(Construct):
         self.alias = Alias(self, "Live", alias_name="live", version=version)
         self.api = self._api()
         self._route()
-        self._refuse()
-        self._limit()
-        self._tell()
-        self._review()
+        self._add_error_responses()
+        self._add_usage_plan()
+        self._add_outputs()
+        self._acknowledge()
 
     def _key(self, name: str) -> ApiKey:
         """Make a key without a value: API Gateway generates one, so that no template has it."""
@@ -146,7 +146,7 @@ class Edge(Construct):
         root.add_method("GET", to_edge, api_key_required=True)
         root.add_resource("{proxy+}").add_method("ANY", to_edge, api_key_required=True)
 
-    def _refuse(self) -> None:
+    def _add_error_responses(self) -> None:
         self.api.add_gateway_response(
             "Unauthorized",
             type=ResponseType.INVALID_API_KEY,  # a missing one, too
@@ -161,7 +161,7 @@ class Edge(Construct):
             templates={"application/json": _message("Too Many Requests")},
         )
 
-    def _limit(self) -> None:
+    def _add_usage_plan(self) -> None:
         throttle = self._settings.gateway.throttle
         plan = self.api.add_usage_plan(
             "Plan",
@@ -174,7 +174,7 @@ class Edge(Construct):
         for key in self.keys.values():
             plan.add_api_key(key)
 
-    def _tell(self) -> None:
+    def _add_outputs(self) -> None:
         """Write the outputs, by the names that the reference system gives them."""
         first = next(iter(self.keys.values()))
         command = (
@@ -184,7 +184,7 @@ class Edge(Construct):
         for name, value in {"FrontApiEndpoint": self.api.url, "GetAPIKeyCommand": command}.items():
             CfnOutput(self, name, value=value).override_logical_id(name)
 
-    def _review(self) -> None:
+    def _acknowledge(self) -> None:
         acknowledge(
             self.function, "L1", "It runs on the Python that its modules were compiled with."
         )

@@ -10,10 +10,10 @@ from constructs import Construct
 
 _RATE = 2_000
 """Requests that an address may make in five minutes."""
-_ADDRESS = "X-Viewer-Ip"
-ADDRESS_OF_VIEWER = f"""
+_ADDRESS_HEADER = "X-Viewer-Ip"
+VIEWER_ADDRESS_FUNCTION = f"""
 function handler(event) {{
-  event.request.headers['{_ADDRESS.lower()}'] = {{value: event.viewer.ip}};
+  event.request.headers['{_ADDRESS_HEADER.lower()}'] = {{value: event.viewer.ip}};
   return event.request;
 }}
 """
@@ -24,7 +24,7 @@ _COMMON = "AWSManagedRulesCommonRuleSet"
 _MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", _COMMON)
 # A task is large, and has links and prompts in it; what a load balancer keeps of who signed in may
 # have 16 kB, and 10 are refused: these would refuse honest ones.
-_COUNTED = (
+_COUNTED_RULES = (
     "SizeRestrictions_BODY",
     "GenericRFI_BODY",
     "GenericLFI_BODY",
@@ -46,7 +46,7 @@ class Firewall(Construct):
             "Acl",
             scope="REGIONAL",
             default_action=CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_seen("all"),
+            visibility_config=_visibility("all"),
             rules=[_rate(), *managed],
         )
         CfnWebACLAssociation(
@@ -55,12 +55,12 @@ class Firewall(Construct):
 
 
 def _rate() -> CfnWebACL.RuleProperty:
-    """Limit the rate by the viewer's address, from the header that `ADDRESS_OF_VIEWER` sets.
+    """Limit the rate by the viewer's address, from the header that `VIEWER_ADDRESS_FUNCTION` sets.
 
     To the load balancer all connections come from CloudFront.
     """
     forwarded = CfnWebACL.ForwardedIPConfigurationProperty(
-        header_name=_ADDRESS, fallback_behavior="NO_MATCH"
+        header_name=_ADDRESS_HEADER, fallback_behavior="NO_MATCH"
     )
     by_address = CfnWebACL.RateBasedStatementProperty(
         limit=_RATE, aggregate_key_type="FORWARDED_IP", forwarded_ip_config=forwarded
@@ -70,7 +70,7 @@ def _rate() -> CfnWebACL.RuleProperty:
         priority=0,
         action=CfnWebACL.RuleActionProperty(block={}),
         statement=CfnWebACL.StatementProperty(rate_based_statement=by_address),
-        visibility_config=_seen("rate"),
+        visibility_config=_visibility("rate"),
     )
 
 
@@ -79,7 +79,7 @@ def _managed(group: str, priority: int) -> CfnWebACL.RuleProperty:
         CfnWebACL.RuleActionOverrideProperty(
             name=name, action_to_use=CfnWebACL.RuleActionProperty(count={})
         )
-        for name in _COUNTED
+        for name in _COUNTED_RULES
         if group == _COMMON
     ]
     rules = CfnWebACL.ManagedRuleGroupStatementProperty(
@@ -90,11 +90,11 @@ def _managed(group: str, priority: int) -> CfnWebACL.RuleProperty:
         priority=priority,
         override_action=CfnWebACL.OverrideActionProperty(none={}),
         statement=CfnWebACL.StatementProperty(managed_rule_group_statement=rules),
-        visibility_config=_seen(group),
+        visibility_config=_visibility(group),
     )
 
 
-def _seen(name: str) -> CfnWebACL.VisibilityConfigProperty:
+def _visibility(name: str) -> CfnWebACL.VisibilityConfigProperty:
     return CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
     )

@@ -12,7 +12,7 @@ from aws_cdk.aws_sqs import Queue, QueueEncryption
 from constructs import Construct
 
 from cdk import versions
-from cdk.cluster import SYSTEM, Cluster, node_role
+from cdk.cluster import SYSTEM_NAMESPACE, Cluster, make_node_role
 from cdk.identity import PodIdentity
 from cdk.karpenter_policies import KarpenterPolicies
 from cdk.nag import acknowledge, acknowledge_resources
@@ -25,7 +25,7 @@ _EVENTS = {
     "StateChange": ("aws.ec2", "EC2 Instance State-change Notification"),
     "Reservation": ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
 }
-_KEPT = Duration.seconds(300)
+_WARNING_LIFETIME = Duration.seconds(300)
 """Time after which a warning is dropped: a Spot node has two minutes."""
 _SERVICE_ACCOUNT = "karpenter"
 _TAGGED = "Nodes are made and found by their tags: the conditions say whose, as Karpenter has it."
@@ -40,11 +40,11 @@ class Karpenter(Construct):
         super().__init__(scope, name)
         self._settings = settings
         self._cluster = cluster
-        self.node_role = node_role(self, f"{cluster.name}: GPU nodes")
+        self.node_role = make_node_role(self, f"{cluster.name}: GPU nodes")
         self._access = AccessEntry(
             self,
             "NodeAccess",
-            cluster=cluster.applied_to,
+            cluster=cluster.interface,
             principal=self.node_role.role_arn,
             access_policies=[],
             access_entry_type=AccessEntryType.EC2_LINUX,
@@ -55,7 +55,7 @@ class Karpenter(Construct):
             self,
             "Interruptions",
             queue_name=settings.names.interruptions,
-            retention_period=_KEPT,
+            retention_period=_WARNING_LIFETIME,
             encryption=QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )
@@ -66,7 +66,7 @@ class Karpenter(Construct):
             self,
             "Controller",
             cluster=cluster.eks,
-            namespace=SYSTEM,
+            namespace=SYSTEM_NAMESPACE,
             service_account=_SERVICE_ACCOUNT,
         )
         self.chart = self._installed(self._policies())
@@ -117,12 +117,15 @@ class Karpenter(Construct):
         folder.
         """
         definitions = self._cluster.install(
-            Construct(self, "Definitions"), versions.KARPENTER_CRD, namespace=SYSTEM, values={}
+            Construct(self, "Definitions"),
+            versions.KARPENTER_CRD,
+            namespace=SYSTEM_NAMESPACE,
+            values={},
         )
         return self._cluster.install(
             self,
             versions.KARPENTER,
-            namespace=SYSTEM,
+            namespace=SYSTEM_NAMESPACE,
             values=self._values(),
             after=[definitions, self.controller, *policies, *self.rules.values()],
         )

@@ -23,10 +23,10 @@ _POLICIES = (
     "service-role/AWSLambdaBasicExecutionRole",
     "service-role/AWSLambdaVPCAccessExecutionRole",
 )
-_READS = ("GetBucket", "GetObject", "List")
+_READ_ACTIONS = ("GetBucket", "GetObject", "List")
 
 
-def review(cluster: Cluster) -> None:
+def acknowledge_provider(cluster: Cluster) -> None:
     """Acknowledge the findings on CDK's own provider, each by its name."""
     provider = cluster.node.find_child(_PROVIDER)
     handler = provider.node.find_child("Handler")
@@ -34,22 +34,22 @@ def review(cluster: Cluster) -> None:
     acknowledge_managed_policies(
         provider, "It logs, is in the network, and pulls charts.", *_POLICIES
     )
-    for policy in _conditional(handler):
+    for policy in _partition_policies(handler):
         acknowledge(handler, f"IAM4[Policy::{policy}]", "It pulls charts from the public registry.")
     function = cast("CfnFunction", handler.node.default_child)
     acknowledge_resources(provider, "Whichever version of its function.", f"{function.attr_arn}:*")
 
 
-def review_chart(cluster: Cluster, chart: Asset) -> None:
+def acknowledge_chart(cluster: Cluster, chart: Asset) -> None:
     """Acknowledge that the handler may read a chart of ours from the bucket of CDK's assets."""
     handler = cluster.node.find_child(_PROVIDER).node.find_child("Handler")
     why = "It reads charts from the bucket of CDK's own assets."
     acknowledge_resources(handler, why, chart.bucket.arn_for_objects("*"))
-    for read in _READS:
+    for read in _READ_ACTIONS:
         acknowledge(handler, f"IAM5[Action::s3:{read}*]", why)
 
 
-def _conditional(handler: IConstruct) -> Iterator[str]:
+def _partition_policies(handler: IConstruct) -> Iterator[str]:
     """List managed policies that only some partitions have, as cdk-nag writes their `Fn::If`."""
     role = cast("CfnRole", handler.node.find_child("ServiceRole").node.default_child)
     for policy in Stack.of(role).resolve(role.managed_policy_arns):

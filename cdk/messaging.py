@@ -50,16 +50,16 @@ class Messaging(Construct):
         """Dead-letter queues of tasks by the runtime's name."""
         self.unrouted = self._all[settings.names.unrouted]
         self.undelivered = self._all[settings.names.undelivered]
-        self.calls = self._all[settings.names.callback_calls]
+        self.callback_calls = self._all[settings.names.callback_calls]
         """Queue of calls to tasks' callbacks."""
-        self.calls_dead_letters = self._all[settings.names.callback_calls_dead_letters]
+        self.callback_call_dead_letters = self._all[settings.names.callback_calls_dead_letters]
         self._admit_tasks_topic(self.undelivered)
         self.checkpoint_events = self._all.get(settings.names.checkpoint_events)
         if self.checkpoint_events is not None:
             self._follow_checkpoints(self.checkpoint_events)
 
     @property
-    def last_stops(self) -> Mapping[str, tuple[Queue, str]]:
+    def watched_queues(self) -> Mapping[str, tuple[Queue, str]]:
         """Queues that people look after, by a short name, each with what a message there means."""
         of_runtimes = {
             f"{name}-dead-letters": (queue, f"{name} could not take a task: the message says why.")
@@ -67,7 +67,7 @@ class Messaging(Construct):
         }
         return of_runtimes | {
             "results-callbacks-dead-letters": (
-                self.calls_dead_letters,
+                self.callback_call_dead_letters,
                 "A client's server did not take a call in all its tries.",
             ),
             "unrouted": (
@@ -86,7 +86,7 @@ class Messaging(Construct):
     def grant_notification_publishing(self, grantee: IRole) -> None:
         """Grant publishing notifications, and queueing calls to callbacks."""
         grant(grantee, ["sns:Publish"], [self.results.topic_arn])
-        _grant_sends(grantee, [self.calls])
+        _grant_sends(grantee, [self.callback_calls])
 
     def grant_backlog_reads(self, grantee: IRole) -> None:
         actions = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
@@ -94,7 +94,7 @@ class Messaging(Construct):
 
     def grant_message_consumption(self, grantee: IRole) -> None:
         """Grant receiving, extending, acknowledging and dead-lettering tasks and callback calls."""
-        worked = [*self.queues.values(), self.calls]
+        worked = [*self.queues.values(), self.callback_calls]
         actions = [
             "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
@@ -102,7 +102,7 @@ class Messaging(Construct):
             "sqs:DeleteMessage",
         ]
         grant(grantee, actions, [queue.queue_arn for queue in worked])
-        _grant_sends(grantee, [*self.dead_letters.values(), self.calls_dead_letters])
+        _grant_sends(grantee, [*self.dead_letters.values(), self.callback_call_dead_letters])
 
     def _topic(self, name: str, key: IKey, logical_id: str) -> Topic:
         topic = Topic(self, logical_id, topic_name=name, master_key=key, enforce_ssl=True)

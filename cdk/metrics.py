@@ -12,21 +12,21 @@ from constructs import Construct
 MINUTE = Duration.minutes(1)
 QUARTER = Duration.minutes(15)
 
-_LINE = "$.log_processed"
+_JSON_LINE = "$.log_processed"
 """JSON path of a line of JSON that a container printed, as the agent's Fluent Bit wraps it."""
-_END = f'({_LINE}.message = "task_ended")'
+_TASK_ENDED = f'({_JSON_LINE}.message = "task_ended")'
 ENDED, FAILED = "Ended", "Failed"
 FILTERS: Mapping[str, str] = {
-    ENDED: f'{{ {_END} && ({_LINE}.status != "cancelled") }}',
-    FAILED: f'{{ {_END} && ({_LINE}.status = "failed") }}',
+    ENDED: f'{{ {_TASK_ENDED} && ({_JSON_LINE}.status != "cancelled") }}',
+    FAILED: f'{{ {_TASK_ENDED} && ({_JSON_LINE}.status = "failed") }}',
 }
 """Filter patterns by metric: ingest logs ``task_ended`` when it has notified of a task's end."""
 _RUNTIME = "Runtime"
-_FEWEST = 10
+_LEAST_ENDED = 10
 """Least number of ended tasks for a failure ratio: one mistake of one client is no alarm."""
 
 
-class Ends(Construct):
+class TaskEnds(Construct):
     """Metrics of how tasks end, counted from the log of the cluster's containers."""
 
     def __init__(self, scope: Construct, name: str, *, namespace: str, log: ILogGroup) -> None:
@@ -41,7 +41,7 @@ class Ends(Construct):
                 metric_namespace=namespace,
                 metric_name=metric,
                 metric_value="1",
-                dimensions={_RUNTIME: f"{_LINE}.runtime"},
+                dimensions={_RUNTIME: f"{_JSON_LINE}.runtime"},
             )
 
     def count(self, metric: str, runtime: str, period: Duration = MINUTE) -> Metric:
@@ -61,7 +61,7 @@ class Ends(Construct):
         it in.
         """
         return MathExpression(
-            expression=f"IF(ended >= {_FEWEST}, failed / ended, 0)",
+            expression=f"IF(ended >= {_LEAST_ENDED}, failed / ended, 0)",
             using_metrics={
                 "failed": self.count(FAILED, runtime, QUARTER),
                 "ended": self.count(ENDED, runtime, QUARTER),
@@ -71,7 +71,7 @@ class Ends(Construct):
         )
 
 
-def oldest(queue: IQueue) -> Metric:
+def oldest_age(queue: IQueue) -> Metric:
     """Return the age of a queue's oldest message, in seconds."""
     return queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum")
 
@@ -80,7 +80,7 @@ def waiting(queue: IQueue) -> Metric:
     return queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
 
 
-def held(queue: IQueue) -> Metric:
+def in_flight(queue: IQueue) -> Metric:
     """Return the number of messages that ingest has leased: they run, or wait for a replica."""
     return queue.metric_approximate_number_of_messages_not_visible(
         period=MINUTE, statistic="Maximum"
@@ -96,7 +96,7 @@ def starved(queue: IQueue) -> MathExpression:
     """Return 1 for a minute in which tasks are there and none of them ends, else 0."""
     return MathExpression(
         expression="IF((waiting + held > 0) AND (FILL(ended, 0) < 1), 1, 0)",
-        using_metrics={"waiting": waiting(queue), "held": held(queue), "ended": ended(queue)},
+        using_metrics={"waiting": waiting(queue), "held": in_flight(queue), "ended": ended(queue)},
         label="starved",
         period=MINUTE,
     )

@@ -24,13 +24,13 @@ from constructs import Construct
 
 from cdk import metrics
 from cdk.messaging import Messaging
-from cdk.metrics import ENDED, FAILED, Ends
+from cdk.metrics import ENDED, FAILED, TaskEnds
 from models.settings import Settings
 
 _CLOUDWATCH = ServicePrincipal("cloudwatch.amazonaws.com")
-_SOON = 3
+_CONSECUTIVE_MINUTES = 3
 """Consecutive minutes above a limit that make an alarm: one data point alone may be an accident."""
-_HALF, _WHOLE = 12, 24
+_HALF_WIDTH, _FULL_WIDTH = 12, 24
 """Widths of widgets in columns of the dashboard, which has 24."""
 
 
@@ -53,10 +53,12 @@ class Monitoring(Construct):
         self._settings = settings
         self._limits = settings.alarms
         self._messaging = messaging
-        self._ends = Ends(self, "Ends", namespace=f"atelier/{settings.names.stack}", log=log)
+        self._task_ends = TaskEnds(
+            self, "Ends", namespace=f"atelier/{settings.names.stack}", log=log
+        )
         self._warnings = spot_warnings
         self.topic = self._topic()
-        self.alarms = [*self._of_runtimes(), *self._of_last_stops(), self._of_spot()]
+        self.alarms = [*self._runtime_alarms(), *self._watched_queue_alarms(), self._spot_alarm()]
         self._dashboard(api)
 
     def _topic(self) -> Topic:
@@ -100,19 +102,19 @@ class Monitoring(Construct):
             topic.add_subscription(EmailSubscription(email))
         return topic
 
-    def _of_runtimes(self) -> Iterable[Alarm]:
+    def _runtime_alarms(self) -> Iterable[Alarm]:
         for runtime, queue in self._messaging.queues.items():
             yield self._alarm(
                 f"{runtime}-oldest",
-                metrics.oldest(queue),
+                metrics.oldest_age(queue),
                 above=self._limits.oldest_seconds,
-                periods=_SOON,
+                periods=_CONSECUTIVE_MINUTES,
                 why=f"The oldest task of {runtime} has waited for {self._limits.oldest_seconds} s: "
                 "there are too few replicas, or none that works.",
             )
             yield self._alarm(
                 f"{runtime}-failed",
-                self._ends.failed_ratio(runtime),
+                self._task_ends.failed_ratio(runtime),
                 above=self._limits.failed_ratio,
                 periods=1,
                 why=f"Of {runtime}'s tasks that ended in 15 minutes more than "
@@ -128,11 +130,11 @@ class Monitoring(Construct):
                 f"{self._limits.starved_minutes} minutes: no replica runs, or each hangs.",
             )
 
-    def _of_last_stops(self) -> Iterable[Alarm]:
-        for name, (queue, why) in self._messaging.last_stops.items():
+    def _watched_queue_alarms(self) -> Iterable[Alarm]:
+        for name, (queue, why) in self._messaging.watched_queues.items():
             yield self._alarm(name, metrics.waiting(queue), above=0, periods=1, why=why)
 
-    def _of_spot(self) -> Alarm:
+    def _spot_alarm(self) -> Alarm:
         most = self._limits.interruptions
         return self._alarm(
             "spot-interruptions",
@@ -160,35 +162,37 @@ class Monitoring(Construct):
             evaluation_periods=periods,
             treat_missing_data=TreatMissingData.NOT_BREACHING,
         )
-        tell = SnsAction(self.topic)
-        alarm.add_alarm_action(tell)
-        alarm.add_ok_action(tell)
+        notification = SnsAction(self.topic)
+        alarm.add_alarm_action(notification)
+        alarm.add_ok_action(notification)
         return alarm
 
     def _dashboard(self, api: RestApi | None) -> None:
-        board = Dashboard(self, "Dashboard", dashboard_name=self._settings.names.stack)
-        board.add_widgets(AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=_WHOLE))
+        dashboard = Dashboard(self, "Dashboard", dashboard_name=self._settings.names.stack)
+        dashboard.add_widgets(
+            AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=_FULL_WIDTH)
+        )
         for runtime, queue in self._messaging.queues.items():
-            board.add_widgets(
-                _graph(f"{runtime}: tasks", [metrics.waiting(queue), metrics.held(queue)]),
-                _graph(f"{runtime}: age of the oldest, s", [metrics.oldest(queue)]),
+            dashboard.add_widgets(
+                _graph(f"{runtime}: tasks", [metrics.waiting(queue), metrics.in_flight(queue)]),
+                _graph(f"{runtime}: age of the oldest, s", [metrics.oldest_age(queue)]),
             )
-            ends = [self._ends.count(metric, runtime) for metric in (ENDED, FAILED)]
-            board.add_widgets(
+            ends = [self._task_ends.count(metric, runtime) for metric in (ENDED, FAILED)]
+            dashboard.add_widgets(
                 _graph(f"{runtime}: tasks ended, and failed, a minute", ends),
-                _graph(f"{runtime}: failed, of all", [self._ends.failed_ratio(runtime)]),
+                _graph(f"{runtime}: failed, of all", [self._task_ends.failed_ratio(runtime)]),
             )
-        stops = [metrics.waiting(queue) for queue, _ in self._messaging.last_stops.values()]
-        board.add_widgets(
+        stops = [metrics.waiting(queue) for queue, _ in self._messaging.watched_queues.values()]
+        dashboard.add_widgets(
             _graph("Where nothing should be", stops),
             _graph("Spot", [metrics.interruptions(self._warnings)]),
         )
         if api is not None:
-            board.add_widgets(
+            dashboard.add_widgets(
                 _graph("HTTP", [api.metric_count(), api.metric_client_error()]),
                 _graph("HTTP: ours", [api.metric_server_error(), api.metric_latency()]),
             )
 
 
 def _graph(title: str, metrics: Sequence[IMetric]) -> GraphWidget:
-    return GraphWidget(title=title, left=list(metrics), width=_HALF)
+    return GraphWidget(title=title, left=list(metrics), width=_HALF_WIDTH)

@@ -32,7 +32,7 @@ class Network(Construct):
         self, scope: Construct, name: str, *, vpc: cloud.Vpc, zones: list[str], cluster_name: str
     ) -> None:
         super().__init__(scope, name)
-        self.vpc = self._new(vpc) if vpc.id is None else self._existing(vpc, vpc.id, zones)
+        self.vpc = self._new_vpc(vpc) if vpc.id is None else self._existing_vpc(vpc, vpc.id, zones)
         Validations.of(self).acknowledge(
             Acknowledgment(
                 id="CloudFormation-Validate::W3010",
@@ -43,7 +43,7 @@ class Network(Construct):
             for subnet in self.vpc.private_subnets:
                 Tags.of(subnet).add(DISCOVERY, cluster_name)
 
-    def _new(self, vpc: cloud.Vpc) -> IVpc:
+    def _new_vpc(self, vpc: cloud.Vpc) -> IVpc:
         return Vpc(
             self,
             "Vpc",
@@ -61,10 +61,10 @@ class Network(Construct):
                 name: GatewayVpcEndpointOptions(service=service)
                 for name, service in _ENDPOINTS.items()
             },
-            flow_logs={"Rejected": self._rejected()},
+            flow_logs={"Rejected": self._rejected_traffic()},
         )
 
-    def _rejected(self) -> FlowLogOptions:
+    def _rejected_traffic(self) -> FlowLogOptions:
         """Return flow logs of rejected traffic; logs of all would cost as much as the traffic."""
         group = LogGroup(
             self,
@@ -77,7 +77,7 @@ class Network(Construct):
             traffic_type=FlowLogTrafficType.REJECT,
         )
 
-    def _existing(self, vpc: cloud.Vpc, vpc_id: str, zones: list[str]) -> IVpc:
+    def _existing_vpc(self, vpc: cloud.Vpc, vpc_id: str, zones: list[str]) -> IVpc:
         there = Vpc.from_vpc_attributes(
             self,
             "Vpc",

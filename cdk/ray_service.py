@@ -107,11 +107,11 @@ class RayService(Construct):
         if self._settings.ray_cluster.redis_address is not None:
             return []
         chart = Asset(self, "SecretChart", path=str(_SECRET_CHART))
-        kubectl.review_chart(self._cluster.eks, chart)
+        kubectl.acknowledge_chart(self._cluster.eks, chart)
         made = HelmChart(
             self,
             "RedisPassword",
-            cluster=self._cluster.applied_to,
+            cluster=self._cluster.interface,
             chart_asset=chart,
             release=kube.redis_secret(self._settings.names),
             namespace=self._settings.ray_cluster.namespace,

@@ -21,13 +21,13 @@ from constructs import Construct
 from cdk.nag import acknowledge
 from models.settings.browser_entry import Oidc
 
-_PASSWORD = 12
+_PASSWORD_LENGTH = 12
 """Least length of a password; Cognito's own default is 8."""
-_CALLBACK = "oauth2/idpresponse"
+_CALLBACK_PATH = "oauth2/idpresponse"
 """Path to which the load balancer has people sent back after the sign-in; AWS fixed it."""
 
 
-def by_provider(oidc: Oidc, then: ListenerAction) -> ListenerAction:
+def authenticate_oidc(oidc: Oidc, then: ListenerAction) -> ListenerAction:
     """Return the listener's action that lets in whoever the OpenID Connect provider knows."""
     return ListenerAction.authenticate_oidc(
         issuer=oidc.issuer,
@@ -40,7 +40,7 @@ def by_provider(oidc: Oidc, then: ListenerAction) -> ListenerAction:
     )
 
 
-class People(Construct):
+class CognitoSignIn(Construct):
     """Cognito user pool without self-registration, deleted with the stack."""
 
     def __init__(self, scope: Construct, name: str, *, domain: str, installation: str) -> None:
@@ -53,7 +53,7 @@ class People(Construct):
             mfa=Mfa.OPTIONAL,
             mfa_second_factor=MfaSecondFactor(otp=True, sms=False),
             password_policy=PasswordPolicy(
-                min_length=_PASSWORD,
+                min_length=_PASSWORD_LENGTH,
                 require_digits=True,
                 require_lowercase=True,
                 require_symbols=True,
@@ -74,7 +74,7 @@ class People(Construct):
             o_auth=OAuthSettings(
                 flows=OAuthFlows(authorization_code_grant=True),
                 scopes=[OAuthScope.OPENID],
-                callback_urls=[f"https://{domain}/{_CALLBACK}"],
+                callback_urls=[f"https://{domain}/{_CALLBACK_PATH}"],
             ),
         )
         # All of AWS shares these names, in each region; "aws" is in none, as it is in "drawshop".
@@ -83,7 +83,7 @@ class People(Construct):
             "Domain", cognito_domain=CognitoDomainOptions(domain_prefix=unique)
         )
 
-    def ask(self, then: ListenerAction) -> ListenerAction:
+    def authenticate(self, then: ListenerAction) -> ListenerAction:
         """Return the listener's action that lets in whoever is in the pool."""
         return AuthenticateCognitoAction(
             user_pool=self.pool,

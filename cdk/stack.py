@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from cdk.addons import APPLICATION
 from cdk.browser_entry import BrowserEntry
-from cdk.bundle import bundled
+from cdk.bundle import bundle
 from cdk.cluster import Cluster
 from cdk.edge import Edge
 from cdk.karpenter import Karpenter
@@ -61,7 +61,7 @@ class Platform(Stack):
         return [f"{self.settings.aws.region}{zone}" for zone in self.settings.vpc.zones]
 
     def _edge(self, code: Path | None) -> Edge:
-        code = code or bundled(self.settings)
+        code = code or bundle(self.settings)
         edge = Edge(self, "Gateway", settings=self.settings, code=code)
         self._grant_http_api(edge.role)
         return edge
@@ -150,6 +150,6 @@ class Platform(Stack):
                 "cloudFrontEntryId": self.browser_entry.distribution.distribution_id,
                 "eksIngressName": self.browser_entry.balancer.load_balancer_dns_name,
             }
-            if self.browser_entry.people is not None:
-                outputs["UserPoolId"] = self.browser_entry.people.pool.user_pool_id
+            if self.browser_entry.cognito is not None:
+                outputs["UserPoolId"] = self.browser_entry.cognito.pool.user_pool_id
         return outputs

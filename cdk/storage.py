@@ -38,7 +38,7 @@ from models.settings import Settings, cloud
 
 _PAYLOADS = "payloads/"
 _LOG_DAYS = 90
-_UPLOADS = Duration.days(7)  # what is left of a broken one is paid for, and seen by nobody
+_UPLOAD_LIFETIME = Duration.days(7)  # what is left of a broken one is paid for, and seen by nobody
 
 
 class Storage(Construct):
@@ -51,14 +51,14 @@ class Storage(Construct):
         self.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", value=True)
         self.ledger = self._ledger()
         self.logs = self._bucket(
-            "Logs", settings.names.access_logs_bucket, rules=[_tidied(_LOG_DAYS)]
+            "Logs", settings.names.access_logs_bucket, rules=[_expiry(_LOG_DAYS)]
         )
         self.outputs = self._bucket(
             "Outputs", settings.names.output_bucket, self.logs, rules=_lifecycle(settings.storage)
         )
         self.checkpoints = self._checkpoints()
         """Model bucket; `None` where runtimes have their weights on volumes of their own."""
-        self._readable = [self._named(name) for name in sorted(settings.readable_buckets)]
+        self._readable = [self._readable_bucket(name) for name in sorted(settings.readable_buckets)]
 
     def grant_ledger_access(self, grantee: IRole) -> None:
         """Grant reading and changing tasks and claims, and querying tasks by the indexes."""
@@ -154,18 +154,18 @@ class Storage(Construct):
             return None
         if not self._settings.storage.create_model_bucket:
             return Bucket.from_bucket_name(self, "Checkpoints", name)
-        made = self._bucket("Checkpoints", name, self.logs, rules=[_tidied()])
+        made = self._bucket("Checkpoints", name, self.logs, rules=[_expiry()])
         Tags.of(made).add(TAG, self._settings.stack_name)  # still ours should the stack let it go
         # Through the L1: the L2's own way makes a Lambda function that may change all buckets.
-        bare = cast("CfnBucket", made.node.default_child)
-        bare.notification_configuration = CfnBucket.NotificationConfigurationProperty(
+        cfn_bucket = cast("CfnBucket", made.node.default_child)
+        cfn_bucket.notification_configuration = CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
                 event_bridge_enabled=True
             )
         )
         return made
 
-    def _named(self, name: str) -> IBucket:
+    def _readable_bucket(self, name: str) -> IBucket:
         """Return a bucket that links may name; one of somebody else's has to admit the role."""
         own = {
             self._settings.names.output_bucket: self.outputs,
@@ -199,7 +199,7 @@ def _lifecycle(storage: cloud.Storage) -> list[LifecycleRule]:
         id="pictures",
         expiration=Duration.days(days) if days else None,
         transitions=[seldom] if seldom else None,
-        abort_incomplete_multipart_upload_after=_UPLOADS,
+        abort_incomplete_multipart_upload_after=_UPLOAD_LIFETIME,
     )
     # A payload is asked for as long as its message may lie in a queue, and then in dead letters.
     payloads = LifecycleRule(
@@ -208,11 +208,11 @@ def _lifecycle(storage: cloud.Storage) -> list[LifecycleRule]:
     return [pictures, payloads]
 
 
-def _tidied(days: int | None = None) -> LifecycleRule:
+def _expiry(days: int | None = None) -> LifecycleRule:
     return LifecycleRule(
         id="tidied",
         expiration=Duration.days(days) if days else None,
-        abort_incomplete_multipart_upload_after=_UPLOADS,
+        abort_incomplete_multipart_upload_after=_UPLOAD_LIFETIME,
     )
 
 
@@ -222,8 +222,10 @@ def _grant_listing(grantee: IRole, bucket: IBucket) -> None:
 
 def _grant_objects(grantee: IRole, actions: list[str], bucket: IBucket, prefix: str = "") -> None:
     grant(grantee, actions, [bucket.arn_for_objects(f"{prefix}*")])
-    bare = bucket.node.default_child
-    made = isinstance(bare, CfnBucket) and f"<{Stack.of(bucket).get_logical_id(bare)}.Arn>"
+    cfn_bucket = bucket.node.default_child
+    made = (
+        isinstance(cfn_bucket, CfnBucket) and f"<{Stack.of(bucket).get_logical_id(cfn_bucket)}.Arn>"
+    )
     arn = made or f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
     why = "Objects of one bucket: they come and go, and no policy can name them."
     acknowledge(grantee, f"IAM5[Resource::{arn}/{prefix}*]", why)

@@ -73,18 +73,18 @@ LOAD_BALANCERS = Chart(
 )
 CHARTS = (KARPENTER_CRD, KARPENTER, KUBERAY, LOAD_BALANCERS)
 
-_MADE = {
+_EKS_SOURCE = {
     # Together in public records of clusters of that version. EKS says by this call what it offers,
     # and the preflight of a deployment asks it.
     "source": "https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html",
     "as_of": "2026-09-18",
 }
 PINS: Mapping[str, Pin] = {
-    "kubernetes": Pin(version=KUBERNETES, **_MADE),
-    "vpc-cni": Pin(version=ADDONS["vpc-cni"], **_MADE),
-    "kube-proxy": Pin(version=ADDONS["kube-proxy"], **_MADE),
-    "coredns": Pin(version=ADDONS["coredns"], **_MADE),
-    "eks-pod-identity-agent": Pin(version=ADDONS["eks-pod-identity-agent"], **_MADE),
+    "kubernetes": Pin(version=KUBERNETES, **_EKS_SOURCE),
+    "vpc-cni": Pin(version=ADDONS["vpc-cni"], **_EKS_SOURCE),
+    "kube-proxy": Pin(version=ADDONS["kube-proxy"], **_EKS_SOURCE),
+    "coredns": Pin(version=ADDONS["coredns"], **_EKS_SOURCE),
+    "eks-pod-identity-agent": Pin(version=ADDONS["eks-pod-identity-agent"], **_EKS_SOURCE),
     "aws-mountpoint-s3-csi-driver": Pin(
         version=ADDONS["aws-mountpoint-s3-csi-driver"],
         source="https://github.com/awslabs/mountpoint-s3-csi-driver/tree/v2.7.0",

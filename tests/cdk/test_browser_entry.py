@@ -8,8 +8,8 @@ from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_elasticloadbalancingv2 import ListenerAction
 from ray.serve._private.proxy_request_response import ASGIProxyRequest
 
-from cdk.firewall import ADDRESS_OF_VIEWER
-from cdk.sign_in import People, by_provider
+from cdk.firewall import VIEWER_ADDRESS_FUNCTION
+from cdk.sign_in import CognitoSignIn, authenticate_oidc
 from cdk.stack import Platform
 from models.names import kube
 from models.settings import Settings
@@ -145,9 +145,9 @@ def test_who_may_sign_in_is_forgotten_with_the_stack(whole: Synthesized) -> None
 
 
 def test_the_sign_ins_domain_has_no_word_that_cognito_keeps_for_itself() -> None:
-    people = People(Stack(), "People", domain="studio.example.com", installation="drawshop")
+    sign_in = CognitoSignIn(Stack(), "People", domain="studio.example.com", installation="drawshop")
     (domain,) = (
-        Template.from_stack(Stack.of(people))
+        Template.from_stack(Stack.of(sign_in))
         .find_resources("AWS::Cognito::UserPoolDomain")
         .values()
     )
@@ -168,7 +168,7 @@ def test_a_providers_secret_is_read_where_it_is_kept() -> None:
         clientId="studio",
         clientSecretArn=arn,
     )
-    action = by_provider(oidc, ListenerAction.fixed_response(200))
+    action = authenticate_oidc(oidc, ListenerAction.fixed_response(200))
 
     sign_in, _ = Stack().resolve(action.render_actions())
     assert sign_in["type"] == "authenticate-oidc"
@@ -225,7 +225,7 @@ def test_another_way_to_the_load_balancer_is_another_origin(
 def test_a_viewers_address_is_cloudfronts_word_and_not_his_own() -> None:
     claimed = {"x-viewer-ip": {"value": "1.1.1.1"}, "x-forwarded-for": {"value": "1.1.1.1"}}
     event = {"viewer": {"ip": "203.0.113.7"}, "request": {"headers": claimed}}
-    code = f"{ADDRESS_OF_VIEWER}; console.log(JSON.stringify(handler({json.dumps(event)})))"
+    code = f"{VIEWER_ADDRESS_FUNCTION}; console.log(JSON.stringify(handler({json.dumps(event)})))"
     ran = subprocess.run([NODE, "-e", code], check=True, capture_output=True)
 
     assert json.loads(ran.stdout)["headers"]["x-viewer-ip"] == {"value": "203.0.113.7"}
@@ -240,7 +240,7 @@ def test_each_request_passes_that_function_before_the_firewall(
 
     (associated,) = behaviour["FunctionAssociations"]
     assert associated["EventType"] == "viewer-request"
-    assert function["Properties"]["FunctionCode"] == ADDRESS_OF_VIEWER
+    assert function["Properties"]["FunctionCode"] == VIEWER_ADDRESS_FUNCTION
     assert not second.resources("AWS::CloudFront::Function")
 
 

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from cdk.bundle import PYTHON, ROOT, bundled, known_to_lambda, sources
+from cdk.bundle import PYTHON, ROOT, bundle, check_python, sources
 from models.errors import SettingsError
 from models.settings import Settings
 
@@ -33,13 +33,13 @@ def settings(architecture: str = "x86_64", **more: Any) -> Settings:
 
 @pytest.fixture(scope="session")
 def zipped() -> Path:
-    return bundled(settings())
+    return bundle(settings())
 
 
 def test_a_python_that_lambda_does_not_have_is_refused_before_anything_is_made() -> None:
-    known_to_lambda(PYTHON)
+    check_python(PYTHON)
     with pytest.raises(SettingsError, match=r"no Python 3\.99"):
-        known_to_lambda("3.99")
+        check_python("3.99")
 
 
 def test_it_stands_alone(zipped: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ print(page["statusCode"], answer["statusCode"], answer["body"], foreign)
 
 @pytest.mark.parametrize("architecture", MACHINES)
 def test_all_of_it_is_for_the_machine_that_runs_it(architecture: str) -> None:
-    with ZipFile(bundled(settings(architecture))) as archive:
+    with ZipFile(bundle(settings(architecture))) as archive:
         compiled = [name for name in archive.namelist() if name.endswith(".so")]
         machines = {archive.read(name)[18] for name in compiled}
 
@@ -122,16 +122,16 @@ def test_no_secret_is_in_it(zipped: Path) -> None:
 def test_the_same_is_not_made_again(zipped: Path) -> None:
     made = zipped.stat().st_mtime_ns
 
-    assert bundled(settings()) == zipped
+    assert bundle(settings()) == zipped
     assert zipped.stat().st_mtime_ns == made
 
 
 def test_a_change_gives_another_name(zipped: Path) -> None:
     changed = settings(APIGW={"throttle": {"rateLimit": 99}})
 
-    assert bundled(changed) != zipped
+    assert bundle(changed) != zipped
     assert (
-        bundled(settings(apiKeys=[{"name": "ana", "key": "new", "callbackSecret": SECRET}]))
+        bundle(settings(apiKeys=[{"name": "ana", "key": "new", "callbackSecret": SECRET}]))
         == zipped
     )
 
@@ -140,7 +140,7 @@ def test_the_same_is_made_to_the_byte(zipped: Path, tmp_path: Path) -> None:
     for packages in zipped.parent.glob("edge-packages-*.zip"):
         shutil.copy(packages, tmp_path)
 
-    assert bundled(settings(), tmp_path).read_bytes() == zipped.read_bytes()
+    assert bundle(settings(), tmp_path).read_bytes() == zipped.read_bytes()
 
 
 def test_imports_are_followed_through_modules_and_packages(tmp_path: Path) -> None:

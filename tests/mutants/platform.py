@@ -72,8 +72,8 @@ MUTANTS = (
     Mutant(
         mistake="access logs that are kept for ever",
         file="cdk/storage.py",
-        old="rules=[_tidied(_LOG_DAYS)]",
-        new="rules=[_tidied()]",
+        old="rules=[_expiry(_LOG_DAYS)]",
+        new="rules=[_expiry()]",
         tests=_STORAGE,
     ),
     Mutant(
@@ -261,8 +261,8 @@ MUTANTS = (
     Mutant(
         mistake="system nodes with a disk of 2 GiB",
         file="cdk/cluster.py",
-        old="_DISK = 50\n",
-        new="_DISK = 2\n",
+        old="_DISK_GIB = 50\n",
+        new="_DISK_GIB = 2\n",
         tests=_SIZES,
     ),
     Mutant(
@@ -281,7 +281,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="the load balancer controller with 16 MiB",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old='            "enableShield": False,\n',
         new='            "enableShield": False,\n'
         '            "resources": {"limits": {"memory": "16Mi"}},\n',

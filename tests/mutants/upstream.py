@@ -48,14 +48,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="the load balancer controller registers targets anywhere",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old="                resources=[targets.target_group_arn],",
         new='                resources=["*"],',
         tests=_POLICIES,
     ),
     Mutant(
         mistake="the load balancer controller reads no zones",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old='    "ec2:DescribeAvailabilityZones",\n',
         new='    "ec2:DescribeAvailabilityZone",\n',
         tests=_POLICIES,
@@ -83,14 +83,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="the load balancer controller under a service account of another name",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old='"serviceAccount": {"name": self.identity.service_account},',
         new='"serviceAccount": {"name": "balancers"},',
         tests=_IDENTITIES,
     ),
     Mutant(
         mistake="no vpcId for the load balancer controller",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old='            "vpcId": vpc.vpc_id,\n',
         new="",
         tests=_ARGUMENTS,
@@ -139,7 +139,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a number of replicas as text",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old='"replicaCount": min(2, self._settings.cluster_components.desired_count),',
         new='"replicaCount": str(min(2, self._settings.cluster_components.desired_count)),',
         tests=_VALUES,
@@ -202,7 +202,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="pods bound to the load balancer before their namespace is there",
-        file="cdk/balancers.py",
+        file="cdk/load_balancer_controller.py",
         old="after=[installed, namespace])",
         new="after=[installed])",
         tests=_ORDER,

@@ -11,7 +11,7 @@ from aws_cdk.aws_iam import PolicyStatement
 from constructs import Construct, IDependable
 
 from cdk import versions
-from cdk.cluster import SYSTEM, Cluster
+from cdk.cluster import SYSTEM_NAMESPACE, Cluster
 from cdk.identity import PodIdentity
 from cdk.manifests import pods
 from cdk.nag import acknowledge_resources
@@ -29,7 +29,7 @@ _DESCRIBED = (
 )
 
 
-class Balancers(Construct):
+class LoadBalancerController(Construct):
     """Controller, and the TargetGroupBinding of the HTTP API's Service to a target group."""
 
     def __init__(
@@ -50,14 +50,14 @@ class Balancers(Construct):
             self,
             "Controller",
             cluster=cluster.eks,
-            namespace=SYSTEM,
+            namespace=SYSTEM_NAMESPACE,
             service_account=versions.LOAD_BALANCERS.name,
         )
         self._grant_registration(targets)
         installed = cluster.install(
             self,
             versions.LOAD_BALANCERS,
-            namespace=SYSTEM,
+            namespace=SYSTEM_NAMESPACE,
             values=self._values(),
             after=[self.identity],
         )
