@@ -5,7 +5,7 @@ instances by itself.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cdk.manifests.base import Manifest, everywhere
@@ -29,8 +29,22 @@ _CPU_LIMIT = 32
 """Cores of all nodes without a GPU; a second Ray cluster's head and ingest take a handful."""
 _CPU_VOLUME = Volume(size=50)
 _BARE_VOLUME = Volume(size=20)  # what Bottlerocket has beside its system, if nobody asks for more
+METADATA: Mapping[str, Any] = {
+    "httpEndpoint": "enabled",
+    "httpProtocolIPv6": "disabled",
+    "httpPutResponseHopLimit": 1,
+    "httpTokens": "required",
+}
+"""Access to the node's metadata: a pod is a hop further than its node, so none gets credentials."""
+BUDGETS: Sequence[Mapping[str, Any]] = (
+    {"nodes": "100%", "reasons": ["Empty"]},
+    {"nodes": "1", "reasons": ["Underutilized"]},
+    # A changed node class or pool would drain nodes with tasks on them: they go when empty.
+    {"nodes": "0", "reasons": ["Drifted"]},
+)
+"""Nodes of a pool that Karpenter may take at once, by its reason."""
 # Ten downloads of an image at once, and chunks of 16 MB: what AWS recommends for ECR.
-_SOCI = """\
+SOCI = """\
 [settings.container-runtime]
 snapshotter = "soci"
 
@@ -104,7 +118,7 @@ def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -
     key = settings.cluster.volume_key_arn
     spec: Manifest = {"blockDeviceMappings": list(_volumes(nodes, key))}
     soci = nodes.image_cache == "soci"
-    if user_data := [text for text in (_SOCI if soci else "", nodes.user_data) if text]:
+    if user_data := [text for text in (SOCI if soci else "", nodes.user_data) if text]:
         spec["userData"] = "\n".join(user_data)
     if soci:
         # Images, logs and what pods write go to the NVMe disks: it would hide those of a snapshot.
@@ -173,13 +187,7 @@ def _node_class(settings: Settings, name: str, instance_profile: str, more: Mani
             "instanceProfile": instance_profile,
             "subnetSelectorTerms": subnets or [{"tags": {DISCOVERY: cluster}}],
             "securityGroupSelectorTerms": [{"tags": {"aws:eks:cluster-name": cluster}}],
-            # A pod is a hop further than the node, so none gets the node's credentials.
-            "metadataOptions": {
-                "httpEndpoint": "enabled",
-                "httpProtocolIPv6": "disabled",
-                "httpPutResponseHopLimit": 1,
-                "httpTokens": "required",
-            },
+            "metadataOptions": dict(METADATA),
             **more,
         },
     }
@@ -236,12 +244,7 @@ def _disruption(nodes: Nodes) -> Manifest:
     return {
         "consolidationPolicy": policy,
         "consolidateAfter": nodes.consolidate_after,
-        "budgets": [
-            {"nodes": "100%", "reasons": ["Empty"]},
-            {"nodes": "1", "reasons": ["Underutilized"]},
-            # A changed node class or pool would drain nodes with tasks on them: they go when empty.
-            {"nodes": "0", "reasons": ["Drifted"]},
-        ],
+        "budgets": [dict(budget) for budget in BUDGETS],
     }
 
 

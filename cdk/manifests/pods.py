@@ -40,7 +40,7 @@ def head(settings: Settings) -> Manifest:
         **_pod(settings, "head", container),
         # The autoscaler beside it asks Kubernetes for pods.
         "automountServiceAccountToken": True,
-        "affinity": {"nodeAffinity": _never_interrupted()},
+        "affinity": never_interrupted(),
         "terminationGracePeriodSeconds": _HEAD_SECONDS,
     }
     return _kept(settings, "head", spec)
@@ -53,13 +53,13 @@ def ingest(settings: Settings) -> Manifest:
     container = {
         **_container(settings, "ray-worker", image(settings, HEAD), drain=drain),
         "envFrom": [_keys(settings)],
-        "readinessProbe": _ready(),
+        "readinessProbe": ready(),
         "resources": _resources(size.ingest_cpu, size.ingest_memory),
     }
     spec = {
         **_pod(settings, "ingest", container),
         **_checkpoints(checkpoints.claim(settings), container),
-        "affinity": {"nodeAffinity": _never_interrupted()},
+        "affinity": never_interrupted(),
         "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_LONGER,
     }
     return _kept(settings, "ingest", spec)
@@ -72,7 +72,7 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
     container = {
         **_container(settings, "ray-worker", image_of(settings, runtime), drain, pod.env),
         "imagePullPolicy": pod.image_pull_policy,
-        "readinessProbe": _ready(),
+        "readinessProbe": ready(),
         "resources": {"requests": exactly, "limits": exactly},
     }
     spec = {
@@ -142,7 +142,7 @@ def _size(runtime: Runtime) -> Manifest:
     }
 
 
-def _ready() -> Manifest:
+def ready() -> Manifest:
     """Probe Ray's agent on the pod.
 
     KubeRay's own probe asks for a Serve proxy on each worker, and only the head has one.
@@ -161,14 +161,11 @@ def _keys(settings: Settings) -> Manifest:
     return {"secretRef": {"name": kube.keys_secret(settings.names), "optional": True}}
 
 
-def _never_interrupted() -> Manifest:
+def never_interrupted() -> Manifest:
     """Require nodes that are not Spot; system nodes lack the label, and so match."""
     not_spot = {"key": CAPACITY, "operator": "NotIn", "values": ["spot"]}
-    return {
-        "requiredDuringSchedulingIgnoredDuringExecution": {
-            "nodeSelectorTerms": [{"matchExpressions": [not_spot]}]
-        }
-    }
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [not_spot]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
 
 
 def _checkpoints(claim: str | None, container: Manifest) -> Manifest:

@@ -23,12 +23,12 @@ _PRINTED = "/proc/1/fd/1"
 """Standard output of the container's first process, which the cluster's log collects."""
 # Only infrastructure reads these; a change of them must not start the replicas anew. What a check
 # of the settings needs of them is kept: the application checks its settings as well.
-_NOT_SERVED = (
+NOT_SERVED = (
     "vpc", "cluster", "rayCluster", "images", "storage", "edge", "front", "clusterComponents",
     "apiKeysFile",
 )  # fmt: skip
 _NOT_OF_RUNTIME = ("namespace", "chartRepository", "chartVersion", "extraValues", "pod")
-_KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}
+KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}
 
 
 def place(runtime: str) -> str:
@@ -70,7 +70,7 @@ def arguments(settings: Settings) -> dict[str, Any]:
     Raises:
         SettingsError: a credential would stand in them.
     """
-    args = _without(_NOT_SERVED, settings.without_secrets())
+    args = _without(NOT_SERVED, settings.without_secrets())
     ingress = args.setdefault("ingress", {})
     ingress["resources"] = ingress.get("resources", {}) | {INGEST: 1}
     ingress.setdefault("trustedProxies", _networks(settings))
@@ -103,7 +103,7 @@ def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
 def _without(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Drop settings by name, and all of some groups but the one setting that is served."""
     left = {key: value for key, value in given.items() if key not in names}
-    for group, name in _KEPT.items():
+    for group, name in KEPT.items():
         of_group = left.pop(group, {})
         if name in of_group:
             left[group] = {name: of_group[name]}

@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from cdk.manifests import nodes, pods, security, serve_config
 from cdk.manifests.instances import INSTANCES, at_most, share
+from models.runtimes import TYPES
 from models.settings import Settings
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "atelier"
@@ -67,8 +69,26 @@ def defaults() -> str:
         "runtime": {key: runtime[key] for key in runtime if key not in {"name", "type"}},
         "instances": {kind: _instance(kind) for kind in (*INSTANCES, "unknown")},
         "ray": version("ray"),
+        "fixed": _fixed(),
     }
     return _MADE + yaml.safe_dump(made, sort_keys=False)
+
+
+def _fixed() -> dict[str, Any]:
+    """Return the parts of objects that no value changes."""
+    return {
+        "podSecurity": security.pod(),
+        "containerSecurity": security.container(),
+        "readiness": pods.ready(),
+        "neverInterrupted": pods.never_interrupted(),
+        "metadata": dict(nodes.METADATA),
+        "budgets": [dict(budget) for budget in nodes.BUDGETS],
+        "soci": nodes.SOCI,
+        "notServed": [*serve_config.NOT_SERVED, "alarms"],
+        "servers": {
+            name: dict(kind.image_server) for name, kind in TYPES.items() if kind.image_server
+        },
+    }
 
 
 def _instance(kind: str) -> dict[str, int]:

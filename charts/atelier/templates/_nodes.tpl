@@ -15,12 +15,8 @@ subnetSelectorTerms:
 securityGroupSelectorTerms:
   - tags:
       aws:eks:cluster-name: {{ $settings.stackName }}
-# A pod is a hop further than the node, so none gets the node's credentials.
 metadataOptions:
-  httpEndpoint: enabled
-  httpProtocolIPv6: disabled
-  httpPutResponseHopLimit: 1
-  httpTokens: required
+  {{- include "atelier.fixed" (dict "root" .root "of" "metadata") | nindent 2 }}
 {{- end -}}
 
 {{- define "atelier.volume" -}}
@@ -44,18 +40,3 @@ metadataOptions:
 {{- define "atelier.architecture" -}}
 {{- regexMatch "^[a-z]+\\d+g[a-z]*\\." . | ternary "arm64" "amd64" -}}
 {{- end -}}
-
-{{/* Images are pulled in parallel onto the node's own NVMe. */}}
-{{- define "atelier.soci" -}}
-[settings.container-runtime]
-snapshotter = "soci"
-
-[settings.container-runtime-plugins.soci-snapshotter]
-pull-mode = "parallel-pull-unpack"
-
-[settings.container-runtime-plugins.soci-snapshotter.parallel-pull-unpack]
-max-concurrent-downloads-per-image = 10
-concurrent-download-chunk-size = "16mb"
-max-concurrent-unpacks-per-image = 10
-discard-unpacked-layers = true
-{{ end -}}

@@ -3,16 +3,7 @@
 serviceAccountName: {{ include "atelier.name" .root }}-{{ .component }}
 enableServiceLinks: false
 securityContext:
-  runAsNonRoot: true
-  runAsUser: {{ .user | default 1000 }}
-  seccompProfile:
-    type: RuntimeDefault
-{{- end -}}
-
-{{- define "atelier.securityContext" -}}
-allowPrivilegeEscalation: false
-capabilities:
-  drop: [ALL]
+  {{- include "atelier.fixed" (dict "root" .root "of" "podSecurity") | nindent 2 }}
 {{- end -}}
 
 {{/* No limit of cores: a head that waits for its share holds the whole cluster up. */}}
@@ -24,33 +15,11 @@ limits:
   memory: {{ .memory }}Gi
 {{- end -}}
 
-{{/* That Ray is well. KubeRay would ask for a Serve proxy on each worker; there is one on the head only. */}}
-{{- define "atelier.ready" -}}
-httpGet:
-  path: /api/healthz
-  port: 52365
-initialDelaySeconds: 10
-periodSeconds: 5
-timeoutSeconds: 2
-failureThreshold: 10
-{{- end -}}
-
 {{/* API keys, from a Secret; without it the front refuses everybody, and SNS still works. */}}
 {{- define "atelier.keys" -}}
 - secretRef:
     name: {{ include "atelier.name" . }}-keys
     optional: true
-{{- end -}}
-
-{{/* On any node that is not Spot. */}}
-{{- define "atelier.neverInterrupted" -}}
-nodeAffinity:
-  requiredDuringSchedulingIgnoredDuringExecution:
-    nodeSelectorTerms:
-      - matchExpressions:
-          - key: karpenter.sh/capacity-type
-            operator: NotIn
-            values: [spot]
 {{- end -}}
 
 {{/* The claim of the weights: the pod's own, else that of the bucket, if there is one. */}}

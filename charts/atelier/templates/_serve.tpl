@@ -1,8 +1,7 @@
 {{/* What Ray Serve runs: the configuration without what only infrastructure reads. */}}
 {{- define "atelier.serve" -}}
-{{- $infrastructure := list "vpc" "cluster" "rayCluster" "images" "storage" "edge" "front" "alarms" "clusterComponents" -}}
 {{- $args := deepCopy .Values.config -}}
-{{- range $infrastructure }}{{ $_ := unset $args . }}{{ end -}}
+{{- range include "atelier.fixed" (dict "root" . "of" "notServed") | fromYamlArray }}{{ $_ := unset $args . }}{{ end -}}
 {{- /* What a check of the settings reads besides: the application checks them as well. */ -}}
 {{- with (.Values.config.alarms | default dict).starvedMinutes -}}
   {{- $_ := set $args "alarms" (dict "starvedMinutes" .) -}}
@@ -14,7 +13,7 @@
 {{- if hasKey $ingress "trustedProxies" -}}{{- $trusted = dict -}}{{- end -}}
 {{- $_ := set $args "ingress" (merge (dict "resources" $resources) $trusted $ingress) -}}
 {{- $runtimes := list -}}
-{{- $servers := include "atelier.servers" . | fromYaml -}}
+{{- $servers := include "atelier.fixed" (dict "root" . "of" "servers") | fromYaml -}}
 {{- range .Values.config.modelsRuntime -}}
   {{- $one := omit . "namespace" "chartRepository" "chartVersion" "extraValues" "nodes" "pod" -}}
   {{- with (.nodes | default dict).capacity -}}
@@ -44,17 +43,4 @@ applications:
     import_path: serve_app.app:build
     args:
       {{- toYaml $args | nindent 6 }}
-{{- end -}}
-
-{{/* Where the images that docker/README.md names have their servers, if nothing else is said. */}}
-{{- define "atelier.servers" -}}
-sdwebui:
-  command: [python, webui.py, --api]
-  folder: /stable-diffusion-webui
-comfyui:
-  command:
-    - /opt/venv/bin/python
-    - main.py
-    - --user-directory=/var/lib/atelier/comfyui
-  folder: /comfyui
 {{- end -}}

@@ -10,6 +10,12 @@
 {{- toJson (merge (dict "modelsRuntime" $runtimes "instances" $defaults.instances "ray" $defaults.ray) $all) -}}
 {{- end -}}
 
+{{/* A part that no value changes, as `cdk.manifests` has it; a text stays as it is. */}}
+{{- define "atelier.fixed" -}}
+{{- $part := get (.root.Files.Get "defaults.yaml" | fromYaml).fixed .of -}}
+{{- kindIs "string" $part | ternary $part (toYaml $part) -}}
+{{- end -}}
+
 {{/* `over`, and `under` where that says nothing. Sprig's own would take 0 and false for nothing. */}}
 {{- define "atelier.merged" -}}
 {{- $made := deepCopy .under -}}
