@@ -3,8 +3,7 @@
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,10 +23,8 @@ from ingest.board import Board
 from ingest.loops import Loops
 from ingest.wiring import wire
 from models.errors import SettingsError
-from models.event import Event
 from models.machine import Machine
-from models.ports import KeyStore, Pace
-from models.report import Report
+from models.ports import KeyStore
 from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Settings, secrets
 from models.settings.checks import check
@@ -165,44 +162,30 @@ class Ingress:
             await self.ports.close()
 
 
-class Ingest:
-    """The workers of all runtimes in one replica, and the board that they share."""
+class Ingest(Board):
+    """Workers of all runtimes in one replica, which is itself the board that they share.
+
+    Serve calls a deployment's own methods: by being the board it has the verbs of `Live`.
+    """
 
     async def __init__(  # type: ignore[misc] # Serve awaits it, inside the loop of the workers
         self, bound: BoundSettings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
+        super().__init__()
         keep_to_loopback()
         settings = secrets.completed(bound)
         log_to(settings.log_file)
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
-        self.board = Board()
         workers = {
             runtime.name: worker(
-                settings, runtime, self.ports, self.board, Replicas(runtimes[runtime.name])
+                settings, runtime, self.ports, self, Replicas(runtimes[runtime.name])
             )
             for runtime in settings.models_runtime
         }
         self.loops = Loops(
             {**workers, settings.names.callback_calls: callback_sender(settings, self.ports)}
         )
-
-    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
-        async with aclosing(self.board.follow(follower)) as stream:
-            async for events in stream:
-                yield events
-
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        return await self.board.watch(follower, submission)
-
-    async def unwatch(self, follower: str, submission: str) -> None:
-        await self.board.unwatch(follower, submission)
-
-    async def stop(self, report: Report) -> bool:
-        return await self.board.stop(report)
-
-    async def paces(self) -> Mapping[str, Pace]:
-        return await self.board.paces()
 
     async def check_health(self) -> None:
         self.loops.check_health()
