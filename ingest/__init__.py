@@ -1,1 +1,1 @@
-"""Task carriers: from a queue to a report; knows no HTTP and no GPU."""
+"""Ingest: takes tasks from their queues to their reports; knows no HTTP and no GPU."""

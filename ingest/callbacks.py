@@ -1,6 +1,6 @@
-"""Calls to tasks' callbacks: signed, made, noted on the task, and made again after a pause.
+"""Callback calls: signed, made, noted on the task, and made again after a pause.
 
-The form of a call is that of https://www.standardwebhooks.com. Knows no network: a `Post` does.
+The form of a call is that of https://www.standardwebhooks.com. The network is left to a `Post`.
 """
 
 import asyncio
@@ -29,9 +29,11 @@ from models.settings.groups import Callbacks
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
-_EACH = 10  # calls at once to one origin, so that some that hang leave room for others
+_EACH = 10
+"""Most calls at once to one origin, so that calls that hang leave room for others'."""
 _TURNS = Backoff(first=2, longest=512)
-_LONGEST_ERROR = 300
+"""Pauses of a call that waits for room at its origin, in seconds, by its deliveries."""
+_LONGEST_ERROR = 300  # characters
 
 
 class CallRefused(AtelierError):
@@ -39,11 +41,13 @@ class CallRefused(AtelierError):
 
 
 class Post(ABC):
-    """The way to strangers' servers."""
+    """Port to the servers of strangers."""
 
     @abstractmethod
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """The status that came back. What an error says may be shown to the task's sender.
+        """Make a POST request; return the status that came back.
+
+        It has no deadline of its own. Texts of errors may be shown to the task's sender.
 
         Raises:
             CallRefused: the URL may not be called.
@@ -52,7 +56,7 @@ class Post(ABC):
 
 
 class CallRequest(BaseModel):
-    """A call that `ingest.notify` asks for."""
+    """Request for a callback call, as a `Notifier` publishes it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,19 +70,20 @@ class CallRequest(BaseModel):
 
     @property
     def origin(self) -> str:
-        """The part of the URL that names a server."""
+        """Scheme, host and port of the URL."""
         return "/".join(self.url.split("/", 3)[:3])
 
     @property
     def name(self) -> str:
-        """The same in every try, and in every copy of the message."""
+        """Id of the call (``webhook-id``): the same in every try and every copy of the message."""
         parts = strict_json.written([self.id, self.submission, self.event])
         return f"msg_{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
 
     def payload(self, at: float) -> str:
+        """Write the body of the call; ``at`` is when the event happened, in epoch seconds."""
         when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-        told = {"type": f"task.{self.event}", "timestamp": when, "data": self.notification}
-        return strict_json.written(told)
+        body = {"type": f"task.{self.event}", "timestamp": when, "data": self.notification}
+        return strict_json.written(body)
 
     def log_context(self) -> Mapping[str, str]:
         return {"task": self.id, "submission": self.submission, "event": self.event}
@@ -97,12 +102,13 @@ class CallbackSender(Receiver):
     lease_seconds: int = 30
     clock: Callable[[], float] = time.time
     _calling: Counter[str] = field(default_factory=Counter, init=False)
-    """Calls under way by the origin that they go to."""
+    """Count of the calls under way to each origin."""
 
     async def handle(self, delivery: Delivery) -> None:
-        """Make a call: it is done, given up, or left in the queue to be made again.
+        """Make a call; acknowledge it, give it up, or leave it in the queue for another try.
 
-        A crash on the way makes it again too, under the same name.
+        After a crash the call is made again under the same ``webhook-id``, by which its receiver
+        knows it.
         """
         try:
             request = CallRequest.model_validate_json(delivery.body)
@@ -119,7 +125,7 @@ class CallbackSender(Receiver):
     async def _try(
         self, delivery: Delivery, request: CallRequest, payload: str
     ) -> tuple[Sequence[Call], bool]:
-        """All calls so far, this one last, and whether it was to be the last."""
+        """Make and note a call; return all calls so far, and whether this one is final."""
         self._calling[request.origin] += 1
         try:
             async with lease(self.queue, delivery, self.lease_seconds):
@@ -129,7 +135,7 @@ class CallbackSender(Receiver):
             self._calling -= Counter([request.origin])  # drops an origin at zero
 
     async def _call(self, request: CallRequest, payload: str) -> tuple[Call, bool]:
-        """The call that was made, and whether it is to be the last."""
+        """Make a call; return its outcome, and whether that is final whatever it is."""
         call = Call(event=request.event, at=self.clock())
         limit = self.rules.timeout_seconds
         try:
@@ -161,7 +167,7 @@ class CallbackSender(Receiver):
     async def _settle(
         self, delivery: Delivery, request: CallRequest, calls: Sequence[Call], *, is_final: bool
     ) -> None:
-        """Acknowledge it, give it up, or leave it for the next try."""
+        """Acknowledge a call, give it up, or leave it for the next try."""
         made = [call for call in calls if call.event == request.event]
         last, tries = made[-1], len(made)
         fields = {**request.log_context(), "call": tries, "status": last.status}

@@ -1,4 +1,4 @@
-"""Ends a task that nobody wants any more, wherever it is."""
+"""Cancelling: ends a task that nobody wants any more, whether it waits, runs or is unknown."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel:
-    """The ledger decides; then what runs is stopped, and it is told by whoever can do it first."""
+    """Cancels tasks: the ledger decides, then runs are stopped, and whoever can first notifies."""
 
     ledger: Ledger
     notifier: Notifier
@@ -28,10 +28,10 @@ class Cancel:
     ) -> Report | None:
         """Cancel a submission; return the report that stands: cancelled, or how it had ended.
 
-        With the name of an API key, None where the task is not known to belong to it.
+        With the name of an API key, return None if the task is not known to belong to it.
 
         Raises:
-            Unavailable: it is not cancelled.
+            Unavailable: the ledger did not answer; the task is not known to be cancelled.
         """
         report = await self.ledger.cancel(id, submission, key)
         if report is None:
@@ -44,13 +44,13 @@ class Cancel:
     async def _stop(self, report: Report) -> bool:
         try:
             return await self.live.stop(report)
-        except Unavailable as exc:  # a worker that has it finds out at its next look at the ledger
+        except Unavailable as exc:  # a worker that has it asks the ledger at each third of a lease
             log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
             return report.attempt > 0
 
     async def _notify(self, report: Report) -> None:
         if report.context is None:
-            return  # who receives it has its context, and tells
+            return  # too long for the ledger; who receives the delivery has it, and notifies
         try:
             await self.notifier.notify(report, json.loads(report.context))
             await self.ledger.mark_notified(report)

@@ -1,4 +1,4 @@
-"""From a delivery to a task: unwraps SNS, follows a payload's pointer, finds the submission."""
+"""Envelope: makes a task of a delivery, unwrapping SNS and following a payload's pointer."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +11,8 @@ from models.s3_link import s3_link
 from models.task import Task
 from models.wire import OWNER, is_submission, pointed_uri, task_of
 
-_SHOWN = 200  # characters of a pointer that a reason has
+_SHOWN = 200
+"""Most characters of a pointer that a reason quotes."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,18 @@ class Envelope:
     runtime: str
     objects: Objects
     payloads: str
-    """``s3://`` URI under which payloads too large for a message lie; no other is followed."""
+    """``s3://`` URI under which payloads too large for a message lie; no other one is followed."""
     limit: int
-    """Bytes of the largest payload."""
+    """Most bytes of a payload."""
     trusts_owner: bool = False
-    """Whether the message attribute ``owner`` is believed."""
+    """Flag: the message attribute ``owner`` is believed."""
 
     async def open(self, delivery: Delivery) -> Task:
-        """The task in it.
+        """Read the task in a delivery.
 
         Raises:
-            InvalidTask: there is none, and another delivery would be the same.
-            Unavailable: its payload could not be fetched now.
+            InvalidTask: there is none, and there would be none in another delivery of it.
+            Unavailable: the payload could not be fetched now.
         """
         text, attributes, message_id = _unwrapped(delivery)
         body = _parsed(text)
@@ -68,7 +69,7 @@ def _is_object(uri: str) -> bool:
 
 
 def _unwrapped(delivery: Delivery) -> tuple[str, dict[str, str], str]:
-    """Text, attributes and id of the message, delivered raw or in SNS's own JSON."""
+    """Find text, attributes and id of a message that was delivered raw or in SNS's own JSON."""
     outer = _parsed(delivery.body)
     match outer:
         case {"Type": "Notification", "Message": str(text), "MessageId": str(message_id)}:

@@ -1,4 +1,4 @@
-"""A lease: a delivery stays invisible to other workers while this one works on it."""
+"""Lease: keeps a delivery hidden from other receivers while it is worked on."""
 
 import asyncio
 import logging
@@ -13,15 +13,17 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 @asynccontextmanager
 async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[None]:
-    """Renew at a third of a fixed period; hand back at once when the runtime or we go away.
+    """Renew a delivery's lease while the block runs, each third of so many seconds.
 
-    Any other error leaves it to lapse, so that a delivery which breaks us comes back slowly.
+    Where the block ends with `RuntimeUnavailable` or is cancelled, the delivery is handed back at
+    once. After any other error the lease lapses: a delivery that breaks its worker comes back
+    slowly.
     """
     try:
         async with _renewed(queue, delivery, seconds):
             yield
     except (RuntimeUnavailable, asyncio.CancelledError):
-        await _hand_back(queue, delivery)  # after the last renewal, or that would undo it
+        await _hand_back(queue, delivery)  # after the last renewal, which would undo it
         raise
 
 

@@ -1,4 +1,4 @@
-"""Ingest as one process: a loop for each queue, their health and their drain."""
+"""Loops of one process: a task for each queue, with their health and their drain."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,28 +6,28 @@ from typing import Protocol
 
 
 class Loop(Protocol):
-    """Receives from one queue, such as a `Worker`."""
+    """Loop over one queue, such as a `Worker`."""
 
     async def work(self) -> None:
-        """Until `drain`; returns when all that it holds has ended."""
+        """Work until `drain`; return when everything that is leased has ended."""
 
     def drain(self) -> None:
         """Receive no more."""
 
 
 class Loops:
-    """Owns the loops; made inside a running event loop."""
+    """Runs the loops of all queues, from its construction inside an event loop on."""
 
-    def __init__(self, workers: Mapping[str, Loop]) -> None:
-        self.workers = workers
+    def __init__(self, loops: Mapping[str, Loop]) -> None:
+        self.loops = loops
         self._tasks = {
-            name: asyncio.create_task(worker.work(), name=f"ingest {name}")
-            for name, worker in workers.items()
+            name: asyncio.create_task(loop.work(), name=f"ingest {name}")
+            for name, loop in loops.items()
         }
         self._draining = False
 
     def check_health(self) -> None:
-        """Raise what ended a worker that should still work: a dead one is silent otherwise."""
+        """Raise `RuntimeError` if a loop has ended without a drain: it would go unnoticed else."""
         if self._draining:
             return
         for name, task in self._tasks.items():
@@ -35,10 +35,13 @@ class Loops:
                 raise RuntimeError(f"the worker of {name} ended") from _error(task)
 
     async def drain(self, seconds: float) -> None:
-        """Receive no more; wait so long for what is leased, then hand it back."""
+        """Receive no more; wait so many seconds for what is leased, then hand it back.
+
+        Handing back may take as long again.
+        """
         self._draining = True
-        for worker in self.workers.values():
-            worker.drain()
+        for loop in self.loops.values():
+            loop.drain()
         _, late = await asyncio.wait(self._tasks.values(), timeout=seconds)
         for task in late:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Tells what a task came to: on the results topic, and to its callback's queue."""
+"""Notifications: what a task came to, for subscribers and for its callback."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,25 +11,28 @@ from models.report import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Notifier:
-    """Publishes notifications; who tells twice tells the same."""
+    """Publishes notifications; one that is published again has the same words."""
 
     results: Topic
     callbacks: Topic
-    """Leads to the queue of calls that `ingest.callbacks` makes."""
+    """Topic that leads to the queue of the calls that `ingest.callbacks` makes."""
 
     async def notify(self, report: Report, context: Any) -> None:
-        """Tell everybody.
+        """Publish a report on the results topic, and have the callback called if it wants that.
 
         Raises:
-            Unavailable: not everybody was told.
+            Unavailable: one or both were not notified.
         """
         await self.results.publish(strict_json.written(notification(report, context)), {})
         await self.notify_callback(report, context)
 
     async def notify_callback(self, report: Report, context: Any) -> None:
-        """Have the callback alone called, if it wants to know."""
+        """Have the callback called, if the task has one for this status."""
         if report.callback and report.status in report.callback.events:
             named = {"id": report.id, "submission": report.submission, "event": report.status}
-            told = notification(report, context)
-            call = {"url": report.callback.url, "key": report.key, "notification": told}
+            call = {
+                "url": report.callback.url,
+                "key": report.key,
+                "notification": notification(report, context),
+            }
             await self.callbacks.publish(strict_json.written(named | call), {})

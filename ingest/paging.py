@@ -1,4 +1,4 @@
-"""A search's answer in pages: cut where enough was found, and marked where the next one starts."""
+"""Paging: cuts what a search finds into pages, and marks where the next one starts."""
 
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterable
@@ -12,7 +12,7 @@ from models.ports import Page, Search
 from models.report import Report
 
 Age = tuple[float, str, str]
-"""When it was created, its id and submission: a report's own for ever, whatever its status."""
+"""Time of creation, id and submission: place of a report in every search, whatever its status."""
 
 NEWEST: Age = (inf, "", "")
 
@@ -21,14 +21,15 @@ _AGE: TypeAdapter[Age] = TypeAdapter(tuple[Annotated[float, Field(allow_inf_nan=
 
 
 def age(report: Report) -> Age:
+    """Return the place of a report in the order of age."""
     return report.created, report.id, report.submission
 
 
 def age_after(cursor: str | None) -> Age:
-    """What everything on the page after this cursor is older than.
+    """Return the age that all reports on the page after this cursor are below.
 
     Raises:
-        ValueError: it is no cursor.
+        ValueError: the text is no cursor.
     """
     if cursor is None:
         return NEWEST
@@ -40,7 +41,10 @@ def age_after(cursor: str | None) -> Age:
 
 
 async def paged(reports: AsyncIterable[Report], search: Search, most: int, after: Age) -> Page:
-    """A page of those that come, the newest first; what comes twice is taken once."""
+    """Collect a page from reports that come the newest first; one that comes twice counts once.
+
+    A page is cut after ``most`` finds, or after 500 reports that were looked at.
+    """
     found: list[Report] = []
     examined, last = 0, after
     async for report in reports:
@@ -55,4 +59,5 @@ async def paged(reports: AsyncIterable[Report], search: Search, most: int, after
 
 
 def cursor(last: Age) -> str:
+    """Write the age of a page's last report as a cursor, which ``age_after`` reads."""
     return urlsafe_b64encode(strict_json.written(last).encode()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Settings to ports: which implementation stands behind each."""
+"""Wiring: makes the ports that the settings ask for."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from models.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """The outside world of one installation."""
+    """Ports of one installation."""
 
     objects: Objects
     tasks: Topic
     results: Topic
     ledger: Ledger
     queue: Callable[[str], Queue]
-    """The queue of the runtime of this name."""
+    """Find the queue of the tasks of the runtime of this name."""
     claims: Claims
     keys: KeyStore
-    """API keys that are made and taken back while the platform runs."""
+    """Store of the API keys that are made and revoked while the platform runs."""
     callbacks: Topic
-    """Leads to `calls`."""
+    """Topic that leads to ``calls``."""
     calls: Queue
-    """Calls to be made to tasks' callbacks."""
+    """Queue of the calls to be made to tasks' callbacks."""
     close: Callable[[], Awaitable[None]]
 
 
 def wire(settings: Settings, clients: Clients | None = None) -> Ports:
-    """The ports on AWS; nothing is called, and no event loop is needed, until one is used."""
+    """Make the ports on AWS; nothing is called, and no event loop needed, until one is used."""
     clients = clients or Clients(settings.aws.region)
 
     def topic(name: str) -> Topic:

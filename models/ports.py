@@ -1,4 +1,10 @@
-"""The outside world in a few verbs; each is implemented in memory and on AWS."""
+"""Ports: the outside world in a few verbs each, with an implementation in memory and one on AWS.
+
+Every verb raises `Unavailable` where the service behind it refuses or does not answer; a docstring
+says so only where that means something special. On AWS a call is tried three times, so it can take
+about two minutes until it raises (batched calls of a queue: 10 seconds). Times are seconds since
+1970 by the wall clock.
+"""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,96 +20,104 @@ from models.task import Task
 
 
 class Objects(ABC):
-    """Objects named by ``s3://bucket/key`` URIs."""
+    """Store of objects that are named by ``s3://bucket/key`` URIs."""
 
     @abstractmethod
-    async def put(self, uri: str, body: bytes, content_type: str) -> None: ...
+    async def put(self, uri: str, body: bytes, content_type: str) -> None:
+        """Store an object; replace the one there is."""
 
     @abstractmethod
     async def get(self, uri: str, limit: int | None = None) -> bytes | None:
-        """Its bytes; None where there is none.
+        """Read an object; None if there is none.
 
         Raises:
-            ValueError: it is larger than ``limit`` bytes.
+            ValueError: it is larger than ``limit`` bytes; then nothing of it is read.
         """
 
     @abstractmethod
     async def list(self, uri: str) -> Sequence[str]:
-        """URIs of the objects whose URI starts with this one, sorted."""
+        """List the URIs of all objects whose URI starts with this one, sorted."""
 
     @abstractmethod
-    async def delete(self, uri: str) -> None: ...
+    async def delete(self, uri: str) -> None:
+        """Delete an object; succeed if there is none."""
 
     @abstractmethod
     async def link(self, uri: str, seconds: int) -> str:
-        """A URL by which anyone can get it for so long; it need not exist."""
+        """Sign a URL by which anyone can read an object for so long; the object need not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A message received from a queue, invisible to others until its lease ends."""
+    """Message received from a queue, hidden from other receivers until its lease lapses."""
 
     id: str
+    """Id of the message, the same in each of its deliveries."""
     receipt: str
+    """Handle of this delivery, by which the lease is extended or ended."""
     body: str
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """Message attributes of the queue's own message (those of raw delivery)."""
+    """Attributes of the queue's own message (with raw delivery they are the publisher's)."""
     attempt: int = 1
-    """How many times it has been received."""
+    """Count of deliveries of the message, this one included."""
     sent: float = 0
-    """When it was sent, in seconds since 1970; 0 where the queue does not say."""
+    """Time of sending; 0 where the queue does not say."""
 
 
 class Queue(ABC):
-    """The tasks that wait for one runtime."""
+    """Queue of messages that are leased, and come back unless they are acknowledged."""
 
     @abstractmethod
     async def receive(self, most: int) -> Sequence[Delivery]:
-        """Up to ``most`` (1 to 10) messages; waits some seconds for the first."""
+        """Receive up to ``most`` messages (1 to 10); wait for the first, 20 seconds at most."""
 
     @abstractmethod
     async def extend(self, delivery: Delivery, seconds: int) -> None:
-        """Keep it invisible for so long from now; 0 hands it back at once."""
+        """Let the lease lapse so many seconds from now; 0 hands the message back at once.
+
+        A receipt that is not the newest of its message has no effect.
+        """
 
     @abstractmethod
     async def ack(self, delivery: Delivery) -> None:
-        """Done: it never comes back."""
+        """Delete the message: it never comes back. An outdated receipt has no effect."""
 
     @abstractmethod
     async def reject(self, delivery: Delivery, reason: str) -> None:
-        """Move it to the dead letters, with the reason."""
+        """Move the message to the dead letters, the reason in its attributes."""
 
     @abstractmethod
     async def backlog(self) -> int:
-        """About how many messages wait to be received."""
+        """Count the messages that wait to be received; on AWS the count is approximate."""
 
 
 class Topic(ABC):
-    """A channel that fans out."""
+    """Channel that fans messages out to queues."""
 
     @abstractmethod
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
-        """Publish with String attributes.
+        """Publish a message with attributes of type String.
 
         Raises:
-            Unavailable: the topic did not take it.
+            Unavailable: the topic did not take it, or did not say that it did.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Which submissions are looked for."""
+    """Conditions on submissions, all of which must hold."""
 
     runtimes: tuple[str, ...]
     statuses: tuple[Status, ...] = tuple(Status)
     key: str | None = None
-    """Name of the API key they were sent with."""
+    """Name of the API key that the submissions belong to; None: whoever's they are."""
     since: float = 0
-    """Created at or after, in seconds since 1970."""
+    """Earliest time of creation, inclusive."""
     until: float | None = None
-    """Created before."""
+    """Latest time of creation, exclusive."""
 
     def finds(self, report: Report) -> bool:
+        """Tell whether a submission's report meets the conditions."""
         return (
             report.runtime in self.runtimes
             and report.status in self.statuses
@@ -115,35 +129,42 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Some of what was looked for, the newest first."""
+    """Part of what a search finds, the newest first."""
 
     reports: Sequence[Report]
     next: str | None = None
-    """Where the next page starts; None at the end."""
+    """Cursor of the next page; None on the last page."""
 
 
 class Ledger(ABC):
-    """The truth about every task; each transition is conditional, so it happens once."""
+    """Ledger of all tasks, and the truth about them.
+
+    Each transition is one conditional write, so of callers that race exactly one makes it. Rows are
+    dropped some days after their last change (``tasks.ledgerDays``).
+    """
 
     @abstractmethod
     async def queue(self, task: Task, key: str | None = None) -> None:
-        """Note a submission that is about to be published, sent with the API key of this name."""
+        """Note a submission that is about to be published, and the name of its API key.
+
+        A submission that is known already stays as it is.
+        """
 
     @abstractmethod
     async def withdraw(self, task: Task) -> None:
-        """Forget a queued submission that could not be published."""
+        """Forget a submission that could not be published, unless it is no longer queued."""
 
     @abstractmethod
     async def start(self, task: Task) -> Report:
-        """Its report, now running with one attempt more; or, if it has ended, how it ended."""
+        """Count an attempt and return the report, running; if the task has ended, return how."""
 
     @abstractmethod
     async def finish(self, report: Report) -> Report:
-        """The report that stands: this one, or another that was accepted before it."""
+        """Note the end of a task; return the report that stands: this, or one accepted earlier."""
 
     @abstractmethod
     async def requeue(self, report: Report) -> None:
-        """Note that this attempt is over and another waits; unless more has happened since."""
+        """Note that this attempt is over and another waits, unless more has happened since."""
 
     @abstractmethod
     async def cancel(
@@ -161,11 +182,11 @@ class Ledger(ABC):
 
     @abstractmethod
     async def mark_notified(self, report: Report) -> None:
-        """Note that its notification was published."""
+        """Note that the notification of a task's end was published; a dropped row stays dropped."""
 
     @abstractmethod
     async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
-        """Note a call to its callback; all calls so far, this one last."""
+        """Note a callback call; return all calls of the submission so far, this one last."""
 
     @abstractmethod
     async def find(
@@ -174,17 +195,17 @@ class Ledger(ABC):
         submission: str | None = None,
         key: str | None = None,
     ) -> Report | None:
-        """Report on a submission, or on the newest of that task id if none is given.
+        """Find the report of a submission, or of the newest of that task id if none is given.
 
         With the name of an API key, another's tasks are as unknown as those that never were.
         """
 
     @abstractmethod
     async def search(self, search: Search, most: int, after: str | None = None) -> Page:
-        """Up to ``most`` of what is looked for, the newest first; ``after``: a page's ``next``.
+        """Find up to ``most`` submissions, the newest first; ``after`` is the page's ``next``.
 
-        A page may hold fewer and yet have a next one: what one call reads is bounded. What was
-        created since the first page is in none of the later ones.
+        A page may hold fewer and yet have a next one: it looks at 500 submissions at most. What
+        was created since the first page is on none of the later ones.
 
         Raises:
             ValueError: ``after`` is not a page's ``next``.
@@ -192,105 +213,114 @@ class Ledger(ABC):
 
     @abstractmethod
     async def waiting(self, runtime: str, most: int) -> Sequence[float]:
-        """When the oldest that are queued for a runtime were created, the oldest first."""
+        """List when the queued tasks of a runtime were created, the oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """An idempotency key that was taken."""
+    """Idempotency key that was taken."""
 
     value: str
-    """What it was taken for, first."""
+    """Value that the key was first taken for."""
     at: float
-    """When, in seconds since 1970."""
+    """Time at which the key was taken."""
     settled: bool
-    """Whether what it was taken for was done."""
+    """Flag: what the key was taken for is done."""
     new: bool
-    """Whether it was taken now."""
+    """Flag: the key was taken by this very call."""
 
 
 class Claims(ABC):
-    """Keys that are taken once, for a day."""
+    """Keys that can be taken once a day."""
 
     @abstractmethod
     async def claim(self, key: str, value: str) -> Claim:
-        """Take it for this value; or, if it was taken before, how."""
+        """Take a key for a value; if it was taken in the last 24 hours, return that claim."""
 
     @abstractmethod
     async def settle(self, key: str) -> None:
-        """What it was taken for is done."""
+        """Note that what the key was taken for is done."""
 
     @abstractmethod
     async def release(self, key: str) -> None:
-        """What it was taken for was not done: it may be taken again."""
+        """Give a key back: what it was taken for was not done, so it may be taken again."""
 
 
 class KeyStore(ABC):
-    """API keys that are made and taken back while the platform runs."""
+    """Store of the API keys that are made and revoked while the platform runs."""
 
     lasts: float = math.inf
-    """Seconds for which the keys that were read last stay valid while it does not answer."""
+    """Seconds for which the keys that were read last stay valid while the store is unavailable."""
 
     @abstractmethod
     async def read(self) -> Sequence[ApiKey]:
         """Read the keys there are now, with the digests of their secrets.
 
         Raises:
-            Unavailable: it does not answer now.
-            SettingsError: it holds something else.
+            SettingsError: the store holds something else.
         """
 
 
 class Runner(ABC):
-    """A runtime's replicas as the worker sees them."""
+    """Runtime's replicas as the worker sees them."""
 
     @abstractmethod
     def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
-        """Run it, telling progress and last its report.
+        """Run a task; yield progress, and last the report of its end.
+
+        It takes as long as the task does. Closing the generator stops the run.
 
         Raises:
-            RuntimeUnavailable: no replica brought it to an end; another try may.
+            RuntimeUnavailable: no replica brought the task to an end; another try may.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How a runtime is doing now."""
+    """Load of a runtime now, and how fast it works it off."""
 
     leased: int
     """Tasks that ingest has received and not ended."""
     running: int
-    """Of these, handed to a replica."""
+    """Leased tasks that are handed to a replica."""
     seconds: float | None
-    """What a task takes of a replica's time lately; None before the first has ended."""
+    """GPU time of a task: a moving average in which the newest has the weight 0.2; None at first.
+
+    Loading of a checkpoint counts, waiting for the GPU does not.
+    """
     checkpoints: tuple[str, ...]
-    """Those that its replicas ran with last."""
+    """Checkpoints that the replicas ran with last, sorted."""
 
 
 class Live(ABC):
-    """What ingest knows beyond the ledger, as the front sees it.
+    """Port to what ingest knows beyond the ledger.
 
-    Every call raises `Unavailable` where ingest does not answer.
+    On Ray an answer takes 5 seconds at most, then `Unavailable` is raised.
     """
 
     @abstractmethod
     def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
-        """All that is said of what this follower watches, as it is said; it ends with ingest."""
+        """Subscribe under a name; yield the events of the submissions that it watches.
 
-    @abstractmethod
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        """What was said of a submission so far, and from now on to the follower.
-
-        None where this follower does not follow (any more).
+        The first yield is empty and confirms the subscription. The stream ends, or raises
+        `Unavailable`, when ingest goes.
         """
 
     @abstractmethod
-    async def unwatch(self, follower: str, submission: str) -> None: ...
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        """Let a follower hear of a submission from now on; return the events of its snapshot.
+
+        Return None if there is no follower of this name (any more).
+        """
+
+    @abstractmethod
+    async def unwatch(self, follower: str, submission: str) -> None:
+        """Let a follower hear no more of a submission."""
 
     @abstractmethod
     async def stop(self, report: Report) -> bool:
-        """It ended so: let it not run (any further); whether ingest has it, and so tells it."""
+        """Stop the runs of a task that ended so; tell whether ingest holds it, and so notifies."""
 
     @abstractmethod
     async def paces(self) -> Mapping[str, Pace]:
-        """By the name of the runtime."""
+        """Read the paces of all runtimes that have had a task, by name."""

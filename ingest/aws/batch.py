@@ -1,4 +1,4 @@
-"""Single calls gathered into the batch calls that SQS has."""
+"""Batching: gathers single calls into the batch calls that SQS has."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
 Send = Callable[[Sequence[Entry]], Awaitable[Sequence[Exception | None]]]
-"""Makes one batch call; answers for each entry what went wrong with it, in their order."""
+"""Make one batch call; return for each entry what went wrong with it, in their order."""
 
 
 class Batch(Generic[Entry]):
-    """Gathers entries while a call is under way; each caller hears of its own entry."""
+    """Gathers entries while a call is under way, and tells each caller what became of its own."""
 
     def __init__(self, send: Send[Entry], *, most: int = 10) -> None:
         self._send = send
@@ -20,7 +20,11 @@ class Batch(Generic[Entry]):
         self._sending: asyncio.Task[None] | None = None
 
     async def add(self, entry: Entry) -> None:
-        """Wait until it was sent; the first one goes at the loop's next turn."""
+        """Wait until the entry was sent; a call begins at the event loop's next turn.
+
+        Raises:
+            Exception: what ``send`` raised for the batch, or returned for this entry.
+        """
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._sending is None or self._sending.done():
@@ -29,16 +33,19 @@ class Batch(Generic[Entry]):
 
     async def _send_all(self) -> None:
         while batch := self._next():
-            for waiting, error in zip(batch, await self._ask(batch), strict=True):
+            for waiting, error in zip(batch, await self._call(batch), strict=True):
                 waiting.settle(error)
 
     def _next(self) -> "Sequence[_Waiting[Entry]]":
-        """Without those whose caller has left: a hand-back must not meet its own renewal."""
+        """Take the next batch, without entries whose caller was cancelled.
+
+        Else a renewal that was cancelled could arrive after the hand-back that followed it.
+        """
         waited_for = [waiting for waiting in self._waiting if not waiting.answer.done()]
         batch, self._waiting = waited_for[: self._most], waited_for[self._most :]
         return batch
 
-    async def _ask(self, batch: "Sequence[_Waiting[Entry]]") -> Sequence[Exception | None]:
+    async def _call(self, batch: "Sequence[_Waiting[Entry]]") -> Sequence[Exception | None]:
         try:
             return await self._send([waiting.entry for waiting in batch])
         except Exception as exc:  # noqa: BLE001 - raised again where the entry is waited for

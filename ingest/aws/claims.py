@@ -11,10 +11,11 @@ from ingest.aws.client import Clients, translated
 from ingest.aws.row import REFUSED, Row, Values, key_of, number, standing
 from models.ports import Claim, Claims
 
-_DAY = 86_400
+_DAY = 86_400  # seconds
 _NO_SUBMISSION = "#claim"
-"""Sort key of claims; no submission is called so, and no task's row takes a claim's place."""
-_FREE = "attribute_not_exists(#id) OR #expires <= :now"  # an expired row is removed some time later
+"""Sort key of claims. It is no valid submission, so no task's row takes a claim's place."""
+# DynamoDB removes a row within days of its expiry, not at once.
+_FREE = "attribute_not_exists(#id) OR #expires <= :now"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One client for each AWS service, and what their errors mean to the platform.
+"""Clients of AWS's services, and what their errors mean to the platform.
 
 Retries and timeouts of calls to AWS are set here and nowhere else. An endpoint other than AWS's
 comes from ``AWS_ENDPOINT_URL``, which botocore reads by itself.
@@ -32,11 +32,12 @@ _CONFIG = AioConfig(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-_OF_S3 = AioConfig(signature_version="s3v4")  # links are signed in the old way unless asked
+# By default botocore presigns links by the older version 2, which newer regions refuse.
+_S3_CONFIG = AioConfig(signature_version="s3v4")
 
 
 class Clients:
-    """Clients made when first asked for, and kept until closed; all in one event loop."""
+    """Clients of one region, made when first used, and open until `aclose`; for one event loop."""
 
     def __init__(self, region: str) -> None:
         self.region = region
@@ -57,6 +58,7 @@ class Clients:
         await self.aclose()
 
     async def aclose(self) -> None:
+        """Close all connections; clients that are used later are made anew."""
         self._made.clear()
         await self._open.aclose()
 
@@ -83,7 +85,7 @@ class Clients:
             return self._made[service]
 
     async def _make(self, service: str) -> Any:
-        config = _CONFIG.merge(_OF_S3) if service == "s3" else _CONFIG
+        config = _CONFIG.merge(_S3_CONFIG) if service == "s3" else _CONFIG
         making = self._session.create_client(service, region_name=self.region, config=config)
         client = await self._open.enter_async_context(making)
         # Waiting for "100 Continue" before a body is sent costs a round trip for each object.
@@ -93,16 +95,16 @@ class Clients:
 
 
 def _in_its_region(context: dict[str, Any], **_: Any) -> None:
-    """Else a link leads to the endpoint of us-east-1, whatever region it was signed for."""
+    """Let links lead to the region's own endpoint; botocore presigns for that of us-east-1."""
     context["use_global_endpoint"] = False
 
 
 @contextmanager
 def translated(operation: str, *missing: str) -> Iterator[None]:
-    """Let an AWS call speak the platform's errors; codes that mean "missing" just end the block.
+    """Translate errors of an AWS call; codes that mean "missing" end the block without an error.
 
     Raises:
-        Unavailable: with the operation's name and AWS's code; its texts may carry names and keys.
+        Unavailable: with the operation's name and AWS's code; AWS's texts may hold names and keys.
     """
     try:
         yield
@@ -115,5 +117,5 @@ def translated(operation: str, *missing: str) -> Iterator[None]:
 
 
 def error_code(error: ClientError) -> str:
-    """AWS's word for what went wrong, such as ``NoSuchKey``."""
+    """Return AWS's code of an error, such as ``NoSuchKey``."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))

@@ -1,4 +1,4 @@
-"""The ledger in DynamoDB: a row for each submission, each transition one conditional write."""
+"""Ledger in DynamoDB: a row for each submission, each transition one conditional write."""
 
 import re
 import time
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from ingest.aws.client import Clients, translated
 from ingest.aws.index import Index
 from ingest.aws.row import (
+    NOTIFIED,
     REFUSED,
     Row,
     Values,
@@ -28,7 +29,7 @@ from models.ports import Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Task
 
-_DAY = 86_400
+_DAY = 86_400  # seconds
 
 _NEW = "attribute_not_exists(#status)"
 _KNOWN = "attribute_exists(#status)"
@@ -53,11 +54,12 @@ _CONSTANTS: Values = {
 
 @dataclass(frozen=True, kw_only=True)
 class DynamoLedger(Ledger):
-    """A table with the key ``id`` + ``submission``; a row expires days after its last change."""
+    """Ledger in a table with the key ``id`` + ``submission``."""
 
     clients: Clients
     table: str
     days: int
+    """Days until a row expires, counted from its last change."""
     clock: Callable[[], float] = time.time
 
     async def queue(self, task: Task, key: str | None = None) -> None:
@@ -104,7 +106,7 @@ class DynamoLedger(Ledger):
 
     async def mark_notified(self, report: Report) -> None:
         at = key_of(report.id, report.submission)
-        await self._change(at, {"told": {"BOOL": True}}, when=_KNOWN)
+        await self._change(at, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
 
     async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         at = key_of(id, submission)
@@ -167,9 +169,10 @@ class DynamoLedger(Ledger):
         how: Mapping[str, str] | None = None,
         owner: str = "",
     ) -> Row:
-        """Update a row, each field as ``how`` says; return it, or if refused as it stands.
+        """Update a row if it meets the condition ``when``; return it as it stands then.
 
-        ``owner`` is the ``:owner`` of a condition.
+        ``how`` has the expressions of fields that are not just set to their values; ``owner`` is
+        the value of ``:owner`` in the condition.
         """
         now = self.clock()
         times = {"updated": number(now), "expires": number(int(now) + self.days * _DAY)}
@@ -196,13 +199,13 @@ class DynamoLedger(Ledger):
 
 
 def _is_owned(row: Row, key: str) -> bool:
-    """Whether it is a row of a task that belongs to the API key of this name."""
+    """Tell whether a row is that of a task that belongs to the API key of this name."""
     owned: bool = row.get("key") == {"S": key}
     return owned
 
 
 def _named(text: str, fields: Values) -> dict[str, Any]:
-    """What stands behind the words of an expression; DynamoDB refuses one that it does not use."""
+    """Collect the names and values that an expression uses; DynamoDB refuses any more than that."""
     known = _CONSTANTS | {f":{name}": value for name, value in fields.items()}
     return {
         "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", text)},

@@ -1,7 +1,7 @@
-"""The indexes of the ledger's table: by runtime and status, and by API key, in the order of age.
+"""Indexes of the ledger's table: by runtime and status, and by API key, in the order of age.
 
-A row without a runtime is not in the first: claims are not, nor is what was cancelled before it
-came. In the second is what came by HTTP, and what names an owner who is believed.
+Rows without a runtime are not in the first: claims, and what was cancelled before it came. In the
+second is what came by HTTP, and what names an owner who is believed.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -16,21 +16,21 @@ from models.names.table import INDEX, INDEX_PARTITION, KEY_INDEX, KEY_INDEX_PART
 from models.ports import Search
 from models.report import Report, Status
 
-_CHUNK = 50
-_EVER = 1e11  # seconds; an expression takes no infinity
+_CHUNK = 50  # rows
+_EVER = 1e11  # seconds since 1970; an expression takes no infinity
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """Reads it, a little at a time."""
+    """Reads the indexes, a little at a time."""
 
     clients: Clients
     table: str
 
     async def newest(self, search: Search, after: Age) -> AsyncGenerator[Report, None]:
-        """All that may be found from this age on, the newest first.
+        """Yield what a search may find below this age, the newest first.
 
-        One that changes its status meanwhile can come twice in a row, and seldom not at all.
+        A task that changes its status meanwhile can come twice in a row, and seldom not at all.
         """
         since = max(0.0, search.since)
         until = min(_EVER, after[0], _EVER if search.until is None else search.until)
@@ -41,7 +41,7 @@ class Index:
                 await stack.enter_async_context(aclosing(self._partition(each, since, until)))
                 for each in _partitions(search)
             ]
-            # One after the other, as a task goes through its statuses, so that none slips by.
+            # One query after the other, in the order of the statuses: a task cannot slip by.
             heads = [await anext(each, None) for each in partitions]
             while first := max((head for head in heads if head), key=age, default=None):
                 yield first
@@ -49,7 +49,7 @@ class Index:
                 heads[n] = await anext(partitions[n], None)
 
     async def oldest_queued(self, runtime: str, most: int) -> Sequence[float]:
-        """When they were created."""
+        """List when the queued tasks of a runtime were created, the oldest first."""
         dynamodb = await self.clients.dynamodb()
         created: list[float] = []
         with translated("DynamoDB Query"):
@@ -95,11 +95,11 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True)
 class _Partition:
-    """A part of an index that is in the order of age."""
+    """Part of an index that DynamoDB keeps in the order of age."""
 
     index: str
     values: Mapping[str, str]
-    """Values of the attributes that partition the index, by attribute."""
+    """Values of the attributes that partition the index, by their names."""
 
     @classmethod
     def of_runtime(cls, runtime: str, status: Status) -> "_Partition":
@@ -113,10 +113,10 @@ class _Partition:
 
 
 def _partitions(search: Search) -> Sequence[_Partition]:
-    """Partitions that hold everything a search looks for.
+    """List the partitions that hold everything a search looks for.
 
-    One key's tasks stand together: others' are neither read nor counted, nor is one of them the
-    place where a page ends, which its cursor names.
+    Tasks of one API key are in one partition, so that a search for them neither reads nor counts
+    others' tasks, nor names one in a page's cursor.
     """
     if search.key is not None:
         return [_Partition.of_key(search.key)]

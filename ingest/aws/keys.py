@@ -13,7 +13,7 @@ from models.yaml_text import yaml_document
 
 @dataclass(frozen=True, kw_only=True)
 class DynamoKeys(KeyStore):
-    """Store in a row of the table; without a status, so that no ledger takes it for a report."""
+    """Store in a row without a status, which no ledger takes for a report."""
 
     clients: Clients
     table: str

@@ -1,6 +1,6 @@
-"""Makes what the settings name, where no infrastructure was deployed: laptops and tests.
+"""Provisioning: makes what the settings name where no stack was deployed, on laptops and in tests.
 
-Idempotent: what is there is kept, and its attributes are set to what the settings say now.
+It is idempotent: what is there is kept, and its attributes are set to what the settings say now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.literals import BucketLocationConstraintType
     from types_aiobotocore_sqs.literals import QueueAttributeNameType
 
-_DAY = 86_400
+_DAY = 86_400  # seconds
 
 
 async def provision(settings: Settings, clients: Clients, *, raw: bool = False) -> None:
-    """Topics, queues, subscriptions, buckets and the ledger's table.
+    """Make topics, queues, subscriptions, buckets and the ledger's table.
 
     ``raw`` delivers messages without the SNS envelope, which other consumers may count on.
 
@@ -65,7 +65,7 @@ class _Provision:
         await self.queue(plan.name, attributes)
 
     async def queue(self, name: str, attributes: "Mapping[QueueAttributeNameType, str]") -> None:
-        """Attributes are set afterwards: creating it again with others would be refused."""
+        """Make a queue, then set its attributes: SQS refuses to make it again with others."""
         sqs = await self.clients.sqs()
         with translated("SQS CreateQueue"):
             url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
@@ -79,7 +79,7 @@ class _Provision:
             "FilterPolicy": strict_json.written(policy),
             "RawMessageDelivery": strict_json.written(raw),
         }
-        # Subscribing again with other attributes would be refused.
+        # SNS refuses to subscribe the same endpoint again with other attributes.
         known = await self._subscription_of(queue)
         if known is None:
             await self._subscribe(queue, attributes)
@@ -137,7 +137,7 @@ class _Provision:
     async def _bucket(self, name: str) -> None:
         s3 = await self.clients.s3()
         with translated("S3 CreateBucket", "BucketAlreadyOwnedByYou"):
-            if self.clients.region == "us-east-1":  # the one region that may not be named
+            if self.clients.region == "us-east-1":  # S3 refuses this one as a constraint
                 await s3.create_bucket(Bucket=name)
             else:
                 region: BucketLocationConstraintType = self.clients.region  # type: ignore[assignment] # any of them
@@ -188,7 +188,7 @@ class _Provision:
 
 
 def _indexed() -> Sequence[str]:
-    """The attributes of all keys of the ledger's table, each once."""
+    """List the attributes of all keys of the ledger's table, each once."""
     partitions = (each for partition in table.INDEXES.values() for each in partition)
     return tuple(dict.fromkeys((*partitions, *table.INDEX_ORDER)))
 

@@ -1,4 +1,4 @@
-"""A report as a row of the ledger's table, and back."""
+"""Rows of the ledger's table, made of reports and read as reports."""
 
 import json
 from collections.abc import Mapping
@@ -15,21 +15,28 @@ from models.report import Failure, Report, Status
 Row = Mapping[str, Any]
 """Attributes in DynamoDB's own notation, such as ``{"S": "text"}``."""
 Values = dict[str, Any]
-"""The same, to be written."""
+"""Attributes to be written, in the same notation."""
 
 REFUSED = "ConditionalCheckFailedException"
+"""AWS's code for a write whose condition was not met."""
+NOTIFIED = "told"
+"""Attribute of `Report.notified`; rows under this name are kept for weeks."""
 
-_LONGEST_MESSAGE = 4_000  # a row may have 400 KB
+_LONGEST_MESSAGE = 4_000  # characters; DynamoDB takes rows of 400 KB
 _LONGEST_REASON = 32_000
 _LONGEST_ERROR = 500
 
 
 def key_of(id: str, submission: str) -> Values:  # noqa: A002
+    """Write the table's key of a submission."""
     return {"id": {"S": id}, "submission": {"S": submission}}
 
 
 def values(report: Report) -> Values:
-    """What a transition writes; what is None is left out, and so stays as it was."""
+    """Write a report as the attributes that a transition sets.
+
+    What is None is left out, and so stays as it was.
+    """
     texts = {
         "runtime": report.runtime,
         "status": report.status.value,
@@ -47,12 +54,12 @@ def values(report: Report) -> Values:
         "attempt": number(report.attempt),
         "artifacts": {"L": [{"S": uri} for uri in report.artifacts]},
         "seconds": {"M": {stage: number(taken) for stage, taken in report.seconds.items()}},
-        "told": {"BOOL": report.notified},
+        NOTIFIED: {"BOOL": report.notified},
     }
 
 
 def report_of(row: Row) -> Report:
-    """One that was cancelled before it was received has little more than its key."""
+    """Read a row as a report; a task that was cancelled before it came has little but its key."""
     texts = {name: value["S"] for name, value in row.items() if "S" in value}
     seconds = row.get("seconds", {"M": {}})["M"]
     return Report(
@@ -66,7 +73,7 @@ def report_of(row: Row) -> Report:
         output=texts.get("output"),
         failure=Failure(**json.loads(texts["failure"])) if "failure" in texts else None,
         seconds={stage: float(taken["N"]) for stage, taken in seconds.items()},
-        notified=row.get("told", {"BOOL": False})["BOOL"],
+        notified=row.get(NOTIFIED, {"BOOL": False})["BOOL"],
         key=texts.get("key"),
         context=texts.get("context"),
         callback=_callback(texts["callback"]) if "callback" in texts else None,
@@ -79,19 +86,21 @@ def report_of(row: Row) -> Report:
 
 
 def call_value(call: Call) -> Values:
+    """Write a callback call as an element of a row's list, its error cut to 500 characters."""
     error = call.error and call.error[:_LONGEST_ERROR]
     return {"S": strict_json.written(asdict(replace(call, error=error)))}
 
 
 def number(value: float) -> Values:
+    """Write a number; ``repr`` keeps all of its digits."""
     return {"N": repr(value)}
 
 
 def standing(error: ClientError) -> Row:
-    """The row that a condition refused to change, empty where there is none.
+    """Return the row that did not meet a write's condition, empty if there is none.
 
     Raises:
-        ClientError: no condition did.
+        ClientError: this error, if it is another one.
     """
     if error_code(error) != REFUSED:
         raise error
@@ -110,7 +119,7 @@ def _callback(text: str) -> Callback:
 
 
 def _failure_text(failure: Failure) -> str:
-    """As JSON, cut where a runtime's answer would not fit into a row."""
+    """Write a failure as JSON, cut where a runtime's answer would not fit into a row."""
     reason = failure.reason
     text = strict_json.written(reason)
     if len(text) > _LONGEST_REASON:

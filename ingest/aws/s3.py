@@ -28,7 +28,7 @@ class S3Objects(Objects):
         with translated("S3 GetObject", *_MISSING):
             answer = await s3.get_object(Bucket=bucket, Key=key)
             async with answer["Body"] as stream:
-                # Leaving before the end closes the connection: what is too large is not read.
+                # A stream that is left before its end closes the connection: the rest is not read.
                 _check(uri, answer["ContentLength"], limit)
                 return await stream.read()
         return None
@@ -59,7 +59,7 @@ class S3Objects(Objects):
 
 
 def _parts(uri: str) -> tuple[str, str]:
-    """Bucket and key; a key may hold what a URL would take for a query or a fragment."""
+    """Split a URI by hand: a key may hold what URL parsers take for a query or a fragment."""
     bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
     if not uri.startswith(_SCHEME) or not bucket:
         raise ValueError(f"{uri!r} is not an s3:// URI")

@@ -1,4 +1,4 @@
-"""A topic of SNS."""
+"""Topic of SNS."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from models.ports import Topic
 
 @dataclass(frozen=True)
 class SnsTopic(Topic):
-    """A topic of SNS."""
+    """Topic of SNS."""
 
     clients: Clients
     arn: str

@@ -1,4 +1,4 @@
-"""A queue of SQS, its dead letters, and a way to send into one."""
+"""Queues of SQS, with their dead letters."""
 
 import asyncio
 import logging
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
-_LONGEST_REASON = 1_000
+_LONGEST_REASON = 1_000  # characters
 _BATCH_SECONDS = 10  # a call that hangs must not cost the leases that wait behind it
-_MOST_ATTRIBUTES = 10  # of a message; SQS refuses one with more
+_MOST_ATTRIBUTES = 10  # SQS refuses a message with more
 _NEEDED = frozenset({OWNER, SUBMISSION})
+"""Attributes by which a dead letter that is sent again is the same submission."""
 _STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
-"""The receipt is no longer the newest of its message, or that is gone: nothing is left to do."""
+"""Codes for a receipt that is outdated, or whose message is gone: nothing is left to do."""
 
 
 class SqsSender(Topic):
-    """Sends into one queue of SQS, found by its name."""
+    """Topic that is one queue of SQS, found by its name."""
 
     def __init__(self, clients: Clients, name: str) -> None:
         self.clients = clients
@@ -51,7 +52,7 @@ class SqsSender(Topic):
 
 
 class SqsQueue(Queue):
-    """A queue of SQS, found by its name."""
+    """Queue of SQS, found by its name; ``wait_seconds`` is its long poll, 20 at most."""
 
     def __init__(
         self, clients: Clients, *, name: str, dead_letters: str, wait_seconds: int = 20
@@ -134,7 +135,7 @@ class SqsQueue(Queue):
     def errors(
         self, deliveries: Sequence[Delivery], failed: "Sequence[BatchResultErrorEntryTypeDef]"
     ) -> Sequence[Exception | None]:
-        """For each delivery what went wrong with its entry of a batch call."""
+        """Return for each delivery what went wrong with its entry of a batch call."""
         codes = {int(each["Id"]): each["Code"].rpartition(".")[2] for each in failed}
         return [self._error(each, codes.get(n)) for n, each in enumerate(deliveries)]
 
@@ -148,7 +149,7 @@ class SqsQueue(Queue):
 
 
 class _Url:
-    """Where a queue is, looked up once."""
+    """URL of a queue, looked up by its name once."""
 
     def __init__(self, clients: Clients, name: str) -> None:
         self.clients = clients
@@ -183,17 +184,17 @@ def _delivery(message: "MessageTypeDef") -> Delivery:
 def _texts(
     attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]",
 ) -> Mapping[str, str]:
-    """Those that are text or number; a binary one means nothing to a task."""
+    """Pick the attributes that are text or number; a binary one means nothing to a task."""
     return {n: a["StringValue"] for n, a in attributes.items() if "StringValue" in a}
 
 
 def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str]:
-    """Leave out one where there is no room, but none that another delivery of it needs."""
+    """Add the reason; where there is no room leave out others, but none of `_NEEDED`."""
     others = sorted(attributes.keys() - {"reason"}, key=lambda name: name not in _NEEDED)
     kept = {name: attributes[name] for name in others[: _MOST_ATTRIBUTES - 1]}
     return kept | {"reason": _printable(reason) or "rejected"}
 
 
 def _printable(reason: str) -> str:
-    """Without the control characters that SQS refuses."""
+    """Cut a reason to size, without the control characters that SQS refuses."""
     return "".join(c if c.isprintable() else " " for c in reason)[:_LONGEST_REASON].strip()

@@ -1,4 +1,4 @@
-"""The ports in memory: one process, nothing kept; tests and the edge stand on them.
+"""Ports in the memory of one process, for tests and for what keeps nothing.
 
 They behave as the ports on AWS do (the same contract tests run over both), but know no network.
 """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from models.ports import Claim, Claims
 
-_DAY = 86_400
+_DAY = 86_400  # seconds
 
 
 class MemoryClaims(Claims):

@@ -1,4 +1,4 @@
-"""A store of API keys in memory."""
+"""Store of API keys in memory."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from models.settings.api_keys import ApiKey
 
 
 class MemoryKeys(KeyStore):
-    """A store of keys in a list."""
+    """Store of keys in a list."""
 
     def __init__(self, keys: Sequence[ApiKey] = ()) -> None:
         self.keys = keys

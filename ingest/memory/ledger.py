@@ -1,4 +1,4 @@
-"""A ledger in memory."""
+"""Ledger in memory."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -11,11 +11,11 @@ from models.report import Report, Status
 from models.task import Task
 
 _KEPT = ("output", "failure", "key", "context", "callback", "replica", "checkpoint")
-"""What a report may not know: then what is known of it stays."""
+"""Fields that keep their value where a newer report has None."""
 
 
 class MemoryLedger(Ledger):
-    """A ledger in a dictionary; a transition has no await in it, so it happens once."""
+    """Ledger in a dictionary; no transition awaits anything, so each happens once."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
@@ -92,13 +92,13 @@ class MemoryLedger(Ledger):
             yield report
 
     def _note(self, report: Report, *calls: Call) -> Report:
-        """Keep it, with what the ledger alone knows of it."""
+        """Keep a report, completed by what the ledger alone knows; return it so."""
         now = self.clock()
         known = self._reports.get(
             (report.id, report.submission), replace(report, created=now, calls=())
         )
         kept = {name: getattr(known, name) for name in _KEPT if getattr(report, name) is None}
-        if known.key is not None:  # whose it is does not change
+        if known.key is not None:  # the owner of a task does not change
             kept["key"] = known.key
         kept |= {"calls": (*known.calls, *calls), "created": known.created, "updated": now}
         noted = self._reports[report.id, report.submission] = replace(report, **kept)

@@ -1,4 +1,4 @@
-"""A queue in memory, and its dead letters."""
+"""Queue in memory, with its dead letters."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from models.ports import Delivery, Queue
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """A rejected message."""
+    """Message that was rejected, and why."""
 
     body: str
     attributes: Mapping[str, str]
@@ -20,7 +20,11 @@ class DeadLetter:
 
 
 class MemoryQueue(Queue):
-    """A queue whose messages come back when their lease has ended."""
+    """Queue whose messages come back when their lease has lapsed.
+
+    ``visibility`` is the first lease of a delivery and ``wait`` the longest that `receive` waits,
+    both in seconds; ``clock`` is monotonic.
+    """
 
     def __init__(
         self,
@@ -44,20 +48,20 @@ class MemoryQueue(Queue):
     async def send(self, body: str, attributes: Mapping[str, str] | None = None) -> None:
         message = _Message(body=body, attributes=dict(attributes or {}))
         self._messages[message.id] = message
-        await self._tell_receivers()
+        await self._wake_receivers()
 
     async def receive(self, most: int) -> Sequence[Delivery]:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.wait), self._changed:
                 while not (visible := self._visible(most)):
-                    await self._until_one_comes_back()
+                    await self._wait_for_visible()
                 return [self._lease(message) for message in visible]
         return []
 
     async def extend(self, delivery: Delivery, seconds: int) -> None:
         if message := self._held(delivery):
             self._messages[message.id] = replace(message, visible_at=self.clock() + seconds)
-            await self._tell_receivers()
+            await self._wake_receivers()
 
     async def ack(self, delivery: Delivery) -> None:
         if self._held(delivery):
@@ -86,19 +90,19 @@ class MemoryQueue(Queue):
         return leased.delivery()
 
     def _held(self, delivery: Delivery) -> "_Message | None":
-        """Its message, unless another receiver holds that now: an old receipt has no effect."""
+        """Find the message of a delivery, unless its receipt is outdated."""
         message = self._messages.get(delivery.id)
         return message if message and message.receipt == delivery.receipt else None
 
-    async def _until_one_comes_back(self) -> None:
-        """Wait for news, or for the first lease to end."""
+    async def _wait_for_visible(self) -> None:
+        """Wait for a change, or for the first lease to lapse."""
         first = min((m.visible_at for m in self._messages.values()), default=None)
         pause = None if first is None else max(0, first - self.clock())
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._changed.wait()
 
-    async def _tell_receivers(self) -> None:
+    async def _wake_receivers(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 

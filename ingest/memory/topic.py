@@ -1,4 +1,4 @@
-"""A topic in memory."""
+"""Topic in memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from models import strict_json
 from models.ports import Topic
 
 Accepts = Callable[[Mapping[str, str]], bool]
+"""Filter of a subscription: tell by a message's attributes whether the queue gets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What was published on a topic."""
+    """Message as it was published."""
 
     message: str
     attributes: Mapping[str, str]
@@ -28,7 +29,7 @@ class _Subscription:
 
 
 class MemoryTopic(Topic):
-    """A topic that keeps what was published, and brings it to the queues that accept it."""
+    """Topic that remembers what was published, and sends it to the queues that accept it."""
 
     def __init__(self, arn: str = "arn:aws:sns:us-east-1:000000000000:memory") -> None:
         self.arn = arn
@@ -38,6 +39,7 @@ class MemoryTopic(Topic):
     def subscribe(
         self, queue: MemoryQueue, accepts: Accepts = lambda _: True, *, raw: bool = False
     ) -> None:
+        """Send a queue the messages that it accepts; ``raw`` leaves out SNS's envelope."""
         self._subscriptions.append(_Subscription(queue=queue, accepts=accepts, raw=raw))
 
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
@@ -49,7 +51,7 @@ class MemoryTopic(Topic):
             await (to.queue.send(message, attributes) if to.raw else to.queue.send(envelope))
 
     def _envelope(self, message: str, attributes: Mapping[str, str]) -> str:
-        """What SNS puts into a queue where raw delivery is off."""
+        """Wrap a message as SNS does where raw delivery is off."""
         envelope = {
             "Type": "Notification",
             "MessageId": str(uuid4()),
