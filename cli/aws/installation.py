@@ -10,6 +10,7 @@ import typer
 
 from atelier import Misused
 from cli.aws.errors import AwsError, NotSignedIn, translated
+from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.sdk import Aws
 from cli.aws.stack import Stack
 from cli.command import command as typer_command
@@ -95,6 +96,10 @@ class Installation:
                 f" {there.account}; use another --profile"
             )
         return aws
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        return Cluster(self.aws, self.settings.stack_name)
 
     @cached_property
     def stack(self) -> Stack:

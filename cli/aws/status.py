@@ -7,10 +7,10 @@ from typing import Any
 import typer
 
 from cli.aws.backlog import backlogs, oldest
-from cli.aws.deploy.readiness import Readiness
 from cli.aws.errors import AwsError
 from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.kubernetes.ray_service import RayService
 from cli.exit_codes import ENDED_BADLY
 from cli.output import Output
 from models.names import kube
@@ -62,8 +62,8 @@ def _queues(installation: Installation) -> Iterator[Mapping[str, Any]]:
 def _cluster_report(installation: Installation) -> Mapping[str, Any]:
     """Return what the cluster reports; the error if it does not answer."""
     try:
-        service = Readiness(installation.aws, installation.settings, installation.out.note).look()
-        cluster = Cluster(installation.aws, installation.settings.stack_name)
+        cluster = installation.cluster
+        service = RayService.of(cluster, installation.settings)
         return {
             "service": {"serves": service.serves, "text": service.text},
             "replicas": service.deployments,

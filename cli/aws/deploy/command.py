@@ -96,8 +96,6 @@ def _requested(
     """Collect the requested settings.
 
     The region is the option's, else the file's, else that of the AWS session.
-
-    The region is the option's, else the file's, else the session's.
     """
     new = not installation.path.exists()
     region = installation.region or (None if new else installation.settings.aws.region)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from cli.aws.errors import AwsError, Late, Missing
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
-from cli.aws.sdk import Aws
 from models.settings import Settings
 
 _PAUSE = 10.0
@@ -17,7 +16,7 @@ _PAUSE = 10.0
 class Readiness:
     """Waits for the RayService of an installation."""
 
-    aws: Aws
+    cluster: Cluster
     settings: Settings
     note: Callable[[str], None]
     pause: float = _PAUSE
@@ -37,7 +36,7 @@ class Readiness:
         said, was_up = "", False
         while True:
             try:
-                now = self.look()
+                now = RayService.of(self.cluster, self.settings)
             except Missing:
                 raise
             except AwsError as exc:
@@ -58,7 +57,3 @@ class Readiness:
                 raise Late(f"RayService {now.name} does not serve yet: {said}")
             was_up = now.up
             time.sleep(self.pause)
-
-    def look(self) -> RayService:
-        """Return the RayService as it is now."""
-        return RayService.of(Cluster(self.aws, self.settings.stack_name), self.settings)

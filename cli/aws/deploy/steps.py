@@ -23,7 +23,6 @@ from cli.aws.deploy.readiness import Readiness
 from cli.aws.deploy.upload import upload_folder
 from cli.aws.errors import NOT_ALLOWED, AwsError, Missing, code_of
 from cli.aws.installation import Installation
-from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.model_bucket import ModelBucket, model_bucket
 from cli.aws.proof.command import bucket_of, prove, save_pictures
 from cli.aws.proof.listener import listening
@@ -87,9 +86,7 @@ class Deployment:
     def _fill_bucket(self) -> bool:
         """Fill the model bucket, and make it unless the stack does.
 
-        Return False if it does not exist.
-
-        Return False if it does not exist yet.
+        Return False if the stack is still to make it.
         """
         installation = self.installation
         bucket = model_bucket(installation.aws, installation.settings)
@@ -167,9 +164,7 @@ class Deployment:
     def _apply_keys(self) -> None:
         installation = self.installation
         try:
-            anew = apply_keys(
-                Cluster(installation.aws, installation.settings.stack_name), installation.settings
-            )
+            anew = apply_keys(installation.cluster, installation.settings)
         except AwsError as exc:
             installation.out.note(
                 f"API keys are not in the cluster: {exc}; run this from where it answers"
@@ -182,9 +177,10 @@ class Deployment:
     def _patch_ray_clusters(self) -> None:
         """Patch running Ray clusters where KubeRay does not; there may be none yet."""
         installation = self.installation
-        cluster = Cluster(installation.aws, installation.settings.stack_name)
         try:
-            RayClusterPatcher(cluster, installation.settings, installation.out.note).patch()
+            RayClusterPatcher(
+                installation.cluster, installation.settings, installation.out.note
+            ).patch()
         except Missing:
             return
         except AwsError as exc:
@@ -195,7 +191,7 @@ class Deployment:
 
     def _await_readiness(self) -> None:
         installation = self.installation
-        Readiness(installation.aws, installation.settings, installation.out.note).wait()
+        Readiness(installation.cluster, installation.settings, installation.out.note).wait()
 
     def _print_outputs(self, stack: Stack) -> None:
         out = self.installation.out

@@ -16,7 +16,7 @@ import yaml
 from atelier import Misused
 from cli.aws.errors import AwsError, translated
 from cli.aws.installation import Installation
-from cli.aws.kubernetes.cluster import TOKEN_SECONDS, Cluster, token
+from cli.aws.kubernetes.cluster import TOKEN_SECONDS, token
 from cli.aws.sdk import Aws
 from cli.aws.tools import unpacked_program
 from cli.output import Output
@@ -36,7 +36,7 @@ def kubeconfig(
     The token comes from `atelier aws token`, so the AWS command line is not needed.
     """
     path = file or _default()
-    entry = kubeconfig_of(Cluster(installation.aws, installation.settings.stack_name), installation)
+    entry = kubeconfig_of(installation)
     written = merged(_read(path), entry)
     _write(path, written)
     name = written["current-context"]
@@ -78,14 +78,17 @@ def helm(
     raise typer.Exit(_on_cluster(installation, "helm", args))
 
 
-def kubeconfig_of(cluster: Cluster, installation: Installation) -> Mapping[str, Any]:
-    """Make a whole kubeconfig of this cluster alone."""
+def kubeconfig_of(installation: Installation) -> Mapping[str, Any]:
+    """Make a whole kubeconfig of the installation's cluster alone."""
     name = f"atelier-{installation.settings.names.stack}"
-    own = [*_command(), "aws", "token", "--cluster", cluster.name]
+    own = [*_command(), "aws", "token", "--cluster", installation.cluster.name]
     own += ["--region", installation.settings.aws.region]
     own += ["--profile", installation.profile] if installation.profile else []
     call = {"apiVersion": _API, "command": own[0], "args": own[1:], "interactiveMode": "Never"}
-    there = {"server": cluster.endpoint, "certificate-authority-data": cluster.authority}
+    there = {
+        "server": installation.cluster.endpoint,
+        "certificate-authority-data": installation.cluster.authority,
+    }
     context = {
         "cluster": name,
         "user": name,
@@ -149,7 +152,7 @@ def _write(path: Path, written: Mapping[str, Any]) -> None:
 
 
 def _on_cluster(installation: Installation, program: str, args: Sequence[str]) -> int:
-    entry = kubeconfig_of(Cluster(installation.aws, installation.settings.stack_name), installation)
+    entry = kubeconfig_of(installation)
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
         _write(config, entry)

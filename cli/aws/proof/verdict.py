@@ -59,8 +59,8 @@ class ResultChecker:
         if not notification["image_url"]:
             yield "no picture was made"
         for uri in notification["image_url"]:
-            yield from self._wrongs_of_picture(uri, folder)
-        yield from self._wrongs_of_output(notification["output_url"], folder)
+            yield from self._picture_faults(uri, folder)
+        yield from self._output_faults(notification["output_url"], folder)
 
     def fetch(self, uri: str) -> tuple[str, bytes]:
         """Return content type and bytes of an object."""
@@ -68,7 +68,7 @@ class ResultChecker:
         got = self.aws.client("s3").get_object(Bucket=bucket, Key=key)
         return got["ContentType"], got["Body"].read()
 
-    def _wrongs_of_picture(self, uri: str, folder: str) -> Iterator[str]:
+    def _picture_faults(self, uri: str, folder: str) -> Iterator[str]:
         if not uri.startswith(f"{folder}/"):
             yield f"{uri} is not in {folder}"
         kind, body = self.fetch(uri)
@@ -80,7 +80,7 @@ class ResultChecker:
             except Exception:  # noqa: BLE001 - decoders raise errors of any kind
                 yield f"{uri} is no picture"
 
-    def _wrongs_of_output(self, uri: str, folder: str) -> Iterator[str]:
+    def _output_faults(self, uri: str, folder: str) -> Iterator[str]:
         if not uri.startswith(f"{folder}/"):
             yield f"{uri} is not in {folder}"
         try:

@@ -54,8 +54,6 @@ def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
     """Yield the least and most vCPUs of the system nodes and of each runtime, by quota.
 
     Types that the region does not have are left out.
-
-    Types that the region does not have are left out.
     """
     system, runtimes = settings.cluster_components, settings.models_runtime
     types = {system.instance_type, *(t for one in runtimes for t in one.nodes.instance_types)}

@@ -488,7 +488,7 @@ def test_without_a_ray_service_there_is_nothing_to_carry(stack: Stack) -> None:
 def test_a_service_that_serves_says_on_which_cluster(stack: Stack) -> None:
     stack.serves(wanted())
     said: list[str] = []
-    Readiness(stack.cluster.aws, wanted(), said.append, pause=0).wait()
+    Readiness(stack.cluster, wanted(), said.append, pause=0).wait()
 
     assert said == ["RayService studio serves on RayCluster studio-1"]
 

@@ -5,6 +5,7 @@ import pytest
 from cli.aws.deploy.readiness import Readiness
 from cli.aws.errors import Late, Missing
 from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.kubernetes.ray_service import RayService
 from models.settings import Settings
 from tests.cli.aws.kube import KubeApi
 
@@ -17,7 +18,7 @@ def test_a_service_that_serves_is_ready(
 ) -> None:
     kube.answers[SERVICE] = {"status": {"conditions": [READY]}}
     said: list[str] = []
-    Readiness(cluster.aws, settings, said.append, pause=0).wait()
+    Readiness(cluster, settings, said.append, pause=0).wait()
 
     assert said == ["RayService studio serves"]
 
@@ -36,7 +37,7 @@ def test_what_serve_said_before_it_got_what_is_new_is_not_believed(
     say("HEALTHY")
     kube.meanwhile = [lambda: None, lambda: say("UPDATING"), lambda: say("HEALTHY")]
     said: list[str] = []
-    Readiness(cluster.aws, settings, said.append, pause=0).wait()
+    Readiness(cluster, settings, said.append, pause=0).wait()
 
     assert said == ["RayService studio: Ingress UPDATING", "RayService studio serves"]
     assert len(kube.asked) == 4
@@ -61,7 +62,7 @@ def test_what_it_waits_for_is_told_once(
         update={"ray_cluster": settings.ray_cluster.model_copy(update={"ready_minutes": 0})}
     )
     with pytest.raises(Late, match="Initializing, painter UPDATING"):
-        Readiness(cluster.aws, short, heard, pause=0).wait()
+        Readiness(cluster, short, heard, pause=0).wait()
     assert said == ["RayService studio: Initializing, painter UPDATING"]
 
 
@@ -79,11 +80,11 @@ def test_what_the_old_cluster_serves_is_not_what_was_applied(
     short = settings.model_copy(
         update={"ray_cluster": settings.ray_cluster.model_copy(update={"ready_minutes": 0})}
     )
-    readiness = Readiness(cluster.aws, short, lambda _: None, pause=0)
+    readiness = Readiness(cluster, short, lambda _: None, pause=0)
 
     with pytest.raises(Late, match="what is new comes up"):
         readiness.wait()
-    assert readiness.look().serves
+    assert RayService.of(cluster, short).serves
 
 
 def test_it_does_not_serve_while_ingest_is_away(
@@ -96,7 +97,7 @@ def test_it_does_not_serve_while_ingest_is_away(
         app = {"serveDeploymentStatuses": {**front, "Ingest": {"status": ingest}}}
         active = {"applicationStatuses": {"atelier": app}}
         kube.answers[SERVICE] = {"status": {"conditions": [READY], "activeServiceStatus": active}}
-        return Readiness(cluster.aws, settings, lambda _: None).look().serves
+        return RayService.of(cluster, settings).serves
 
     assert not looked("UNHEALTHY")
     assert looked("HEALTHY")
@@ -109,7 +110,7 @@ def test_what_kuberay_gave_up_is_not_waited_for(
     kube.answers[SERVICE] = {"status": {"conditions": [given_up]}}
 
     with pytest.raises(Late, match="KubeRay gave up on RayService studio"):
-        Readiness(cluster.aws, settings, lambda _: None).wait()
+        Readiness(cluster, settings, lambda _: None).wait()
     assert len(kube.asked) == 1
 
 
@@ -118,7 +119,7 @@ def test_a_cluster_that_lets_nobody_in_leaves_it_to_a_picture(
 ) -> None:
     kube.refusal = 403
     said: list[str] = []
-    Readiness(cluster.aws, settings, said.append).wait()
+    Readiness(cluster, settings, said.append).wait()
 
     assert "is your role in cluster.admins" in said[0]
 
@@ -128,7 +129,7 @@ def test_a_service_that_is_not_there_is_not_waited_for(
 ) -> None:
     said: list[str] = []
     with pytest.raises(Missing, match="answers 404 to GET") as caught:
-        Readiness(cluster.aws, settings, said.append).wait()
+        Readiness(cluster, settings, said.append).wait()
 
     assert not said
     assert "cluster.admins" not in str(caught.value)
