@@ -21,17 +21,21 @@ _SAFE = re.compile(r"[\w.,+=@%/-]+")
 
 def runtimes(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete names of configured runtimes."""
-    return _offered(ctx, incomplete, lambda client: (one.name for one in client.runtimes()))
+    return _offered(ctx, incomplete, lambda client: (runtime.name for runtime in client.runtimes()))
 
 
 def checkpoints(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete names of checkpoints."""
-    return _offered(ctx, incomplete, lambda client: (one.name for one in client.checkpoints()))
+    return _offered(
+        ctx, incomplete, lambda client: (checkpoint.name for checkpoint in client.checkpoints())
+    )
 
 
 def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete ids of the newest tasks."""
-    return _offered(ctx, incomplete, lambda client: (one.id for one in client.list(limit=_NEWEST)))
+    return _offered(
+        ctx, incomplete, lambda client: (task.id for task in client.list(limit=_NEWEST))
+    )
 
 
 def _offered(
@@ -39,7 +43,7 @@ def _offered(
 ) -> list[str]:
     """Return distinct safe names that begin with ``incomplete``, in the platform's order."""
     names = dict.fromkeys(_asked(ctx, ask))
-    return [one for one in names if one.startswith(incomplete) and _SAFE.fullmatch(one)]
+    return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
 
 
 def _asked(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:

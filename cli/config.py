@@ -46,7 +46,7 @@ def check(
         out.complain(said if said.startswith(f"{path}: ") else f"{path}:\n{said}")
         raise typer.Exit(USAGE) from None
     notes = [*_without_effect(settings, here=local)]
-    notes += [f"not checked: {each}" for each in checked.unchecked]
+    notes += [f"not checked: {item}" for item in checked.unchecked]
     notes += () if local else _ELSEWHERE
     _show(out, path, settings, notes)
 

@@ -30,7 +30,7 @@ MaxBytes = Annotated[
 def refuse_file(path: Path | None) -> Path | None:
     """Refuse a file where a folder is wanted, before there is anything to be saved."""
     if path is not None:
-        file = next((each for each in (path, *path.parents) if os.path.isfile(each)), None)  # noqa: PTH113 - no error for a long name
+        file = next((parent for parent in (path, *path.parents) if os.path.isfile(parent)), None)  # noqa: PTH113 - no error for a long name
         if file is not None:
             raise typer.BadParameter(f"{visible(str(file))} is a file; name a folder")
     return path

@@ -53,7 +53,7 @@ class Output:
         name, *others = heads
         table = Table(Column(name, no_wrap=True), *others, box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*(Text(_cell(each)) for each in row))
+            table.add_row(*(Text(_cell(cell)) for cell in row))
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = _ANY

@@ -47,9 +47,9 @@ def read() -> Mapping[str, Profile]:
 def _said(error: ValidationError) -> str:
     """Describe faults of the file, without names that may be a misplaced key."""
     wrong = error.errors(include_url=False, include_input=False)
-    named = ((*map(str, one["loc"][:1]), *map(_harmless, one["loc"][1:])) for one in wrong)
+    named = ((*map(str, fault["loc"][:1]), *map(_harmless, fault["loc"][1:])) for fault in wrong)
     return "\n".join(
-        f"{'.'.join(path)}: {one['msg']}" for path, one in zip(named, wrong, strict=True)
+        f"{'.'.join(path)}: {fault['msg']}" for path, fault in zip(named, wrong, strict=True)
     )
 
 

@@ -9,22 +9,22 @@ def runtimes(connection: Connection) -> None:
     atelier runtimes
     """
     with connection.client() as client:
-        found = client.runtimes()
+        listed = client.runtimes()
     if connection.out.as_json:
-        for runtime in found:
+        for runtime in listed:
             connection.out.json(runtime)
         return
     heads = ("runtime", "kinds", "checkpoint", "waiting", "running", "a task")
     rows = (
         (
-            each.name,
-            [kind.value for kind in each.kinds],
-            (each.checkpoint or "") + (" (or another)" if each.dynamic else ""),
-            _known(each.backlog),
-            _known(each.running),
-            "" if each.seconds_per_task is None else f"{each.seconds_per_task:.1f} s",
+            runtime.name,
+            [kind.value for kind in runtime.kinds],
+            (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
+            _known(runtime.backlog),
+            _known(runtime.running),
+            "" if runtime.seconds_per_task is None else f"{runtime.seconds_per_task:.1f} s",
         )
-        for each in found
+        for runtime in listed
     )
     connection.out.table(heads, rows)
 

@@ -39,7 +39,7 @@ class Backlog:
 
 def backlogs(aws: Aws, settings: Settings) -> Iterator[Backlog]:
     """Yield the backlog of each queue of the installation that exists."""
-    worked = {settings.names.queue(one.name) for one in settings.models_runtime}
+    worked = {settings.names.queue(runtime.name) for runtime in settings.models_runtime}
     worked |= {settings.names.callback_calls}
     for plan in (
         *queues(settings.names, settings.models_runtime, settings.tasks),
@@ -55,12 +55,14 @@ def counts_of(aws: Aws, queue: str) -> Mapping[str, int] | None:
     sqs = aws.client("sqs")
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))["Attributes"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))[
+            "Attributes"
+        ]
     except ClientError as exc:
         if code_of(exc) in _NONE:
             return None
         raise
-    return {word: int(got.get(name, 0)) for name, word in _COUNTS.items()}
+    return {word: int(attributes.get(name, 0)) for name, word in _COUNTS.items()}
 
 
 def oldest(aws: Aws, queue: str) -> float | None:
@@ -69,7 +71,7 @@ def oldest(aws: Aws, queue: str) -> float | None:
     None if CloudWatch has had no figure for 15 min.
     """
     now = datetime.now(UTC)
-    got = aws.client("cloudwatch").get_metric_statistics(
+    statistics = aws.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SQS",
         MetricName="ApproximateAgeOfOldestMessage",
         Dimensions=[{"Name": "QueueName", "Value": queue}],
@@ -78,5 +80,5 @@ def oldest(aws: Aws, queue: str) -> float | None:
         Period=60,
         Statistics=["Maximum"],
     )
-    points = sorted(got["Datapoints"], key=lambda point: point["Timestamp"])
+    points = sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
     return float(points[-1]["Maximum"]) if points else None

@@ -128,7 +128,7 @@ class ModelBucket:
         found = self.aws.paginated(
             "s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix
         )
-        return {each["Key"] for each in found}
+        return {object_["Key"] for object_ in found}
 
     def _only_tls(self) -> Mapping[str, Any]:
         arn = f"arn:{self.aws.partition}:s3:::{self.name}"
@@ -180,11 +180,11 @@ def missing_files(bucket: ModelBucket, folder: Path) -> Upload:
         raise Unmet(
             f"{folder}: there is nothing in it; it is laid out as Stable-diffusion/, Lora/ …"
         )
-    there = {
-        each["Key"]: each["Size"]
-        for each in bucket.aws.paginated("s3", "list_objects_v2", "Contents", Bucket=bucket.name)
+    uploaded = {
+        object_["Key"]: object_["Size"]
+        for object_ in bucket.aws.paginated("s3", "list_objects_v2", "Contents", Bucket=bucket.name)
     }
-    missing = [(path, key) for path, key in files if there.get(key) != path.stat().st_size]
+    missing = [(path, key) for path, key in files if uploaded.get(key) != path.stat().st_size]
     return Upload(bucket, missing)
 
 

@@ -24,9 +24,9 @@ class Repositories:
 
     def existing(self) -> Iterator[tuple[str, bool]]:
         """Yield names, also of removed types, and whether each has our tag."""
-        for each in self.aws.paginated("ecr", "describe_repositories", "repositories"):
-            if each["repositoryName"].startswith(images.repository(self.settings.names, "")):
-                yield each["repositoryName"], self._is_ours(each["repositoryArn"])
+        for repository in self.aws.paginated("ecr", "describe_repositories", "repositories"):
+            if repository["repositoryName"].startswith(images.repository(self.settings.names, "")):
+                yield repository["repositoryName"], self._is_ours(repository["repositoryArn"])
 
     def make(self, kind: str) -> None:
         """Create a repository as `cdk/registry.py` defines it; the stack imports it unchanged."""

@@ -51,11 +51,11 @@ def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:
     bucket = ModelBucket(aws, name, settings.stack_name)
     of_stack = name != settings.model_bucket or settings.storage.create_model_bucket
     try:
-        there = bucket.exists()
+        exists = bucket.exists()
     except AwsError:
         yield Retained("bucket", name, erasable=False, of_stack=of_stack)
         return
-    if there:
+    if exists:
         ours = bucket.is_ours(PROJECT if of_stack else TAG)
         yield Retained("bucket", name, erasable=ours, of_stack=of_stack)
 
@@ -75,4 +75,4 @@ def _table(aws: Aws, settings: Settings) -> Iterator[Retained]:
 def _snapshots(aws: Aws, settings: Settings) -> Iterator[Retained]:
     mine = [{"Name": f"tag:{TAG}", "Values": [settings.stack_name]}]
     found = aws.paginated("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=mine)
-    yield from (Retained("snapshot", each["SnapshotId"], of_stack=False) for each in found)
+    yield from (Retained("snapshot", snapshot["SnapshotId"], of_stack=False) for snapshot in found)

@@ -67,7 +67,10 @@ class Stack:
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
-        return {one["OutputKey"]: one["OutputValue"] for one in self.description.get("Outputs", ())}
+        return {
+            output["OutputKey"]: output["OutputValue"]
+            for output in self.description.get("Outputs", ())
+        }
 
     @cached_property
     def resources(self) -> tuple[Mapping[str, Any], ...]:
@@ -82,5 +85,8 @@ class Stack:
 
     def of_type(self, kind: str) -> list[str]:
         """Return the physical ids of the resources of a type, such as ``AWS::Logs::LogGroup``."""
-        named = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in self.resources)
+        named = (
+            (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
+            for resource in self.resources
+        )
         return [name for type_, name in named if type_ == kind and name]

@@ -48,15 +48,19 @@ def alarms(installation: Installation) -> list[Mapping[str, str]]:
         "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names
     )
     return [
-        {"name": one["AlarmName"], "state": one["StateValue"], "why": one.get("StateReason", "")}
-        for one in found
+        {
+            "name": alarm["AlarmName"],
+            "state": alarm["StateValue"],
+            "why": alarm.get("StateReason", ""),
+        }
+        for alarm in found
     ]
 
 
 def _queues(installation: Installation) -> Iterator[Mapping[str, Any]]:
-    for one in backlogs(installation.aws, installation.settings):
-        age = oldest(installation.aws, one.name) if one.total else None
-        yield {**asdict(one), "oldest_seconds": age}
+    for backlog in backlogs(installation.aws, installation.settings):
+        age = oldest(installation.aws, backlog.name) if backlog.total else None
+        yield {**asdict(backlog), "oldest_seconds": age}
 
 
 def _cluster_report(installation: Installation) -> Mapping[str, Any]:
@@ -79,20 +83,20 @@ def _pods(cluster: Cluster, installation: Installation) -> list[Mapping[str, str
     of = f"app.kubernetes.io/instance={kube.ray_service(installation.settings.names)}"
     found = cluster.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={of}")
     return [
-        {"name": one["metadata"]["name"], "phase": one["status"]["phase"]} for one in found["items"]
+        {"name": pod["metadata"]["name"], "phase": pod["status"]["phase"]} for pod in found["items"]
     ]
 
 
 def _nodes(cluster: Cluster) -> list[Mapping[str, str]]:
     """Return pool, type and capacity of each node; system nodes have no pool."""
-    labels = [one["metadata"]["labels"] for one in cluster.get("/api/v1/nodes")["items"]]
+    labels = [node["metadata"]["labels"] for node in cluster.get("/api/v1/nodes")["items"]]
     return [
         {
-            "pool": each.get(_POOL, "system"),
-            "type": each.get(_TYPE, ""),
-            "capacity": each.get(_CAPACITY, "on-demand"),
+            "pool": node_labels.get(_POOL, "system"),
+            "type": node_labels.get(_TYPE, ""),
+            "capacity": node_labels.get(_CAPACITY, "on-demand"),
         }
-        for each in labels
+        for node_labels in labels
     ]
 
 
@@ -101,9 +105,9 @@ def _needs_attention(installation: Installation, known: Mapping[str, Any]) -> bo
 
     Events of checkpoints wait in their queue and are harmless.
     """
-    fine = installation.settings.names.checkpoint_events
-    dead = [one for one in known["queues"] if one["last_stop"] and one["name"] != fine]
-    alarmed = any(one["state"] == "ALARM" for one in known["alarms"])
+    harmless = installation.settings.names.checkpoint_events
+    dead = [entry for entry in known["queues"] if entry["last_stop"] and entry["name"] != harmless]
+    alarmed = any(entry["state"] == "ALARM" for entry in known["alarms"])
     return alarmed or any(map(_total, dead)) or not installation.stack.is_whole
 
 
@@ -116,7 +120,7 @@ def _show(installation: Installation, known: Mapping[str, Any]) -> None:
     service = known.get("service", {}).get("text") or known.get("cluster")
     out.pairs({"stack": known["stack"]["status"], "service": service})
     _table(out, known["queues"], ("name", "waiting", "held", "delayed", "oldest_seconds"))
-    alarmed = [one for one in known["alarms"] if one["state"] != "OK"]
+    alarmed = [alarm for alarm in known["alarms"] if alarm["state"] != "OK"]
     _table(out, alarmed, ("name", "state", "why"))
     replicas = [{"name": name, "is": how} for name, how in known.get("replicas", {}).items()]
     _table(out, replicas, ("name", "is"))

@@ -70,7 +70,7 @@ class Tools:
         found = self.find(name)
         if found is None:
             return None
-        said = subprocess.run(  # noqa: S603 - found above
+        answer = subprocess.run(  # noqa: S603 - found above
             [found, *args],
             capture_output=True,
             text=True,
@@ -78,7 +78,7 @@ class Tools:
             env=self._env,
             check=False,
         )
-        return None if said.returncode else said.stdout
+        return None if answer.returncode else answer.stdout
 
     def run(self, name: str, *args: str, given: str | None = None) -> None:
         """Run a program in the checkout's folder and pass its output on to standard error.
@@ -142,7 +142,9 @@ def unpacked_program(name: str) -> Path:
     # Its files, not its module: importing anything of aws_cdk starts a node, of PATH if need be.
     cdk = find_spec("aws_cdk")
     folders = (cdk.submodule_search_locations if cdk else None) or ()
-    found = [one for folder in folders for one in (Path(folder) / _LAYER).glob("_jsii/*.tgz")]
+    found = [
+        archive for folder in folders for archive in (Path(folder) / _LAYER).glob("_jsii/*.tgz")
+    ]
     if not found:
         raise Unmet(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
     (archive,) = found

@@ -24,10 +24,10 @@ def draw(estimates: Sequence[Estimate], title: str, path: Path) -> None:
         raise Misused("--chart needs matplotlib: pip install 'atelier[charts]'") from None
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.subplots()
-    names = [f"{each.name}\n${cents(each.total)}" for each in estimates]
+    names = [f"{estimate.name}\n${cents(estimate.total)}" for estimate in estimates]
     left = [0.0] * len(names)
     for part, colour in zip(Part, colormaps["tab20"].colors, strict=False):  # type: ignore[attr-defined]
-        widths = [float(each.parts.get(part, 0)) for each in estimates]
+        widths = [float(estimate.parts.get(part, 0)) for estimate in estimates]
         if any(widths):
             axes.barh(names, widths, left=left, color=colour, label=part.value)
             left = [a + b for a, b in zip(left, widths, strict=True)]

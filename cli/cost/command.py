@@ -152,7 +152,7 @@ def _seed(options: EstimateOptions, seed: PublishedEstimate) -> None:
 
 def _compared(options: EstimateOptions) -> None:
     pairs = comparison.estimates(options.settings)
-    flat = [each for pair in pairs for each in pair]
+    flat = [estimate for pair in pairs for estimate in pair]
     _draw(options, flat, f"A month in {comparison.REGION}, {comparison.GPU}")
     output.print_comparison(options.out, pairs)
 

@@ -46,22 +46,22 @@ def print_published(out: Output, seed: PublishedEstimate, estimate: Estimate) ->
 
 def print_comparison(out: Output, pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
     """Print each published estimate beside this platform's."""
-    flat = [each for pair in pairs for each in pair]
+    flat = [estimate for pair in pairs for estimate in pair]
     if out.as_json:
-        out.json({"estimates": [_json(each) for each in flat]})
+        out.json({"estimates": [_json(estimate) for estimate in flat]})
         return
     rows: list[list[str]] = [
-        [part, *(_usd(each.parts.get(part)) for each in flat)]
+        [part, *(_usd(estimate.parts.get(part)) for estimate in flat)]
         for part in Part
-        if any(part in each.parts for each in flat)
+        if any(part in estimate.parts for estimate in flat)
     ]
     alike = [usd for theirs, own in pairs for usd in (theirs.total, own.within(theirs.parts))]
     rows += [
-        ["together", *(_usd(each.total) for each in flat)],
+        ["together", *(_usd(estimate.total) for estimate in flat)],
         ["of it, parts that both count", *map(_usd, alike)],
-        ["for a million pictures", *(_usd(each.per_million) for each in flat)],
+        ["for a million pictures", *(_usd(estimate.per_million) for estimate in flat)],
     ]
-    out.table(["USD a month", *(f"{each.name:>14}" for each in flat)], rows)
+    out.table(["USD a month", *(f"{estimate.name:>14}" for estimate in flat)], rows)
 
 
 def _cells(item: PricedLine) -> list[str]:

@@ -38,10 +38,10 @@ class Prices(BaseModel):
 
     @model_validator(mode="after")
     def _sourced_once(self) -> Self:
-        unknown = {each.source for each in self.prices} - self.sources.keys()
+        unknown = {price.source for price in self.prices} - self.sources.keys()
         if unknown:
             raise ValueError(f"sources does not say what {', '.join(sorted(unknown))} is")
-        keys = [(each.service, each.dimension) for each in self.prices]
+        keys = [(price.service, price.dimension) for price in self.prices]
         twice = {key for key in keys if keys.count(key) > 1}
         if twice:
             raise ValueError(f"more than one price of {sorted(twice)}")
@@ -65,8 +65,8 @@ class Prices(BaseModel):
 
     def overlaid_by(self, over: "Prices") -> "Prices":
         """Return the other table, filled up with this one's prices where it has none."""
-        theirs = {(each.service, each.dimension) for each in over.prices}
-        kept = [each for each in self.prices if (each.service, each.dimension) not in theirs]
+        theirs = {(price.service, price.dimension) for price in over.prices}
+        kept = [price for price in self.prices if (price.service, price.dimension) not in theirs]
         return Prices(
             region=self.region,
             sources=self.sources | over.sources,

@@ -110,7 +110,7 @@ def revoke(
     keyring.remove_gateway_keys(ended)
     if not (secret is None and keyring.disable_gateway_key(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
-    ids = [id_of(each) for each in ended]
+    ids = [id_of(ended_secret) for ended_secret in ended]
     if installation.as_json:
         installation.out.json({"name": name, "revoked": ids})
     else:
@@ -144,7 +144,9 @@ def _added(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, s
 def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
     """Find a secret among the keys by its digest."""
     digest = api_keys.digest_of(secret)
-    return next(each for key in keys for each in key.secrets if each.digest == digest)
+    return next(
+        key_secret for key in keys for key_secret in key.secrets if key_secret.digest == digest
+    )
 
 
 def _ids(secret: KeySecret) -> dict[str, str]:

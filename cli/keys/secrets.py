@@ -99,5 +99,5 @@ def _ended(key: ApiKey, ended: Sequence[KeySecret], moment: datetime) -> ApiKey:
 
 
 def _without_old(key: ApiKey, now: float) -> ApiKey:
-    kept = tuple(each for each in key.secrets if not each.expired(now - _KEPT_SECONDS))
+    kept = tuple(secret for secret in key.secrets if not secret.expired(now - _KEPT_SECONDS))
     return key.model_copy(update={"secrets": kept})

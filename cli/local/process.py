@@ -48,7 +48,9 @@ class Platform:
 
     def __enter__(self) -> Self:
         self._install_signal_handlers()
-        self._former = frozenset(one.pid for one in psutil.Process().children(recursive=True))
+        self._former = frozenset(
+            process.pid for process in psutil.Process().children(recursive=True)
+        )
         _adopt_orphans()
         self.home = Path(tempfile.mkdtemp(prefix="atelier-", dir=_short_folder()))
         (self.home / "tmp").mkdir()
@@ -157,16 +159,18 @@ def _reap(but: frozenset[int]) -> None:
 def _kill_all(but: frozenset[int]) -> None:
     """Kill every descendant of this process, and those that they start meanwhile."""
     end = time.monotonic() + _KILL_SECONDS
-    while (left := _others(but)) and time.monotonic() < end:
-        for one in left:
+    while (descendants := _others(but)) and time.monotonic() < end:
+        for process in descendants:
             with suppress(psutil.NoSuchProcess):
-                one.kill()
+                process.kill()
         time.sleep(0.02)
         _reap(but)
 
 
 def _others(but: frozenset[int]) -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if one.pid not in but]
+    return [
+        process for process in psutil.Process().children(recursive=True) if process.pid not in but
+    ]
 
 
 def _remove(home: Path) -> None:

@@ -33,30 +33,30 @@ def apply_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
         "data": {key: _encoded(value) for key, value in secret_environment(settings).items()},
     }
     path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-    given = cluster.apply(path, wanted)
+    applied = cluster.apply(path, wanted)
     return _restart_pods(
-        cluster, settings, max(one["time"] for one in given["metadata"]["managedFields"])
+        cluster, settings, max(manager["time"] for manager in applied["metadata"]["managedFields"])
     )
 
 
 def secret_environment(settings: Settings) -> Mapping[str, str]:
     """Return the secret settings by the environment variables that `Settings` reads them from."""
-    found = {}
+    environment = {}
     if settings.api_keys:
-        found[_API_KEYS] = json.dumps([_revealed_key(key) for key in settings.api_keys])
+        environment[_API_KEYS] = json.dumps([_revealed_key(key) for key in settings.api_keys])
     if settings.callbacks.secret:
-        found[_SIGNING] = settings.callbacks.secret.get_secret_value()
-    return found
+        environment[_SIGNING] = settings.callbacks.secret.get_secret_value()
+    return environment
 
 
 def _restart_pods(cluster: Cluster, settings: Settings, since: str) -> Sequence[str]:
     """Delete ingest's pods that started by then, or within that second; return their names."""
-    there = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
-    ours = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings.names))})
-    pods = (pod["metadata"] for pod in cluster.get(f"{there}?{ours}")["items"])
+    path = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
+    selector = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings.names))})
+    pods = (pod["metadata"] for pod in cluster.get(f"{path}?{selector}")["items"])
     old = [pod["name"] for pod in pods if pod["creationTimestamp"] <= since]
     for pod in old:
-        cluster.delete(f"{there}/{pod}")
+        cluster.delete(f"{path}/{pod}")
     return old
 
 

@@ -71,20 +71,20 @@ def write_configuration(
     installation: Installation, configuration: ConfigurationOptions, options: StepOptions
 ) -> None:
     """Write the configuration file; ask first if that would change an existing one."""
-    changed = draft(installation.path, _requested(installation, configuration, options))
-    changed.settings()
-    if not changed.differs:
+    change = draft(installation.path, _requested(installation, configuration, options))
+    change.settings()
+    if not change.differs:
         installation.out.note(f"{installation.path}: kept as it is")
         return
-    if changed.former is None:
+    if change.former is None:
         installation.out.note(f"{installation.path}: new")
     else:
-        _confirm_change(installation, changed, options)
-    changed.write()
+        _confirm_change(installation, change, options)
+    change.write()
 
 
-def _confirm_change(installation: Installation, changed: Draft, options: StepOptions) -> None:
-    installation.out.block(changed.diff)
+def _confirm_change(installation: Installation, change: Draft, options: StepOptions) -> None:
+    installation.out.block(change.diff)
     question = f"Change {installation.path} so? (comments within go; the old one is kept as .bak)"
     if not options.yes and not typer.confirm(question, err=True):
         raise Misused(f"{installation.path} was left as it is; nothing was deployed")
@@ -128,7 +128,7 @@ def _caller(aws: Aws, *, needed: bool) -> tuple[str | None, str | None]:
 
 
 def _bases(given: Sequence[str]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given]
+    pairs = [option.partition("=") for option in given]
     if not all(sign and image for _, sign, image in pairs):
         raise Misused("--base-image is TYPE=IMAGE, such as comfyui=my/comfyui:1.2")
     return {kind: image for kind, _, image in pairs}

@@ -91,16 +91,18 @@ class RequestedSettings:
         if self.snapshot is None:
             return runtimes
         cached = {"imageCache": "ebs-snapshot", "snapshot": self.snapshot}
-        return [{**one, "nodes": {**one.get("nodes", {}), **cached}} for one in runtimes]
+        return [
+            {**runtime, "nodes": {**runtime.get("nodes", {}), **cached}} for runtime in runtimes
+        ]
 
     def _renamed(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Set the type of the named runtime; append the runtime if there is none of this name."""
         name = (self.runtime or there[0]["name"]).lower()
-        known = [one for one in there if one["name"].lower() == name]
+        known = [runtime for runtime in there if runtime["name"].lower() == name]
         if not known:
             return [*there, self._added(name, there)]
         kind = self.type or known[0]["type"]
-        return [{**one, "type": kind} if one in known else one for one in there]
+        return [{**runtime, "type": kind} if runtime in known else runtime for runtime in there]
 
     def _added(self, name: str, there: list[dict[str, Any]]) -> dict[str, Any]:
         """Return a new runtime.
@@ -109,7 +111,7 @@ class RequestedSettings:
         """
         kind = self.type or _FIRST_TYPE
         begun = dict(_TYPES.get(kind, {}))
-        if self.bucket or any("modelFilename" in one for one in there):
+        if self.bucket or any("modelFilename" in runtime for runtime in there):
             begun.pop("modelFilename", None)
         return {"name": name, "type": kind, **begun}
 

@@ -31,7 +31,7 @@ def _with_missing(asked: Any, had: Any) -> Any:
 
 
 def _missing(asked: Any, had: Any) -> list[Any]:
-    return [one for one in asked if one not in (had or ())]
+    return [item for item in asked if item not in (had or ())]
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def _least(group: str, now: Any, had: Any) -> str:
 
 
 def _tolerated(group: str, now: Any, had: Any) -> str:
-    taints = ", ".join(_taint(one) for one in _missing(now, had))
+    taints = ", ".join(_taint(toleration) for toleration in _missing(now, had))
     return f"new pods of {group} tolerate {taints}, too"
 
 
-def _taint(tolerated: Mapping[str, str]) -> str:
-    value = f"={tolerated['value']}" if "value" in tolerated else ""
-    return f"{tolerated.get('key', 'every key')}{value}:{tolerated.get('effect', 'every effect')}"
+def _taint(toleration: Mapping[str, str]) -> str:
+    value = f"={toleration['value']}" if "value" in toleration else ""
+    return f"{toleration.get('key', 'every key')}{value}:{toleration.get('effect', 'every effect')}"
 
 
 GROUP_FIELDS: Sequence[MutedField] = (

@@ -66,7 +66,9 @@ class Preflight:
 
 def print_findings(out: Output, findings: Sequence[Finding]) -> None:
     words = {"there": "there", "missing": "MISSING", "note": "note"}
-    rows = [[one.name, words[one.state], one.text, one.remedy] for one in findings]
+    rows = [
+        [finding.name, words[finding.state], finding.text, finding.remedy] for finding in findings
+    ]
     out.table(["", "", "found", "do"], rows)
 
 
@@ -76,9 +78,9 @@ def require_all(findings: Sequence[Finding]) -> None:
     Raises:
         Unmet: naming all that is.
     """
-    missing = [one for one in findings if one.state == "missing"]
+    missing = [finding for finding in findings if finding.state == "missing"]
     if missing:
-        lines = [f"{one.name}: {one.text}; {one.remedy}" for one in missing]
+        lines = [f"{finding.name}: {finding.text}; {finding.remedy}" for finding in missing]
         raise Unmet("missing before a deployment:\n" + "\n".join(lines))
 
 

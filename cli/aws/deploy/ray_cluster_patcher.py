@@ -65,22 +65,22 @@ class RayClusterPatcher:
 
     def _patch_cluster(self, name: str, wanted: Spec) -> None:
         """Patch what differs; retry if somebody else writes or deletes at the same time."""
-        why: AwsError | None = None
+        cause: AwsError | None = None
         for _ in range(_TRIES):
-            found = changes(self._spec(name) or wanted, wanted)
-            if not found:
+            changed = changes(self._spec(name) or wanted, wanted)
+            if not changed:
                 return
             try:
-                operations = [each for change in found for each in change.operations]
+                operations = [operation for change in changed for operation in change.operations]
                 self.cluster.patch(self._path(name), operations)
             except (Conflict, Missing) as exc:
-                why = exc
+                cause = exc
                 time.sleep(self.pause)
                 continue
-            for change in found:
+            for change in changed:
                 self.note(f"RayCluster {name}: {change.text}")
             return
-        raise AwsError(f"RayCluster {name} changes all the time: {why}") from why
+        raise AwsError(f"RayCluster {name} changes all the time: {cause}") from cause
 
     def _report(self, service: RayService) -> None:
         """Report a pending cluster, and what KubeRay leaves unchanged, if it has looked."""

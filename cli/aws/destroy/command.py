@@ -86,7 +86,7 @@ def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
 def _delete_data(installation: Installation, stays: Sequence[Retained]) -> list[Retained]:
     """Delete the data; return what stayed. Access logs go last: deleting others is logged there."""
     logs = installation.settings.names.access_logs_bucket
-    for kept in sorted(stays, key=lambda one: one.name == logs):
+    for kept in sorted(stays, key=lambda resource: resource.name == logs):
         if kept.erasable:
             installation.out.note(f"deleting {kept.kind} {kept.name}")
             try:
@@ -102,14 +102,17 @@ def _report(
 ) -> None:
     out = installation.out
     if out.as_json:
-        kept = [{"kind": one.kind, "name": one.name} for one in stays]
-        rest = [{"kind": one.kind, "name": one.name, "remedy": one.remedy} for one in left]
+        kept = [{"kind": resource.kind, "name": resource.name} for resource in stays]
+        rest = [
+            {"kind": resource.kind, "name": resource.name, "remedy": resource.remedy}
+            for resource in left
+        ]
         out.json({"stack": installation.stack.name, "kept": kept, "left": rest})
         return
-    for one in stays:
-        out.line(f"kept: {one.kind} {one.name}")
-    for other in left:
-        out.line(f"LEFT: {other.kind} {other.name}; {other.remedy}")
+    for resource in stays:
+        out.line(f"kept: {resource.kind} {resource.name}")
+    for leftover in left:
+        out.line(f"LEFT: {leftover.kind} {leftover.name}; {leftover.remedy}")
     if not left:
         out.line(
             f"{installation.stack.name} is gone, and nothing that costs is left but what was kept"

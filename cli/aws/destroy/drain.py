@@ -49,7 +49,7 @@ class Drain:
         """
         end = time.monotonic() + seconds
         while not self._is_idle():
-            left = ", ".join(f"{one.name} has {one.total}" for one in self._busy_queues())
+            left = ", ".join(f"{queue.name} has {queue.total}" for queue in self._busy_queues())
             if time.monotonic() > end:
                 raise Late(
                     f"{left}; they go on, and new tasks are taken again."
@@ -67,7 +67,7 @@ class Drain:
 
     def _busy_queues(self) -> list[Backlog]:
         every = backlogs(self.aws, self.settings)
-        return [one for one in every if one.total and not one.last_stop]
+        return [queue for queue in every if queue.total and not queue.last_stop]
 
     @property
     def _topic(self) -> str:
@@ -101,4 +101,4 @@ class Drain:
 
 def _without_ours(policy: dict[str, Any]) -> list[Any]:
     """Return the policy's statements without ours, which an earlier run may have left."""
-    return [one for one in policy["Statement"] if one.get("Sid") != _SID]
+    return [statement for statement in policy["Statement"] if statement.get("Sid") != _SID]

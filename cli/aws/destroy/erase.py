@@ -38,8 +38,8 @@ def erase_logs(aws: Aws, names: Iterable[str]) -> None:
 def _erase_bucket(aws: Aws, name: str) -> None:
     """Delete a bucket with all versions, delete markers and unfinished multipart uploads."""
     s3 = aws.client("s3")
-    for some in _batches(_versions(aws, name)):
-        done = s3.delete_objects(Bucket=name, Delete={"Objects": list(some), "Quiet": True})
+    for batch in _batches(_versions(aws, name)):
+        done = s3.delete_objects(Bucket=name, Delete={"Objects": list(batch), "Quiet": True})
         if done.get("Errors"):
             first = done["Errors"][0]
             raise AwsError(f"s3://{name}/{first['Key']} cannot be deleted: {first['Code']}")
@@ -61,16 +61,16 @@ def _erase_table(aws: Aws, name: str) -> None:
 
 def _versions(aws: Aws, bucket: str) -> Iterator[Any]:
     for page in aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            yield {"Key": each["Key"], "VersionId": each["VersionId"]}
+        for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            yield {"Key": version["Key"], "VersionId": version["VersionId"]}
 
 
-def _batches(all_: Iterator[Any]) -> Iterator[Sequence[Any]]:
-    some: list[Any] = []
-    for each in all_:
-        some.append(each)
-        if len(some) == _AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some
+def _batches(items: Iterator[Any]) -> Iterator[Sequence[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

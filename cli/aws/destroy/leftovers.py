@@ -56,33 +56,33 @@ class Leftovers:
     def instances(self) -> Iterator[Leftover]:
         """Yield Karpenter's nodes, which CloudFormation does not know."""
         for group in self._tagged("describe_instances", "Reservations"):
-            for one in group["Instances"]:
-                if one["State"]["Name"] not in _GONE:
-                    name = one["InstanceId"]
+            for instance in group["Instances"]:
+                if instance["State"]["Name"] not in _GONE:
+                    name = instance["InstanceId"]
                     yield self._ec2("instance", name, f"terminate-instances --instance-ids {name}")
 
     def volumes(self) -> Iterator[Leftover]:
-        for one in self._tagged("describe_volumes", "Volumes"):
-            if one["State"] not in _GONE:
-                name = one["VolumeId"]
+        for volume in self._tagged("describe_volumes", "Volumes"):
+            if volume["State"] not in _GONE:
+                name = volume["VolumeId"]
                 yield self._ec2("volume", name, f"delete-volume --volume-id {name}")
 
     def interfaces(self) -> Iterator[Leftover]:
         """Yield pods' network interfaces; one that is left keeps its subnet, and so the network."""
-        for one in self._tagged("describe_network_interfaces", "NetworkInterfaces"):
-            name = one["NetworkInterfaceId"]
+        for interface in self._tagged("describe_network_interfaces", "NetworkInterfaces"):
+            name = interface["NetworkInterfaceId"]
             call = f"delete-network-interface --network-interface-id {name}"
             yield self._ec2("network interface", name, call)
 
     def security_groups(self) -> Iterator[Leftover]:
         found = self._tagged("describe_security_groups", "SecurityGroups")
-        for one in chain(found, self._of_origins()):
-            name = one["GroupId"]
+        for group in chain(found, self._of_origins()):
+            name = group["GroupId"]
             yield self._ec2("security group", name, f"delete-security-group --group-id {name}")
 
     def launch_templates(self) -> Iterator[Leftover]:
-        for one in self._tagged("describe_launch_templates", "LaunchTemplates"):
-            name = one["LaunchTemplateId"]
+        for template in self._tagged("describe_launch_templates", "LaunchTemplates"):
+            name = template["LaunchTemplateId"]
             call = f"delete-launch-template --launch-template-id {name}"
             yield self._ec2("launch template", name, call)
 
@@ -90,30 +90,30 @@ class Leftovers:
         """Yield load balancers that a controller in the cluster made."""
         elb = self.aws.client("elbv2")
         found = self.aws.paginated("elbv2", "describe_load_balancers", "LoadBalancers")
-        arns = [one["LoadBalancerArn"] for one in found]
+        arns = [balancer["LoadBalancerArn"] for balancer in found]
         for start in range(0, len(arns), _BATCH):
-            some = elb.describe_tags(ResourceArns=arns[start : start + _BATCH])
-            for one in some["TagDescriptions"]:
-                if _is_of(one["Tags"], self._cluster):
-                    arn = one["ResourceArn"]
+            described = elb.describe_tags(ResourceArns=arns[start : start + _BATCH])
+            for balancer in described["TagDescriptions"]:
+                if _is_of(balancer["Tags"], self._cluster):
+                    arn = balancer["ResourceArn"]
                     remedy = f"aws elbv2 delete-load-balancer --load-balancer-arn {arn}"
                     yield Leftover("load balancer", arn, self._in_region(remedy))
 
     def profiles(self) -> Iterator[Leftover]:
         """Yield instance profiles of a killed `snapshot`; their roles can only go after them."""
-        for one in self._temporary("list_instance_profiles", "InstanceProfile"):
-            name = one["InstanceProfileName"]
+        for profile in self._temporary("list_instance_profiles", "InstanceProfile"):
+            name = profile["InstanceProfileName"]
             of = f"--instance-profile-name {name}"
             calls = [
                 f"aws iam remove-role-from-instance-profile {of} --role-name {role['RoleName']}"
-                for role in one["Roles"]
+                for role in profile["Roles"]
             ]
             remedy = " && ".join([*calls, f"aws iam delete-instance-profile {of}"])
             yield Leftover("instance profile", name, remedy)
 
     def roles(self) -> Iterator[Leftover]:
-        for one in self._temporary("list_roles", "Role"):
-            name = one["RoleName"]
+        for role in self._temporary("list_roles", "Role"):
+            name = role["RoleName"]
             policy = f"aws iam delete-role-policy --role-name {name} --policy-name {name}"
             yield Leftover("role", name, f"{policy} && aws iam delete-role --role-name {name}")
 
@@ -155,10 +155,10 @@ class Leftovers:
         settings = self.settings
         names = (settings.names.tasks_topic, settings.names.results_topic)
         own = {settings.names.arn("sns", name) for name in names}
-        for one in self.aws.paginated("sns", "list_topics", "Topics"):
-            if one["TopicArn"] in own:
-                remedy = self._in_region(f"aws sns delete-topic --topic-arn {one['TopicArn']}")
-                yield Leftover("topic", one["TopicArn"], remedy)
+        for topic in self.aws.paginated("sns", "list_topics", "Topics"):
+            if topic["TopicArn"] in own:
+                remedy = self._in_region(f"aws sns delete-topic --topic-arn {topic['TopicArn']}")
+                yield Leftover("topic", topic["TopicArn"], remedy)
 
     @property
     def _cluster(self) -> str:
@@ -183,8 +183,8 @@ class Leftovers:
         """
         ours = {"Name": f"tag:{PROJECT}", "Values": [self.settings.stack_name]}
         if self.settings.vpc.id is None:
-            for one in self.aws.paginated("ec2", "describe_vpcs", "Vpcs", Filters=[ours]):
-                filters = {"vpc-id": one["VpcId"], "group-name": _ORIGINS}
+            for network in self.aws.paginated("ec2", "describe_vpcs", "Vpcs", Filters=[ours]):
+                filters = {"vpc-id": network["VpcId"], "group-name": _ORIGINS}
                 wanted = [{"Name": name, "Values": [value]} for name, value in filters.items()]
                 yield from self.aws.paginated(
                     "ec2", "describe_security_groups", "SecurityGroups", Filters=wanted
@@ -199,13 +199,13 @@ class Leftovers:
             if code_of(exc) not in NOT_ALLOWED:
                 raise
             return
-        yield from (one for one in found if own.fullmatch(one[f"{kind}Name"]))
+        yield from (resource for resource in found if own.fullmatch(resource[f"{kind}Name"]))
 
     def _log_names(self, prefix: str) -> Iterator[str]:
         found = self.aws.paginated(
             "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
         )
-        yield from (str(one["logGroupName"]) for one in found)
+        yield from (str(group["logGroupName"]) for group in found)
 
     def _ec2(self, kind: str, name: str, call: str) -> Leftover:
         return Leftover(kind, name, self._in_region(f"aws ec2 {call}"))
@@ -234,6 +234,6 @@ def _filters(cluster: str) -> list[dict[str, Any]]:
 
 
 def _is_of(tags: list[dict[str, str]], cluster: str) -> bool:
-    there = {one["Key"]: one["Value"] for one in tags}
+    there = {pair["Key"]: pair["Value"] for pair in tags}
     owned = f"kubernetes.io/cluster/{cluster}" in there
     return owned or there.get("elbv2.k8s.aws/cluster") == cluster

@@ -108,7 +108,10 @@ def merged(there: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]
     """Replace or add the entry in an existing kubeconfig; other entries stay."""
     name = entry["current-context"]
     lists = {
-        key: [*(one for one in there.get(key) or () if one["name"] != name), *entry[key]]
+        key: [
+            *(other for other in there.get(key) or () if other["name"] != name),
+            *entry[key],
+        ]
         for key in _LISTS
     }
     return {**there, **entry, **lists}

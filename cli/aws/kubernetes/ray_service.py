@@ -110,9 +110,9 @@ class RayService:
         apps = {**(pending.get("applicationStatuses") or {})}
         apps |= active.get("applicationStatuses") or {}
         return {
-            name: one.get("status", "")
+            name: deployment.get("status", "")
             for app in apps.values()
-            for name, one in (app.get("serveDeploymentStatuses") or {}).items()
+            for name, deployment in (app.get("serveDeploymentStatuses") or {}).items()
         }
 
     @property
@@ -132,4 +132,4 @@ class RayService:
 
     def _condition(self, name: str) -> Mapping[str, str]:
         conditions: Sequence[Mapping[str, str]] = self.status.get("conditions") or ()
-        return next((one for one in conditions if one["type"] == name), {})
+        return next((condition for condition in conditions if condition["type"] == name), {})

@@ -100,12 +100,12 @@ def save_pictures(checker: ResultChecker, verdict: Verdict, folder: Path) -> lis
 
 def _chosen_runtimes(installation: Installation, names: list[str]) -> list[Runtime]:
     known = installation.settings.models_runtime
-    wanted = {name.lower() for name in names} or {one.name for one in known}
-    unknown = wanted - {one.name for one in known}
+    wanted = {name.lower() for name in names} or {runtime.name for runtime in known}
+    unknown = wanted - {runtime.name for runtime in known}
     if unknown:
-        there = ", ".join(one.name for one in known)
-        raise Misused(f"no runtime {', '.join(sorted(unknown))}; there is: {there}")
-    return [one for one in known if one.name in wanted]
+        available = ", ".join(runtime.name for runtime in known)
+        raise Misused(f"no runtime {', '.join(sorted(unknown))}; there is: {available}")
+    return [runtime for runtime in known if runtime.name in wanted]
 
 
 def _chosen_tasks(runtimes: list[Runtime], apis: tuple[Api, ...]) -> Iterator[SampleTask]:

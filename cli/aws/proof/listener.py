@@ -41,10 +41,10 @@ class Listener:
         return self._notifications[task]
 
     def _receive(self, seconds: int) -> None:
-        got = self.sqs.receive_message(
+        response = self.sqs.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=seconds
         )
-        for message in got.get("Messages", ()):
+        for message in response.get("Messages", ()):
             notification = json.loads(message["Body"])
             if notification.get("status") != "running":
                 self._notifications[notification["id"]] = notification

@@ -103,9 +103,9 @@ def key_of(stack: Stack, settings: Settings) -> str:
         f"{settings.names.stack}-{key.name}" for key in settings.api_keys if not _submits(key)
     }
     for key in made:
-        got = stack.aws.client("apigateway").get_api_key(apiKey=key, includeValue=True)
-        if got["name"] not in may_not and got.get("enabled", True):
-            return str(got["value"])
+        key_description = stack.aws.client("apigateway").get_api_key(apiKey=key, includeValue=True)
+        if key_description["name"] not in may_not and key_description.get("enabled", True):
+            return str(key_description["value"])
     raise AwsError(
         f"no API key of stack {stack.name} may submit: all are viewers', ended or disabled"
     )

@@ -71,15 +71,17 @@ class BuilderInstance:
         """
         end = time.monotonic() + _PULL_SECONDS
         command = self._send(script)
-        while (got := self._state(command))["Status"] not in _ENDED:
+        while (invocation := self._state(command))["Status"] not in _ENDED:
             if time.monotonic() > end:
                 raise Late(f"{self.instance} did not end in time")
             time.sleep(_PAUSE)
-        if got["Status"] != "Success":
-            said = (got.get("StandardErrorContent") or got.get("StandardOutputContent") or "")[
-                -500:
-            ]
-            raise AwsError(f"{self.instance}: {got['StatusDetails']}: {said.strip()}")
+        if invocation["Status"] != "Success":
+            said = (
+                invocation.get("StandardErrorContent")
+                or invocation.get("StandardOutputContent")
+                or ""
+            )[-500:]
+            raise AwsError(f"{self.instance}: {invocation['StatusDetails']}: {said.strip()}")
 
     def _send(self, script: str) -> str:
         """Send a script.
@@ -90,7 +92,7 @@ class BuilderInstance:
         end = time.monotonic() + _AGENT_SECONDS
         while True:
             try:
-                got = ssm.send_command(
+                sent = ssm.send_command(
                     InstanceIds=[self.instance],
                     DocumentName="AWS-RunShellScript",
                     Parameters={"commands": [script], "executionTimeout": [str(_PULL_SECONDS)]},
@@ -105,15 +107,15 @@ class BuilderInstance:
                     ) from exc
                 time.sleep(_PAUSE)
             else:
-                return str(got["Command"]["CommandId"])
+                return str(sent["Command"]["CommandId"])
 
     def _state(self, command: str) -> Mapping[str, Any]:
         try:
-            got: Mapping[str, Any] = self.aws.client("ssm").get_command_invocation(
+            invocation: Mapping[str, Any] = self.aws.client("ssm").get_command_invocation(
                 CommandId=command, InstanceId=self.instance
             )
         except ClientError as exc:
             if code_of(exc) in _NOT_YET:
                 return {"Status": "Pending"}
             raise
-        return got
+        return invocation

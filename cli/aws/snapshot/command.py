@@ -64,13 +64,13 @@ def snapshot(
 
     Use it with `imageCache: ebs-snapshot`, or `atelier aws deploy --snapshot ID`.
     """
-    wanted = [one for each in images or () for one in each.split(",") if one]
+    wanted = [image for argument in images or () for image in argument.split(",") if image]
     note = _nothing if options.quiet else installation.out.note
-    kept = make_snapshot(installation.aws, _recipe(installation, options, wanted), note)
+    snapshot_id = make_snapshot(installation.aws, _recipe(installation, options, wanted), note)
     if installation.as_json:
-        installation.out.json({"snapshot": kept})
+        installation.out.json({"snapshot": snapshot_id})
     else:
-        installation.out.line(kept)
+        installation.out.line(snapshot_id)
 
 
 def _nothing(text: str) -> None:

@@ -38,7 +38,7 @@ class Recipe:
             images=images_of(settings),
             ami_parameter=ami_parameter(settings, arch),
             arch=arch,
-            size=min(one.nodes.data_volume.size for one in _on_gpus(settings)),
+            size=min(runtime.nodes.data_volume.size for runtime in _on_gpus(settings)),
             subnet=subnets[0] if subnets else None,
         )
 
@@ -62,7 +62,7 @@ def images_of(settings: Settings) -> list[str]:
 def _on_gpus(settings: Settings) -> Sequence[Runtime]:
     """Return the runtimes with GPUs; all of them if none has one."""
     runtimes = settings.models_runtime
-    return [one for one in runtimes if one.gpus] or runtimes
+    return [runtime for runtime in runtimes if runtime.gpus] or runtimes
 
 
 def ami_parameter(settings: Settings, arch: str, variant: str = "") -> str:

@@ -27,12 +27,12 @@ def make_snapshot(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
         note(f"{known} has these images already")
         return known
     with temporary_instance(aws, recipe, note) as instance:
-        host = BuilderInstance(aws, instance)
+        builder = BuilderInstance(aws, instance)
         note("waiting for its agent")
-        host.run(PREPARE)
+        builder.run(PREPARE)
         for image in recipe.images:
             note(f"pulling {image}")
-            host.run(pull_script(image))
+            builder.run(pull_script(image))
         ec2 = aws.client("ec2")
         ec2.stop_instances(InstanceIds=[instance])
         ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])
@@ -50,12 +50,12 @@ def existing_snapshot(aws: Aws, recipe: Recipe) -> str | None:
         OwnerIds=["self"],
         Filters=[*filters, {"Name": "status", "Values": ["completed"]}],
     )
-    fit = [
-        one
-        for one in found
-        if one["VolumeSize"] == recipe.size and (one["Encrypted"] or not recipe.encrypt)
+    fitting = [
+        snapshot
+        for snapshot in found
+        if snapshot["VolumeSize"] == recipe.size and (snapshot["Encrypted"] or not recipe.encrypt)
     ]
-    newest = max(fit, key=lambda one: one["StartTime"], default=None)
+    newest = max(fitting, key=lambda snapshot: snapshot["StartTime"], default=None)
     return str(newest["SnapshotId"]) if newest else None
 
 

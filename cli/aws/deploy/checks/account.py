@@ -15,7 +15,7 @@ _SPOT_ROLE = "/aws-service-role/spot.amazonaws.com/"
 
 def spot(aws: Aws, settings: Settings) -> Iterator[Finding]:
     runtimes = settings.models_runtime
-    if not any(one.gpus and "spot" in one.nodes.capacity for one in runtimes):
+    if not any(runtime.gpus and "spot" in runtime.nodes.capacity for runtime in runtimes):
         return
     if has_spot_role(aws):
         yield Finding("Spot's role", "there", "in this account")
@@ -44,9 +44,9 @@ def make_spot_role(aws: Aws) -> None:
 def bootstrap_version(aws: Aws) -> str | None:
     """Return the version of the CDK's bootstrap stack in this region; None if there is none."""
     try:
-        got = aws.client("ssm").get_parameter(Name=BOOTSTRAP)
+        parameter = aws.client("ssm").get_parameter(Name=BOOTSTRAP)
     except ClientError as exc:
         if code_of(exc) == "ParameterNotFound":
             return None
         raise
-    return str(got["Parameter"]["Value"])
+    return str(parameter["Parameter"]["Value"])

@@ -19,12 +19,12 @@ def programs(tools: Tools) -> Iterator[Finding]:
         yield Finding("node", "missing", f"version {node}", "pip install 'atelier[cdk]'")
     else:
         yield Finding("node", "there", node)
-    wanted, there = tools.pinned_cdk, tools.version("cdk")
-    if there == wanted:
-        yield Finding("cdk", "there", there)
+    wanted, version = tools.pinned_cdk, tools.version("cdk")
+    if version == wanted:
+        yield Finding("cdk", "there", version)
     else:
         remedy = f"npm ci, in {tools.root} (or deploy without --skip-tools)"
-        yield Finding("cdk", "missing", f"{there or 'none'}, not {wanted}", remedy)
+        yield Finding("cdk", "missing", f"{version or 'none'}, not {wanted}", remedy)
 
 
 def images(wanted: Images) -> Iterator[Finding]:
@@ -35,14 +35,14 @@ def images(wanted: Images) -> Iterator[Finding]:
     if not missing:
         yield Finding("images", "there", "all")
         return
-    told = ", ".join(missing)
+    kinds = ", ".join(missing)
     platforms = {f"linux/{architecture_of(wanted.settings, kind)}" for kind in missing}
-    lack = _lack(wanted.tools, platforms)
-    if lack is None:
-        yield Finding("images", "note", f"deploy builds {told}")
+    obstacle = _lack(wanted.tools, platforms)
+    if obstacle is None:
+        yield Finding("images", "note", f"deploy builds {kinds}")
     else:
-        text, remedy = lack
-        yield Finding("images", "missing", f"{told}: {text}", f"{remedy}, {_ELSE}")
+        text, remedy = obstacle
+        yield Finding("images", "missing", f"{kinds}: {text}", f"{remedy}, {_ELSE}")
 
 
 def _lack(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
@@ -54,9 +54,9 @@ def _lack(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
     builder = tools.output_of("docker", "buildx", "inspect", "--bootstrap")
     if builder is None:
         return "Docker has no buildx", "install its plugin docker-buildx"
-    strange = platforms - set(re.findall(r"linux/\w+", builder))
-    if not strange:
+    unsupported = platforms - set(re.findall(r"linux/\w+", builder))
+    if not unsupported:
         return None
-    emulated = ",".join(sorted(one.removeprefix("linux/") for one in strange))
+    emulated = ",".join(sorted(platform.removeprefix("linux/") for platform in unsupported))
     install = f"docker run --privileged --rm tonistiigi/binfmt --install {emulated}"
-    return f"Docker here builds nothing for {', '.join(sorted(strange))}", f"`{install}`"
+    return f"Docker here builds nothing for {', '.join(sorted(unsupported))}", f"`{install}`"

@@ -23,21 +23,21 @@ def certificates(aws: Aws, settings: Settings) -> Iterator[Finding]:
     }
     for name, arn in arns.items():
         if arn is not None:
-            wrong = _wrong(aws, arn, front.domain)
-            yield Finding(name, "missing", wrong, _REMEDY) if wrong else Finding(name, "there", arn)
+            fault = _fault(aws, arn, front.domain)
+            yield Finding(name, "missing", fault, _REMEDY) if fault else Finding(name, "there", arn)
 
 
-def _wrong(aws: Aws, arn: str, domain: str) -> str | None:
+def _fault(aws: Aws, arn: str, domain: str) -> str | None:
     acm = Aws(arn.split(":")[3], aws.profile).client("acm")
     try:
-        got = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+        certificate = acm.describe_certificate(CertificateArn=arn)["Certificate"]
     except ClientError as exc:
         if code_of(exc) == "ResourceNotFoundException":
             return f"{arn} is not there"
         raise
-    if got["Status"] != "ISSUED":
-        return f"{arn} is {got['Status']}"
-    names = {got["DomainName"], *got.get("SubjectAlternativeNames", ())}
+    if certificate["Status"] != "ISSUED":
+        return f"{arn} is {certificate['Status']}"
+    names = {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", ())}
     if names.isdisjoint({domain, f"*.{domain.partition('.')[2]}"}):
         return f"{arn} is of {', '.join(sorted(names))}, not of {domain}"
     return None

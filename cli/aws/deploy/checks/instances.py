@@ -19,29 +19,39 @@ def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:
 def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:
     """Return the zones that offer each type; an empty set if the region does not have it."""
     types = runtime.nodes.instance_types
-    offered: dict[str, set[str]] = {one: set() for one in types}
-    for each in aws.paginated(
+    offered: dict[str, set[str]] = {instance_type: set() for instance_type in types}
+    for offering in aws.paginated(
         "ec2",
         "describe_instance_type_offerings",
         "InstanceTypeOfferings",
         LocationType="availability-zone",
         Filters=[{"Name": "instance-type", "Values": list(types)}],
     ):
-        offered[each["InstanceType"]].add(each["Location"])
+        offered[offering["InstanceType"]].add(offering["Location"])
     return offered
 
 
 def _found(runtime: Runtime, offered: dict[str, set[str]], zones: set[str]) -> Finding:
     name = f"nodes of {runtime.name}"
-    here = {one: there & zones for one, there in offered.items()}
-    none = ", ".join(one for one, there in here.items() if not there)
-    told = ", ".join(f"{one} in {zone_letters(there)}" for one, there in here.items() if there)
-    if told:
+    here = {
+        instance_type: zones_with_it & zones for instance_type, zones_with_it in offered.items()
+    }
+    missing = ", ".join(
+        instance_type for instance_type, zones_with_it in here.items() if not zones_with_it
+    )
+    available = ", ".join(
+        f"{instance_type} in {zone_letters(zones_with_it)}"
+        for instance_type, zones_with_it in here.items()
+        if zones_with_it
+    )
+    if available:
         return (
-            Finding(name, "note", f"{told}; not: {none}") if none else Finding(name, "there", told)
+            Finding(name, "note", f"{available}; not: {missing}")
+            if missing
+            else Finding(name, "there", available)
         )
     elsewhere = set().union(*offered.values())
     remedy = "choose modelsRuntime[].nodes.instanceTypes that this region has"
     if elsewhere:
         remedy = f"take one of {zone_letters(elsewhere)} into vpc.zones, or other instanceTypes"
-    return Finding(name, "missing", none, remedy)
+    return Finding(name, "missing", missing, remedy)

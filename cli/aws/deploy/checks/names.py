@@ -32,10 +32,10 @@ def _queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
         name = url.rpartition("/")[2]
         if name not in own:
             continue
-        whose = aws.client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}).get(PROJECT)
-        if whose != settings.stack_name:
+        owner = aws.client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}).get(PROJECT)
+        if owner != settings.stack_name:
             remedy = "choose another stackName, or another name for the runtime"
-            yield Finding(f"queue {name}", "missing", _owner_text(whose), remedy)
+            yield Finding(f"queue {name}", "missing", _owner_text(owner), remedy)
 
 
 def _foreign_resources(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -47,12 +47,12 @@ def _foreign_resources(aws: Aws, settings: Settings) -> Iterator[Finding]:
         settings.names.output_bucket: "outputBucketName",
         settings.model_bucket: "modelBucketArn",
     }
-    for one in retained(aws, settings):
-        if one.foreign:
-            remedy = f"choose another {keys.get(one.name, 'stackName')}, or tag it"
+    for resource in retained(aws, settings):
+        if resource.foreign:
+            remedy = f"choose another {keys.get(resource.name, 'stackName')}, or tag it"
             remedy += f" {PROJECT}={settings.stack_name} if the stack is to take it in"
-            yield Finding(f"{one.kind} {one.name}", "missing", _owner_text(None), remedy)
+            yield Finding(f"{resource.kind} {resource.name}", "missing", _owner_text(None), remedy)
 
 
-def _owner_text(whose: str | None) -> str:
-    return f"of the installation {whose}" if whose else "there, and not of this installation"
+def _owner_text(owner: str | None) -> str:
+    return f"of the installation {owner}" if owner else "there, and not of this installation"

@@ -25,12 +25,12 @@ def zone_letters(zones: Iterable[str]) -> str:
 
 def zones(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Check that the zones of the network exist, are available, and are accepted by EKS."""
-    got = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
-    ids = {each["ZoneName"]: each["ZoneId"] for each in got if _is_open(each)}
-    fit = {zone for zone, known in ids.items() if known not in _WITHOUT_EKS}
+    described = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in described if _is_open(zone)}
+    accepted = {zone for zone, known in ids.items() if known not in _WITHOUT_EKS}
     wanted = wanted_zones(settings)
-    if missing := [_described(zone, ids) for zone in wanted if zone not in fit]:
-        remedy = f"choose vpc.zones among {zone_letters(fit)}"
+    if missing := [_described(zone, ids) for zone in wanted if zone not in accepted]:
+        remedy = f"choose vpc.zones among {zone_letters(accepted)}"
         yield Finding("zones", "missing", ", ".join(missing), remedy)
     else:
         yield Finding("zones", "there", ", ".join(wanted))
@@ -42,12 +42,16 @@ def subnets(aws: Aws, settings: Settings) -> Iterator[Finding]:
     if vpc.id is None:
         return
     zones = wanted_zones(settings)
-    places = [(one, [zone]) for one, zone in zip(vpc.private_subnets, zones, strict=True)]
-    places += [(one, zones) for one in vpc.public_subnets]
-    ids = [{"Name": "subnet-id", "Values": [one for one, _ in places]}]
+    expected = [(subnet, [zone]) for subnet, zone in zip(vpc.private_subnets, zones, strict=True)]
+    expected += [(subnet, zones) for subnet in vpc.public_subnets]
+    ids = [{"Name": "subnet-id", "Values": [subnet for subnet, _ in expected]}]
     found = aws.paginated("ec2", "describe_subnets", "Subnets", Filters=ids)
-    known = {each["SubnetId"]: each for each in found}
-    wrong = [text for one, fit in places if (text := _misplaced(one, known.get(one), vpc.id, fit))]
+    known = {description["SubnetId"]: description for description in found}
+    wrong = [
+        text
+        for subnet, allowed in expected
+        if (text := _misplaced(subnet, known.get(subnet), vpc.id, allowed))
+    ]
     if wrong:
         remedy = "name subnets of vpc.id, vpc.privateSubnets in the order of vpc.zones"
         yield Finding("subnets", "missing", "; ".join(wrong), remedy)

@@ -66,7 +66,7 @@ def _offered(aws: Aws, name: str, kubernetes: str) -> list[str]:
     found = aws.paginated(
         "eks", "describe_addon_versions", "addons", addonName=name, kubernetesVersion=kubernetes
     )
-    return [one["addonVersion"] for addon in found for one in addon["addonVersions"]]
+    return [version["addonVersion"] for addon in found for version in addon["addonVersions"]]
 
 
 def _age(version: str) -> list[int]:

@@ -43,9 +43,9 @@ def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Compare each quota with the least that is needed and with the most that may be started."""
     wanted: dict[Kind, tuple[int, int]] = {}
     for kind, least, most in _wanted(aws, settings):
-        had = wanted.get(kind, (least, 0))
+        former = wanted.get(kind, (least, 0))
         # The system nodes come first, and are what must be there.
-        wanted[kind] = had[0] if kind == _SYSTEM else min(had[0], least), had[1] + most
+        wanted[kind] = former[0] if kind == _SYSTEM else min(former[0], least), former[1] + most
     for kind, (least, most) in wanted.items():
         yield _quota(aws, kind, least, most)
 
@@ -56,7 +56,10 @@ def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
     Types that the region does not have are left out.
     """
     system, runtimes = settings.cluster_components, settings.models_runtime
-    types = {system.instance_type, *(t for one in runtimes for t in one.nodes.instance_types)}
+    types = {
+        system.instance_type,
+        *(instance_type for runtime in runtimes for instance_type in runtime.nodes.instance_types),
+    }
     sizes = _sizes(aws, types)
     if system.instance_type in sizes:
         nodes = system.desired_count * sizes[system.instance_type].cpus
@@ -73,12 +76,12 @@ def _sizes(aws: Aws, types: set[str]) -> Mapping[str, Instance]:
     named = [{"Name": "instance-type", "Values": sorted(types)}]
     found = aws.paginated("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
     return {
-        each["InstanceType"]: Instance(
-            each["VCpuInfo"]["DefaultVCpus"],
-            each["MemoryInfo"]["SizeInMiB"] / 1024,
-            sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", ())),
+        described["InstanceType"]: Instance(
+            described["VCpuInfo"]["DefaultVCpus"],
+            described["MemoryInfo"]["SizeInMiB"] / 1024,
+            sum(gpu["Count"] for gpu in described.get("GpuInfo", {}).get("Gpus", ())),
         )
-        for each in found
+        for described in found
     }
 
 
@@ -94,11 +97,12 @@ def _of_runtime(
     for kind in runtime.nodes.instance_types:
         if kind in sizes and (family := _family(kind)):
             families.setdefault(family, []).append(sizes[kind])
-    for family, known in families.items():
+    for family, instances in families.items():
         most = max(
-            (_nodes(runtime, one, pods) + _nodes(runtime, one, upgrade)) * one.cpus for one in known
+            (_nodes(runtime, instance, pods) + _nodes(runtime, instance, upgrade)) * instance.cpus
+            for instance in instances
         )
-        yield family, min(one.cpus for one in known), most
+        yield family, min(instance.cpus for instance in instances), most
 
 
 def _nodes(runtime: Runtime, instance: Instance, pods: int) -> int:

@@ -22,18 +22,18 @@ def snapshots(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 def _found(aws: Aws, name: str, snapshot: str, nodes: Nodes) -> Finding:
     try:
-        (got,) = aws.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
+        (described,) = aws.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
     except ClientError as exc:
         if code_of(exc) not in _NONE:
             raise
         text = f"{snapshot} is not in this region"
         return Finding(name, "missing", text, "`atelier aws deploy -S` makes one")
-    size, room = got["VolumeSize"], nodes.data_volume.size
-    if got["State"] != "completed":
+    size, volume_size = described["VolumeSize"], nodes.data_volume.size
+    if described["State"] != "completed":
         return Finding(
-            name, "missing", f"{snapshot} is {got['State']}", "wait until it is completed"
+            name, "missing", f"{snapshot} is {described['State']}", "wait until it is completed"
         )
-    if size > room:
-        text = f"{snapshot} has {size} GiB, nodes.dataVolume {room}"
+    if size > volume_size:
+        text = f"{snapshot} has {size} GiB, nodes.dataVolume {volume_size}"
         return Finding(name, "missing", text, "raise nodes.dataVolume.size")
     return Finding(name, "there", snapshot)

@@ -124,4 +124,4 @@ def _key_of(aws: Aws, snapshot: str) -> str | None:
     """Return a snapshot's key; None if it has none, or is missing (`snapshots` reports that)."""
     ids = [{"Name": "snapshot-id", "Values": [snapshot]}]
     found = aws.paginated("ec2", "describe_snapshots", "Snapshots", Filters=ids)
-    return next((one.get("KmsKeyId") for one in found), None)
+    return next((described.get("KmsKeyId") for described in found), None)

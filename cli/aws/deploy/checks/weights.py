@@ -33,14 +33,14 @@ def weights(aws: Aws, settings: Settings, models: Path | None) -> Iterator[Findi
         remedy = "set modelBucketArn: nodes cannot read a folder of this machine"
         yield Finding("model bucket", "missing", "none", remedy)
         return
-    there = bucket.exists()
-    if there:
+    exists = bucket.exists()
+    if exists:
         yield Finding("model bucket", "there", bucket.name)
         yield from _key(bucket, settings)
     else:
         yield Finding("model bucket", "note", f"{bucket.name} is not there; deploy makes it")
-    keys = [*bucket.keys(CHECKPOINTS)] if there else []
-    if folder := models or _sample(bucket, settings, there=there):
+    keys = [*bucket.keys(CHECKPOINTS)] if exists else []
+    if folder := models or _sample(bucket, settings, there=exists):
         keys += [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     yield from _checkpoints(settings, sorted({*_names(keys)}))
 
@@ -62,8 +62,8 @@ def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
             return
         raise
     rules = got["ServerSideEncryptionConfiguration"]["Rules"]
-    default = [each.get("ApplyServerSideEncryptionByDefault", {}) for each in rules]
-    keys = [key for each in default if (key := each.get("KMSMasterKeyID"))]
+    defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
+    keys = [key for default in defaults if (key := default.get("KMSMasterKeyID"))]
     if settings.storage.model_bucket_key_arn or all(key.endswith(_AWS_OWN) for key in keys):
         return
     remedy = "set storage.modelBucketKeyArn to its ARN: else nothing may read the weights"
@@ -77,7 +77,9 @@ def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
         if runtime.type not in {"diffusers", "sdwebui"} or runtime.pod.existing_claim is not None:
             continue
         name = f"checkpoint of {runtime.name}"
-        if fit := [one for one in there if wanted is None or _is_called(one, wanted)]:
+        if fit := [
+            checkpoint for checkpoint in there if wanted is None or _is_called(checkpoint, wanted)
+        ]:
             yield Finding(name, "there", fit[0])
             continue
         others = [*there[:_SHOWN], *(["..."] if there[_SHOWN:] else [])] or ["nothing"]
