@@ -2,7 +2,7 @@
 
 import signal
 
-# Until the command is read, which takes half a second, Ctrl-C ends it without a word.
+# Imports take half a second, in which Ctrl-C should end the command without a traceback.
 _HEEDED = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if _HEEDED:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -13,8 +13,8 @@ from cli.preview import Painter, Picture, Source
 from models.visible import visible
 
 _MOST = 10**9  # steps that a bar can count
-_BAR, _TEXTS = 30, 50  # columns of a bar, and of all that stands beside it
-_BELOW = 5  # rows for what is said after it: files, and the next prompt
+_BAR, _TEXTS = 30, 50  # columns of a bar, and of the texts beside it
+_BELOW = 5  # rows for later output: files, and the next prompt
 
 
 class BarDisplay(Display):
@@ -36,7 +36,7 @@ class BarDisplay(Display):
         self._console = console
         self._paint = paint
         self._picture: Picture | None = None
-        # What is said on standard output meanwhile belongs there.
+        # Standard output is for results, which a program may read.
         self._live = Live(self._bars, console=console, redirect_stdout=False, redirect_stderr=False)
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class BarDisplay(Display):
         self._bars.update(TaskID(row), state=state)
 
     def saved(self, row: int, files: Sequence[Path]) -> None:
-        del row  # there is room for one picture
+        del row  # one picture is shown for all tasks
         if files:
             self._show(files[0])
 

@@ -29,7 +29,7 @@ def command(function: Command) -> Command:
         connection, *others = [_made(group, given) for group in groups.values()]
         try:
             function(connection, *others, **given)
-        except BrokenPipeError:  # who read it has enough
+        except BrokenPipeError:  # the reader has closed the pipe
             raise
         except (AtelierError, OSError) as exc:
             raise typer.Exit(connection.complain(exc)) from None

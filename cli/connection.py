@@ -80,7 +80,7 @@ class Connection:
         url = self.url or (profile.url if profile else LOCAL)
         if self.api_key:
             return Endpoint(url=url, api_key=self.api_key, source="--api-key or ATELIER_API_KEY")
-        # A profile's key is for the profile's URL, and shown to no other.
+        # A profile's key is sent to the profile's URL alone.
         if profile and profile.api_key and url == profile.url:
             key = profile.api_key.get_secret_value()
             return Endpoint(url=url, api_key=key, source=f"a profile in {profiles.path()}")

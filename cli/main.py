@@ -25,7 +25,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_show_locals=False,  # an API key is among them
+    pretty_exceptions_show_locals=False,  # locals include the API key
     help="Pictures from tasks: one queue, many runtimes.",
     epilog=EPILOG,
 )

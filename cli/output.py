@@ -18,7 +18,7 @@ from rich.text import Text
 
 from models.visible import visible, visible_lines
 
-_ANY = 1000  # columns: a pipe has no width
+_ANY = 1000  # columns where there is no terminal: do not wrap
 
 Cell = str | Sequence[str]
 """Text of one line, or of several."""
@@ -30,14 +30,14 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a pipe may take less than Unicode
+            if isinstance(stream, io.TextIOWrapper):  # its encoding may lack characters
                 stream.reconfigure(errors="backslashreplace")
         self.err = Console(stderr=True, highlight=False)
 
     def json(self, said: BaseModel | Mapping[str, Any]) -> None:
         """Print one document, in one line of ASCII."""
         document = said.model_dump() if isinstance(said, BaseModel) else said
-        # DEL is the one control character that JSON lets stand.
+        # JSON escapes all control characters but DEL.
         typer.echo(json.dumps(document).replace("\x7f", "\\u007f"))
 
     def line(self, text: str) -> None:

@@ -81,7 +81,7 @@ def _payload(body: Any) -> Payload:
             raise Misused(_EXPORT)
         case {"prompt": dict(graph)} | dict(graph) if _is_graph(graph):
             return Payload(task=TaskRequest(kind=Kind.PIPELINE, content=graph))
-        case {"kind": str()}:  # some other key is wrong: said by its name
+        case {"kind": str()}:  # validation names the wrong key
             return Payload(task=TaskRequest.model_validate(body))
         case dict():
             return Payload(task=TaskRequest(kind=_kind(body), content=body))

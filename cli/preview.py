@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from atelier import PreviewEvent
 
 _WIDEST = 60  # cells
-_LOWEST = 3  # rows that show something
+_LOWEST = 3  # rows below which nothing can be recognized
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 64 << 20
@@ -41,15 +41,17 @@ def painter(console: Console) -> Painter | None:
     if console.no_color or console.color_system not in {"256", "truecolor"}:
         return None
     if _is_terminal(sys.__stdout__) and not _is_terminal(sys.__stdin__):
-        return None  # the library asks the terminal what it can, and reads the answer from there
+        return None  # the library reads the terminal's capabilities from standard input
     logging.getLogger("textual_image").setLevel(logging.ERROR)
     from textual_image import renderable  # noqa: PLC0415 - it asks while it is imported
 
     kind: type[renderable.TGPImage | renderable.HalfcellImage] = renderable.HalfcellImage
-    if renderable.Image is renderable.TGPImage:  # sixels are not redrawn in place without flicker
+    if renderable.Image is renderable.TGPImage:  # sixels flicker when redrawn in place
         kind = renderable.TGPImage
     try:
-        console.measure(kind(PIL.Image.new("RGB", (1, 1))))  # asks for the size of a cell, once
+        console.measure(
+            kind(PIL.Image.new("RGB", (1, 1)))
+        )  # asks the terminal for the size of a cell
     except ZeroDivisionError:  # a terminal that does not know its own size
         return None
 
@@ -83,7 +85,7 @@ def _read(source: Source) -> PIL.Image.Image | None:
     image = PIL.Image.open(io.BytesIO(body), formats=_FORMATS)
     if image.width * image.height > _MOST_PIXELS:
         return None
-    image.draft("RGB", (1024, 1024))  # of a JPEG no more is decoded than is shown
+    image.draft("RGB", (1024, 1024))  # lets JPEGs be decoded at reduced size
     image.load()
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 

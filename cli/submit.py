@@ -97,7 +97,7 @@ class WaitOptions:
         """Return the follower of the tasks; None if they are not followed."""
         if not (self.wait or self.watch or self.save):
             return None
-        # A program that reads the events is left no files that it did not ask for.
+        # With --json no files are saved unless --save asks for them.
         folder = Path() if self.watch and not connection.as_json else None
         return Follow(
             connection=connection,
@@ -189,11 +189,13 @@ def _routed(task: TaskRequest, checkpoint: str | None, client: Client) -> TaskRe
     """Send the task to a runtime of its checkpoint, as ``/v1alpha1`` does."""
     if checkpoint is None or task.runtime:
         return task
-    name = re.sub(r" \[[0-9a-fA-F]+\]$", "", checkpoint)  # a title has the file's hash behind it
+    name = re.sub(r" \[[0-9a-fA-F]+\]$", "", checkpoint)  # drops the hash of a title
     able = [r for r in client.runtimes() if r.dynamic or r.checkpoint == name]
     if not able:
         raise Misused(f"no runtime has the checkpoint {checkpoint!r}: name one with --runtime")
-    chosen = min(able, key=lambda runtime: runtime.checkpoint != name)  # its own before any other
+    chosen = min(
+        able, key=lambda runtime: runtime.checkpoint != name
+    )  # prefers one that starts with it
     return task.model_copy(update={"runtime": chosen.name})
 
 
@@ -201,7 +203,7 @@ def _nth(task: TaskRequest, n: int) -> TaskRequest:
     """Return the n-th copy, with id and seed counted up."""
     update: dict[str, Any] = {"id": f"{task.id}-{n + 1}"} if task.id else {}
     match task.content:
-        case {"seed": int(seed)} if seed >= 0:  # -1 asks for another each time
+        case {"seed": int(seed)} if seed >= 0:  # -1: a random seed
             update["content"] = {**task.content, "seed": seed + n}
     return task.model_copy(update=update)
 

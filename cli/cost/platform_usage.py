@@ -16,20 +16,20 @@ from models.settings.groups import Runtime
 _KIB = Decimal(1024)
 _DAYS = HOURS / 24
 _DISK_GIB = 50  # a system node's volume
-_RECEIVES_AND_DELETES = 3  # a send by SNS, and a receive and a delete that no other task shares
+_RECEIVES_AND_DELETES = 3  # a send by SNS, a receive and a delete, none of them batched
 _TABLE_WRITES = 1 + 1 + 1 + 1  # queue, start, finish, tell
 _INDEX_WRITES = 1 + 2 + 2 + 1  # a changed status is a delete and a put there
 _KEY_INDEX_WRITES = 1 + 1 + 1 + 1  # of a task that came by HTTP; the others have no key
-_UNQUEUED = 3  # fewer of them for a task that came by SNS: its first row says that it runs
+_UNQUEUED = 3  # writes saved by tasks from SNS, whose first row is "running"
 _OBJECTS = 2  # a picture and its .out
 _ANSWER_KIB = 1
-_LOOKS = 10  # requests of a front end for a picture
+_LOOKS = 10  # requests of a browser for a picture
 _WAF_RULES = 3
 _ALARMED_OF_RUNTIME = 1 + 2 + 3 + 1  # oldest, failed, starved, dead letters: metrics of each alarm
 _ALARMED = 4  # unrouted, undelivered, dead calls, interruptions
 _METRICS_OF_RUNTIME = 2  # ended, failed: counted from the log
 _METRICS_OF_API = 3 * 5  # calls, both kinds of errors, both latencies: of each method
-_TRACED = Decimal("0.05")  # of what comes in a second after the first, by X-Ray's default rule
+_TRACED = Decimal("0.05")  # share of the calls after the first in a second: X-Ray's default rule
 
 
 def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[UsageLine]:
@@ -79,7 +79,7 @@ def _cluster(load: Load, settings: Settings) -> Iterable[UsageLine]:
 def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[UsageLine]:
     """Yield NAT gateways and their data; S3, DynamoDB and ECR are reached by free endpoints."""
     data = _gib(load, load.nat_kib)
-    if settings.images.repository:  # another registry's images come through the gateway
+    if settings.images.repository:  # images of another registry come through NAT
         data += starts * Decimal(str(load.image_gib))
     yield _line(Part.NETWORK, "vpc", "nat gateway data", data)
     if settings.vpc.id is None:

@@ -23,7 +23,7 @@ from cli.cost.usage_lines import (
 
 _A_IMAGES = MILLION
 _A_SECONDS = Decimal("1.5")
-_A_HOURS = Decimal(720)  # it counts a month of 30 days
+_A_HOURS = Decimal(720)  # the estimate counts 30 days
 _B_IMAGES = Decimal(64_000)
 _B_HOURS = Decimal(160)  # 8 hours on 20 days
 

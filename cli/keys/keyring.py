@@ -125,14 +125,14 @@ class FileKeyring(Keyring):
         """Path of the file itself, if a link leads to it."""
         try:
             return self._path.resolve()
-        except (OSError, RuntimeError):  # before Python 3.13 a loop of links is the latter
+        except (OSError, RuntimeError):  # a loop of links raises RuntimeError before Python 3.13
             raise Misused(f"{self.where} leads nowhere: mend the link") from None
 
     def _lock(self) -> int:
         """Open the writers' lock file; the file of the keys is itself replaced by each write."""
         path = self._target
         path = path.with_name(f".{path.name}.lock")
-        try:  # without a write: any user who may write keys can open it
+        try:  # not opened for writing: other users, too, can lock it
             return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
         except OSError as exc:
             raise Misused(f"{path} cannot be opened for locking: {exc.strerror}") from None

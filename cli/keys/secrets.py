@@ -10,11 +10,11 @@ from atelier import Misused
 from models.role import Role
 from models.settings.api_keys import ApiKey, KeySecret, digest_of
 
-_LETTERS = string.ascii_letters + string.digits  # all that API Gateway takes for sure
+_LETTERS = string.ascii_letters + string.digits  # API Gateway accepts these for sure
 _LENGTH = 43  # 256 bits
-_PREFIX = "atelier"  # so that scanners for leaked secrets can know it
+_PREFIX = "atelier"  # lets scanners recognize leaked secrets
 _ID = 8
-_KEPT_SECONDS = 30 * 86_400  # an ended secret is listed for so long
+_KEPT_SECONDS = 30 * 86_400  # ended secrets are listed this long
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from platformdirs import user_log_path
 
-_MOST = 64 * 1024  # bytes of the end of each file
+_MOST = 64 * 1024  # bytes kept of each file, from its end
 _OF_RAY = ("gcs_server.*", "raylet.*", "dashboard.log", "serve/*.log")
 
 

@@ -22,10 +22,10 @@ from typing import Any, Self
 
 import psutil
 
-_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
+_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
 _LOOK_SECONDS = 1.0
 _KILL_SECONDS = 10.0
-_LONGEST = 16  # characters
+_LONGEST = 16  # characters of a folder in which Ray's socket paths fit
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 News = Mapping[str, Any]

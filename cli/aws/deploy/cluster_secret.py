@@ -29,7 +29,7 @@ def apply_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
         "kind": "Secret",
         "metadata": {"name": name, "namespace": namespace},
         "type": "Opaque",
-        # Not `stringData`: what is in there no more would stay.
+        # Not `stringData`, which is merged: removed keys would stay.
         "data": {key: _encoded(value) for key, value in secret_environment(settings).items()},
     }
     path = f"/api/v1/namespaces/{namespace}/secrets/{name}"

@@ -31,7 +31,7 @@ def deploy(
     if configuration.snapshot and options.with_snapshot:
         raise Misused("--snapshot names one and --with-snapshot makes another: give one of them")
     write_configuration(installation, configuration, options)
-    installation = replace(installation)  # what it knows of the file may be out of date
+    installation = replace(installation)  # a copy reads the file again
     for note in unused_on_aws(installation.settings):
         installation.out.note(f"note: {note}")
     if options.dry_run:

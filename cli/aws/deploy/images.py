@@ -58,7 +58,7 @@ class Images:
         """Return Docker's arguments to build the image of a kind; its base must be known."""
         platform = f"linux/{images.architecture_of(self.settings, kind)}"
         uri = images.image(self.settings, kind)
-        # With the builder that the preflight asked; `docker build` takes another one.
+        # `buildx` uses the builder that the preflight inspected; `docker build` may use another.
         build = ["buildx", "build", "--load", "--platform", platform, "--tag", uri]
         return [*build, *self._recipe(kind), "."]
 

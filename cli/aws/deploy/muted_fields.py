@@ -66,13 +66,13 @@ def _taint(toleration: Mapping[str, str]) -> str:
 GROUP_FIELDS: Sequence[MutedField] = (
     MutedField(("minReplicas",), _least),
     MutedField(("maxReplicas",), _most),
-    # Kueue, too, writes here. One of ours that is asked for no more stays, and harms nobody: a
-    # pod that tolerates a taint goes to no other nodes for that.
+    # Kueue writes here, too, so none is removed. A toleration that is left over does no harm: it
+    # does not attract pods to other nodes.
     MutedField(("template", "spec", "tolerations"), _tolerated, _with_missing),
-    # The autoscaler's; it keeps them within the bounds, and KubeRay counts no pods beyond them.
+    # The autoscaler's two fields; it respects the bounds, and KubeRay makes no pods beyond them.
     MutedField(("replicas",)),
     MutedField(("scaleStrategy", "workersToDelete")),
-    # What holds a cluster back in a queue, such as Kueue, writes it and takes it away.
+    # Queues such as Kueue set gates to hold a cluster back, and remove them.
     MutedField(("template", "spec", "schedulingGates")),
 )
 CLUSTER_FIELDS: Sequence[MutedField] = (MutedField(("upgradeStrategy",)), MutedField(("suspend",)))
@@ -132,7 +132,7 @@ def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField)
     tests = [_test(at, running, field.keys)]
     if name:
         tests = [_test(at, running, ("groupName",)), *tests]
-    # `add` puts the value in the place of one that is there.
+    # JSON patch: `add` replaces an existing value.
     operation = {"op": "add", "path": _pointer(*at, *field.keys), "value": now}
     return Change(
         tests, operation, field.describe(f"group {name}" if name else "the head", now, had)

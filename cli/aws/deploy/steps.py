@@ -49,7 +49,7 @@ class Deployment:
         self._run_preflight()
         there = self._fill_bucket()
         self._prepare_account()
-        # Before the stack: KubeRay gives up on a service whose images take too long to come.
+        # Before the stack: KubeRay gives up on a service whose images are pulled too late.
         self._push_images()
         if self.options.with_snapshot:
             self._make_snapshot()
@@ -77,7 +77,7 @@ class Deployment:
         if not installation.as_json:
             preflight.print_findings(installation.out, findings)
         preflight.require_all(findings)
-        self._cdk("synth", "--quiet")  # what the settings ask for and cannot be had ends here
+        self._cdk("synth", "--quiet")  # raises if the settings ask for the impossible
         question = f"Deploy {installation.stack.name} to {installation.aws.region}, account"
         question += f" {installation.aws.caller.account}? It costs money until it is destroyed."
         if not self.options.yes and not typer.confirm(question, err=True):
@@ -139,7 +139,7 @@ class Deployment:
         )
         if change.differs:
             change.write()
-        self.installation = replace(installation)  # what it knows of the file is out of date
+        self.installation = replace(installation)  # a copy reads the file again
 
     def _deploy_stack(self) -> Stack:
         """Deploy the stack: resume a half-made one, let a whole one roll back if the change fails.

@@ -79,7 +79,7 @@ def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
         if drain_seconds is not None:
             drain.wait(drain_seconds)
         tools.cdk("destroy", installation.stack.name, "--force", config=installation.path)
-    # Lambda made these for CDK's own functions; a long name of the stack is cut in theirs.
+    # Lambda creates these for CDK's own functions, whose names may cut the stack's short.
     erase_logs(installation.aws, [f"/aws/lambda/{name}" for name in functions])
 
 

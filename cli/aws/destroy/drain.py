@@ -31,13 +31,13 @@ class Drain:
         """Deny publishing to the tasks topic in the block; allow it again if the block fails."""
         former = self._read_policy()
         if former is None:
-            yield  # there is no topic, so there are no tasks
+            yield  # no topic, so no tasks
             return
         self._set_policy({**former, "Statement": [*_without_ours(former), self._deny_all()]})
         try:
             yield
         except BaseException:
-            if self._read_policy() is not None:  # half of a stack may have no topic any more
+            if self._read_policy() is not None:  # a half-deleted stack may have none
                 self._set_policy({**former, "Statement": _without_ours(former)})
             raise
 

@@ -18,7 +18,7 @@ from models.settings import Settings
 
 _GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
 _ORIGINS = "CloudFront-VPCOrigins-Service-SG"
-_BATCH = 20  # load balancers whose tags are told at once
+_BATCH = 20  # load balancers that one call describes the tags of
 
 
 @dataclass(frozen=True)

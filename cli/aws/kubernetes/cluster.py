@@ -128,7 +128,7 @@ class Cluster:
     def _send(self, method: str, path: str, body: str | None, kind: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(self.aws, self.name)}", "Content-Type": kind}
         authority = ssl.create_default_context(cadata=b64decode(self.authority).decode())
-        # Python 3.13 and later want key identifiers, which EKS's certificates do not have.
+        # Python 3.13 and later require key identifiers, which EKS's certificates lack.
         authority.verify_flags &= ~ssl.VERIFY_X509_STRICT
         try:
             return httpx.request(

@@ -9,7 +9,7 @@ from cli.aws.kubernetes.cluster import Cluster
 from models.names import kube
 from models.settings import Settings
 
-_FRONT = ("Ingress", "Ingest")  # as `serve_app.app` calls them
+_FRONT = ("Ingress", "Ingest")  # names of deployments in `serve_app.app`
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from models.settings.api_keys import ApiKey
 
 _ENDPOINT = "FrontApiEndpoint"
 _KEY = "AWS::ApiGateway::ApiKey"
-_SECONDS = 35  # API Gateway itself waits for 29
+_SECONDS = 35  # API Gateway gives up after 29
 _REFUSED = frozenset({401, 403})
 _OK = 200
 

@@ -13,12 +13,12 @@ from cli.aws.sdk import Aws
 
 _ECR = ".dkr.ecr."
 _PULL_SECONDS = 3_600
-_AGENT_SECONDS = 600.0  # from the start of the instance; it takes one or two minutes
+_AGENT_SECONDS = 600.0  # usually one or two minutes after the start
 _PAUSE = 10.0
 _ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed", "Cancelling"})
 _NOT_YET = frozenset({"InvalidInstanceId", "InvocationDoesNotExist"})
-# SSM's agent is in the control container, which has a shell; the host has none, and runs one
-# program for each call.
+# SSM's agent runs in Bottlerocket's control container, which has a shell. The host has none: each
+# call of `sheltie` runs one program there.
 _HOST = "apiclient exec admin sheltie"
 _CTR = f"{_HOST} ctr --address /run/containerd/containerd.sock --namespace k8s.io"
 _PROVIDER = "/usr/libexec/kubernetes/kubelet/plugins/ecr-credential-provider"
@@ -31,8 +31,8 @@ done
 old=$({_CTR} images ls -q)
 [ -z "$old" ] || {_CTR} images rm $old
 """
-# The host gets the registry's password by the instance's own role, with what kubelet asks: it
-# stands in no command and in no log.
+# Kubelet's credential provider gets the registry's password with the instance's role, so that it
+# is in no command that SSM keeps, and in no log.
 _PASSWORD = f"""\
 got=$(printf %s '{{ask}}' | {_HOST} {_PROVIDER}) || exit 3
 password=${{{{got#*'"password":"'}}}}

@@ -25,7 +25,7 @@ def addons(aws: Aws, settings: Settings) -> Iterator[Finding]:
     try:
         yield from _addons(aws, kubernetes)
     except ClientError as exc:
-        if code_of(exc) != "InvalidParameterException":  # as EKS names a version it does not have
+        if code_of(exc) != "InvalidParameterException":  # EKS's code for an unknown version
             raise
         yield Finding("add-ons", "missing", exc.response["Error"]["Message"], _ANOTHER)
 

@@ -44,7 +44,7 @@ def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     wanted: dict[Kind, tuple[int, int]] = {}
     for kind, least, most in _wanted(aws, settings):
         former = wanted.get(kind, (least, 0))
-        # The system nodes come first, and are what must be there.
+        # System nodes come first in `_wanted`; their number is this quota's least.
         wanted[kind] = former[0] if kind == _SYSTEM else min(former[0], least), former[1] + most
     for kind, (least, most) in wanted.items():
         yield _quota(aws, kind, least, most)

@@ -78,7 +78,7 @@ def default_key(aws: Aws, settings: Settings) -> Iterator[Finding]:
     default = aws.client("ec2").get_ebs_default_kms_key_id()["KmsKeyId"]
     key = None if default.endswith(_AWS_OWN) else _Key.of(aws, default)
     name = "EBS's default key"
-    if key is None or not key.is_customers:  # the former may not be there before its first use
+    if key is None or not key.is_customers:  # EC2 makes AWS's own on first use
         yield Finding(name, "there", "AWS's own")
     elif key.fault:
         yield _key_finding(name, key)
@@ -95,7 +95,7 @@ def snapshot_keys(aws: Aws, settings: Settings) -> Iterator[Finding]:
     for runtime in settings.models_runtime:
         snapshot = runtime.nodes.snapshot
         key = _key_of(aws, snapshot) if snapshot else None
-        if key is None or key == named:  # KMS may not let everybody ask
+        if key is None or key == named:  # not asked: KMS may refuse the caller
             continue
         if found := _unreadable(_Key.of(aws, key)):
             text, remedy = found
