@@ -22,10 +22,10 @@ from cli.aws.sdk import Aws
 from cli.main import app
 from models.settings import Settings
 from serve_app.local.emulator import EmbeddedAws
-from tests.cli.aws.kube import KubeApi, kube_api
+from tests.cli.aws.kubernetes_api import KubeApi, kube_api
 from tests.cli.aws.platform import file_of, made, make_stack, settings_of, unique, working, write
-from tests.cli.aws.programs import Programs, installed
 from tests.cli.aws.region import HANDLERS
+from tests.cli.aws.stand_in_programs import Programs, installed
 
 Call = Callable[..., Result]
 CLUSTER = "Studio"

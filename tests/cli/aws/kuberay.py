@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, Literal
 
 from cdk.manifests import Manifest
-from tests.cli.aws.kube import KubeApi
+from tests.cli.aws.kubernetes_api import KubeApi
 
 Reaction = Literal["nothing", "in place", "new cluster", "ignored"]
 _GROUP = "/apis/ray.io/v1/namespaces"

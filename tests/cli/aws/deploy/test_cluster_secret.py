@@ -13,7 +13,7 @@ from cli.aws.errors import AwsError
 from cli.aws.kubernetes.cluster import Cluster
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER
-from tests.cli.aws.kube import KubeApi
+from tests.cli.aws.kubernetes_api import KubeApi
 from tests.cli.aws.platform import KEY, file_of, write
 
 KEYS = "/api/v1/namespaces/atelier/secrets/studio-keys"

@@ -17,7 +17,7 @@ from cli.aws.tools import NPM
 from models.settings import Settings
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import client, make_stack, settings_of, unique, working
-from tests.cli.aws.programs import Programs
+from tests.cli.aws.stand_in_programs import Programs
 
 PAINTER = [{"name": "painter", "type": "fake", "modelFilename": "shapes", "gpus": 0}]
 REGION = ("-R", "us-east-1")
@@ -279,7 +279,7 @@ def test_a_bucket_whose_owner_forbids_it_stays_silent(
     def refused(*_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutBucketNotification")
 
-    monkeypatch.setattr(ModelBucket, "tell_events", refused)
+    monkeypatch.setattr(ModelBucket, "enable_events", refused)
     result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", "--skip-proof")
 
     assert result.exit_code == 0, result.output

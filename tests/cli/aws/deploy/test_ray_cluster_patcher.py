@@ -13,8 +13,8 @@ from cli.aws.errors import AwsError, Missing
 from cli.aws.kubernetes.cluster import Cluster
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER
-from tests.cli.aws.kube import KubeApi
 from tests.cli.aws.kuberay import KubeRay, path_of
+from tests.cli.aws.kubernetes_api import KubeApi
 from tests.cli.aws.platform import file_of
 from tests.manifests import crds
 from tests.manifests.autoscaler import plan

@@ -7,7 +7,7 @@ from cli.aws.errors import Late, Missing
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
 from models.settings import Settings
-from tests.cli.aws.kube import KubeApi
+from tests.cli.aws.kubernetes_api import KubeApi
 
 SERVICE = "/apis/ray.io/v1/namespaces/atelier/rayservices/studio"
 READY = {"type": "Ready", "status": "True"}

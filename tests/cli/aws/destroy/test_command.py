@@ -21,7 +21,7 @@ from tests.cli.aws.platform import (
     unique,
     write,
 )
-from tests.cli.aws.programs import Programs
+from tests.cli.aws.stand_in_programs import Programs
 
 DENIED = "AtelierPaused"
 FUNCTION = {

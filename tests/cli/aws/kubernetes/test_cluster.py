@@ -16,7 +16,7 @@ from cli.aws.errors import Away
 from cli.aws.kubernetes.cluster import Cluster
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER, Call
-from tests.cli.aws.kube import KubeApi, kube_api
+from tests.cli.aws.kubernetes_api import KubeApi, kube_api
 from tests.cli.aws.platform import write
 
 

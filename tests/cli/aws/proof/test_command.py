@@ -11,6 +11,7 @@ from PIL import Image
 from cli.aws.proof.samples import sample_tasks
 from cli.aws.proof.verdict import ResultChecker
 from cli.aws.sdk import Aws
+from models.settings import Settings
 from serve_app.local.emulator import EmbeddedAws
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import (
@@ -102,8 +103,8 @@ def test_without_api_gateway_tasks_go_by_sns(
     assert all(one["right"] for one in said)
 
 
-def test_a_task_that_does_not_end_is_wrong(installation: Any, atelier: Call) -> None:
-    args = ("-n", installation.stack, "-r", "plain", "--api", "v1alpha2", "--timeout", "0.2")
+def test_a_task_that_does_not_end_is_wrong(installation: Settings, atelier: Call) -> None:
+    args = ("-n", installation.names.stack, "-r", "plain", "--api", "v1alpha2", "--timeout", "0.2")
     result = atelier("test", *args)
 
     assert result.exit_code == 1
@@ -144,8 +145,10 @@ def test_a_picture_that_is_not_there_or_is_none_is_wrong(signed_in: EmbeddedAws)
     assert "no picture was made" in list(checker.faults(order, {}, {**told, "image_url": []}))
 
 
-def test_an_unknown_runtime_is_named_with_those_there_are(installation: Any, atelier: Call) -> None:
-    result = atelier("test", "-n", installation.stack, "--runtime", "plane")
+def test_an_unknown_runtime_is_named_with_those_there_are(
+    installation: Settings, atelier: Call
+) -> None:
+    result = atelier("test", "-n", installation.names.stack, "--runtime", "plane")
 
     assert result.exit_code == 2
     assert "no runtime plane; there is: painter, plain" in result.output

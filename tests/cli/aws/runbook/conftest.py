@@ -21,10 +21,15 @@ from tests.cli.aws.platform import (
     working,
     write,
 )
+from tests.cli.aws.runbook.aws_proxy import proxied
 from tests.cli.aws.runbook.cluster import Cluster, served, started
-from tests.cli.aws.runbook.door import door
+from tests.cli.aws.runbook.operator_shell import (
+    AwsCommand,
+    OperatorShell,
+    aws_command,
+    operator_shell,
+)
 from tests.cli.aws.runbook.section import Section
-from tests.cli.aws.runbook.stage import AwsCommand, Stage, aws_command, stage
 
 MORE: Any = {
     "aws": {"region": "us-east-1", "account": "000000000000"},
@@ -71,7 +76,7 @@ def cluster(studio: Settings) -> Iterator[Cluster]:
 def aws(aws_here: EmbeddedAws, environment: pytest.MonkeyPatch) -> Iterator[AwsCommand]:
     """Amazon's own command line, started once, for the embedded AWS."""
     del environment
-    with aws_command() as command, door(aws_here.endpoint) as there:
+    with aws_command() as command, proxied(aws_here.endpoint) as there:
         command.endpoints |= {"sqs": there, "eks": there}
         yield command
 
@@ -79,18 +84,18 @@ def aws(aws_here: EmbeddedAws, environment: pytest.MonkeyPatch) -> Iterator[AwsC
 @pytest.fixture
 def shell(
     signed_in: EmbeddedAws, studio: Settings, cluster: Cluster, aws: AwsCommand, tmp_path: Path
-) -> Iterator[Stage]:
+) -> Iterator[OperatorShell]:
     """Shell that knows the placeholders; the installation's file has the usual name, too."""
     del signed_in
     for name in ("atelier", studio.names.stack):
         write(tmp_path / f"config.{name}.yaml", file_of(studio.stack_name, **MORE))
-    with stage(tmp_path, _kubeconfig(cluster, tmp_path), aws) as shell:
+    with operator_shell(tmp_path, _kubeconfig(cluster, tmp_path), aws) as shell:
         shell.words |= words(studio, cluster)
         yield shell
 
 
 @pytest.fixture
-def section(request: pytest.FixtureRequest, shell: Stage) -> Iterator[Section]:
+def section(request: pytest.FixtureRequest, shell: OperatorShell) -> Iterator[Section]:
     """Section that the test names; all of its commands must be run."""
     section = Section.of(request.param, shell)
     yield section

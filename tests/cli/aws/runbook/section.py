@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.cli.aws.runbook.stage import Stage
+from tests.cli.aws.runbook.operator_shell import OperatorShell
 from tests.docs.pages import ROOT, RUNBOOKS, Block, blocks
 from tests.docs.ways import is_staged
 
@@ -25,20 +25,20 @@ Installation = tuple[str, str]
 class Section:
     """Commands under one heading, and the shell to run them in."""
 
-    stage: Stage
+    shell: OperatorShell
     left: list[Block]
     """Commands that were not run yet."""
 
     @classmethod
-    def of(cls, place: Installation, stage: Stage) -> "Section":
-        return cls(stage, [block for block in commands() if place_of(block) == place])
+    def of(cls, place: Installation, shell: OperatorShell) -> "Section":
+        return cls(shell, [block for block in commands() if place_of(block) == place])
 
     def run(self, beginning: str) -> str:
         """Run the one command, or block of them, that begins so; return what it printed."""
         found = [block for block in self.left if block.text.startswith(beginning)]
         assert found, f"no command of the section begins with {beginning}"
         self.left.remove(found[0])
-        return self.stage.run(_without_elsewhere(found[0].text))
+        return self.shell.run(_without_elsewhere(found[0].text))
 
     def run_all(self) -> str:
         """Run what is left, in the order of the page; return what the last one printed."""

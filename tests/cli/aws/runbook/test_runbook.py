@@ -18,11 +18,11 @@ from cdk.versions import KUBERAY
 from models.settings import Settings
 from models.wire import pointer_to
 from tests.cli.aws.platform import KEY, client
+from tests.cli.aws.runbook.aws_proxy import ADDON_VERSION
 from tests.cli.aws.runbook.charts import chart_repository
 from tests.cli.aws.runbook.cluster import Cluster
-from tests.cli.aws.runbook.door import ADDON_VERSION
+from tests.cli.aws.runbook.operator_shell import OperatorShell, WrongCommand
 from tests.cli.aws.runbook.section import ELSEWHERE, Installation, Section, commands, place_of
-from tests.cli.aws.runbook.stage import Stage, WrongCommand
 from tests.docs.pages import ROOT
 
 Test = Callable[..., None]
@@ -86,7 +86,7 @@ def wait_for(queue: str, count: int) -> None:
 
 @plays("Dead letters")
 def test_refused_messages_are_read_mended_and_sent_again(
-    section: Section, studio: Settings, line: Client, shell: Stage
+    section: Section, studio: Settings, line: Client, shell: OperatorShell
 ) -> None:
     """A message lacks its payload, another is wrong in itself; ingest refuses both."""
     dead = studio.names.dead_letters("painter")
@@ -129,7 +129,7 @@ def test_refused_messages_are_read_mended_and_sent_again(
 
 @pytest.mark.parametrize("call", ["receive-message", "send-message"])
 def test_what_cannot_be_handed_over_stays_and_is_told(
-    call: str, studio: Settings, shell: Stage
+    call: str, studio: Settings, shell: OperatorShell
 ) -> None:
     """A call of the loop is refused, for an option that does not exist."""
     (loop,) = (block for block in commands() if block.text.startswith("(\nset -e"))
@@ -145,7 +145,7 @@ def test_what_cannot_be_handed_over_stays_and_is_told(
 
 
 def test_without_a_destination_what_ingest_refused_is_not_moved(
-    studio: Settings, shell: Stage
+    studio: Settings, shell: OperatorShell
 ) -> None:
     """The rule holds for each queue that is the dead letters of none."""
     source = "aws sqs start-message-move-task --source-arn arn:aws:sqs:REGION:ACCOUNT:"
@@ -170,7 +170,7 @@ def test_without_a_destination_what_ingest_refused_is_not_moved(
     [("name-results-callbacks-dead-letters", "name-results-callbacks")],
 )
 def test_calls_are_moved_by_the_same_command(
-    dead: str, queue: str, studio: Settings, shell: Stage
+    dead: str, queue: str, studio: Settings, shell: OperatorShell
 ) -> None:
     (redrive,) = (b for b in commands() if b.text.startswith("aws sqs start-message-move-task"))
     url = client("sqs").get_queue_url(QueueName=shell.filled(dead))["QueueUrl"]
@@ -183,7 +183,7 @@ def test_calls_are_moved_by_the_same_command(
 
 @plays("The oldest message is too old")
 def test_a_task_that_blocks_is_looked_for_and_ended(
-    section: Section, studio: Settings, line: Client, shell: Stage
+    section: Section, studio: Settings, line: Client, shell: OperatorShell
 ) -> None:
     shell.words["ID"] = line.text_to_image("a red square", runtime="painter").id
     group = f"/aws/containerinsights/{studio.stack_name}/application"
@@ -224,7 +224,7 @@ def test_a_given_up_service_is_made_anew(section: Section, cluster: Cluster) -> 
 
 @plays("KubeRay's CRDs")
 def test_definitions_are_pulled_and_applied(
-    section: Section, cluster: Cluster, shell: Stage, tmp_path: Path
+    section: Section, cluster: Cluster, shell: OperatorShell, tmp_path: Path
 ) -> None:
     (block,) = section.left
     assert KUBERAY.repository in block.text
@@ -248,7 +248,9 @@ def test_what_a_change_leaves_is_removed(
 
 
 @plays("Kubernetes goes up")
-def test_addons_follow_the_version(section: Section, studio: Settings, shell: Stage) -> None:
+def test_addons_follow_the_version(
+    section: Section, studio: Settings, shell: OperatorShell
+) -> None:
     eks = client("eks")
     there = {"subnetIds": ["subnet-1", "subnet-2"]}
     role = "arn:aws:iam::000000000000:role/cluster"
@@ -262,7 +264,9 @@ def test_addons_follow_the_version(section: Section, studio: Settings, shell: St
 
 
 @plays("API keys")
-def test_a_key_is_made_listed_and_revoked(section: Section, cluster: Cluster, shell: Stage) -> None:
+def test_a_key_is_made_listed_and_revoked(
+    section: Section, cluster: Cluster, shell: OperatorShell
+) -> None:
     made = json.loads(shell.run("atelier keys new ana --aws --json"))
     shell.words["1a2b3c4d"] = made["id"]
     said = section.run("atelier keys")
@@ -287,7 +291,7 @@ def test_the_second_head_is_moved(section: Section, cluster: Cluster) -> None:
 
 @plays("An interrupted command")
 def test_what_a_killed_command_left_is_removed(
-    section: Section, studio: Settings, shell: Stage
+    section: Section, studio: Settings, shell: OperatorShell
 ) -> None:
     ec2, iam, sqs = client("ec2"), client("iam"), client("sqs")
     profile, listening = (
@@ -330,7 +334,7 @@ def test_old_nodes_are_drained(section: Section, studio: Settings, cluster: Clus
 
 @plays("Change and upgrade", page="docs/deploy.md")
 def test_the_active_ray_cluster_is_the_one_that_goes(
-    section: Section, cluster: Cluster, shell: Stage
+    section: Section, cluster: Cluster, shell: OperatorShell
 ) -> None:
     assert section.run_all().startswith(shell.words["RAYCLUSTER"])
     assert cluster.named("RayService")
@@ -338,7 +342,9 @@ def test_the_active_ray_cluster_is_the_one_that_goes(
 
 
 @plays("A key for the nodes' volumes", page="docs/deploy.md")
-def test_roles_that_launch_nodes_are_let_use_the_key(section: Section, shell: Stage) -> None:
+def test_roles_that_launch_nodes_are_let_use_the_key(
+    section: Section, shell: OperatorShell
+) -> None:
     key = client("kms").create_key()["KeyMetadata"]
     shell.words["KEY-ARN"] = key["Arn"]
     section.run_all()
@@ -350,7 +356,7 @@ def test_roles_that_launch_nodes_are_let_use_the_key(section: Section, shell: St
 
 
 @plays("From nothing to a picture", page="docs/deploy.md")
-def test_a_log_group_that_is_in_the_way_is_deleted(section: Section, shell: Stage) -> None:
+def test_a_log_group_that_is_in_the_way_is_deleted(section: Section, shell: OperatorShell) -> None:
     shell.words["GROUP"] = f"/aws/eks/{shell.words['NAME']}/cluster"
     client("logs").create_log_group(logGroupName=shell.words["GROUP"])
     section.run_all()
@@ -360,7 +366,7 @@ def test_a_log_group_that_is_in_the_way_is_deleted(section: Section, shell: Stag
 
 
 @plays("A front for people", page="docs/deploy.md")
-def test_people_are_let_in_by_the_front(section: Section, shell: Stage) -> None:
+def test_people_are_let_in_by_the_front(section: Section, shell: OperatorShell) -> None:
     origin = {"Id": "here", "DomainName": "here.example.com", "S3OriginConfig": _no_identity()}
     behaviour = {"TargetOriginId": "here", "ViewerProtocolPolicy": "https-only"}
     wanted = {
@@ -400,7 +406,7 @@ def test_a_command_that_is_named_alone_is_run_by_a_test_of_its_own() -> None:
         assert not words or f'atelier("{words[0]}"' in text, command
 
 
-def test_a_command_that_fails_is_noticed(shell: Stage) -> None:
+def test_a_command_that_fails_is_noticed(shell: OperatorShell) -> None:
     for wrong in (
         "aws sqs receive-message --queue-urls x",
         "aws sqs get-queue-url --queue-name name-nobody",

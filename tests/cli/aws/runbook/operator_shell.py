@@ -2,7 +2,7 @@
 
 `atelier` and `aws` are scripts that hand their words to this process, where the real programs run:
 starting each anew takes seconds. kubectl and helm are the real ones, and so are started as they
-are; that `atelier aws kubectl` passes its words on is shown in `test_kubernetes.py`.
+are; that `atelier aws kubectl` passes its words on is shown in `kubernetes/test_cluster.py`.
 """
 
 import json
@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from cli.aws.tools import unpacked_program
 from cli.main import app
-from tests.cli.aws.programs import handed
+from tests.cli.aws.stand_in_programs import handed
 from tests.docs.pages import ROOT
 
 _SECONDS = 60
@@ -60,7 +60,7 @@ class AwsCommand:
 
 
 @dataclass
-class Stage:
+class OperatorShell:
     """Shell of somebody who keeps an installation, and what a document's placeholders are there."""
 
     folder: Path
@@ -117,7 +117,7 @@ def aws_command() -> Iterator[AwsCommand]:
 
 
 @contextmanager
-def stage(folder: Path, kubeconfig: Path, aws: AwsCommand) -> Iterator[Stage]:
+def operator_shell(folder: Path, kubeconfig: Path, aws: AwsCommand) -> Iterator[OperatorShell]:
     """Set a shell up; the environment is that of this process, as AWS needs it."""
     programs = folder / "bin"
     programs.mkdir()
@@ -127,7 +127,7 @@ def stage(folder: Path, kubeconfig: Path, aws: AwsCommand) -> Iterator[Stage]:
         "KUBECONFIG": str(kubeconfig),
         "HOME": str(folder),
     }
-    made = Stage(folder, environment, aws)
+    made = OperatorShell(folder, environment, aws)
     tools = {name: unpacked_program(name) for name in ("kubectl", "helm")}
     script = programs / "atelier"
     script.write_text(_ON_CLUSTER.format(folder=programs, **tools))

@@ -66,7 +66,7 @@ def supported_addons(_: Mapping[str, Any]) -> Answer:
 
 
 @contextmanager
-def door(endpoint: str) -> Iterator[str]:
+def proxied(endpoint: str) -> Iterator[str]:
     """Serve in front of the emulator at this endpoint; yield the URL."""
     moves = MessageMoves()
     calls = {
