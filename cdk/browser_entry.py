@@ -51,7 +51,7 @@ from constructs import Construct, IDependable
 from cdk.cluster import Cluster
 from cdk.firewall import VIEWER_ADDRESS_FUNCTION, Firewall
 from cdk.load_balancer_controller import LoadBalancerController
-from cdk.manifests.pods import SERVE
+from cdk.manifests.pods import SERVE_PORT
 from cdk.nag import acknowledge, acknowledge_managed_policies, acknowledge_resources
 from cdk.sign_in import CognitoSignIn, authenticate_oidc
 from models.settings import Settings
@@ -95,7 +95,7 @@ class BrowserEntry(Construct):
         self.balancer.log_access_logs(logs, "balancer")
         self._listen()
         pods = Connections(security_groups=[cluster.eks.cluster_security_group])
-        self.balancer.connections.allow_to(pods, Port.tcp(SERVE), "The Serve proxy")
+        self.balancer.connections.allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")
         LoadBalancerController(
             self,
             "Pods",
@@ -124,7 +124,7 @@ class BrowserEntry(Construct):
             self,
             "Serve",
             vpc=vpc,
-            port=SERVE,
+            port=SERVE_PORT,
             protocol=ApplicationProtocol.HTTP,
             target_type=TargetType.IP,
             health_check=HealthCheck(path="/-/healthz", interval=Duration.seconds(10)),

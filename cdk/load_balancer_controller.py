@@ -110,6 +110,6 @@ class LoadBalancerController(Construct):
                 "targetGroupARN": targets.target_group_arn,
                 "targetType": "ip",
                 "vpcID": self._cluster.eks.vpc.vpc_id,
-                "serviceRef": {"name": name, "port": pods.SERVE},
+                "serviceRef": {"name": name, "port": pods.SERVE_PORT},
             },
         }

@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The head of the cluster, with the HTTP front and ingest: atelier on Ray's own image.
+# The head of the cluster, with the HTTP API and ingest: atelier on Ray's own image.
 # With EXTRAS=[diffusers] it is a worker of the `diffusers` runtime; the driver is the node's.
 # Ray's image without a suffix is for x86 alone. BuildKit itself says which machine is built for: an
 # ARG with a default would take the place of what it says.

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from cdk.manifests import objects, sample
-from cdk.manifests.text import rendered
+from cdk.manifests.text import render
 from models.errors import SettingsError
 from models.settings import Settings
 
@@ -20,21 +20,21 @@ def main() -> None:
     )
     given = parser.parse_args()
     try:
-        sys.stdout.write(printed(given.config, given.instance_profile))
+        sys.stdout.write(render_file(given.config, given.instance_profile))
     except SettingsError as exc:
         sys.exit(str(exc))
 
 
-def printed(config: Path | None, instance_profile: str) -> str:
+def render_file(config: Path | None, instance_profile: str) -> str:
     """Return a configuration's objects as YAML, or without one the sample's.
 
     Raises:
         SettingsError: the file is wrong, or what it asks for cannot work.
     """
     if config is not None:
-        return rendered(objects(Settings.read(config), instance_profile=instance_profile))
+        return render(objects(Settings.read(config), instance_profile=instance_profile))
     made = objects(sample.sample(), instance_profile=instance_profile)
-    return sample.NOTE + rendered(made, sample.EDIT)
+    return sample.NOTE + render(made, sample.EDIT)
 
 
 if __name__ == "__main__":

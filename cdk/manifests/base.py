@@ -30,6 +30,6 @@ def metadata(
     }
 
 
-def everywhere(settings: Settings, name: str) -> Manifest:
+def cluster_metadata(settings: Settings, name: str) -> Manifest:
     """Return the metadata of an object that belongs to no namespace."""
     return {"name": name, "labels": labels(settings)}

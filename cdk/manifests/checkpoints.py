@@ -1,12 +1,12 @@
 """Checkpoints as files: the model bucket, mounted read-only by Mountpoint for Amazon S3."""
 
-from cdk.manifests.base import Manifest, everywhere, metadata
+from cdk.manifests.base import Manifest, cluster_metadata, metadata
 from models.names import kube
 from models.settings import Settings
 
 FOLDER = "/mnt/checkpoints"
 VOLUME = "checkpoints"
-_SIZE = {"storage": "2Ti"}  # Kubernetes asks for one; a bucket has none
+_NOMINAL_SIZE = {"storage": "2Ti"}  # Kubernetes asks for one; a bucket has none
 
 
 def volume_and_claim(settings: Settings) -> list[Manifest]:
@@ -22,7 +22,7 @@ def claim(settings: Settings, existing: str | None = None) -> str | None:
 
 
 def _volume(settings: Settings, bucket: str) -> Manifest:
-    name = _unique(settings)
+    name = _volume_name(settings)
     options = ["read-only", "allow-other", f"region {settings.aws.region}"]
     attributes = {"bucketName": bucket, "authenticationSource": "driver"}
     if cache := settings.storage.checkpoint_cache:
@@ -30,9 +30,9 @@ def _volume(settings: Settings, bucket: str) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": everywhere(settings, name),
+        "metadata": cluster_metadata(settings, name),
         "spec": {
-            "capacity": _SIZE,
+            "capacity": _NOMINAL_SIZE,
             "accessModes": ["ReadOnlyMany"],
             "storageClassName": "",
             "persistentVolumeReclaimPolicy": "Retain",
@@ -60,13 +60,13 @@ def _claim(settings: Settings) -> Manifest:
         "spec": {
             "accessModes": ["ReadOnlyMany"],
             "storageClassName": "",
-            "volumeName": _unique(settings),
-            "resources": {"requests": _SIZE},
+            "volumeName": _volume_name(settings),
+            "resources": {"requests": _NOMINAL_SIZE},
         },
     }
 
 
-def _unique(settings: Settings) -> str:
+def _volume_name(settings: Settings) -> str:
     """Name the volume, unique in the whole cluster.
 
     Volumes have no namespace, and of two with one handle the driver mounts the first bucket twice.

@@ -1,6 +1,6 @@
 """Namespace of the Ray cluster, and the service accounts of its pods."""
 
-from cdk.manifests.base import Manifest, everywhere, metadata
+from cdk.manifests.base import Manifest, cluster_metadata, metadata
 from models.names import kube
 from models.settings import Settings
 
@@ -16,7 +16,7 @@ def namespace(settings: Settings) -> Manifest:
         f"pod-security.kubernetes.io/{level}-version": f"v{settings.cluster.version}"
         for level in levels
     }
-    of = everywhere(settings, settings.ray_cluster.namespace)
+    of = cluster_metadata(settings, settings.ray_cluster.namespace)
     return {
         "apiVersion": "v1",
         "kind": "Namespace",

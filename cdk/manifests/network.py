@@ -26,8 +26,8 @@ def policies(settings: Settings) -> list[Manifest]:
         _policy(settings, "nothing", own, ingress=[], egress=[]),
         # Ray's processes talk on many ports, which they choose themselves.
         _policy(settings, "ray", ray, ingress=[{"from": peers}], egress=[{"to": peers}]),
-        _policy(settings, "serve", head, ingress=_from_outside(settings)),
-        _policy(settings, "out", ray, egress=_out()),
+        _policy(settings, "serve", head, ingress=_into_head(settings)),
+        _policy(settings, "out", ray, egress=_to_outside()),
         *_state(settings, head),
         *_metrics(settings, ray),
     ]
@@ -47,7 +47,7 @@ def _policy(settings: Settings, name: str, selector: Manifest, **rules: list[Man
     }
 
 
-def _from_outside(settings: Settings) -> list[Manifest]:
+def _into_head(settings: Settings) -> list[Manifest]:
     """Admit HTTP from the load balancer, and KubeRay, which deploys and watches the application."""
     cidrs = (settings.vpc.cidr, *settings.vpc.more_cidrs)
     vpc: list[Manifest] = [{"ipBlock": {"cidr": str(cidr)}} for cidr in cidrs]
@@ -56,19 +56,19 @@ def _from_outside(settings: Settings) -> list[Manifest]:
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}},
     }
     return [
-        {"from": vpc, "ports": [_tcp(pods.SERVE)]},
-        {"from": [operator], "ports": [_tcp(pods.DASHBOARD), _tcp(pods.SERVE)]},
+        {"from": vpc, "ports": [_tcp(pods.SERVE_PORT)]},
+        {"from": [operator], "ports": [_tcp(pods.DASHBOARD_PORT), _tcp(pods.SERVE_PORT)]},
     ]
 
 
-def _out() -> list[Manifest]:
+def _to_outside() -> list[Manifest]:
     """Allow DNS, the Pod Identity agent, and the web: AWS, links in tasks, callbacks."""
     dns = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
     cache = {"ipBlock": {"cidr": _NODE_DNS}}
     return [
         {"to": [dns, cache], "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]},
         {"to": [{"ipBlock": {"cidr": _POD_IDENTITY}}], "ports": [_tcp(80)]},
-        {"to": [_anywhere()], "ports": [_tcp(443), _tcp(80)]},
+        {"to": [_internet()], "ports": [_tcp(443), _tcp(80)]},
     ]
 
 
@@ -77,25 +77,25 @@ def _state(settings: Settings, head: Manifest) -> Iterator[Manifest]:
     address = settings.ray_cluster.redis_address
     if address is not None:
         port = _tcp(int(address.rpartition(":")[2]))
-        yield _policy(settings, "state", head, egress=[{"to": [_anywhere()], "ports": [port]}])
+        yield _policy(settings, "state", head, egress=[{"to": [_internet()], "ports": [port]}])
         return
     redis = {"matchLabels": labels(settings, "redis")}
-    port = _tcp(pods.REDIS)
+    port = _tcp(pods.REDIS_PORT)
     out = {"to": [{"podSelector": redis}], "ports": [port]}
-    come_in = {"from": [{"podSelector": head}], "ports": [port]}
+    admitted = {"from": [{"podSelector": head}], "ports": [port]}
     yield _policy(settings, "state", head, egress=[out])
-    yield _policy(settings, "redis", redis, ingress=[come_in])
+    yield _policy(settings, "redis", redis, ingress=[admitted])
 
 
 def _metrics(settings: Settings, ray: Manifest) -> Iterator[Manifest]:
     """Admit Prometheus to the metrics of every Ray pod, if its namespace is set."""
     if namespace := settings.ray_cluster.metrics_namespace:
         named = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-        come_in = {"from": [{"namespaceSelector": named}], "ports": [_tcp(pods.METRICS)]}
-        yield _policy(settings, "metrics", ray, ingress=[come_in])
+        admitted = {"from": [{"namespaceSelector": named}], "ports": [_tcp(pods.METRICS_PORT)]}
+        yield _policy(settings, "metrics", ray, ingress=[admitted])
 
 
-def _anywhere() -> Manifest:
+def _internet() -> Manifest:
     """Return all addresses but the link-local ones: no pod is to get its node's credentials."""
     return {"ipBlock": {"cidr": "0.0.0.0/0", "except": [_LINK_LOCAL]}}
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cdk.manifests.base import Manifest, everywhere
+from cdk.manifests.base import Manifest, cluster_metadata
 from cdk.manifests.instances import at_most, share
 from models.capacity import gpus_of_pod, pods_at_most
 from models.names import kube
@@ -28,7 +28,7 @@ DISCOVERY = "karpenter.sh/discovery"
 _CPU_LIMIT = 32
 """Cores of all nodes without a GPU; a second Ray cluster's head and ingest take a handful."""
 _CPU_VOLUME = Volume(size=50)
-_BARE_VOLUME = Volume(size=20)  # what Bottlerocket has beside its system, if nobody asks for more
+_UNUSED_VOLUME = Volume(size=20)  # what Bottlerocket has beside its system, if nobody asks for more
 METADATA: Mapping[str, Any] = {
     "httpEndpoint": "enabled",
     "httpProtocolIPv6": "disabled",
@@ -93,7 +93,7 @@ def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
     nodes = runtime.nodes
     name = kube.pool(settings.names, runtime.name)
     spec = {
-        "nodeClassRef": _reference(name),
+        "nodeClassRef": _node_class_ref(name),
         "requirements": _requirements(nodes),
         "taints": taints(runtime),
         "expireAfter": nodes.expire_after,
@@ -104,7 +104,7 @@ def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": everywhere(settings, name),
+        "metadata": cluster_metadata(settings, name),
         "spec": {
             "template": {"metadata": of_nodes, "spec": spec},
             "limits": _limits(settings, runtime),
@@ -135,12 +135,12 @@ def cpu_node_pool(settings: Settings) -> Manifest:
     Its nodes are on demand and go when empty, since what they run must not be interrupted.
     """
     spec = {
-        "nodeClassRef": _reference(kube.cpu_pool(settings.names)),
+        "nodeClassRef": _node_class_ref(kube.cpu_pool(settings.names)),
         "requirements": [
-            _one_of(CAPACITY, "on-demand"),
-            _one_of("kubernetes.io/arch", architecture(settings.cluster_components.instance_type)),
-            _one_of("karpenter.k8s.aws/instance-category", "c", "m"),
-            _one_of("karpenter.k8s.aws/instance-cpu", "2", "4", "8"),
+            _require(CAPACITY, "on-demand"),
+            _require("kubernetes.io/arch", architecture(settings.cluster_components.instance_type)),
+            _require("karpenter.k8s.aws/instance-category", "c", "m"),
+            _require("karpenter.k8s.aws/instance-cpu", "2", "4", "8"),
             {"key": "karpenter.k8s.aws/instance-generation", "operator": "Gt", "values": ["5"]},
         ],
         "expireAfter": "Never",  # the head would go with its node
@@ -148,7 +148,7 @@ def cpu_node_pool(settings: Settings) -> Manifest:
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": everywhere(settings, kube.cpu_pool(settings.names)),
+        "metadata": cluster_metadata(settings, kube.cpu_pool(settings.names)),
         "spec": {
             "template": {"spec": spec},
             "limits": {"cpu": str(_CPU_LIMIT)},
@@ -180,7 +180,7 @@ def _node_class(settings: Settings, name: str, instance_profile: str, more: Mani
     return {
         "apiVersion": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
-        "metadata": everywhere(settings, name),
+        "metadata": cluster_metadata(settings, name),
         "spec": {
             # Pinned: with `@latest` each release of the system would replace all nodes.
             "amiSelectorTerms": [{"alias": f"bottlerocket@{settings.cluster.bottlerocket}"}],
@@ -200,18 +200,18 @@ def _requirements(nodes: Nodes) -> list[Manifest]:
         for one in nodes.requirements
     )
     return [
-        _one_of("node.kubernetes.io/instance-type", *nodes.instance_types),
-        _one_of(CAPACITY, *nodes.capacity),
-        _one_of("kubernetes.io/arch", *architectures),
+        _require("node.kubernetes.io/instance-type", *nodes.instance_types),
+        _require(CAPACITY, *nodes.capacity),
+        _require("kubernetes.io/arch", *architectures),
         *own,
     ]
 
 
-def _one_of(key: str, *values: str) -> Manifest:
+def _require(key: str, *values: str) -> Manifest:
     return {"key": key, "operator": "In", "values": list(values)}
 
 
-def _reference(name: str) -> Manifest:
+def _node_class_ref(name: str) -> Manifest:
     return {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": name}
 
 
@@ -225,13 +225,13 @@ def _limits(settings: Settings, runtime: Runtime) -> Manifest:
     upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
     kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)
     most = max(
-        sum(_counted(runtime, kind, pods) for pods in (*kinds, upgrade))
+        sum(_limit_for(runtime, kind, pods) for pods in (*kinds, upgrade))
         for kind in runtime.nodes.instance_types
     )
     return {GPU if runtime.gpus else "cpu": str(most)}
 
 
-def _counted(runtime: Runtime, instance_type: str, pods: int) -> int:
+def _limit_for(runtime: Runtime, instance_type: str, pods: int) -> int:
     """Return the GPUs, or without any the cores, of the nodes that so many pods need."""
     one = at_most(instance_type)
     gpus = gpus_of_pod(runtime)
@@ -252,7 +252,7 @@ def _volumes(nodes: Nodes, key: str | None) -> Iterator[Manifest]:
     yield _volume("/dev/xvda", nodes.os_volume, key)
     match nodes.image_cache:
         case "soci":
-            yield _volume("/dev/xvdb", _BARE_VOLUME, key)
+            yield _volume("/dev/xvdb", _UNUSED_VOLUME, key)
         case "ebs-snapshot":
             yield _volume("/dev/xvdb", nodes.data_volume, key, snapshotID=nodes.snapshot)
         case "none":

@@ -12,25 +12,25 @@ from models.settings import Settings
 from models.settings.groups import Runtime
 from models.settings.nodes import Capacity
 
-SERVE = 8000
-GCS = 6379
-REDIS = 6379
-DASHBOARD = 8265
-METRICS = 8080
-_AGENT = 52365
+SERVE_PORT = 8000
+GCS_PORT = 6379
+REDIS_PORT = 6379
+DASHBOARD_PORT = 8265
+METRICS_PORT = 8080
+_AGENT_PORT = 52365
 # A node that is interrupted is taken after two minutes. The replica gets its `drainSeconds`, Ray
 # a little longer to see that it is done, Kubernetes a little longer than Ray.
-_RAY_LONGER = 15
-_KUBERNETES_LONGER = 35
+_RAY_GRACE = 15
+_KUBERNETES_GRACE = 35
 _HEAD_SECONDS = 60
-KEPT = {"karpenter.sh/do-not-disrupt": "true"}
+DO_NOT_DISRUPT = {"karpenter.sh/do-not-disrupt": "true"}
 """Annotation by which Karpenter never takes a pod's node while the pod is there."""
 
 
 def head(settings: Settings) -> Manifest:
     """Build the head's pod: it runs the cluster and Serve's proxy, and no work."""
     size = settings.ray_cluster
-    ports = {"gcs-server": GCS, "dashboard": DASHBOARD, "serve": SERVE}
+    ports = {"gcs-server": GCS_PORT, "dashboard": DASHBOARD_PORT, "serve": SERVE_PORT}
     container = {
         **_container(settings, "ray-head", image(settings, HEAD)),
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
@@ -43,7 +43,7 @@ def head(settings: Settings) -> Manifest:
         "affinity": never_interrupted(),
         "terminationGracePeriodSeconds": _HEAD_SECONDS,
     }
-    return _kept(settings, "head", spec)
+    return _undisrupted(settings, "head", spec)
 
 
 def ingest(settings: Settings) -> Manifest:
@@ -60,9 +60,9 @@ def ingest(settings: Settings) -> Manifest:
         **_pod(settings, "ingest", container),
         **_checkpoints(checkpoints.claim(settings), container),
         "affinity": never_interrupted(),
-        "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_LONGER,
+        "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_GRACE,
     }
-    return _kept(settings, "ingest", spec)
+    return _undisrupted(settings, "ingest", spec)
 
 
 def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifest:
@@ -80,15 +80,15 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
         **_checkpoints(checkpoints.claim(settings, pod.existing_claim), container),
         "nodeSelector": {POOL: kube.pool(settings.names, runtime.name), CAPACITY: capacity},
         "tolerations": [_tolerated(taint) for taint in taints(runtime)],
-        "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_LONGER,
+        "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_GRACE,
     }
     own = {**pod.labels, RUNTIME: kube.label(runtime.name), **labels(settings, "runtime")}
     annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
     return {"metadata": {"labels": own, **annotations}, "spec": spec}
 
 
-def _kept(settings: Settings, component: str, spec: Manifest) -> Manifest:
-    of = {"labels": labels(settings, component), "annotations": dict(KEPT)}
+def _undisrupted(settings: Settings, component: str, spec: Manifest) -> Manifest:
+    of = {"labels": labels(settings, component), "annotations": dict(DO_NOT_DISRUPT)}
     return {"metadata": of, "spec": spec}
 
 
@@ -112,7 +112,7 @@ def _container(
     env = {"AWS_REGION": settings.aws.region, **(more or {})}
     if drain is not None:
         # On SIGTERM `ray start --block` drains the node by itself; a `preStop` would only kill it.
-        env["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] = str(int(drain) + _RAY_LONGER)
+        env["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] = str(int(drain) + _RAY_GRACE)
     return {
         "name": name,
         "image": image,
@@ -148,7 +148,7 @@ def ready() -> Manifest:
     KubeRay's own probe asks for a Serve proxy on each worker, and only the head has one.
     """
     return {
-        "httpGet": {"path": "/api/healthz", "port": _AGENT},
+        "httpGet": {"path": "/api/healthz", "port": _AGENT_PORT},
         "initialDelaySeconds": 10,
         "periodSeconds": 5,
         "timeoutSeconds": 2,

@@ -6,7 +6,12 @@ from importlib.metadata import version
 
 from cdk.manifests import pods, security
 from cdk.manifests.base import Manifest, labels, metadata
-from cdk.manifests.serve_config import INGEST, PLACES, place, serve_config
+from cdk.manifests.serve_config import (
+    INGEST_RESOURCE,
+    RESOURCE_AMOUNT,
+    runtime_resource,
+    serve_config,
+)
 from models.capacity import pods_at_most
 from models.errors import SettingsError
 from models.names import kube
@@ -16,10 +21,10 @@ from models.settings.nodes import Capacity
 
 RAY = version("ray")
 """Version of Ray in the images: `constraints.txt` pins it for both."""
-_FIRST = {"spot": 10, "on-demand": 0}
+_PRIORITY = {"spot": 10, "on-demand": 0}
 """Priorities of worker groups: Ray tries the group with the higher one first."""
 _INGEST_IDLE_SECONDS = 300
-_UNWANTED_SECONDS = 300
+_UNNEEDED_SECONDS = 300
 """Time after which Ray gives up a pod that waits for a node and that nothing asks for any more."""
 
 
@@ -47,13 +52,13 @@ def ray_cluster(settings: Settings) -> Manifest:
     return {
         "rayVersion": RAY,
         "authOptions": {"mode": "token"},  # KubeRay makes it, and a Secret of it
-        "gcsFaultToleranceOptions": _state(settings),
+        "gcsFaultToleranceOptions": _fault_tolerance(settings),
         "enableInTreeAutoscaling": True,
         "autoscalerOptions": {
             "version": "v2",
             "upscalingMode": "Default",
             "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
-            "env": _patience(settings),
+            "env": _pending_limits(settings),
             "securityContext": security.container(),
             "resources": {
                 "requests": {"cpu": "100m", "memory": "512Mi"},
@@ -82,7 +87,7 @@ def head_budget(settings: Settings) -> Manifest:
     }
 
 
-def _patience(settings: Settings) -> list[Manifest]:
+def _pending_limits(settings: Settings) -> list[Manifest]:
     """Bound how long Ray waits for a pod: an hour, and for ever for one not needed, by itself.
 
     Raises:
@@ -96,15 +101,15 @@ def _patience(settings: Settings) -> list[Manifest]:
         )
     seconds = {
         "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S": 60 * minutes,
-        "RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S": _UNWANTED_SECONDS,
+        "RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S": _UNNEEDED_SECONDS,
     }
     return [{"name": name, "value": str(value)} for name, value in seconds.items()]
 
 
-def _state(settings: Settings) -> Manifest:
+def _fault_tolerance(settings: Settings) -> Manifest:
     """Keep the head's state in Redis: without it every worker restarts with the head."""
     secret = {"name": kube.redis_secret(settings.names), "key": kube.REDIS_PASSWORD}
-    own = f"{kube.redis(settings.names)}:{pods.REDIS}"
+    own = f"{kube.redis(settings.names)}:{pods.REDIS_PORT}"
     return {
         "redisAddress": settings.ray_cluster.redis_address or own,
         "redisPassword": {"valueFrom": {"secretKeyRef": secret}},
@@ -116,7 +121,7 @@ def _serve_service(settings: Settings) -> Manifest:
 
     KubeRay would put every worker that is ready behind it, and only the head has a proxy.
     """
-    port = {"name": "serve", "port": pods.SERVE, "targetPort": "serve"}
+    port = {"name": "serve", "port": pods.SERVE_PORT, "targetPort": "serve"}
     return {
         "metadata": {"labels": labels(settings)},
         "spec": {"ports": [port]},
@@ -133,7 +138,7 @@ def _ingest(settings: Settings) -> Manifest:
         "maxReplicas": workers + 1,  # one more while another goes away
         "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
         "rayStartParams": {},
-        "resources": {"CPU": str(cores), INGEST: str(PLACES)},
+        "resources": {"CPU": str(cores), INGEST_RESOURCE: str(RESOURCE_AMOUNT)},
         "template": pods.ingest(settings),
     }
 
@@ -151,9 +156,9 @@ def _runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manife
         "replicas": 0,
         "minReplicas": 0,
         "maxReplicas": pods_at_most(runtime),
-        "priority": _FIRST[capacity],
+        "priority": _PRIORITY[capacity],
         "idleTimeoutSeconds": runtime.nodes.idle_seconds,
         "rayStartParams": {},
-        "resources": offered | {place(runtime.name): str(PLACES)},
+        "resources": offered | {runtime_resource(runtime.name): str(RESOURCE_AMOUNT)},
         "template": pods.runtime(settings, runtime, capacity),
     }

@@ -6,20 +6,20 @@ from typing import Any
 import yaml
 
 from cdk.manifests import checkpoints
-from cdk.manifests.pods import SERVE
+from cdk.manifests.pods import SERVE_PORT
 from models.errors import SettingsError
 from models.runtimes import runtime_type
 from models.settings import Settings
 from models.settings.credentials import credential_paths
 
-INGEST = "ingest-place"
+INGEST_RESOURCE = "ingest-place"
 """Custom Ray resource that only the workers of ingest have."""
-PLACES = 1000
+RESOURCE_AMOUNT = 1000
 """Amount of such a resource on each pod: so many that only cores and GPUs bound the replicas."""
-_IDLE_SECONDS = 4_060
+_KEEP_ALIVE_SECONDS = 4_060
 """Keep-alive of Serve's proxy, longer than any load balancer's (4,000 s): else the balancer sends
 into connections that were just closed."""
-_PRINTED = "/proc/1/fd/1"
+_STDOUT = "/proc/1/fd/1"
 """Standard output of the container's first process, which the cluster's log collects."""
 # Only infrastructure reads these; a change of them must not start the replicas anew. What a check
 # of the settings needs of them is kept: the application checks its settings as well.
@@ -28,10 +28,10 @@ NOT_SERVED = (
     "apiKeysFile",
 )  # fmt: skip
 _NOT_OF_RUNTIME = ("namespace", "chartRepository", "chartVersion", "extraValues", "pod")
-KEPT = {"alarms": "starvedMinutes", "nodes": "capacity"}
+SERVED_OF_GROUP = {"alarms": "starvedMinutes", "nodes": "capacity"}
 
 
-def place(runtime: str) -> str:
+def runtime_resource(runtime: str) -> str:
     """Name the custom Ray resource that only a runtime's pods have.
 
     KubeRay takes one whose name ends in ``gpu`` for the GPUs themselves; this never does.
@@ -49,8 +49,8 @@ def serve_config(settings: Settings) -> str:
         "proxy_location": "HeadOnly",
         "http_options": {
             "host": "0.0.0.0",  # noqa: S104 - a pod's; the network policy says who comes in
-            "port": SERVE,
-            "keep_alive_timeout_s": _IDLE_SECONDS,
+            "port": SERVE_PORT,
+            "keep_alive_timeout_s": _KEEP_ALIVE_SECONDS,
         },
         "applications": [
             {
@@ -70,14 +70,14 @@ def arguments(settings: Settings) -> dict[str, Any]:
     Raises:
         SettingsError: a credential would stand in them.
     """
-    args = _without(NOT_SERVED, settings.without_secrets())
+    args = _drop(NOT_SERVED, settings.without_secrets())
     ingress = args.setdefault("ingress", {})
-    ingress["resources"] = ingress.get("resources", {}) | {INGEST: 1}
+    ingress["resources"] = ingress.get("resources", {}) | {INGEST_RESOURCE: 1}
     ingress.setdefault("trustedProxies", _networks(settings))
     args["modelsRuntime"] = [_runtime(one) for one in args["modelsRuntime"]]
     args["aws"] = settings.aws.model_dump(by_alias=True)
     args["checkpoints"] = checkpoints.FOLDER
-    args.setdefault("logFile", _PRINTED)
+    args.setdefault("logFile", _STDOUT)
     found = list(credential_paths(args))
     if found:
         raise SettingsError(
@@ -93,17 +93,17 @@ def _networks(settings: Settings) -> list[str]:
 
 def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
     """Confine a runtime to its own pods, and start its server where its image has it."""
-    args = _without(_NOT_OF_RUNTIME, given)
-    args["resources"] = args.get("resources", {}) | {place(args["name"]): 1}
+    args = _drop(_NOT_OF_RUNTIME, given)
+    args["resources"] = args.get("resources", {}) | {runtime_resource(args["name"]): 1}
     if type_ := runtime_type(args["type"]):
         args["options"] = type_.in_cluster(args.get("options", {}))
     return args
 
 
-def _without(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+def _drop(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Drop settings by name, and all of some groups but the one setting that is served."""
     left = {key: value for key, value in given.items() if key not in names}
-    for group, name in KEPT.items():
+    for group, name in SERVED_OF_GROUP.items():
         of_group = left.pop(group, {})
         if name in of_group:
             left[group] = {name: of_group[name]}

@@ -15,15 +15,15 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _as_it_stands(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _as_it_stands)
+_Dumper.add_representer(str, _represent_text)
 
 
-def rendered(objects: Iterable[Manifest], marks: Mapping[str, str] | None = None) -> str:
+def render(objects: Iterable[Manifest], marks: Mapping[str, str] | None = None) -> str:
     """Render a document for each object; ``marks`` says what to edit in lines with a text."""
     text = yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=100, explicit_start=True)
     return "".join(_marked(line, marks or {}) for line in text.splitlines(keepends=True))

@@ -6,7 +6,7 @@ the next one starts from nothing, all workers with it. Who needs more names a ma
 
 from cdk.manifests import security
 from cdk.manifests.base import Manifest, labels, metadata
-from cdk.manifests.pods import KEPT, REDIS
+from cdk.manifests.pods import DO_NOT_DISRUPT, REDIS_PORT
 from models.names import kube
 from models.settings import Settings
 
@@ -28,7 +28,7 @@ def _service(settings: Settings) -> Manifest:
         "metadata": metadata(settings, kube.redis(settings.names), "redis"),
         "spec": {
             "selector": labels(settings, "redis"),
-            "ports": [{"name": "redis", "port": REDIS, "targetPort": "redis"}],
+            "ports": [{"name": "redis", "port": REDIS_PORT, "targetPort": "redis"}],
         },
     }
 
@@ -45,7 +45,10 @@ def _stateful_set(settings: Settings) -> Manifest:
             "serviceName": name,
             "selector": {"matchLabels": labels(settings, "redis")},
             "template": {
-                "metadata": {"labels": labels(settings, "redis"), "annotations": dict(KEPT)},
+                "metadata": {
+                    "labels": labels(settings, "redis"),
+                    "annotations": dict(DO_NOT_DISRUPT),
+                },
                 "spec": {
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
@@ -66,7 +69,7 @@ def _container(settings: Settings) -> Manifest:
         "image": settings.ray_cluster.redis_image,
         "args": ["--requirepass", "$(PASSWORD)", "--appendonly", "yes", "--dir", "/data"],
         "env": [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": secret}}],
-        "ports": [{"name": "redis", "containerPort": REDIS}],
+        "ports": [{"name": "redis", "containerPort": REDIS_PORT}],
         "readinessProbe": asked,
         "livenessProbe": asked | {"initialDelaySeconds": 30},
         "resources": {

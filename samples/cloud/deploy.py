@@ -170,7 +170,9 @@ def _why(cloudformation: Any, stack: str) -> str:
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     events = [event for page in pages for event in page["StackEvents"]]
     failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
-    return "\n".join(f"{e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in failed)
+    return "\n".join(
+        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}" for event in failed
+    )
 
 
 def _client(aws: EmbeddedAws, service: str, access_key: str = "test") -> Any:

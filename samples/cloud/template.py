@@ -47,8 +47,10 @@ def serverless(template: Template) -> Template:
     """
     resources = template["Resources"]
     unmade = {name for name, each in resources.items() if not _is_made(each)}
-    kept = {n: _untied(each, unmade) for n, each in resources.items() if n not in unmade}
-    while lost := {n for n, each in kept.items() if _names(each) & resources.keys() - kept.keys()}:
+    kept = {name: _untied(each, unmade) for name, each in resources.items() if name not in unmade}
+    while lost := {
+        name for name, each in kept.items() if _names(each) & resources.keys() - kept.keys()
+    }:
         kept = {name: each for name, each in kept.items() if name not in lost}
     gone = resources.keys() - kept.keys()
     outputs = template.get("Outputs", {})

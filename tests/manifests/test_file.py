@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from cdk.manifests.__main__ import printed
+from cdk.manifests.__main__ import render_file
 from cdk.manifests.sample import EDIT, INSTANCE_PROFILE
-from cdk.manifests.text import rendered
+from cdk.manifests.text import render
 from tests.manifests.test_schemas import FILE
 from tests.manifests.world import made
 
@@ -16,7 +16,7 @@ ROOT = FILE.parent
 
 
 def test_the_file_is_what_the_builder_prints() -> None:
-    assert FILE.read_text() == printed(None, INSTANCE_PROFILE)
+    assert FILE.read_text() == render_file(None, INSTANCE_PROFILE)
 
 
 def test_each_mark_stands_where_there_is_something_to_edit() -> None:
@@ -37,7 +37,7 @@ def test_no_example_is_left_without_a_mark() -> None:
 def test_what_is_printed_is_what_was_built() -> None:
     objects = made()
 
-    assert list(yaml.safe_load_all(rendered(objects))) == objects
+    assert list(yaml.safe_load_all(render(objects))) == objects
 
 
 def test_it_prints_the_objects_of_a_configuration(tmp_path: Path) -> None:

@@ -139,8 +139,8 @@ MUTANTS = (
     Mutant(
         mistake="a data volume of 2 GiB beside the node's own disks",
         file="cdk/manifests/nodes.py",
-        old="_BARE_VOLUME = Volume(size=20)",
-        new="_BARE_VOLUME = Volume(size=2)",
+        old="_UNUSED_VOLUME = Volume(size=20)",
+        new="_UNUSED_VOLUME = Volume(size=2)",
         tests="tests/manifests/test_rules.py",
     ),
     Mutant(

@@ -184,7 +184,7 @@ MUTANTS = (
     Mutant(
         mistake="a load balancer that may not reach the port of Serve",
         file="cdk/browser_entry.py",
-        old='allow_to(pods, Port.tcp(SERVE), "The Serve proxy")',
+        old='allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")',
         new='allow_to(pods, Port.tcp(80), "The Serve proxy")',
         tests=f"{_FRONT}::test_the_load_balancer_reaches_the_pods_port_of_serve",
     ),

@@ -13,7 +13,7 @@ from models.quantities import quantity
 
 _GIB = 2**30
 _SYSTEM, _DATA = "/dev/xvda", "/dev/xvdb"
-_LEAST = {_SYSTEM: Decimal(4), _DATA: Decimal(20)}
+_LEAST_GIB = {_SYSTEM: Decimal(4), _DATA: Decimal(20)}
 """Least GiB by device. EC2 makes no volume smaller than its snapshot, and that of Bottlerocket for
 NVIDIA has 4 (variants/aws-k8s-*-nvidia, 2024-10); the data volume is published with 20, and even
 those were full soon after a start (bottlerocket#4663, 2025-10)."""
@@ -21,7 +21,7 @@ _BASE_IOPS = 3_000
 _IOPS_A_GIB = 500
 _IOPS_A_MIB = 4
 """Ratios of gp3, by EC2's documentation (2026-11): IOPS for each GiB, and for each MiB/s."""
-_MEMORY = {
+_LEAST_MEMORY = {
     "autoscaler": quantity("512Mi"),
     "ray-head": quantity("2Gi"),
     "valkey": quantity("128Mi"),
@@ -41,22 +41,22 @@ _FILES = re.compile(
 )
 
 
-def _volumes(objects: Objects) -> Iterator[str]:
+def _volumes_large_enough(objects: Objects) -> Iterator[str]:
     for name, _, volume in objects.volumes:
         device, size = volume["deviceName"], quantity(volume["ebs"]["volumeSize"]) / _GIB
-        least = _LEAST.get(device, Decimal(1))
+        least = _LEAST_GIB.get(device, Decimal(1))
         if size < least:
             setting = "osVolume" if device == _SYSTEM else "dataVolume"
             yield f"{name}: {device} has {size:f} GiB, at least {least} (nodes.{setting}.size)"
 
 
-def _cache(objects: Objects) -> Iterator[str]:
+def _checkpoints_beside_images(objects: Objects) -> Iterator[str]:
     """Find data volumes too small for images and the checkpoint cache; NVMe disks hold both."""
     caches = [
         quantity(one["spec"]["csi"]["volumeAttributes"].get("cacheEmptyDirSizeLimit", 0)) / _GIB
         for one in objects.of("PersistentVolume")
     ]
-    wanted = _LEAST[_DATA] + max(caches, default=Decimal(0))
+    wanted = _LEAST_GIB[_DATA] + max(caches, default=Decimal(0))
     for name, spec, volume in objects.volumes:
         size = quantity(volume["ebs"]["volumeSize"]) / _GIB
         holds_cache = volume["deviceName"] == _DATA and "instanceStorePolicy" not in spec
@@ -73,7 +73,7 @@ def _has_replicas(objects: Objects, node_class: str) -> bool:
     return any(node_class in each for each in names)
 
 
-def _speed(objects: Objects) -> Iterator[str]:
+def _volume_fast_enough(objects: Objects) -> Iterator[str]:
     for name, _, volume in objects.volumes:
         ebs = volume["ebs"]
         size, iops = quantity(ebs["volumeSize"]) / _GIB, ebs.get("iops", _BASE_IOPS)
@@ -84,16 +84,16 @@ def _speed(objects: Objects) -> Iterator[str]:
             yield f"{where}: {throughput} MiB/s need {throughput * _IOPS_A_MIB} IOPS (iops)"
 
 
-def _memory(objects: Objects) -> Iterator[str]:
+def _memory_to_start(objects: Objects) -> Iterator[str]:
     for where, container in objects.containers:
         name = container["name"]
-        least = _MEMORY.get(name, _RAY_MEMORY if name.startswith("ray-") else Decimal(0))
+        least = _LEAST_MEMORY.get(name, _RAY_MEMORY if name.startswith("ray-") else Decimal(0))
         given = container.get("resources", {}).get("limits", {}).get("memory")
         if given is not None and quantity(given) < least:
             yield f"{where}: {name} has {given}; with less than {least / 2**20:f}Mi it is killed"
 
 
-def _mounted(objects: Objects) -> Iterator[str]:
+def _mounts_have_volumes(objects: Objects) -> Iterator[str]:
     """Find mounts without a volume: Kubernetes refuses the pod, and KubeRay tells nobody."""
     for where, pod in objects.pods:
         there = {volume["name"] for volume in pod["spec"].get("volumes", ())}
@@ -146,7 +146,7 @@ def _arguments(container: Manifest) -> dict[str, str]:
     return {found[1]: value for found, value in named if found and value}
 
 
-def _state_fits(objects: Objects) -> Iterator[str]:
+def _state_fits_volume(objects: Objects) -> Iterator[str]:
     """Find volumes too small for Valkey's state: Kubernetes evicts the pod that fills one."""
     for where, pod in objects.pods:
         volumes = pod["spec"].get("volumes", ())
@@ -159,11 +159,11 @@ def _state_fits(objects: Objects) -> Iterator[str]:
 
 
 RULES = (
-    Rule("volumes-large-enough", _volumes),
-    Rule("checkpoints-beside-images", _cache),
-    Rule("volume-fast-enough", _speed),
-    Rule("memory-to-start", _memory),
-    Rule("mounts-have-volumes", _mounted),
+    Rule("volumes-large-enough", _volumes_large_enough),
+    Rule("checkpoints-beside-images", _checkpoints_beside_images),
+    Rule("volume-fast-enough", _volume_fast_enough),
+    Rule("memory-to-start", _memory_to_start),
+    Rule("mounts-have-volumes", _mounts_have_volumes),
     Rule("read-only-roots", _read_only_roots),
-    Rule("state-fits-volume", _state_fits),
+    Rule("state-fits-volume", _state_fits_volume),
 )

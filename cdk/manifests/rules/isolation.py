@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from cdk.manifests.rules.rule import Objects, Rule
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
-_OF_CLUSTER = frozenset({"Namespace", "NodePool", "EC2NodeClass"})
+_CLUSTER_SCOPED = frozenset({"Namespace", "NodePool", "EC2NodeClass"})
 _PEERS = {"ingress": "from", "egress": "to"}
 
 
-def _namespace(objects: Objects) -> Iterator[str]:
+def _namespace_restricted(objects: Objects) -> Iterator[str]:
     name = objects.ray_service["metadata"]["namespace"]
     found = objects.named("Namespace").get(name)
     if found is None:
@@ -25,13 +25,13 @@ def _one_namespace(objects: Objects) -> Iterator[str]:
         where = one["metadata"].get("namespace")
         if one["kind"] == "PersistentVolume":
             where = one["spec"]["claimRef"]["namespace"]
-        elif one["kind"] in _OF_CLUSTER:
+        elif one["kind"] in _CLUSTER_SCOPED:
             continue
         if where != own:
             yield f"{one['kind']} {one['metadata']['name']}: in {where}, not in {own}"
 
 
-def _closed(objects: Objects) -> Iterator[str]:
+def _pods_closed(objects: Objects) -> Iterator[str]:
     """Find pods that no policy closes: Kubernetes lets everything pass to those."""
     policies = [one["spec"] for one in objects.of("NetworkPolicy")]
     for name, pod in objects.pods:
@@ -43,7 +43,7 @@ def _closed(objects: Objects) -> Iterator[str]:
                 yield f"{name}: no NetworkPolicy closes its {direction}"
 
 
-def _to_somebody(objects: Objects) -> Iterator[str]:
+def _open_to_somebody(objects: Objects) -> Iterator[str]:
     for name, policy in objects.named("NetworkPolicy").items():
         for direction, peers in _PEERS.items():
             if not all(rule.get(peers) for rule in policy["spec"].get(direction, ())):
@@ -51,8 +51,8 @@ def _to_somebody(objects: Objects) -> Iterator[str]:
 
 
 RULES = (
-    Rule("namespace-restricted", _namespace),
+    Rule("namespace-restricted", _namespace_restricted),
     Rule("one-namespace", _one_namespace),
-    Rule("pods-closed", _closed),
-    Rule("open-to-somebody", _to_somebody),
+    Rule("pods-closed", _pods_closed),
+    Rule("open-to-somebody", _open_to_somebody),
 )

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU, POOL
-from cdk.manifests.pods import KEPT
+from cdk.manifests.pods import DO_NOT_DISRUPT
 from cdk.manifests.rules.requirements import allowed_values, named_values
 from cdk.manifests.rules.rule import Objects, Rule
 from models.quantities import quantity
@@ -90,7 +90,7 @@ def _drift_waits(objects: Objects) -> Iterator[str]:
     """
     for pool_name, group, pool in objects.pooled:
         annotations = group.spec["template"]["metadata"].get("annotations", {})
-        if KEPT.items() <= annotations.items():
+        if DO_NOT_DISRUPT.items() <= annotations.items():
             continue
         never = _reasons_never_acted_on(pool)
         if "Drifted" not in never:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from cdk.manifests import checkpoints
 from cdk.manifests.base import Manifest
 from cdk.manifests.nodes import CAPACITY, GPU
-from cdk.manifests.pods import KEPT
+from cdk.manifests.pods import DO_NOT_DISRUPT
 from cdk.manifests.rules.rule import Group, Objects, Rule
-from cdk.manifests.serve_config import INGEST, place
+from cdk.manifests.serve_config import INGEST_RESOURCE, runtime_resource
 from models.errors import SettingsError
 from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Settings
@@ -20,7 +20,7 @@ _NOTICE = 120
 """Seconds from Spot's warning to the instance's end."""
 
 
-def _in_time(objects: Objects) -> Iterator[str]:
+def _drains_in_time(objects: Objects) -> Iterator[str]:
     """Find pods that do not end in order, or not in time.
 
     A replica drains first, then Ray stops, then Kubernetes kills, all before EC2 takes a Spot node.
@@ -29,22 +29,22 @@ def _in_time(objects: Objects) -> Iterator[str]:
     for group in objects.workers:
         ray = Decimal(group.environment.get(_DRAIN) or 30)
         pod = group.pod.get("terminationGracePeriodSeconds", 30)
-        longest = served if _of_runtime(group) else ingest_shutdown_seconds(served)
+        longest = served if _is_runtime(group) else ingest_shutdown_seconds(served)
         if not longest < ray < pod:
             yield f"{group.name}: replicas drain {longest:g} s, Ray {ray} s, the pod {pod} s"
         if _capacity(group) == "spot" and pod > _NOTICE:
             yield f"{group.name}: {pod} s are more than Spot's notice of {_NOTICE} s"
 
 
-def _no_hook(objects: Objects) -> Iterator[str]:
+def _no_pre_stop(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
         if group.ray_container.get("lifecycle", {}).get("preStop"):
             yield f"{group.name}: a preStop ends Ray before it has drained"
 
 
-def _replica_fits(objects: Objects) -> Iterator[str]:
+def _replica_fits_pod(objects: Objects) -> Iterator[str]:
     for runtime in objects.arguments["modelsRuntime"]:
-        for group in _of(objects, runtime["name"]):
+        for group in _groups_of(objects, runtime["name"]):
             for what, key, default in (("cpu", "cpus", 1), (GPU, "gpus", 1)):
                 wanted = runtime.get(key, default)
                 if wanted > group.offered(what):
@@ -54,27 +54,29 @@ def _replica_fits(objects: Objects) -> Iterator[str]:
                     )
 
 
-def _replicas_fit(objects: Objects) -> Iterator[str]:
+def _replicas_within_gpus(objects: Objects) -> Iterator[str]:
     for runtime in objects.arguments["modelsRuntime"]:
-        groups = _of(objects, runtime["name"])
+        groups = _groups_of(objects, runtime["name"])
         each = Decimal(str(runtime.get("gpus", 1))) or Decimal(1)
-        pods = [(max(g.requested(GPU), Decimal(1)), g.spec["maxReplicas"]) for g in groups]
+        pods = [
+            (max(group.requested(GPU), Decimal(1)), group.spec["maxReplicas"]) for group in groups
+        ]
         most = sum(int(gpus / each) * many for gpus, many in pods)
         wanted = runtime.get("replicas", 1)
         if wanted > most:
             yield f"{runtime['name']}: replicas: {wanted}, and nodes.maxGpus allow {most}"
 
 
-def _front_fits(objects: Objects) -> Iterator[str]:
+def _front_fits_workers(objects: Objects) -> Iterator[str]:
     """Find workers with too few cores for HTTP API and ingest, which may run nowhere else."""
     wanted = CPUS * (objects.arguments["ingress"].get("replicas", 1) + 1)
     for group in objects.workers:
         there = group.offered("cpu") * group.spec["minReplicas"]
-        if INGEST in group.spec.get("resources", {}) and wanted > there:
+        if INGEST_RESOURCE in group.spec.get("resources", {}) and wanted > there:
             yield f"{group.name}: {there} cores for ingress.replicas, which want {wanted}"
 
 
-def _understood(objects: Objects) -> Iterator[str]:
+def _settings_come_back(objects: Objects) -> Iterator[str]:
     """Find arguments that the application would refuse when it reads them as settings again.
 
     It would fail in the cluster, where nobody sees why.
@@ -91,16 +93,16 @@ def _own_place(objects: Objects) -> Iterator[str]:
     A runtime's pods alone have its image, and ingest would keep a GPU node up.
     """
     args = objects.arguments
-    wanted = {r["name"]: r.get("resources", {}) for r in args["modelsRuntime"]}
+    wanted = {one["name"]: one.get("resources", {}) for one in args["modelsRuntime"]}
     for name, resources in wanted.items():
-        if place(name) not in resources:
+        if runtime_resource(name) not in resources:
             yield f"{name}: a replica could start on any pod"
-        if not _of(objects, name):
-            yield f"{name}: no group offers {place(name)}"
-    if INGEST not in args.get("ingress", {}).get("resources", {}):
+        if not _groups_of(objects, name):
+            yield f"{name}: no group offers {runtime_resource(name)}"
+    if INGEST_RESOURCE not in args.get("ingress", {}).get("resources", {}):
         yield "ingress: it could start on a GPU node, and keep it up"
     for group in objects.workers:
-        if INGEST in group.spec.get("resources", {}) and group.requested(GPU):
+        if INGEST_RESOURCE in group.spec.get("resources", {}) and group.requested(GPU):
             yield f"{group.name}: ingest would run beside a GPU"
     if objects.head.ray_start_params.get("num-cpus") != "0":
         yield "head: num-cpus must be 0, else work runs on it"
@@ -116,29 +118,29 @@ def _no_credential(objects: Objects) -> Iterator[str]:
     yield from (f"serveConfigV2: {path}" for path in credential_paths(objects.arguments))
 
 
-_OF_NODE = ("hostNetwork", "hostPID", "hostIPC")
+_NODE_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
 
 def _restricted(objects: Objects) -> Iterator[str]:
     for name, pod in objects.pods:
-        yield from (f"{name}: {fault}" for fault in _of_pod(pod["spec"]))
+        yield from (f"{name}: {fault}" for fault in _pod_faults(pod["spec"]))
     for name, container in objects.containers:
         where = f"{name}: {container['name']}"
-        yield from (f"{where} {fault}" for fault in _of_container(container))
+        yield from (f"{where} {fault}" for fault in _container_faults(container))
 
 
-def _of_pod(spec: Manifest) -> Iterator[str]:
+def _pod_faults(spec: Manifest) -> Iterator[str]:
     context = spec.get("securityContext", {})
     if not context.get("runAsNonRoot") or context.get("runAsUser") == 0:
         yield "could run as root"
     if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
         yield "may make any system call (seccompProfile)"
-    yield from (f"shares its node's own ({what})" for what in _OF_NODE if spec.get(what))
+    yield from (f"shares its node's own ({what})" for what in _NODE_NAMESPACES if spec.get(what))
     if any("hostPath" in volume for volume in spec.get("volumes", ())):
         yield "has its node's files (hostPath)"
 
 
-def _of_container(container: Manifest) -> Iterator[str]:
+def _container_faults(container: Manifest) -> Iterator[str]:
     context = container.get("securityContext", {})
     if context.get("allowPrivilegeEscalation") is not False:
         yield "may gain privileges"
@@ -166,7 +168,7 @@ def _references(objects: Objects) -> Iterator[str]:
             yield f"{name}: its volume is not kept for it"
 
 
-def _read_only(objects: Objects) -> Iterator[str]:
+def _checkpoints_read_only(objects: Objects) -> Iterator[str]:
     for name, volume in objects.named("PersistentVolume").items():
         if "read-only" not in volume["spec"].get("mountOptions", []):
             yield f"{name}: a runtime could write to the model bucket"
@@ -176,14 +178,14 @@ def _read_only(objects: Objects) -> Iterator[str]:
                 yield f"{group.name}: {mount['name']} is mounted for writing"
 
 
-def _weights(objects: Objects) -> Iterator[str]:
+def _weights_mounted(objects: Objects) -> Iterator[str]:
     for group in objects.workers:
         mounted = [one["mountPath"] for one in group.ray_container.get("volumeMounts", ())]
-        if _of_runtime(group) and checkpoints.FOLDER not in mounted:
+        if _is_runtime(group) and checkpoints.FOLDER not in mounted:
             yield f"{group.name}: no weights (modelBucketArn, or pod.existingClaim)"
 
 
-def _budget(objects: Objects) -> Iterator[str]:
+def _budget_counts(objects: Objects) -> Iterator[str]:
     if not objects.of("PodDisruptionBudget"):
         yield "none: draining the head's node would not wait"
     for name, budget in objects.named("PodDisruptionBudget").items():
@@ -200,11 +202,11 @@ def _kept(objects: Objects) -> Iterator[str]:
 
     The whole cluster goes down with the head or its state, and ingest holds the leases.
     """
-    runtimes = [group.name for group in objects.workers if _of_runtime(group)]
+    runtimes = [group.name for group in objects.workers if _is_runtime(group)]
     for name, pod in objects.pods:
         annotations = pod["metadata"].get("annotations", {})
-        if name not in runtimes and not KEPT.items() <= annotations.items():
-            yield f"{name}: Karpenter may move it ({', '.join(KEPT)})"
+        if name not in runtimes and not DO_NOT_DISRUPT.items() <= annotations.items():
+            yield f"{name}: Karpenter may move it ({', '.join(DO_NOT_DISRUPT)})"
     for group in objects.groups:
         if group.name not in runtimes and not _off_spot(group.pod):
             yield f"{group.name}: could be on a Spot node"
@@ -218,7 +220,7 @@ def _off_spot(pod: Manifest) -> bool:
     return bool(terms) and all(not_spot in term["matchExpressions"] for term in terms)
 
 
-def _kubernetes(objects: Objects) -> Iterator[str]:
+def _token_of_kubernetes(objects: Objects) -> Iterator[str]:
     for name, pod in objects.pods:
         token = pod["spec"].get("automountServiceAccountToken")
         if name == objects.head.name and token is not True:
@@ -227,16 +229,17 @@ def _kubernetes(objects: Objects) -> Iterator[str]:
             yield f"{name}: has a token of Kubernetes that it does not need"
 
 
-def _pinned(objects: Objects) -> Iterator[str]:
+def _images_pinned(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
         image = group.ray_container["image"]
         if ":" not in image.rpartition("/")[2] or image.endswith(":latest"):
             yield f"{group.name}: {image} has no version: replicas would differ"
 
 
-def _of(objects: Objects, runtime: str) -> list[Group]:
+def _groups_of(objects: Objects, runtime: str) -> list[Group]:
     """Return the worker groups that a runtime's replicas can run on."""
-    return [g for g in objects.workers if place(runtime) in g.spec.get("resources", {})]
+    wanted = runtime_resource(runtime)
+    return [group for group in objects.workers if wanted in group.spec.get("resources", {})]
 
 
 def _claims(group: Group) -> list[str]:
@@ -244,8 +247,8 @@ def _claims(group: Group) -> list[str]:
     return [claim["claimName"] for claim in found if claim]
 
 
-def _of_runtime(group: Group) -> bool:
-    return INGEST not in group.spec.get("resources", {})
+def _is_runtime(group: Group) -> bool:
+    return INGEST_RESOURCE not in group.spec.get("resources", {})
 
 
 def _capacity(group: Group) -> str | None:
@@ -254,20 +257,20 @@ def _capacity(group: Group) -> str | None:
 
 
 RULES = (
-    Rule("drains-in-time", _in_time),
-    Rule("no-pre-stop", _no_hook),
-    Rule("replica-fits-pod", _replica_fits),
-    Rule("replicas-within-gpus", _replicas_fit),
-    Rule("front-fits-workers", _front_fits),
-    Rule("settings-come-back", _understood),
+    Rule("drains-in-time", _drains_in_time),
+    Rule("no-pre-stop", _no_pre_stop),
+    Rule("replica-fits-pod", _replica_fits_pod),
+    Rule("replicas-within-gpus", _replicas_within_gpus),
+    Rule("front-fits-workers", _front_fits_workers),
+    Rule("settings-come-back", _settings_come_back),
     Rule("own-place", _own_place),
     Rule("no-credential", _no_credential),
     Rule("restricted", _restricted),
     Rule("references", _references),
-    Rule("checkpoints-read-only", _read_only),
-    Rule("weights-mounted", _weights),
-    Rule("budget-counts", _budget),
+    Rule("checkpoints-read-only", _checkpoints_read_only),
+    Rule("weights-mounted", _weights_mounted),
+    Rule("budget-counts", _budget_counts),
     Rule("kept", _kept),
-    Rule("token-of-kubernetes", _kubernetes),
-    Rule("images-pinned", _pinned),
+    Rule("token-of-kubernetes", _token_of_kubernetes),
+    Rule("images-pinned", _images_pinned),
 )

@@ -15,7 +15,7 @@ limits:
   memory: {{ .memory }}Gi
 {{- end -}}
 
-{{/* API keys, from a Secret; without it the front refuses everybody, and SNS still works. */}}
+{{/* API keys, from a Secret; without it the HTTP API refuses everybody, and SNS still works. */}}
 {{- define "atelier.keys" -}}
 - secretRef:
     name: {{ include "atelier.name" . }}-keys

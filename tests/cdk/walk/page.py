@@ -22,9 +22,9 @@ Made by `python -m tests.cdk.walk`, which changes each setting alone and compare
 a test holds this page to it. What a setting means, and its bounds: `atelier config schema`.
 What is set in vain is told by `atelier config check`, `atelier up` and `atelier aws deploy`.
 
-- **application**: the arguments of Ray Serve, for the HTTP front, ingest and the replicas. They
+- **application**: the arguments of Ray Serve, for the HTTP API, ingest and the replicas. They
   start anew by a change.
-- **edge**: the HTTP front behind API Gateway, a function of its own.
+- **edge**: the HTTP API behind API Gateway, a function of its own.
 - **Secret**: the Secret `NAME-keys` in the cluster. What is in it is in no template.
 - `NodePool`, `RayService` and other words: objects in Kubernetes. `EC2::VPC` and others with two
   colons: resources of the stack, the ones that have the value itself; `stackName` is in all names.
