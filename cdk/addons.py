@@ -60,7 +60,7 @@ class Addons(Construct):
         insights = self._addon("amazon-cloudwatch-observability", _insights(), agent)
         insights.node.add_dependency(*self.logs.values())
         self._grant_log_writes(agent.role)
-        tolerant = {"node": {"tolerateAllTaints": True}}  # the GPU nodes' among them
+        tolerant = {"node": {"tolerateAllTaints": True}}  # GPU nodes are tainted, and mount
         return [
             self._addon("coredns"),
             self._addon("aws-mountpoint-s3-csi-driver", tolerant, self.mount),
@@ -119,9 +119,9 @@ class Addons(Construct):
             addon_name=name,
             addon_version=addon_version(name, self._version),
             configuration_values=json.dumps(configuration) if configuration else None,
-            resolve_conflicts="OVERWRITE",
+            resolve_conflicts="OVERWRITE",  # what was changed by kubectl goes back to the add-on's
         )
-        if identity is not None:  # a pod that starts before its association never gets a role
+        if identity is not None:  # EKS gives a role only to pods that start after the association
             addon.node.add_dependency(identity)
         return addon
 

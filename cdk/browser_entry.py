@@ -186,12 +186,12 @@ class BrowserEntry(Construct):
             else None,
             minimum_protocol_version=SecurityPolicyProtocol.TLS_V1_2_2021
             if front.certificate_arn
-            else None,  # CloudFront's own domain has CloudFront's own choice
+            else None,  # CloudFront chooses itself for its own domain
             default_behavior=BehaviorOptions(
                 origin=origin,
                 allowed_methods=AllowedMethods.ALLOW_ALL,
                 cache_policy=CachePolicy.CACHING_DISABLED,
-                # The host among it: the sign-in comes back to it, and the certificate has it.
+                # With the viewer's Host: the sign-in returns to it, and the certificate is for it.
                 origin_request_policy=OriginRequestPolicy.ALL_VIEWER,
                 viewer_protocol_policy=ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
                 function_associations=[self._viewer_address()] if front.waf else None,

@@ -45,9 +45,9 @@ _PLATFORMS: Mapping[str, str] = {
     "arm64": "aarch64-manylinux2014",
     "x86_64": "x86_64-manylinux2014",
 }
-_HASHED = 32  # letters of a hash in a name
-_KEPT = 10
-_RECIPE = "2"  # to be raised where the same ingredients are to give another zip
+_HASHED = 32  # hexadecimal digits of a hash in a file's name
+_KEPT = 10  # zips of the edge in the cache
+_RECIPE = "2"  # raise it with code here that changes the zip of the same packages
 
 
 def bundle(settings: Settings, cache: Path | None = None) -> Path:
@@ -135,7 +135,8 @@ def _install(architecture: str, pins: Path, folder: Path) -> None:
     command += ["--python-version", PYTHON, "--python-platform", _PLATFORMS[architecture]]
     command += ["--only-binary", ":all:", "--constraint", str(pins), *PACKAGES]
     subprocess.run(command, check=True)  # noqa: S603 - our own words only
-    for each in (folder / "botocore" / "data").iterdir():  # 400 services, 25 MB
+    # botocore brings descriptions of 400 services, 25 MB.
+    for each in (folder / "botocore" / "data").iterdir():
         if each.is_dir() and each.name not in _SERVICES:
             shutil.rmtree(each)
     shutil.rmtree(folder / "bin", ignore_errors=True)
@@ -189,7 +190,7 @@ def _compile(folder: Path) -> None:
 
 
 def _entry(path: Path) -> ZipInfo:
-    entry = ZipInfo(path.as_posix())  # of 1980, whenever it is made
+    entry = ZipInfo(path.as_posix())  # dated 1980 by default: the same content makes the same zip
     entry.external_attr = 0o644 << 16
     entry.compress_type = ZIP_DEFLATED
     return entry

@@ -52,7 +52,7 @@ from models.settings import Settings
 SYSTEM_NAMESPACE = "kube-system"
 _ANYWHERE = "0.0.0.0/0"
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-_CHART_TIMEOUT = Duration.minutes(10)  # the kubectl handler itself has 15
+_CHART_TIMEOUT = Duration.minutes(10)  # less than the 15 that Lambda gives the kubectl handler
 _DISK_GIB = 50
 """GiB of a system node's disk, for images and logs."""
 
@@ -150,7 +150,8 @@ class Cluster(Construct):
         log = LogGroup(
             self,
             "Log",
-            log_group_name=f"/aws/eks/{self.name}/cluster",  # where EKS writes, without an end
+            # EKS's own name for it: without this one EKS makes it, and keeps events for ever.
+            log_group_name=f"/aws/eks/{self.name}/cluster",
             retention=RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -163,8 +164,10 @@ class Cluster(Construct):
             vpc=network.vpc,
             vpc_subnets=[private],
             default_capacity_type=DefaultCapacityType.NODEGROUP,
-            default_capacity=0,
+            default_capacity=0,  # CDK would make a node group of its own
+            # The role that deploys is no administrator of the cluster unless the settings name it.
             bootstrap_cluster_creator_admin_permissions=False,
+            # EKS would install network, DNS and proxy unmanaged, where our add-ons come.
             bootstrap_self_managed_addons=False,
             endpoint_access=self._endpoint(),
             cluster_logging=_all_logs(),
@@ -207,7 +210,7 @@ class Cluster(Construct):
             ),
             enable_node_auto_repair=True,
         )
-        # The construct has no word for it; without, nodes stay as they were when they were made.
+        # The L2 construct has no such argument; without, nodes keep the version they began with.
         made = cast("CfnNodegroup", nodes.node.default_child)
         made.version = self._settings.cluster.version
         return nodes
@@ -243,7 +246,7 @@ def make_node_role(scope: Construct, description: str) -> Role:
         scope,
         "NodeRole",
         description=description,
-        assumed_by=ServicePrincipal(f"ec2.{Aws.URL_SUFFIX}"),  # in China it has one of its own
+        assumed_by=ServicePrincipal(f"ec2.{Aws.URL_SUFFIX}"),  # China has a suffix of its own
         managed_policies=[
             ManagedPolicy.from_aws_managed_policy_name(policy) for policy in _NODE_POLICIES
         ],

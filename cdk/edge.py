@@ -117,7 +117,7 @@ class Edge(Construct):
             "FrontAPI",
             rest_api_name=f"{self._settings.names.stack}-FrontAPI",
             endpoint_types=[EndpointType.REGIONAL],
-            # Kept when the stack goes: it is the account's, and others may write their logs by it.
+            # An account has one such role for all its APIs, so CDK keeps it when the stack goes.
             cloud_watch_role=self._settings.edge.set_account_role,
             deploy_options=StageOptions(
                 stage_name=self._settings.gateway.stage_name,
@@ -130,7 +130,7 @@ class Edge(Construct):
                 access_log_format=_access_log(),
             ),
         )
-        api.node.try_remove_child("Endpoint")  # CDK's own output, under a name of its own
+        api.node.try_remove_child("Endpoint")  # CDK's own output, with a hash in its name
         return api
 
     def _route(self) -> None:
@@ -139,6 +139,7 @@ class Edge(Construct):
         It knows its routes itself, so doubled slashes, which clients send, arrive whatever API
         Gateway takes them for.
         """
+        # Test invocations would add a statement for each method to the function's policy.
         to_edge = LambdaIntegration(self.alias, allow_test_invoke=False)
         root = self.api.root
         for name in _DIALECTS:
@@ -149,7 +150,7 @@ class Edge(Construct):
     def _add_error_responses(self) -> None:
         self.api.add_gateway_response(
             "Unauthorized",
-            type=ResponseType.INVALID_API_KEY,  # a missing one, too
+            type=ResponseType.INVALID_API_KEY,  # API Gateway's type for a missing key, too
             status_code="401",
             templates={"application/json": _message("Unauthorized")},
         )

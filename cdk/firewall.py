@@ -22,8 +22,8 @@ own, overwriting what the client sent. The first address in X-Forwarded-For is t
 word."""
 _COMMON = "AWSManagedRulesCommonRuleSet"
 _MANAGED = ("AWSManagedRulesKnownBadInputsRuleSet", _COMMON)
-# A task is large, and has links and prompts in it; what a load balancer keeps of who signed in may
-# have 16 kB, and 10 are refused: these would refuse honest ones.
+# Rules that only count, since they would refuse honest requests: a task is large, with links and
+# prompts in it, and the load balancer's session cookies have up to 16 kB, where AWS allows 10.
 _COUNTED_RULES = (
     "SizeRestrictions_BODY",
     "GenericRFI_BODY",

@@ -49,7 +49,7 @@ class Karpenter(Construct):
             access_policies=[],
             access_entry_type=AccessEntryType.EC2_LINUX,
         )
-        # Made here and not by Karpenter, whose own would keep the role from being deleted.
+        # Made here: Karpenter's own would outlive the stack, and IAM deletes no role in use.
         self.instance_profile = InstanceProfile(self, "NodeProfile", role=self.node_role)
         self.queue = Queue(
             self,
@@ -142,7 +142,7 @@ class Karpenter(Construct):
                 "image": {
                     "repository": versions.KARPENTER.image_in(self._settings.cluster.image_registry)
                 },
-                # A pod has no way to the node's metadata, which Karpenter would ask for it.
+                # Karpenter would ask the node's metadata for it, which no pod reaches.
                 "env": [{"name": "AWS_REGION", "value": self._settings.aws.region}],
                 "resources": {
                     "requests": {"cpu": "250m", "memory": "512Mi"},

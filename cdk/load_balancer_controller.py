@@ -90,7 +90,7 @@ class LoadBalancerController(Construct):
             "replicaCount": min(2, self._settings.cluster_components.desired_count),
             "serviceAccount": {"name": self.identity.service_account},
             "watchNamespace": self._settings.ray_cluster.namespace,
-            # All else that it could make, it may not: no Ingress, no Service, no Gateway.
+            # Its role allows registering targets alone, so all its other work is switched off.
             "createIngressClassResource": False,
             "ingressClassParams": {"create": False},
             "enableServiceMutatorWebhook": False,

@@ -141,7 +141,7 @@ class Messaging(Construct):
             raw_message_delivery=False,
             redrive_policy={"deadLetterTargetArn": undelivered.queue_arn},
         )
-        subscription.node.add_dependency(queue)  # and so on its policy, without which SNS gives up
+        subscription.node.add_dependency(queue)  # with its policy, without which SNS drops messages
 
     def _admit_tasks_topic(self, queue: Queue) -> None:
         queue.add_to_resource_policy(

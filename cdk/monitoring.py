@@ -86,7 +86,7 @@ class Monitoring(Construct):
             PolicyStatement(
                 principals=[_CLOUDWATCH],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"],  # of a key's policy: this key
+                resources=["*"],  # in a key's own policy: this key
             )
         )
         topic.add_to_resource_policy(

@@ -56,7 +56,7 @@ class Network(Construct):
                 ),
                 SubnetConfiguration(name="Private", subnet_type=SubnetType.PRIVATE_WITH_EGRESS),
             ],
-            # What goes to S3 and DynamoDB passes no NAT gateway, which is paid by the byte.
+            # Traffic to S3 and DynamoDB avoids the NAT gateway, which AWS charges by the byte.
             gateway_endpoints={
                 name: GatewayVpcEndpointOptions(service=service)
                 for name, service in _ENDPOINTS.items()
@@ -87,6 +87,6 @@ class Network(Construct):
             private_subnet_ids=list(vpc.private_subnets),
             public_subnet_ids=list(vpc.public_subnets) or None,
         )
-        # Its routes, and endpoints for S3 and DynamoDB in them, are its owner's.
+        # CDK warns that it cannot change the subnets' routes: they are the owner's to keep.
         Annotations.of(there).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
         return there

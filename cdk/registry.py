@@ -23,7 +23,7 @@ class Registry(Construct):
             name,
             repository_name=name,
             image_scan_on_push=True,
-            # A tag that moved would be another image on each node that comes up later.
+            # Nodes that come up later would pull another image by a tag that moved.
             image_tag_mutability=TagMutability.IMMUTABLE,
             lifecycle_rules=[LifecycleRule(description=f"keeps {keep}", max_image_count=keep)],
             removal_policy=RemovalPolicy.RETAIN,

@@ -77,7 +77,7 @@ class CognitoSignIn(Construct):
                 callback_urls=[f"https://{domain}/{_CALLBACK_PATH}"],
             ),
         )
-        # All of AWS shares these names, in each region; "aws" is in none, as it is in "drawshop".
+        # Unique in a region among all accounts; Cognito refuses "aws" in it, as "drawshop" has.
         unique = f"people-{_hash(installation)}-{Stack.of(self).account}"
         self._domain = self.pool.add_domain(
             "Domain", cognito_domain=CognitoDomainOptions(domain_prefix=unique)

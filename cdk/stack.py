@@ -97,7 +97,7 @@ class Platform(Stack):
     def _grant_http_api(self, grantee: IRole) -> None:
         """Grant what the HTTP API needs, on Ray and at the edge alike."""
         self.messaging.grant_task_publishing(grantee)
-        self.messaging.grant_notification_publishing(grantee)  # of what it cancels
+        self.messaging.grant_notification_publishing(grantee)  # of tasks that it cancels
         self.messaging.grant_backlog_reads(grantee)
         self.storage.grant_payload_writes(grantee)
         self.storage.grant_artifact_reads(grantee)

@@ -38,7 +38,7 @@ from models.settings import Settings, cloud
 
 _PAYLOADS = "payloads/"
 _LOG_DAYS = 90
-_UPLOAD_LIFETIME = Duration.days(7)  # what is left of a broken one is paid for, and seen by nobody
+_UPLOAD_LIFETIME = Duration.days(7)  # parts of a broken one cost, and no listing shows them
 
 
 class Storage(Construct):
@@ -47,7 +47,7 @@ class Storage(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
         super().__init__(scope, name)
         self._settings = settings
-        # CDK's own switch: else logs are let in by an access list, which new buckets refuse.
+        # CDK's feature flag: without it an ACL admits the logs, and new buckets refuse ACLs.
         self.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", value=True)
         self.ledger = self._ledger()
         self.logs = self._bucket(
@@ -155,8 +155,8 @@ class Storage(Construct):
         if not self._settings.storage.create_model_bucket:
             return Bucket.from_bucket_name(self, "Checkpoints", name)
         made = self._bucket("Checkpoints", name, self.logs, rules=[_expiry()])
-        Tags.of(made).add(TAG, self._settings.stack_name)  # still ours should the stack let it go
-        # Through the L1: the L2's own way makes a Lambda function that may change all buckets.
+        Tags.of(made).add(TAG, self._settings.stack_name)  # ours still, once the stack let it go
+        # By the L1 construct: the L2 makes a Lambda function that may configure all buckets.
         cfn_bucket = cast("CfnBucket", made.node.default_child)
         cfn_bucket.notification_configuration = CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
@@ -201,7 +201,7 @@ def _lifecycle(storage: cloud.Storage) -> list[LifecycleRule]:
         transitions=[seldom] if seldom else None,
         abort_incomplete_multipart_upload_after=_UPLOAD_LIFETIME,
     )
-    # A payload is asked for as long as its message may lie in a queue, and then in dead letters.
+    # A payload is needed as long as its message may lie in a queue, and then in dead letters.
     payloads = LifecycleRule(
         id="payloads", prefix=_PAYLOADS, expiration=Duration.days(2 * LONGEST_DAYS)
     )

@@ -74,8 +74,8 @@ LOAD_BALANCERS = Chart(
 CHARTS = (KARPENTER_CRD, KARPENTER, KUBERAY, LOAD_BALANCERS)
 
 _EKS_SOURCE = {
-    # Together in public records of clusters of that version. EKS says by this call what it offers,
-    # and the preflight of a deployment asks it.
+    # Seen together in public records of clusters of that version. This call of EKS lists what it
+    # offers; the preflight checks of a deployment make it.
     "source": "https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html",
     "as_of": "2026-09-18",
 }

@@ -28,7 +28,7 @@ DISCOVERY = "karpenter.sh/discovery"
 _CPU_LIMIT = 32
 """Cores of all nodes without a GPU; a second Ray cluster's head and ingest take a handful."""
 _CPU_VOLUME = Volume(size=50)
-_UNUSED_VOLUME = Volume(size=20)  # what Bottlerocket has beside its system, if nobody asks for more
+_UNUSED_VOLUME = Volume(size=20)  # Bottlerocket's own default; with SOCI all data is on NVMe
 METADATA: Mapping[str, Any] = {
     "httpEndpoint": "enabled",
     "httpProtocolIPv6": "disabled",
@@ -121,7 +121,7 @@ def node_class(settings: Settings, runtime: Runtime, *, instance_profile: str) -
     if user_data := [text for text in (SOCI if soci else "", nodes.user_data) if text]:
         spec["userData"] = "\n".join(user_data)
     if soci:
-        # Images, logs and what pods write go to the NVMe disks: it would hide those of a snapshot.
+        # Images, logs and what pods write go to the NVMe disks, which hide a snapshot's images.
         spec["instanceStorePolicy"] = "RAID0"
     tags = {**_tags(settings), RUNTIME: runtime.name, **nodes.tags}
     return _node_class(
@@ -182,7 +182,7 @@ def _node_class(settings: Settings, name: str, instance_profile: str, more: Mani
         "kind": "EC2NodeClass",
         "metadata": cluster_metadata(settings, name),
         "spec": {
-            # Pinned: with `@latest` each release of the system would replace all nodes.
+            # Pinned: by `@latest` Karpenter would replace all nodes at each release.
             "amiSelectorTerms": [{"alias": f"bottlerocket@{settings.cluster.bottlerocket}"}],
             "instanceProfile": instance_profile,
             "subnetSelectorTerms": subnets or [{"tags": {DISCOVERY: cluster}}],
