@@ -26,7 +26,7 @@ def command(function: Command) -> Command:
 
     @wraps(function)
     def run(**given: Any) -> None:
-        connection, *others = [_made(group, given) for group in groups.values()]
+        connection, *others = [_filled(group, given) for group in groups.values()]
         try:
             function(connection, *others, **given)
         except BrokenPipeError:  # the reader has closed the pipe
@@ -45,6 +45,6 @@ def _options(group: Any) -> Iterator[Parameter]:
         yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _made(group: Any, given: dict[str, Any]) -> Any:
+def _filled(group: Any, given: dict[str, Any]) -> Any:
     """Make an options group from the values given for it, which are taken out of ``given``."""
     return group(**{field.name: given.pop(field.name) for field in fields(group)})

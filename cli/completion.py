@@ -21,32 +21,34 @@ _SAFE = re.compile(r"[\w.,+=@%/-]+")
 
 def runtimes(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete names of configured runtimes."""
-    return _offered(ctx, incomplete, lambda client: (runtime.name for runtime in client.runtimes()))
+    return _completions(
+        ctx, incomplete, lambda client: (runtime.name for runtime in client.runtimes())
+    )
 
 
 def checkpoints(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete names of checkpoints."""
-    return _offered(
+    return _completions(
         ctx, incomplete, lambda client: (checkpoint.name for checkpoint in client.checkpoints())
     )
 
 
 def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete ids of the newest tasks."""
-    return _offered(
+    return _completions(
         ctx, incomplete, lambda client: (task.id for task in client.list(limit=_NEWEST))
     )
 
 
-def _offered(
+def _completions(
     ctx: typer.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]
 ) -> list[str]:
     """Return distinct safe names that begin with ``incomplete``, in the platform's order."""
-    names = dict.fromkeys(_asked(ctx, ask))
+    names = dict.fromkeys(_names_in_time(ctx, ask))
     return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
 
 
-def _asked(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:
+def _names_in_time(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:
     """Return the names received by the deadline; a server may send byte by byte for ever."""
     found: list[str] = []
 

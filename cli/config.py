@@ -42,8 +42,8 @@ def check(
         checked = checks.check(settings, Machine.this() if local else None)
         checked.refuse()
     except SettingsError as exc:
-        said = str(exc)
-        out.complain(said if said.startswith(f"{path}: ") else f"{path}:\n{said}")
+        message = str(exc)
+        out.complain(message if message.startswith(f"{path}: ") else f"{path}:\n{message}")
         raise typer.Exit(USAGE) from None
     notes = [*_without_effect(settings, here=local)]
     notes += [f"not checked: {item}" for item in checked.unchecked]
@@ -66,8 +66,8 @@ def _show(out: Output, path: Path, settings: Settings, notes: Sequence[str]) -> 
         found = {"file": str(path), "stack": settings.stack_name, "runtimes": runtimes}
         out.json({**found, "notes": list(notes)})
         return
-    told = ", ".join(f"{name} ({kind})" for name, kind in runtimes.items())
-    out.line(f"{path}: right. Stack {settings.stack_name}, runtimes {told}")
+    listed = ", ".join(f"{name} ({kind})" for name, kind in runtimes.items())
+    out.line(f"{path}: right. Stack {settings.stack_name}, runtimes {listed}")
     for note in notes:
         out.note(f"note: {note}")
 

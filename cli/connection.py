@@ -75,8 +75,10 @@ class Connection:
         known = profiles.read()
         profile = known.get(self.profile or profiles.DEFAULT)
         if profile is None and self.profile:
-            there = ", ".join(known) or "none"
-            raise Misused(f"no profile {self.profile!r} in {profiles.path()}; there is: {there}")
+            available = ", ".join(known) or "none"
+            raise Misused(
+                f"no profile {self.profile!r} in {profiles.path()}; there is: {available}"
+            )
         url = self.url or (profile.url if profile else LOCAL)
         if self.api_key:
             return Endpoint(url=url, api_key=self.api_key, source="--api-key or ATELIER_API_KEY")

@@ -22,5 +22,5 @@ _CONTENT = re.compile(rf"^content\.({'|'.join(FIELDS)})(?=:)", re.MULTILINE)
 
 def as_options(text: str) -> str:
     """Name the option beside a field of the content, and in place of a URL's parameter."""
-    said = _CONTENT.sub(lambda field: f"{field[0]} (--{field[1].replace('_', '-')})", text)
-    return _PARAMETER.sub(r"--\1 ", said)
+    named = _CONTENT.sub(lambda field: f"{field[0]} (--{field[1].replace('_', '-')})", text)
+    return _PARAMETER.sub(r"--\1 ", named)

@@ -93,7 +93,7 @@ class PictureOptions:
         named = {name: getattr(self, name) for name in FIELDS}
         named |= {"prompt": prompt, "upscaling_resize": self.upscale, "upscaler_1": self.upscaler}
         known = {name: value for name, value in named.items() if value is not None}
-        return {**dict(map(_assigned, self.option or ())), **known}
+        return {**dict(map(_parse_option, self.option or ())), **known}
 
     def _pictures(self, kind: Kind) -> dict[str, Any]:
         given: dict[str, Any] = {"mask": picture(self.mask)} if self.mask else {}
@@ -104,7 +104,7 @@ class PictureOptions:
         return given
 
 
-def _assigned(option: str) -> tuple[str, Any]:
+def _parse_option(option: str) -> tuple[str, Any]:
     name, is_one, value = option.partition("=")
     if not is_one or not name:
         raise Misused(f"--option {option}: must be KEY=VALUE")

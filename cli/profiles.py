@@ -39,17 +39,17 @@ def read() -> Mapping[str, Profile]:
     except FileNotFoundError:
         return {}
     except ValidationError as exc:
-        raise Misused(f"{path()}: {_said(exc)}") from None
+        raise Misused(f"{path()}: {_faults(exc)}") from None
     except (OSError, ValueError) as exc:
         raise Misused(f"{path()}: {exc}") from None
 
 
-def _said(error: ValidationError) -> str:
+def _faults(error: ValidationError) -> str:
     """Describe faults of the file, without names that may be a misplaced key."""
-    wrong = error.errors(include_url=False, include_input=False)
-    named = ((*map(str, fault["loc"][:1]), *map(_harmless, fault["loc"][1:])) for fault in wrong)
+    faults = error.errors(include_url=False, include_input=False)
+    named = ((*map(str, fault["loc"][:1]), *map(_harmless, fault["loc"][1:])) for fault in faults)
     return "\n".join(
-        f"{'.'.join(path)}: {fault['msg']}" for path, fault in zip(named, wrong, strict=True)
+        f"{'.'.join(path)}: {fault['msg']}" for path, fault in zip(named, faults, strict=True)
     )
 
 

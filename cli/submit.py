@@ -134,7 +134,7 @@ def submit(
     """
     if prompt and prompt.lower().endswith(".json") and file is None:
         file, prompt = Path(prompt), None
-    _refuse_unlikely(prompt)
+    _refuse_unlikely_prompt(prompt)
     given = _read(file) if file else Payload(task=_empty_task(fields, prompt))
     task = address.onto(fields.onto(given.task, prompt))
     follow = after.follow(connection)
@@ -148,7 +148,7 @@ def submit(
         follow(sent)
 
 
-def _refuse_unlikely(prompt: str | None) -> None:
+def _refuse_unlikely_prompt(prompt: str | None) -> None:
     """Refuse a prompt that was hardly meant as one.
 
     Raises:

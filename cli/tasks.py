@@ -40,7 +40,7 @@ def get(connection: Connection, id: Id, submission: Submission = None) -> None: 
     if connection.out.as_json:
         connection.out.json(task)
     else:
-        connection.out.pairs(_known(task))
+        connection.out.pairs(_fields(task))
 
 
 def list_(
@@ -85,9 +85,9 @@ def cancel(connection: Connection, ids: Ids, submission: Submission = None) -> N
 
     atelier cancel robot
     """
-    _one_of_several(ids, submission)
+    _refuse_ambiguous(ids, submission)
     with connection.client() as client:
-        raise typer.Exit(max(_cancelled(connection, client, id_, submission) for id_ in ids))
+        raise typer.Exit(max(_cancel(connection, client, id_, submission) for id_ in ids))
 
 
 def watch(
@@ -108,7 +108,7 @@ def watch(
 
     atelier watch robot --json | jq 'select(.event == "progress") | .data'
     """
-    _one_of_several(ids, submission)
+    _refuse_ambiguous(ids, submission)
     Follow(
         connection=connection,
         watch=True,
@@ -143,7 +143,7 @@ def save(
         connection.out.note(f"{id} has made nothing yet")
 
 
-def _cancelled(connection: Connection, client: Client, id_: str, submission: str | None) -> int:
+def _cancel(connection: Connection, client: Client, id_: str, submission: str | None) -> int:
     """Cancel a task; return the exit code."""
     try:
         task = client.cancel(id_, submission=submission)
@@ -163,7 +163,7 @@ def _row(task: TaskView, now: float) -> tuple[str, ...]:
     return task.id, task.status.value, task.kind, task.runtime, format_age(now - task.created)
 
 
-def _known(task: TaskView) -> Mapping[str, Cell | None]:
+def _fields(task: TaskView) -> Mapping[str, Cell | None]:
     """Return the lines of `get`; None or empty is not printed."""
     progress, error = task.progress, task.error
     return {
@@ -191,6 +191,6 @@ def _count(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _one_of_several(ids: Sequence[str], submission: str | None) -> None:
+def _refuse_ambiguous(ids: Sequence[str], submission: str | None) -> None:
     if submission and len(ids) > 1:
         raise Misused("--submission is of one id; give one")

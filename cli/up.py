@@ -87,8 +87,8 @@ class Session:
 
     def _start(self, stages: Stages) -> News:
         """Show each stage of the start; return its outcome: up, environment or failed."""
-        for told in self._platform.news():
-            news = told or {}
+        for line in self._platform.news():
+            news = line or {}
             match news:
                 case {"stage": str(stage)}:
                     stages.begin(stage)
@@ -133,10 +133,10 @@ class Session:
             return f"its log could not be kept: {exc}"
 
     def _stop(self) -> int:
-        asked = self._platform.asked_to_stop
+        signal_number = self._platform.asked_to_stop
         self._out.note("stopping …")
         self._platform.stop(_DRAIN_SECONDS if self._is_up else _QUICK_SECONDS)
-        return OK if self._is_up else 128 + signal.Signals(asked)
+        return OK if self._is_up else 128 + signal.Signals(signal_number)
 
     def _show_environment(self, environment: Mapping[str, str]) -> None:
         if self._out.as_json:

@@ -35,9 +35,9 @@ def explain(wrong: typer.BadParameter) -> str:
     error = cause.errors()[0]
     if error["type"] in _BOUNDS:
         return _bounds(wrong.param)
-    said = visible(plain(error))
-    choice = _CHOICE.fullmatch(said)
-    return _choice(choice["given"], choice["known"]) if choice else said
+    message = visible(plain(error))
+    choice = _CHOICE.fullmatch(message)
+    return _choice(choice["given"], choice["known"]) if choice else message
 
 
 def _bounds(option: Any) -> str:

@@ -94,7 +94,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except sdk.ClientError as exc:
-        raise _of(exc) from exc
+        raise _translation(exc) from exc
     except sdk.WaiterError as exc:
         raise Late(f"{exc.kwargs['name']}: {exc.kwargs['reason']}") from exc
     except (
@@ -119,7 +119,7 @@ def code_of(error: sdk.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _of(error: sdk.ClientError) -> AwsError:
+def _translation(error: sdk.ClientError) -> AwsError:
     code, call = code_of(error), error.operation_name
     if code in _NOT_SIGNED_IN:
         return NotSignedIn(f"{call}: {code}; {_SIGN_IN}")

@@ -78,7 +78,7 @@ class Installation:
             settings = Settings.read(self.path)
         except SettingsError as exc:
             raise Misused(f"{self.path}:\n{exc}") from None
-        self._is_of(settings)
+        self._check_options(settings)
         return settings
 
     @cached_property
@@ -88,12 +88,12 @@ class Installation:
         Raises:
             NotSignedIn: the caller is signed in to another account.
         """
-        there = self.settings.aws
-        aws = Aws(there.region, self.profile)
-        if aws.caller.account != there.account:
+        target = self.settings.aws
+        aws = Aws(target.region, self.profile)
+        if aws.caller.account != target.account:
             raise NotSignedIn(
                 f"signed in to account {aws.caller.account}, but {self.path} is of"
-                f" {there.account}; use another --profile"
+                f" {target.account}; use another --profile"
             )
         return aws
 
@@ -110,12 +110,14 @@ class Installation:
         self.out.complain(f"{of}{': ' if of else ''}{error}")
         return error.code if isinstance(error, AwsError) else code_of(error)
 
-    def _is_of(self, settings: Settings) -> None:
+    def _check_options(self, settings: Settings) -> None:
         given = {"stackName": (self.stack_name, settings.names.stack)}
         given["region"] = (self.region, settings.aws.region)
-        for key, (asked, there) in given.items():
-            if asked is not None and asked.lower() != there:
-                raise Misused(f"{self.path} has {key} {there!r}, not {asked!r}; name its --config")
+        for key, (requested, actual) in given.items():
+            if requested is not None and requested.lower() != actual:
+                raise Misused(
+                    f"{self.path} has {key} {actual!r}, not {requested!r}; name its --config"
+                )
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

@@ -89,19 +89,19 @@ class TableKeyring(Keyring):
 
     def disable_gateway_key(self, name: str) -> bool:
         """Disable the stack's gateway key of this name; it is deleted once the file drops it."""
-        made = self._installation.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
+        of_stack = self._installation.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
         named = self._installation.aws.paginated(
             "apigateway", "get_api_keys", "items", nameQuery=self._named(name)
         )
-        mine = [
+        enabled = [
             key["id"]
             for key in named
-            if key["id"] in made and key["name"] == self._named(name) and key["enabled"]
+            if key["id"] in of_stack and key["name"] == self._named(name) and key["enabled"]
         ]
-        for key in mine:
-            off = {"op": "replace", "path": "/enabled", "value": "false"}
-            self._gateway.update_api_key(apiKey=key, patchOperations=[off])
-        return bool(mine)
+        for key in enabled:
+            disabling = {"op": "replace", "path": "/enabled", "value": "false"}
+            self._gateway.update_api_key(apiKey=key, patchOperations=[disabling])
+        return bool(enabled)
 
     @property
     def hint(self) -> str:

@@ -61,10 +61,10 @@ def group_of(installation: Installation, component: Component) -> str:
         NotDeployed: there is no such log group.
     """
     name = _name(installation.settings, component)
-    there = installation.aws.paginated(
+    groups = installation.aws.paginated(
         "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
     )
-    if name not in {group["logGroupName"] for group in there}:
+    if name not in {group["logGroupName"] for group in groups}:
         raise NotDeployed(f"there is no log group {name}; is that part deployed?")
     return name
 
@@ -103,8 +103,8 @@ def _name(settings: Settings, component: Component) -> str:
 
 def _print_event(installation: Installation, event: Mapping[str, Any]) -> None:
     if installation.as_json:
-        said = {"timestamp": event["timestamp"], "stream": event["logStreamName"]}
-        installation.out.json({**said, "message": event["message"].rstrip("\n")})
+        fields = {"timestamp": event["timestamp"], "stream": event["logStreamName"]}
+        installation.out.json({**fields, "message": event["message"].rstrip("\n")})
     else:
         when = datetime.fromtimestamp(event["timestamp"] / 1_000, UTC)
         installation.out.lines(f"{when:%Y-%m-%dT%H:%M:%SZ}  {event['message'].rstrip()}")

@@ -67,7 +67,7 @@ class ModelBucket:
         self.s3.put_public_access_block(
             Bucket=self.name, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True)
         )
-        self.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._only_tls()))
+        self.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._tls_policy()))
         tags = [tag(key, self.stack) for key in (TAG, PROJECT)]
         self.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tags})
 
@@ -86,13 +86,13 @@ class ModelBucket:
 
         Other notifications of the bucket stay.
         """
-        there = self.s3.get_bucket_notification_configuration(Bucket=self.name)
-        there.pop("ResponseMetadata", None)
-        if "EventBridgeConfiguration" in there:
+        configuration = self.s3.get_bucket_notification_configuration(Bucket=self.name)
+        configuration.pop("ResponseMetadata", None)
+        if "EventBridgeConfiguration" in configuration:
             return False
         self.s3.put_bucket_notification_configuration(
             Bucket=self.name,
-            NotificationConfiguration={**there, "EventBridgeConfiguration": {}},
+            NotificationConfiguration={**configuration, "EventBridgeConfiguration": {}},
         )
         return True
 
@@ -130,7 +130,7 @@ class ModelBucket:
         )
         return {object_["Key"] for object_ in found}
 
-    def _only_tls(self) -> Mapping[str, Any]:
+    def _tls_policy(self) -> Mapping[str, Any]:
         arn = f"arn:{self.aws.partition}:s3:::{self.name}"
         statement = {
             "Sid": _ONLY_TLS,

@@ -40,8 +40,8 @@ class Aws:
 
     @cached_property
     def caller(self) -> Caller:
-        got = self.client("sts").get_caller_identity()
-        return Caller(got["Account"], got["Arn"])
+        identity = self.client("sts").get_caller_identity()
+        return Caller(identity["Account"], identity["Arn"])
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -33,12 +33,12 @@ class Stack:
     @cached_property
     def found(self) -> Mapping[str, Any] | None:
         try:
-            got = self.aws.client("cloudformation").describe_stacks(StackName=self.name)
+            described = self.aws.client("cloudformation").describe_stacks(StackName=self.name)
         except ClientError as exc:
             if code_of(exc) == _MISSING:
                 return None
             raise
-        stacks: list[Mapping[str, Any]] = got["Stacks"]
+        stacks: list[Mapping[str, Any]] = described["Stacks"]
         gone = stacks[0]["StackStatus"] == "DELETE_COMPLETE"
         return None if gone else stacks[0]
 

@@ -91,7 +91,7 @@ class Tools:
         if found is None:
             raise Unmet(f"{name} is not installed; `make setup` in {self.root} brings it")
         sys.stdout.flush()
-        done = subprocess.run(  # noqa: S603 - found above
+        completed = subprocess.run(  # noqa: S603 - found above
             [found, *args],
             cwd=self.root,
             env=self._env,
@@ -100,8 +100,10 @@ class Tools:
             stdout=_STDERR,  # standard output is for the command's own answer
             check=False,
         )
-        if done.returncode:
-            raise AwsError(f"`{name} {args[0]}` failed with status {done.returncode}; see above")
+        if completed.returncode:
+            raise AwsError(
+                f"`{name} {args[0]}` failed with status {completed.returncode}; see above"
+            )
 
     def cdk(self, *args: str, config: Path) -> None:
         """Run the CDK's command on the platform of this configuration."""
@@ -148,11 +150,11 @@ def unpacked_program(name: str) -> Path:
     if not found:
         raise Unmet(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
     (archive,) = found
-    there = user_cache_path("atelier") / archive.stem.rpartition("@")[2] / name
-    if not there.exists():
-        there.parent.mkdir(parents=True, exist_ok=True)
-        _unpack(archive, f"{name}/{name}", there)
-    return there
+    cached = user_cache_path("atelier") / archive.stem.rpartition("@")[2] / name
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        _unpack(archive, f"{name}/{name}", cached)
+    return cached
 
 
 def _unpack(archive: Path, member: str, to: Path) -> None:

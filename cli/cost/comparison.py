@@ -56,12 +56,12 @@ def estimates(settings: Settings) -> list[tuple[Estimate, Estimate]]:
     """Return pairs: an estimate as printed, and this platform at its assumptions."""
     with_front = {"front": settings.front.model_copy(update={"enabled": True})}
     return [
-        (_printed(seed_a()), _ours("seed-a", _LOAD_A, settings)),
-        (_printed(seed_b()), _ours("seed-b", _LOAD_B, settings.model_copy(update=with_front))),
+        (_as_printed(seed_a()), _ours("seed-a", _LOAD_A, settings)),
+        (_as_printed(seed_b()), _ours("seed-b", _LOAD_B, settings.model_copy(update=with_front))),
     ]
 
 
-def _printed(seed: PublishedEstimate) -> Estimate:
+def _as_printed(seed: PublishedEstimate) -> Estimate:
     parts: dict[Part, Decimal] = {}
     for row in seed.rows:
         part = row.line.part

@@ -50,13 +50,13 @@ def hours(load: Load, runtime: Runtime) -> Hours:
         raise Misused(
             f"{runtime.name} computes on the CPU (gpus: 0): --runtime names one with GPUs"
         )
-    spot = _spot(load, runtime.nodes)
+    spot = _spot_share(load, runtime.nodes)
     of_node = min(Decimal(str(runtime.gpus)), Decimal(1))  # replicas may share a GPU
     busy = Decimal(str(load.busy))
     work = load.images * Decimal(str(load.seconds)) / SECONDS * of_node / busy
     rework = work * spot * Decimal(str(load.rework))
-    nodes = _at_once((work + rework) / Decimal(str(load.hours)), runtime)
-    idle = _idle(load, runtime.nodes, nodes, work + rework)
+    nodes = _nodes_at_once((work + rework) / Decimal(str(load.hours)), runtime)
+    idle = _idle_hours(load, runtime.nodes, nodes, work + rework)
     return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot)
 
 
@@ -81,7 +81,7 @@ def seconds_of(duration: str) -> int:
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
 
 
-def _spot(load: Load, nodes: Nodes) -> Decimal:
+def _spot_share(load: Load, nodes: Nodes) -> Decimal:
     if "spot" not in nodes.capacity:
         if load.spot:
             raise Misused("--spot: the runtime's nodes.capacity has no spot")
@@ -93,7 +93,7 @@ def _spot(load: Load, nodes: Nodes) -> Decimal:
     return Decimal(str(load.spot))
 
 
-def _at_once(wanted: Decimal, runtime: Runtime) -> int:
+def _nodes_at_once(wanted: Decimal, runtime: Runtime) -> int:
     nodes = int(wanted.to_integral_value(ROUND_CEILING))
     most = pods_at_most(runtime) * len(runtime.nodes.capacity)
     if nodes > most:
@@ -104,7 +104,7 @@ def _at_once(wanted: Decimal, runtime: Runtime) -> int:
     return nodes
 
 
-def _idle(load: Load, nodes: Nodes, count: int, worked: Decimal) -> Decimal:
+def _idle_hours(load: Load, nodes: Nodes, count: int, worked: Decimal) -> Decimal:
     if nodes.consolidate_after == _NEVER:
         return count * HOURS - worked
     tail = Decimal(str(load.cold_seconds)) + nodes.idle_seconds

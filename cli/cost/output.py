@@ -28,17 +28,17 @@ def print_published(out: Output, seed: PublishedEstimate, estimate: Estimate) ->
     """Print a published estimate: its lines as counted, as printed, and where the two differ."""
     items, slips = seed.items, list(seed.slips())
     if out.as_json:
-        said = {
+        published = {
             "printed": _number(seed.printed),
             "said": _number(seed.stated_total),
             "slips": slips,
         }
-        out.json(_json(estimate, items) | said)
+        out.json(_json(estimate, items) | published)
         return
     printed = [*(row.printed for row in seed.rows), seed.printed]
     rows = [*map(_cells, items), _sum(items)]
-    told = ([*cells, f"{usd:>9}"] for cells, usd in zip(rows, printed, strict=True))
-    out.table([*_HEADS, f"{'printed':>9}"], told)
+    cells_and_printed = ([*cells, f"{usd:>9}"] for cells, usd in zip(rows, printed, strict=True))
+    out.table([*_HEADS, f"{'printed':>9}"], cells_and_printed)
     out.line("")
     for slip in slips or ["its arithmetic is right"]:
         out.line(f"- {slip}")
@@ -89,14 +89,14 @@ def _number(usd: Decimal) -> float:
 
 
 def _json(estimate: Estimate, items: Sequence[PricedLine] = ()) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    document: dict[str, Any] = {
         "scenario": estimate.name,
         "images": int(estimate.images),
         "usd": _number(estimate.total),
         "usd_a_million": _number(estimate.per_million),
         "parts": {part.value: _number(usd) for part, usd in estimate.parts.items()},
     }
-    return said | ({"lines": [_line(item) for item in items]} if items else {})
+    return document | ({"lines": [_line(item) for item in items]} if items else {})
 
 
 def _line(item: PricedLine) -> dict[str, Any]:

@@ -100,9 +100,9 @@ def _api(load: Load, settings: Settings) -> Iterable[UsageLine]:
 
 
 def _messages(load: Load, settings: Settings) -> Iterable[UsageLine]:
-    told = 3 if settings.tasks.notify_running else 2
+    published = 3 if settings.tasks.notify_running else 2
     why = "the task, its result" + (" and its start" if settings.tasks.notify_running else "")
-    yield _line(Part.MESSAGES, "sns", "publishes", told * load.images / MILLION, why)
+    yield _line(Part.MESSAGES, "sns", "publishes", published * load.images / MILLION, why)
     renewals = int(load.seconds // (settings.tasks.lease_seconds / 3))
     a_task = _RECEIVES_AND_DELETES + renewals
     polls = _polled(settings) * HOURS * SECONDS / max(settings.tasks.poll_seconds, 1)
@@ -138,15 +138,15 @@ def _ledger(load: Load, settings: Settings) -> Iterable[UsageLine]:
 
 def _storage(load: Load, settings: Settings) -> Iterable[UsageLine]:
     storage = settings.storage
-    made = _gib(load, load.picture_kib)
+    output_gib = _gib(load, load.picture_kib)
     days = Decimal(storage.output_days) if storage.output_days else _DAYS
     moved = storage.infrequent_days
     standard = min(days, Decimal(moved)) if moved else days
     kept = f"kept {storage.output_days} days" if storage.output_days else "those of one month"
     yield _line(Part.STORAGE, "s3", "puts", _OBJECTS * load.images / Decimal(1000))
-    yield _line(Part.STORAGE, "s3", "standard", made * standard / _DAYS, kept)
+    yield _line(Part.STORAGE, "s3", "standard", output_gib * standard / _DAYS, kept)
     if moved and days > moved:
-        yield _line(Part.STORAGE, "s3", "infrequent access", made * (days - moved) / _DAYS)
+        yield _line(Part.STORAGE, "s3", "infrequent access", output_gib * (days - moved) / _DAYS)
         yield _line(Part.STORAGE, "s3", "transitions", load.images / Decimal(1000))
     yield _line(Part.STORAGE, "s3", "standard", Decimal(str(load.models_gib)), "weights")
     types = len({runtime.type for runtime in settings.models_runtime})

@@ -65,7 +65,7 @@ class PublishedEstimate:
         for row, item in zip(self.rows, self.items, strict=True):
             counted = item.usd.quantize(row.printed, ROUND_HALF_UP)
             if counted != row.printed:
-                yield f"{_told(item)} is {counted}, printed is {row.printed}"
+                yield f"{_product(item)} is {counted}, printed is {row.printed}"
             if row.note:
                 yield f"{row.line.service} {row.line.dimension}: {row.note}"
         if self.printed != self.stated_total:
@@ -75,7 +75,7 @@ class PublishedEstimate:
             yield f"the rows as they should be add up to {counted}"
 
 
-def _told(item: PricedLine) -> str:
+def _product(item: PricedLine) -> str:
     line, price = item.line, item.price
     quantity = line.quantity.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize()
     return f"{line.service} {line.dimension}: {quantity:f} x {price.usd}"
@@ -137,7 +137,7 @@ def seed_b(*, cloudfront: bool = False) -> PublishedEstimate:
         _row(Part.FRONT, ("elb", "capacity unit"), HOURS, "5.84"),
         out,
     )
-    name, said = ("seed-b-cloudfront", "441.878") if cloudfront else ("seed-b", "442.378")
+    name, stated = ("seed-b-cloudfront", "441.878") if cloudfront else ("seed-b", "442.378")
     return PublishedEstimate(
-        name=name, table="seed-b", images=_B_IMAGES, rows=rows, stated_total=Decimal(said)
+        name=name, table="seed-b", images=_B_IMAGES, rows=rows, stated_total=Decimal(stated)
     )

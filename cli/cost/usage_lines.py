@@ -76,11 +76,11 @@ def total(items: Iterable[PricedLine]) -> Decimal:
 
 def by_part(items: Sequence[PricedLine]) -> dict[Part, Decimal]:
     """Return the cost of each part, in the order of `Part`."""
-    there = {item.line.part for item in items}
+    parts = {item.line.part for item in items}
     return {
         part: total(item for item in items if item.line.part is part)
         for part in Part
-        if part in there
+        if part in parts
     }
 
 

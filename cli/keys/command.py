@@ -58,18 +58,18 @@ def new(
 ) -> None:
     """Make a secret, and print it: this once. For a name that has some, it is one more."""
     keyring = where.keyring(installation)
-    _checked(name)
-    request = SecretRequest(name=name, role=role, expires=_moment(expires))
+    _refuse_bad_name(name)
+    request = SecretRequest(name=name, role=role, expires=_parse_expiry(expires))
     secret = new_secret()
     with keyring.locked():
-        told = _added(keyring, request, secret)
-    its_role = told["role"]
+        row = _store(keyring, request, secret)
+    its_role = row["role"]
     if installation.as_json:
-        installation.out.json(told | {"secret": secret, "where": keyring.where})
+        installation.out.json(row | {"secret": secret, "where": keyring.where})
     else:
         installation.out.line(secret)
         installation.out.note(
-            f"{its_role} {name}, id {told['id']}, in {keyring.where}; shown only this once"
+            f"{its_role} {name}, id {row['id']}, in {keyring.where}; shown only this once"
         )
         installation.out.note(keyring.hint)
 
@@ -125,23 +125,23 @@ app.command("list")(list_)
 app.command()(revoke)
 
 
-def _added(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, str]:
+def _store(keyring: Keyring, request: SecretRequest, secret: str) -> dict[str, str]:
     """Store a secret; return its row, made first so that nothing is stored unreported."""
     keys = keyring.read()
     role = role_of(request, (*keyring.configured, *keys))
     gateway = keyring.add_gateway_key(request.name, secret)
-    made = with_secret(tidied(keys, time.time()), request, role, secret, gateway)
+    keys_with_it = with_secret(tidied(keys, time.time()), request, role, secret, gateway)
     try:
-        told = {"name": request.name, "role": str(role), **_ids(_made(made, secret))}
-        keyring.write(made)
+        row = {"name": request.name, "role": str(role), **_ids(_secret_of(keys_with_it, secret))}
+        keyring.write(keys_with_it)
     except BaseException:
         # Else the gateway would let in a key that no list shows.
-        keyring.remove_gateway_keys([_made(made, secret)])
+        keyring.remove_gateway_keys([_secret_of(keys_with_it, secret)])
         raise
-    return told
+    return row
 
 
-def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
+def _secret_of(keys: Iterable[ApiKey], secret: str) -> KeySecret:
     """Find a secret among the keys by its digest."""
     digest = api_keys.digest_of(secret)
     return next(
@@ -150,7 +150,7 @@ def _made(keys: Iterable[ApiKey], secret: str) -> KeySecret:
 
 
 def _ids(secret: KeySecret) -> dict[str, str]:
-    return {"id": id_of(secret), "expires": _end(secret)}
+    return {"id": id_of(secret), "expires": _expiry(secret)}
 
 
 def _rows(keys: Iterable[ApiKey], where: str, now: float) -> Iterable[dict[str, str]]:
@@ -165,14 +165,14 @@ def _rows(keys: Iterable[ApiKey], where: str, now: float) -> Iterable[dict[str, 
             }
 
 
-def _end(secret: KeySecret) -> str:
+def _expiry(secret: KeySecret) -> str:
     return secret.expires.astimezone(UTC).isoformat(timespec="seconds") if secret.expires else ""
 
 
-def _moment(said: str | None) -> datetime | None:
+def _parse_expiry(said: str | None) -> datetime | None:
     if said is None:
         return None
-    found = _read(said)
+    found = _parse_moment(said)
     if found.timestamp() <= time.time():
         raise Misused(
             "--expires: must lie ahead; a date is its first moment in UTC: take a later one, or"
@@ -181,7 +181,7 @@ def _moment(said: str | None) -> datetime | None:
     return found
 
 
-def _read(said: str) -> datetime:
+def _parse_moment(said: str) -> datetime:
     if said.endswith("d") and said[:-1].isdecimal() and len(said) <= len("99999d"):
         return datetime.fromtimestamp(int(time.time()) + int(said[:-1]) * 86_400, UTC)
     try:
@@ -190,7 +190,7 @@ def _read(said: str) -> datetime:
         raise Misused(f"--expires: {exc}, or days as 90d") from None
 
 
-def _checked(name: str) -> None:
+def _refuse_bad_name(name: str) -> None:
     try:
         ApiKey(name=name)
     except ValueError:

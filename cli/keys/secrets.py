@@ -60,13 +60,11 @@ def with_secret(
     gateway: str | None = None,
 ) -> Sequence[ApiKey]:
     """Return the keys with one more secret."""
-    made = KeySecret(sha256=digest_of(secret), expires=request.expires, gateway=gateway)
+    new = KeySecret(sha256=digest_of(secret), expires=request.expires, gateway=gateway)
     if not any(key.name == request.name for key in keys):
-        return (*keys, ApiKey(name=request.name, role=role, secrets=(made,)))
+        return (*keys, ApiKey(name=request.name, role=role, secrets=(new,)))
     return [
-        key.model_copy(update={"secrets": (*key.secrets, made)})
-        if key.name == request.name
-        else key
+        key.model_copy(update={"secrets": (*key.secrets, new)}) if key.name == request.name else key
         for key in keys
     ]
 
@@ -87,8 +85,8 @@ def revoked(
 
 def tidied(keys: Sequence[ApiKey], now: float) -> Sequence[ApiKey]:
     """Drop secrets that ended over 30 days ago, and names without any other."""
-    left = [_without_old(key, now) for key in keys]
-    return [key for key in left if key.secrets]
+    kept = [_without_old(key, now) for key in keys]
+    return [key for key in kept if key.secrets]
 
 
 def _ended(key: ApiKey, ended: Sequence[KeySecret], moment: datetime) -> ApiKey:

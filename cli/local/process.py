@@ -75,7 +75,7 @@ class Platform:
         if self._process is not None and self._process.stdout is not None:
             self._process.wait()
             self._process.stdout.close()
-        _remove(self.home)
+        _remove_folder(self.home)
 
     @property
     def log(self) -> Path:
@@ -87,7 +87,7 @@ class Platform:
 
         Ends with the process, or when a signal asked for the end.
         """
-        told = b""
+        received = b""
         output = self._process.stdout if self._process else None
         while output is not None and not self.asked_to_stop:
             watched = [output.fileno(), self._wake]
@@ -98,7 +98,7 @@ class Platform:
                 continue
             if not (more := os.read(output.fileno(), 65536)):
                 return
-            *lines, told = (told + more).split(b"\n")
+            *lines, received = (received + more).split(b"\n")
             yield from map(json.loads, lines)
 
     def watch(self, part: str, pid: int) -> None:
@@ -158,8 +158,8 @@ def _reap(but: frozenset[int]) -> None:
 
 def _kill_all(but: frozenset[int]) -> None:
     """Kill every descendant of this process, and those that they start meanwhile."""
-    end = time.monotonic() + _KILL_SECONDS
-    while (descendants := _others(but)) and time.monotonic() < end:
+    deadline = time.monotonic() + _KILL_SECONDS
+    while (descendants := _descendants(but)) and time.monotonic() < deadline:
         for process in descendants:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -167,13 +167,13 @@ def _kill_all(but: frozenset[int]) -> None:
         _reap(but)
 
 
-def _others(but: frozenset[int]) -> list[psutil.Process]:
+def _descendants(but: frozenset[int]) -> list[psutil.Process]:
     return [
         process for process in psutil.Process().children(recursive=True) if process.pid not in but
     ]
 
 
-def _remove(home: Path) -> None:
+def _remove_folder(home: Path) -> None:
     """Remove the platform's folder; its last processes may still write to it, so retry for 2 s."""
     for _ in range(20):
         shutil.rmtree(home, ignore_errors=True)

@@ -89,14 +89,14 @@ MUTANTS = (
     Mutant(
         mistake="message of the cluster's API dropped",
         file="cli/aws/kubernetes/cluster.py",
-        old='f"{told}: {message[:_SHOWN]}" if message else told',
-        new="told",
+        old='f"{context}: {message[:_SHOWN]}" if message else context',
+        new="context",
         tests=CARRIED,
     ),
     Mutant(
         mistake="an answer that is no object taken for one",
         file="cli/aws/kubernetes/cluster.py",
-        old="        if said is None:\n",
+        old="        if parsed is None:\n",
         new="        if False:\n",
         tests=CARRIED,
     ),
@@ -138,15 +138,15 @@ MUTANTS = (
     Mutant(
         mistake="tolerations of others taken away",
         file="cli/aws/deploy/muted_fields.py",
-        old="    return [*(had or ()), *_missing(asked, had)]\n",
-        new="    return asked\n",
+        old="    return [*(running or ()), *_missing(wanted, running)]\n",
+        new="    return wanted\n",
         tests=CARRIED,
     ),
     Mutant(
         mistake="Serve's answer of before a change believed",
         file="cli/aws/deploy/readiness.py",
-        old="            if now.up and was_up:\n",
-        new="            if now.up:\n",
+        old="            if service.up and was_up:\n",
+        new="            if service.up:\n",
         tests="tests/cli/aws/deploy/test_readiness.py",
     ),
     Mutant(

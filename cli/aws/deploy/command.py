@@ -61,10 +61,10 @@ def _refuse_useless_bases(installation: Installation, bases: Mapping[str, str]) 
     """
     built = images.kinds(installation.settings)
     taken = [kind for kind in built if kind not in NO_BASE]
-    told = f"built on another: {', '.join(taken) or 'none'}"
+    accepted = f"built on another: {', '.join(taken) or 'none'}"
     for kind in bases:
         if kind not in taken:
-            raise Misused(f"--base-image {kind}: no such image; {told}")
+            raise Misused(f"--base-image {kind}: no such image; {accepted}")
 
 
 def write_configuration(

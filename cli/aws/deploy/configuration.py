@@ -69,25 +69,25 @@ class RequestedSettings:
         rest = {"APIGW": {**stage, "throttle": throttle}, **edge}
         return self.applied_to({**first, **rest, "modelsRuntime": [runtime]})
 
-    def applied_to(self, there: Mapping[str, Any]) -> dict[str, Any]:
+    def applied_to(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration's document with the requested changes made."""
-        changed = {**there, "aws": self._aws(there.get("aws") or {})}
+        changed = {**document, "aws": self._aws(document.get("aws") or {})}
         if self.bucket:
             changed["modelBucketArn"] = self._arn(self.bucket)
-        cluster = there.get("cluster") or {}
+        cluster = document.get("cluster") or {}
         if self.account and self.admin and not cluster.get("admins"):
             changed["cluster"] = {**cluster, "admins": [self.admin]}
-        changed["modelsRuntime"] = self._runtimes(list(there.get("modelsRuntime") or ()))
+        changed["modelsRuntime"] = self._runtimes(list(document.get("modelsRuntime") or ()))
         return changed
 
-    def _aws(self, there: Mapping[str, Any]) -> dict[str, Any]:
+    def _aws(self, existing: Mapping[str, Any]) -> dict[str, Any]:
         """Set region, account and, outside of the standard one, the partition."""
         partition = {} if self.partition == "aws" else {"partition": self.partition}
-        asked = {"region": self.region, "account": self.account, **partition}
-        return {**there, **{key: value for key, value in asked.items() if value is not None}}
+        requested = {"region": self.region, "account": self.account, **partition}
+        return {**existing, **{key: value for key, value in requested.items() if value is not None}}
 
-    def _runtimes(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        runtimes = self._renamed(there) if self.runtime or self.type else there
+    def _runtimes(self, existing: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        runtimes = self._renamed(existing) if self.runtime or self.type else existing
         if self.snapshot is None:
             return runtimes
         cached = {"imageCache": "ebs-snapshot", "snapshot": self.snapshot}
@@ -95,23 +95,23 @@ class RequestedSettings:
             {**runtime, "nodes": {**runtime.get("nodes", {}), **cached}} for runtime in runtimes
         ]
 
-    def _renamed(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _renamed(self, existing: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Set the type of the named runtime; append the runtime if there is none of this name."""
-        name = (self.runtime or there[0]["name"]).lower()
-        known = [runtime for runtime in there if runtime["name"].lower() == name]
-        if not known:
-            return [*there, self._added(name, there)]
-        kind = self.type or known[0]["type"]
-        return [{**runtime, "type": kind} if runtime in known else runtime for runtime in there]
+        name = (self.runtime or existing[0]["name"]).lower()
+        named = [runtime for runtime in existing if runtime["name"].lower() == name]
+        if not named:
+            return [*existing, self._added(name, existing)]
+        kind = self.type or named[0]["type"]
+        return [{**runtime, "type": kind} if runtime in named else runtime for runtime in existing]
 
-    def _added(self, name: str, there: list[dict[str, Any]]) -> dict[str, Any]:
+    def _added(self, name: str, existing: list[dict[str, Any]]) -> dict[str, Any]:
         """Return a new runtime.
 
         Only the first gets a checkpoint, and only if the bucket is a new one.
         """
         kind = self.type or _FIRST_TYPE
         begun = dict(_TYPES.get(kind, {}))
-        if self.bucket or any("modelFilename" in runtime for runtime in there):
+        if self.bucket or any("modelFilename" in runtime for runtime in existing):
             begun.pop("modelFilename", None)
         return {"name": name, "type": kind, **begun}
 
@@ -176,17 +176,17 @@ def draft(path: Path, request: RequestedSettings) -> Draft:
     if not path.exists():
         return Draft(path, _TEMPLATE + _dumped(request.new_document()), None)
     former = path.read_text()
-    there = _parsed(path, former)
-    wanted = request.applied_to(there)
-    if wanted == there:
+    document = _parsed(path, former)
+    wanted = request.applied_to(document)
+    if wanted == document:
         return Draft(path, former, former)
     head = [line for line in former.splitlines(keepends=True) if line.startswith("#")]
-    return Draft(path, "".join(head) + _dumped(wanted), former, _diff(there, wanted))
+    return Draft(path, "".join(head) + _dumped(wanted), former, _diff(document, wanted))
 
 
-def _diff(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def _diff(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Compare both documents in one form; how a file is laid out is no change."""
-    before, after = _dumped(there).splitlines(), _dumped(wanted).splitlines()
+    before, after = _dumped(document).splitlines(), _dumped(wanted).splitlines()
     return "\n".join(difflib.unified_diff(before, after, "is", "will be", lineterm="", n=0))
 
 

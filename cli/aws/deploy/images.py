@@ -60,9 +60,9 @@ class Images:
         uri = images.image(self.settings, kind)
         # `buildx` uses the builder that the preflight inspected; `docker build` may use another.
         build = ["buildx", "build", "--load", "--platform", platform, "--tag", uri]
-        return [*build, *self._recipe(kind), "."]
+        return [*build, *self._arguments(kind), "."]
 
-    def _recipe(self, kind: str) -> list[str]:
+    def _arguments(self, kind: str) -> list[str]:
         if kind in _ON_HEAD:
             return ["--file", "docker/head.Dockerfile", "--build-arg", f"EXTRAS={_ON_HEAD[kind]}"]
         base = f"RUNTIME_IMAGE={self.bases[kind]}"
@@ -73,10 +73,10 @@ class Images:
 
         The password goes by standard input, where no process list shows it.
         """
-        got = self.aws.client("ecr").get_authorization_token()["authorizationData"][0]
-        user, _, password = b64decode(got["authorizationToken"]).decode().partition(":")
-        where = images.registry(self.settings.aws)
-        sign_in = ("login", "--username", user, "--password-stdin", where)
+        authorization = self.aws.client("ecr").get_authorization_token()["authorizationData"][0]
+        user, _, password = b64decode(authorization["authorizationToken"]).decode().partition(":")
+        registry = images.registry(self.settings.aws)
+        sign_in = ("login", "--username", user, "--password-stdin", registry)
         self.tools.run("docker", *sign_in, given=password)
 
     def _has(self, kind: str) -> bool:

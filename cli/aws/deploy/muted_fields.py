@@ -20,18 +20,18 @@ HEAD = "headGroupSpec"
 WORKERS = "workerGroupSpecs"
 
 
-def _replaced(asked: Any, had: Any) -> Any:
-    del had
-    return asked
+def _replaced(wanted: Any, running: Any) -> Any:
+    del running
+    return wanted
 
 
-def _with_missing(asked: Any, had: Any) -> Any:
+def _with_missing(wanted: Any, running: Any) -> Any:
     """Append what is asked for and missing to what is there: others write to the list, too."""
-    return [*(had or ()), *_missing(asked, had)]
+    return [*(running or ()), *_missing(wanted, running)]
 
 
-def _missing(asked: Any, had: Any) -> list[Any]:
-    return [item for item in asked if item not in (had or ())]
+def _missing(wanted: Any, running: Any) -> list[Any]:
+    return [item for item in wanted if item not in (running or ())]
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,13 @@ class Change:
 
 def changes(running: Spec, wanted: Spec) -> list[Change]:
     """Return the changes that deploy makes to a running cluster: of its head and common groups."""
-    asked = {name: group for name, _, group in _groups(wanted)}
+    wanted_groups = {name: group for name, _, group in _groups(wanted)}
     return [
         change
         for name, at, group in _groups(running)
-        if name in asked
+        if name in wanted_groups
         for field in GROUP_FIELDS
-        if (change := _change(name, at, group, asked[name], field))
+        if (change := _change(name, at, group, wanted_groups[name], field))
     ]
 
 
@@ -123,19 +123,21 @@ def _groups(spec: Spec) -> Iterator[tuple[str, Keys, Spec]]:
 
 def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField) -> Change | None:
     """Return a field's change; None if nothing differs, or nothing is asked for."""
-    had, asked = value(running, field.keys), value(wanted, field.keys)
-    if field.describe is None or asked is None:
+    running_value, wanted_value = value(running, field.keys), value(wanted, field.keys)
+    if field.describe is None or wanted_value is None:
         return None
-    now = field.merge(asked, had)
-    if now == had:
+    merged = field.merge(wanted_value, running_value)
+    if merged == running_value:
         return None
     tests = [_test(at, running, field.keys)]
     if name:
         tests = [_test(at, running, ("groupName",)), *tests]
     # JSON patch: `add` replaces an existing value.
-    operation = {"op": "add", "path": _pointer(*at, *field.keys), "value": now}
+    operation = {"op": "add", "path": _pointer(*at, *field.keys), "value": merged}
     return Change(
-        tests, operation, field.describe(f"group {name}" if name else "the head", now, had)
+        tests,
+        operation,
+        field.describe(f"group {name}" if name else "the head", merged, running_value),
     )
 
 

@@ -32,28 +32,28 @@ class Readiness:
             Late: it does not serve within `ray_cluster.ready_minutes`, or KubeRay gave up.
             Missing: there is no such RayService, so it never will.
         """
-        end = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
-        said, was_up = "", False
+        deadline = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
+        last_text, was_up = "", False
         while True:
             try:
-                now = RayService.of(self.cluster, self.settings)
+                service = RayService.of(self.cluster, self.settings)
             except Missing:
                 raise
             except AwsError as exc:
                 self.note(f"{exc}; a picture will tell")
                 return
-            if now.up and was_up:
-                self.note(f"RayService {now.name} {now.text}")
+            if service.up and was_up:
+                self.note(f"RayService {service.name} {service.text}")
                 return
-            if now.given_up:
+            if service.given_up:
                 raise Late(
-                    f"KubeRay gave up on RayService {now.name}, for good;"
+                    f"KubeRay gave up on RayService {service.name}, for good;"
                     ' see "KubeRay gave up" in docs/operations.md'
                 )
-            if now.text != said and not now.up:
-                said = now.text
-                self.note(f"RayService {now.name}: {said}")
-            if time.monotonic() > end and not now.up:
-                raise Late(f"RayService {now.name} does not serve yet: {said}")
-            was_up = now.up
+            if service.text != last_text and not service.up:
+                last_text = service.text
+                self.note(f"RayService {service.name}: {last_text}")
+            if time.monotonic() > deadline and not service.up:
+                raise Late(f"RayService {service.name} does not serve yet: {last_text}")
+            was_up = service.up
             time.sleep(self.pause)

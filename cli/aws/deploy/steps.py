@@ -47,14 +47,14 @@ class Deployment:
     def run(self) -> None:
         self._fetch_tools()
         self._run_preflight()
-        there = self._fill_bucket()
+        has_bucket = self._fill_bucket()
         self._prepare_account()
         # Before the stack: KubeRay gives up on a service whose images are pulled too late.
         self._push_images()
         if self.options.with_snapshot:
             self._make_snapshot()
         stack = self._deploy_stack()
-        if not there:
+        if not has_bucket:
             self._fill_bucket()
         self._apply_keys()
         self._patch_ray_clusters()
@@ -120,8 +120,8 @@ class Deployment:
     def _prepare_account(self) -> None:
         make_spot_role(self.installation.aws)
         if bootstrap_version(self.installation.aws) is None:
-            there = self.installation.settings.aws
-            self._cdk("bootstrap", f"aws://{there.account}/{there.region}")
+            target = self.installation.settings.aws
+            self._cdk("bootstrap", f"aws://{target.account}/{target.region}")
 
     def _push_images(self) -> None:
         installation = self.installation
@@ -131,11 +131,11 @@ class Deployment:
 
     def _make_snapshot(self) -> None:
         installation = self.installation
-        made = make_snapshot(
+        snapshot = make_snapshot(
             installation.aws, Recipe.of(installation.settings), installation.out.note
         )
         change = draft(
-            installation.path, RequestedSettings.of_snapshot(installation.settings, made)
+            installation.path, RequestedSettings.of_snapshot(installation.settings, snapshot)
         )
         if change.differs:
             change.write()
@@ -153,10 +153,10 @@ class Deployment:
         options += ["--no-rollback"] if installation.stack.is_begun else []
         options += ["--yes"] if self.options.yes else []
         self._cdk("deploy", name, *options)
-        made = Stack(installation.aws, name)
-        if not made.is_whole:
-            raise AwsError(f"stack {name} is {made.status}")
-        return made
+        stack = Stack(installation.aws, name)
+        if not stack.is_whole:
+            raise AwsError(f"stack {name} is {stack.status}")
+        return stack
 
     def _cdk(self, *args: str) -> None:
         self.tools.cdk(*args, config=self.installation.path)
@@ -164,15 +164,15 @@ class Deployment:
     def _apply_keys(self) -> None:
         installation = self.installation
         try:
-            anew = apply_keys(installation.cluster, installation.settings)
+            restarted = apply_keys(installation.cluster, installation.settings)
         except AwsError as exc:
             installation.out.note(
                 f"API keys are not in the cluster: {exc}; run this from where it answers"
             )
         else:
             installation.out.note("the cluster has the file's API keys")
-            if anew:
-                installation.out.note(f"pods that had others start anew: {', '.join(anew)}")
+            if restarted:
+                installation.out.note(f"pods that had others start anew: {', '.join(restarted)}")
 
     def _patch_ray_clusters(self) -> None:
         """Patch running Ray clusters where KubeRay does not; there may be none yet."""
@@ -204,8 +204,8 @@ class Deployment:
         """Make one real picture, through API Gateway or the tasks topic."""
         installation = self.installation
         sender = sender_of(stack, installation.settings)
-        told = "SNS" if isinstance(sender, TopicSender) else "API Gateway"
-        installation.out.note(f"one picture by {told}; the first waits for a GPU node, minutes")
+        entry = "SNS" if isinstance(sender, TopicSender) else "API Gateway"
+        installation.out.note(f"one picture by {entry}; the first waits for a GPU node, minutes")
         task = proof_task(installation.settings.models_runtime[0], f"proof-{token_hex(3)}")
         checker = ResultChecker(installation.aws, bucket_of(stack))
         with listening(installation.aws, installation.settings) as listener:

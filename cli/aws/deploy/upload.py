@@ -15,6 +15,6 @@ def upload_folder(out: Output, bucket: ModelBucket, folder: Path) -> int:
     out.note(f"{folder} to {bucket.name}: {len(upload.files)} files, {upload.bytes:,} bytes")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn(), console=out.err, disable=out.as_json) as bars:
-        bar = bars.add_task(visible(folder.name), total=upload.bytes)
-        upload.run(lambda sent: bars.advance(bar, sent))
+        row = bars.add_task(visible(folder.name), total=upload.bytes)
+        upload.run(lambda sent: bars.advance(row, sent))
     return len(upload.files)

@@ -47,10 +47,10 @@ class Drain:
         Raises:
             Late: a queue still has messages after ``seconds``.
         """
-        end = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         while not self._is_idle():
             left = ", ".join(f"{queue.name} has {queue.total}" for queue in self._busy_queues())
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise Late(
                     f"{left}; they go on, and new tasks are taken again."
                     " Wait longer (--drain-seconds), or give them up (--now)"
@@ -75,12 +75,12 @@ class Drain:
 
     def _read_policy(self) -> dict[str, Any] | None:
         try:
-            got = self.aws.client("sns").get_topic_attributes(TopicArn=self._topic)
+            topic = self.aws.client("sns").get_topic_attributes(TopicArn=self._topic)
         except ClientError as exc:
             if code_of(exc) in {"NotFound", "NotFoundException"}:
                 return None
             raise
-        policy: dict[str, Any] = json.loads(got["Attributes"].get("Policy") or "{}")
+        policy: dict[str, Any] = json.loads(topic["Attributes"].get("Policy") or "{}")
         return {"Version": "2012-10-17", "Statement": [], **policy}
 
     def _deny_all(self) -> dict[str, Any]:

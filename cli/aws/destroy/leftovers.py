@@ -234,6 +234,6 @@ def _filters(cluster: str) -> list[dict[str, Any]]:
 
 
 def _is_of(tags: list[dict[str, str]], cluster: str) -> bool:
-    there = {pair["Key"]: pair["Value"] for pair in tags}
-    owned = f"kubernetes.io/cluster/{cluster}" in there
-    return owned or there.get("elbv2.k8s.aws/cluster") == cluster
+    values = {pair["Key"]: pair["Value"] for pair in tags}
+    owned = f"kubernetes.io/cluster/{cluster}" in values
+    return owned or values.get("elbv2.k8s.aws/cluster") == cluster

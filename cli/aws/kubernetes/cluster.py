@@ -51,12 +51,12 @@ class Cluster:
         """
         with translated():
             try:
-                got = self.aws.client("eks").describe_cluster(name=self.name)
+                described = self.aws.client("eks").describe_cluster(name=self.name)
             except ClientError as exc:
                 if code_of(exc) == "ResourceNotFoundException":
                     raise NotDeployed(f"there is no cluster {self.name}") from None
                 raise
-        description: Mapping[str, Any] = got["cluster"]
+        description: Mapping[str, Any] = described["cluster"]
         return description
 
     @property
@@ -88,8 +88,8 @@ class Cluster:
             AwsError: the API refuses.
         """
         query = "?fieldManager=atelier&force=true"
-        body, kind = json.dumps(wanted), "application/apply-patch+yaml"
-        return self._request("PATCH", f"{path}{query}", body, kind)
+        body, content_type = json.dumps(wanted), "application/apply-patch+yaml"
+        return self._request("PATCH", f"{path}{query}", body, content_type)
 
     def patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> None:
         """Apply all operations of a JSON patch, or none.
@@ -113,20 +113,27 @@ class Cluster:
             self._request("DELETE", path)
 
     def _request(
-        self, method: str, path: str, body: str | None = None, kind: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        content_type: str = "application/json",
     ) -> Mapping[str, Any]:
         """Send a request; return the object of the answer."""
-        answer = self._send(method, path, body, kind)
-        told = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
-        said = _parsed_object(answer)
+        answer = self._send(method, path, body, content_type)
+        context = f"cluster {self.name} answers {answer.status_code} to {method} {path}"
+        parsed = _parsed_object(answer)
         if answer.status_code >= _REFUSED:
-            raise _refusal(answer.status_code, told, str((said or {}).get("message") or ""))
-        if said is None:
-            raise AwsError(f"{told}, and with no object")
-        return said
+            raise _refusal(answer.status_code, context, str((parsed or {}).get("message") or ""))
+        if parsed is None:
+            raise AwsError(f"{context}, and with no object")
+        return parsed
 
-    def _send(self, method: str, path: str, body: str | None, kind: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token(self.aws, self.name)}", "Content-Type": kind}
+    def _send(self, method: str, path: str, body: str | None, content_type: str) -> httpx.Response:
+        headers = {
+            "Authorization": f"Bearer {token(self.aws, self.name)}",
+            "Content-Type": content_type,
+        }
         authority = ssl.create_default_context(cadata=b64decode(self.authority).decode())
         # Python 3.13 and later require key identifiers, which EKS's certificates lack.
         authority.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -149,25 +156,25 @@ class Cluster:
 def _parsed_object(answer: httpx.Response) -> Mapping[str, Any] | None:
     """Parse a JSON object; None for anything else, which no Kubernetes API answers with."""
     try:
-        said = answer.json()
+        parsed = answer.json()
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
-def _refusal(status: int, told: str, message: str) -> AwsError:
-    said = f"{told}: {message[:_SHOWN]}" if message else told
+def _refusal(status: int, context: str, message: str) -> AwsError:
+    text = f"{context}: {message[:_SHOWN]}" if message else context
     match status:
         case 401 | 403:
-            return AwsError(f"{said}; is your role in cluster.admins, and was it deployed since?")
+            return AwsError(f"{text}; is your role in cluster.admins, and was it deployed since?")
         case 404:
-            return Missing(said)
+            return Missing(text)
         case 409:
-            return Conflict(said)
+            return Conflict(text)
         case 422 if message.startswith(_PATCH_FAILED):
-            return Conflict(said)
+            return Conflict(text)
         case _:
-            return AwsError(said)
+            return AwsError(text)
 
 
 def token(aws: Aws, cluster: str) -> str:

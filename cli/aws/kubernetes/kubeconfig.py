@@ -60,8 +60,8 @@ def print_token(
         Output(as_json=False).complain(str(exc))
         raise typer.Exit(exc.code) from None
     status = {"expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "token": signed}
-    said = {"apiVersion": _API, "kind": "ExecCredential", "spec": {}, "status": status}
-    typer.echo(json.dumps(said))
+    credential = {"apiVersion": _API, "kind": "ExecCredential", "spec": {}, "status": status}
+    typer.echo(json.dumps(credential))
 
 
 def kubectl(
@@ -81,11 +81,16 @@ def helm(
 def kubeconfig_of(installation: Installation) -> Mapping[str, Any]:
     """Make a whole kubeconfig of the installation's cluster alone."""
     name = f"atelier-{installation.settings.names.stack}"
-    own = [*_command(), "aws", "token", "--cluster", installation.cluster.name]
-    own += ["--region", installation.settings.aws.region]
-    own += ["--profile", installation.profile] if installation.profile else []
-    call = {"apiVersion": _API, "command": own[0], "args": own[1:], "interactiveMode": "Never"}
-    there = {
+    token_command = [*_command(), "aws", "token", "--cluster", installation.cluster.name]
+    token_command += ["--region", installation.settings.aws.region]
+    token_command += ["--profile", installation.profile] if installation.profile else []
+    exec_ = {
+        "apiVersion": _API,
+        "command": token_command[0],
+        "args": token_command[1:],
+        "interactiveMode": "Never",
+    }
+    cluster = {
         "server": installation.cluster.endpoint,
         "certificate-authority-data": installation.cluster.authority,
     }
@@ -97,24 +102,24 @@ def kubeconfig_of(installation: Installation) -> Mapping[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": there}],
-        "users": [{"name": name, "user": {"exec": call}}],
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": {"exec": exec_}}],
         "contexts": [{"name": name, "context": context}],
         "current-context": name,
     }
 
 
-def merged(there: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+def merged(config: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """Replace or add the entry in an existing kubeconfig; other entries stay."""
     name = entry["current-context"]
     lists = {
         key: [
-            *(other for other in there.get(key) or () if other["name"] != name),
+            *(other for other in config.get(key) or () if other["name"] != name),
             *entry[key],
         ]
         for key in _LISTS
     }
-    return {**there, **entry, **lists}
+    return {**config, **entry, **lists}
 
 
 def _command() -> Sequence[str]:

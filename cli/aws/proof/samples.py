@@ -46,16 +46,16 @@ class SampleTask:
     @property
     def body(self) -> Mapping[str, Any]:
         """Body of the POST to API Gateway."""
-        return {"task": self._native} if self.api == "v1alpha2" else self._flat
+        return {"task": self._v1alpha2} if self.api == "v1alpha2" else self._v1alpha1
 
     @property
     def message(self) -> Mapping[str, Any]:
         """Message for the tasks topic."""
         if self.api == "v1alpha2":
-            return self._native
+            return self._v1alpha2
         metadata = {"id": self.id, "runtime": "legacy", "tasktype": self.kind}
         metadata |= {"prefix": self.prefix}
-        return {"metadata": {**metadata, "context": {}}, "content": self._flat}
+        return {"metadata": {**metadata, "context": {}}, "content": self._v1alpha1}
 
     @property
     def attributes(self) -> Mapping[str, str]:
@@ -65,12 +65,12 @@ class SampleTask:
         return {"runtime": self.runtime}
 
     @property
-    def _native(self) -> Mapping[str, Any]:
+    def _v1alpha2(self) -> Mapping[str, Any]:
         metadata = {"id": self.id, "runtime": self.runtime, "tasktype": self.kind}
         return {"metadata": {**metadata, "prefix": self.prefix}, "content": self.content}
 
     @property
-    def _flat(self) -> Mapping[str, Any]:
+    def _v1alpha1(self) -> Mapping[str, Any]:
         routing = {
             "task": self.kind,
             "id_task": self.id,

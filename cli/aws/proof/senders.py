@@ -47,8 +47,8 @@ class ApiSender(Sender):
         answer = self._post(task, self.key)
         if answer.status_code != _OK:
             raise AwsError(f"POST {task.api} answers {answer.status_code}: {answer.text[:300]}")
-        said: Mapping[str, Any] = answer.json()
-        return said
+        parsed: Mapping[str, Any] = answer.json()
+        return parsed
 
     def refuses(self, task: SampleTask) -> bool:
         """Tell whether requests without a key, and with a wrong one, are both refused."""
@@ -96,15 +96,19 @@ def key_of(stack: Stack, settings: Settings) -> str:
     Raises:
         AwsError: there is none.
     """
-    made = stack.of_type(_KEY)
-    if not made:
+    key_ids = stack.of_type(_KEY)
+    if not key_ids:
         raise AwsError(f"stack {stack.name} has no API key; deploy it again")
-    may_not = {
-        f"{settings.names.stack}-{key.name}" for key in settings.api_keys if not _submits(key)
+    forbidden = {
+        f"{settings.names.stack}-{key_id.name}"
+        for key_id in settings.api_keys
+        if not _submits(key_id)
     }
-    for key in made:
-        key_description = stack.aws.client("apigateway").get_api_key(apiKey=key, includeValue=True)
-        if key_description["name"] not in may_not and key_description.get("enabled", True):
+    for key_id in key_ids:
+        key_description = stack.aws.client("apigateway").get_api_key(
+            apiKey=key_id, includeValue=True
+        )
+        if key_description["name"] not in forbidden and key_description.get("enabled", True):
             return str(key_description["value"])
     raise AwsError(
         f"no API key of stack {stack.name} may submit: all are viewers', ended or disabled"

@@ -65,8 +65,8 @@ class ResultChecker:
     def fetch(self, uri: str) -> tuple[str, bytes]:
         """Return content type and bytes of an object."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        got = self.aws.client("s3").get_object(Bucket=bucket, Key=key)
-        return got["ContentType"], got["Body"].read()
+        stored = self.aws.client("s3").get_object(Bucket=bucket, Key=key)
+        return stored["ContentType"], stored["Body"].read()
 
     def _picture_faults(self, uri: str, folder: str) -> Iterator[str]:
         if not uri.startswith(f"{folder}/"):

@@ -69,19 +69,19 @@ class BuilderInstance:
             AwsError: it failed.
             Late: it did not end within an hour, or the agent did not come up within 10 min.
         """
-        end = time.monotonic() + _PULL_SECONDS
+        deadline = time.monotonic() + _PULL_SECONDS
         command = self._send(script)
         while (invocation := self._state(command))["Status"] not in _ENDED:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise Late(f"{self.instance} did not end in time")
             time.sleep(_PAUSE)
         if invocation["Status"] != "Success":
-            said = (
+            output = (
                 invocation.get("StandardErrorContent")
                 or invocation.get("StandardOutputContent")
                 or ""
             )[-500:]
-            raise AwsError(f"{self.instance}: {invocation['StatusDetails']}: {said.strip()}")
+            raise AwsError(f"{self.instance}: {invocation['StatusDetails']}: {output.strip()}")
 
     def _send(self, script: str) -> str:
         """Send a script.
@@ -89,7 +89,7 @@ class BuilderInstance:
         Return the id of SSM's command. SSM accepts it once the instance's agent is up.
         """
         ssm = self.aws.client("ssm")
-        end = time.monotonic() + _AGENT_SECONDS
+        deadline = time.monotonic() + _AGENT_SECONDS
         while True:
             try:
                 sent = ssm.send_command(
@@ -100,7 +100,7 @@ class BuilderInstance:
             except ClientError as exc:
                 if code_of(exc) not in _NOT_YET:
                     raise
-                if time.monotonic() > end:
+                if time.monotonic() > deadline:
                     raise Late(
                         f"{self.instance}: SSM's agent never came; has its subnet a way out?"
                         " Name another with --subnet"

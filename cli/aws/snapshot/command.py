@@ -65,7 +65,7 @@ def snapshot(
     Use it with `imageCache: ebs-snapshot`, or `atelier aws deploy --snapshot ID`.
     """
     wanted = [image for argument in images or () for image in argument.split(",") if image]
-    note = _nothing if options.quiet else installation.out.note
+    note = _be_quiet if options.quiet else installation.out.note
     snapshot_id = make_snapshot(installation.aws, _recipe(installation, options, wanted), note)
     if installation.as_json:
         installation.out.json({"snapshot": snapshot_id})
@@ -73,7 +73,7 @@ def snapshot(
         installation.out.line(snapshot_id)
 
 
-def _nothing(text: str) -> None:
+def _be_quiet(text: str) -> None:
     del text
 
 

@@ -50,13 +50,13 @@ def temporary_instance(aws: Aws, recipe: Recipe, note: Callable[[str], None]) ->
     ami = aws.client("ssm").get_parameter(Name=recipe.ami_parameter)["Parameter"]["Value"]
     with _profile(aws, recipe) as profile:
         note(f"starting a temporary instance from {ami}")
-        made = _start_with_retries(aws, recipe, ami, profile)
+        instance = _start_with_retries(aws, recipe, ami, profile)
         try:
-            ec2.get_waiter("instance_running").wait(InstanceIds=[made])
-            yield made
+            ec2.get_waiter("instance_running").wait(InstanceIds=[instance])
+            yield instance
         finally:
-            ec2.terminate_instances(InstanceIds=[made])
-            ec2.get_waiter("instance_terminated").wait(InstanceIds=[made])
+            ec2.terminate_instances(InstanceIds=[instance])
+            ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance])
 
 
 def _start_with_retries(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
@@ -65,25 +65,30 @@ def _start_with_retries(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str
     Raises:
         Unmet: there is no network for it.
     """
-    end = time.monotonic() + _KNOWN_SECONDS
+    deadline = time.monotonic() + _KNOWN_SECONDS
     while True:
         try:
             return _start(aws, recipe, ami, profile)
         except ClientError as exc:
             if code_of(exc) == "VPCIdNotSpecified":
                 raise Unmet(_NOWHERE) from exc
-            if "IAM Instance Profile" not in str(exc) or time.monotonic() > end:
+            if "IAM Instance Profile" not in str(exc) or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)
 
 
 def _start(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
     subnet = recipe.subnet or _subnet_of(aws, recipe.stack)
-    secret: dict[str, Any] = {"Encrypted": recipe.encrypt}
-    secret |= {"KmsKeyId": recipe.key} if recipe.key else {}
-    disk = {"VolumeSize": recipe.size, "VolumeType": "gp3", "DeleteOnTermination": True, **secret}
+    encryption: dict[str, Any] = {"Encrypted": recipe.encrypt}
+    encryption |= {"KmsKeyId": recipe.key} if recipe.key else {}
+    disk = {
+        "VolumeSize": recipe.size,
+        "VolumeType": "gp3",
+        "DeleteOnTermination": True,
+        **encryption,
+    }
     kinds = ("instance", "volume")
-    got = aws.client("ec2").run_instances(
+    started = aws.client("ec2").run_instances(
         ImageId=ami,
         InstanceType=recipe.instance_type or _INSTANCES[recipe.arch],
         MinCount=1,
@@ -95,7 +100,7 @@ def _start(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str:
         TagSpecifications=[{"ResourceType": kind, "Tags": recipe.tags} for kind in kinds],
         **({"SubnetId": subnet} if subnet else {}),
     )
-    return str(got["Instances"][0]["InstanceId"])
+    return str(started["Instances"][0]["InstanceId"])
 
 
 def _subnet_of(aws: Aws, cluster: str) -> str | None:
@@ -133,10 +138,10 @@ def _role(aws: Aws, name: str, undo: ExitStack) -> str:
         "Principal": {"Service": f"ec2.{suffix}"},
         "Action": "sts:AssumeRole",
     }
-    may = {"Effect": "Allow", "Action": _ACTIONS, "Resource": "*"}
+    permission = {"Effect": "Allow", "Action": _ACTIONS, "Resource": "*"}
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
     undo.callback(iam.delete_role, RoleName=name)
-    iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=_policy(may))
+    iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=_policy(permission))
     undo.callback(iam.delete_role_policy, RoleName=name, PolicyName=name)
     return name
 

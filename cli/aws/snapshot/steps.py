@@ -37,7 +37,7 @@ def make_snapshot(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
         ec2.stop_instances(InstanceIds=[instance])
         ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])
         note("making the snapshot")
-        return _snapshot(aws, recipe, _volume(aws, instance))
+        return _create_snapshot(aws, recipe, _image_volume(aws, instance))
 
 
 def existing_snapshot(aws: Aws, recipe: Recipe) -> str | None:
@@ -59,24 +59,24 @@ def existing_snapshot(aws: Aws, recipe: Recipe) -> str | None:
     return str(newest["SnapshotId"]) if newest else None
 
 
-def _snapshot(aws: Aws, recipe: Recipe, volume: str) -> str:
+def _create_snapshot(aws: Aws, recipe: Recipe, volume: str) -> str:
     """Snapshot the stopped instance's volume, for up to an hour; an incomplete one is deleted."""
     ec2 = aws.client("ec2")
-    made = ec2.create_snapshot(
+    snapshot = ec2.create_snapshot(
         VolumeId=volume,
         Description=f"Images of {recipe.stack}",
         TagSpecifications=[{"ResourceType": "snapshot", "Tags": recipe.tags}],
     )["SnapshotId"]
     try:
-        ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[made], WaiterConfig=_SNAPSHOT)
+        ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=_SNAPSHOT)
     except BaseException:
-        ec2.delete_snapshot(SnapshotId=made)
+        ec2.delete_snapshot(SnapshotId=snapshot)
         raise
-    return str(made)
+    return str(snapshot)
 
 
-def _volume(aws: Aws, instance: str) -> str:
-    got = aws.client("ec2").describe_instances(InstanceIds=[instance])
-    disks = got["Reservations"][0]["Instances"][0]["BlockDeviceMappings"]
+def _image_volume(aws: Aws, instance: str) -> str:
+    described = aws.client("ec2").describe_instances(InstanceIds=[instance])
+    disks = described["Reservations"][0]["Instances"][0]["BlockDeviceMappings"]
     (volume,) = (disk["Ebs"]["VolumeId"] for disk in disks if disk["DeviceName"] == DISK)
     return str(volume)

@@ -37,7 +37,7 @@ def images(wanted: Images) -> Iterator[Finding]:
         return
     kinds = ", ".join(missing)
     platforms = {f"linux/{architecture_of(wanted.settings, kind)}" for kind in missing}
-    obstacle = _lack(wanted.tools, platforms)
+    obstacle = _obstacle(wanted.tools, platforms)
     if obstacle is None:
         yield Finding("images", "note", f"deploy builds {kinds}")
     else:
@@ -45,7 +45,7 @@ def images(wanted: Images) -> Iterator[Finding]:
         yield Finding("images", "missing", f"{kinds}: {text}", f"{remedy}, {_ELSE}")
 
 
-def _lack(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
+def _obstacle(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
     """Return why Docker cannot build for these platforms, and a remedy; None if it can."""
     if not tools.find("docker"):
         return "there is no Docker", "install Docker"

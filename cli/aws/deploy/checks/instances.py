@@ -13,7 +13,7 @@ def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Find which of each runtime's instance types EC2 offers in the zones of the network."""
     zones = set(wanted_zones(settings))
     for runtime in settings.models_runtime:
-        yield _found(runtime, _offered(aws, runtime), zones)
+        yield _finding(runtime, _offered(aws, runtime), zones)
 
 
 def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:
@@ -31,7 +31,7 @@ def _offered(aws: Aws, runtime: Runtime) -> dict[str, set[str]]:
     return offered
 
 
-def _found(runtime: Runtime, offered: dict[str, set[str]], zones: set[str]) -> Finding:
+def _finding(runtime: Runtime, offered: dict[str, set[str]], zones: set[str]) -> Finding:
     name = f"nodes of {runtime.name}"
     here = {
         instance_type: zones_with_it & zones for instance_type, zones_with_it in offered.items()

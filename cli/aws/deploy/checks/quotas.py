@@ -42,7 +42,7 @@ _FAMILIES: Mapping[str, str] = {
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Compare each quota with the least that is needed and with the most that may be started."""
     wanted: dict[Kind, tuple[int, int]] = {}
-    for kind, least, most in _wanted(aws, settings):
+    for kind, least, most in _vcpus(aws, settings):
         former = wanted.get(kind, (least, 0))
         # System nodes come first in `_wanted`; their number is this quota's least.
         wanted[kind] = former[0] if kind == _SYSTEM else min(former[0], least), former[1] + most
@@ -50,7 +50,7 @@ def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
         yield _quota(aws, kind, least, most)
 
 
-def _wanted(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
+def _vcpus(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
     """Yield the least and most vCPUs of the system nodes and of each runtime, by quota.
 
     Types that the region does not have are left out.

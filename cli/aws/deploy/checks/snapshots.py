@@ -17,10 +17,12 @@ def snapshots(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Check that each snapshot exists, is completed, and fits the volume that is made from it."""
     for runtime in settings.models_runtime:
         if runtime.nodes.snapshot is not None:
-            yield _found(aws, f"snapshot of {runtime.name}", runtime.nodes.snapshot, runtime.nodes)
+            yield _finding(
+                aws, f"snapshot of {runtime.name}", runtime.nodes.snapshot, runtime.nodes
+            )
 
 
-def _found(aws: Aws, name: str, snapshot: str, nodes: Nodes) -> Finding:
+def _finding(aws: Aws, name: str, snapshot: str, nodes: Nodes) -> Finding:
     try:
         (described,) = aws.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
     except ClientError as exc:

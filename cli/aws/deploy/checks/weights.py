@@ -36,16 +36,16 @@ def weights(aws: Aws, settings: Settings, models: Path | None) -> Iterator[Findi
     exists = bucket.exists()
     if exists:
         yield Finding("model bucket", "there", bucket.name)
-        yield from _key(bucket, settings)
+        yield from _key_finding(bucket, settings)
     else:
         yield Finding("model bucket", "note", f"{bucket.name} is not there; deploy makes it")
     keys = [*bucket.keys(CHECKPOINTS)] if exists else []
-    if folder := models or _sample(bucket, settings, there=exists):
+    if folder := models or _unasked_folder(bucket, settings, there=exists):
         keys += [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     yield from _checkpoints(settings, sorted({*_names(keys)}))
 
 
-def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | None:
+def _unasked_folder(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | None:
     """Return the folder that deploy uploads by itself; None if it uploads none."""
     if not there:
         return SAMPLE_MODELS
@@ -53,15 +53,15 @@ def _sample(bucket: ModelBucket, settings: Settings, *, there: bool) -> Path | N
     return SAMPLE_MODELS if bucket.wants_samples(SAMPLE_MODELS, of_stack=of_stack) else None
 
 
-def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
+def _key_finding(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
     """Check that the settings name the bucket's customer-managed key, which nodes need to read."""
     try:
-        got = bucket.s3.get_bucket_encryption(Bucket=bucket.name)
+        encryption = bucket.s3.get_bucket_encryption(Bucket=bucket.name)
     except ClientError as exc:
         if code_of(exc) == "ServerSideEncryptionConfigurationNotFoundError":
             return
         raise
-    rules = got["ServerSideEncryptionConfiguration"]["Rules"]
+    rules = encryption["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
     keys = [key for default in defaults if (key := default.get("KMSMasterKeyID"))]
     if settings.storage.model_bucket_key_arn or all(key.endswith(_AWS_OWN) for key in keys):
@@ -70,7 +70,7 @@ def _key(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
     yield Finding("model bucket's key", "missing", ", ".join(keys), remedy)
 
 
-def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
+def _checkpoints(settings: Settings, available: list[str]) -> Iterator[Finding]:
     """Check each runtime's checkpoint: diffusers requires it, sdwebui may have its own."""
     for runtime in settings.models_runtime:
         wanted = runtime.model_filename
@@ -78,11 +78,13 @@ def _checkpoints(settings: Settings, there: list[str]) -> Iterator[Finding]:
             continue
         name = f"checkpoint of {runtime.name}"
         if fit := [
-            checkpoint for checkpoint in there if wanted is None or _is_called(checkpoint, wanted)
+            checkpoint
+            for checkpoint in available
+            if wanted is None or _is_called(checkpoint, wanted)
         ]:
             yield Finding(name, "there", fit[0])
             continue
-        others = [*there[:_SHOWN], *(["..."] if there[_SHOWN:] else [])] or ["nothing"]
+        others = [*available[:_SHOWN], *(["..."] if available[_SHOWN:] else [])] or ["nothing"]
         text = f"no {wanted or 'checkpoint'} in {CHECKPOINTS} of the model bucket"
         remedy = "name one that is there in modelFilename, or bring one with --models FOLDER"
         state: State = "missing" if runtime.type == "diffusers" else "note"
