@@ -1,4 +1,4 @@
-"""The client of the platform: `Client`, and `AsyncClient` for an event loop."""
+"""Client of the platform: `Client`, and `AsyncClient` for an event loop."""
 
 from atelier.artifacts import SaveProgress
 from atelier.blocking import Client

@@ -1,4 +1,4 @@
-"""Download a task's artifacts: by the platform's links, streamed, without the API key."""
+"""Downloads of artifacts: by the platform's links, streamed, without the API key."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,14 @@ from atelier.files import Saving, stem_of
 from models.native import TaskView
 
 SaveProgress = Callable[[int, int, int | None], None]
-"""Reports a download: the artifact's number, bytes so far, and all its bytes if that is known."""
+"""Report a download: the artifact's number, bytes so far, and its size or None if not known."""
 
 _LINKED = frozenset({307})
+"""Status with which the platform redirects to an artifact."""
 
 
 class Artifacts:
-    """Fetches what tasks of one platform have made."""
+    """Fetches the artifacts of one platform's tasks."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -26,7 +27,7 @@ class Artifacts:
     async def bytes_of(
         self, path: str, params: Mapping[str, str | None], n: int, most: int | None
     ) -> bytes:
-        """Bytes of artifact ``n`` of the task at this path.
+        """Read artifact ``n`` of the task at this path into memory; ``most`` None sets no bound.
 
         Raises:
             TooLarge: the artifact has more than ``most`` bytes.
@@ -55,21 +56,23 @@ class Artifacts:
     ) -> Sequence[Path]:
         """Save the artifacts of the task at this path as files, one after the other.
 
+        ``progress`` is called after each megabyte.
+
         Raises:
             TooLarge: an artifact has more than ``most`` bytes.
         """
-        told, params = progress or _nothing, {"submission": task.submission}
+        report, params = progress or _ignore, {"submission": task.submission}
         files = []
         for artifact in task.artifacts:
             link = await self._link(path, params, artifact.n)
             with await self._caller.channel.call(Saving, folder) as saving:
-                await self._fill(saving, link, artifact.n, most, told)
+                await self._fill(saving, link, artifact.n, most, report)
                 stem = stem_of(task, artifact)
                 files.append(await self._caller.channel.call(saving.keep, stem, artifact.uri))
         return files
 
     async def _fill(
-        self, saving: Saving, link: httpx.URL, n: int, most: int | None, told: SaveProgress
+        self, saving: Saving, link: httpx.URL, n: int, most: int | None, report: SaveProgress
     ) -> None:
         size: int | None = None
 
@@ -77,23 +80,23 @@ class Artifacts:
             nonlocal size
             size = of
             saving.restart()
-            told(n, 0, size)
+            report(n, 0, size)
 
         async def take(part: bytes) -> None:
             await self._caller.channel.call(saving.write, part)
-            told(n, saving.size, size)
+            report(n, saving.size, size)
 
         await self._caller.fetch(link, begin=begin, take=take, most=most)
 
     async def _link(self, path: str, params: Mapping[str, str | None], n: int) -> httpx.URL:
-        """Address from which an artifact can be fetched without the API key.
+        """Ask for the URL by which an artifact can be fetched without the API key.
 
         Raises:
             Misaddressed: the platform redirects to something that is no web address.
         """
-        asked = self._caller.request("GET", f"{path}/artifacts/{n}", params=params)
-        return link_of(await self._caller.ask(asked, right=_LINKED))
+        request = self._caller.request("GET", f"{path}/artifacts/{n}", params=params)
+        return link_of(await self._caller.ask(request, right=_LINKED))
 
 
-def _nothing(_: int, __: int, ___: int | None) -> None:
+def _ignore(_: int, __: int, ___: int | None) -> None:
     pass

@@ -1,4 +1,4 @@
-"""The same client without an event loop.
+"""Client without an event loop.
 
 Every method is the coroutine of `AsyncClient` of the same name and signature, over a channel whose
 waits keep the thread waiting: it never suspends, so one step brings it to its end.
@@ -44,7 +44,11 @@ def _iterating(
 
 
 def _now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Its result at once."""
+    """Run a coroutine that never suspends; return its result.
+
+    Raises:
+        RuntimeError: the coroutine waits for an event loop.
+    """
     try:
         coroutine.send(None)
     except StopIteration as end:
@@ -54,10 +58,10 @@ def _now(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class Client:
-    """A client of one platform.
+    """Client of one platform, which blocks the calling thread.
 
-    ``timeout`` is what one try waits for the next byte, ``patience`` what all tries of one call
-    have, in seconds.
+    ``timeout`` is how long one try waits for the next byte, ``patience`` how long all tries of one
+    call may take; both in seconds. Errors are those of `atelier.errors`.
     """
 
     def __init__(

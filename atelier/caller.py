@@ -1,4 +1,4 @@
-"""Calls one platform: where it is, with which key, and how often it is tried."""
+"""Calls to one platform: its URL, the key, and how often a call is tried."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ from atelier.tries import Tries
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_MOST = 5  # tries
+_MOST = 5  # tries of one call
 _RIGHT = frozenset({200, 202, 204})
 _FOUND = frozenset({200})
 # Content codings that change no byte. Some stores give back the last, which an upload of the SDK
@@ -32,7 +32,7 @@ _PLAIN = frozenset({"", "identity", "aws-chunked"})
 
 
 class Caller:
-    """Every call has an end, and is tried again where that may help: here, and nowhere else."""
+    """Makes calls with a deadline, and is alone in trying them again, where that may help."""
 
     def __init__(
         self, url: str, api_key: str, *, channel: Channel, timeout: float, patience: float
@@ -40,9 +40,9 @@ class Caller:
         self.url = _checked(url)
         self.channel = channel
         self.timeout = timeout
-        """Seconds that one try waits for the next byte."""
+        """Seconds for which one try waits for the next byte."""
         self.patience = patience
-        """Seconds that all tries of one call have."""
+        """Seconds that all tries of one call may take."""
         self._key = _header(api_key)
 
     def request(
@@ -74,14 +74,18 @@ class Caller:
             ) from None
 
     def tries(self, until: float | None = None, *, most: int = _MOST) -> Tries:
-        """The tries of one call, or of what of a longer one is to end by a time."""
+        """Begin the tries of one call; ``until`` is an earlier deadline, by `time.monotonic`."""
         end = time.monotonic() + self.patience
         return Tries(self.channel, most, end if until is None else min(end, until))
 
     async def call(
         self, model: type[Model], method: str, path: str, params: Mapping[str, Any] | None = None
     ) -> Model:
-        """What is answered, in its words."""
+        """Make a call; return its answer as a model.
+
+        Raises:
+            AtelierError: the platform refused, or did not answer; see `ask`.
+        """
         return parsed(model, await self.ask(self.request(method, path, params=params)))
 
     async def ask(
@@ -93,12 +97,12 @@ class Caller:
         stream: bool = False,
         tries: Tries | None = None,
     ) -> httpx.Response:
-        """An answer with one of the right statuses.
+        """Send a request until it is answered with one of the ``right`` statuses.
 
         Raises:
-            AtelierError: what another means, after as many tries as there are.
-            A streamed answer in a packed form is `Misaddressed`: none is asked for, and a few
-            bytes of it may become any number here.
+            AtelierError: the meaning of another status, after the last try if trying may help.
+            Misaddressed: a streamed answer is packed, which nobody asked for: a few bytes of it
+                may become any number here.
         """
         tries = tries or self.tries()
         while True:
@@ -122,21 +126,24 @@ class Caller:
     ) -> None:
         """Stream the file behind a link to another host, which does not get the API key.
 
-        ``begin`` is called with the size, where it is told, before the first part of each try.
+        ``begin`` is called with the size, if that is known, before the first part of each try.
 
         Raises:
+            NotFound: the store does not have it (any more).
             TooLarge: there are more than ``most`` bytes.
         """
         tries = self.tries()
         while True:
-            # A store's answer is the artifact itself, and no packed form of it.
-            asked = httpx.Request("GET", link, headers={"accept-encoding": "identity"})
-            answer = await self.ask(asked, right=_FOUND, error=link_error, stream=True, tries=tries)
+            # Identity: the answer is to be the artifact itself, and no packed form of it.
+            request = httpx.Request("GET", link, headers={"accept-encoding": "identity"})
+            answer = await self.ask(
+                request, right=_FOUND, error=link_error, stream=True, tries=tries
+            )
             try:
                 begin(_size(answer))
                 await self._take(answer, take, most)
             except Unreachable as exc:
-                # However long the parts took that came, there is time for another try.
+                # The deadline bounds waiting, not how long a large file takes to come.
                 tries.until = max(tries.until, time.monotonic() + self.patience)
                 await tries.again(exc)
             else:
@@ -168,7 +175,7 @@ class Caller:
 
 
 def _checked(url: str) -> str:
-    """Without slashes at its end; the path of a gateway's stage may be there."""
+    """Check a URL; return it without slashes at its end. The path of a stage may be part of it."""
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as exc:

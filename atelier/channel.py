@@ -1,6 +1,6 @@
-"""How a client waits: for an answer, an event, a file, a while.
+"""Channel: how a client waits for an answer, an event, a file, or a while.
 
-What the client does is written once, as coroutines over this port. Over `AsyncChannel` they wait in
+The client is written once, as coroutines over this port. Over `AsyncChannel` they wait in
 the caller's event loop; over `BlockingChannel` they never suspend, so that `atelier.blocking` runs
 them without a loop. Knows HTTP, and nothing of the platform.
 """
@@ -23,49 +23,62 @@ from atelier.errors import Misaddressed, TimedOut, Unreachable
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LIMITS = httpx.Limits(max_connections=None)  # each task that is watched has one
+_LIMITS = httpx.Limits(max_connections=None)  # each task that is watched holds one
 _PART = 1 << 20  # bytes
-_MOST, _MOST_PACKED = 64 << 20, 1 << 20  # bytes of an answer that is no artifact
+_MOST, _MOST_PACKED = 64 << 20, 1 << 20
+"""Most bytes of an answer that is no artifact, plain and packed."""
 
 
 class Channel(ABC):
-    """Sends requests; that there is no answer is `Unreachable`."""
+    """Port by which a client sends requests and waits.
+
+    Every method that awaits an answer raises `Unreachable` if none comes.
+    """
 
     @abstractmethod
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        """The answer, with its body unless that is a success and to be streamed."""
+        """Send a request; return the answer, with its body unless ``stream`` and its status is 200.
+
+        The timeouts are those in the request's extensions.
+
+        Raises:
+            Misaddressed: the body is over 64 MiB, or 1 MiB packed, or cannot be unpacked.
+        """
 
     @abstractmethod
     def events(
         self, response: httpx.Response, until: float
     ) -> AsyncGenerator[ServerSentEvent, None]:
-        """The events of a streamed answer, which is closed at the end.
+        """Yield the events of a streamed answer, and close it at the end.
 
         Raises:
-            TimedOut: `time.monotonic` has passed ``until``.
+            Misaddressed: the stream is no server-sent events, or an event has over 64 MiB.
+            TimedOut: something came after ``until``, by `time.monotonic`.
         """
 
     @abstractmethod
     def parts(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
-        """The body of a streamed answer, a megabyte at a time; closed at the end."""
+        """Yield the body of a streamed answer, a mebibyte at a time, and close it at the end."""
 
     @abstractmethod
     async def leave(self, response: httpx.Response) -> None:
         """Close a streamed answer whose body is not wanted."""
 
     @abstractmethod
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
 
     @abstractmethod
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What a function that reads or writes files gives."""
+        """Call a function that reads or writes files, without holding up an event loop."""
 
     @abstractmethod
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close all connections."""
 
 
 class AsyncChannel(Channel):
-    """Waits in the running event loop."""
+    """Channel that waits in the running event loop."""
 
     def __init__(self) -> None:
         hooks = {"response": [_keep_location_later]}
@@ -74,7 +87,7 @@ class AsyncChannel(Channel):
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         with _translated(request):
             response = await self._http.send(request, stream=True)
-            if not stream or response.status_code != HTTPStatus.OK:  # only that is streamed
+            if not stream or response.status_code != HTTPStatus.OK:  # an error's body is read whole
                 response.stream = _Bounded(response)
                 await response.aread()
             return response
@@ -114,7 +127,7 @@ class AsyncChannel(Channel):
 
 
 class BlockingChannel(Channel):
-    """Keeps the calling thread waiting."""
+    """Channel that keeps the calling thread waiting."""
 
     def __init__(self) -> None:
         hooks = {"response": [_keep_location]}
@@ -123,7 +136,7 @@ class BlockingChannel(Channel):
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         with _translated(request):
             response = self._http.send(request, stream=True)
-            if not stream or response.status_code != HTTPStatus.OK:  # only that is streamed
+            if not stream or response.status_code != HTTPStatus.OK:  # an error's body is read whole
                 response.stream = _Bounded(response)
                 response.read()
             return response
@@ -162,7 +175,7 @@ class BlockingChannel(Channel):
 
 
 def _keep_location(response: httpx.Response) -> None:
-    """Take a redirect's target out of the headers: httpx parses it unasked, with many errors."""
+    """Move a redirect's target out of the headers: httpx parses it unasked, with many errors."""
     response.extensions["location"] = response.headers.pop("location", "")
 
 
@@ -172,7 +185,7 @@ async def _keep_location_later(response: httpx.Response) -> None:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Once for all clients: reading the certificates takes longer than most calls."""
+    """Make the TLS context of all clients: reading certificates takes longer than most calls."""
     return httpx.create_ssl_context()
 
 
@@ -203,14 +216,14 @@ class _Checked(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 class _Until(_Checked):
-    """A stream of events that is not read past the deadline, nor past an event without end."""
+    """Stream of events that is not read past the deadline, nor past an event without end."""
 
     def __init__(self, response: httpx.Response, until: float) -> None:
         super().__init__(response.stream)
         self._url = response.request.url
         self._until = until
         self.since_event = 0
-        """Bytes that came after the last event."""
+        """Count of bytes that came after the last event."""
 
     def _check(self, part: bytes) -> None:
         self.since_event += len(part)
@@ -221,7 +234,7 @@ class _Until(_Checked):
 
 
 class _Bounded(_Checked):
-    """A body that is held in memory, and is not read past what an answer of `/v1` can have."""
+    """Body that is held in memory, and not read past what an answer of `/v1` can have."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(response.stream)
@@ -236,10 +249,10 @@ class _Bounded(_Checked):
 
 @contextmanager
 def _translated(request: httpx.Request) -> Iterator[None]:
-    """The errors of HTTP in our words."""
+    """Translate httpx's errors into the client's."""
     try:
         yield
-    except SSEError as exc:  # it says of itself that it is one of the next
+    except SSEError as exc:  # a TransportError, but the answer is wrong, not the network
         raise Misaddressed.at(request.url, exc) from exc
     except httpx.DecodingError as exc:
         raise Misaddressed.at(request.url, "its answer cannot be unpacked") from exc

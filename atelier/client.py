@@ -1,4 +1,4 @@
-"""What can be asked of the platform, in an event loop; `atelier.blocking` asks it without one."""
+"""Client for an event loop; `atelier.blocking` has the same one for code without a loop."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from atelier.channel import AsyncChannel, Channel
 from atelier.errors import Misused, parsed
 from atelier.events import Event
 from atelier.files import Picture, picture
-from atelier.watch import Watch
+from atelier.task_events import TaskEvents
 from models.native import (
     CallbackRequest,
     CheckpointList,
@@ -35,20 +35,20 @@ from models.report import Status
 from models.task import Kind
 
 LOCAL = "http://127.0.0.1:8000"
-"""Where `atelier up` is."""
+"""URL at which `atelier up` serves unless told otherwise."""
 
 TaskRef = str | TaskView
-"""A task by its id, then its newest submission is meant; or as it was told, then that one."""
+"""Task by its id, which means its newest submission; or by a view, which means that very one."""
 
 _PAGE = 100
 _KEY = re.compile("[!-~]{1,255}")
 
 
 class AsyncClient:
-    """A client of one platform.
+    """Client of one platform, for use in one event loop.
 
-    ``timeout`` is what one try waits for the next byte, ``patience`` what all tries of one call
-    have, in seconds.
+    ``timeout`` is how long one try waits for the next byte, ``patience`` how long all tries of one
+    call may take; both in seconds. Errors are those of `atelier.errors`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         await self._channel.close()
 
     async def submit(
@@ -97,14 +97,14 @@ class AsyncClient:
 
         With an ``idempotency_key`` of your own this holds for later calls with it, too.
         """
-        told = {"url": callback} if isinstance(callback, str) else callback
+        called = {"url": callback} if isinstance(callback, str) else callback
         given = {"runtime": runtime, "id": id, "prefix": prefix, "context": context}
-        given |= {"kind": kind, "content": content, "callback": told}
+        given |= {"kind": kind, "content": content, "callback": called}
         task = _task({name: value for name, value in given.items() if value is not None})
         return await self.send(task, idempotency_key=idempotency_key)
 
     async def send(self, task: TaskRequest, *, idempotency_key: str | None = None) -> TaskView:
-        """Submit a task that is made already."""
+        """Submit a task that is made already, once, however often that has to be tried."""
         key = uuid4().hex if idempotency_key is None else idempotency_key
         if not _KEY.fullmatch(key):
             raise Misused("idempotency_key: must be 1 to 255 characters of visible ASCII")
@@ -148,7 +148,7 @@ class AsyncClient:
         return await self.submit(kind=Kind.EXTRA_SINGLE_IMAGE, content=content, runtime=runtime)
 
     async def get(self, task: TaskRef, *, submission: str | None = None) -> TaskView:
-        """What is known of it now."""
+        """Read what is known of a task now."""
         return await self._caller.call(TaskView, "GET", *_path(task, submission))
 
     async def list(
@@ -161,13 +161,17 @@ class AsyncClient:
         until: datetime | float | None = None,
         limit: int | None = None,
     ) -> AsyncGenerator[TaskView, None]:
-        """Tasks, the newest first, ``limit`` at most; ``key`` is the name of an API key."""
-        asked: dict[str, Any] = {"status": status, "runtime": runtime, "key": key}
-        asked |= {"since": _seconds(since), "until": _seconds(until)}
-        asked["limit"] = min(_PAGE, _PAGE if limit is None else max(1, limit))
+        """List tasks, the newest first, ``limit`` at most; ``key`` is the name of an API key.
+
+        ``since`` (inclusive) and ``until`` (exclusive) bound their creation; numbers are seconds
+        since 1970.
+        """
+        params: dict[str, Any] = {"status": status, "runtime": runtime, "key": key}
+        params |= {"since": _seconds(since), "until": _seconds(until)}
+        params["limit"] = min(_PAGE, _PAGE if limit is None else max(1, limit))
         found = 0
         while True:
-            page = await self._caller.call(TaskList, "GET", "/v1/tasks", asked)
+            page = await self._caller.call(TaskList, "GET", "/v1/tasks", params)
             for task in page.tasks:
                 if found == limit:
                     return
@@ -175,24 +179,25 @@ class AsyncClient:
                 yield task
             if page.next is None or found == limit:
                 return
-            asked["cursor"] = page.next
+            params["cursor"] = page.next
 
     async def cancel(self, task: TaskRef, *, submission: str | None = None) -> TaskView:
-        """End it; what is told is how it ended, which may have happened before."""
+        """Cancel a task; return how it ended, which may have happened before."""
         return await self._caller.call(TaskView, "DELETE", *_path(task, submission))
 
     def events(
         self, task: TaskRef, *, submission: str | None = None, timeout: float = 3600
     ) -> AsyncGenerator[Event, None]:
-        """What happens to it, until it has ended; the last event is its `TaskView`.
+        """Yield what happens to a task until it has ended; the last event is its `TaskView`.
 
-        A connection that breaks is taken up again where it was.
+        A connection that breaks is taken up again where it was. Where there are no events (at the
+        edge) the task is looked at every 0.5 to 5 seconds.
 
         Raises:
-            TimedOut: it has not ended after so many seconds.
+            TimedOut: the task has not ended after ``timeout`` seconds.
         """
         until = time.monotonic() + timeout
-        return Watch(self._caller, *_path(task, submission), until).events()
+        return TaskEvents(self._caller, *_path(task, submission), until).events()
 
     async def wait(
         self,
@@ -201,10 +206,10 @@ class AsyncClient:
         *,
         submission: str | None = None,
     ) -> TaskView:
-        """The task when it has ended, however it did.
+        """Wait until a task has ended, however it does; return its view.
 
         Raises:
-            TimedOut: it has not ended after so many seconds.
+            TimedOut: the task has not ended after ``timeout`` seconds.
         """
         async with aclosing(self.events(task, submission=submission, timeout=timeout)) as events:
             return [event async for event in events if isinstance(event, TaskView)][-1]
@@ -217,9 +222,10 @@ class AsyncClient:
         submission: str | None = None,
         most: int | None = None,
     ) -> bytes:
-        """An artifact by its place, from 1, in memory; 0 is the runtime's whole answer as JSON.
+        """Read artifact ``n``, from 1, into memory; 0 is the runtime's whole answer as JSON.
 
         Raises:
+            NotFound: there is no such artifact (any more).
             TooLarge: it has more than ``most`` bytes.
         """
         return await self._artifacts.bytes_of(*_path(task, submission), n, most)
@@ -233,15 +239,15 @@ class AsyncClient:
         most: int | None = None,
         progress: SaveProgress | None = None,
     ) -> Sequence[Path]:
-        """Save its artifacts right in this folder, each streamed, and whole or not at all.
+        """Save a task's artifacts in this folder, each streamed, and whole or not at all.
 
         A file is called by the task's id, a hash of its submission and its number, with an
         extension from its bytes; where that name is another file's, a number is added.
-        ``progress`` is told, after each megabyte, the artifact's number, its bytes so far, and
-        all of them where the store says so.
+        ``progress`` is called with the artifact's number, its bytes so far, and its size if the
+        store tells it: when a download begins, and after each megabyte.
 
         Raises:
-            TooLarge: one has more than ``most`` bytes.
+            TooLarge: an artifact has more than ``most`` bytes.
         """
         view = await self.get(task, submission=submission)
         path, _ = _path(view, None)
@@ -250,16 +256,16 @@ class AsyncClient:
         )
 
     async def runtimes(self) -> Sequence[RuntimeView]:
-        """The configured runtimes, and how they are doing."""
+        """List the configured runtimes, and how they are doing."""
         return (await self._caller.call(RuntimeList, "GET", "/v1/runtimes")).runtimes
 
     async def checkpoints(self) -> Sequence[CheckpointView]:
-        """The weights that there are, and which runtimes can load them."""
+        """List the checkpoints that there are, and which runtimes can load them."""
         return (await self._caller.call(CheckpointList, "GET", "/v1/checkpoints")).checkpoints
 
 
 def _path(task: TaskRef, submission: str | None) -> tuple[str, Mapping[str, str | None]]:
-    """Where it is, and the parameters that say which submission."""
+    """Return the path of a task, and the parameters that name its submission."""
     if isinstance(task, TaskView):
         return _path(task.id, task.submission)
     return f"/v1/tasks/{quote(task, safe='', errors='surrogatepass')}", {"submission": submission}

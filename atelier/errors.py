@@ -1,4 +1,4 @@
-"""Every error of the client; the text of each says what to do.
+"""Errors of the client; the text of each says what to do.
 
 AtelierError
 ├── Misused          what was given cannot be sent; nothing was
@@ -39,21 +39,21 @@ _LONGEST = 300  # characters quoted of what is not ours
 
 
 class AtelierError(Exception):
-    """Something went wrong between here and the platform."""
+    """Base of the client's errors."""
 
 
 class Misused(AtelierError):
-    """What was given cannot be sent."""
+    """Arguments that cannot be sent."""
 
     @classmethod
     def of(cls, error: ValidationError) -> "Misused":
-        """Name each wrong field of a `TaskRequest` in a line; values are not quoted."""
+        """Name each wrong field of a `TaskRequest` in a line of its own; values are not quoted."""
         wrong = error.errors(include_url=False, include_input=False)
         return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {_said(one)}" for one in wrong))
 
 
 class Refused(AtelierError):
-    """The platform said no."""
+    """Refusal by the platform; its text says why."""
 
     def __init__(self, problem: ProblemView) -> None:
         wrong = (f"{error.field}: {error.message}" for error in problem.errors)
@@ -62,25 +62,25 @@ class Refused(AtelierError):
 
     @property
     def fields(self) -> tuple[FieldError, ...]:
-        """The wrong fields of the request, each by its path, such as ``content.steps``."""
+        """Wrong fields of the request, each by its path, such as ``content.steps``."""
         return self.problem.errors
 
 
 class Unauthorized(Refused):
-    """The API key is not known there, or its role may not do that."""
+    """Refusal because the API key is unknown, or its role may not do that."""
 
 
 class NotFound(Refused):
-    """There is no such task or artifact."""
+    """Refusal because there is no such task or artifact."""
 
 
 class Unreachable(AtelierError):
-    """Nothing answered."""
+    """Silence: nothing answered, however often it was tried."""
 
     passing = True
-    """Whether another try may find it."""
+    """Flag: another try may succeed."""
     retry_after = 0.0
-    """Seconds that it asked to be left alone."""
+    """Seconds after which the platform asked to be tried again; 0: it did not say."""
 
     @classmethod
     def at(cls, url: httpx.URL, why: object) -> "Unreachable":
@@ -91,7 +91,7 @@ class Unreachable(AtelierError):
 
 
 class Unavailable(Unreachable):
-    """It answered that it could not answer now."""
+    """Answer that there can be no answer now."""
 
     def __init__(self, problem: ProblemView, where: str, retry_after: float = 0) -> None:
         later = f"; try again in {retry_after:.0f} s" if retry_after else ""
@@ -102,21 +102,21 @@ class Unavailable(Unreachable):
 
 
 class TimedOut(AtelierError):
-    """The deadline passed first."""
+    """Deadline that passed before the task ended; the task goes on."""
 
     def __init__(self) -> None:
         super().__init__("the task has not ended in time; it goes on, and can be watched again")
 
 
 class TooLarge(AtelierError):
-    """An artifact has more bytes than were to be taken."""
+    """Artifact with more bytes than ``most``; nothing of it is kept."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"the artifact has more than {most:,} bytes; nothing of it is kept")
 
 
 class Misaddressed(AtelierError):
-    """What answered is not the platform's API."""
+    """Answer from something that is not the platform's API."""
 
     @classmethod
     def at(cls, url: httpx.URL, why: object) -> "Misaddressed":
@@ -124,7 +124,7 @@ class Misaddressed(AtelierError):
 
     @classmethod
     def packed(cls, url: httpx.URL, codings: Iterable[str]) -> "Misaddressed":
-        """Say that an answer came packed though nobody asked for that."""
+        """Say that an answer came packed, which nobody asked for."""
         named = ", ".join(sorted(codings))[:_LONGEST]
         return cls(
             f"what answers at {shown(url)} packs its answer (content-encoding: {named!r}) unasked;"
@@ -133,7 +133,7 @@ class Misaddressed(AtelierError):
 
 
 def error_of(response: httpx.Response) -> AtelierError:
-    """What an answer that is no success means."""
+    """Make an error of an answer that is no success."""
     where, problem = shown(response.request.url), _problem_of(response)
     match problem.status:
         case 403 if problem.type == _FORBIDDEN:
@@ -151,7 +151,7 @@ def error_of(response: httpx.Response) -> AtelierError:
 
 
 def link_error(response: httpx.Response) -> AtelierError:
-    """What it means where the platform led to: a store that says no has lost it, or its link."""
+    """Make an error of a store's answer to a link: one that says no has lost the artifact."""
     problem, where = _problem_of(response), shown(response.request.url)
     if problem.status in _PASSING or problem.status >= _SERVER:
         return Unavailable(problem, where, _seconds(response))
@@ -174,10 +174,10 @@ def link_of(response: httpx.Response) -> httpx.URL:
 
 
 def parsed(model: type[Model], response: httpx.Response) -> Model:
-    """The words in an answer.
+    """Read an answer's body as a model.
 
     Raises:
-        Misaddressed: they are others.
+        Misaddressed: the body is something else.
     """
     try:
         return read(model, response.content)
@@ -186,10 +186,10 @@ def parsed(model: type[Model], response: httpx.Response) -> Model:
 
 
 def read(model: type[Model], body: bytes | str) -> Model:
-    """The words in a JSON document; a half of a surrogate pair may stand in its strings.
+    """Read a JSON document as a model; its strings may hold half of a surrogate pair.
 
     Raises:
-        ValueError: it has others, or is no JSON.
+        ValueError: the document is something else, or no JSON.
     """
     try:
         return model.model_validate(json.loads(body))
@@ -198,12 +198,12 @@ def read(model: type[Model], body: bytes | str) -> Model:
 
 
 def shown(url: httpx.URL) -> str:
-    """Without a password, and without the signature that a presigned one has behind it."""
+    """Write a URL without a password, and without a query, which may be a link's signature."""
     return f"{url.scheme}://{url.netloc.decode()}{url.path}"
 
 
 def _problem_of(response: httpx.Response) -> ProblemView:
-    """In the platform's words, or of a gateway or proxy that has others."""
+    """Read an error's body, which may be that of a gateway or proxy with a form of its own."""
     with suppress(ValueError):
         return read(ProblemView, response.content)
     status, title = response.status_code, response.reason_phrase
@@ -226,7 +226,7 @@ def _saying(problem: ProblemView, detail: str) -> ProblemView:
 
 
 def _seconds(response: httpx.Response) -> float:
-    """What ``Retry-After`` says, in seconds or as a date; 0 where it says nothing."""
+    """Read ``Retry-After``, in seconds or as a date; 0 if it says nothing."""
     text = response.headers.get("retry-after", "")
     with suppress(ValueError):
         return max(0.0, float(text))

@@ -1,4 +1,4 @@
-"""What happens to a task, as its watcher is told: the words of `models.native`."""
+"""Events of a task, as models of `models.native`."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from atelier.errors import Misaddressed, read
 from models.native import ArtifactView, PreviewEvent, ProgressView, StatusEvent, TaskView
 
 Event = StatusEvent | ProgressView | PreviewEvent | ArtifactView | TaskView
-"""The last one is the ended task's `TaskView`."""
+"""Event of a task; the last one is the ended task's `TaskView`."""
 
 _MODELS: Mapping[str, type[Event]] = {
     "status": StatusEvent,
@@ -21,12 +21,12 @@ _NAMES = {model: name for name, model in _MODELS.items()}
 
 
 def name_of(event: Event) -> str:
-    """Its name on the wire, such as ``progress``."""
+    """Return an event's name on the wire, such as ``progress``."""
     return _NAMES[type(event)]
 
 
 def event_of(sent: ServerSentEvent) -> Event | None:
-    """The event in its words; None for one that only a newer platform knows.
+    """Read a server-sent event; return None for one that only a newer platform knows.
 
     Raises:
         Misaddressed: its data is something else.

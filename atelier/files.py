@@ -1,7 +1,7 @@
-"""Pictures on their way between local files and tasks.
+"""Files: pictures on their way between local files and tasks.
 
-What a file is called is decided here, from the task's identity and from the bytes: no word of a
-server becomes a path.
+Names of files are made here, of the task's identity and the bytes: no word of a server becomes a
+path.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from models.native import ArtifactView, TaskView
 _LINK = re.compile(r"(https?|s3)://|data:", re.IGNORECASE)
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_ID, _DIGITS, _HIGHEST = 80, 16, 999_999
-_HEAD = 8192
-_CHUNK = 1 << 20
+_HEAD = 8192  # bytes, as many as `filetype` looks at
+_CHUNK = 1 << 20  # bytes
 _SNIFFED = frozenset(
     re.findall(
         r"\w+",
@@ -33,7 +33,7 @@ _SNIFFED = frozenset(
         " wmv aac flac m4a mid mp3 ogg wav zip",
     )
 )
-"""Extensions that are taken from the bytes; programs, for one, are saved as ``.bin``."""
+"""Extensions that are taken from the bytes; programs, among others, are saved as ``.bin``."""
 _NAMED = frozenset(
     re.findall(
         r"\.\w+",
@@ -44,14 +44,14 @@ _NAMED = frozenset(
 
 
 Picture = str | Path | bytes
-"""A local file, a link, or its bytes."""
+"""Picture as a local file, a link, or its bytes."""
 
 
 def picture(source: Picture) -> str:
-    """A picture as a task has it: a link as it is, a local file or its bytes in base64.
+    """Write a picture as a task has it: a link as it is, a local file or bytes in base64.
 
     Raises:
-        Misused: there is no such file.
+        Misused: the file cannot be read.
     """
     if isinstance(source, bytes):
         return b64encode(source).decode()
@@ -65,9 +65,9 @@ def picture(source: Picture) -> str:
 
 
 class Saving:
-    """A file on its way into a folder, under a hidden name until it is whole.
+    """File on its way into a folder, under a hidden name until it is whole.
 
-    The folder is made. Left without `keep`, nothing stays.
+    The folder is made if it is missing. Where the block ends without `keep`, no file stays.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,7 +76,7 @@ class Saving:
         self._part = folder / f".{uuid4().hex}.part"
         self._file = self._part.open("x+b")
         self.size = 0
-        """Bytes so far."""
+        """Count of bytes written so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -91,20 +91,21 @@ class Saving:
         self._part.unlink(missing_ok=True)
 
     def write(self, part: bytes) -> None:
+        """Append bytes."""
         self._file.write(part)
         self.size += len(part)
 
     def restart(self) -> None:
-        """Forget what was written."""
+        """Begin anew: forget what was written."""
         self._file.seek(0)
         self._file.truncate()
         self.size = 0
 
     def keep(self, stem: str, uri: str) -> Path:
-        """Give it its name, with the extension of its bytes; never that of another file.
+        """Give the file its name, with the extension of its bytes; return its path.
 
-        One that is there already with the same bytes is kept instead, so that saving again makes
-        no copies.
+        Another file keeps its name: a number is added to the new one. A file that is there already
+        with the same bytes is kept instead, so that saving again makes no copies.
         """
         self._file.seek(0)
         extension = _extension(self._file.read(_HEAD), uri)
@@ -116,9 +117,9 @@ class Saving:
 
 
 def stem_of(task: TaskView, artifact: ArtifactView) -> str:
-    """The name of its file without the extension, made of id, submission and number.
+    """Name an artifact's file, without the extension, by id, submission and number.
 
-    For an id of letters, digits, ``-`` and ``_`` it is that of the object in the store.
+    For an id of letters, digits, ``-`` and ``_`` that is the name of the object in the store.
     """
     name = _UNFIT.sub("_", task.id)[:_LONGEST_ID].lstrip("-") or "task"
     submission = task.submission.encode(errors="surrogatepass")
@@ -127,7 +128,7 @@ def stem_of(task: TaskView, artifact: ArtifactView) -> str:
 
 
 def free_path(folder: Path, stem: str, suffix: str) -> Path:
-    """A new, empty file right in this folder, whatever the words are that it is called by."""
+    """Make a new, empty file right in this folder, whatever is in ``stem`` and ``suffix``."""
     safe = _UNFIT.sub("_", stem).lstrip("-") or "file"
     extension = suffix if suffix.removeprefix(".").isalnum() and suffix.isascii() else ".bin"
     for path in _names(folder, safe[:_LONGEST_ID], extension[:10]):
@@ -153,7 +154,7 @@ def _extension(head: bytes, uri: str) -> str:
 
 
 def _placed(part: Path, path: Path) -> bool:
-    """Whether the name was free and is the file's now; a link that stands there is not followed."""
+    """Give a file a name if that is free, and tell so; a link that stands there is not followed."""
     try:
         os.link(part, path)
     except FileExistsError:
@@ -168,7 +169,7 @@ def _placed(part: Path, path: Path) -> bool:
 
 
 def _same(part: Path, path: Path) -> bool:
-    """Whether a plain file of these very bytes stands there."""
+    """Tell whether a plain file of these very bytes stands at a path."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size != part.stat().st_size:
         return False
     with part.open("rb") as ours, path.open("rb") as theirs:

@@ -1,4 +1,4 @@
-"""When to try again, and when to give up."""
+"""Tries of a call: when to make another, and when to give up."""
 
 import random
 import time
@@ -13,21 +13,27 @@ _BACKOFF = Backoff(first=0.5, longest=8)
 
 @dataclass
 class Tries:
-    """The tries of one call, the first included."""
+    """Tries of one call, the first included."""
 
     channel: Channel
     most: int
+    """Most tries in all."""
     until: float
-    """The deadline of all of them, by `time.monotonic`."""
+    """Deadline of all tries, by `time.monotonic`."""
     made: int = field(default=0, init=False)
+    """Count of tries that failed."""
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds until the deadline."""
         return self.until - time.monotonic()
 
     async def again(self, why: Unreachable) -> None:
-        """Pause before the next try; raise why the last one failed if there is to be none."""
+        """Pause before the next try, for at least as long as ``Retry-After`` said.
+
+        Raises:
+            Unreachable: ``why``, if another try cannot help, or there is no try or no time left.
+        """
         self.made += 1
         # Jitter: everybody who was refused at that moment was told the same time.
         pause = why.retry_after + _BACKOFF.pause(self.made) * random.uniform(0.5, 1)

@@ -4,23 +4,23 @@ import pytest
 
 from atelier import AsyncClient, Client
 from atelier.channel import AsyncChannel
-from tests.atelier.there import KEY, There, running
+from tests.atelier.served_platform import KEY, Platform, running
 
 
 @pytest.fixture
-def there() -> Iterator[There]:
-    with running() as there:
-        yield there
+def platform() -> Iterator[Platform]:
+    with running() as platform:
+        yield platform
 
 
 @pytest.fixture
-def client(there: There) -> Iterator[Client]:
-    with Client(there.url, KEY) as client:
+def client(platform: Platform) -> Iterator[Client]:
+    with Client(platform.url, KEY) as client:
         yield client
 
 
 class Impatient(AsyncChannel):
-    """Notes how long it was to sleep, and does not."""
+    """Channel that notes how long it was to sleep, and does not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ def channel() -> Impatient:
 
 
 @pytest.fixture
-async def hasty(there: There, channel: Impatient) -> AsyncIterator[AsyncClient]:
-    """A client that tries again at once."""
-    async with AsyncClient(there.url, KEY, channel=channel) as client:
+async def hasty(platform: Platform, channel: Impatient) -> AsyncIterator[AsyncClient]:
+    """Client that tries again at once."""
+    async with AsyncClient(platform.url, KEY, channel=channel) as client:
         yield client

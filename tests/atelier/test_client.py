@@ -1,4 +1,4 @@
-"""What a client can do with a platform."""
+"""Client: everything that it can do with a platform that works."""
 
 import inspect
 from datetime import UTC, datetime
@@ -22,12 +22,12 @@ from atelier import (
     TaskView,
     TimedOut,
 )
-from tests.atelier.there import KEY, There, png
+from tests.atelier.served_platform import KEY, Platform, png
 
 ROBOT = {"prompt": "a tin robot"}
 
 
-def test_a_task_is_submitted_as_it_was_asked_for(there: There, client: Client) -> None:
+def test_a_task_is_submitted_as_it_was_asked_for(platform: Platform, client: Client) -> None:
     sent = client.submit(
         kind=Kind.TEXT_TO_IMAGE,
         content=ROBOT,
@@ -47,7 +47,7 @@ def test_a_task_is_submitted_as_it_was_asked_for(there: There, client: Client) -
     )
     assert sent.callback
     assert (sent.callback.url, sent.callback.events) == ("https://example.org/told", ("failed",))
-    [task] = there.painter.started
+    [task] = platform.painter.started
     assert (task.content, task.prefix) == (ROBOT, "toys")
     assert (ended.submission, ended.status) == (sent.submission, Status.COMPLETED)
 
@@ -61,7 +61,7 @@ def test_what_is_left_out_the_platform_decides(client: Client) -> None:
 
 
 def test_pictures_are_made_from_prompts_and_pictures(
-    there: There, client: Client, tmp_path: Path
+    platform: Platform, client: Client, tmp_path: Path
 ) -> None:
     local = tmp_path / "in.png"
     local.write_bytes(png())
@@ -74,8 +74,8 @@ def test_pictures_are_made_from_prompts_and_pictures(
     for task in sent:
         client.wait(task, timeout=20)
 
-    encoded = there.painter.started[1].content["init_images"][0]
-    started = {task.submission: (task.kind, task.content) for task in there.painter.started}
+    encoded = platform.painter.started[1].content["init_images"][0]
+    started = {task.submission: (task.kind, task.content) for task in platform.painter.started}
     assert [started[task.submission] for task in sent] == [
         ("text-to-image", {"prompt": "a tin robot", "steps": 3}),
         (
@@ -91,7 +91,7 @@ def test_pictures_are_made_from_prompts_and_pictures(
     assert encoded.startswith("iVBORw0KGgo")
 
 
-def test_what_is_no_task_is_not_sent(there: There, client: Client) -> None:
+def test_what_is_no_task_is_not_sent(platform: Platform, client: Client) -> None:
     with pytest.raises(Misused, match="kind: Input should be"):
         client.submit(kind="sculpture", content=ROBOT)
     with pytest.raises(Misused, match="id: "):
@@ -103,7 +103,7 @@ def test_what_is_no_task_is_not_sent(there: There, client: Client) -> None:
     with pytest.raises(Misused, match=r"nowhere\.png: No such file"):
         client.image_to_image("a star", "nowhere.png")
 
-    assert there.way.asked == []
+    assert platform.proxy.requests == []
 
 
 def test_a_refusal_names_each_wrong_field(client: Client) -> None:
@@ -129,15 +129,15 @@ def test_an_id_is_its_newest_submission_and_a_view_is_its_own(client: Client) ->
     assert client.get("robot", submission=first.submission).submission == first.submission
 
 
-def test_all_tasks_are_listed_page_by_page(there: There, client: Client) -> None:
-    there.hold()
+def test_all_tasks_are_listed_page_by_page(platform: Platform, client: Client) -> None:
+    platform.hold()
     for n in range(103):
         client.submit(kind="text-to-image", content=ROBOT, id=f"n{n}")
 
     listed = [task.id for task in client.list()]
-    pages = sum(request.url.path == "/v1/tasks" for request in there.way.asked) - 103
+    pages = sum(request.url.path == "/v1/tasks" for request in platform.proxy.requests) - 103
     some = [task.id for task in client.list(limit=101)]
-    there.go()
+    platform.go()
 
     assert listed == [f"n{n}" for n in reversed(range(103))]
     assert pages == 2
@@ -161,22 +161,22 @@ def test_tasks_are_listed_by_what_they_are(client: Client) -> None:
     assert [t.id for t in client.list(until=made.created)] == ["f"]
 
 
-def test_a_task_is_cancelled(there: There, client: Client) -> None:
-    there.hold()
+def test_a_task_is_cancelled(platform: Platform, client: Client) -> None:
+    platform.hold()
     sent = client.submit(kind="text-to-image", content=ROBOT)
 
     assert client.cancel(sent).status is Status.CANCELLED
     assert client.wait(sent, timeout=20).status is Status.CANCELLED
 
 
-def test_events_are_typed_and_end_with_the_task(there: There, client: Client) -> None:
-    there.hold()
+def test_events_are_typed_and_end_with_the_task(platform: Platform, client: Client) -> None:
+    platform.hold()
     sent = client.submit(kind="text-to-image", content={**ROBOT, "batch_size": 2}, id="robot")
     events = []
     for event in client.events(sent, timeout=20):
         events.append(event)
         if isinstance(event, PreviewEvent):
-            there.go()
+            platform.go()
 
     kinds = [type(event) for event in events]
     assert [kind for kind in kinds if kind is not StatusEvent] == [
@@ -199,14 +199,14 @@ def test_a_failed_task_says_why(client: Client) -> None:
     assert ended.error.message == "out of paint"
 
 
-def test_waiting_ends_with_its_deadline(there: There, client: Client) -> None:
-    there.hold()
+def test_waiting_ends_with_its_deadline(platform: Platform, client: Client) -> None:
+    platform.hold()
     sent = client.submit(kind="text-to-image", content=ROBOT)
 
     for timeout in (0, 0.2):  # before an answer, and while it is kept alive
         with pytest.raises(TimedOut, match="it goes on"):
             client.wait(sent, timeout=timeout)
-    there.go()
+    platform.go()
 
     assert client.wait(sent, timeout=20).status is Status.COMPLETED
 
@@ -219,8 +219,8 @@ def test_the_offer_is_told(client: Client) -> None:
     assert checkpoints == {"shapes": ("sdruntime", "anyruntime")}
 
 
-async def test_in_an_event_loop_it_is_the_same_client(there: There, tmp_path: Path) -> None:
-    async with AsyncClient(there.url, KEY) as client:
+async def test_in_an_event_loop_it_is_the_same_client(platform: Platform, tmp_path: Path) -> None:
+    async with AsyncClient(platform.url, KEY) as client:
         sent = await client.text_to_image("a tin robot")
         ended = await client.wait(sent, timeout=20)
         paths = await client.save(ended, tmp_path)
@@ -231,9 +231,11 @@ async def test_in_an_event_loop_it_is_the_same_client(there: There, tmp_path: Pa
     assert listed == [sent.id]
 
 
-async def test_without_an_event_loop_of_its_own_it_works_in_another(there: There) -> None:
-    """As in a notebook, whose cells run in a loop."""
-    with Client(there.url, KEY) as client:
+async def test_without_an_event_loop_of_its_own_it_works_in_another(
+    platform: Platform,
+) -> None:
+    """Notebooks run their cells in an event loop."""
+    with Client(platform.url, KEY) as client:
         sent = client.text_to_image("a tin robot")
 
         assert client.wait(sent, timeout=20).status is Status.COMPLETED

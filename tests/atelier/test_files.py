@@ -18,12 +18,12 @@ from atelier import (
     picture,
 )
 from atelier.files import Saving, stem_of
-from tests.atelier.there import KEY, Fault, There, png
+from tests.atelier.served_platform import KEY, Fault, Platform, png
 
 
 @pytest.fixture
 def made(client: Client) -> str:
-    """A task that has made two pictures."""
+    """Id of a task that has made two pictures."""
     sent = client.submit(kind="text-to-image", content={"batch_size": 2}, id="robot", prefix="toys")
     return client.wait(sent, timeout=20).id
 
@@ -48,17 +48,19 @@ def test_artifacts_are_saved_under_the_names_of_their_objects(
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
 
 
-def test_the_store_is_not_shown_the_key(there: There, client: Client, made: str) -> None:
+def test_the_store_is_not_shown_the_key(platform: Platform, client: Client, made: str) -> None:
     client.download(made)
 
-    [asked] = there.store.asked
+    [asked] = platform.store.requests
     assert asked.url.query == "signature=secret"
     assert "x-api-key" not in asked.headers
     assert KEY not in str(asked.headers)
 
 
-def test_what_the_store_has_lost_is_not_found(there: There, client: Client, made: str) -> None:
-    there.store.bodies.clear()
+def test_what_the_store_has_lost_is_not_found(
+    platform: Platform, client: Client, made: str
+) -> None:
+    platform.store.bodies.clear()
 
     with pytest.raises(NotFound, match="the artifact is not there any more") as lost:
         client.download(made)
@@ -66,11 +68,11 @@ def test_what_the_store_has_lost_is_not_found(there: There, client: Client, made
     assert "secret" not in str(lost.value)
 
 
-def test_a_busy_store_is_asked_again(there: There, client: Client, made: str) -> None:
-    there.store.busy = 1
+def test_a_busy_store_is_asked_again(platform: Platform, client: Client, made: str) -> None:
+    platform.store.busy = 1
 
     assert client.download(made) == png()
-    assert len(there.store.asked) == 2
+    assert len(platform.store.requests) == 2
 
 
 def task(name: str, submission: str = "s") -> TaskView:
@@ -196,27 +198,27 @@ def test_what_is_not_whole_leaves_nothing(tmp_path: Path) -> None:
     ["file:///etc/passwd", "ftp://h/a", "", "http://u:secret@h/a", "mailto:a@b", "data:,x"],
 )
 def test_a_link_to_what_is_no_web_address_is_not_followed(
-    there: There, client: Client, made: str, tmp_path: Path, link: str
+    platform: Platform, client: Client, made: str, tmp_path: Path, link: str
 ) -> None:
     away = Fault(".*/artifacts/.*", status=307, headers={"location": link})
-    there.way.faults.append(away)
+    platform.proxy.faults.append(away)
 
     with pytest.raises(Misaddressed, match="leads to no web address") as refused:
         client.save(made, tmp_path)
 
     assert "secret" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
-    assert there.store.asked == []
+    assert platform.store.requests == []
 
 
 def test_an_artifact_may_be_too_large(
-    there: There, client: Client, made: str, tmp_path: Path
+    platform: Platform, client: Client, made: str, tmp_path: Path
 ) -> None:
     with pytest.raises(TooLarge, match="more than 10 bytes"):
         client.save(made, tmp_path, most=10)
     with pytest.raises(TooLarge):
         client.download(made, most=10)
-    there.store.sized = False
+    platform.store.sized = False
     with pytest.raises(TooLarge):
         client.save(made, tmp_path, most=10)
 
@@ -226,41 +228,41 @@ def test_an_artifact_may_be_too_large(
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "identity, gzip", "br", "nonsense"])
 def test_a_packed_artifact_is_refused_before_a_byte_of_it_is_unpacked(
-    there: There, client: Client, made: str, tmp_path: Path, coding: str
+    platform: Platform, client: Client, made: str, tmp_path: Path, coding: str
 ) -> None:
-    there.store.coding = coding
+    platform.store.coding = coding
 
     for took in (lambda: client.save(made, tmp_path), lambda: client.download(made)):
         with pytest.raises(Misaddressed, match=r"content-encoding: .* unasked") as refused:
             took()
         assert "secret" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
-    assert {each.headers["accept-encoding"] for each in there.store.asked} == {"identity"}
+    assert {each.headers["accept-encoding"] for each in platform.store.requests} == {"identity"}
 
 
 @pytest.mark.parametrize("coding", ["identity", "aws-chunked"])
 def test_a_coding_that_changes_nothing_is_none(
-    there: There, client: Client, made: str, coding: str
+    platform: Platform, client: Client, made: str, coding: str
 ) -> None:
-    there.store.coding = coding
+    platform.store.coding = coding
 
     assert client.download(made) == png()
 
 
-def test_packed_events_are_refused(there: There, client: Client, made: str) -> None:
+def test_packed_events_are_refused(platform: Platform, client: Client, made: str) -> None:
     head = {"content-encoding": "gzip", "content-type": "text/event-stream"}
-    there.way.faults.append(Fault(".*/events", status=200, headers=head))
+    platform.proxy.faults.append(Fault(".*/events", status=200, headers=head))
 
     with pytest.raises(Misaddressed, match="unasked"):
         list(client.events(made))
 
 
 async def test_one_that_breaks_off_is_begun_again(
-    there: There, hasty: AsyncClient, tmp_path: Path
+    platform: Platform, hasty: AsyncClient, tmp_path: Path
 ) -> None:
     sent = await hasty.submit(kind="text-to-image", content={})
     await hasty.wait(sent, timeout=20)
-    there.store.cut = 2
+    platform.store.cut = 2
     told: list[tuple[int, int, int | None]] = []
     [path] = await hasty.save(sent, tmp_path, progress=lambda *each: told.append(each))
 
@@ -268,16 +270,16 @@ async def test_one_that_breaks_off_is_begun_again(
     assert path.read_bytes() == png()
     assert [each for each in told if each[1] == 0] == [(1, 0, whole)] * 3
     assert told[-1] == (1, whole, whole)
-    there.store.cut = 100
+    platform.store.cut = 100
     with pytest.raises(Unreachable):
         await hasty.save(sent, tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_a_large_artifact_is_streamed(there: There, client: Client, tmp_path: Path) -> None:
+def test_a_large_artifact_is_streamed(platform: Platform, client: Client, tmp_path: Path) -> None:
     sent = client.submit(kind="text-to-image", content={})
     client.wait(sent, timeout=20)
-    there.store.zeros = 96 << 20
+    platform.store.zeros = 96 << 20
     tracemalloc.start()
     try:
         [path] = client.save(sent, tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from tests.atelier.there import KEY, There, running
+from tests.atelier.served_platform import KEY, Platform, running
 
 
 class Atelier(Protocol):
@@ -16,9 +16,9 @@ class Atelier(Protocol):
 
 
 @pytest.fixture
-def there() -> Iterator[There]:
-    with running() as there:
-        yield there
+def platform() -> Iterator[Platform]:
+    with running() as platform:
+        yield platform
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Atelier:
 
 
 @pytest.fixture
-def atelier(bare: Atelier, there: There, monkeypatch: pytest.MonkeyPatch) -> Atelier:
+def atelier(bare: Atelier, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Atelier:
     """Command of a person who uses a platform."""
-    monkeypatch.setenv("ATELIER_URL", there.url)
+    monkeypatch.setenv("ATELIER_URL", platform.url)
     monkeypatch.setenv("ATELIER_API_KEY", KEY)
     return bare

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.atelier.there import KEY
+from tests.atelier.served_platform import KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.atelier.there import KEY, There
+from tests.atelier.served_platform import KEY, Platform
 from tests.cli.conftest import Atelier
 
 SECRET = "a very secret key"
@@ -17,8 +17,8 @@ def profiles(tmp_path: Path) -> Path:
     return path
 
 
-def test_options_say_where(bare: Atelier, there: There) -> None:
-    result = bare("checkpoints", "--url", there.url, "--api-key", KEY)
+def test_options_say_where(bare: Atelier, platform: Platform) -> None:
+    result = bare("checkpoints", "--url", platform.url, "--api-key", KEY)
 
     assert (result.exit_code, "shapes" in result.stdout) == (0, True)
 
@@ -27,9 +27,10 @@ def test_the_environment_says_where(atelier: Atelier) -> None:
     assert atelier("checkpoints").exit_code == 0
 
 
-def test_a_profile_says_where(bare: Atelier, there: There, profiles: Path) -> None:
+def test_a_profile_says_where(bare: Atelier, platform: Platform, profiles: Path) -> None:
     profiles.write_text(
-        f'[default]\nurl = "http://127.0.0.1:1"\n[mine]\nurl = "{there.url}"\napi_key = "{KEY}"\n'
+        '[default]\nurl = "http://127.0.0.1:1"\n'
+        f'[mine]\nurl = "{platform.url}"\napi_key = "{KEY}"\n'
     )
 
     assert bare("checkpoints").exit_code == 5
@@ -37,16 +38,16 @@ def test_a_profile_says_where(bare: Atelier, there: There, profiles: Path) -> No
 
 
 def test_the_environment_names_a_profile(
-    bare: Atelier, there: There, profiles: Path, monkeypatch: pytest.MonkeyPatch
+    bare: Atelier, platform: Platform, profiles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    profiles.write_text(f'[mine]\nurl = "{there.url}"\napi_key = "{KEY}"\n')
+    profiles.write_text(f'[mine]\nurl = "{platform.url}"\napi_key = "{KEY}"\n')
     monkeypatch.setenv("ATELIER_PROFILE", "mine")
 
     assert bare("checkpoints").exit_code == 0
 
 
 def test_an_option_wins_over_the_environment_and_that_over_a_profile(
-    atelier: Atelier, there: There, profiles: Path
+    atelier: Atelier, platform: Platform, profiles: Path
 ) -> None:
     profiles.write_text('[default]\nurl = "http://127.0.0.1:1"\napi_key = "none"\n')
 
@@ -56,17 +57,17 @@ def test_an_option_wins_over_the_environment_and_that_over_a_profile(
 
 
 def test_a_profiles_key_is_shown_to_its_own_url_only(
-    bare: Atelier, there: There, profiles: Path
+    bare: Atelier, platform: Platform, profiles: Path
 ) -> None:
     profiles.write_text(f'[default]\nurl = "https://example.org"\napi_key = "{SECRET}"\n')
-    result = bare("checkpoints", "--url", there.url)
+    result = bare("checkpoints", "--url", platform.url)
 
     assert result.exit_code == 3
-    assert [request.headers["x-api-key"] for request in there.way.asked] == ["local"]
+    assert [request.headers["x-api-key"] for request in platform.proxy.requests] == ["local"]
 
 
-def test_who_has_no_key_is_told_where_it_is_from(bare: Atelier, there: There) -> None:
-    result = bare("checkpoints", "--url", there.url, "--api-key", SECRET)
+def test_who_has_no_key_is_told_where_it_is_from(bare: Atelier, platform: Platform) -> None:
+    result = bare("checkpoints", "--url", platform.url, "--api-key", SECRET)
 
     assert result.exit_code == 3
     assert "the API key is not known at" in result.stderr

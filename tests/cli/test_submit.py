@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from tests.atelier.there import There, png
+from tests.atelier.served_platform import Platform, png
 from tests.cli.conftest import Atelier
 
 
@@ -25,13 +25,13 @@ def lines(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_a_prompt_is_a_task(atelier: Atelier, there: There) -> None:
+def test_a_prompt_is_a_task(atelier: Atelier, platform: Platform) -> None:
     result = atelier("submit", "a tin robot", "--id", "robot", "--wait", "--json")
 
     assert result.exit_code == 0
     [ended] = lines(result)
     assert (ended["id"], ended["status"], ended["files"]) == ("robot", "completed", [])
-    [task] = there.painter.started
+    [task] = platform.painter.started
     assert (task.kind, task.content) == ("text-to-image", {"prompt": "a tin robot"})
 
 
@@ -48,7 +48,7 @@ def test_a_program_gets_the_task(atelier: Atelier) -> None:
     assert task["status"] in {"queued", "running", "completed"}
 
 
-def test_every_option_arrives(atelier: Atelier, there: There) -> None:
+def test_every_option_arrives(atelier: Atelier, platform: Platform) -> None:
     fields = "--negative-prompt rust --steps 3 --width 64 --height 128 --cfg-scale 4.5"
     fields += " --seed 7 --batch-size 2 --denoising-strength 0.5 --checkpoint shapes"
     words = ["--sampler-name", "DPM++ 2M Karras", "--scheduler", "Karras"]
@@ -76,7 +76,7 @@ def test_every_option_arrives(atelier: Atelier, there: There) -> None:
     )
 
     assert result.exit_code == 0
-    [task] = there.painter.started
+    [task] = platform.painter.started
     assert (task.runtime, task.prefix, task.context) == ("sdruntime", "toys", {"n": 1})
     assert task.callback
     assert task.callback.url == "https://example.org/told"
@@ -99,32 +99,34 @@ def test_every_option_arrives(atelier: Atelier, there: There) -> None:
     }
 
 
-def test_any_field_can_be_set_as_an_option(atelier: Atelier, there: There) -> None:
+def test_any_field_can_be_set_as_an_option(atelier: Atelier, platform: Platform) -> None:
     atelier("submit", "a robot", "--option", "steps=3", "--option", "hr=null", "--wait")
 
-    assert there.painter.started[0].content == {"prompt": "a robot", "steps": 3, "hr": None}
+    assert platform.painter.started[0].content == {"prompt": "a robot", "steps": 3, "hr": None}
 
 
-def test_a_picture_makes_it_image_to_image(atelier: Atelier, there: There, local: Path) -> None:
+def test_a_picture_makes_it_image_to_image(
+    atelier: Atelier, platform: Platform, local: Path
+) -> None:
     atelier("submit", "a star", "--image", local, "--mask", "https://example.org/m.png", "--wait")
 
-    [task] = there.painter.started
+    [task] = platform.painter.started
     assert task.kind == "image-to-image"
     assert task.content["init_images"][0].startswith("iVBORw0KGgo")
     assert task.content["mask"] == "https://example.org/m.png"
 
 
-def test_a_factor_makes_it_an_upscaling(atelier: Atelier, there: There, local: Path) -> None:
+def test_a_factor_makes_it_an_upscaling(atelier: Atelier, platform: Platform, local: Path) -> None:
     atelier("submit", "--image", local, "--upscale", "4", "--upscaler", "4x-shapes", "--wait")
 
-    [task] = there.painter.started
+    [task] = platform.painter.started
     assert task.kind == "extra-single-image"
     assert task.content.pop("image").startswith("iVBORw0KGgo")
     assert task.content == {"upscaling_resize": 4.0, "upscaler_1": "4x-shapes"}
 
 
 @pytest.mark.parametrize("named", ["argument", "option", "stdin"])
-def test_a_file_is_a_task(atelier: Atelier, there: There, tmp_path: Path, named: str) -> None:
+def test_a_file_is_a_task(atelier: Atelier, platform: Platform, tmp_path: Path, named: str) -> None:
     body = json.dumps({"prompt": "a tin robot", "seed": 3})
     file = tmp_path / "robot.json"
     file.write_text(body, "utf-8-sig")
@@ -137,10 +139,10 @@ def test_a_file_is_a_task(atelier: Atelier, there: There, tmp_path: Path, named:
     result = atelier("submit", *args[named], "--wait", stdin=body if named == "stdin" else None)
 
     assert result.exit_code == 0
-    assert there.painter.started[0].content == {"prompt": "a tin robot", "seed": 3}
+    assert platform.painter.started[0].content == {"prompt": "a tin robot", "seed": 3}
 
 
-def test_options_win_over_a_file(atelier: Atelier, there: There, tmp_path: Path) -> None:
+def test_options_win_over_a_file(atelier: Atelier, platform: Platform, tmp_path: Path) -> None:
     file = tmp_path / "robot.json"
     content = {"prompt": "a robot", "seed": 3, "override_settings": {"eta": 1}}
     task = {"kind": "text-to-image", "id": "robot", "prefix": "toys", "content": content}
@@ -149,7 +151,7 @@ def test_options_win_over_a_file(atelier: Atelier, there: There, tmp_path: Path)
     atelier("submit", "--file", file, "a star", "--id", "star", "--seed", "5",
             "--checkpoint", "shapes", "--wait")  # fmt: skip
 
-    [started] = there.painter.started
+    [started] = platform.painter.started
     assert (started.id, started.prefix) == ("star", "toys")
     assert started.content == {
         "prompt": "a star",
@@ -158,19 +160,21 @@ def test_options_win_over_a_file(atelier: Atelier, there: There, tmp_path: Path)
     }
 
 
-def test_a_count_counts_seeds_and_ids(atelier: Atelier, there: There) -> None:
+def test_a_count_counts_seeds_and_ids(atelier: Atelier, platform: Platform) -> None:
     result = atelier("submit", "a robot", "--count", "3", "--seed", "7", "--id", "r", "--wait")
 
     assert result.exit_code == 0
-    started = {task.id: task.content["seed"] for task in there.painter.started}
+    started = {task.id: task.content["seed"] for task in platform.painter.started}
     assert started == {"r-1": 7, "r-2": 8, "r-3": 9}
 
 
-def test_a_count_without_a_seed_leaves_it_to_the_runtime(atelier: Atelier, there: There) -> None:
+def test_a_count_without_a_seed_leaves_it_to_the_runtime(
+    atelier: Atelier, platform: Platform
+) -> None:
     atelier("submit", "a robot", "--count", "2", "--seed", "-1", "--wait")
 
-    assert [task.content["seed"] for task in there.painter.started] == [-1, -1]
-    assert len({task.id for task in there.painter.started}) == 2
+    assert [task.content["seed"] for task in platform.painter.started] == [-1, -1]
+    assert len({task.id for task in platform.painter.started}) == 2
 
 
 @pytest.mark.parametrize(
@@ -253,14 +257,14 @@ def test_who_watches_has_the_pictures_saved_here(
 @pytest.mark.parametrize("below", [".", "deeper", "x" * 300])
 @pytest.mark.parametrize("words", ["submit robot --save", "watch robot --save", "save robot"])
 def test_a_file_is_no_folder_and_nothing_is_sent(
-    atelier: Atelier, there: There, tmp_path: Path, words: str, below: str
+    atelier: Atelier, platform: Platform, tmp_path: Path, words: str, below: str
 ) -> None:
     (tmp_path / "out").write_text("a file")
     result = atelier(*words.split(), tmp_path / "out" / below)
 
     said = re.sub(r"[\s│]", "", result.stderr)
     assert (result.exit_code, "out is a file; name a folder".replace(" ", "") in said) == (2, True)
-    assert there.painter.started == []
+    assert platform.painter.started == []
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "\n"])

@@ -12,15 +12,15 @@ from typer.testing import CliRunner, Result
 from atelier import Client
 from cli.hints import as_options
 from cli.main import app
-from tests.atelier.there import KEY, There, png
+from tests.atelier.served_platform import KEY, Platform, png
 from tests.cli.conftest import Atelier
 from tests.cli.hostile import hostile
 
 
 @pytest.fixture
-def made(there: There) -> str:
+def made(platform: Platform) -> str:
     """Make a task that has ended."""
-    with Client(there.url, KEY) as client:
+    with Client(platform.url, KEY) as client:
         sent = client.text_to_image("a tin robot", batch_size=2)
         return client.wait(sent, timeout=20).id
 
@@ -62,8 +62,8 @@ def test_a_time_that_is_none_is_explained(atelier: Atelier) -> None:
     assert (result.exit_code, "must be like 90m" in result.stderr) == (2, True)
 
 
-def test_tasks_are_cancelled(atelier: Atelier, there: There, made: str) -> None:
-    there.hold()
+def test_tasks_are_cancelled(atelier: Atelier, platform: Platform, made: str) -> None:
+    platform.hold()
     for name in ("a", "b"):
         atelier("submit", "a robot", "--id", name)
     result = atelier("cancel", "a", "nobody", "b", made)
@@ -82,9 +82,9 @@ def test_pictures_are_saved_later(atelier: Atelier, made: str, tmp_path: Path) -
 
 
 def test_where_nothing_was_made_yet_nothing_is_saved(
-    atelier: Atelier, there: There, tmp_path: Path
+    atelier: Atelier, platform: Platform, tmp_path: Path
 ) -> None:
-    there.hold()
+    platform.hold()
     atelier("submit", "a robot", "--id", "r")
     result = atelier("save", "r", tmp_path / "new")
 
@@ -171,9 +171,9 @@ def test_a_shell_completes_the_platforms_own_names(
 
 
 def test_completion_asks_where_the_words_say(
-    bare: Atelier, there: There, completed: Callable[[str], list[str]]
+    bare: Atelier, platform: Platform, completed: Callable[[str], list[str]]
 ) -> None:
-    words = f"atelier submit --url {there.url} --api-key"
+    words = f"atelier submit --url {platform.url} --api-key"
 
     assert completed(f"{words} 'ana\\'s own key' --runtime s") == []
     assert completed(f'{words} "{KEY}" --runtime s') == []

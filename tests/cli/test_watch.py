@@ -14,7 +14,7 @@ from rich.console import Console
 from atelier import Client, PreviewEvent, ProgressView, Status, StatusEvent
 from cli.bar_display import BarDisplay
 from cli.preview import painter
-from tests.atelier.there import KEY, There, png
+from tests.atelier.served_platform import KEY, Platform, png
 from tests.cli.conftest import Atelier
 from tests.cli.terminal import Terminal
 
@@ -24,10 +24,10 @@ HALF = "▀"
 
 
 @pytest.fixture
-def held(there: There) -> str:
+def held(platform: Platform) -> str:
     """Hold a task at its first step."""
-    there.hold()
-    with Client(there.url, KEY) as client:
+    platform.hold()
+    with Client(platform.url, KEY) as client:
         return client.submit(kind="text-to-image", content={"batch_size": 2}, id="robot").id
 
 
@@ -186,10 +186,12 @@ def test_a_preview_that_is_no_picture_is_left_out() -> None:
         assert paint(PreviewEvent(content_type="image/png", data=data), 20) is None
 
 
-def test_a_person_sees_progress_previews_and_files(there: There, held: str, tmp_path: Path) -> None:
-    with Terminal(there.url, "watch", held, "--save", tmp_path) as screen:
+def test_a_person_sees_progress_previews_and_files(
+    platform: Platform, held: str, tmp_path: Path
+) -> None:
+    with Terminal(platform.url, "watch", held, "--save", tmp_path) as screen:
         screen.until(HALF)
-        there.go()
+        platform.go()
 
         assert screen.end() == 0
     assert "completed in 0.5 s" in screen.shown
@@ -197,17 +199,17 @@ def test_a_person_sees_progress_previews_and_files(there: There, held: str, tmp_
     assert "robot-" in screen.shown
 
 
-def test_a_terminal_without_a_size_shows_no_preview(there: There, held: str) -> None:
-    with Terminal(there.url, "watch", held, rows=0, columns=0) as screen:
+def test_a_terminal_without_a_size_shows_no_preview(platform: Platform, held: str) -> None:
+    with Terminal(platform.url, "watch", held, rows=0, columns=0) as screen:
         screen.until("running")
-        there.go()
+        platform.go()
 
         assert screen.end() == 0
     assert HALF not in screen.shown
 
 
-def test_a_person_who_leaves_is_told_that_the_task_goes_on(there: There, held: str) -> None:
-    with Terminal(there.url, "watch", held) as screen:
+def test_a_person_who_leaves_is_told_that_the_task_goes_on(platform: Platform, held: str) -> None:
+    with Terminal(platform.url, "watch", held) as screen:
         screen.until(HALF)
         screen.command.send_signal(signal.SIGINT)
 

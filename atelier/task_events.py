@@ -1,4 +1,4 @@
-"""The events of one task, over as many connections as it takes; or as many looks at it."""
+"""Events of one task, over as many connections as it takes; or from polling it."""
 
 import itertools
 import time
@@ -17,25 +17,29 @@ from models.report import ENDED
 
 _NOT_HERE = "urn:atelier:not-here"
 _POLLING = Backoff(first=0.5, longest=5, factor=1.5)
-_UNCOUNTED = 1_000_000  # tries: what went well before is given up by time alone
+_UNCOUNTED = 1_000_000  # tries: after a connection that went well the deadline alone counts
 
 
 @dataclass
-class Watch:
-    """Takes up a broken connection where it was."""
+class TaskEvents:
+    """Follows a task, and takes up a broken connection where it was."""
 
     caller: Caller
     path: str
     params: Mapping[str, str | None]
     until: float
-    """By `time.monotonic`."""
+    """Deadline, by `time.monotonic`."""
     last: str = field(default="", init=False)
-    """Id of the event that came last."""
+    """Id of the newest event, sent as ``Last-Event-ID`` to go on after it."""
     well: bool = field(default=False, init=False)
-    """Whether the last connection brought something, or stayed for long."""
+    """Flag: the last connection brought something, or stayed for longer than a try may."""
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """The last one is the ended task."""
+        """Yield events until the task has ended; the last one is its view.
+
+        Raises:
+            TimedOut: the deadline has passed first.
+        """
         tries = self.caller.tries(self.until)
         while True:
             try:
@@ -57,13 +61,13 @@ class Watch:
                 self.well = False
                 tries = self.caller.tries(self.until, most=_UNCOUNTED)
             await tries.again(why)
-        async with aclosing(self._looks()) as looks:
+        async with aclosing(self._polls()) as looks:
             async for event in looks:
                 yield event
 
-    async def _looks(self) -> AsyncGenerator[Event, None]:
-        """What can be seen of it again and again, where no events can be had."""
-        told = None
+    async def _polls(self) -> AsyncGenerator[Event, None]:
+        """Poll the task where the platform has no events, as at the edge."""
+        last = None
         for looks in itertools.count(1):
             view = await self.caller.call(TaskView, "GET", self.path, self.params)
             if view.status in ENDED:
@@ -72,32 +76,32 @@ class Watch:
                 yield view
                 return
             seen = StatusEvent.model_validate(view, from_attributes=True)
-            if seen != told:
+            if seen != last:
                 yield seen
-            told = seen
+            last = seen
             pause = _POLLING.pause(looks)
             if time.monotonic() + pause >= self.until:
                 raise TimedOut
             await self.caller.channel.sleep(pause)
 
     async def _stream(self, tries: Tries) -> AsyncGenerator[Event, None]:
-        """What one connection brings."""
+        """Yield what one connection brings."""
         headers = {"accept": "text/event-stream"}
         if self.last:
             headers["last-event-id"] = self.last
-        asked = self.caller.request(
+        request = self.caller.request(
             "GET", f"{self.path}/events", params=self.params, headers=headers
         )
-        response = await self.caller.ask(asked, stream=True, tries=tries)
-        if response.status_code == HTTPStatus.NO_CONTENT:  # its end was told
+        response = await self.caller.ask(request, stream=True, tries=tries)
+        if response.status_code == HTTPStatus.NO_CONTENT:  # the end came with an earlier connection
             yield await self.caller.call(TaskView, "GET", self.path, self.params)
             return
         began = time.monotonic()
         try:
             async with aclosing(self.caller.channel.events(response, self.until)) as sent:
-                async for one in sent:
-                    self.last, self.well = one.id or self.last, True
-                    if event := event_of(one):
+                async for message in sent:
+                    self.last, self.well = message.id or self.last, True
+                    if event := event_of(message):
                         yield event
         finally:
             self.well |= time.monotonic() - began > self.caller.timeout

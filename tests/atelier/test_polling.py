@@ -1,4 +1,4 @@
-"""Where no events can be had, as behind API Gateway, a task is looked at again and again."""
+"""Polling: a task is looked at again and again where there are no events, as at the edge."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from atelier import ArtifactView, AsyncClient, TaskView, TimedOut
 from models.native import ProblemView, StatusEvent
 from tests.atelier.conftest import Impatient
-from tests.atelier.there import Fault, There
+from tests.atelier.served_platform import Fault, Platform
 from tests.ingest.world import until
 
 ELSEWHERE = ProblemView(type="urn:atelier:not-here", title="", status=501, detail="elsewhere")
@@ -15,13 +15,13 @@ ROBOT = {"prompt": "a tin robot"}
 
 
 @pytest.fixture(autouse=True)
-def no_events(there: There) -> None:
+def no_events(platform: Platform) -> None:
     body = ELSEWHERE.model_dump_json()
-    there.way.faults.append(Fault(".*/events", status=501, body=body, times=1000))
+    platform.proxy.faults.append(Fault(".*/events", status=501, body=body, times=1000))
 
 
-async def test_the_same_is_told_to_the_end(there: There, hasty: AsyncClient) -> None:
-    there.hold()
+async def test_the_same_is_told_to_the_end(platform: Platform, hasty: AsyncClient) -> None:
+    platform.hold()
     sent = await hasty.submit(kind="text-to-image", content=ROBOT)
     told: list[object] = []
 
@@ -29,8 +29,8 @@ async def test_the_same_is_told_to_the_end(there: There, hasty: AsyncClient) -> 
         told.extend([event async for event in hasty.events(sent, timeout=20)])
 
     watching = asyncio.create_task(watch())
-    await until(lambda: len(there.way.asked) > 5, seconds=20)
-    there.go()
+    await until(lambda: len(platform.proxy.requests) > 5, seconds=20)
+    platform.go()
     await watching
 
     *statuses, picture, end = told
@@ -42,13 +42,13 @@ async def test_the_same_is_told_to_the_end(there: There, hasty: AsyncClient) -> 
 
 
 async def test_the_pauses_grow_and_have_an_end(
-    there: There, hasty: AsyncClient, channel: Impatient
+    platform: Platform, hasty: AsyncClient, channel: Impatient
 ) -> None:
-    there.hold()
+    platform.hold()
     sent = await hasty.submit(kind="text-to-image", content=ROBOT)
 
     with pytest.raises(TimedOut):
         await hasty.wait(sent, timeout=4)
 
     assert channel.slept[0] < channel.slept[3] < 4
-    there.go()
+    platform.go()

@@ -1,4 +1,4 @@
-"""The real HTTP API over memory ports, on loopback in a thread; and what goes wrong on the way."""
+"""Platform for tests: the real HTTP API over memory ports, on loopback, with faults on demand."""
 
 import asyncio
 import gzip
@@ -60,14 +60,14 @@ def png(colour: str = "red") -> bytes:
 
 
 class Painter(Runner):
-    """Two steps and as many pictures as ``batch_size``; ``content`` may ask for something else."""
+    """Runner of two steps and ``batch_size`` pictures; a ``content`` with ``fail`` fails."""
 
     def __init__(self, objects: MemoryObjects) -> None:
         self.objects = objects
         self.started: list[Task] = []
         self.going = asyncio.Event()
         self.going.set()
-        """Cleared, a task stays at its first step."""
+        """Event without which tasks stay at their first step."""
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
         self.started.append(task)
@@ -90,23 +90,23 @@ def _pictures(task: Task) -> int:
 
 
 class Store(MemoryObjects):
-    """Objects that anyone can get over HTTP by a signed link, from a host of its own."""
+    """Store whose objects anyone can get over HTTP by a signed link, from a host of its own."""
 
     url = ""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self.busy = 0
-        """So many requests are put off."""
+        """Count of the next requests that are answered 503."""
         self.cut = 0
-        """So many answers break off before their end."""
+        """Count of the next answers that break off before their end."""
         self.sized = True
-        """Whether it says beforehand how large an object is."""
+        """Flag: answers have a Content-Length."""
         self.zeros = 0
-        """Where there are any, each object is as many."""
+        """Size of every object, in zero bytes; 0: objects are what they are."""
         self.coding = ""
-        """Content coding that it says an object is sent in."""
+        """Content-Encoding of answers; their bodies are gzipped if it says so."""
 
     @override
     async def link(self, uri: str, seconds: int) -> str:
@@ -114,7 +114,7 @@ class Store(MemoryObjects):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        self.asked.append(request)
+        self.requests.append(request)
         body = await self.get(f"s3:/{request.url.path}")
         answer = Response(status_code=404) if body is None else self._answer(body)
         if self.busy:
@@ -136,26 +136,26 @@ class Store(MemoryObjects):
 
 @dataclass
 class Fault:
-    """What befalls the next requests of a sort; the platform has done what they asked for."""
+    """Fault of the next requests of a sort; the platform has done what they asked for."""
 
     path: str = ".*"
     method: str = "GET"
     times: int = 1
     status: int = 0
-    """Answered instead; 0: the connection breaks."""
+    """Status that is answered instead; 0: the connection breaks."""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     after: int = 0
-    """So many parts of a stream come through before it breaks off."""
+    """Count of parts of a stream that come through before it breaks off."""
 
     def answer(self) -> Response:
         if self.status:
             return Response(self.body, self.status, self.headers)
-        # More is announced than comes: the server can only close it then.
+        # More is announced than comes, so the server can only close the connection.
         return Response(headers={"content-length": "1", "content-type": "text/event-stream"})
 
     def takes(self, scope: Scope) -> bool:
-        """Whether it befalls this one."""
+        """Tell whether the fault befalls this request; count it if so."""
         path, method = scope["path"], scope["method"]
         if not self.times or not re.fullmatch(self.path, path) or method != self.method:
             return False
@@ -163,16 +163,16 @@ class Fault:
         return True
 
 
-class Way:
-    """Between the client and the platform."""
+class FaultyProxy:
+    """Proxy between client and platform, which plays faults."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.faults: list[Fault] = []
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.asked.append(Request(scope))
+        self.requests.append(Request(scope))
         match next((each for each in self.faults if each.takes(scope)), None):
             case None:
                 await self.app(scope, receive, send)
@@ -190,7 +190,7 @@ async def _lost(message: Message) -> None:
 
 
 class _Some:
-    """Sends the beginning of a stream."""
+    """Sender of the beginning of a stream."""
 
     def __init__(self, send: Send, parts: int) -> None:
         self.send = send
@@ -205,11 +205,11 @@ class _Some:
 
 
 @dataclass(frozen=True, kw_only=True)
-class There:
-    """A platform that answers."""
+class Platform:
+    """Platform that answers at ``url``."""
 
     url: str
-    way: Way
+    proxy: FaultyProxy
     world: World
     painter: Painter
     store: Store
@@ -217,7 +217,7 @@ class There:
 
     @property
     def published(self) -> int:
-        """Tasks that were published, ever."""
+        """Count of the tasks that were published."""
         return len(self.world.tasks.published)
 
     def hold(self) -> None:
@@ -225,26 +225,27 @@ class There:
         self.loop.call_soon_threadsafe(self.painter.going.clear)
 
     def go(self) -> None:
+        """Let held tasks go on."""
         self.loop.call_soon_threadsafe(self.painter.going.set)
 
 
 @contextmanager
-def running() -> Iterator[There]:
-    """The platform, in a thread of its own."""
-    started: Future[There] = Future()
+def running() -> Iterator[Platform]:
+    """Run a platform in a thread of its own while the block runs."""
+    started: Future[Platform] = Future()
     stop = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_run(started, stop)))
     thread.start()
     try:
-        there = started.result(timeout=20)
-        yield there
-        there.go()
+        platform = started.result(timeout=20)
+        yield platform
+        platform.go()
     finally:
         stop.set()
         thread.join(timeout=20)
 
 
-async def _run(started: "Future[There]", stop: threading.Event) -> None:
+async def _run(started: "Future[Platform]", stop: threading.Event) -> None:
     store = Store()
     painter = Painter(store)
     world = World(Tasks())
@@ -252,11 +253,11 @@ async def _run(started: "Future[There]", stop: threading.Event) -> None:
         world.worker, runner=painter, kinds=frozenset(Kind), objects=store, capacity=8
     )
     front = _front(world, store)
-    way = Way(api(front))
-    async with served(store) as store.url, served(way) as url, world.working():
+    proxy = FaultyProxy(api(front))
+    async with served(store) as store.url, served(proxy) as url, world.working():
         loop = asyncio.get_running_loop()
         started.set_result(
-            There(url=url, way=way, world=world, painter=painter, store=store, loop=loop)
+            Platform(url=url, proxy=proxy, world=world, painter=painter, store=store, loop=loop)
         )
         while not stop.is_set():
             await asyncio.sleep(0.01)
