@@ -7,18 +7,18 @@ from tests.docs.pages import ROOT, RUNBOOKS, Block, blocks
 from tests.docs.ways import is_staged
 
 ELSEWHERE = {
-    "atelier aws": "test_deploy.py",
-    "atelier aws deploy": "test_deploy.py",
-    "atelier aws destroy": "test_destroy.py",
+    "atelier aws": "deploy/test_command.py",
+    "atelier aws deploy": "deploy/test_command.py",
+    "atelier aws destroy": "destroy/test_command.py",
     "atelier aws logs": "test_status.py",
-    "atelier aws snapshot": "test_snapshot.py",
+    "atelier aws snapshot": "snapshot/test_steps.py",
     "atelier aws status": "test_status.py",
-    "atelier aws test": "test_check.py",
+    "atelier aws test": "proof/test_command.py",
 }
-"""Commands of ours that pages name without a word more, and where in `tests/cli/aws` they run."""
+"""Commands that pages name alone, by the files in `tests/cli/aws` that run them."""
 
-Installation = tuple[str, str]
-"""A page, and a heading in it."""
+Heading = tuple[str, str]
+"""Page, and a heading on it."""
 
 
 @dataclass
@@ -30,8 +30,8 @@ class Section:
     """Commands that were not run yet."""
 
     @classmethod
-    def of(cls, place: Installation, shell: OperatorShell) -> "Section":
-        return cls(shell, [block for block in commands() if place_of(block) == place])
+    def of(cls, heading: Heading, shell: OperatorShell) -> "Section":
+        return cls(shell, [block for block in commands() if heading_of(block) == heading])
 
     def run(self, beginning: str) -> str:
         """Run the one command, or block of them, that begins so; return what it printed."""
@@ -60,7 +60,7 @@ def commands() -> list[Block]:
     return [b for b in of_pages if b.language == "sh" and is_staged(b) and b.text not in ELSEWHERE]
 
 
-def place_of(block: Block) -> Installation:
-    """Return under which heading a block stands."""
+def heading_of(block: Block) -> Heading:
+    """Return the page and heading that a block stands under."""
     before = (ROOT / block.page).read_text().splitlines()[: block.line]
     return block.page, next(line.lstrip("# ") for line in reversed(before) if line.startswith("#"))

@@ -22,11 +22,11 @@ from tests.cli.aws.runbook.aws_proxy import ADDON_VERSION
 from tests.cli.aws.runbook.charts import chart_repository
 from tests.cli.aws.runbook.cluster import Cluster
 from tests.cli.aws.runbook.operator_shell import OperatorShell, WrongCommand
-from tests.cli.aws.runbook.section import ELSEWHERE, Installation, Section, commands, place_of
+from tests.cli.aws.runbook.section import ELSEWHERE, Heading, Section, commands, heading_of
 from tests.docs.pages import ROOT
 
 Test = Callable[..., None]
-PLAYED: list[Installation] = []
+PLAYED: list[Heading] = []
 """Sections that have a test of their own."""
 
 
@@ -391,7 +391,7 @@ def _no_identity() -> dict[str, str]:
     return {"OriginAccessIdentity": ""}
 
 
-REST = sorted({place_of(block) for block in commands()} - {*PLAYED})
+REST = sorted({heading_of(block) for block in commands()} - {*PLAYED})
 
 
 @pytest.mark.parametrize("section", REST, ids=[heading for _, heading in REST], indirect=True)
