@@ -30,7 +30,7 @@ class Board(Live):
         self._began = clock()
         self._numbers = itertools.count(1)
         self._held: Counter[str] = Counter()
-        """How many deliveries of a submission ingest holds."""
+        """Count of the deliveries of each submission that ingest holds."""
         self._snapshots = Snapshots()
         self._followers = Followers()
         self._paces = Paces()

@@ -1,4 +1,4 @@
-"""Each implementation of the ports, for every test of their contract."""
+"""Fixtures that run the tests of the ports' contract over every implementation."""
 
 import time
 from uuid import uuid4
@@ -14,14 +14,14 @@ from tests.contracts.ports import World, aws_world, fresh_settings, memory_world
 
 @pytest.fixture(params=["memory", "embedded", "moto"])
 def world(request: pytest.FixtureRequest, raw: bool) -> World:
-    """Over resources that no other test uses."""
+    """World over resources that no other test uses."""
     found: World = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def raw() -> bool:
-    """Whether the topic delivers without its envelope; a test may say otherwise."""
+    """Flag: the topic delivers without SNS's envelope; a test may override it."""
     return False
 
 
@@ -42,7 +42,7 @@ async def moto(moto_clients: Clients, raw: bool) -> World:
 
 @pytest.fixture(params=["memory", "embedded", "moto"], scope="session")
 def kept(request: pytest.FixtureRequest) -> World:
-    """Over a bucket and a table that tests share: each has a folder and an id of its own."""
+    """World over a bucket and a table that tests share: each has a folder and an id of its own."""
     found: World = request.getfixturevalue(f"kept_{request.param}")
     return found
 
@@ -69,17 +69,17 @@ def folder(kept: World) -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    """It begins now, for what has expired may be removed."""
+    """Clock that begins now: what has expired by the real time may be removed."""
     return Clock(time.time())
 
 
 @pytest.fixture
 def ledger(kept: World, clock: Clock) -> Ledger:
-    """A shared one, in the time of the test's own clock."""
+    """Ledger in a shared table, in the time of the test's own clock."""
     return kept.ledger_at(clock)
 
 
 @pytest.fixture
 def task() -> Task:
-    """One of which no other test knows, nor of its runtime."""
+    """Task of which no other test knows, nor of its runtime."""
     return Task(submission="s-1", id=str(uuid4()), runtime=uuid4().hex, kind="text-to-image")

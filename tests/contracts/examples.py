@@ -1,4 +1,4 @@
-"""The contract's examples, where they lie beside the repository, and what they demand.
+"""Examples of the contract, if they lie beside the repository, and what they demand.
 
 An example is a request (or a message on the tasks topic) and what a compatible platform does
 with it. The checks know no platform: any client of one can be handed to them.
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT.parent / "shared" / "contract" / "examples.json"
 
 BUCKET = "outputbucket"
-"""The output bucket as the examples name it."""
+"""Output bucket as the examples name it."""
 
 VALID_KEY = "<valid key>"
 
@@ -27,16 +27,16 @@ Case = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """A running platform as its clients know it."""
+    """Running platform as its clients know it."""
 
     client: httpx.AsyncClient
-    """Its base URL is the platform's."""
+    """HTTP client whose base URL is the platform's."""
     key: str
     bucket: str = BUCKET
 
 
 def cases(*layers: str) -> list[pytest.ParameterSet]:
-    """The examples of these layers as parameters of a test; a visible skip where there are none."""
+    """Examples of these layers as parameters of a test; a visible skip if there are none."""
     if not EXAMPLES.exists():
         reason = "the contract's examples do not lie beside the repository"
         return [pytest.param({}, id="no-examples", marks=pytest.mark.skip(reason=reason))]
@@ -45,7 +45,7 @@ def cases(*layers: str) -> list[pytest.ParameterSet]:
 
 
 def asks_dynamic_runtime(case: Case) -> bool:
-    """Whether it needs the runtime that loads any checkpoint.
+    """Tell whether an example needs the runtime that loads any checkpoint.
 
     Only where there is none an unknown checkpoint is unknown, as another example wants it.
     """
@@ -69,7 +69,7 @@ async def answer(case: Case, platform: Platform) -> httpx.Response:
 
 
 def content(case: Case) -> bytes | None:
-    """The bytes of the example's body."""
+    """Read the bytes of the example's body."""
     match case:
         case {"body_generator": {"fill": str(fill), "length": int(length), "base": str(base)}}:
             return _generated(base, fill * length)
@@ -80,7 +80,7 @@ def content(case: Case) -> bytes | None:
 
 
 def assert_answers(case: Case, response: httpx.Response, bucket: str = BUCKET) -> None:
-    """The answer is the one that the contract wants."""
+    """Check that the answer is the one that the contract wants."""
     expected = case["expected"]
     assert response.status_code in _statuses(expected), response.text
     if "content_type" in expected:
@@ -92,7 +92,7 @@ def assert_answers(case: Case, response: httpx.Response, bucket: str = BUCKET) -
 
 
 def assert_published(case: Case, message: str, attributes: Mapping[str, str]) -> None:
-    """The message is the one that the reference publishes; attributes may be more."""
+    """Check that the message is the reference's; it may have more attributes."""
     reference = case["reference_publish"]
     assert json.loads(message) == reference["message"]
     for name, given in reference["message_attributes"].items():
@@ -102,7 +102,7 @@ def assert_published(case: Case, message: str, attributes: Mapping[str, str]) ->
 
 
 def assert_notified(case: Case, notification: Mapping[str, Any], bucket: str = BUCKET) -> None:
-    """The notification has what the example's has; strings of URLs are patterns."""
+    """Check that the notification has what the example's has; strings of URLs are patterns."""
     for key, wanted in _in_bucket(case["notification"]["body_pattern"], bucket).items():
         assert key in notification
         _assert_like(wanted, notification[key])

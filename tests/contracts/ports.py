@@ -1,4 +1,4 @@
-"""A world for the contract of the ports: each implementation over resources of its own."""
+"""Worlds for the contract of the ports: implementations over resources of their own."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ Send = Callable[[str, Mapping[str, str]], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """One implementation of every port, over resources that no other test uses."""
+    """Implementation of every port, over resources that no other test uses."""
 
     name: str
     settings: Settings
@@ -42,17 +42,17 @@ class World:
     tasks: Topic
     ledger: Ledger
     ledger_at: Callable[[Clock], Ledger]
-    """One that may share its rows, in a time of its own."""
+    """Ledger that may share its rows with others, in a time of its own."""
     claims_at: Callable[[Clock], Claims]
     callbacks: Topic
-    """Leads to `calls`."""
+    """Topic that leads to ``calls``."""
     calls: Queue
     queues: Mapping[str, Queue]
-    """By runtime, and ``unrouted``."""
+    """Queues by runtime, and ``unrouted``."""
     send: Send
     """Put a message into the painter's queue, past the topic."""
     dead_letters: Callable[[], Awaitable[Sequence[DeadLetter]]]
-    """Those of the painter's queue."""
+    """Read the dead letters of the painter's queue."""
 
     @property
     def queue(self) -> Queue:
@@ -128,7 +128,7 @@ async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: boo
 
 
 def fresh_settings(account: str = "000000000000") -> Settings:
-    """Names that no other test uses."""
+    """Settings with names that no other test uses."""
     return Settings.model_validate(
         {
             "stackName": f"t{uuid4().hex[:12]}",
@@ -159,7 +159,7 @@ def _goes_to(queue: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 def _route(attributes: Mapping[str, str]) -> str | None:
-    """Where the tasks topic sends a message, as the filter policies say it on AWS."""
+    """Route messages of the tasks topic as the filter policies do on AWS."""
     named = attributes.get("runtime", "").lower()
     if named in {"painter", "sketcher"}:
         return named

@@ -1,4 +1,4 @@
-"""What all claims do, in memory, on the embedded AWS and on moto."""
+"""Claims: their contract in memory, on the embedded AWS and on moto."""
 
 import asyncio
 from uuid import uuid4
@@ -20,7 +20,7 @@ def claims(kept: World, clock: Clock) -> Claims:
 
 @pytest.fixture
 def key() -> str:
-    """As a client may write it."""
+    """Key as a client may write it."""
     return f"{uuid4()}/дом 🏠" + "k" * 3_000
 
 

@@ -1,4 +1,4 @@
-"""Every example of the contract that HTTP can show, over the front in memory."""
+"""Examples of the contract that HTTP can show, over the HTTP API in memory."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ DYNRUNTIME = {"name": "dynruntime", "type": "fake", "dynamicModel": True}
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPlatform(Platform):
-    """The front over a topic that can be looked into."""
+    """HTTP API over a topic that can be looked into."""
 
     topic: MemoryTopic
 
@@ -51,7 +51,7 @@ def settings(case: Case) -> Settings:
 
 @pytest.fixture
 async def platform(case: Case) -> AsyncIterator[MemoryPlatform]:
-    """Another platform's fixture in this one's place, and the tests are about that one."""
+    """Fixtures can put another platform in this one's place; then the tests are about that one."""
     topic, configured = MemoryTopic(), settings(case)
     world = World(topic=topic, configured=configured)
     world.kinds = {runtime.name: frozenset(Kind) for runtime in configured.models_runtime}
@@ -82,9 +82,9 @@ async def test_it_publishes_what_the_reference_publishes(
 def test_a_notification_is_compared_by_its_patterns() -> None:
     pattern = {"id": "a", "image_url": [r"^s3://outputbucket/p/a-[0-9a-f]{4}-1\.png$"]}
     case = {"notification": {"body_pattern": pattern}}
-    told = {"id": "a", "image_url": ["s3://pictures/p/a-12ab-1.png"], "submission": "1"}
+    notification = {"id": "a", "image_url": ["s3://pictures/p/a-12ab-1.png"], "submission": "1"}
 
-    assert_notified(case, told, bucket="pictures")
+    assert_notified(case, notification, bucket="pictures")
     for image_urls in ([], ["s3://pictures/p/a-1.png"]):
         with pytest.raises(AssertionError):
-            assert_notified(case, told | {"image_url": image_urls}, bucket="pictures")
+            assert_notified(case, notification | {"image_url": image_urls}, bucket="pictures")

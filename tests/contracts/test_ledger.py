@@ -1,4 +1,4 @@
-"""What every ledger does, in memory, on the embedded AWS and on moto."""
+"""Ledger: its contract in memory, on the embedded AWS and on moto."""
 
 import asyncio
 from dataclasses import replace
@@ -90,14 +90,14 @@ async def test_a_huge_failure_can_be_kept(kept: World, task: Task) -> None:
     assert found.failure.kind == "TaskFailed"
 
 
-async def test_that_it_was_told_is_known_to_the_next_delivery(kept: World, task: Task) -> None:
+async def test_that_it_was_notified_is_known_to_the_next_delivery(kept: World, task: Task) -> None:
     ended = await kept.ledger.finish(completed(await kept.ledger.start(task)))
     await kept.ledger.mark_notified(ended)
 
     assert await kept.ledger.start(task) == replace(ended, notified=True)
 
 
-async def test_telling_does_not_bring_back_what_was_forgotten(kept: World, task: Task) -> None:
+async def test_marking_does_not_bring_back_what_was_forgotten(kept: World, task: Task) -> None:
     await kept.ledger.mark_notified(Report.of(task, Status.COMPLETED))
 
     assert await kept.ledger.find(task.id) is None
@@ -138,7 +138,7 @@ async def test_a_cancelled_task_does_not_start(kept: World, task: Task) -> None:
     assert await kept.ledger.start(task) == cancelled
 
 
-async def test_a_runtime_that_vanished_is_told_by_its_name(kept: World, task: Task) -> None:
+async def test_a_runtime_that_vanished_is_notified_by_its_name(kept: World, task: Task) -> None:
     lost = Report.of(task, Status.RUNNING, attempt=3).failed(RuntimeUnavailable())
     standing = await kept.ledger.finish(lost)
 
@@ -165,7 +165,7 @@ async def test_when_it_came_and_when_it_changed_are_known(
 
 
 async def test_what_only_the_first_knew_stays_known(kept: World, task: Task) -> None:
-    """A worker does not know the name of the API key; a replica may know less than that."""
+    """Workers do not know the name of the API key; a replica may know less than that."""
     known = replace(task, context={"é": [1]}, callback=Callback(url="http://c", events=("failed",)))
     await kept.ledger.queue(known, "me")
     running = await kept.ledger.start(known)
@@ -355,7 +355,7 @@ async def test_a_task_that_nobody_queued_belongs_to_whom_it_names(kept: World, t
 
 
 async def noted(kept: World, task: Task, key: str) -> Report:
-    """Its report, once it is queued with this key."""
+    """Queue a task with this key; return its report."""
     await kept.ledger.queue(task, key)
     report = await kept.ledger.find(task.id, task.submission)
     assert report is not None

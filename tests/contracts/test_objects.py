@@ -1,4 +1,4 @@
-"""What every store of objects does, in memory, on the embedded AWS and on moto."""
+"""Objects: the contract of their store in memory, on the embedded AWS and on moto."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""What every queue and topic does, in memory, on the embedded AWS and on moto."""
+"""Queue and topic: their contract in memory, on the embedded AWS and on moto."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def one(queue: Queue) -> Delivery:
 
 
 async def waiting(world: World) -> Sequence[str]:
-    """Bodies that can be received now; one more is sent so that none has to be waited for."""
+    """Receive all bodies that are visible now; one more is sent, so that there is no long poll."""
     await world.send("last", {})
     bodies = [delivery.body for delivery in await world.queue.receive(10)]
     bodies.remove("last")
@@ -229,7 +229,7 @@ class TestTopic:
 
 
 async def drained(queue: Queue) -> Sequence[str]:
-    """The messages of SNS that wait in it."""
+    """Receive the messages of SNS that wait in a queue."""
     messages: list[str] = []
     while found := await queue.receive(10):
         messages += [json.loads(delivery.body)["Message"] for delivery in found]

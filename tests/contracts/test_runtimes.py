@@ -1,4 +1,4 @@
-"""What every runtime type does, whatever it speaks to.
+"""Runtime types: the contract of all of them, whatever they speak to.
 
 A type is found under ``deployments/runtimes`` by itself; its tasks are in
 ``tests/runtimes/cases/<type>.py``.
@@ -55,7 +55,7 @@ def artifacts(steps: list[Step]) -> list[Artifact]:
 
 
 def answered(body: Any) -> Iterator[Artifact]:
-    """The artifacts in an answer, in order."""
+    """Collect the artifacts in an answer, in order."""
     match body:
         case Artifact():
             yield body
@@ -108,11 +108,11 @@ async def test_the_answer_is_json_but_for_its_pictures(case: Case) -> None:
 
 
 async def test_progress_rises_to_its_end(case: Case) -> None:
-    told = [step for step in await run(case, case.picture) if isinstance(step, Progress)]
+    updates = [step for step in await run(case, case.picture) if isinstance(step, Progress)]
 
-    assert [step.step for step in told] == sorted({step.step for step in told})
-    assert told[-1].step == told[-1].of
-    assert {step.of for step in told} == {told[-1].of}
+    assert [step.step for step in updates] == sorted({step.step for step in updates})
+    assert updates[-1].step == updates[-1].of
+    assert {step.of for step in updates} == {updates[-1].of}
 
 
 async def test_a_task_that_it_cannot_do_fails_and_the_next_one_works(case: Case) -> None:
@@ -162,8 +162,8 @@ async def test_a_run_past_its_deadline_fails_with_the_reason_and_the_next_one_wo
     assert await works(case)
 
 
-class Given:
-    """What is behind a case's links."""
+class GivenInputs:
+    """Inputs by their links, in memory."""
 
     def __init__(self, inputs: Mapping[str, bytes]) -> None:
         self.inputs = inputs
@@ -180,7 +180,7 @@ def replica(
 ) -> Replica:
     return Replica(
         adapter=case.adapter,
-        inputs=Given(case.inputs),
+        inputs=GivenInputs(case.inputs),
         objects=objects or MemoryObjects(),
         output="s3://outputs",
         deadline=deadline,
@@ -188,13 +188,13 @@ def replica(
 
 
 async def report_of(made: Replica, task: Task) -> Report:
-    *_, report = [said async for said in made.run(task, 1)]
+    *_, report = [update async for update in made.run(task, 1)]
     assert isinstance(report, Report)
     return report
 
 
 async def test_a_task_that_waits_for_another_is_told_as_waiting(case: Case) -> None:
-    """Whoever counts how long the GPU is held by a task counts ``load`` and ``run``."""
+    """Stages ``load`` and ``run`` are the time for which a task holds the GPU."""
     made = replica(case)
     async with aclosing(made.run(case.long, 1)) as steps:
         await anext(steps)
@@ -244,7 +244,7 @@ async def test_a_huge_output_is_stored_whole_and_only_named_in_the_answer(case: 
 async def test_a_backend_that_is_killed_leaves_the_task_to_another_try_and_nothing_behind(
     type_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A replica that says it can go on can; one that cannot is replaced."""
+    """Replicas that say that they can go on can; one that cannot is replaced."""
     given, scratch, before = tmp_path / "given", tmp_path / "scratch", children()
     given.mkdir()
     scratch.mkdir()

@@ -1,4 +1,4 @@
-"""How every ledger is searched, in memory, on the embedded AWS and on moto."""
+"""Search of the ledger: its contract in memory, on the embedded AWS and on moto."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.contracts.ports import World
 
 
 async def queued(ledger: Ledger, task: Task, *names: str, key: str | None = None) -> None:
-    """A submission of each name, all created at this moment."""
+    """Queue a submission of each name, all created at this moment."""
     for name in names:
         await ledger.queue(named(task, name), key)
 
@@ -47,11 +47,11 @@ async def found(ledger: Ledger, search: Search) -> str:
 
 async def pages(ledger: Ledger, search: Search, most: int) -> Sequence[str]:
     page = await ledger.search(search, most)
-    told = [names(page.reports)]
+    found = [names(page.reports)]
     while page.next is not None:
         page = await ledger.search(search, most, page.next)
-        told.append(names(page.reports))
-    return told
+        found.append(names(page.reports))
+    return found
 
 
 async def test_the_newest_come_first_whatever_their_status(
@@ -121,10 +121,10 @@ async def test_pages_hold_each_once(ledger: Ledger, clock: Clock, task: Task, mo
     await one_by_one(ledger, clock, task, "abcdef")
     for name in "bdf":
         await ledger.start(named(task, name))
-    told = await pages(ledger, of(task), most)
+    found = await pages(ledger, of(task), most)
 
-    assert "".join(told) == "fedcba"
-    assert max(map(len, told)) <= most
+    assert "".join(found) == "fedcba"
+    assert max(map(len, found)) <= most
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -153,10 +153,10 @@ async def test_one_id_can_be_found_many_times(ledger: Ledger, task: Task) -> Non
 async def test_more_than_one_read_brings_are_found(ledger: Ledger, task: Task) -> None:
     given = [f"{n:03}." for n in range(120)]
     await queued(ledger, task, *given)
-    told = await pages(ledger, of(task), 70)
+    found = await pages(ledger, of(task), 70)
 
-    assert [len(page) // 4 for page in told] == [70, 50]
-    assert "".join(told) == "".join(reversed(given))
+    assert [len(page) // 4 for page in found] == [70, 50]
+    assert "".join(found) == "".join(reversed(given))
 
 
 async def test_what_changes_between_pages_does_not_come_again(
@@ -235,7 +235,7 @@ class TestWaiting:
 async def test_others_tasks_are_in_no_page_and_no_cursor_of_ones_own(
     ledger: Ledger, clock: Clock, task: Task, most: int
 ) -> None:
-    """However many others have: they are not read, and so name no place where a page ends."""
+    """Tasks of others are not read, however many they are, and so no page ends at one."""
     mine, others = f"me {task.id}", f"you {task.id}"
     for name in "abc":
         clock.now += 1
@@ -244,11 +244,11 @@ async def test_others_tasks_are_in_no_page_and_no_cursor_of_ones_own(
     await ledger.start(named(task, "b"))
     search = replace(of(task), key=mine)
     page = await ledger.search(search, most)
-    told = [*page.reports]
+    found = [*page.reports]
     while page.next is not None:
-        assert age_after(page.next) in [age(report) for report in told]
+        assert age_after(page.next) in [age(report) for report in found]
         page = await ledger.search(search, most, page.next)
-        told += page.reports
+        found += page.reports
 
-    assert names(told) == "cba"
+    assert names(found) == "cba"
     assert await found(ledger, replace(search, statuses=(Status.RUNNING,))) == "b"

@@ -1,4 +1,4 @@
-"""A receiver of callbacks: a real server on loopback that verifies what it is told."""
+"""Server of callbacks: a real one on loopback, which verifies the signatures."""
 
 import asyncio
 import base64
@@ -17,8 +17,8 @@ LEAK = "what-the-receiver-said"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came in, its signature verified."""
+class ReceivedCall:
+    """Callback call that came in, its signature verified."""
 
     path: str
     headers: Mapping[str, str]
@@ -31,12 +31,12 @@ class Told:
 
 
 class CallbackServer:
-    """Plays its answers one a call, the last again and again: a status, or an event to wait for."""
+    """Server that plays its answers, then the last again: a status, or an event to await."""
 
     def __init__(self, *answers: int | asyncio.Event, secret: str = SECRET) -> None:
         self.answers = list(answers or [200])
         self.secret = secret
-        self.told: list[Told] = []
+        self.calls: list[ReceivedCall] = []
         self.host = ""
 
     @property
@@ -46,7 +46,7 @@ class CallbackServer:
     async def hear(self, request: Request) -> Response:
         body = await request.body()
         payload = Webhook(self.secret).verify(body, dict(request.headers))
-        self.told.append(Told(request.url.path, request.headers, body, payload))
+        self.calls.append(ReceivedCall(request.url.path, request.headers, body, payload))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, asyncio.Event):
             await answer.wait()

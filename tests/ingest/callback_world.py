@@ -1,4 +1,4 @@
-"""A small world for callbacks: memory ports, one courier, receivers that are real servers."""
+"""World for callbacks: memory ports, one callback sender, and real servers that are called."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,7 +23,7 @@ AT_ONCE = {"retrySeconds": (0, 0, 0)}
 
 
 class World:
-    """Memory ports around couriers that may call the receivers it is given."""
+    """Memory ports around callback senders that may call the given servers."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class World:
     async def start(
         self, url: str, *, key: str | None = None, submission: str = "s1", **wanted: Any
     ) -> Report:
-        """A task that runs, and whose callback was told of it."""
+        """Start a task, and notify its callback."""
         callback = Callback(url=url, **wanted)
         task = Task(
             submission=submission,
@@ -87,13 +87,13 @@ class World:
         return report
 
     async def end(self, url: str, **options: Any) -> None:
-        """A task that is completed, and whose callback was told of it."""
+        """Complete a task, and notify its callback."""
         running = await self.start(url, **options)
         done = running.completed(("s3://outputs/owl-1.png",), "s3://outputs/owl.out", {"run": 1.0})
         await self.notifier.notify(await self.ledger.finish(done), {"order": 7})
 
     async def settled(self) -> Sequence[Call]:
-        """The calls noted on the task, when none is wanted any more."""
+        """Make calls until none is left; return those noted on the task."""
         async with self.working():
             await until(lambda: self.queue.depth == 0)
         return await self.noted()

@@ -1,4 +1,4 @@
-"""Gathering of single calls into batch calls."""
+"""Batch: gathers single calls into batch calls."""
 
 import asyncio
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ async def test_a_caller_that_leaves_does_not_disturb_the_others(
 
 
 async def test_what_nobody_waits_for_is_not_sent(calls: Calls, batch: Batch[int]) -> None:
-    """A renewal whose task was cancelled must not go along with the hand-back that follows."""
+    """Renewals that were cancelled must not arrive with the hand-back that follows."""
     going = asyncio.create_task(batch.add(1))
     await asyncio.sleep(0.001)
     renewal = asyncio.create_task(batch.add(2))

@@ -1,4 +1,4 @@
-"""The one place of retries and of errors of AWS, over a recording server."""
+"""Clients of AWS: retries, timeouts and errors, over a recording server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +31,7 @@ async def clients(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clients]:
 
 
 async def test_an_object_is_sent_at_once(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither waiting for ``100 Continue`` nor a checksum in a trailer costs a round trip."""
+    """Round trips are spent neither on ``100 Continue`` nor on a checksum in a trailer."""
     async with recorded() as wire:
         monkeypatch.setenv("AWS_ENDPOINT_URL", wire.endpoint)
         await S3Objects(clients).put("s3://bucket/a.png", b"12345", "image/png")
@@ -152,7 +152,7 @@ async def test_another_uri_is_refused(clients: Clients, uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (REFUSED, "Thing: AccessDenied"),
         (ReadTimeoutError(endpoint_url="http://secret"), "Thing: ReadTimeoutError"),
@@ -161,11 +161,11 @@ async def test_another_uri_is_refused(clients: Clients, uri: str) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_errors_are_told_without_their_text(error: Exception, told: str) -> None:
+def test_errors_are_told_without_their_text(error: Exception, message: str) -> None:
     with pytest.raises(Unavailable) as raised, translated("Thing"):
         raise error
 
-    assert str(raised.value) == told
+    assert str(raised.value) == message
 
 
 def test_what_may_be_missing_is_no_error() -> None:

@@ -1,4 +1,4 @@
-"""What the ledger's table alone has: times, expiry, many rows of one id."""
+"""Ledger in DynamoDB: times, expiry, and many rows of one id."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TASK = Task(submission="s-1", id="id-1", runtime="painter", kind="text-to-image"
 
 
 class Ledger:
-    """A ledger whose time the test sets, and a look into its table."""
+    """Ledger whose time the test sets, and access to its table."""
 
     def __init__(self, clients: Clients, table: str) -> None:
         self.now = 4_000_000_000.5  # not long ago: what has expired may be removed
@@ -55,7 +55,7 @@ async def test_a_row_keeps_its_first_time_and_expires_after_its_last(world: Ledg
 
 
 async def test_the_newest_of_many_rows_is_found(world: Ledger) -> None:
-    """They are more than one page, and the newest one's name does not sort last."""
+    """Rows fill more than one page, and the newest one's name does not sort last."""
     big = Report.of(TASK, Status.RUNNING).failed(TaskFailed("x", reason="r" * 30_000))
     newest = 17
     for n in range(50):

@@ -1,4 +1,4 @@
-"""What is made from the settings, and that making it again changes only what they changed."""
+"""Provisioning: makes what the settings say, and changes only what they changed."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What SQS alone has: batch calls, errors of single entries, limits of attributes."""
+"""Queue of SQS: batch calls, errors of single entries, limits of attributes."""
 
 import asyncio
 import logging
@@ -76,7 +76,7 @@ async def test_an_entry_that_was_refused_is_unavailable(world: World) -> None:
 
 
 async def test_a_message_with_the_most_attributes_can_be_rejected(world: World) -> None:
-    """Sent again, it is still the same submission."""
+    """Dead letters that are sent again are still the same submission."""
     await world.send("x", {f"a{n}": "v" for n in range(9)} | {"submission": "s1"})
     (delivery,) = await world.queue.receive(1)
     await world.queue.reject(delivery, reason="")

@@ -1,4 +1,4 @@
-"""Settings to ports, over the embedded AWS."""
+"""Wiring: makes ports of settings, over the embedded AWS."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is said of a submission reaches those who watch it, and little of it is kept."""
+"""Board: updates reach the followers that watch a submission, and little of them is kept."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -17,32 +17,32 @@ DONE = RUNNING.completed((), "s3://o/a.out", {"load": 1.0, "run": 3.0})
 
 @asynccontextmanager
 async def following(board: Board, name: str = "front") -> AsyncIterator[list[Event]]:
-    """A front that follows; the events it was told so far."""
-    told: list[Event] = []
+    """Follow the board while the block runs; collect the events."""
+    events: list[Event] = []
     started = asyncio.Event()
 
     async def follow() -> None:
-        async for events in board.follow(name):
-            told.extend(events)
+        async for news in board.follow(name):
+            events.extend(news)
             started.set()
 
     task = asyncio.create_task(follow())
     await started.wait()
     try:
-        yield told
+        yield events
     finally:
         task.cancel()
         await asyncio.wait([task])
 
 
-async def told(events: list[Event], count: int) -> list[Report | Progress]:
+async def collected(events: list[Event], count: int) -> list[Report | Progress]:
     async with asyncio.timeout(5):
         while len(events) < count:
             await asyncio.sleep(0)
-    return _said(events)
+    return _updates(events)
 
 
-def _said(events: Sequence[Event]) -> list[Report | Progress]:
+def _updates(events: Sequence[Event]) -> list[Report | Progress]:
     return [event.update for event in events]
 
 
@@ -52,12 +52,12 @@ async def test_a_follower_is_told_what_it_watches_and_nothing_else() -> None:
         await board.watch("front", "s1")
         board.publish("s2", RUNNING)
         board.publish("s1", RUNNING)
-        await told(events, 1)
+        await collected(events, 1)
         await board.unwatch("front", "s1")
         board.publish("s1", DONE)
         await asyncio.sleep(0)
 
-    assert _said(events) == [RUNNING]
+    assert _updates(events) == [RUNNING]
 
 
 async def test_who_comes_late_is_told_what_was_said_with_the_newest_progress_only() -> None:
@@ -71,7 +71,7 @@ async def test_who_comes_late_is_told_what_was_said_with_the_newest_progress_onl
             known = await board.watch("front", "s1")
 
     assert known is not None
-    assert _said(known) == [
+    assert _updates(known) == [
         RUNNING,
         Progress(step=2, of=6, preview=b"picture"),
         Progress(step=5, of=6),
@@ -86,9 +86,9 @@ async def test_a_slow_follower_is_told_the_newest_progress() -> None:
         await board.watch("front", "s1")
         for step in range(1, 100):
             board.publish("s1", Progress(step=step, of=100))
-        said = await told(events, 1)
+        updates = await collected(events, 1)
 
-    assert said == [Progress(step=99, of=100)]
+    assert updates == [Progress(step=99, of=100)]
 
 
 async def test_who_does_not_follow_cannot_watch() -> None:
@@ -104,7 +104,7 @@ async def test_a_follower_that_left_is_forgotten_but_not_one_that_came_back() ->
     async with following(board) as again:
         await board.watch("front", "s1")
         board.publish("s1", RUNNING)
-        await told(again, 1)
+        await collected(again, 1)
 
     assert await board.watch("front", "s1") is None
 
@@ -121,7 +121,7 @@ async def test_what_ended_is_kept_for_a_while_without_its_preview_and_then_forgo
         forgotten = await board.watch("front", "s1")
 
     assert kept is not None
-    assert DONE in _said(kept)
+    assert DONE in _updates(kept)
     assert forgotten == []
 
 
@@ -151,10 +151,10 @@ async def test_a_stop_of_what_nobody_holds_is_told_to_those_who_watch() -> None:
     async with following(board) as events:
         await board.watch("front", "s1")
         held = await board.stop(RUNNING.cancelled())
-        said = await told(events, 1)
+        updates = await collected(events, 1)
 
     assert not held
-    assert said == [RUNNING.cancelled()]
+    assert updates == [RUNNING.cancelled()]
     assert board.stops.is_stopped("s1")
 
 

@@ -1,4 +1,4 @@
-"""Callbacks are called, signed, noted and called again; the receivers are real servers."""
+"""Callbacks: called, signed, noted and called again, by real servers' answers."""
 
 import asyncio
 import base64
@@ -29,12 +29,12 @@ async def test_an_end_is_told_signed_and_noted_on_the_task() -> None:
 
         calls = await world.settled()
 
-    (told,) = server.told
-    assert told.payload["type"] == "task.completed"
-    assert datetime.fromisoformat(told.payload["timestamp"]).tzinfo is not None
-    assert told.payload["data"] == json.loads(world.results.published[-1].message)
-    assert told.headers["content-type"] == "application/json"
-    assert told.headers["user-agent"] == "atelier"
+    (call,) = server.calls
+    assert call.payload["type"] == "task.completed"
+    assert datetime.fromisoformat(call.payload["timestamp"]).tzinfo is not None
+    assert call.payload["data"] == json.loads(world.results.published[-1].message)
+    assert call.headers["content-type"] == "application/json"
+    assert call.headers["user-agent"] == "atelier"
     assert outcome(calls) == [("completed", 200, None)]
     assert not world.given_up
 
@@ -48,9 +48,9 @@ async def test_only_the_events_that_are_wanted_are_told() -> None:
 
         await world.settled()
 
-    told = {(t.payload["data"]["submission"], t.payload["type"]) for t in server.told}
-    assert told == {("s1", "task.running"), ("s3", "task.running"), ("s3", "task.completed")}
-    assert len({t.name for t in server.told}) == 3
+    called = {(t.payload["data"]["submission"], t.payload["type"]) for t in server.calls}
+    assert called == {("s1", "task.running"), ("s3", "task.running"), ("s3", "task.completed")}
+    assert len({t.name for t in server.calls}) == 3
 
 
 async def test_a_failed_call_is_made_again_under_the_same_name() -> None:
@@ -60,7 +60,7 @@ async def test_a_failed_call_is_made_again_under_the_same_name() -> None:
 
         calls = await world.settled()
 
-    assert len({(told.name, told.body) for told in server.told}) == 1
+    assert len({(call.name, call.body) for call in server.calls}) == 1
     assert outcome(calls) == [
         ("completed", 500, "it answered 500"),
         ("completed", 429, "it answered 429"),
@@ -111,7 +111,7 @@ async def test_between_two_tries_it_waits_in_the_queue() -> None:
     assert [call.status for call in await world.noted()] == [500, 200]
 
 
-async def test_a_receiver_that_is_not_there_is_tried_again() -> None:
+async def test_a_server_that_is_not_there_is_tried_again() -> None:
     async with serving() as server:
         pass
     world = World(server)
@@ -124,7 +124,7 @@ async def test_a_receiver_that_is_not_there_is_tried_again() -> None:
     assert all("could not be connected to" in str(call.error) for call in calls)
 
 
-async def test_a_receiver_that_takes_too_long_is_tried_again() -> None:
+async def test_a_server_that_takes_too_long_is_tried_again() -> None:
     late = asyncio.Event()
     async with serving(late, 200) as server:
         world = World(server, timeoutSeconds=0.5)
@@ -139,7 +139,7 @@ async def test_a_receiver_that_takes_too_long_is_tried_again() -> None:
     ]
 
 
-async def test_a_receiver_that_is_gone_is_called_once() -> None:
+async def test_a_server_that_is_gone_is_called_once() -> None:
     async with serving(410) as server:
         world = World(server)
         await world.end(server.url)
@@ -157,9 +157,9 @@ async def test_a_redirect_is_a_failure_and_not_followed() -> None:
 
         calls = await world.settled()
 
-    said = "it answered 307; redirects are not followed"
-    assert outcome(calls) == [("completed", 307, said)]
-    assert [told.path for told in server.told] == ["/hook"]
+    error = "it answered 307; redirects are not followed"
+    assert outcome(calls) == [("completed", 307, error)]
+    assert [call.path for call in server.calls] == ["/hook"]
 
 
 async def test_a_private_address_is_refused_once_and_the_task_says_so() -> None:
@@ -173,20 +173,20 @@ async def test_a_private_address_is_refused_once_and_the_task_says_so() -> None:
     assert call.error is not None
     assert call.error.startswith("refused: its host 127.0.0.1 resolves to a private address")
     assert world.given_up == [call.error]
-    assert not server.told
+    assert not server.calls
 
 
-async def test_receivers_that_hang_leave_room_for_others() -> None:
+async def test_servers_that_hang_leave_room_for_others() -> None:
     late, now = asyncio.Event(), 0
     async with serving(late) as hanging, serving() as quick:
         world = World(hanging, quick, queue=MemoryQueue(clock=lambda: now))
-        for number in range(25):  # more than a courier's calls at once
+        for number in range(25):  # more than a sender's calls at once
             await world.end(hanging.url, submission=f"h{number}")
         await world.end(quick.url, submission="q")
 
         async with world.working():
-            await until(lambda: bool(quick.told) and len(hanging.told) >= 10)
-            hung = len(hanging.told)
+            await until(lambda: bool(quick.calls) and len(hanging.calls) >= 10)
+            hung = len(hanging.calls)
             late.set()
             await until(lambda: world.queue.depth <= 15)
             now = 2  # seconds until the rest asks again; who finds no room then, after 4 more
@@ -195,7 +195,7 @@ async def test_receivers_that_hang_leave_room_for_others() -> None:
             await until(lambda: world.queue.depth == 0)
 
     assert hung == 10
-    assert len(hanging.told) == 25
+    assert len(hanging.calls) == 25
 
 
 async def test_a_call_may_take_longer_than_its_lease() -> None:
@@ -204,12 +204,12 @@ async def test_a_call_may_take_longer_than_its_lease() -> None:
         world = World(server, queue=MemoryQueue(visibility=1))
         await world.end(server.url)
         async with world.working():
-            await until(lambda: bool(server.told))
+            await until(lambda: bool(server.calls))
             await asyncio.sleep(1.5)
             late.set()
             await until(lambda: world.queue.depth == 0)
 
-    assert len(server.told) == 1
+    assert len(server.calls) == 1
 
 
 async def test_without_a_secret_nobody_is_called() -> None:
@@ -219,10 +219,10 @@ async def test_without_a_secret_nobody_is_called() -> None:
 
         calls = await world.settled()
 
-    said = "refused: there is no secret to sign it with; set callbacks.secret"
-    assert outcome(calls) == [("completed", None, said)]
-    assert world.given_up == [said]
-    assert not server.told
+    error = "refused: there is no secret to sign it with; set callbacks.secret"
+    assert outcome(calls) == [("completed", None, error)]
+    assert world.given_up == [error]
+    assert not server.calls
 
 
 async def test_the_secret_of_its_api_key_signs() -> None:
@@ -234,7 +234,7 @@ async def test_the_secret_of_its_api_key_signs() -> None:
 
         await world.settled()
 
-    assert (len(everybody.told), len(press.told)) == (1, 1)  # each verified with its own secret
+    assert (len(everybody.calls), len(press.calls)) == (1, 1)  # each verified with its own secret
 
 
 async def test_where_a_copy_of_the_call_succeeded_no_other_try_is_made() -> None:
@@ -249,7 +249,7 @@ async def test_where_a_copy_of_the_call_succeeded_no_other_try_is_made() -> None
         calls = await world.settled()
 
     assert [call.status for call in calls] == [200, 500]
-    assert server.told[0].name == server.told[1].name
+    assert server.calls[0].name == server.calls[1].name
     assert not world.given_up
 
 
@@ -277,10 +277,10 @@ async def test_a_status_event_has_no_result_yet() -> None:
         await world.settled()
 
     assert report.status is Status.RUNNING
-    assert "result" not in server.told[0].payload["data"]
+    assert "result" not in server.calls[0].payload["data"]
 
 
-async def test_the_receiver_in_the_documentation_takes_a_call_once(
+async def test_the_server_in_the_documentation_takes_a_call_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CALLBACK_SECRET", SECRET)

@@ -1,4 +1,4 @@
-"""A courier whose parts break or are away, and one that ends: no call is lost."""
+"""Callbacks in trouble: parts break or are away, the sender ends, and no call is lost."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ async def test_a_call_cut_off_by_a_crash_is_made_again_under_the_same_name() -> 
         world = World(server)
         await world.end(server.url)
         async with world.working() as work:
-            await until(lambda: bool(server.told))
+            await until(lambda: bool(server.calls))
             work.cancel()
             await asyncio.wait([work])
         late.set()
 
         await world.settled()
 
-    first, second = server.told
+    first, second = server.calls
     assert first.name == second.name
     assert first.body == second.body
 
@@ -64,11 +64,11 @@ async def test_a_message_that_asks_for_no_call_is_rejected_and_the_next_one_made
         await world.settled()
 
     assert world.given_up == ["the message asks for no call"]
-    assert len(server.told) == 1
+    assert len(server.calls) == 1
 
 
 class Buggy(Post):
-    """It breaks once, as no port should."""
+    """Port that breaks once with an error that no port should raise."""
 
     broken = False
     calls = 0
@@ -81,7 +81,7 @@ class Buggy(Post):
         return 200
 
 
-async def test_a_call_that_breaks_the_courier_does_not_stop_it() -> None:
+async def test_a_call_that_breaks_the_sender_does_not_stop_it() -> None:
     post = Buggy()
     world = World(post=post, queue=MemoryQueue(visibility=0.2))
     await world.end("https://a.test/", submission="s1")
@@ -93,7 +93,7 @@ async def test_a_call_that_breaks_the_courier_does_not_stop_it() -> None:
 
 
 class AwayLedger(MemoryLedger):
-    """A ledger that does not take the first note."""
+    """Ledger that does not take the first note."""
 
     notes = 0
 
@@ -113,13 +113,13 @@ async def test_a_call_that_could_not_be_noted_is_made_again(
 
         calls = await world.settled()
 
-    assert [told.name for told in server.told] == [server.told[0].name] * 2
+    assert [call.name for call in server.calls] == [server.calls[0].name] * 2
     assert outcome(calls) == [("completed", 200, None)]
     assert "platform_unavailable" in caplog.messages
 
 
 class AwayQueue(MemoryQueue):
-    """A queue that does not answer at first."""
+    """Queue that does not answer at first."""
 
     receives = 0
 
@@ -137,7 +137,7 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
 
         await world.settled()
 
-    assert len(server.told) == 1
+    assert len(server.calls) == 1
 
 
 class Broken(MemoryQueue):
@@ -145,7 +145,7 @@ class Broken(MemoryQueue):
         raise ValueError("a bug in the loop")
 
 
-async def test_a_dead_courier_says_what_ended_it() -> None:
+async def test_a_dead_sender_says_what_ended_it() -> None:
     with pytest.raises(ExceptionGroup) as ended:
         await World(queue=Broken()).sender.work()
 
@@ -158,7 +158,7 @@ async def test_a_drain_brings_what_is_called_to_its_end() -> None:
         world = World(server)
         await world.end(server.url)
         async with world.working() as work:
-            await until(lambda: bool(server.told))
+            await until(lambda: bool(server.calls))
             world.sender.drain()
             late.set()
             await asyncio.wait([work], timeout=5)
@@ -176,26 +176,26 @@ async def test_what_arrives_while_draining_is_handed_back() -> None:
             await world.end(server.url)
             await asyncio.wait([work], timeout=5)
 
-    assert not server.told
+    assert not server.calls
     assert len(await world.queue.receive(10)) == 1
 
 
 class Strict(MemoryQueue):
-    """A queue that is asked for no more and no less than it may be."""
+    """Queue that checks how many messages it is asked for."""
 
     async def receive(self, most: int) -> Sequence[Delivery]:
         assert 1 <= most <= 10
         return await super().receive(most)
 
 
-async def test_a_full_courier_leaves_the_rest_to_others_and_can_be_drained() -> None:
+async def test_a_full_sender_leaves_the_rest_to_others_and_can_be_drained() -> None:
     late = asyncio.Event()
     async with serving(late) as one, serving(late) as two:
         world = World(one, two, queue=Strict())
         for number in range(30):
             await world.end((one, two)[number % 2].url, submission=f"s{number}")
         async with world.working() as work:
-            await until(lambda: len(one.told) + len(two.told) == 20)
+            await until(lambda: len(one.calls) + len(two.calls) == 20)
             left = await world.queue.receive(10)
             assert not work.done()
             world.sender.drain()
@@ -203,4 +203,4 @@ async def test_a_full_courier_leaves_the_rest_to_others_and_can_be_drained() -> 
             await asyncio.wait([work], timeout=5)
 
     assert left
-    assert len(one.told) + len(two.told) == 20
+    assert len(one.calls) + len(two.calls) == 20

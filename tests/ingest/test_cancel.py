@@ -1,4 +1,4 @@
-"""A task that nobody wants any more ends as cancelled, wherever it was; and is told so once."""
+"""Cancel: a task ends as cancelled wherever it is, and one notification says so."""
 
 import asyncio
 import json
@@ -34,23 +34,23 @@ def world() -> World:
     return World(Tasks(leaseSeconds=3))
 
 
-def told(world: World) -> list[Mapping[str, Any]]:
+def notifications(world: World) -> list[Mapping[str, Any]]:
     return [json.loads(published.message) for published in world.results.published]
 
 
-async def test_a_running_task_is_stopped_and_told(world: World) -> None:
+async def test_a_running_task_is_stopped_and_notified(world: World) -> None:
     world.runtime.acts = [60.0]
     await world.publish()
 
     async with world.working():
         await until(lambda: world.runtime.runs == 1)
         standing = await world.cancel("a", "s1")
-        (said,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
         await until(lambda: world.queue.depth == 0)
 
     assert standing
     assert standing.status is Status.CANCELLED
-    assert said == {
+    assert notification == {
         "runtime": "sdruntime",
         "id": "a",
         "status": "cancelled",
@@ -63,19 +63,23 @@ async def test_a_running_task_is_stopped_and_told(world: World) -> None:
     assert world.runtime.stopped == 1
 
 
-async def test_a_queued_task_never_starts_and_is_told_at_once(world: World) -> None:
+async def test_a_queued_task_never_starts_and_is_notified_at_once(world: World) -> None:
     await world.ledger.queue(TASK)
     await world.publish()
 
     await world.cancel("a", "s1")
-    (said,) = told(world)
+    (notification,) = notifications(world)
     world.board.stops.clock = lambda: 1e12  # what it remembers of the moment is long gone
     async with world.working():
         await until(lambda: world.queue.depth == 0)
 
-    assert (said["status"], said["result"], said["context"]) == ("cancelled", False, {"order": 42})
+    assert (notification["status"], notification["result"], notification["context"]) == (
+        "cancelled",
+        False,
+        {"order": 42},
+    )
     assert world.runtime.runs == 0
-    assert len(told(world)) == 1
+    assert len(notifications(world)) == 1
 
 
 async def test_a_task_that_came_by_sns_and_waits_can_be_cancelled(world: World) -> None:
@@ -84,13 +88,13 @@ async def test_a_task_that_came_by_sns_and_waits_can_be_cancelled(world: World) 
 
     world.board.stops.clock = lambda: 1e12
     async with world.working():
-        (said,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
         await until(lambda: world.queue.depth == 0)
 
     (call,) = [json.loads(published.message) for published in world.calls.published]
     assert (call["event"], call["url"]) == ("cancelled", "https://x.test/told")
-    assert (said["status"], said["runtime"]) == ("cancelled", "sdruntime")
-    assert said["context"] == {"order": 42}
+    assert (notification["status"], notification["runtime"]) == ("cancelled", "sdruntime")
+    assert notification["context"] == {"order": 42}
     assert world.runtime.runs == 0
 
 
@@ -101,7 +105,7 @@ async def test_cancelling_again_changes_nothing(world: World) -> None:
 
     assert first
     assert again == replace(first, notified=True)
-    assert len(told(world)) == 1
+    assert len(notifications(world)) == 1
 
 
 async def test_what_has_ended_stays_as_it_ended(world: World) -> None:
@@ -112,7 +116,7 @@ async def test_what_has_ended_stays_as_it_ended(world: World) -> None:
 
     assert standing
     assert standing.status is Status.COMPLETED
-    assert [said["status"] for said in told(world)] == ["completed"]
+    assert [notification["status"] for notification in notifications(world)] == ["completed"]
 
 
 async def test_a_report_that_comes_after_the_cancel_does_not_stand(world: World) -> None:
@@ -126,21 +130,21 @@ async def test_a_report_that_comes_after_the_cancel_does_not_stand(world: World)
 async def test_a_cancelled_task_is_not_started_by_a_delivery_that_is_on_its_way(
     world: World,
 ) -> None:
-    """Cancelled in the moment between its receipt and its start."""
+    """Tasks can be cancelled in the moment between receipt and start."""
     world.runtime.acts = [RuntimeUnavailable("node gone"), 60.0]
     await world.publish()
     async with world.working():
         await until(lambda: world.runtime.runs >= 1)
         await world.cancel("a", "s1")
-        (said,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
         await until(lambda: world.queue.depth == 0)
 
-    assert said["status"] == "cancelled"
-    assert len(told(world)) == 1
+    assert notification["status"] == "cancelled"
+    assert len(notifications(world)) == 1
 
 
 class AwayBoard(Board):
-    """Ingest that cannot be asked."""
+    """Board that cannot be asked."""
 
     @override
     async def stop(self, report: Report) -> bool:
@@ -155,14 +159,14 @@ async def test_a_worker_that_was_not_asked_to_stop_finds_out_in_the_ledger(world
     async with world.working():
         await until(lambda: world.runtime.runs == 1)
         await cancel("a", "s1")
-        (said,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert said["status"] == "cancelled"
+    assert notification["status"] == "cancelled"
     assert world.runtime.stopped == 1
-    assert len(told(world)) == 1
+    assert len(notifications(world)) == 1
 
 
-async def test_a_cancel_that_could_not_be_told_is_told_by_the_delivery(world: World) -> None:
+async def test_a_cancel_that_could_not_be_told_is_notified_by_the_delivery(world: World) -> None:
 
     class Closed(MemoryTopic):
         @override
@@ -177,13 +181,13 @@ async def test_a_cancel_that_could_not_be_told_is_told_by_the_delivery(world: Wo
     world.board.stops.clock = lambda: 1e12
 
     async with world.working():
-        (said,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert said["status"] == "cancelled"
+    assert notification["status"] == "cancelled"
 
 
-async def test_while_who_cancelled_tells_a_delivery_waits(world: World) -> None:
-    """Both would tell it; the delivery comes back and finds it told."""
+async def test_while_who_cancelled_notifies_a_delivery_waits(world: World) -> None:
+    """Worker and canceller would both notify; so the delivery comes back, and finds it done."""
     await world.publish()
     cancelled = await world.ledger.cancel("a", "s1")
     assert cancelled

@@ -1,4 +1,4 @@
-"""What no front has judged, ingest judges before any replica is asked; it fails by notification."""
+"""Judging: ingest judges what came by SNS before any replica is asked, and notifies of faults."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tests.models.runtimes.corpus import RIGHT, WRONG, options
 
 
 def world(name: str) -> World:
-    """A world whose worker judges as a runtime of this type."""
+    """World whose worker judges as a runtime of this type."""
     made = World(Tasks(leaseSeconds=3))
     type_ = TYPES[name]
 
@@ -28,7 +28,7 @@ def world(name: str) -> World:
 
 
 async def sent(made: World, kind: Kind, content: Any) -> Mapping[str, Any]:
-    """The notification of a task that was published on the topic."""
+    """Publish a task on the topic; return its notification."""
     body = message(tasktype=kind) | {"content": content}
     async with made.working():
         await made.tasks.publish(json.dumps(body), {"submission": "s1"})

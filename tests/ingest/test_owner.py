@@ -1,4 +1,4 @@
-"""Whose a task is that came by SNS: an operator's, unless the settings believe its attribute."""
+"""Owners of tasks that came by SNS: operators, unless the settings believe its attribute."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from tests.ingest.world import World, message
 
 
 async def ran(attributes: Mapping[str, str], *, trusts: bool, key: str | None = None) -> Report:
-    """What the ledger knows of a message, once it was worked off."""
+    """Work a message off; return what the ledger knows of it."""
     world = World(Tasks(leaseSeconds=3))
     world.worker.envelope = replace(world.worker.envelope, trusts_owner=trusts)
     if key is not None:

@@ -1,4 +1,4 @@
-"""How the answer of a search is cut into pages."""
+"""Paging: cuts what a search finds into pages."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -26,18 +26,18 @@ async def coming(reports: Sequence[Report]) -> AsyncIterator[Report]:
 
 
 async def pages(reports: Sequence[Report], most: int) -> Sequence[Page]:
-    told = [await paged(coming(reports), MINE, most, NEWEST)]
-    while (after := told[-1].next) is not None:
-        told.append(await paged(coming(reports), MINE, most, age_after(after)))
-    return told
+    collected = [await paged(coming(reports), MINE, most, NEWEST)]
+    while (after := collected[-1].next) is not None:
+        collected.append(await paged(coming(reports), MINE, most, age_after(after)))
+    return collected
 
 
 async def test_what_one_page_examines_is_bounded() -> None:
-    """Of many that are somebody else's, one after the other, the last is looked for."""
+    """Pages are cut after 500 tasks of somebody else in a row."""
     others = [replace(NOBODYS, created=float(MANY - n)) for n in range(MANY)]
-    told = await pages([*others, replace(NOBODYS, key="me")], most=10)
+    collected = await pages([*others, replace(NOBODYS, key="me")], most=10)
 
-    assert [len(page.reports) for page in told] == [0, 0, 1]
+    assert [len(page.reports) for page in collected] == [0, 0, 1]
 
 
 async def test_a_full_page_has_no_next_where_nothing_is_left() -> None:

@@ -1,4 +1,4 @@
-"""What the worker does with a message, from its lease to its acknowledgement."""
+"""Worker: takes a message from its lease to its acknowledgement."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ def world() -> World:
     return World(Tasks(leaseSeconds=3))
 
 
-async def test_a_task_is_run_told_and_acknowledged(world: World) -> None:
+async def test_a_task_is_run_notified_and_acknowledged(world: World) -> None:
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
         await until(lambda: world.queue.depth == 0)
 
-    assert told == {
+    assert notification == {
         "runtime": "sdruntime",
         "id": "a",
         "status": "completed",
@@ -38,7 +38,7 @@ async def test_a_task_is_run_told_and_acknowledged(world: World) -> None:
     }
 
 
-async def test_a_redelivered_task_is_not_run_and_not_told_again(world: World) -> None:
+async def test_a_redelivered_task_is_not_run_and_not_notified_again(world: World) -> None:
     await world.publish()
     async with world.working():
         await world.notifications(1)
@@ -49,7 +49,7 @@ async def test_a_redelivered_task_is_not_run_and_not_told_again(world: World) ->
     assert len(world.results.published) == 1
 
 
-async def test_a_finished_task_that_was_not_told_is_told_by_the_next_delivery(
+async def test_a_finished_task_that_was_not_told_is_notified_by_the_next_delivery(
     world: World,
 ) -> None:
     task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
@@ -58,10 +58,10 @@ async def test_a_finished_task_that_was_not_told_is_told_by_the_next_delivery(
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["image_url"] == ["s3://outputs/x.png"]
-    assert told["context"] == {"order": 42}
+    assert notification["image_url"] == ["s3://outputs/x.png"]
+    assert notification["context"] == {"order": 42}
     assert world.runtime.runs == 0
 
 
@@ -70,10 +70,10 @@ async def test_the_same_id_sent_again_is_a_new_submission(world: World) -> None:
     await world.publish(submission="s2")
 
     async with world.working():
-        told = await world.notifications(2)
+        notifications = await world.notifications(2)
 
     assert world.runtime.runs == 2
-    assert len({n["output_url"] for n in told}) == 2
+    assert len({n["output_url"] for n in notifications}) == 2
 
 
 async def test_a_start_is_told_to_the_callback_that_asks_for_it(world: World) -> None:
@@ -89,16 +89,16 @@ async def test_a_start_is_told_to_the_callback_that_asks_for_it(world: World) ->
     assert call["notification"]["context"] == {"order": 42}
 
 
-async def test_a_refusal_is_told_at_once_with_its_reason(world: World) -> None:
+async def test_a_refusal_is_notified_at_once_with_its_reason(world: World) -> None:
     world.runtime.acts = [TaskFailed("no such sampler", reason={"detail": "Sampler not found"})]
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "failed"
+    assert notification["status"] == "failed"
     assert world.runtime.runs == 1
-    out = json.loads(world.objects.bodies[told["output_url"]])
+    out = json.loads(world.objects.bodies[notification["output_url"]])
     assert out["parameters"]["id_task"] == "a"
     assert out["parameters"]["reason"] == {"detail": "Sampler not found"}
 
@@ -107,9 +107,9 @@ async def test_a_kind_the_runtime_cannot_do_is_told_as_failed(world: World) -> N
     await world.publish(tasktype="image-to-video")
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    out = json.loads(world.objects.bodies[told["output_url"]])
+    out = json.loads(world.objects.bodies[notification["output_url"]])
     assert "image-to-video" in out["parameters"]["error_msg"]
     assert world.runtime.runs == 0
 
@@ -166,7 +166,7 @@ async def test_a_start_is_told_where_it_is_asked_for() -> None:
 
 
 class SlowLedger(MemoryLedger):
-    """A ledger a round trip away."""
+    """Ledger that is a round trip away."""
 
     async def start(self, task: Task) -> Report:
         await asyncio.sleep(0.1)
@@ -180,13 +180,13 @@ async def test_an_idle_runtime_starts_while_the_ledger_is_asked(world: World) ->
     async with world.working():
         async with asyncio.timeout(0.09):
             await until(lambda: world.runtime.runs == 1)
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"
 
 
 async def test_a_head_start_that_was_not_due_is_stopped(world: World) -> None:
-    """The same submission published twice: both messages are first deliveries."""
+    """Messages of a submission that was published twice are both first deliveries."""
     ledger = SlowLedger()
     world.worker.ledger = ledger
     await world.publish()
@@ -209,9 +209,9 @@ async def test_a_payload_that_travelled_by_reference_is_fetched(world: World) ->
     await world.tasks.publish(json.dumps(pointer_to(uri)), {"submission": "s1"})
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["id"] == "big"
+    assert notification["id"] == "big"
 
 
 async def test_a_pointer_to_elsewhere_is_not_followed(world: World) -> None:
@@ -227,19 +227,19 @@ async def test_raw_delivery_takes_the_same_line(world: World) -> None:
     await world.queue.send(json.dumps(message()), {"submission": "raw1"})
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["submission"] == "raw1"
+    assert notification["submission"] == "raw1"
 
 
 async def test_without_a_submission_the_message_id_stands_for_it(world: World) -> None:
     await world.tasks.publish(json.dumps(message()), {})
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
     sent = world.runtime.started[0].submission
-    assert told["submission"] == sent
+    assert notification["submission"] == sent
     assert len(sent) == 36
 
 

@@ -1,4 +1,4 @@
-"""A worker whose parts break or are away, or that ends: no task is lost, none is told twice."""
+"""Worker in trouble: parts break or are away, it ends, and no task is lost or notified twice."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from models.ports import Delivery
 from models.report import Report, Status
 from models.settings.groups import Tasks
 from models.task import Task
-from tests.ingest.test_board import following, told
+from tests.ingest.test_board import collected, following
 from tests.ingest.world import Mute, World, message, until
 
 
@@ -28,9 +28,9 @@ async def test_a_vanished_runtime_gets_another_try_at_once(world: World) -> None
 
     async with world.working():
         async with asyncio.timeout(2):  # the lease is 3 s: it was handed back, not left to lapse
-            (told,) = await world.notifications(1)
+            (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"
     assert world.runtime.runs == 2
 
 
@@ -45,7 +45,7 @@ async def test_a_task_that_lost_its_runtime_is_queued_again_for_all_to_see(world
         await world.board.watch("front", "s1")
         with pytest.raises(RuntimeUnavailable):
             await world.worker.handle(delivery)
-        said = await told(events, 3)
+        said = await collected(events, 3)
 
     waiting = await world.ledger.find(task.id)
     assert [each.status for each in said if isinstance(each, Report)] == ["running", "queued"]
@@ -58,11 +58,15 @@ async def test_a_runtime_that_keeps_vanishing_ends_as_failed(world: World) -> No
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert (told["status"], told["result"], told["image_url"]) == ("failed", False, [])
+    assert (notification["status"], notification["result"], notification["image_url"]) == (
+        "failed",
+        False,
+        [],
+    )
     assert world.runtime.runs == 3
-    out = json.loads(world.objects.bodies[told["output_url"]])
+    out = json.loads(world.objects.bodies[notification["output_url"]])
     assert out["parameters"]["error_msg"] == "CUDA fault"
     assert out["parameters"]["error"] == "RuntimeUnavailable"
 
@@ -81,7 +85,7 @@ async def test_draining_hands_back_what_does_not_end(world: World) -> None:
 
 
 class AwayLedger(MemoryLedger):
-    """A ledger that does not answer for a while."""
+    """Ledger that does not answer for a while."""
 
     away = True
 
@@ -101,13 +105,13 @@ async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World
         assert world.runtime.runs == 0
         assert not work.done()
         ledger.away = False
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"
 
 
 class Deaf(MemoryTopic):
-    """A results topic that fails its first publication."""
+    """Results topic that fails its first publication."""
 
     fails = 1
 
@@ -119,21 +123,21 @@ class Deaf(MemoryTopic):
 
 
 def deafen(world: World) -> None:
-    """Give it a topic that is down at first."""
+    """Give a world a topic that is down at first."""
     world.results = Deaf()
     world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)
 
 
-async def test_a_report_that_could_not_be_told_is_told_later_without_a_second_run(
+async def test_a_report_that_could_not_be_notified_is_notified_later_without_a_second_run(
     world: World,
 ) -> None:
     deafen(world)
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"
     assert world.runtime.runs == 1
 
 
@@ -157,9 +161,9 @@ async def test_a_task_that_lost_its_runtime_every_time_is_not_started_again(worl
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "failed"
+    assert notification["status"] == "failed"
     assert world.runtime.runs == 0
 
 
@@ -179,9 +183,9 @@ async def test_a_start_that_cannot_be_told_stops_nothing() -> None:
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"
     assert world.runtime.runs == 1
 
 
@@ -190,9 +194,9 @@ async def test_a_replica_that_ends_without_a_report_gets_another_try(world: Worl
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"
     assert world.runtime.runs == 2
 
 
@@ -202,13 +206,13 @@ async def test_a_message_that_breaks_the_worker_does_not_stop_it(world: World) -
     await world.publish(submission="s2")
 
     async with world.working():
-        told = await world.notifications(2)  # the first comes back when its lease ends
+        notifications = await world.notifications(2)  # the first comes back when its lease ends
 
-    assert {one["submission"] for one in told} == {"s1", "s2"}
+    assert {one["submission"] for one in notifications} == {"s1", "s2"}
 
 
 class Unreachable(MemoryQueue):
-    """A queue that does not answer at first, nor takes a lease's renewal or hand-back."""
+    """Queue that does not answer at first, nor takes a lease's renewal or hand-back."""
 
     fails = 2
 
@@ -231,6 +235,6 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
     await world.publish()
 
     async with world.working():
-        (told,) = await world.notifications(1)
+        (notification,) = await world.notifications(1)
 
-    assert told["status"] == "completed"
+    assert notification["status"] == "completed"

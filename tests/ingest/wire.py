@@ -1,4 +1,4 @@
-"""A server that answers in one way and keeps what was sent to it, byte for byte."""
+"""Server that answers in one way and keeps what was sent to it, byte for byte."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Wire:
-    """What stood on the wire."""
+    """Record of what was sent."""
 
     endpoint: str = ""
     requests: list[bytes] = field(default_factory=list)
-    """Head and body of each request."""
+    """Head and body of each request, in order."""
 
     def heads(self) -> Sequence[str]:
         return [request.partition(b"\r\n\r\n")[0].decode().lower() for request in self.requests]

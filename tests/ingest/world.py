@@ -1,4 +1,4 @@
-"""A small world for the line: memory ports, one worker, a runtime that does as it is told."""
+"""World for the worker: memory ports, one worker, a runtime that does as it is told."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ OUTPUT = "s3://outputs"
 
 
 class Mute(Exception):
-    """An act: end without a report."""
+    """Act of a runtime: end without a report."""
 
 
 class Runtime(Runner):
-    """Plays its acts one a run, the last again and again: an error to raise, or a pause."""
+    """Runtime that plays its acts in turn, then the last again: an error to raise, or a pause."""
 
     def __init__(self) -> None:
         self.acts: list[Exception | float] = [0.0]
@@ -56,7 +56,7 @@ class Runtime(Runner):
 
 
 class World:
-    """Everything around one worker."""
+    """World around one worker."""
 
     def __init__(self, rules: Tasks, *, capacity: int = 4) -> None:
         self.tasks = MemoryTopic()
