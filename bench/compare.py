@@ -26,7 +26,7 @@ from rich.progress import track
 from bench.report import OUT, Out, report
 from models.loopback import free_port
 from models.settings import Settings
-from serve_app.local.emulator import EmbeddedAws, provisioned
+from serve_app.local.emulator import EmbeddedAws, provision_sync
 
 HERE = Path(__file__).resolve().parents[1]
 MIX = {"webui": "t2i:0.5,i2i-http:0.25,i2i-s3:0.25", "comfy": "comfy:1"}
@@ -81,7 +81,7 @@ def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
     stats = folder / "ledger.json"
     with EmbeddedAws(region=REGION) as aws:
         os.environ.update(aws.environment)
-        provisioned(settings)
+        provision_sync(settings)
         port, behind = free_port(0, "proxy"), aws.environment["AWS_ENDPOINT_URL"].rpartition(":")[2]
         route = f"dynamodb:{port}:127.0.0.1:{behind}:{setup.delay_ms}"
         command = [sys.executable, str(setup.harness / "delay_proxy.py")]

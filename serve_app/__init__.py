@@ -1,1 +1,1 @@
-"""The HTTP front, and the one place where everything is put together."""
+"""HTTP APIs, and the assembly of the whole platform for Ray Serve, Lambda and one machine."""

@@ -1,4 +1,4 @@
-"""Admission: every operation on tasks begins with a valid API key that is not over its throttle."""
+"""Admission of requests: by a valid API key that is not over its throttle."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ API_KEY = APIKeyHeader(name="x-api-key", auto_error=False)
 
 
 class NotAdmitted(Exception):
-    """The request has no valid API key."""
+    """Request without a valid API key."""
 
 
 class Throttled(NotAdmitted):
-    """The API key is valid, and was used too often."""
+    """Request with a valid API key that was used too often."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -26,12 +26,12 @@ class Throttled(NotAdmitted):
 
 
 class WrongKeyThrottled(Throttled):
-    """The request has no valid API key, like too many others from the same address."""
+    """Request without a valid API key, after too many of them from the same address."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """Lets requests with a valid API key in, each key as often as its throttle allows."""
+    """Admits requests that have a valid API key, each key as often as its throttle allows."""
 
     keys: Keys
     wrong_keys: WrongKeyThrottle
@@ -40,8 +40,8 @@ class Admission:
         """Find the holder of the API key of a request.
 
         Raises:
-            NotAdmitted: nobody holds the key, or it was used too often.
-            Unavailable: no holder is known, and a store of further keys does not answer.
+            NotAdmitted: the key is nobody's; `Throttled`, one of these: used too often.
+            Unavailable: the key is unknown, and a store of further keys does not answer.
         """
         holder = await self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
         if holder is None:
@@ -51,7 +51,10 @@ class Admission:
         return holder
 
     def _refusal(self, request: Request) -> NotAdmitted:
-        """Refuse a request without a valid key; requests with one are let in from any address."""
+        """Make the refusal of a request without a valid key, and count it for its address.
+
+        Requests with a valid key are admitted from any address.
+        """
         host = request.client.host if request.client else ""
         seconds = self.wrong_keys.seconds_to_wait(host)
         return WrongKeyThrottled(seconds) if seconds else NotAdmitted()

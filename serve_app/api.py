@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""The front as an ASGI application: its HTTP APIs, its pages, and what guards all of them."""
+"""ASGI application of the front: its HTTP APIs, its pages, and the middleware around them."""
 
 from collections.abc import Mapping
 from typing import Any

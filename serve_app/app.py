@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: Ray reads the annotation of `build` while running.
-"""Settings to a Serve application of ingress, ingest and runtimes; what is in each, others make."""
+"""The platform as a Ray Serve application: an ingress, one ingest, and replicas of each runtime."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ from serve_app.api import api
 from serve_app.assembly.front import assemble_front
 from serve_app.assembly.workers import adapter, callback_sender, replica, worker
 from serve_app.auth import Keys
-from serve_app.handles import IngestHandle, Replicas
+from serve_app.handles import IngestHandle, ReplicaHandle
 from serve_app.keys_file import FileKeys
 from serve_app.logs import log_to
 from serve_app.request_limit import MOST_PROBES
@@ -48,11 +48,11 @@ _NO_KEY = (
     """ ATELIER_APIKEYS='[{"name": "me", "key": "..."}]'"""
 )
 _UNFORESEEN = 100
-"""Requests that Serve takes beyond the counted ones: those just refused or just answered."""
+"""Requests that Serve lets in beyond the counted ones: those just refused or just answered."""
 
 
 class Args(BaseModel):
-    """The ``args`` of a Serve config file: the path of a ``config.yaml``, and keys that win."""
+    """Arguments of a Serve config file: a ``config.yaml``'s path, and settings that override it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -60,10 +60,11 @@ class Args(BaseModel):
 
 
 def build(args: Args) -> Application:
-    """The platform as a Serve application.
+    """Build the platform from the arguments of a Serve config file.
 
     Raises:
-        SettingsError: naming each wrong key; Serve logs it with all that led to it, so nothing did.
+        SettingsError: names each wrong key. It has no context, since Serve logs that, too, and an
+            error beneath may quote a secret.
     """
     try:
         settings = Settings.read(args.config, args.model_extra)
@@ -72,12 +73,12 @@ def build(args: Args) -> Application:
             log.warning(note)
         return assemble(settings)
     except SettingsError as exc:
-        said = str(exc)
-    raise SettingsError(said)
+        message = str(exc)
+    raise SettingsError(message)
 
 
 def assemble(settings: Settings) -> Application:
-    """The platform as a Serve application, from settings already read.
+    """Build the platform from settings that were read.
 
     Raises:
         SettingsError: a runtime's type or options are wrong.
@@ -123,7 +124,7 @@ def assemble(settings: Settings) -> Application:
 
 
 def _machine() -> Machine | None:
-    """Look at this machine if it alone runs everything; None if there may be other nodes."""
+    """Describe this machine if it alone runs everything; None if there may be other nodes."""
     pods = "KUBERNETES_SERVICE_HOST" in os.environ
     autoscaled = (Path.home() / "ray_bootstrap_config.yaml").exists()  # as `ray up` leaves it
     if pods or autoscaled or not ray.is_initialized():
@@ -136,7 +137,7 @@ def _machine() -> Machine | None:
 
 
 class Ingress:
-    """The HTTP front; it holds on to ingest, so that one application deploys both."""
+    """Replica of the HTTP APIs; bound to ingest, so that one application deploys both."""
 
     def __init__(self, bound: BoundSettings, ingest: DeploymentHandle) -> None:
         keep_to_loopback()
@@ -163,10 +164,7 @@ class Ingress:
 
 
 class Ingest(Board):
-    """Workers of all runtimes in one replica, which is itself the board that they share.
-
-    Serve calls a deployment's own methods: by being the board it has the verbs of `Live`.
-    """
+    """Replica of ingest, of which there is one: the board, and the loops that share it."""
 
     async def __init__(  # type: ignore[misc] # Serve awaits it, inside the loop of the workers
         self, bound: BoundSettings, runtimes: Mapping[str, DeploymentHandle]
@@ -179,7 +177,7 @@ class Ingest(Board):
         self.ports = wire(settings)
         workers = {
             runtime.name: worker(
-                settings, runtime, self.ports, self, Replicas(runtimes[runtime.name])
+                settings, runtime, self.ports, self, ReplicaHandle(runtimes[runtime.name])
             )
             for runtime in settings.models_runtime
         }

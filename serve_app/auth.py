@@ -1,4 +1,4 @@
-"""Who may come in, and how often."""
+"""API keys: their holders, where further ones are stored, and how often each may be used."""
 
 import asyncio
 import hmac
@@ -18,12 +18,12 @@ log = logging.getLogger("ray.serve.atelier.api")
 
 Clock = Callable[[], float]
 
-_LOOK_SECONDS = 5.0  # between two looks at a store of keys
-_LOOK_DEADLINE = 2.0
+_READ_SECONDS = 5.0  # between two reads of a store of keys
+_READ_DEADLINE = 2.0
 
 
 class TokenBucket:
-    """Holds ``burst`` tokens and gains ``rate`` a second; counts when it is asked, not before."""
+    """Token bucket: at most ``burst`` tokens, ``rate`` more each second of a monotonic clock."""
 
     def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
         self.rate = rate
@@ -33,7 +33,7 @@ class TokenBucket:
         self._counted_at = clock()
 
     def take(self) -> bool:
-        """Whether there was a token."""
+        """Take a token; tell whether there was one."""
         now = self.clock()
         gained = (now - self._counted_at) * self.rate
         self._tokens = min(self.burst, self._tokens + gained)
@@ -44,13 +44,13 @@ class TokenBucket:
         return True
 
     def seconds_to_next(self) -> float:
-        """How long until there is a token, from when it was last asked for one."""
+        """Seconds until there is a token, counted from the last `take`."""
         return max(0, 1 - self._tokens) / self.rate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """The holder of an API key, as every operation knows it: `request.state.holder`."""
+    """Holder of an API key; operations find theirs in `request.state.holder`."""
 
     name: str
     """Name that owns the tasks sent with the key; may stand in a log."""
@@ -59,26 +59,26 @@ class Holder:
 
     @property
     def limited_to(self) -> str | None:
-        """Name whose tasks alone the holder reads and cancels; None: everybody's."""
+        """Name whose tasks alone the holder may read and cancel; None: everybody's."""
         return None if self.role is Role.OPERATOR else self.name
 
 
-class _Look:
-    """Looks at one store, and remembers what it said last."""
+class _StoreReader:
+    """Reader of one store of keys, which remembers the last answer."""
 
     def __init__(self, store: KeyStore, clock: Clock) -> None:
         self.found: Sequence[ApiKey] | None = None
-        """Keys that it said last; None: it never answered, or not for longer than these last."""
+        """Keys of the last answer; None: no answer yet, or none for longer than they stay valid."""
         self._store = store
         self._clock = clock
         self._answered_at = float("-inf")
         self._warned = ""
 
-    async def __call__(self) -> None:
-        """Ask the store; one that does not answer keeps its keys for as long as they last."""
+    async def read(self) -> None:
+        """Read the store; if it does not answer, go on with the last keys while they stay valid."""
         asked_at = self._clock()
         try:
-            async with asyncio.timeout(_LOOK_DEADLINE):
+            async with asyncio.timeout(_READ_DEADLINE):
                 self.found = await self._store.read()
         except (Unavailable, SettingsError, OSError) as exc:
             self._warn("keys_not_read", str(exc) or "it took too long")
@@ -99,37 +99,40 @@ class _Look:
         self._warned = why
 
 
-class Looks:
-    """The keys of stores, looked at again every few seconds, by one request for all."""
+class StoredKeys:
+    """Keys of all stores, read again every five seconds, by one request for all others."""
 
     def __init__(self, stores: Sequence[KeyStore], clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._looks = [_Look(store, clock) for store in stores]
+        self._readers = [_StoreReader(store, clock) for store in stores]
         self.keys: Sequence[ApiKey] = ()
-        """Keys that were found last; a store that does not answer keeps its own for a while."""
+        """Keys that were read last, those of a store that does not answer now included."""
         self._due = float("-inf")
-        self._looking = asyncio.Lock()
+        self._reading = asyncio.Lock()
 
     @property
     def complete(self) -> bool:
-        """Whether each store has answered, and not too long ago."""
-        return all(look.found is not None for look in self._looks)
+        """Flag: each store has answered, and not too long ago."""
+        return all(reader.found is not None for reader in self._readers)
 
-    async def __call__(self) -> None:
-        """Read the stores if it is time to; if another request does, go on with what is known."""
-        if self._clock() < self._due or (self.complete and self._looking.locked()):
+    async def refresh(self) -> None:
+        """Read the stores if that is due; takes up to two seconds for each that does not answer.
+
+        While another request reads them, the keys of the last time are good enough.
+        """
+        if self._clock() < self._due or (self.complete and self._reading.locked()):
             return
-        async with self._looking:
+        async with self._reading:
             if self._clock() < self._due:
                 return
-            for look in self._looks:
-                await look()
-            self.keys = [key for look in self._looks for key in look.found or ()]
-            self._due = self._clock() + _LOOK_SECONDS
+            for reader in self._readers:
+                await reader.read()
+            self.keys = [key for reader in self._readers for key in reader.found or ()]
+            self._due = self._clock() + _READ_SECONDS
 
 
 class Keys:
-    """The API keys, known by the digests of their secrets."""
+    """API keys of the settings and of stores, known by the digests of their secrets."""
 
     def __init__(
         self,
@@ -141,9 +144,9 @@ class Keys:
         wall: Clock = time.time,
     ) -> None:
         self.keys = keys
-        """Keys of the settings; the stores add further ones."""
+        """Keys of the settings alone."""
         self._throttle = throttle
-        self._looks = Looks(stores, clock)
+        self._stored = StoredKeys(stores, clock)
         self._clock = clock
         self._wall = wall
         self._holders: dict[str, Holder] = {}
@@ -156,19 +159,19 @@ class Keys:
         Raises:
             Unavailable: no holder is known, and a store of keys does not answer.
         """
-        await self._looks()
-        if self._looks.keys is not self._listed_of:
-            self._listed_of = self._looks.keys
-            self._listed = _listed((*self.keys, *self._looks.keys))
-        found = _whose(sha256(key).hexdigest(), self._listed)
-        if found is None and not self._looks.complete:
+        await self._stored.refresh()
+        if self._stored.keys is not self._listed_of:
+            self._listed_of = self._stored.keys
+            self._listed = _listed((*self.keys, *self._stored.keys))
+        found = _find(sha256(key).hexdigest(), self._listed)
+        if found is None and not self._stored.complete:
             raise Unavailable("a store of API keys does not answer")
         if found is None or found.secret.expired(self._wall()):
             return None
         return self._holder(found.name, found.role)
 
-    async def still(self, key: bytes, holder: Holder) -> bool:
-        """Whether a secret still lets this holder in, with the same role; counts as no request."""
+    async def still_admits(self, key: bytes, holder: Holder) -> bool:
+        """Tell whether a secret still belongs to this holder, with the same role; not throttled."""
         try:
             now = await self.holder(key)
         except Unavailable:
@@ -176,7 +179,7 @@ class Keys:
         return now is not None and (now.name, now.role) == (holder.name, holder.role)
 
     def _holder(self, name: str, role: Role) -> Holder:
-        """Return the holder of a name, whose throttle all keys of the name share."""
+        """Return the holder of a name: one for all of its keys, which share a throttle."""
         held = self._holders.get(name)
         if held is None or held.role is not role:
             limit = self._throttle
@@ -200,7 +203,7 @@ class _Listed:
 
 
 def _listed(keys: Sequence[ApiKey]) -> Sequence[_Listed]:
-    """Secrets of all keys; the first key of a name decides the role of all its secrets."""
+    """List the secrets of all keys; the first key of a name decides the role of all of them."""
     roles = {key.name: key.role for key in reversed(keys)}
     return [
         _Listed(digest=each.digest, secret=each, name=key.name, role=roles[key.name])
@@ -209,7 +212,7 @@ def _listed(keys: Sequence[ApiKey]) -> Sequence[_Listed]:
     ]
 
 
-def _whose(digest: str, listed: Iterable[_Listed]) -> _Listed | None:
-    """Find the key of a digest; always compares with all keys, so that time tells nothing."""
-    found = [one for one in listed if hmac.compare_digest(one.digest, digest)]
+def _find(digest: str, listed: Iterable[_Listed]) -> _Listed | None:
+    """Find the secret of a digest, comparing with all of them, so that the time tells nothing."""
+    found = [each for each in listed if hmac.compare_digest(each.digest, digest)]
     return found[0] if found else None

@@ -1,4 +1,4 @@
-"""Bodies of requests: none is too large, comes for too long, or keeps the others out."""
+"""Reception of request bodies, bounded in size, in time and in number."""
 
 import asyncio
 from collections import Counter
@@ -12,25 +12,25 @@ from models.settings.limits import Bodies as Limits
 from serve_app.slots import Full
 
 LARGEST_BODY = 10 * 2**20
-"""Bytes, as at API Gateway."""
+"""Bytes of the largest body, as at API Gateway."""
 
 
-_Read = TypeVar("_Read")
+_Parsed = TypeVar("_Parsed")
 _QUICK = 64 * 2**10
-"""Bytes that are read in less time than a thread takes to start."""
+"""Bytes that are parsed in less time than a thread takes to start."""
 
 
-async def aside(read: Callable[[bytes], _Read], body: bytes) -> _Read:
-    """Read a body: a large one in a thread, so that the event loop goes on meanwhile."""
-    return read(body) if len(body) <= _QUICK else await asyncio.to_thread(read, body)
+async def parse_body(parse: Callable[[bytes], _Parsed], body: bytes) -> _Parsed:
+    """Parse a body: a large one in a thread, so that the event loop goes on meanwhile."""
+    return parse(body) if len(body) <= _QUICK else await asyncio.to_thread(parse, body)
 
 
 class TooLarge(Exception):
-    """The body is larger than is allowed."""
+    """Body that is larger than `LARGEST_BODY`."""
 
 
 class TooSlow(Exception):
-    """The body did not come in time."""
+    """Body that did not come in time."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"The body was not here {seconds:g} s after the head of the request")
@@ -52,7 +52,7 @@ class _Reading:
 
 
 class Bodies:
-    """Receives bodies; over a limit the one that has stood still for the longest makes way."""
+    """Receiver of bodies; over a limit, the one that has stood still for the longest makes way."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

@@ -1,4 +1,4 @@
-"""Calls to strangers' servers, over the guarded network."""
+"""Callback calls to servers that anybody may name, over the guarded network."""
 
 import ssl
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _CONNECT_SECONDS = 5  # for one address: the next gets its turn before the call'
 
 
 class WebPost(Post):
-    """Posts to public addresses only, but for the hosts that are allowed by name."""
+    """HTTP client of callback calls: to public addresses, and to hosts that are allowed by name."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class WebPost(Post):
             raise Unavailable(f"it did not answer properly ({type(exc).__name__})") from exc
 
     async def _status(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
-        """The status alone: what a stranger adds to it is not read."""
+        """Send a POST and return the status; the rest of the answer is not read."""
         target = httpcore.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )

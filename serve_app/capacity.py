@@ -1,4 +1,4 @@
-"""Capacity of a replica of the HTTP API, and the share of it that each client may take."""
+"""Capacity of one replica of the ingress, and the share of it that each client may take."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from serve_app.wrong_key_throttle import WrongKeyThrottle
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """Slots of this process: with several replicas a client may have as many in each."""
+    """Slots of this process; with several replicas, a client may have as many in each."""
 
     streams: Slots
     waits: Slots
@@ -21,7 +21,7 @@ class Capacity:
 
     @classmethod
     def of(cls, limits: Limits, clock: Callable[[], float] = time.monotonic) -> "Capacity":
-        """The capacity that the settings give."""
+        """Make the slots that the settings' limits give."""
         streams, waits = limits.streams, limits.waits
         return cls(
             streams=Slots("streams of events", per_key=streams.per_key, in_all=streams.in_all),

@@ -1,4 +1,4 @@
-"""The context that every HTTP API is handed: the ports and values behind the endpoints."""
+"""Context that every HTTP API is handed: the ports and values behind its endpoints."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +15,7 @@ from serve_app.submit import Submit
 from serve_app.watching.feed import Feed
 
 SignsCallbacks = Callable[[str], bool]
-"""Function that tells whether callbacks of tasks sent with the API key of a name are signed."""
+"""Function that tells whether callbacks are signed of tasks sent with the API key of a name."""
 
 
 @dataclass(frozen=True, kw_only=True)

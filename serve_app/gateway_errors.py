@@ -35,11 +35,11 @@ class GatewayErrors(ErrorForm):
     def not_found(self, request: Request, exc: HTTPException) -> Problem:
         """Make the answer where nothing is at the path."""
         nearest = hint(request.url.path, request.app.routes)
-        return Problem.told(HTTPStatus.NOT_FOUND, exc.detail, hint=nearest)
+        return Problem.with_message(HTTPStatus.NOT_FOUND, exc.detail, hint=nearest)
 
     @override
     def refused_head(self, fault: HeadFault) -> Problem:
-        return Problem.told(fault.status, fault.status.phrase, hint=fault.remedy)
+        return Problem.with_message(fault.status, fault.status.phrase, hint=fault.remedy)
 
     @override
     def busy(self) -> Problem:
@@ -57,4 +57,4 @@ def full(exc: Full) -> Problem:
 
 def too_many(seconds: float) -> Problem:
     """Make the answer to requests that came too often; seconds to wait stand in a header."""
-    return Problem.later(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests", seconds)
+    return Problem.retry_later(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests", seconds)

@@ -1,4 +1,4 @@
-"""Ports to ingest and the runtimes, over Serve's handles.
+"""Handles: the ports to ingest and to the runtimes, over Ray Serve.
 
 All calls go by reference, through Ray, whatever `RAY_SERVE_USE_GRPC_BY_DEFAULT` says: Ray notices a
 node that is gone within seconds, a gRPC stream after its keepalive, up to seven minutes later.
@@ -23,8 +23,8 @@ from models.task import Task
 _ANSWER_SECONDS = 5
 
 
-class Replicas(Runner):
-    """A runtime's replicas."""
+class ReplicaHandle(Runner):
+    """Replicas of one runtime."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._run = handle.options(method_name="run", stream=True, _by_reference=True)
@@ -32,8 +32,8 @@ class Replicas(Runner):
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
         stream = self._run.remote(task, attempt)
         try:
-            async for said in stream:
-                yield said
+            async for update in stream:
+                yield update
         except (RayError, RayServeException) as exc:
             raise RuntimeUnavailable(_why(exc)) from exc
         finally:
@@ -41,7 +41,7 @@ class Replicas(Runner):
 
 
 class IngestHandle(Live):
-    """The one replica of ingest."""
+    """Ingest, which has one replica; each call but `follow` has a deadline of five seconds."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle.options(_by_reference=True)
@@ -89,6 +89,6 @@ def _translated() -> Iterator[None]:
 
 
 def _why(exc: Exception) -> str:
-    """What failed, without Ray's own text: that carries a traceback with an address."""
+    """Name what failed, without Ray's own text: that has a traceback with an address."""
     cause = exc.cause if isinstance(exc, RayTaskError) else exc
     return str(cause) if isinstance(cause, TaskError) else type(cause).__name__

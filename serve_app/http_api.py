@@ -1,4 +1,4 @@
-"""What makes an HTTP API: its paths, its operations and the form of its errors.
+"""HTTP API as a value: its paths, its operations and the form of its errors.
 
 The front serves several of them; `serve_app.api` lists them.
 """
@@ -41,7 +41,7 @@ class ErrorForm(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpApi:
-    """One of the HTTP APIs that the front serves."""
+    """HTTP API: a part of the front's paths that speaks one language."""
 
     prefixes: tuple[str, ...]
     """Prefixes of the paths where errors have this API's form; compared with the path and a slash,
@@ -58,7 +58,7 @@ class HttpApi:
 
 
 def methods_at(request: Request) -> set[str]:
-    """Methods of all operations at a request's path; the router knows those of one operation."""
+    """Collect the methods of all operations at a request's path; the router tells one's alone."""
     matching = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in matching for method in route.methods}
     return methods | {"HEAD"} if "GET" in methods else methods

@@ -23,15 +23,19 @@ class FileKeys(KeyStore):
         self._reading: asyncio.Task[Sequence[ApiKey]] | None = None
 
     async def read(self) -> Sequence[ApiKey]:
-        """Read the keys; a mount that hangs holds one thread, however often this is asked."""
+        """Read the keys; a mount that hangs holds one thread, however often this is called.
+
+        Raises:
+            SettingsError: the file cannot be read, or holds something else.
+        """
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(asyncio.to_thread(self._read))
-            self._reading.add_done_callback(_seen)
+            self._reading.add_done_callback(_take_error)
         return await asyncio.shield(self._reading)
 
     @property
     def is_there(self) -> bool:
-        """Whether something stands in the file's place, readable or not."""
+        """Flag: something is at the file's path, readable or not."""
         try:
             self._path.stat()
         except FileNotFoundError:
@@ -41,7 +45,7 @@ class FileKeys(KeyStore):
         return True
 
     def _read(self) -> Sequence[ApiKey]:
-        now = self._looks()
+        now = self._stamp()
         if now is None:
             self._keys = ()
         elif now != self._seen:
@@ -50,11 +54,11 @@ class FileKeys(KeyStore):
         self._seen = now
         return self._keys
 
-    def _looks(self) -> tuple[int, ...] | None:
-        """Stamp of the file, which changes with its bytes, owner and mode; None if there is none.
+    def _stamp(self) -> tuple[int, ...] | None:
+        """Return what changes with the file's bytes, owner and mode; None if there is no file.
 
         Raises:
-            SettingsError: the system does not say.
+            SettingsError: the file system does not answer.
         """
         try:
             stat = self._path.stat()
@@ -66,7 +70,7 @@ class FileKeys(KeyStore):
         return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino, stat.st_dev
 
 
-def _seen(read: asyncio.Task[Sequence[ApiKey]]) -> None:
+def _take_error(read: asyncio.Task[Sequence[ApiKey]]) -> None:
     """Take the error of a read that nobody waited for, which asyncio would complain of."""
     if not read.cancelled():
         read.exception()

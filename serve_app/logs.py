@@ -1,4 +1,4 @@
-"""The platform's events as JSON lines, for hosts that collect what a container prints.
+"""Events as JSON lines, for hosts that collect what a container prints.
 
 Serve writes its own log into files of a pod, which go with it.
 """
@@ -12,12 +12,12 @@ from models import strict_json
 from models.errors import SettingsError
 
 EVENTS = "ray.serve.atelier"
-"""The logger above all of the platform's own."""
+"""Name of the logger above all loggers of the platform."""
 _OF_PYTHON = frozenset(vars(logging.makeLogRecord({}))) | {"taskName"}
 
 
 class EventLine(logging.Formatter):
-    """An event and its fields as one line of JSON."""
+    """Formatter of an event and its fields as one line of JSON."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -35,7 +35,7 @@ class EventLine(logging.Formatter):
 
 
 def log_to(path: Path | None) -> None:
-    """Write all events of this process to the file, too; asked again, it is the same one.
+    """Write all events of this process to a file, too; a second call for it changes nothing.
 
     Raises:
         SettingsError: it cannot be opened.

@@ -19,7 +19,7 @@ def hint(path: str, routes: Sequence[BaseRoute]) -> str:
 
 
 def _versioned(path: str, known: Sequence[Route]) -> str | None:
-    """Find the path with the version that was left out."""
+    """Find the path that was meant, if only ``/v1`` was left out."""
     scope = {"type": "http", "path": f"/v1{path}", "method": "GET"}
     found = (route.path_format for route in known if route.matches(scope)[0] is not Match.NONE)
     return next(found, None)

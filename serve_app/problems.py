@@ -1,4 +1,4 @@
-"""HTTP answers that are not a task's, and the rim that makes an answer of every error."""
+"""Problems: HTTP answers to requests that cannot be fulfilled, unexpected errors included."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -23,12 +23,12 @@ FULL_SECONDS = 5
 
 
 def retry_after(seconds: float) -> Mapping[str, str]:
-    """The header by which a client is told when to try again; whole seconds, at least one."""
+    """Make the header that says when to try again: in whole seconds, at least one."""
     return {"Retry-After": str(max(1, ceil(seconds)))}
 
 
 class Problem(Exception):
-    """Answer to a request that cannot be fulfilled."""
+    """Answer to a request that cannot be fulfilled, raised anywhere below the application."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class Problem(Exception):
         self.headers = headers
 
     @classmethod
-    def later(cls, status: HTTPStatus, message: str, seconds: float) -> "Problem":
+    def retry_later(cls, status: HTTPStatus, message: str, seconds: float) -> "Problem":
         """Answer in API Gateway's form, with the seconds after which to try again."""
-        return cls.told(status, message, retry_after(seconds))
+        return cls.with_message(status, message, retry_after(seconds))
 
     @classmethod
-    def told(
+    def with_message(
         cls,
         status: HTTPStatus,
         message: str,
@@ -74,12 +74,12 @@ class Problem(Exception):
 
     @classmethod
     def routed(cls, exc: HTTPException, headers: Mapping[str, str] | None = None) -> "Problem":
-        """The router's own answers (404, 405)."""
-        return cls.told(HTTPStatus(exc.status_code), exc.detail, headers or exc.headers)
+        """Answer as the router does (404, 405)."""
+        return cls.with_message(HTTPStatus(exc.status_code), exc.detail, headers or exc.headers)
 
     @classmethod
     def unexpected(cls) -> "Problem":
-        return cls.told(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+        return cls.with_message(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 
     def closing(self) -> "Problem":
         """Add ``Connection: close`` to this problem, as more of a body might come."""
@@ -96,14 +96,14 @@ class Problem(Exception):
 
 
 class CatchAll:
-    """The outermost part of an application: an error that nobody expected is logged and told."""
+    """Middleware that logs an unexpected error and answers it."""
 
     def __init__(
         self, app: ASGIApp, problem: Callable[[str], Problem] = lambda _: Problem.unexpected()
     ) -> None:
         self.app = app
         self.problem = problem
-        """How it is told at a path."""
+        """Function that makes the answer at a path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -127,6 +127,6 @@ def _message(text: str, **more: str) -> str:
 
 
 def _note(exc: Exception, scope: Scope) -> None:
-    """Where it happened, not what it says: an error's text may quote a body or a key."""
+    """Log where an error happened, not its text, which may quote a body or a key."""
     context = {"error": type(exc).__name__, "where": "".join(format_tb(exc.__traceback__))}
     log.error("request_failed", extra={"path": scope["path"], **context})

@@ -1,4 +1,4 @@
-"""The head of a request, judged before anything else reads it.
+"""Check of a request's head, before anything else reads it.
 
 Refuses a head that is too large to be passed on, and one that two readers could take for two
 different requests: a proxy before us may have read the other.
@@ -15,11 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve_app.problems import Problem
 
 LARGEST_HEAD = 64 * 1024
-"""Bytes of all names and values of the header fields."""
+"""Most bytes of all names and values of the header fields."""
 MOST_FIELDS = 100
-"""Header fields of a request."""
+"""Most header fields of a request."""
 LONGEST_TARGET = 16 * 1024
-"""Bytes of path and query, as they were sent."""
+"""Most bytes of path and query, as they were sent."""
 
 _SINGLE = frozenset(
     {b"host", b"x-api-key", b"idempotency-key", b"last-event-id", b"content-length"}
@@ -31,7 +31,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 
 class HeadFault(Enum):
-    """A fault of a request's head: its HTTP status, and what to do about it."""
+    """Fault of a request's head, with the HTTP status of the answer and a remedy."""
 
     TOO_LARGE = (
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -56,7 +56,7 @@ class HeadFault(Enum):
 
 
 class HeadCheck:
-    """Refuses requests by their heads, and reads an absolute target as the path in it."""
+    """Middleware that refuses faulty heads, and reads an absolute target as the path in it."""
 
     def __init__(self, app: ASGIApp, problem: Callable[[str, HeadFault], Problem]) -> None:
         """Guard an application; ``problem`` makes the answer to a fault at a path."""
@@ -75,7 +75,7 @@ class HeadCheck:
 
 
 def fault_of(scope: Scope) -> HeadFault | None:
-    """The first fault of a request's head."""
+    """Find the first fault of a request's head."""
     fields: Fields = scope["headers"]
     target = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
     if len(target) + len(scope.get("query_string", b"")) > LONGEST_TARGET:
@@ -91,7 +91,7 @@ def fault_of(scope: Scope) -> HeadFault | None:
 
 
 def _read(scope: Scope) -> Scope:
-    """Path and fields as the application is to see them."""
+    """Return path and header fields as the application is to see them."""
     # An empty Host is HTTP's way to have none; a URL could not be made of it.
     fields = [(name, value) for name, value in scope["headers"] if value or name != b"host"]
     path: str = scope["path"]
@@ -102,7 +102,7 @@ def _read(scope: Scope) -> Scope:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET without the body, so that it works wherever GET does."""
+    """Middleware that answers HEAD as GET without the body, wherever GET works."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -120,7 +120,7 @@ class HeadAsGet:
 
 
 class _HeadOnly:
-    """Sends an answer's head alone, and leaves a stream at its first event."""
+    """Sender of an answer's head alone, which leaves a stream at its first part."""
 
     def __init__(self, send: Send) -> None:
         self.send = send

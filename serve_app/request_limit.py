@@ -1,4 +1,4 @@
-"""Bound of the requests that are under way at once, before anything else reads them."""
+"""Limit of the requests under way at once, before anything else reads them."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,15 +9,15 @@ from serve_app.problems import Problem
 from serve_app.slots import Full, Slots
 
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Paths of health checks, which have room of their own."""
+"""Paths of health checks, which have slots of their own."""
 MOST_PROBES = 500
 
 
 class RequestLimit:
-    """Bounds the requests under way at once, so that none waits in Serve's own queue."""
+    """Middleware that limits the requests under way, so that none waits in Serve's own queue."""
 
     def __init__(self, app: ASGIApp, most: int, problem: Callable[[str], Problem]) -> None:
-        """Bound an application; ``problem`` makes the answer to one request too many at a path."""
+        """Limit an application; ``problem`` makes the answer to a request too many at a path."""
         self.app = app
         self.problem = problem
         self._requests = Slots("requests", per_key=most, in_all=most)

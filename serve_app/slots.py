@@ -1,4 +1,4 @@
-"""Slots: how many of a thing one API key may have at once, and all keys together."""
+"""Slots: a count of what one API key holds at once, and all keys together, with limits."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from contextlib import contextmanager
 
 
 class Full(Exception):
-    """Every slot is taken; another request, stream or wait has no place."""
+    """Request, stream or wait for which no slot is free."""
 
     def __init__(self, what: str, most: int, *, of_key: bool) -> None:
         whose = "with this API key" if of_key else "on this front"
         super().__init__(f"{most} {what} at once are the most {whose}")
         self.of_key = of_key
-        """Whether the API key has the most allowed; else all keys together have."""
+        """Flag: the API key has the most allowed; else all keys together have."""
 
 
 class Slots:
-    """Count of what is held now, in the memory of this process and for this replica alone."""
+    """Slots of one kind, in the memory of this process and for this replica alone."""
 
     def __init__(self, what: str, *, per_key: int, in_all: int) -> None:
         self.what = what
@@ -35,7 +35,7 @@ class Slots:
         """Hold a slot for the API key of this name.
 
         Raises:
-            Full: there is none.
+            Full: no slot is free.
         """
         if self._held[key] >= self.per_key:
             raise Full(self.what, self.per_key, of_key=True)

@@ -47,7 +47,7 @@ class Submit:
         """Publish a task by its message, sent with the API key of this name.
 
         ``again``: this submission may have been published before; then nothing of it is withdrawn.
-        ``noted``: only if the ledger has noted it, which alone knows whose it is.
+        ``noted``: publish only what the ledger has noted, which alone knows whose task it is.
 
         Raises:
             Unavailable: it was not published.

@@ -9,11 +9,11 @@ from models.settings.limits import WrongKeys
 from serve_app.auth import TokenBucket
 
 _SHARED = 64
-"""Bits of an IPv6 address that one client has; it may choose the others as it likes."""
+"""Bits of an IPv6 address that name a client's network; it may choose the others freely."""
 
 
 class WrongKeyThrottle:
-    """A token bucket for each address; remembers a bounded number of them."""
+    """Token buckets of clients' addresses, a bounded number of them."""
 
     def __init__(self, limits: WrongKeys, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
@@ -26,7 +26,7 @@ class WrongKeyThrottle:
         return len(self._buckets)
 
     def seconds_to_wait(self, host: str) -> float:
-        """Count a request without a valid key from a host; the seconds to wait, 0 if none."""
+        """Count a request without a valid key from a host; return seconds to wait, 0 for none."""
         bucket = self._bucket(network(host))
         return 0 if bucket.take() else bucket.seconds_to_next()
 
@@ -41,7 +41,7 @@ class WrongKeyThrottle:
 
 
 def network(host: str) -> str:
-    """The network that counts as one client; a host that is no IP address counts as ``unknown``."""
+    """Return the network that counts as one client; ``unknown`` for what is no IP address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Settings and ports put together: the APIs' context, workers and replicas; without Ray."""
+"""Assembly from settings and ports, without Ray: the APIs' context, workers and replicas."""

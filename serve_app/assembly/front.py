@@ -1,4 +1,4 @@
-"""What the HTTP API works with, put together from ports; on the cluster as behind API Gateway."""
+"""Assembly of the HTTP APIs' context, on the cluster as behind API Gateway."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def assemble_front(
     )
 
     @cache
-    def queue(runtime: str) -> Queue:  # it remembers its URL
+    def queue(runtime: str) -> Queue:  # one object for each, which remembers its URL
         return ports.queue(runtime)
 
     async def backlog(runtime: str) -> int:
@@ -65,7 +65,7 @@ def assemble_front(
         feed=feed,
         longest_answer=longest_answer,
         backlog=backlog,
-        checkpoints=partial(_checkpoints, settings, ports),
+        checkpoints=partial(_list_checkpoints, settings, ports),
         output_bucket=settings.names.output_bucket,
         max_payload_bytes=settings.tasks.max_payload_bytes,
         limits=settings.limits,
@@ -77,8 +77,12 @@ def notifier(ports: Ports) -> Notifier:
     return Notifier(results=ports.results, callbacks=ports.callbacks)
 
 
-async def _checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:
-    """The checkpoints there are, in the folder or in the bucket of weights."""
+async def _list_checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:
+    """List the checkpoints in the local folder, or else in the bucket of weights.
+
+    Raises:
+        Unavailable: the bucket does not answer.
+    """
     if settings.checkpoints is not None:
         shelf = Checkpoints(settings.checkpoints).stable_diffusion
         return await asyncio.to_thread(lambda: shelf.names)

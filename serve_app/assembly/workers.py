@@ -1,4 +1,4 @@
-"""Assemble what carries a task from settings: workers, the callback sender, replicas; no Ray."""
+"""Assembly of workers, the callback sender and replicas from settings; knows no Ray."""
 
 from functools import partial
 
@@ -34,7 +34,7 @@ def callback_sender(settings: Settings, ports: Ports) -> CallbackSender:
 def worker(
     settings: Settings, runtime: Runtime, ports: Ports, board: Board, runner: Runner
 ) -> Worker:
-    """The worker of a configured runtime; ``runner`` is its replicas."""
+    """Make the worker of a configured runtime; ``runner`` is its replicas."""
     output = f"s3://{settings.names.output_bucket}"
     envelope = Envelope(
         runtime=runtime.name,
@@ -61,7 +61,7 @@ def worker(
 
 
 def adapter(settings: Settings, runtime: Runtime) -> Adapter:
-    """The adapter of a configured runtime; cheap until it is made ready.
+    """Make the adapter of a configured runtime; nothing is loaded until it is made ready.
 
     Raises:
         SettingsError: its type is unknown, or an option of it is wrong.
@@ -77,11 +77,11 @@ def adapter(settings: Settings, runtime: Runtime) -> Adapter:
 
 
 async def replica(settings: Settings, runtime: Runtime, objects: Objects) -> Replica:
-    """A replica of a configured runtime, ready to run a task."""
-    made = adapter(settings, runtime)
-    await made.ready()
+    """Make a replica of a configured runtime, and wait until it can run a task."""
+    loaded = adapter(settings, runtime)
+    await loaded.ready()
     return Replica(
-        adapter=made,
+        adapter=loaded,
         inputs=Inputs(settings.inputs, objects, settings.readable_buckets),
         objects=objects,
         output=f"s3://{settings.names.output_bucket}",

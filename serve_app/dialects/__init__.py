@@ -1,1 +1,1 @@
-"""The API of the reference system: inbound shapes of a task, each at a path of its own."""
+"""HTTP API of the reference system: inbound shapes of a task, each at a path of its own."""

@@ -1,4 +1,4 @@
-"""A dialect as a value: its path, its parser and its description."""
+"""Dialect as a value: its path, its parser and its description for OpenAPI."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ class Parse(Protocol):
     """Function that reads a request's body as a task."""
 
     def __call__(self, raw: bytes, context: ParseContext) -> Accepted:
-        """Read the task in a body; nothing else happens.
+        """Read the task in a body, without any other effect.
 
         Raises:
-            Refused: with the answer's text.
+            Refused: it is no task; the text is the answer.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """An inbound HTTP shape of a task."""
+    """Inbound HTTP shape of a task, as one of the reference's versions has it."""
 
     name: str
     """Path of its operation, without the slash; also its name in logs."""

@@ -1,4 +1,4 @@
-"""The dialects' operations at their paths, and what OpenAPI says of each."""
+"""Routes of the dialects, with the description of each for OpenAPI."""
 
 import re
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
 
 
 class Slashes:
-    """Takes the doubled and trailing slashes that clients of the reference send."""
+    """Middleware that takes doubled and trailing slashes, as clients of the reference send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -77,7 +77,7 @@ def _described(dialect: Dialect) -> Mapping[str, Any]:
     content = {"required": True, "content": {"application/json": body}}
     text = {"application/json": {"schema": {"type": "string"}}}
     message = {"type": "object", "properties": {"message": {"type": "string"}}}
-    told = {"application/json": {"schema": message}}
+    message_content = {"application/json": {"schema": message}}
     later = {"headers": {"Retry-After": header("Seconds to wait before trying again.")}}
     return {
         "response_class": Response,
@@ -86,11 +86,19 @@ def _described(dialect: Dialect) -> Mapping[str, Any]:
         "responses": {
             200: {"content": {"application/json": {"schema": dialect.answer}}},
             400: {"description": "Refused, with the reason as plain text", "content": text},
-            401: {"description": "No valid key", "content": told},
-            403: {"description": "A key that may only read", "content": told},
-            408: {"description": "The body did not come in time", "content": told, **later},
-            413: {"description": "A body over 10 MB", "content": told},
-            429: {"description": "Too many requests with this key", "content": told, **later},
+            401: {"description": "No valid key", "content": message_content},
+            403: {"description": "A key that may only read", "content": message_content},
+            408: {
+                "description": "The body did not come in time",
+                "content": message_content,
+                **later,
+            },
+            413: {"description": "A body over 10 MB", "content": message_content},
+            429: {
+                "description": "Too many requests with this key",
+                "content": message_content,
+                **later,
+            },
             503: {"description": "Not accepted; try again", "content": {"text/plain": {}}, **later},
         },
     }

@@ -1,4 +1,4 @@
-"""What the dialects of the tasks topic have in common: the rules of their bodies.
+"""Rules that the bodies of all dialects keep.
 
 A refusal's text is part of the contract with clients; it is the answer, byte for byte.
 """
@@ -19,7 +19,7 @@ TOO_LARGE = "payload too large"
 
 
 class Refused(InvalidTask):
-    """The body is refused; the text is the answer."""
+    """Body that is refused; the text is the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class ParseContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A body that is a task."""
+    """Body that was accepted, as the task that it is."""
 
     task: Task
     """Task as its runtime will read it from the message; without a submission yet."""
@@ -49,7 +49,11 @@ def incorrect(reason: str) -> Refused:
 
 
 def read(raw: bytes) -> Any:
-    """Read the JSON in a body, as strictly as everything from outside."""
+    """Read the JSON in a body.
+
+    Raises:
+        Refused: it is no JSON that every reader takes for the same, or has too many values.
+    """
     try:
         return strict_json.read(raw)
     except strict_json.TooMany:
@@ -64,13 +68,16 @@ def refuse_large(body: Any, limit: int) -> None:
 
 
 def refuse_last(faults: Iterable[str]) -> None:
-    """Of several faults the last is told: clients know the texts in this order."""
+    """Refuse a body for the last of its faults: clients know the texts in this order."""
     for fault in list(faults)[-1:]:
         raise incorrect(fault)
 
 
 def is_name(given: Any) -> bool:
-    """Letters and digits of any script, ``-`` and ``_``; at least one letter or digit."""
+    """Tell whether a value is a name: letters and digits of any script, ``-`` and ``_``.
+
+    It has at least one letter or digit.
+    """
     return isinstance(given, str) and given.replace("-", "").replace("_", "").isalnum()
 
 

@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""The operation of a dialect: a body is accepted as a task and published, or refused."""
+"""Operation of a dialect: accepts a body as a task and publishes it, or refuses it."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from models.role import Role
 from models.task import Task
 from serve_app.admission import Admission, NotAdmitted, Throttled
 from serve_app.auth import Holder
-from serve_app.body import Bodies, TooLarge, TooSlow, aside
+from serve_app.body import Bodies, TooLarge, TooSlow, parse_body
 from serve_app.dialects.rules import INVALID, Accepted, Refused
 from serve_app.gateway_errors import full, too_many
 from serve_app.problems import Problem
@@ -28,7 +28,7 @@ log = logging.getLogger("ray.serve.atelier.api")
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """Endpoint of one dialect."""
+    """Endpoint of one dialect; answers its own errors, in the words of the reference."""
 
     api: str
     """Name of the dialect in logs."""
@@ -58,22 +58,24 @@ class Submission:
         except Throttled as exc:  # with a key or without
             raise too_many(exc.seconds) from None
         except NotAdmitted:
-            raise Problem.told(HTTPStatus.UNAUTHORIZED, "Unauthorized") from None
+            raise Problem.with_message(HTTPStatus.UNAUTHORIZED, "Unauthorized") from None
         if not holder.role.has(Role.ARTIST):
-            raise Problem.told(HTTPStatus.FORBIDDEN, "Forbidden")
+            raise Problem.with_message(HTTPStatus.FORBIDDEN, "Forbidden")
         return holder
 
     async def _submit(self, request: Request, holder: Holder) -> tuple[Accepted, Task]:
         try:
             body = await self.bodies.read(request, holder.name)
-            accepted = await aside(self.parse, body)
+            accepted = await parse_body(self.parse, body)
             task = replace(accepted.task, submission=self.submit.mint())
             message = accepted.message.sent_as(task.submission)
             await self.submit(task, message, key=holder.name)
         except TooLarge as exc:
-            raise Problem.told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long") from exc
+            raise Problem.with_message(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long"
+            ) from exc
         except TooSlow as exc:
-            raise Problem.later(HTTPStatus.REQUEST_TIMEOUT, str(exc), 1).closing() from exc
+            raise Problem.retry_later(HTTPStatus.REQUEST_TIMEOUT, str(exc), 1).closing() from exc
         except Full as exc:
             raise full(exc).closing() from exc
         except Refused as exc:

@@ -1,4 +1,4 @@
-"""``POST /v1alpha1``: a Web UI request with its routing inside ``alwayson_scripts``; pure."""
+"""Dialect ``v1alpha1``: a Web UI request with its routing inside ``alwayson_scripts``."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ def parse(raw: bytes, context: ParseContext) -> Accepted:
     """Read the task in a body; its message is one of the newer form, around the whole body.
 
     Raises:
-        Refused: with the answer's text.
+        Refused: it is no task; the text is the answer.
     """
     body = read(raw)
     refuse_large(body, context.max_payload_bytes)
@@ -56,7 +56,7 @@ def parse(raw: bytes, context: ParseContext) -> Accepted:
 
 
 def _checked(body: Any) -> Mapping[str, Any]:
-    """The routing keys of a body that is right."""
+    """Return the routing keys of a body, or refuse it."""
     if not isinstance(body, dict):
         raise Refused(INVALID)
     refuse_last(_faults(body))
@@ -90,7 +90,7 @@ def _is_attribute(given: Any) -> bool:
 
 
 def _runtime(checkpoint: str, runtimes: Runtimes) -> Runtime:
-    """Found by file name, or by a title, which has the file's hash behind it."""
+    """Find the runtime of a checkpoint, named by its file or by a title, which ends in a hash."""
     runtime = runtimes.of_checkpoint(_HASH.sub("", checkpoint))
     if runtime is None:
         raise incorrect("unknown sd_model_checkpoint")
@@ -98,13 +98,16 @@ def _runtime(checkpoint: str, runtimes: Runtimes) -> Runtime:
 
 
 def _route(checkpoint: str, runtime: Runtime) -> dict[str, str]:
-    """The topic knows a runtime by its own checkpoint; by name where it is to load another."""
+    """Make the attributes by which the topic finds the runtime's queue.
+
+    Its filter knows a runtime by its own checkpoint, and by name where it is to load another.
+    """
     named = {} if checkpoint == runtime.model_filename else {"runtime": runtime.name}
     return {"sd_model_checkpoint": checkpoint, **named}
 
 
 def _given(scripts: Mapping[str, Any], content: Any) -> Task:
-    """Make a task of the routing keys as they came, for a message in their own spelling."""
+    """Make a task of the routing keys in the client's spelling, for the message."""
     return Task(
         submission="",
         id=scripts["id_task"],

@@ -1,4 +1,4 @@
-"""``POST /v1alpha2``: a task in a wrapper, routed by the name of its runtime; pure."""
+"""Dialect ``v1alpha2``: a task in a wrapper, routed by the name of its runtime."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,10 +24,10 @@ from serve_app.runtimes import Runtimes
 
 
 def parse(raw: bytes, context: ParseContext) -> Accepted:
-    """Read the task in a body; it is published as it came, keys that nobody knows included.
+    """Read the task in a body; the message is the body as it came, unknown keys included.
 
     Raises:
-        Refused: with the answer's text.
+        Refused: it is no task; the text is the answer.
     """
     wrapped = _wrapped(read(raw))
     refuse_large(wrapped, context.max_payload_bytes)

@@ -1,1 +1,1 @@
-"""The HTTP APIs as a Lambda function behind API Gateway."""
+"""Edge: the HTTP APIs as a Lambda function behind API Gateway."""

@@ -1,7 +1,7 @@
-"""The HTTP front as a Lambda function behind API Gateway: the same dialects, the same `submit`.
+"""Edge: the same HTTP APIs behind API Gateway, without Ray.
 
-The gateway has checked the key and counted the request. What ingest knows beyond the ledger is not
-known here: there are no events and no progress, and a cancel reaches what runs through the ledger.
+The gateway has checked the key and counted the request. Nothing is heard of ingest here: there are
+no events and no progress, and a cancel reaches a running task through the ledger.
 """
 
 import asyncio
@@ -29,37 +29,37 @@ from models.task import Kind
 from serve_app.api import api
 from serve_app.assembly.front import assemble_front
 from serve_app.auth import Clock, Holder, Keys, TokenBucket
-from serve_app.watching.feed import Feed, Rhythm
+from serve_app.watching.feed import Feed, Intervals
 
-# Nobody is heard, so nobody is waited for: the ledger is looked at instead.
-_RHYTHM = Rhythm(tick=0.5, look_alone=1, patience=0)
+# Ingest is never heard, so it is not waited for: the ledger is looked at instead.
+_INTERVALS = Intervals(tick=0.5, look_alone=1, patience=0)
 _MARGIN = 5  # seconds before Lambda ends the function, for all but waiting
 _UNCOUNTED = 1e9  # requests a second
 _SILENT = "ingest is not heard here"
 
 
-def edge(config: EdgeConfig, key_names: Mapping[str, str]) -> Mangum:
-    """What Lambda calls; the names of API keys are given by their ids at the gateway."""
+def make_handler(config: EdgeConfig, key_names: Mapping[str, str]) -> Mangum:
+    """Make the function that Lambda calls; ``key_names`` has API keys' names by gateway id."""
     logging.getLogger("mangum").setLevel(logging.WARNING)  # one line for each request is enough
     settings = Settings.read(args=config.settings)
-    return function(settings, wire(settings), config, key_names)
+    return handler_over(settings, wire(settings), config, key_names)
 
 
-def function(
+def handler_over(
     settings: Settings, ports: Ports, config: EdgeConfig, key_names: Mapping[str, str]
 ) -> Mangum:
-    """The same over any ports."""
+    """Make the function that Lambda calls, over any ports."""
     front = assemble_front(
         settings,
         ports,
-        Feed(SilentIngest(), ports.ledger, _RHYTHM),
+        Feed(SilentIngest(), ports.ledger, _INTERVALS),
         keys=ApiGatewayKeys(config, key_names, ports.keys),
         kinds_of_type=kinds_of_type,
         signs_callbacks=config.signs,
         longest_answer=max(1, settings.edge.timeout_seconds - _MARGIN),
     )
     text = ["text/", "application/"]  # else it would be sent in base64
-    return Mangum(Gateway(api(front)), lifespan="off", text_mime_types=text)
+    return Mangum(GatewayEvent(api(front)), lifespan="off", text_mime_types=text)
 
 
 def kinds_of_type(name: str) -> frozenset[Kind]:
@@ -68,30 +68,30 @@ def kinds_of_type(name: str) -> frozenset[Kind]:
     return known.kinds if known else frozenset(Kind)
 
 
-class Gateway:
-    """Takes the caller and the base of URLs from what API Gateway says of a request."""
+class GatewayEvent:
+    """Middleware that takes the caller and the base of URLs from API Gateway's event."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = scope["aws.event"]["requestContext"]
-        key_id = told["identity"].get("apiKeyId") or ""
+        context = scope["aws.event"]["requestContext"]
+        key_id = context["identity"].get("apiKeyId") or ""
         others = [(name, value) for name, value in scope["headers"] if name != b"x-api-key"]
         headers = [*others, (b"x-api-key", key_id.encode())]  # from here on nobody has the key
-        scope = {**scope, "headers": headers, "app_root_path": _base(told, scope["path"])}
+        scope = {**scope, "headers": headers, "app_root_path": _base(context, scope["path"])}
         await self.app(scope, receive, send)
 
 
-def _base(told: Mapping[str, Any], path: str) -> str:
-    """The stage, which is before the path in URLs; unless a domain of one's own stands for it."""
-    stage = f"/{told['stage']}"
-    whole: str = told["path"]
+def _base(context: Mapping[str, Any], path: str) -> str:
+    """Return the base path of URLs: the stage, or nothing behind a domain of the user's own."""
+    stage = f"/{context['stage']}"
+    whole: str = context["path"]
     return stage if whole != path and f"{whole}/".startswith(f"{stage}/") else ""
 
 
 class ApiGatewayKeys(Keys):
-    """The keys that the gateway lets in, known by their ids there; it counts, too."""
+    """API keys that the gateway lets in, known by their ids there; the gateway throttles them."""
 
     def __init__(
         self,
@@ -109,9 +109,9 @@ class ApiGatewayKeys(Keys):
 
     @override
     async def holder(self, key: bytes) -> Holder | None:
-        """The holder of the key with this id.
+        """Find the holder of the key with this gateway id.
 
-        A key that was added at the gateway by hand is named by its id, and is an artist's.
+        A key that was added at the gateway by hand is named by its id, with the role artist.
 
         Raises:
             Unavailable: the key is not one of the stack's, and the store of others never answered.
@@ -119,8 +119,8 @@ class ApiGatewayKeys(Keys):
         if not key:
             return None
         if key.decode() not in self._names:
-            await self._looks()
-            if not self._looks.complete:
+            await self._stored.refresh()
+            if not self._stored.complete:
                 raise Unavailable("the store of API keys does not answer")
         name, role, ends = self._known(key.decode())
         if ends is not None and ends.timestamp() <= self._wall():
@@ -128,8 +128,8 @@ class ApiGatewayKeys(Keys):
         return Holder(name=name, role=role, bucket=TokenBucket(_UNCOUNTED, _UNCOUNTED))
 
     def _known(self, key_id: str) -> tuple[str, Role, datetime | None]:
-        """Name, role and end of a key."""
-        for stored in self._looks.keys:
+        """Return name, role and end of a key."""
+        for stored in self._stored.keys:
             for secret in stored.secrets:
                 if secret.gateway == key_id:
                     return stored.name, stored.role, secret.expires
@@ -138,7 +138,7 @@ class ApiGatewayKeys(Keys):
 
 
 class SilentIngest(Live):
-    """Ingest where it cannot be heard: it says nothing, for ever, so that nobody asks again."""
+    """Ingest where it cannot be reached; following it never ends, so that nobody tries again."""
 
     @override
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
@@ -155,7 +155,7 @@ class SilentIngest(Live):
 
     @override
     async def stop(self, report: Report) -> bool:
-        """A worker that has it finds out at its next look at the ledger, and then tells it."""
+        """Tell whether a worker has the task: it reads the cancel in the ledger, and notifies."""
         return report.attempt > 0
 
     @override

@@ -1,15 +1,15 @@
-"""What Lambda imports: the edge, as the files and the environment of the function say."""
+"""Entry point of the Lambda function, configured by its files and environment."""
 
 import json
 import os
 from pathlib import Path
 
 from models.settings.edge import FILE, KEY_NAMES, EdgeConfig
-from serve_app.edge.application import edge
+from serve_app.edge.application import make_handler
 
-_told = Path(__file__).parents[2] / FILE
+_config = Path(__file__).parents[2] / FILE
 
-handler = edge(
-    EdgeConfig.model_validate_json(_told.read_bytes()),
+handler = make_handler(
+    EdgeConfig.model_validate_json(_config.read_bytes()),
     dict(json.loads(os.environ.get(KEY_NAMES, "[]"))),
 )

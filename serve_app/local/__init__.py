@@ -1,1 +1,1 @@
-"""The platform on one machine: an emulator of AWS, a Ray of its own, and the application on it."""
+"""Platform on one machine: an emulator of AWS, a Ray cluster of its own, the application."""

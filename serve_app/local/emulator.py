@@ -1,6 +1,6 @@
-"""AWS on this machine: an emulator as a process of its own, for laptops and tests.
+"""Embedded AWS: an emulator as a process of its own, for laptops and tests.
 
-Nothing else knows which emulator it is: all others see an endpoint in their environment.
+No other module knows which emulator it is: they read an endpoint from their environment.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
 
 
 class EmbeddedAws:
-    """An emulator on loopback, from entering the block to leaving it; nothing is kept."""
+    """Emulator of AWS on loopback, from entering the block to leaving it; nothing is kept."""
 
     def __init__(
         self,
@@ -45,24 +45,24 @@ class EmbeddedAws:
         strict: bool = False,
     ) -> None:
         self.port = port
-        """0 until a free one is found."""
+        """TCP port on loopback; 0 until the emulator starts, for a free one."""
         self.log = log
         self.root = root or Path(sys.prefix) / "ministack"
         self.region = region
         self.account = account
         self.services = services
-        """Only these; all where none is named."""
+        """Names of the services to emulate; empty: all."""
         self.strict = strict
-        """Whether policies decide what a role may do, a function's too; our own keys may do all."""
+        """Flag: policies decide what roles may do, Lambda functions' too; our keys may do all."""
         self._home: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Start it and wait until it answers.
+        """Start the emulator, and wait until it answers: up to a minute.
 
         Raises:
-            SettingsError: it is not installed, or the port is in use.
-            Unavailable: it ended, or did not answer in time.
+            SettingsError: the emulator is not installed, or the port is in use.
+            Unavailable: the emulator ended, or did not answer in time.
         """
         self.port = free_port(self.port, "the embedded AWS")
         self._home = tempfile.TemporaryDirectory(prefix="aws-", ignore_cleanup_errors=True)
@@ -88,7 +88,7 @@ class EmbeddedAws:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What leads an AWS SDK here; its keys are made up."""
+        """Environment variables that lead an AWS SDK to the emulator; their keys are made up."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -100,7 +100,7 @@ class EmbeddedAws:
 
     @property
     def process(self) -> int | None:
-        """Its process id, once started."""
+        """Id of the emulator's process; None before the start."""
         return self._process.pid if self._process else None
 
     def close(self) -> None:
@@ -124,15 +124,15 @@ class EmbeddedAws:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the one that closes it
+                start_new_session=True,  # so that Ctrl-C reaches only the process that closes it
             )
 
     def _own_environment(self, home: Path) -> Mapping[str, str]:
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
-            "TMPDIR": str(home),  # it leaves a file with its process id there
-            "BIND_HOST": LOOPBACK,  # else it listens on every interface
+            "TMPDIR": str(home),  # MiniStack leaves a file with its process id there
+            "BIND_HOST": LOOPBACK,  # else MiniStack listens on every interface
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": self.region,
             "MINISTACK_ACCOUNT_ID": self.account,
@@ -145,7 +145,7 @@ class EmbeddedAws:
             "S3_DATA_DIR": str(home / "s3"),
             "STATE_DIR": str(home / "state"),
             "LOG_LEVEL": "WARNING",
-            "DOCKER_HOST": f"unix://{home}/no-docker",  # it would start containers
+            "DOCKER_HOST": f"unix://{home}/no-docker",  # else MiniStack would start containers
         }
 
     def _wait(self) -> None:
@@ -172,8 +172,11 @@ class EmbeddedAws:
         return text[-1_000:] or "it said nothing"
 
 
-def provisioned(settings: Settings) -> None:
-    """Make what the settings name, in the AWS that the environment leads to."""
+def provision_sync(settings: Settings) -> None:
+    """Make the topics, queues, buckets and tables of the settings, outside any event loop.
+
+    They are made in the AWS that the environment leads to.
+    """
 
     async def make() -> None:
         async with Clients(settings.aws.region) as clients:
@@ -183,7 +186,10 @@ def provisioned(settings: Settings) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end, then end it with all that it started (Lambda functions are processes)."""
+    """Ask the process to end for five seconds, then kill it and all that it started.
+
+    Lambda functions are processes of the emulator.
+    """
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""A Ray of this machine's own, and the application on it, for as long as the platform runs."""
+"""Ray cluster of this machine alone, and the application on it."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ import psutil
 from models.errors import SettingsError, Unavailable
 from models.settings import Settings
 from serve_app.local.signals import leave_on_signals
-from serve_app.local.start_report import StartReport, last_line, telling
+from serve_app.local.start_report import StartReport, last_line, reporting_deployments
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -23,21 +23,21 @@ ENVIRONMENT = {
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
-"""Environment variables of every Ray that runs the platform on one machine."""
+"""Environment variables of a Ray that runs the platform on one machine."""
 _RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
 _RAY_REMEDY = "it needs memory, and room in the folder for temporary files (TMPDIR)"
 _NAME = "atelier"
 
 
 @contextmanager
-def running_ray(settings: Settings, home: Path, tell: StartReport) -> Iterator[str]:
-    """Run a Ray of our own on loopback while the block runs; yields its dashboard's URL.
+def running_ray(settings: Settings, home: Path, report: StartReport) -> Iterator[str]:
+    """Run a Ray cluster on loopback while the block runs; yield its dashboard's URL.
 
     Raises:
         Unavailable: Ray did not start.
         SettingsError: the runtimes ask for more GPUs than Ray finds.
     """
-    os.environ.update(token(home))
+    os.environ.update(make_token(home))
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
@@ -59,7 +59,7 @@ def running_ray(settings: Settings, home: Path, tell: StartReport) -> Iterator[s
         raise Unavailable(f"Ray did not start{_without_paths(exc)}; {_RAY_REMEDY}") from exc
     for child in psutil.Process().children():
         if child.name() in _RAY_PROCESSES:
-            tell.part(f"Ray's {child.name()}", child.pid)
+            report.part(f"Ray's {child.name()}", child.pid)
     leave_on_signals()  # Ray put its own in the place of ours
     try:
         check_gpus(settings, ray.cluster_resources().get("GPU", 0))
@@ -69,32 +69,39 @@ def running_ray(settings: Settings, home: Path, tell: StartReport) -> Iterator[s
 
 
 def _without_paths(exc: Exception) -> str:
-    """Last line of a Ray error; empty if it names a file of the folder that is removed."""
+    """Return the last line of a Ray error; empty if it names a file, which will be removed."""
     words = last_line(str(exc))
     return "" if "/" in words or not words else f" ({words})"
 
 
-def token(home: Path) -> Mapping[str, str]:
-    """Make a token for this Ray alone, in a file; else Ray makes or reuses the account's."""
+def make_token(home: Path) -> Mapping[str, str]:
+    """Write a new token into a file; return the environment that makes this Ray ask for it.
+
+    Without one, Ray makes or reuses the token of the user's account.
+    """
     path = home / "ray-token"
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
 
 
-def check_gpus(settings: Settings, there: float) -> None:
-    """Refuse to wait for ever for GPUs that are not there."""
+def check_gpus(settings: Settings, available: float) -> None:
+    """Refuse settings that ask for more GPUs than there are: replicas would wait for ever.
+
+    Raises:
+        SettingsError: the runtimes ask for more.
+    """
     wanted = sum(r.replicas * r.gpus for r in settings.models_runtime)
-    if wanted > there:
+    if wanted > available:
         raise SettingsError(
-            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {there:g} are here;"
+            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {available:g} are here;"
             " gpus: 0 lets a replica compute on the CPU"
         )
 
 
 @contextmanager
-def served(settings: Settings, port: int, tell: StartReport) -> Iterator[None]:
-    """Run the application at this port while the block runs; it answers when the block begins.
+def serving(settings: Settings, port: int, report: StartReport) -> Iterator[None]:
+    """Serve the application at a port of loopback; it answers when the block begins.
 
     Raises:
         Unavailable: a deployment did not start.
@@ -106,17 +113,17 @@ def served(settings: Settings, port: int, tell: StartReport) -> Iterator[None]:
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process alone
     serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
     try:
-        _run(assemble(settings), tell)
+        _run(assemble(settings), report)
         yield
     finally:
         serve.shutdown()
 
 
-def _run(application: "Application", tell: StartReport) -> None:
-    """Run the application until it answers; if it does not, report what its deployments said.
+def _run(application: "Application", report: StartReport) -> None:
+    """Deploy the application and wait until it answers; there is no deadline.
 
     Raises:
-        Unavailable: a deployment did not start.
+        Unavailable: a deployment did not start; says why of each.
     """
     from ray import serve  # noqa: PLC0415
 
@@ -125,9 +132,13 @@ def _run(application: "Application", tell: StartReport) -> None:
         return found
 
     try:
-        with telling(tell, deployments):
+        with reporting_deployments(report, deployments):
             serve.run(application, name=_NAME, route_prefix="/")
     except RuntimeError as exc:
-        said = {name: last_line(one.message) for name, one in deployments().items() if one.message}
-        ill = "; ".join(f"{name} did not start: {why}" for name, why in said.items())
+        reasons = {
+            name: last_line(status.message)
+            for name, status in deployments().items()
+            if status.message
+        }
+        ill = "; ".join(f"{name} did not start: {why}" for name, why in reasons.items())
         raise Unavailable(ill or "the application did not start") from exc

@@ -1,4 +1,4 @@
-"""Signals of the platform's process: it ends when asked to, and with the command that holds it."""
+"""Signals that end the platform's process: its user's, and the end of the command that holds it."""
 
 import ctypes
 import signal
@@ -11,7 +11,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 def end_with_parent() -> None:
-    """Have the kernel ask this process to end when the command that holds it is gone."""
+    """Have the kernel send SIGTERM when the command that holds this process is gone (on Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
 
@@ -22,7 +22,7 @@ def leave_on_signals() -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Unwind what was started; a second signal finds that already under way."""
+    """Leave by `SystemExit`, which unwinds what was started; ignore further signals meanwhile."""
     del number, frame
     _heed(signal.SIG_IGN)
     sys.exit(0)

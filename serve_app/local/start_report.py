@@ -1,10 +1,10 @@
-"""Report the start of the platform's process to the command that holds it, in lines of JSON.
+"""Report on the platform's start, in lines of JSON, to the command that holds the process.
 
-``{"stage"}``: what it does now. ``{"part", "pid"}``: a process without which nothing works.
-``{"note"}``: what a person may want to know of the configuration.
-``{"deployment", "running", "of", "why"}``: how far one is. At the end of the start one of
-``{"up"}`` with the address, ``{"environment"}`` of the embedded AWS alone, and ``{"failed"}``;
-``"usage"`` is true there where the configuration is to be mended.
+``{"stage"}``: the step that begins. ``{"part", "pid"}``: a process without which nothing works.
+``{"note"}``: a remark on the configuration.
+``{"deployment", "running", "of", "why"}``: the progress of a deployment.
+At the end of the start one of ``{"up"}`` with the address, ``{"environment"}`` of the embedded
+AWS alone, and ``{"failed"}``; ``"usage"`` is true there if the configuration is to be mended.
 """
 
 import os
@@ -22,7 +22,7 @@ _LONGEST = 300
 
 
 class StartReport:
-    """Writer that owns standard output; what others print there goes to standard error."""
+    """Writer of the report, which owns standard output; others' prints go to standard error."""
 
     def __init__(self) -> None:
         sys.stdout.flush()
@@ -30,37 +30,39 @@ class StartReport:
         os.dup2(2, 1)
 
     def stage(self, name: str) -> None:
-        self._tell({"stage": name})
+        self._write({"stage": name})
 
     def note(self, text: str) -> None:
-        self._tell({"note": text})
+        self._write({"note": text})
 
     def part(self, name: str, pid: int | None) -> None:
         if pid is not None:
-            self._tell({"part": name, "pid": pid})
+            self._write({"part": name, "pid": pid})
 
     def deployment(self, name: str, *, running: int, of: int, why: str) -> None:
-        self._tell({"deployment": name, "running": running, "of": of, "why": why})
+        self._write({"deployment": name, "running": running, "of": of, "why": why})
 
     def environment(self, environment: Mapping[str, str]) -> None:
-        self._tell({"environment": dict(environment)})
+        self._write({"environment": dict(environment)})
 
     def up(self, address: Mapping[str, Any]) -> None:
-        self._tell({"up": dict(address)})
+        self._write({"up": dict(address)})
 
     def failed(self, why: str, *, usage: bool) -> None:
-        self._tell({"failed": why, "usage": usage})
+        self._write({"failed": why, "usage": usage})
 
-    def _tell(self, said: Mapping[str, Any]) -> None:
-        self._lines.write(strict_json.written(said) + "\n")
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._lines.write(strict_json.written(line) + "\n")
         self._lines.flush()
 
 
 @contextmanager
-def telling(tell: StartReport, deployments: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
-    """Tell how far Serve's deployments are, while the block waits for them."""
+def reporting_deployments(
+    report: StartReport, deployments: Callable[[], Mapping[str, Any]]
+) -> Iterator[None]:
+    """Report the progress of Serve's deployments, while the block waits for them."""
     done = threading.Event()
-    thread = threading.Thread(target=_watch, args=(tell, deployments, done), daemon=True)
+    thread = threading.Thread(target=_watch, args=(report, deployments, done), daemon=True)
     thread.start()
     try:
         yield
@@ -70,22 +72,22 @@ def telling(tell: StartReport, deployments: Callable[[], Mapping[str, Any]]) -> 
 
 
 def last_line(message: str) -> str:
-    """Last line of a message, which is where a traceback says what happened."""
+    """Return the last line of a message, where a traceback says what happened."""
     lines = message.strip().splitlines() or [""]
     return lines[-1].strip()[:_LONGEST]
 
 
 def _watch(
-    tell: StartReport, deployments: Callable[[], Mapping[str, Any]], done: threading.Event
+    report: StartReport, deployments: Callable[[], Mapping[str, Any]], done: threading.Event
 ) -> None:
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     last = False
     while not last:
         last = done.wait(_LOOK_SECONDS)
-        for name, one in deployments().items():
-            states = {state: number for state, number in one.replica_states.items() if number}
+        for name, status in deployments().items():
+            states = {state: number for state, number in status.replica_states.items() if number}
             now = {"running": states.get("RUNNING", 0), "of": sum(states.values())}
-            now["why"] = last_line(one.message)
-            if told.get(name) != now:
-                told[name] = now
-                tell.deployment(name, **now)
+            now["why"] = last_line(status.message)
+            if reported.get(name) != now:
+                reported[name] = now
+                report.deployment(name, **now)

@@ -1,7 +1,7 @@
 """Run everything on this machine: the embedded AWS, a local Ray, the application; then wait.
 
-A process of its own, which `cli.local.process` starts, watches and ends; standard output is
-what `serve_app.local.start_report` tells it, standard error its log.
+A process of its own, which `cli.local.process` starts, watches and ends; it writes the report of
+`serve_app.local.start_report` to standard output, and its log to standard error.
 """
 
 import base64
@@ -28,8 +28,8 @@ from models.settings import Settings
 from models.settings.checks import check
 from models.settings.unused import unused_here
 from serve_app.assembly.workers import adapter
-from serve_app.local.emulator import EmbeddedAws, provisioned
-from serve_app.local.ray_cluster import ENVIRONMENT, running_ray, served, token
+from serve_app.local.emulator import EmbeddedAws, provision_sync
+from serve_app.local.ray_cluster import ENVIRONMENT, make_token, running_ray, serving
 from serve_app.local.signals import end_with_parent, leave_on_signals
 from serve_app.local.start_report import StartReport
 
@@ -68,43 +68,45 @@ def up(
     began = time.monotonic()
     end_with_parent()
     leave_on_signals()
-    tell = StartReport()
+    report = StartReport()
     with ExitStack() as stack:
         stack.callback(_remove, home, unless=os.getppid())
         try:
-            tell.stage("checking the configuration")
+            report.stage("checking the configuration")
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
             settings = _settings(config)
             _check(settings, None if aws_only else Machine.this())
             for note in unused_here(settings):
-                tell.note(note)
+                report.note(note)
             if not aws_only:
                 port = _http_port(port, aws_port)
-            tell.stage("starting the embedded AWS")
-            aws = stack.enter_context(_aws(settings, aws_port, home, tell))
-            tell.stage("making topics, queues, buckets and tables")
-            provisioned(settings)
+            report.stage("starting the embedded AWS")
+            aws = stack.enter_context(_aws(settings, aws_port, home, report))
+            report.stage("making topics, queues, buckets and tables")
+            provision_sync(settings)
             if aws_only:
-                tell.environment({**aws, **missing, **token(home), **ENVIRONMENT})
+                report.environment({**aws, **missing, **make_token(home), **ENVIRONMENT})
             else:
-                tell.up(
-                    asdict(_start(stack, settings, port=port, home=home, began=began, tell=tell))
+                report.up(
+                    asdict(
+                        _start(stack, settings, port=port, home=home, began=began, report=report)
+                    )
                 )
             while True:
                 signal.pause()
         except AtelierError as exc:
             if not isinstance(exc, SettingsError):
                 traceback.print_exc()  # into the log
-            tell.failed(str(exc), usage=isinstance(exc, SettingsError))
+            report.failed(str(exc), usage=isinstance(exc, SettingsError))
             raise typer.Exit(1) from exc
 
 
 def _http_port(port: int, aws_port: int) -> int:
-    """Return the port of HTTP, or for 0 one that nobody has.
+    """Return the port for HTTP; a free one for 0.
 
     Raises:
-        SettingsError: it cannot be opened, or is the one of the embedded AWS that is to run.
+        SettingsError: the port cannot be opened, or the embedded AWS is to have the same.
     """
     if port == aws_port != 0 and "AWS_ENDPOINT_URL" not in os.environ:
         raise SettingsError(
@@ -114,7 +116,7 @@ def _http_port(port: int, aws_port: int) -> int:
 
 
 def _missing(settings: Settings) -> Mapping[str, str]:
-    """Environment that a laptop needs for what the settings leave out, for all ways of running.
+    """Make environment variables for what the settings leave out and a laptop needs.
 
     Environment variables reach Ray's workers too, and keep secrets out of Serve's ``args``.
     """
@@ -155,12 +157,18 @@ def _check(settings: Settings, machine: Machine | None) -> None:
 
 
 def _start(
-    stack: ExitStack, settings: Settings, *, port: int, home: Path, began: float, tell: StartReport
+    stack: ExitStack,
+    settings: Settings,
+    *,
+    port: int,
+    home: Path,
+    began: float,
+    report: StartReport,
 ) -> Address:
-    tell.stage("starting Ray")
-    dashboard = stack.enter_context(running_ray(settings, home, tell))
-    tell.stage("deploying")
-    stack.enter_context(served(settings, port, tell))
+    report.stage("starting Ray")
+    dashboard = stack.enter_context(running_ray(settings, home, report))
+    report.stage("deploying")
+    stack.enter_context(serving(settings, port, report))
     return Address(
         url=f"http://127.0.0.1:{port}",
         aws_endpoint=os.environ["AWS_ENDPOINT_URL"],
@@ -182,13 +190,13 @@ def _api_key(settings: Settings) -> str:
 
 
 def _secret(settings: Settings) -> str:
-    """Secret that signs the callbacks of the first API key's tasks; ``""`` if none does."""
+    """Return the secret that signs callbacks of the first API key's tasks; ``""`` if none does."""
     secret = settings.callback_secret(settings.api_keys[0].name)
     return secret.get_secret_value() if secret else ""
 
 
 def _remove(home: Path, *, unless: int) -> None:
-    """Remove the folder if the command that made it is gone; its last writers are ending."""
+    """Remove the folder if the command that made it is gone; retry for 2 s, as writers end."""
     for _ in range(20):
         if os.getppid() == unless or not home.exists():
             return
@@ -198,9 +206,9 @@ def _remove(home: Path, *, unless: int) -> None:
 
 @contextmanager
 def _aws(
-    settings: Settings, port: int, home: Path, tell: StartReport
+    settings: Settings, port: int, home: Path, report: StartReport
 ) -> Iterator[Mapping[str, str]]:
-    """Run the embedded AWS unless the environment names another; yields the variables it set."""
+    """Run the embedded AWS unless the environment names another; yield the variables it set."""
     if "AWS_ENDPOINT_URL" in os.environ:
         yield {}
         return
@@ -208,7 +216,7 @@ def _aws(
     log = home / "aws.log"
     with EmbeddedAws(port=port, log=log, region=where.region, account=where.account) as aws:
         os.environ.update(aws.environment)
-        tell.part("the embedded AWS", aws.process)
+        report.part("the embedded AWS", aws.process)
         yield aws.environment
 
 

@@ -1,1 +1,1 @@
-"""The native API, ``/v1``: tasks submitted, found, watched and cancelled over HTTP."""
+"""Native HTTP API, ``/v1``: tasks are submitted, found, watched and cancelled."""

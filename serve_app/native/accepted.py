@@ -1,4 +1,4 @@
-"""Acceptance of a native request: the task and the message that it becomes; nothing is sent."""
+"""Acceptance of a native request: checks it, and makes its task and message; sends nothing."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from serve_app.runtimes import Runtimes
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedTask:
-    """A request that will be published, as the task that it becomes."""
+    """Request that was accepted, as the task that it becomes."""
 
     request: TaskRequest
     runtime: str
@@ -28,11 +28,11 @@ class AcceptedTask:
     holder: str
     """Name of the API key that the request came with."""
     submission: str
-    """Identity under which it will be published; its id, too, where it has no other."""
+    """Identity under which the task will be published; its id, too, if the client named none."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the request: the same for the same request, however its JSON was written."""
+        """SHA-256 of the request in hex; the same however the request's JSON was written."""
         canonical = json.dumps(self.request.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -113,7 +113,7 @@ def _unsupported(field: str, kind: Kind, able: Sequence[str]) -> str:
 
 
 def _types(kind: Kind) -> list[str]:
-    """The runtime types that do a kind of task; the simulated one does all and is not meant."""
+    """Name the runtime types that do a kind of task, without the simulated one, which does all."""
     return [name for name, type_ in TYPES.items() if kind in type_.kinds and name != "fake"]
 
 

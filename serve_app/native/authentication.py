@@ -1,4 +1,4 @@
-"""What every operation of the native API begins with: who asks, and what for."""
+"""Dependencies of the native API's operations: the caller's key, the body, a stream's slot."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from models.role import Role
 from models.strict_json import DEEPEST, MOST_VALUES, TooMany, read
 from serve_app.admission import API_KEY, Admission, NotAdmitted, Throttled, WrongKeyThrottled
 from serve_app.auth import Holder
-from serve_app.body import LARGEST_BODY, TooLarge, TooSlow, aside
+from serve_app.body import LARGEST_BODY, TooLarge, TooSlow, parse_body
 from serve_app.capacity import Capacity
 from serve_app.native.parameters import MANY
 from serve_app.native.problems import MOST_TOLD, ProblemKind, full, invalid
@@ -24,7 +24,7 @@ _UNKNOWN = "The header x-api-key has no key that is known here."
 
 
 class Authentication:
-    """Lets holders of a key in, each as often as the throttle allows."""
+    """Dependency that admits holders of a key with a role or a higher one."""
 
     def __init__(self, admission: Admission, needs: Role = Role.VIEWER) -> None:
         self.admission = admission
@@ -54,7 +54,7 @@ class Authentication:
 
 
 def _refuse_repeated(request: Request) -> None:
-    """Of two values for one parameter, such as a submission to be cancelled, none is guessed."""
+    """Refuse a parameter that was given twice: it is not guessed which of them is meant."""
     given = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in given.items():
         if times > 1 and name not in MANY:
@@ -62,10 +62,10 @@ def _refuse_repeated(request: Request) -> None:
 
 
 async def task_request(request: Request) -> TaskRequest:
-    """The body, whatever it calls itself."""
+    """Read the body as a task's request, whatever its Content-Type."""
     try:
         body = await _capacity(request).bodies.read(request, request.state.holder.name)
-        return await aside(_asked, body)
+        return await parse_body(_parsed, body)
     except ClientDisconnect:
         raise _malformed() from None
     except TooLarge:
@@ -78,7 +78,7 @@ async def task_request(request: Request) -> TaskRequest:
         raise full(exc).closing() from None
 
 
-def _asked(body: bytes) -> TaskRequest:
+def _parsed(body: bytes) -> TaskRequest:
     try:
         given = read(body)
         _refuse_crowded(given)
@@ -93,7 +93,7 @@ def _asked(body: bytes) -> TaskRequest:
 
 
 def _refuse_crowded(given: Any) -> None:
-    """Refuse more keys than there can be faults, before each of them is looked at."""
+    """Refuse more keys than there can be faults, before any of them is judged."""
     body = given if isinstance(given, dict) else {}
     callback = body.get("callback")
     events = callback.get("events") if isinstance(callback, dict) else None

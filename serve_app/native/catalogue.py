@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""What there is: runtimes, checkpoints; and whether the front can do its work."""
+"""Catalogue of runtimes and checkpoints, and the readiness of the front."""
 
 import asyncio
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from models.native import (
 )
 from models.settings.groups import Runtime
 from serve_app.context import Front
-from serve_app.native.parameters import Nothing
+from serve_app.native.parameters import NoQuery
 from serve_app.native.problems import ProblemKind
 from serve_app.problems import RETRY_SECONDS, retry_after
 from serve_app.watching.cached import Cached
@@ -27,20 +27,20 @@ _EXTENSION = ".safetensors"  # a checkpoint may be named with it or without
 
 
 class Catalogue:
-    """Says what can be asked for, and how it is doing."""
+    """Operations that list the runtimes, their schemas and the checkpoints."""
 
     def __init__(self, front: Front, estimates: Estimates) -> None:
         self.front = front
         self.estimates = estimates
-        self._ledger = Cached(self._asks_ledger, front.feed.rhythm.fresh)
+        self._ledger = Cached(self._ask_ledger, front.feed.intervals.fresh)
 
-    async def runtimes(self, _: Annotated[Nothing, Query()]) -> RuntimeList:
+    async def runtimes(self, _: Annotated[NoQuery, Query()]) -> RuntimeList:
         """The configured runtimes; what does not answer in time is null."""
         configured = self.front.runtimes.configured
         return RuntimeList(runtimes=tuple(await asyncio.gather(*map(self._runtime, configured))))
 
     async def schema(
-        self, name: Annotated[RuntimeName, Path()], _: Annotated[Nothing, Query()]
+        self, name: Annotated[RuntimeName, Path()], _: Annotated[NoQuery, Query()]
     ) -> SchemaView:
         """Describe the content that a runtime takes, for each kind of task."""
         front = self.front
@@ -53,7 +53,7 @@ class Catalogue:
         content = {kind: dict(schemas.get(kind, {})) for kind in kinds}
         return SchemaView(runtime=runtime.name, type=runtime.type, content=content)
 
-    async def checkpoints(self, _: Annotated[Nothing, Query()]) -> CheckpointList:
+    async def checkpoints(self, _: Annotated[NoQuery, Query()]) -> CheckpointList:
         """The checkpoints there are, and the runtimes that can load each."""
         configured = self.front.runtimes.configured
         views = [
@@ -63,7 +63,7 @@ class Catalogue:
         return CheckpointList(checkpoints=tuple(views))
 
     async def ready(self, response: Response) -> dict[str, object]:
-        """Whether tasks can be followed here."""
+        """Tell whether tasks can be found and followed here: 200, or 503 with what is missing."""
         answers = {"ledger": self._ledger(), "ingest": self.front.feed.ready()}
         found = dict(zip(answers, await asyncio.gather(*answers.values()), strict=True))
         missing = [name for name, there in found.items() if not there]
@@ -91,8 +91,8 @@ class Catalogue:
             seconds_per_task=pace.seconds if pace else None,
         )
 
-    async def _asks_ledger(self) -> bool:
-        """Ask the ledger for a task; True if it answers."""
+    async def _ask_ledger(self) -> bool:
+        """Ask the ledger for a task that never was; True if it answers."""
         await self.front.ledger.find("ready", "ready")
         return True
 

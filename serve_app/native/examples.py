@@ -1,4 +1,4 @@
-"""One task in the words of the native API, for OpenAPI and the documentation."""
+"""Examples of the native API's requests and answers, for OpenAPI and the documentation."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Idempotency keys: a task is published once for each, whatever becomes of its first request."""
+"""Idempotency keys: a task is published once for each, even if its first sender dies."""
 
 import json
 import logging
@@ -16,12 +16,12 @@ from serve_app.submit import Submit
 
 log = logging.getLogger("ray.serve.atelier.api")
 
-_SENDING_SECONDS = 30.0  # a sender that has not settled its claim after these has died
+_SENDING_SECONDS = 30.0  # a sender that has not settled its claim after these is taken for dead
 
 
 @dataclass(frozen=True, kw_only=True)
 class Idempotency:
-    """Publisher that publishes once for each idempotency key, whichever request comes first."""
+    """Publisher of accepted tasks, once for each idempotency key."""
 
     submit: Submit
     claims: Claims
@@ -45,7 +45,7 @@ class Idempotency:
         first = json.loads(claim.value)
         if first["digest"] != mine["digest"]:
             raise ProblemKind.KEY_REUSED.at("Idempotency-Key", "take a new one for another task")
-        again = first != mine  # ours is ours though its answer was lost and it was made twice
+        again = first != mine  # else the claim is ours, made twice as its first answer was lost
         accepted = accepted.under(first["submission"])
         if claim.settled:
             return accepted.task, True

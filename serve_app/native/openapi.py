@@ -1,6 +1,6 @@
-"""The parts of the OpenAPI description that FastAPI does not find in the operations.
+"""Parts of the OpenAPI description that FastAPI does not find in the operations.
 
-Anybody may read it, so nothing that is configured is in it.
+The description needs no API key, so nothing of the configuration is in it.
 """
 
 from collections import defaultdict
@@ -51,7 +51,7 @@ _RETRIED = frozenset(
         ProblemKind.UNAVAILABLE,
     }
 )
-_TOLD: Mapping[str, type[BaseModel]] = {
+_EVENT_DATA: Mapping[str, type[BaseModel]] = {
     "status": StatusEvent,
     "progress": ProgressView,
     "preview": PreviewEvent,
@@ -65,22 +65,22 @@ _OTHER_CONTENT = {"title": "content of any other type"}
 
 @cache  # making it takes milliseconds, and anybody may ask
 def schemas() -> Mapping[str, Any]:
-    """Schemas that no operation's signature names: the same on every platform."""
-    told: list[tuple[type[BaseModel], JsonSchemaMode]] = [(TaskRequest, "validation")]
-    told += [(model, "serialization") for model in _TOLD.values()]
-    told += [(ProblemView, "serialization")]
-    _, found = models_json_schema(told, ref_template=f"{_SCHEMAS}{{model}}")
-    made = dict(found["$defs"])
+    """Make the schemas that no operation's signature names: the same on every platform."""
+    described: list[tuple[type[BaseModel], JsonSchemaMode]] = [(TaskRequest, "validation")]
+    described += [(model, "serialization") for model in _EVENT_DATA.values()]
+    described += [(ProblemView, "serialization")]
+    _, found = models_json_schema(described, ref_template=f"{_SCHEMAS}{{model}}")
+    named = dict(found["$defs"])
     contents = dict(_contents())
     options = [*({"$ref": f"{_SCHEMAS}{name}"} for name in contents), _OTHER_CONTENT]
-    made[TaskRequest.__name__]["properties"]["content"]["anyOf"] = options
-    return made | contents
+    named[TaskRequest.__name__]["properties"]["content"]["anyOf"] = options
+    return named | contents
 
 
 def _contents() -> Iterator[tuple[str, Any]]:
-    """Content schemas by name, such as ``content.diffusers.text-to-image``, by type and kind.
+    """Make the schema of each type's contents, named as ``content.diffusers.text-to-image``.
 
-    Options of a runtime change what it takes; ``GET /v1/runtimes/{name}/schema`` tells that.
+    A runtime's options change what it takes; ``GET /v1/runtimes/{name}/schema`` describes that.
     """
     for type_ in TYPES.values():
         for kind, schema in type_.usual_schemas().items():
@@ -89,7 +89,7 @@ def _contents() -> Iterator[tuple[str, Any]]:
 
 
 def body() -> dict[str, Any]:
-    """The body of a submission, which is read after its key was checked."""
+    """Describe the body of a submission, which FastAPI does not see: it is read after the key."""
     content = {"schema": _ref(TaskRequest), "examples": REQUESTS}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
@@ -97,7 +97,7 @@ def body() -> dict[str, Any]:
 def answer(
     description: str, example: BaseModel, headers: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """An answer in JSON, with an example."""
+    """Describe an answer in JSON by an example."""
     return {
         "model": type(example),
         "description": description,
@@ -108,7 +108,7 @@ def answer(
 
 
 def _links() -> dict[str, Any]:
-    """Links from an answer about a task to the operations that can follow."""
+    """Describe links from an answer on a task to the operations that can follow."""
     of = {"id": "$response.body#/id", "submission": "$response.body#/submission"}
     following = {"getTask": of, "watchTask": of, "getArtifact": {**of, "n": 0}, "cancelTask": of}
     return {
@@ -118,8 +118,8 @@ def _links() -> dict[str, Any]:
 
 
 def stream() -> dict[str, Any]:
-    """Server-sent events."""
-    events = [_event(name, model) for name, model in _TOLD.items()]
+    """Describe the stream of server-sent events."""
+    events = [_event(name, model) for name, model in _EVENT_DATA.items()]
     return {
         "description": "Server-sent events; the stream is closed after `end`.",
         "content": {"text/event-stream": {"itemSchema": {"oneOf": events}, "example": EVENTS}},
@@ -127,7 +127,7 @@ def stream() -> dict[str, Any]:
 
 
 def problems(*kinds: ProblemKind) -> Answers:
-    """The problems that an operation has, with those that all have."""
+    """Describe the problems of an operation, with those that every operation has."""
     by_status = defaultdict(list)
     for kind in dict.fromkeys((*kinds, *_ALWAYS)):
         by_status[int(kind.status)].append(kind)
@@ -139,13 +139,13 @@ def _problem(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
         kind.name.lower(): {"value": kind.view("What is wrong, in words.").model_dump(mode="json")}
         for kind in kinds
     }
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "description": "; ".join(kind.title for kind in kinds),
         "content": {MEDIA_TYPE: {"schema": _ref(ProblemView), "examples": examples}},
     }
     if _RETRIED & set(kinds):
-        told["headers"] = {"Retry-After": header("Seconds to wait before trying again.")}
-    return told
+        described["headers"] = {"Retry-After": header("Seconds to wait before trying again.")}
+    return described
 
 
 def _event(name: str, data: type[BaseModel]) -> dict[str, Any]:

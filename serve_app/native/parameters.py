@@ -1,4 +1,4 @@
-"""The parameters of the native API's operations."""
+"""Parameters of the native API's operations."""
 
 from datetime import datetime
 from math import isfinite
@@ -16,7 +16,7 @@ from models.wire import is_id
 from serve_app.native.problems import ProblemKind
 
 MANY = frozenset({"status", "runtime"})
-"""Parameters that may be repeated."""
+"""Names of the query parameters that may be repeated."""
 
 _LONGEST_ID = 512
 _MOST_RUNTIMES = 20
@@ -28,7 +28,7 @@ _MOMENT_SCHEMA = {
 
 
 class TaskIdConvertor(Convertor[str]):
-    """A task's id in a path: it may have slashes, but not the ends that mean something there."""
+    """Convertor of a task's id in a path: with slashes, but without the ends of other paths."""
 
     regex = r"(?:(?!/events$|/artifacts/[^/]*$).)+"
 
@@ -45,6 +45,7 @@ register_url_convertor("task", TaskIdConvertor())
 
 
 def _seconds(given: object) -> float:
+    """Read seconds since 1970, or a date and time with its zone."""
     text = str(given)
     try:
         seconds = float(text)
@@ -65,8 +66,8 @@ def _timestamp(text: str) -> float:
     return moment.timestamp()
 
 
-def _possible(given: str) -> str:
-    """Return an id if a task could have it, so that no ledger is asked for any other."""
+def _possible_id(given: str) -> str:
+    """Return an id if a task could have it; the ledger is asked for no other."""
     if not is_id(given):
         raise ProblemKind.NOT_FOUND.problem("No task can have this id.")
     return given
@@ -76,7 +77,7 @@ Moment = Annotated[float, BeforeValidator(_seconds), WithJsonSchema(_MOMENT_SCHE
 TaskId = Annotated[
     str,
     Path(max_length=_LONGEST_ID, description="The task's id."),
-    AfterValidator(_possible),
+    AfterValidator(_possible_id),
 ]
 Number = Annotated[int, Path(ge=0, description="Its place, from 1; 0 is the whole answer.")]
 IdempotencyKey = Annotated[
@@ -96,25 +97,25 @@ LastEventId = Annotated[
 
 
 class _Query(BaseModel):
-    # A misspelt parameter is told: without its ?submission= another task might be cancelled.
+    # A misspelt parameter is refused: without its ?submission= another task might be cancelled.
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class Nothing(_Query):
-    """No parameters."""
+class NoQuery(_Query):
+    """Query of an operation without parameters."""
 
 
-class Which(_Query):
+class SubmissionQuery(_Query):
     submission: Annotated[str, Field(pattern=_SUBMISSION)] | None = None
     """Which sending of this id; the newest if left out."""
 
 
-class Patience(_Query):
+class WaitQuery(_Query):
     wait: Annotated[float, Field(ge=0, le=60)] = 0
     """Seconds to wait for its end before answering."""
 
 
-class Wanted(_Query):
+class ListQuery(_Query):
     status: tuple[Status, ...] = ()
     """May be repeated."""
     runtime: Annotated[tuple[RuntimeName, ...], Field(max_length=_MOST_RUNTIMES)] = ()

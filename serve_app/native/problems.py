@@ -1,4 +1,4 @@
-"""The problems of the native API, in the form of RFC 9457."""
+"""Problems of the native API, as problem details (RFC 9457)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -18,20 +18,20 @@ from models.settings.base import allowed, path_of
 from serve_app.auth import Holder
 from serve_app.http_api import ErrorForm, methods_at
 from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
-from serve_app.problems import retry_after as told_later
+from serve_app.problems import retry_after as retry_header
 from serve_app.request_head import HeadFault
 from serve_app.slots import Full
 
 MEDIA_TYPE = "application/problem+json"
 
 MOST_TOLD = 50
-"""Wrong fields of one request that are told, at most."""
+"""Most wrong fields of one request that an answer names."""
 _LONGEST_PATH = 200  # characters
 _CORRECT = "Correct what `errors` names."
 
 
 class ProblemKind(Enum):
-    """A sort of problem: its word, its HTTP status, its title; all are stable."""
+    """Kind of problem, with its word, HTTP status and title; all three are stable."""
 
     MALFORMED = "malformed-body", 400, "The body is not proper JSON"
     MALFORMED_HEAD = "malformed-head", 400, "The request's head is not proper HTTP"
@@ -73,13 +73,13 @@ class ProblemKind(Enum):
         *,
         retry_after: float | None = None,
     ) -> Problem:
-        """The problem, as it is raised and answered."""
+        """Make a problem of this kind, to be raised; ``retry_after`` is in seconds."""
         view = self.view(detail, errors)
-        headers = {} if retry_after is None else told_later(retry_after)
+        headers = {} if retry_after is None else retry_header(retry_after)
         return Problem(self.status, self.type, view.model_dump_json(), MEDIA_TYPE, headers)
 
     def at(self, field: str, message: str) -> Problem:
-        """The problem with one field of the request."""
+        """Make a problem with one field of the request."""
         return self.problem(_CORRECT, [FieldError(field=field, message=message)])
 
     def view(self, detail: str, errors: Sequence[FieldError] = ()) -> ProblemView:
@@ -101,7 +101,7 @@ _HEADS: Mapping[HeadFault, ProblemKind] = {
 
 
 def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None = None) -> Problem:
-    """Tell what pydantic found, `MOST_TOLD` at most; ``model`` says which keys are known."""
+    """Make a problem of pydantic's errors, `MOST_TOLD` at most; ``model`` has the known keys."""
     fields = [
         FieldError(field=path_of(e["loc"])[:_LONGEST_PATH], message=_message(e, model))
         for e in islice(errors, MOST_TOLD)
@@ -110,7 +110,7 @@ def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None =
 
 
 def full(exc: Full) -> Problem:
-    """Answer to a request without a slot: its key, or all keys together, have the most allowed."""
+    """Make the problem of a request for which no slot is free."""
     kind = ProblemKind.TOO_MANY_AT_ONCE if exc.of_key else ProblemKind.BUSY
     return kind.problem(f"{exc}; try again when some have ended.", retry_after=FULL_SECONDS)
 

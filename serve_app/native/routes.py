@@ -1,4 +1,4 @@
-"""The native API's operations at their paths, with what OpenAPI says of each."""
+"""Routes of the native API, with the description of each for OpenAPI."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,18 +44,20 @@ _THERE = {
 def add_routes(app: FastAPI, front: Front) -> None:
     """Add the native API to an application.
 
-    The paths behind a task's own come before it: an id may have slashes.
+    Paths below a task's come before its own, since an id may have slashes.
     """
     estimates = Estimates(front.runtimes, front.ledger, front.feed, front.backlog)
     tasks, offer = Tasks(front, estimates), Catalogue(front, estimates)
     admission = Admission(keys=front.keys, wrong_keys=front.capacity.wrong_keys)
     reads, acts = (Security(Authentication(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
 
-    def add(path: str, does: Callable[..., Any], method: str = "GET", **told: Any) -> None:
+    def add(
+        path: str, endpoint: Callable[..., Any], method: str = "GET", **description: Any
+    ) -> None:
         tag = path.split("/")[1]
         gate = reads if method == "GET" else acts
         app.add_api_route(
-            f"/v1{path}", does, methods=[method], tags=[tag], dependencies=[gate], **told
+            f"/v1{path}", endpoint, methods=[method], tags=[tag], dependencies=[gate], **description
         )
 
     add(

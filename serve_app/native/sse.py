@@ -1,7 +1,7 @@
-"""What happens to a task, as server-sent events.
+"""Server-sent events of a task.
 
-The id of each has three parts: the life of the board that said it, its number there, and its place
-among the events that one thing said gives.
+An event's id has three parts: the boot of the board that published the update, the update's number
+there, and the event's place among those that the update gives.
 """
 
 import base64
@@ -21,75 +21,80 @@ from models.report import Report, Status
 from serve_app.native.views import Views, progress_view
 from serve_app.watching.estimates import Estimates
 from serve_app.watching.feed import Feed
-from serve_app.watching.timeline import LEDGER, LetIn, timeline, while_let_in
+from serve_app.watching.timeline import LEDGER, StillAdmitted, timeline, while_admitted
 
 HEARTBEAT = b": still here\n"
-"""A comment; no empty line behind it, which some clients take for the end of an empty event."""
+"""Comment that keeps the connection open; some clients take an empty line for an event's end."""
 
 _RETRY_MS = 2000
 _LONGEST_NUMBER = 15
 
 Named = tuple[str, BaseModel]
-"""An event's name and its data."""
+"""Name of an event, and its data."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cursor:
-    """Where a client is in what it was told."""
+    """Place of a client in the stream: the last event that it has read."""
 
     boot: str = ""
     number: int = 0
-    k: int = 0
+    place: int = 0
 
     @classmethod
     def after(cls, id: str | None) -> "Cursor":  # noqa: A002
-        """After the event of this id; at the beginning, where that is no id of ours."""
+        """Read the id of an event; a foreign id leads to the beginning."""
         match (id or "").split("."):
-            case [boot, number, k] if _is_number(number) and _is_number(k):
-                return cls(boot=boot, number=int(number), k=int(k))
+            case [boot, number, place] if _is_number(number) and _is_number(place):
+                return cls(boot=boot, number=int(number), place=int(place))
             case _:
                 return cls()
 
     def is_end_of(self, report: Report) -> bool:
-        """Whether a client that is here was told how it ended."""
-        last = Cursor(boot=LEDGER, number=1, k=len(report.artifacts) + 1)
+        """Tell whether a client at this place has read the end of a task."""
+        last = Cursor(boot=LEDGER, number=1, place=len(report.artifacts) + 1)
         return report.ended and self == last
 
-    def has(self, event: Event, k: int) -> bool:
-        """Whether a client that is here was told this part of it."""
-        return (event.boot, event.number) == (self.boot, self.number) and k <= self.k
+    def has(self, event: Event, place: int) -> bool:
+        """Tell whether a client at this place has read an event at a place of an update."""
+        return (event.boot, event.number) == (self.boot, self.number) and place <= self.place
 
 
 class EventStream:
-    """Tells one client what happens to a task."""
+    """Stream of a task's events to one client."""
 
     def __init__(
-        self, report: Report, cursor: Cursor, views: Views, estimates: Estimates, let_in: LetIn
+        self,
+        report: Report,
+        cursor: Cursor,
+        views: Views,
+        estimates: Estimates,
+        still_admitted: StillAdmitted,
     ) -> None:
-        """Tell from a place on, for as long as ``let_in`` says that the client's key is good."""
+        """Start behind a client's place; goes on while ``still_admitted`` says so of its key."""
         self._report = report
-        self._let_in = let_in
+        self._still_admitted = still_admitted
         self._cursor = cursor
         self._views = views
         self._outlook = estimates
-        self._told: tuple[Status, int, int | None] | None = None
+        self._last_status: tuple[Status, int, int | None] | None = None
         self._id = f"{LEDGER}.0.0"
 
     async def events(self, feed: Feed, most: int) -> AsyncGenerator[bytes, None]:
-        """Stream a submission's events from the client's place on; heartbeats while there is none.
+        """Yield the events behind the client's place, and heartbeats while there are none.
 
-        Ends early after ``most`` bytes, where the client goes on in a stream of its own, and when
+        Ends with the task; after ``most`` bytes, where the client reconnects and goes on; and when
         its key is refused.
         """
         cursor, sent, size = self._cursor, float("-inf"), 0
-        told = timeline(feed, self._report, cursor.boot, cursor.number - 1)
-        stream = while_let_in(told, feed, self._let_in)
+        updates = timeline(feed, self._report, cursor.boot, cursor.number - 1)
+        stream = while_admitted(updates, feed, self._still_admitted)
         async with aclosing(stream):
             async for happened in stream:
                 parts = [part for event in happened for part in await self._parts(event)]
                 if not parts and self._report.status is Status.QUEUED:
-                    parts = await self._place_in_queue()
-                if not parts and feed.clock() - sent >= feed.rhythm.heartbeat:
+                    parts = await self._moved_in_queue()
+                if not parts and feed.clock() - sent >= feed.intervals.heartbeat:
                     parts = [HEARTBEAT]
                 if parts:
                     chunk = b"".join(parts)
@@ -99,7 +104,7 @@ class EventStream:
                     return
 
     async def _parts(self, event: Event) -> Sequence[bytes]:
-        """What this event adds to what the client was told."""
+        """Encode what an update adds to what the client has read."""
         match event.update:
             case Progress() as progress:
                 parts = _progress(event.boot, event.number, progress)
@@ -109,23 +114,23 @@ class EventStream:
                 self._report = replace(self._report, status=report.status, attempt=report.attempt)
                 parts = _encoded(event.boot, event.number, await self._status())
         self._id = f"{event.boot}.{event.number}.{len(parts)}"
-        return [part for k, part in enumerate(parts, 1) if not self._cursor.has(event, k)]
+        return [part for place, part in enumerate(parts, 1) if not self._cursor.has(event, place)]
 
-    async def _place_in_queue(self) -> list[bytes]:
-        """Its status again, if its position has changed.
+    async def _moved_in_queue(self) -> list[bytes]:
+        """Encode the status again if the task's position in its queue has changed.
 
         It has the id of the event before, so that a client that goes on there misses nothing.
         """
         return [_part(self._id, *named) for named in await self._status()]
 
     async def _status(self) -> Sequence[Named]:
-        """Its status, unless it was told like this."""
+        """Make a status event, unless the client has the same already."""
         wait = await self._outlook.wait(self._report)
-        told = (self._report.status, self._report.attempt, wait.position)
-        if told == self._told:
+        now = (self._report.status, self._report.attempt, wait.position)
+        if now == self._last_status:
             return ()
-        self._told = told
-        status, attempt, position = told
+        self._last_status = now
+        status, attempt, position = now
         event = StatusEvent(
             status=status, attempt=attempt, position=position, eta_seconds=wait.eta_seconds
         )
@@ -137,7 +142,7 @@ class EventStream:
         return [*(("artifact", artifact) for artifact in artifacts), ("end", end)]
 
 
-@lru_cache(maxsize=64)  # all who watch a task are told the same
+@lru_cache(maxsize=64)  # all watchers of a task get the same bytes
 def _progress(boot: str, number: int, progress: Progress) -> Sequence[bytes]:
     named: list[Named] = [("progress", progress_view(progress))]
     if progress.preview:
@@ -148,7 +153,7 @@ def _progress(boot: str, number: int, progress: Progress) -> Sequence[bytes]:
 
 
 def _encoded(boot: str, number: int, named: Sequence[Named]) -> Sequence[bytes]:
-    return [_part(f"{boot}.{number}.{k}", *one) for k, one in enumerate(named, 1)]
+    return [_part(f"{boot}.{number}.{place}", *one) for place, one in enumerate(named, 1)]
 
 
 def _part(id: str, name: str, data: BaseModel) -> bytes:  # noqa: A002

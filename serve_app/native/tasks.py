@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""The operations on tasks."""
+"""Operations of the native API on tasks."""
 
 import logging
 from collections.abc import AsyncGenerator
@@ -28,17 +28,17 @@ from serve_app.native.idempotency import Idempotency
 from serve_app.native.parameters import (
     IdempotencyKey,
     LastEventId,
+    ListQuery,
     Number,
-    Patience,
+    SubmissionQuery,
     TaskId,
-    Wanted,
-    Which,
+    WaitQuery,
 )
 from serve_app.native.problems import ProblemKind
 from serve_app.native.sse import Cursor, EventStream
 from serve_app.native.views import Views
 from serve_app.watching.estimates import Estimates
-from serve_app.watching.timeline import LetIn, end_of, progress_of
+from serve_app.watching.timeline import StillAdmitted, end_of, progress_of
 
 log = logging.getLogger("ray.serve.atelier.api")
 
@@ -48,14 +48,14 @@ _NOT_YET = (
     " ?submission=<its MessageId> cancels it before that."
 )
 
-_ELSEWHERE = (
+_NO_STREAMS_HERE = (
     "This way in ends each answer within seconds; the front on the cluster sends events."
     " Here, ask for the task again, or submit with ?wait=."
 )
 
 
-class Events(EventSourceResponse):
-    """Server-sent events, passed on as they come."""
+class EventResponse(EventSourceResponse):
+    """Response of server-sent events, each sent at once; ends when its client has read all."""
 
     def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
@@ -65,7 +65,7 @@ class Events(EventSourceResponse):
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__(scope, receive, send)
-        await _taken(receive)
+        await _until_read(receive)
 
     @override
     async def stream_response(self, send: Send) -> None:
@@ -74,7 +74,7 @@ class Events(EventSourceResponse):
 
 
 class Tasks:
-    """Submits, finds, lists, watches and cancels."""
+    """Endpoints that submit, find, list, watch and cancel tasks."""
 
     def __init__(self, front: Front, estimates: Estimates) -> None:
         self.front = front
@@ -85,21 +85,21 @@ class Tasks:
         self,
         request: Request,
         response: Response,
-        asked: Annotated[TaskRequest, Depends(task_request)],
-        patience: Annotated[Patience, Query()],
+        body: Annotated[TaskRequest, Depends(task_request)],
+        query: Annotated[WaitQuery, Query()],
         key: IdempotencyKey = None,
     ) -> TaskView:
         """Submit a task; with `?wait=` it is answered when it has ended, or that time is over."""
         front = self.front
         holder: Holder = request.state.holder
-        accepted = accept(asked, holder.name, front)
-        wait = min(patience.wait, front.longest_answer or patience.wait)
+        accepted = accept(body, holder.name, front)
+        wait = min(query.wait, front.longest_answer or query.wait)
         with self._wait_slot(accepted, wait):
             task, replayed = await self.idempotency.publish(accepted, key)
             _note("submission_repeated" if replayed else "submission_accepted", request, task)
             report = await self._noted(task, holder)
-            let_in = self._let_in(request)
-            if wait and (ended := await end_of(front.feed, report, wait, let_in)):
+            still_admitted = self._still_admitted(request)
+            if wait and (ended := await end_of(front.feed, report, wait, still_admitted)):
                 report, response.status_code = ended, HTTPStatus.OK
         view = await self._view(request, report)
         response.headers["Location"] = view.status_url
@@ -111,23 +111,23 @@ class Tasks:
         self,
         id: TaskId,  # noqa: A002
         request: Request,
-        which: Annotated[Which, Query()],
+        which: Annotated[SubmissionQuery, Query()],
     ) -> TaskView:
         """What is known of a task now."""
         return await self._view(request, await self._report(request, id, which.submission))
 
-    async def search(self, request: Request, wanted: Annotated[Wanted, Query()]) -> TaskList:
+    async def search(self, request: Request, query: Annotated[ListQuery, Query()]) -> TaskList:
         """Tasks, the newest first; without their positions and progress."""
         configured = tuple(self.front.runtimes.names)
         search = Search(
-            runtimes=tuple(dict.fromkeys(map(str.lower, wanted.runtime))) or configured,
-            statuses=tuple(dict.fromkeys(wanted.status)) or tuple(Status),
-            key=_whose(request, wanted.key),
-            since=wanted.since,
-            until=wanted.until,
+            runtimes=tuple(dict.fromkeys(map(str.lower, query.runtime))) or configured,
+            statuses=tuple(dict.fromkeys(query.status)) or tuple(Status),
+            key=_owner_listed(request, query.key),
+            since=query.since,
+            until=query.until,
         )
         try:
-            page = await self.front.ledger.search(search, wanted.limit, wanted.cursor)
+            page = await self.front.ledger.search(search, query.limit, query.cursor)
         except ValueError:
             raise ProblemKind.INVALID.at(
                 "cursor", "must be the `next` of the page before"
@@ -139,7 +139,7 @@ class Tasks:
         self,
         id: TaskId,  # noqa: A002
         request: Request,
-        which: Annotated[Which, Query()],
+        which: Annotated[SubmissionQuery, Query()],
     ) -> TaskView:
         """End a task; what is told is how it ended, which may have happened before."""
         holder: Holder = request.state.holder
@@ -156,28 +156,28 @@ class Tasks:
         self,
         id: TaskId,  # noqa: A002
         request: Request,
-        which: Annotated[Which, Query()],
+        which: Annotated[SubmissionQuery, Query()],
         _: Annotated[None, Depends(stream_slot)],
         last: LastEventId = None,
     ) -> Response:
         """What happens to a task, first what is known; its end is the last event."""
         if self.front.longest_answer is not None:
-            raise ProblemKind.NOT_HERE.problem(_ELSEWHERE)
+            raise ProblemKind.NOT_HERE.problem(_NO_STREAMS_HERE)
         report = await self._report(request, id, which.submission)
         cursor = Cursor.after(last)
         if cursor.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
-        views, let_in = self._views(request), self._let_in(request)
-        telling = EventStream(report, cursor, views, self.estimates, let_in)
+        views, still_admitted = self._views(request), self._still_admitted(request)
+        telling = EventStream(report, cursor, views, self.estimates, still_admitted)
         most = self.front.limits.streams.max_bytes
-        return Events(telling.events(self.front.feed, most))
+        return EventResponse(telling.events(self.front.feed, most))
 
     async def artifact(
         self,
         id: TaskId,  # noqa: A002
         n: Number,
         request: Request,
-        which: Annotated[Which, Query()],
+        which: Annotated[SubmissionQuery, Query()],
     ) -> Response:
         """Where an artifact can be had, for an hour at most; 0 is the runtime's whole answer."""
         report = await self._report(request, id, which.submission)
@@ -186,16 +186,16 @@ class Tasks:
             raise ProblemKind.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
         return RedirectResponse(artifact.url)
 
-    def _let_in(self, request: Request) -> LetIn:
-        """Look at a request's key again, for an answer that takes long."""
+    def _still_admitted(self, request: Request) -> StillAdmitted:
+        """Make the check of a request's key that is repeated while a long answer is under way."""
         key = request.headers.get("x-api-key", "").encode("latin-1")
-        return partial(self.front.keys.still, key, request.state.holder)
+        return partial(self.front.keys.still_admits, key, request.state.holder)
 
     def _wait_slot(self, accepted: AcceptedTask, wait: float) -> AbstractContextManager[None]:
-        """Hold a slot for a submission that waits; taken before publishing, as it may be refused.
+        """Hold a slot for a submission that waits; entered before publishing, as it may be refused.
 
         Raises:
-            Full: there is none.
+            Full: no slot is free.
         """
         return self.front.capacity.waits.held(accepted.holder) if wait else nullcontext()
 
@@ -205,7 +205,11 @@ class Tasks:
         id: str,  # noqa: A002
         submission: str | None,
     ) -> Report:
-        """Find the report on a task of the holder; others' tasks count as unknown."""
+        """Find the report on a task of the holder; others' tasks count as unknown.
+
+        Raises:
+            Problem: the holder has no such task.
+        """
         holder: Holder = request.state.holder
         report = await self.front.ledger.find(id, submission, holder.limited_to)
         if report is None:
@@ -214,8 +218,8 @@ class Tasks:
         return report
 
     async def _noted(self, task: Task, holder: Holder) -> Report:
-        """What the ledger says of a task that was just published."""
-        with suppress(Unavailable):  # it is published; what comes of it is noted later
+        """Return the ledger's report on a task that was just published, or one like it."""
+        with suppress(Unavailable):  # the task is published all the same, and its worker notes it
             if report := await self.front.ledger.find(task.id, task.submission):
                 return report
         now = self.front.clock()
@@ -234,29 +238,30 @@ class Tasks:
         return Views(objects=self.front.objects, base=str(request.base_url))
 
 
-def _whose(request: Request, asked: str | None) -> str | None:
-    """Name whose tasks are listed; None: everybody's."""
+def _owner_listed(request: Request, named: str | None) -> str | None:
+    """Return the name of the key whose tasks are listed; None: everybody's."""
     holder: Holder = request.state.holder
     mine = holder.limited_to
-    if mine is not None and asked not in (None, mine):
+    if mine is not None and named not in (None, mine):
         raise ProblemKind.FORBIDDEN.problem(
             "Only an operator's key lists others' tasks; leave the parameter `key` out."
         )
-    return mine or asked
+    return mine or named
 
 
 def _is_id(id: str) -> bool:  # noqa: A002
-    """Say whether a task can have this id."""
+    """Tell whether a task can have this id."""
     try:
         return clean_prefix(id) == id
     except InvalidTask:
         return False
 
 
-async def _taken(receive: Receive) -> None:
-    """Wait until the client has taken the answer or has left: a server then says it is gone.
+async def _until_read(receive: Receive) -> None:
+    """Wait until the client has read the answer or has left; a server says "disconnect" for both.
 
-    Behind Serve nothing else tells a client that reads from one for whom all is kept in memory.
+    Serve's proxy takes an answer as fast as it comes and keeps it in memory: only this tells that
+    a client has read it.
     """
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Reports in the words of the native API."""
+"""Views: reports as the native API answers them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -22,11 +22,11 @@ _LINK_SECONDS = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """Makes views for one client."""
+    """Maker of views for one client."""
 
     objects: Objects
     base: str
-    """Where the client reaches the API; ends with a slash."""
+    """Base URL of the API as the client reaches it; ends with a slash."""
 
     async def task(
         self, report: Report, wait: Wait | None = None, progress: Progress | None = None
@@ -63,11 +63,11 @@ class Views:
         return tuple([await self._artifact(n, uri) for n, uri in numbered])
 
     async def artifact(self, report: Report, n: int) -> ArtifactView | None:
-        """The one of this number; 0 is its output."""
+        """Make the view of an artifact by its number from 1; 0 is the runtime's whole answer."""
         if n == 0:
             return await self._artifact(0, report.output) if report.output else None
-        made = report.artifacts
-        return await self._artifact(n, made[n - 1]) if n <= len(made) else None
+        artifacts = report.artifacts
+        return await self._artifact(n, artifacts[n - 1]) if n <= len(artifacts) else None
 
     async def _artifact(self, n: int, uri: str) -> ArtifactView:
         return ArtifactView(n=n, uri=uri, url=await self.objects.link(uri, _LINK_SECONDS))

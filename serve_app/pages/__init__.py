@@ -1,1 +1,1 @@
-"""Pages for people: what this is, and the reference of its API; no script, no other host."""
+"""Pages for people: a home page and the API's reference, without scripts or other hosts."""

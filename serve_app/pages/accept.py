@@ -1,11 +1,11 @@
-"""The form of an answer that a client prefers, by its header ``Accept`` (RFC 9110, 12.5.1)."""
+"""Choice of an answer's media type by the header ``Accept`` (RFC 9110, 12.5.1)."""
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _JSON = "application/json"
 
 
 def wants_html(accept: str) -> bool:
-    """Say whether HTML is asked for by name, and JSON is not preferred to it."""
+    """Tell whether HTML is asked for by name, and JSON is not preferred to it."""
     weights = dict(map(_weighed, accept.lower().split(",")))
     html = max((weights.get(name, 0.0) for name in _HTML), default=0.0)
     return html > 0 and html >= weights.get(_JSON, 0.0)

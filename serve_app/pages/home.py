@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""The page at ``/``: what this is and where to go, for a browser and for a program."""
+"""Home page at ``/``: what this is and where to go, for a browser and for a program."""
 
 from typing import Annotated, Any
 
@@ -33,22 +33,22 @@ class Home:
     async def __call__(
         self, request: Request, accept: Annotated[str, Header()] = "*/*"
     ) -> Response:
-        """A page for a browser, JSON for all others."""
+        """Answer with a page for a browser, with JSON for all others."""
         base = str(request.base_url)
         links = {name: f"{base}{path}" for name, path in _PLACES.items()}
-        told: Response
+        response: Response
         if wants_html(accept):
             curl = self._curl(base)
-            told = answer(rendered("home.html", links=links, curl=curl, version=VERSION))
+            response = answer(rendered("home.html", links=links, curl=curl, version=VERSION))
         else:
-            told = JSONResponse({"name": "atelier", "version": VERSION, "links": links})
-        told.headers["Vary"] = "Accept"
-        # The host that was asked for stands in it, which is no answer for anybody else.
-        told.headers["Cache-Control"] = "no-store"
-        return told
+            response = JSONResponse({"name": "atelier", "version": VERSION, "links": links})
+        response.headers["Vary"] = "Accept"
+        # The host that was request_body for stands in it, which is no answer for anybody else.
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     def _curl(self, base: str) -> str:
-        """A command that makes a picture here, or runs a graph where nothing draws by prompts."""
-        asked: dict[str, Any] = {"kind": "text-to-image", "content": _PICTURE}
-        body = strict_json.written(asked) if self._draws else _GRAPH
+        """Write a command that makes a picture, or runs a graph if no runtime draws by prompts."""
+        request_body: dict[str, Any] = {"kind": "text-to-image", "content": _PICTURE}
+        body = strict_json.written(request_body) if self._draws else _GRAPH
         return f"curl -s '{base}v1/tasks?wait=30' \\\n  -H \"x-api-key: $KEY\" \\\n  -d '{body}'"

@@ -1,4 +1,4 @@
-"""HTML from templates, and the headers that every page is answered with."""
+"""HTML from templates, with the headers of every page."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def rendered(template: str, **values: Any) -> str:
-    """A page's text; every value is escaped but for `Markup`."""
+    """Render a page from a template; every value is escaped but for `Markup`."""
     style = Markup(_style())  # noqa: S704 - a file of ours
     return _environment().get_template(template).render(style=style, **values)
 
 
 def answer(page: str) -> HTMLResponse:
-    """A page as an answer."""
+    """Answer with a page."""
     return HTMLResponse(page, headers=headers())
 
 
 @cache
 def headers() -> Mapping[str, str]:
-    """The headers of a page: nothing is loaded, run, framed or sent on."""
+    """Make the headers of a page, by which browsers load, run, frame and send on nothing."""
     digest = b64encode(sha256(_style().encode()).digest()).decode()
     policy = (
         "default-src 'none'",

@@ -1,4 +1,4 @@
-"""The reference of the API, read from its own OpenAPI description."""
+"""Reference of the API, read from its own OpenAPI description."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ _URN = "urn:atelier:"
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A body or an answer, as it is sent."""
+    """Example of a body or an answer."""
 
     name: str
     text: str
@@ -29,7 +29,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer of an operation, by its status."""
+    """Answer of an operation with one status."""
 
     status: str
     text: Markup
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """An operation: a method of a path."""
+    """Operation: a method of a path."""
 
     id: str
     group: str
@@ -64,7 +64,7 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """A schema that others refer to."""
+    """Schema with a name, to which others refer."""
 
     name: str
     text: Markup
@@ -75,7 +75,7 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True)
 class ListedProblem:
-    """A sort of problem: its word, which is stable, and an example."""
+    """Kind of problem: its stable word, and an example."""
 
     word: str
     status: int
@@ -113,7 +113,7 @@ class Reference:
 
     @property
     def problems(self) -> Sequence[ListedProblem]:
-        """Problem types of all operations, each once, sorted by status."""
+        """Kinds of problem of all operations, each once, sorted by status."""
         found: dict[str, Any] = {}
         for answer in self._answers_in_problem_form():
             for example in answer.get("examples", {}).values():
@@ -132,28 +132,28 @@ class Reference:
 
     def _operations(self) -> Iterator[Operation]:
         for path, methods in self._document["paths"].items():
-            for method, told in methods.items():
-                yield self._operation(path, method, told)
+            for method, described in methods.items():
+                yield self._operation(path, method, described)
 
-    def _operation(self, path: str, method: str, told: Mapping[str, Any]) -> Operation:
-        body = told.get("requestBody", {})
+    def _operation(self, path: str, method: str, described: Mapping[str, Any]) -> Operation:
+        body = described.get("requestBody", {})
         media, content = _first(body.get("content", {}))
         schema = content.get("schema", {})
         bodies = tuple(_examples(content))
         return Operation(
-            id=told["operationId"],
-            group=next(iter(told.get("tags", ())), _OTHERS),
+            id=described["operationId"],
+            group=next(iter(described.get("tags", ())), _OTHERS),
             method=method.upper(),
             path=path,
-            text=prose(told.get("description", told.get("summary", ""))),
-            parameters=tuple(map(_parameter, told.get("parameters", ()))),
+            text=prose(described.get("description", described.get("summary", ""))),
+            parameters=tuple(map(_parameter, described.get("parameters", ()))),
             body=kind_of(schema) if media else None,
             body_text=prose(self._resolved(schema).get("description", "")),
             fields=tuple(fields_of(self._resolved(schema))),
             bodies=bodies,
-            curl=_curl(path, method, told, bodies),
+            curl=_curl(path, method, described, bodies),
             answers=tuple(
-                _answer(status, one) for status, one in sorted(told["responses"].items())
+                _answer(status, one) for status, one in sorted(described["responses"].items())
             ),
         )
 
@@ -164,26 +164,28 @@ class Reference:
         return schemas.get(ref.rpartition("/")[2], schema)
 
 
-def _parameter(told: Mapping[str, Any]) -> Field:
-    schema = {"description": told.get("description", ""), **told["schema"]}
-    return field_of(told["name"], schema, required=told.get("required", False), where=told["in"])
+def _parameter(described: Mapping[str, Any]) -> Field:
+    schema = {"description": described.get("description", ""), **described["schema"]}
+    return field_of(
+        described["name"], schema, required=described.get("required", False), where=described["in"]
+    )
 
 
-def _answer(status: str, told: Mapping[str, Any]) -> Answer:
-    media, content = _first(told.get("content", {}))
+def _answer(status: str, described: Mapping[str, Any]) -> Answer:
+    media, content = _first(described.get("content", {}))
     schema = content.get("schema")
     problem = media == _PROBLEM
     examples = tuple(_examples(content))
     return Answer(
         status=status,
-        text=prose(told.get("description", "")),
+        text=prose(described.get("description", "")),
         media=media,
         kind=kind_of(schema) if schema else None,
         headers=tuple(
             field_of(
                 name, {"description": one.get("description", ""), **one["schema"]}, required=False
             )
-            for name, one in told.get("headers", {}).items()
+            for name, one in described.get("headers", {}).items()
         ),
         events=tuple(_events(content.get("itemSchema", {}))) if media == _EVENTS else (),
         problems=_words(content) if problem else (),
@@ -220,12 +222,12 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _curl(path: str, method: str, told: Mapping[str, Any], bodies: Sequence[Example]) -> str:
-    """A command for a shell in which ``URL`` and ``KEY`` are set."""
+def _curl(path: str, method: str, described: Mapping[str, Any], bodies: Sequence[Example]) -> str:
+    """Write a command for a shell in which ``URL`` and ``KEY`` are set."""
     words = ["curl -s", *(() if method in ("get", "post") else (f"-X {method.upper()}",))]
     words.append(f'"$URL{path}"')
     lines = [" ".join(words)]
-    if told.get("security"):
+    if described.get("security"):
         lines.append('-H "x-api-key: $KEY"')
     if bodies:
         lines.append(f"-d {shlex.quote(bodies[0].text)}")

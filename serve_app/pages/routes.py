@@ -1,4 +1,4 @@
-"""The pages at their paths."""
+"""Routes of the pages."""
 
 from functools import cache
 
@@ -18,7 +18,7 @@ def add_pages(app: FastAPI, front: Front) -> None:
         return rendered("reference.html", of=Reference(app.openapi()))
 
     async def docs() -> Response:
-        """The reference of the API."""
+        """Answer with the reference of the API."""
         return answer(reference())
 
     home = Home(front.runtimes)

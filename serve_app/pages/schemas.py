@@ -1,4 +1,4 @@
-"""JSON Schemas in words: types of values, their bounds, and the fields of objects."""
+"""JSON Schemas described in words: types of values, their bounds, and the fields of objects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Field:
 
 
 def prose(text: str) -> Markup:
-    """Plain text with code between backticks."""
+    """Mark the code between backticks in a plain text."""
     parts = text.replace("``", "`").split("`")
     marked = (code(part) if n % 2 else escape(part) for n, part in enumerate(parts))
     return Markup("").join(marked)
@@ -54,7 +54,7 @@ def kind_of(schema: Schema) -> Markup:
 
 
 def _listed(schema: Schema) -> Markup | None:
-    """A schema of a name, or the values that there are."""
+    """Describe a schema that has a name, or lists its values."""
     match schema:
         case {"$ref": str(ref)}:
             return Markup('<a href="#schema-{0}">{0}</a>').format(ref.rpartition("/")[2])
@@ -96,7 +96,7 @@ def _plain(schema: Schema) -> Markup:
 
 
 def limits_of(schema: Schema) -> Iterator[Markup]:
-    """The bounds of a value, each once."""
+    """Describe the bounds of a value, each once."""
     for part in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         for name, words in _LIMITS.items():
             if name in part:
@@ -121,7 +121,7 @@ def field_of(name: str, schema: Schema, *, required: bool, where: str = "") -> F
 
 
 def fields_of(schema: Schema, path: str = "") -> Iterator[Field]:
-    """The fields of an object, and of the objects without a name that are in it."""
+    """Describe the fields of an object, and of the objects without a name that are in it."""
     required = schema.get("required", ())
     for name, inner in schema.get("properties", {}).items():
         yield field_of(f"{path}{name}", inner, required=name in required)

@@ -1,4 +1,4 @@
-"""An answer that is asked for once, for all who want it within some seconds."""
+"""Cache of one answer: it is asked for once, for all who want it within some seconds."""
 
 import asyncio
 import time
@@ -13,7 +13,10 @@ _DEADLINE = 2.0
 
 
 class Cached(Generic[T]):
-    """Asks again when its answer is old; None where there was none in time."""
+    """Cached answer to a question, asked again after ``seconds``.
+
+    None, cached like any answer, if there was none within two seconds.
+    """
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class Cached(Generic[T]):
     async def __call__(self) -> T | None:
         if self.clock() >= self._until:
             async with self._asking:
-                if self.clock() >= self._until:  # else another asked while this one waited
+                if self.clock() >= self._until:  # else another caller asked while this one waited
                     self._answer = await self._asked()
                     self._until = self.clock() + self.seconds
         return self._answer

@@ -1,4 +1,4 @@
-"""How long what is queued has to wait, and how the runtimes are doing; as far as that is known."""
+"""Estimates of queued tasks' waits, and the state of the runtimes, as far as they are known."""
 
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,23 +11,23 @@ from serve_app.runtimes import Runtimes
 from serve_app.watching.cached import Cached
 from serve_app.watching.feed import Feed
 
-_FARTHEST = 1_000  # what is queued behind so many has no known position
+_FARTHEST = 1_000  # a task that is queued behind so many has no known position
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """What is known of a task's place in its queue."""
+    """Wait of a queued task, as far as it is known."""
 
     position: int | None = None
-    """Tasks before it."""
+    """Number of tasks that are queued before this one."""
     eta_seconds: float | None = None
-    """About how long until it ends."""
+    """Estimate of the seconds until the task ends."""
 
 
 class Estimates:
-    """Asks the ledger, the queues and ingest every few seconds at most, however many want to know.
+    """Estimates from the ledger, the queues and ingest, each asked every few seconds at most.
 
-    What is not answered in time counts as not known.
+    An answer that does not come within two seconds counts as not known.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Estimates:
     ) -> None:
         self._runtimes = runtimes
         self._feed = feed
-        fresh = feed.rhythm.fresh
+        fresh = feed.intervals.fresh
         self._paces: Cached[Mapping[str, Pace]] = Cached(feed.live.paces, fresh)
         self._waiting: Mapping[str, Cached[Sequence[float]]] = {
             name: Cached(partial(ledger.waiting, name, _FARTHEST), fresh) for name in runtimes.names
@@ -47,7 +47,7 @@ class Estimates:
         self._backlogs = {name: Cached(partial(backlog, name), fresh) for name in runtimes.names}
 
     async def wait(self, report: Report) -> Wait:
-        """How long this one has to wait, if it is queued."""
+        """Estimate how long a task has to wait; not known unless it is queued."""
         waiting = self._waiting.get(report.runtime)
         if waiting is None or report.status is not Status.QUEUED:
             return Wait()
@@ -69,7 +69,7 @@ class Estimates:
     async def _eta(self, name: str, position: int) -> float | None:
         self._feed.start()
         runtime = self._runtimes.named(name)
-        # Where ingest is not heard, it is not waited for with every task that is asked about.
+        # While ingest is not connected, nobody waits for its answer with every task.
         pace = await self.pace(name) if self._feed.connected else None
         if runtime is None or pace is None or pace.seconds is None:
             return None

@@ -1,4 +1,4 @@
-"""A mirror of the board in the front: one stream from ingest, however many watch here."""
+"""Feed of ingest's events in the front: one stream, however many clients watch."""
 
 import asyncio
 import logging
@@ -15,69 +15,70 @@ from models.ports import Ledger, Live
 
 log = logging.getLogger("ray.serve.atelier.api")
 
-MOST_SHOWN = 10_000
-"""Submissions that are mirrored at once: those that are watched, and were a moment ago."""
+MOST_MIRRORED = 10_000
+"""Most submissions that are mirrored at once: watched now, or a moment ago."""
 
 
 _RETRY = Backoff(first=0.2, longest=10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rhythm:
-    """How often things are done, and how long they are waited for; in seconds."""
+class Intervals:
+    """Intervals and deadlines of watching, in seconds."""
 
     heartbeat: float = 15
-    """The longest that a client is sent nothing at all."""
+    """Longest time for which a client is sent nothing at all."""
     tick: float = 2
-    """The longest until a watcher looks whether something has changed, such as its position."""
+    """Longest time until a watcher checks for changes such as its position in the queue."""
     fresh: float = 2
-    """What was asked of others is not asked again for so long, whoever wants to know."""
+    """Time for which an answer of the ledger, a queue or ingest is cached."""
     look: float = 30
-    """Between a watcher's looks at the ledger; an end that the board did not say is found so."""
+    """Time between a watcher's reads of the ledger, which find an end that no event brought."""
     look_alone: float = 5
-    """The same while ingest is not heard."""
+    """Time between a watcher's reads of the ledger while ingest is not connected."""
     patience: float = 2
-    """For what the board remembers."""
+    """Longest wait for the board's snapshot of a submission."""
     linger: float = 5
-    """A task stays watched so long after the last watcher: somebody may be polling."""
+    """Time for which a task stays mirrored after its last watcher: a client may be polling."""
     retry: Backoff = _RETRY
     """Pauses before the board is followed again."""
 
 
 class Feed:
-    """Mirrors what is watched here; made without an event loop, it starts with the first watcher.
+    """Mirror of the board's submissions that are watched here.
 
-    The ledger is for those who watch: an end that is said while ingest is not heard stands there.
+    Made without an event loop; it starts with the first watcher. Watchers read the ledger, too,
+    which has the ends that came while ingest was not connected.
     """
 
     def __init__(
         self,
         live: Live,
         ledger: Ledger,
-        rhythm: Rhythm | None = None,
+        intervals: Intervals | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.live = live
         self.ledger = ledger
-        self.rhythm = rhythm or Rhythm()
+        self.intervals = intervals or Intervals()
         self.clock = clock
         self._name = secrets.token_hex(8)
         self._following: asyncio.Task[None] | None = None
-        self._heard = asyncio.Event()
-        self._shown: dict[str, _Shown] = {}
-        self._agenda: set[str] = set()
-        """Submissions that the board is to be asked for, or for no more."""
-        self._any = asyncio.Event()
+        self._open = asyncio.Event()
+        self._mirrors: dict[str, _Mirror] = {}
+        self._pending: set[str] = set()
+        """Submissions to be watched or unwatched at the board."""
+        self._has_pending = asyncio.Event()
 
     @property
     def connected(self) -> bool:
-        """Whether ingest is heard."""
-        return self._heard.is_set()
+        """Flag: ingest's stream of events is open."""
+        return self._open.is_set()
 
     def start(self) -> None:
-        """Follow the board, unless that is done already."""
+        """Start to follow the board, unless that was done."""
         if self._following is None or self._following.done():
-            self._heard, self._any = asyncio.Event(), asyncio.Event()
+            self._open, self._has_pending = asyncio.Event(), asyncio.Event()
             self._lose()
             self._following = asyncio.create_task(self._follow(), name="feed")
 
@@ -87,67 +88,67 @@ class Feed:
             await asyncio.gather(self._following, return_exceptions=True)
 
     async def ready(self) -> bool:
-        """Whether ingest is heard, now or soon."""
+        """Wait a moment for ingest's stream of events; tell whether it is open."""
         self.start()
-        await _set_within(self.rhythm.patience, self._heard)
+        await _set_within(self.intervals.patience, self._open)
         return self.connected
 
     @asynccontextmanager
     async def watching(self, submission: str) -> "AsyncIterator[Watcher]":
-        """Watch it; what the board remembers is known then, if that is told in time."""
+        """Watch a submission; waits a moment for the board's snapshot of it."""
         self.start()
-        shown = self._shown_of(submission)
-        watcher = Watcher(shown)
-        if not shown.known.is_set():
+        mirror = self._mirror_of(submission)
+        watcher = Watcher(mirror)
+        if not mirror.known.is_set():
             self._ask(submission)
         try:
-            await _set_within(self.rhythm.patience, shown.known)
+            await _set_within(self.intervals.patience, mirror.known)
             yield watcher
         finally:
-            shown.watchers.discard(watcher.woken)
-            if not shown.watchers:
+            mirror.watchers.discard(watcher.woken)
+            if not mirror.watchers:
                 loop = asyncio.get_running_loop()
-                loop.call_later(self.rhythm.linger, self._leave, submission)
+                loop.call_later(self.intervals.linger, self._leave, submission)
 
-    def _shown_of(self, submission: str) -> "_Shown":
-        """Mirror of a submission's events; if there is no room for one more, an empty mirror.
+    def _mirror_of(self, submission: str) -> "_Mirror":
+        """Return the mirror of a submission; beyond `MOST_MIRRORED`, one that stays empty.
 
-        Nothing is ever told through an empty mirror, and its client sees the ledger alone.
+        Its watchers read the ledger alone.
         """
-        if submission not in self._shown and len(self._shown) >= MOST_SHOWN:
-            return _Shown()
-        return self._shown.setdefault(submission, _Shown())
+        if submission not in self._mirrors and len(self._mirrors) >= MOST_MIRRORED:
+            return _Mirror()
+        return self._mirrors.setdefault(submission, _Mirror())
 
     def _leave(self, submission: str) -> None:
         if self.connected:
             self._ask(submission)
-        elif (shown := self._shown.get(submission)) and not shown.watchers:
-            del self._shown[submission]
+        elif (mirror := self._mirrors.get(submission)) and not mirror.watchers:
+            del self._mirrors[submission]
 
     def _ask(self, submission: str) -> None:
-        self._agenda.add(submission)
-        self._any.set()
+        self._pending.add(submission)
+        self._has_pending.set()
 
     async def _follow(self) -> None:
-        """Hear the board, for ever."""
+        """Follow the board for ever, with pauses after each failure."""
         failures = 0
         while True:
             try:
-                await self._hear()
-            except* Exception as lost:  # noqa: BLE001 - whatever it is, those who watch stay
+                await self._read_stream()
+            except* Exception as lost:  # noqa: BLE001 - whatever it is, watchers stay
                 why = "; ".join(f"{type(exc).__name__}: {exc}" for exc in lost.exceptions)
                 log.warning("feed_lost", extra={"why": why})
             failures = 1 if self.connected else failures + 1
             self._lose()
             if _is_cancelled():
                 return
-            await asyncio.sleep(self.rhythm.retry.pause(failures))
+            await asyncio.sleep(self.intervals.retry.pause(failures))
 
-    async def _hear(self) -> None:
-        """Take what the board says.
+    async def _read_stream(self) -> None:
+        """Read the board's events into the mirrors.
 
         Raises:
-            Unavailable: it says no more.
+            Unavailable: the stream has ended.
         """
         async with asyncio.TaskGroup() as group, aclosing(self.live.follow(self._name)) as stream:
             async for events in stream:
@@ -159,73 +160,73 @@ class Feed:
             raise Unavailable("the board said no more")
 
     def _begin(self) -> None:
-        self._heard.set()
-        for submission in self._shown:
+        self._open.set()
+        for submission in self._mirrors:
             self._ask(submission)
 
     def _lose(self) -> None:
-        self._heard.clear()
-        self._shown = {name: shown for name, shown in self._shown.items() if shown.watchers}
-        for shown in self._shown.values():
-            shown.forget()
+        self._open.clear()
+        self._mirrors = {name: mirror for name, mirror in self._mirrors.items() if mirror.watchers}
+        for mirror in self._mirrors.values():
+            mirror.forget()
 
     async def _work_off(self) -> None:
-        """Ask the board for what is watched here, and for no more of what is not.
+        """Tell the board what is watched here, and what is no more.
 
-        Nothing is asked about a submission before the answer to the question before.
+        A submission is asked about again only after the answer to the call before.
         """
         while True:
-            await self._any.wait()
-            self._any.clear()
-            agenda, self._agenda = self._agenda, set()
+            await self._has_pending.wait()
+            self._has_pending.clear()
+            pending, self._pending = self._pending, set()
             async with asyncio.TaskGroup() as group:
-                for submission in agenda:
-                    if shown := self._shown.get(submission):
-                        group.create_task(self._settle(submission, shown))
+                for submission in pending:
+                    if mirror := self._mirrors.get(submission):
+                        group.create_task(self._settle(submission, mirror))
 
-    async def _settle(self, submission: str, shown: "_Shown") -> None:
-        if not shown.watchers:
-            await self._forget(submission, shown)
-        elif not shown.known.is_set():
-            said = await self.live.watch(self._name, submission)
-            if said is None:
+    async def _settle(self, submission: str, mirror: "_Mirror") -> None:
+        if not mirror.watchers:
+            await self._forget(submission, mirror)
+        elif not mirror.known.is_set():
+            events = await self.live.watch(self._name, submission)
+            if events is None:
                 raise Unavailable("the board does not know this follower any more")
-            shown.begin(said)
+            mirror.begin(events)
 
-    async def _forget(self, submission: str, shown: "_Shown") -> None:
-        shown.known.clear()
+    async def _forget(self, submission: str, mirror: "_Mirror") -> None:
+        mirror.known.clear()
         await self.live.unwatch(self._name, submission)
-        if shown.watchers:  # somebody came meanwhile
+        if mirror.watchers:  # another watcher came meanwhile
             self._ask(submission)
         else:
-            del self._shown[submission]
+            del self._mirrors[submission]
 
     def _take(self, event: Event) -> None:
-        if shown := self._shown.get(event.submission):
-            shown.snapshot.add(event)
-            shown.wake()
+        if mirror := self._mirrors.get(event.submission):
+            mirror.snapshot.add(event)
+            mirror.wake()
 
 
 @dataclass(eq=False)
-class _Shown:
-    """What the board said of a submission that is watched here."""
+class _Mirror:
+    """Mirror of one submission, with the watchers to be woken by its events."""
 
     snapshot: Snapshot = field(default_factory=Snapshot)
     known: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the board has said what it remembers, and tells the rest as it comes."""
+    """Set once the board's snapshot is here, which later events complete."""
     watchers: set[asyncio.Event] = field(default_factory=set)
 
-    def begin(self, said: Iterable[Event]) -> None:
-        """Take what the board remembers; what it has told meanwhile is newer."""
-        events = {event.number: event for event in (*said, *self.snapshot.since(0))}
+    def begin(self, events: Iterable[Event]) -> None:
+        """Take the board's snapshot; events that came meanwhile are newer."""
+        by_number = {event.number: event for event in (*events, *self.snapshot.since(0))}
         self.snapshot = Snapshot()
-        for number in sorted(events):
-            self.snapshot.add(events[number])
+        for number in sorted(by_number):
+            self.snapshot.add(by_number[number])
         self.known.set()
         self.wake()
 
     def forget(self) -> None:
-        """The next that is heard may be another life of the board."""
+        """Forget the events: the next ones may be of another boot of the board."""
         self.snapshot = Snapshot()
         self.known.clear()
         self.wake()
@@ -236,36 +237,36 @@ class _Shown:
 
 
 class Watcher:
-    """One who watches a submission; told at his own pace, he misses old progress only."""
+    """Watcher of a submission, who reads at his own pace and misses old progress only."""
 
-    def __init__(self, shown: _Shown) -> None:
+    def __init__(self, mirror: _Mirror) -> None:
         self.woken = asyncio.Event()
-        self._shown = shown
-        shown.watchers.add(self.woken)
+        self._mirror = mirror
+        mirror.watchers.add(self.woken)
 
     @property
     def all(self) -> list[Event]:
-        """What is known, oldest first."""
-        return self._shown.snapshot.since(0)
+        """Events of the submission, oldest first."""
+        return self._mirror.snapshot.since(0)
 
     def since(self, boot: str, number: int) -> list[Event]:
-        """What came later; all of it, where that was another life of the board."""
+        """Return later events; all of them if the number is of another boot of the board."""
         return [event for event in self.all if event.boot != boot or event.number > number]
 
     async def news(self, seconds: float) -> None:
-        """Wait for more, but no longer than that."""
+        """Wait for a new event, up to so many seconds."""
         await _set_within(seconds, self.woken)
         self.woken.clear()
 
 
 def _is_cancelled() -> bool:
-    """Whether this was to end: a task group that fails at the same time keeps that to itself."""
+    """Tell whether this asyncio task is cancelled: a task group that fails then hides it."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def _set_within(seconds: float, event: asyncio.Event) -> None:
-    """Wait until it is set, but no longer than that."""
+    """Wait until an event is set, up to so many seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,4 +1,4 @@
-"""What happens to a task, up to its end: as the feed says, or the ledger."""
+"""Timeline of a task up to its end, from the feed and the ledger."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -11,58 +11,58 @@ from models.report import Report
 from serve_app.watching.feed import Feed
 
 LEDGER = "ledger"
-"""The boot of what the ledger says, and of a task's end, whoever says that."""
+"""Boot of events that the ledger gave, and of every task's end, wherever that came from."""
 
-LetIn = Callable[[], Awaitable[bool]]
-"""Whether the API key of whom it is told still lets its holder in."""
+StillAdmitted = Callable[[], Awaitable[bool]]
+"""Function that tells whether the API key of a client still admits its holder."""
 
 
 async def timeline(
     feed: Feed, report: Report, boot: str = "", number: int = 0
 ) -> AsyncGenerator[Sequence[Event], None]:
-    """What happens to a task, as it happens; first what is known. Its end is the last.
+    """Yield a task's events as they come, first those that are known; its end is the last.
 
-    Of what this boot of the board said, only what came after that number. Comes empty-handed now
-    and then. A slow reader is told the newest progress, not all of it.
+    Of this boot of the board, only later numbers. Yields nothing now and then, at least once in
+    the feed's ``tick``. A slow reader gets the newest progress, not all of it.
     """
     if report.ended:
-        yield [_in_ledger(report)]
+        yield [_from_ledger(report)]
         return
     async with feed.watching(report.submission) as watcher:
         if not any(isinstance(event.update, Report) for event in watcher.all):
-            yield [_in_ledger(report)]
-        looks = _Looks(feed, report)
+            yield [_from_ledger(report)]
+        checks = _LedgerChecks(feed, report)
         while True:
-            events = _to_the_end(watcher.since(boot, number) or await looks.look())
+            events = _to_the_end(watcher.since(boot, number) or await checks.check())
             yield events
             if events and ended(events[-1]):
                 return
             if events and events[-1].boot != LEDGER:
                 boot, number = events[-1].boot, events[-1].number
-            await watcher.news(feed.rhythm.tick)
+            await watcher.news(feed.intervals.tick)
 
 
-async def while_let_in(
-    happened: AsyncGenerator[Sequence[Event], None], feed: Feed, let_in: LetIn
+async def while_admitted(
+    happened: AsyncGenerator[Sequence[Event], None], feed: Feed, still_admitted: StillAdmitted
 ) -> AsyncGenerator[Sequence[Event], None]:
-    """Yield what happens, until the key is refused; the key is looked at once in a tick."""
+    """Yield events until the client's key is refused, which is checked once in a tick."""
     looked = feed.clock()
     async with aclosing(happened):
         async for events in happened:
-            if feed.clock() - looked >= feed.rhythm.tick:
-                if not await let_in():
+            if feed.clock() - looked >= feed.intervals.tick:
+                if not await still_admitted():
                     return
                 looked = feed.clock()
             yield events
 
 
 async def end_of(
-    feed: Feed, report: Report, seconds: float, let_in: LetIn | None = None
+    feed: Feed, report: Report, seconds: float, still_admitted: StillAdmitted | None = None
 ) -> Report | None:
-    """Wait for how a task ends: at most so many seconds, and only while its key is let in."""
+    """Wait for the end of a task, at most so many seconds, and while the client is admitted."""
     stream = timeline(feed, report)
-    if let_in is not None:
-        stream = while_let_in(stream, feed, let_in)
+    if still_admitted is not None:
+        stream = while_admitted(stream, feed, still_admitted)
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), aclosing(stream):
             async for events in stream:
@@ -72,50 +72,50 @@ async def end_of(
 
 
 async def progress_of(feed: Feed, submission: str) -> Progress | None:
-    """The newest, if ingest is heard."""
+    """Return the newest progress of a task; None while ingest is not connected."""
     feed.start()
     if not feed.connected:
         return None
     async with feed.watching(submission) as watcher:
-        said = [event.update for event in watcher.all]
-        return next((one for one in reversed(said) if isinstance(one, Progress)), None)
+        updates = [event.update for event in watcher.all]
+        return next((each for each in reversed(updates) if isinstance(each, Progress)), None)
 
 
 def ended(event: Event) -> Report | None:
-    """How it ended, if this is its end."""
+    """Return the report on a task's end, if the event is its end."""
     return event.update if isinstance(event.update, Report) and event.update.ended else None
 
 
-class _Looks:
-    """A watcher's looks at the ledger."""
+class _LedgerChecks:
+    """Reads of the ledger by one watcher."""
 
     def __init__(self, feed: Feed, report: Report) -> None:
         self.feed = feed
         self.report = report
         self._last = feed.clock()
 
-    async def look(self) -> Sequence[Event]:
-        """What the ledger says, if it is time to look and the board might not say it."""
-        feed, rhythm = self.feed, self.feed.rhythm
-        pause = rhythm.look if feed.connected else rhythm.look_alone
+    async def check(self) -> Sequence[Event]:
+        """Read the ledger if that is due; return an event if the board might not bring it."""
+        feed, intervals = self.feed, self.feed.intervals
+        pause = intervals.look if feed.connected else intervals.look_alone
         if feed.clock() - self._last < pause:
             return ()
         self._last = feed.clock()
         with suppress(Unavailable):
             found = await feed.ledger.find(self.report.id, self.report.submission)
             if found and (found.ended or not feed.connected):
-                return (_in_ledger(found),)
+                return (_from_ledger(found),)
         return ()
 
 
-def _in_ledger(report: Report) -> Event:
+def _from_ledger(report: Report) -> Event:
     number = int(report.ended)
     return Event(submission=report.submission, boot=LEDGER, number=number, update=report)
 
 
 def _to_the_end(events: Sequence[Event]) -> Sequence[Event]:
-    """No more than up to its end: another delivery may have said more."""
+    """Cut events behind the task's end: another delivery may have published more."""
     for n, event in enumerate(events):
         if last := ended(event):
-            return (*events[:n], _in_ledger(last))
+            return (*events[:n], _from_ledger(last))
     return events

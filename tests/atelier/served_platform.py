@@ -34,7 +34,7 @@ from serve_app.capacity import Capacity
 from serve_app.context import Front
 from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
-from serve_app.watching.feed import Feed, Rhythm
+from serve_app.watching.feed import Feed, Intervals
 from tests.ingest.world import OUTPUT, World
 from tests.serving import served
 
@@ -277,7 +277,7 @@ def _front(world: World, store: Store) -> Front:
         objects=store,
         claims=MemoryClaims(),
         cancel=world.cancel,
-        feed=Feed(world.board, world.ledger, Rhythm(heartbeat=0.05, tick=0.05)),
+        feed=Feed(world.board, world.ledger, Intervals(heartbeat=0.05, tick=0.05)),
         backlog=lambda _: world.queue.backlog(),
         checkpoints=_checkpoints,
         output_bucket=settings.names.output_bucket,

@@ -14,7 +14,7 @@ import yaml
 from standardwebhooks import Webhook
 
 from models.settings import Settings
-from serve_app.local.emulator import EmbeddedAws, provisioned
+from serve_app.local.emulator import EmbeddedAws, provision_sync
 from tests.platform.conftest import CONFIG, SETTINGS, until
 from tests.platform.keys import secret
 from tests.platform.test_native import Receiver
@@ -34,7 +34,7 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
     config.write_text(yaml.safe_dump({**SETTINGS, "stackName": "keys", "modelsRuntime": runtimes}))
     for name, value in embedded_aws.environment.items():
         monkeypatch.setenv(name, value)
-    provisioned(Settings.read(config))
+    provision_sync(Settings.read(config))
     with (
         tempfile.TemporaryDirectory(prefix="atelier-", ignore_cleanup_errors=True) as home,
         subprocess.Popen(

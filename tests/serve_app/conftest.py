@@ -1,4 +1,4 @@
-"""A world for each test, and a client of its front."""
+"""Fixtures: a world for each test, and a client of its front."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The front as clients see it: keys, sizes, paths, answers; never an error of its own making."""
+"""Front as clients see it: keys, sizes, paths and answers, and never a failure of its own."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ PROMPT = "a very private owl"
 
 
 class Front(httpx.AsyncClient):
-    """A client of a front of its own."""
+    """Client of a front of its own."""
 
     def __init__(self, topic: MemoryTopic | None = None, burst: int = 10_000) -> None:
         self.world = World(topic=topic, configured=settings(burst))
@@ -48,7 +48,7 @@ def front() -> Front:
 
 @pytest.fixture(scope="module")
 def one_front() -> Front:
-    """For tests of many examples; each forgets what was published before it."""
+    """Make one front for many examples; each of them forgets what was published before."""
     return Front()
 
 
@@ -58,7 +58,7 @@ def task(**metadata: Any) -> dict[str, Any]:
 
 
 class Stream:
-    """A body that knows how much of it was read."""
+    """Request body that counts how much of it was read."""
 
     def __init__(self, parts: int, part: bytes = b"A" * 2**20) -> None:
         self.parts = parts
@@ -308,7 +308,7 @@ async def test_health_is_told_without_a_key(front: Front) -> None:
 
 
 def spoken(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Our log lines' fields."""
+    """Collect the fields of the platform's log lines."""
     return [vars(r) for r in caplog.records if r.name == "ray.serve.atelier.api"]
 
 
@@ -426,7 +426,7 @@ V2_PATHS = [
 
 @st.composite
 def nearly(draw: st.DrawFn, right: dict[str, Any], paths: list[str]) -> Any:
-    """A body that is right but for a few places, where something is missing or anything else."""
+    """Draw a body that is right but for a few places, where a value is missing or any other."""
     body: Any = copy.deepcopy(right)
     for path in draw(st.lists(st.sampled_from(paths), max_size=2)):
         *outer, last = path.split(".")

@@ -1,4 +1,4 @@
-"""What Serve is given to keep, without a Ray."""
+"""Application as Serve is given it, without a Ray."""
 
 import inspect
 import json
@@ -44,7 +44,7 @@ def test_every_way_of_running_has_the_same_environment_of_its_deployments() -> N
 
 @pytest.mark.parametrize("deployed", [Ingress, Ingest, ServedReplica])
 def test_nothing_that_serve_calls_is_run_in_a_thread(deployed: type) -> None:
-    """Ray may run plain methods in threads, without an event loop, and takes no stream from one."""
+    """Ray may run plain methods in threads, without an event loop, and streams nothing there."""
     called = [
         method
         for name, method in inspect.getmembers(deployed, inspect.isfunction)

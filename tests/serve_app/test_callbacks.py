@@ -1,4 +1,4 @@
-"""Posts go to public or allowed servers only, and tell no more than their status. Real servers."""
+"""Callback calls go to public or allowed servers only, here real ones, and return a status."""
 
 import asyncio
 import ssl
@@ -82,7 +82,7 @@ async def test_the_metadata_service_is_opened_by_no_allow_list() -> None:
 
 
 async def test_it_connects_to_the_address_that_was_checked() -> None:
-    """The second answer of a resolver that changes its mind is never asked for."""
+    """A resolver whose answer changes is asked once only."""
     names = Names(site=["127.0.0.1", "10.0.0.5"])
     post = posting(names=names)
     async with serving(answer()) as site:

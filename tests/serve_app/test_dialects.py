@@ -1,4 +1,4 @@
-"""What the dialects take for a task, what they publish of it, and how they refuse the rest."""
+"""Dialects: the bodies that are tasks, the messages of these, and the refusals of all others."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def context(*, dynamic: bool = True) -> ParseContext:
 
 
 def told(parse: Callable[..., Accepted], raw: bytes) -> str:
-    """The text of the refusal."""
+    """Return the text by which a body is refused."""
     with pytest.raises(Refused) as refused:
         parse(raw, context())
     return str(refused.value)
@@ -77,7 +77,7 @@ def v1(change: Change = lambda _: None, **routing: Any) -> bytes:
 
 
 def drop(*path: str) -> Change:
-    """Takes the key at the end of the path away."""
+    """Make a change that removes the key at the end of a path."""
 
     def change(body: dict[str, Any]) -> None:
         *outer, last = path
@@ -309,7 +309,7 @@ def test_a_checkpoint_that_nobody_loads_is_unknown() -> None:
 
 
 def of_size(size: int) -> bytes:
-    """A task whose JSON has exactly so many characters."""
+    """Make a body whose task's JSON has exactly so many characters."""
     empty = len(json.dumps(json.loads(v2(put("content", "")))["task"]))
     return v2(put("content", "x" * (size - empty)))
 

@@ -1,4 +1,4 @@
-"""One client's 1,100 streams, or bodies that never come, stop nobody; over real sockets."""
+"""A client's 1,100 streams, or bodies that never come, stop no other; over real sockets."""
 
 import asyncio
 from collections import Counter
@@ -21,13 +21,13 @@ WATCH_OTHERS = request("GET", "/v1/tasks/wren/events", OTHER_KEY)
 
 
 def stalled(path: str, key: str = KEY) -> bytes:
-    """A request whose body is one byte, and then nothing."""
+    """Send a request whose body stops after one byte."""
     return request("POST", path, key, "content-length: 100") + b"{"
 
 
 @asynccontextmanager
 async def front(configured: Settings | None = None) -> AsyncIterator[tuple[World, str]]:
-    """A front with a running task of each key, on a real server; and its URL."""
+    """Serve a front with a running task of each key; yield it with its URL."""
     world = World(configured=configured)
     await world.ledger.queue(task(), "ana")
     await world.run(task())
@@ -38,7 +38,7 @@ async def front(configured: Settings | None = None) -> AsyncIterator[tuple[World
 
 
 async def statuses_of_all_else(world: World, url: str) -> dict[str, int]:
-    """How everything else is answered meanwhile."""
+    """Collect the statuses of all other operations meanwhile."""
     own, other = {"x-api-key": KEY}, {"x-api-key": OTHER_KEY}
     mine = task("s2", id="mine")
     await world.ledger.queue(mine, "ana")
@@ -73,7 +73,7 @@ async def until(done: Callable[[], bool]) -> None:
 
 
 async def answers(connections: list[Connection]) -> Counter[tuple[int, str | None]]:
-    """How often each status came, with its ``Retry-After``."""
+    """Count the answers by status and ``Retry-After``."""
     heads = await asyncio.gather(*(connection.head() for connection in connections))
     return Counter((status, headers.get("retry-after")) for status, headers in heads)
 

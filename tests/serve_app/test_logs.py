@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 def test_it_reaches_what_the_first_process_of_a_container_prints() -> None:
-    """That one's output is a pipe, and belongs to another process than the one that logs."""
+    """Write to a pipe that is the standard output of another process than the one that logs."""
     first = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {INSIDE_A_CONTAINER!r}])"
     )

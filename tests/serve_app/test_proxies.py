@@ -20,7 +20,7 @@ def world(**ingress: Any) -> World:
 
 
 def peer(of: World, host: str, key: str = KEY) -> httpx.AsyncClient:
-    """A client whose connection comes from this host."""
+    """Make a client whose connection comes from this host."""
     transport = httpx.ASGITransport(of.app, client=(host, 40_000))
     headers = {"x-api-key": key}
     return httpx.AsyncClient(transport=transport, base_url="http://front", headers=headers)

@@ -1,4 +1,4 @@
-"""No more requests are under way at once than there is room for; probes have their own."""
+"""Requests under way at once are limited; probes have slots of their own."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from serve_app.request_limit import MOST_PROBES, RequestLimit
 
 
 class Held:
-    """An application whose answers wait."""
+    """Application whose answers wait until they are released."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()

@@ -28,13 +28,13 @@ LOOK = 5.0
 
 
 def key(name: str, *secrets: str, role: str = "artist", **more: Any) -> ApiKey:
-    """Known by the digests of its secrets."""
+    """Make an API key of its secrets' digests."""
     given = [{"sha256": digest_of(each), **more} for each in secrets]
     return ApiKey.model_validate({"name": name, "role": role, "secrets": given})
 
 
 class Front:
-    """Keys of settings and of stores, and the time."""
+    """API keys of settings and of stores, with clocks that a test moves."""
 
     def __init__(self, *keys: ApiKey, stores: Sequence[KeyStore] = ()) -> None:
         self.clock, self.wall = Clock(), Clock()
@@ -98,7 +98,7 @@ async def test_what_a_store_holds_is_known_some_seconds_later() -> None:
 
 
 class Moody(MemoryKeys):
-    """Does not answer now and then."""
+    """Store that can be told not to answer."""
 
     answers = True
 
@@ -133,7 +133,7 @@ async def test_before_a_store_has_answered_an_unknown_key_is_not_called_wrong() 
 
 
 async def test_the_settings_say_the_role_of_a_name(tmp_path: Path) -> None:
-    """Whoever may write a store alone makes nobody an operator who is configured as an artist."""
+    """A right to write a store does not make an operator of a name that is configured as artist."""
     front = Front(key("ana", "old"), stores=[MemoryKeys([key("ana", "new", role="operator")])])
     holder = await front.keys.holder(b"new")
 

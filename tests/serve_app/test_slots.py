@@ -1,4 +1,4 @@
-"""A slot is for one at a time, and always given back."""
+"""Slots are held by one at a time, and always given back."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A submission is noted, published and named; or it leaves nothing behind."""
+"""Submissions are noted and published; one that cannot be leaves nothing behind."""
 
 import json
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def message(content: Any = "an owl") -> Message:
 
 
 def sized(size: int) -> Message:
-    """A message of exactly so many bytes, its attributes included."""
+    """Make a message of exactly so many bytes, its attributes included."""
     spare = size - message("").sent_as("s-1").size
     return message("x" * spare)
 

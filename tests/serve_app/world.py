@@ -1,4 +1,4 @@
-"""The front and all that it stands on, in memory; the board is a real one."""
+"""World: the front over ports in memory, with a real board."""
 
 import asyncio
 from base64 import b64encode
@@ -28,7 +28,7 @@ from serve_app.capacity import Capacity
 from serve_app.context import Front
 from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
-from serve_app.watching.feed import Feed, Rhythm
+from serve_app.watching.feed import Feed, Intervals
 from tests.clock import Clock
 from tests.serving import served
 
@@ -36,7 +36,7 @@ KEY = "ana's own key"
 OTHER_KEY = "bo's key"
 SECRET = "whsec_" + b64encode(b"known to nobody but tests").decode()
 
-QUICK = Rhythm(
+QUICK = Intervals(
     tick=0.02,
     fresh=0.02,
     look=0.05,
@@ -59,7 +59,7 @@ class BrokenTopic(MemoryTopic):
 
 
 class Ingest(Live):
-    """Ingest as the front sees it: a board that can go away, and another that can come."""
+    """Ingest as the front sees it: a board that can go away, and be replaced."""
 
     def __init__(self) -> None:
         self.board: Board | None = Board()
@@ -78,22 +78,22 @@ class Ingest(Live):
         return self.board
 
     def go(self) -> None:
-        """Die with all that the board knew."""
+        """Become unavailable, with all that the board knew lost."""
         self.board = None
         self.cut()
 
     def come_back(self) -> None:
-        """Live again, and know nothing."""
+        """Answer again, with an empty board."""
         self.board = Board()
         self.cut()
 
     def hold(self) -> asyncio.Event:
-        """Let no answer to `watch` and `unwatch` come until this is set."""
+        """Hold the answers to `watch` and `unwatch` until the returned event is set."""
         self._held = asyncio.Event()
         return self._held
 
     def cut(self) -> None:
-        """End the streams."""
+        """End all streams of events."""
         gone, self._gone = self._gone, asyncio.Event()
         gone.set()
 
@@ -150,7 +150,7 @@ def settings(burst: int = 10_000, **more: Any) -> Settings:
 
 
 class World:
-    """The front's application, and what stands behind it."""
+    """Front's application, with the ports behind it."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class World:
         topic: MemoryTopic | None = None,
         ledger: MemoryLedger | None = None,
         claims: MemoryClaims | None = None,
-        rhythm: Rhythm = QUICK,
+        intervals: Intervals = QUICK,
         configured: Settings | None = None,
         stores: Sequence[KeyStore] = (),
     ) -> None:
@@ -176,7 +176,7 @@ class World:
         self.names = ["shapes.safetensors", "other.safetensors"]
         self.kinds = {"sdruntime": frozenset(Kind) - {Kind.PIPELINE}, "comfy": frozenset(Kind)}
         self.settings = configured or settings()
-        self.feed = Feed(self.ingest, self.ledger, rhythm)
+        self.feed = Feed(self.ingest, self.ledger, intervals)
         self.front = self._front()
         self.app = api(self.front)
 
@@ -185,7 +185,7 @@ class World:
         return self.ingest.there
 
     def client(self, **more: Any) -> httpx.AsyncClient:
-        """In this process; it sees an answer when that is whole."""
+        """Make a client in this process, which sees an answer only once that is whole."""
         transport = httpx.ASGITransport(self.app)
         headers = {"x-api-key": KEY}
         return httpx.AsyncClient(
@@ -193,7 +193,7 @@ class World:
         )
 
     async def run(self, task: Task) -> Report:
-        """Begin it, as ingest does."""
+        """Start a task as ingest does."""
         report = await self.ledger.start(task)
         self.board.publish(task.submission, report)
         return report
@@ -264,7 +264,7 @@ def task(submission: str = "s1", **more: Any) -> Task:
 
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the front on a real server, so that events come when they are told."""
+    """Serve the front; yield a client that sees events as they come."""
     async with (
         served(world.app) as url,
         httpx.AsyncClient(base_url=url, headers={"x-api-key": KEY}) as client,

@@ -30,7 +30,7 @@ from serve_app.api import api
 from serve_app.assembly.front import assemble_front
 from serve_app.assembly.workers import adapter, worker
 from serve_app.auth import Keys
-from serve_app.local.emulator import provisioned
+from serve_app.local.emulator import provision_sync
 from serve_app.watching.feed import Feed
 from tests.serving import served
 
@@ -69,7 +69,7 @@ def client(service: str) -> Any:
 
 def made(settings: Settings) -> None:
     """Create queues, buckets and the rest, tagged as a stack tags them."""
-    provisioned(settings)
+    provision_sync(settings)
     for url in client("sqs").list_queues(QueueNamePrefix=f"{settings.names.stack}-")["QueueUrls"]:
         client("sqs").tag_queue(QueueUrl=url, Tags={PROJECT: settings.stack_name})
     tags = [tag(key, settings.stack_name) for key in (PROJECT, TAG)]

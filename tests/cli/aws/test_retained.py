@@ -10,7 +10,7 @@ from cli.aws.repositories import Repositories
 from cli.aws.retained import Retained, retained
 from cli.aws.sdk import Aws
 from models.settings import Settings
-from serve_app.local.emulator import provisioned
+from serve_app.local.emulator import provision_sync
 from tests.cli.aws.platform import client, file_of, made, settings_of, unique
 
 REGION = "us-east-1"
@@ -22,7 +22,7 @@ def _kept(settings: Settings) -> dict[tuple[str, str], Retained]:
 
 def test_what_the_stack_made_is_ours(signed_in: Any) -> None:
     settings = settings_of(unique())
-    provisioned(settings)
+    provision_sync(settings)
     before = [one.name for one in _kept(settings).values() if one.foreign]
     made(settings)
     kept = _kept(settings)

@@ -1,4 +1,4 @@
-"""The HTTP front as API Gateway invokes it, over ports in memory."""
+"""Edge as API Gateway invokes it, over ports in memory."""
 
 import asyncio
 import json
@@ -32,12 +32,12 @@ from tests.serve_app.world import settings, task
 SECRET_KEY = "what the client sends as its key"
 SIGNING = "whsec_" + b64encode(b"known to nobody but tests").decode()
 CONTEXT: Any = None
-"""Of the invocation; not looked at."""
+"""Context of the invocation, which nothing reads."""
 T = TypeVar("T")
 
 
 class Function:
-    """The function in a thread of its own, as Lambda runs it: one loop, between calls at rest."""
+    """Lambda function in a thread of its own: its event loop rests between calls."""
 
     def __init__(self, configured: Settings) -> None:
         self.tasks, self.results = MemoryTopic(), MemoryTopic()
@@ -47,7 +47,7 @@ class Function:
         config = EdgeConfig.of(configured)
         read = Settings.read(args=config.settings)
         self.handler = self._call(
-            lambda: application.function(read, self._ports(), config, {"id-of-ana": "ana"})
+            lambda: application.handler_over(read, self._ports(), config, {"id-of-ana": "ana"})
         )
 
     def __call__(
@@ -59,7 +59,7 @@ class Function:
         key_id: str | None = "id-of-ana",
         **more: Any,
     ) -> tuple[int, Mapping[str, str], str]:
-        """Status, headers and body of its answer."""
+        """Invoke the function; return status, headers and body of its answer."""
         event = _event(method, path, body, key_id) | more
         got = self._call(lambda: self.handler(event, CONTEXT))
         assert not got["isBase64Encoded"]
@@ -312,7 +312,7 @@ def test_it_imports_little() -> None:
 
 
 def stored(name: str, gateway: str, **more: Any) -> ApiKey:
-    """A key as `atelier keys` writes it."""
+    """Make an API key as `atelier keys` stores it."""
     secret = {"sha256": "0" * 64, "gateway": gateway}
     role = more.pop("role", "artist")
     return ApiKey.model_validate({"name": name, "role": role, "secrets": [secret | more]})

@@ -1,4 +1,4 @@
-"""The embedded AWS: on loopback alone, gone when its block or its parent ends."""
+"""Embedded AWS: it listens on loopback alone, and ends with its block or its parent."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ import pytest
 from ingest.aws.client import Clients
 from models.errors import SettingsError, Unavailable
 from models.loopback import free_port
-from serve_app.local.emulator import EmbeddedAws, provisioned
+from serve_app.local.emulator import EmbeddedAws, provision_sync
 from tests.contracts.ports import fresh_settings
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +110,7 @@ def test_what_the_settings_name_is_made(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with EmbeddedAws(log=tmp_path / "aws.log", account="111122223333") as aws:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
-        provisioned(settings)
+        provision_sync(settings)
 
         async def topics() -> list[str]:
             async with Clients("us-east-1") as clients:
@@ -145,7 +145,7 @@ def _answers(port: int) -> bool:
 
 
 def _gone(pid: int, within: float) -> bool:
-    """Ended, although nobody may have asked how."""
+    """Wait until a process has ended, be it a zombie; else kill it and return False."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

@@ -1,4 +1,4 @@
-"""The examples in ``docs/api.md`` are true."""
+"""Examples in ``docs/api.md`` are true."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ TEXT = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 
 
 def examples() -> Iterator[list[str]]:
-    """Each curl command in the document, in words."""
+    """Split each curl command of the document into words."""
     for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL):
         words = block.replace("$URL", "").replace("$KEY", "key")
         for line in re.split(r"\n(?=curl)", words):
@@ -23,7 +23,7 @@ def examples() -> Iterator[list[str]]:
 
 
 def request(words: list[str]) -> tuple[str, str, dict[str, str], str | None]:
-    """What curl would send: method, URL, headers, body."""
+    """Make the request that curl would send."""
     method, url, body = "", "", None
     headers: dict[str, str] = {}
     rest = iter(words)

@@ -1,4 +1,4 @@
-"""What happens to a task is told as it happens, and told again from where a client was."""
+"""Events of a task are streamed as they come, and again from where a client was."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from models.native import TaskView
 from models.progress import Progress
 from models.report import Report, Status
 from models.settings.api_keys import ApiKey
-from serve_app.watching.feed import Rhythm
+from serve_app.watching.feed import Intervals
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, serving, task
 
@@ -31,14 +31,14 @@ async def served(world: World) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Watch:
-    """A client's stream of one task's events."""
+    """Client of one task's stream of events."""
 
     def __init__(self, response: httpx.Response, events: AsyncIterator[ServerSentEvent]) -> None:
         self.response = response
         self.events = events
 
     async def next(self) -> tuple[str, Any]:
-        """The next event's name and data."""
+        """Read the next event's name and data."""
         event = await self.event()
         return event.event, json.loads(event.data)
 
@@ -47,7 +47,7 @@ class Watch:
             return await anext(self.events)
 
     async def rest(self) -> list[ServerSentEvent]:
-        """All to the end of the stream."""
+        """Read all events to the end of the stream."""
         async with asyncio.timeout(10):
             return [event async for event in self.events]
 
@@ -215,7 +215,7 @@ async def test_a_failure_and_a_cancellation_are_ends(
 
 
 async def test_silence_is_broken() -> None:
-    quiet = World(rhythm=Rhythm(tick=0.01, heartbeat=0.02))
+    quiet = World(intervals=Intervals(tick=0.01, heartbeat=0.02))
     await quiet.ledger.start(OWL)
     async with serving(quiet) as client, client.stream("GET", "/v1/tasks/owl/events") as response:
         lines = response.aiter_lines()
@@ -226,7 +226,7 @@ async def test_silence_is_broken() -> None:
 
 
 async def test_a_changed_position_is_told(world: World) -> None:
-    world = World(rhythm=QUICK)
+    world = World(intervals=QUICK)
     before = task("s0", id="earlier")
     await world.ledger.queue(before)
     await world.ledger.queue(OWL)

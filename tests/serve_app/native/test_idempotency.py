@@ -1,4 +1,4 @@
-"""With an idempotency key a task is submitted once, whatever becomes of who sent it first."""
+"""Idempotency keys: a task is submitted once, whatever becomes of its first sender."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +17,8 @@ from tests.serve_app.world import OTHER_KEY, World, task
 KEYED = {"Idempotency-Key": "order-42"}
 
 
-class DoorTopic(MemoryTopic):
-    """Can be closed and opened."""
+class GatedTopic(MemoryTopic):
+    """Topic that can be closed and opened."""
 
     open = True
 
@@ -29,8 +29,8 @@ class DoorTopic(MemoryTopic):
         await super().publish(message, attributes)
 
 
-class Forgetful(MemoryClaims):
-    """Takes claims, but hears no more of them: as if their senders had died."""
+class ForgetfulClaims(MemoryClaims):
+    """Claims that are never settled or released, as if their senders had died."""
 
     deaf = True
 
@@ -63,7 +63,7 @@ async def send(world: World, *, headers: Mapping[str, str] = KEYED, **more: Any)
 
 
 def published(world: World) -> list[str]:
-    """Submissions."""
+    """List the submissions that were published."""
     return [message.attributes["submission"] for message in world.topic.published]
 
 
@@ -140,7 +140,7 @@ async def test_a_key_is_visible_ascii(world: World, key: str) -> None:
 
 
 async def test_while_the_first_is_under_way_the_second_is_sent_back() -> None:
-    world = world_of(Forgetful())
+    world = world_of(ForgetfulClaims())
     await send(world)
     world.wall.now += 29
     second = await send(world)
@@ -151,7 +151,7 @@ async def test_while_the_first_is_under_way_the_second_is_sent_back() -> None:
 
 
 async def test_what_a_dead_sender_began_is_done_as_the_same_submission() -> None:
-    claims = Forgetful()
+    claims = ForgetfulClaims()
     world = world_of(claims)
     first = await send(world)
     world.wall.now += 31
@@ -167,7 +167,7 @@ async def test_what_a_dead_sender_began_is_done_as_the_same_submission() -> None
 
 
 async def test_taking_over_does_not_begin_again_what_has_ended() -> None:
-    world = world_of(Forgetful())
+    world = world_of(ForgetfulClaims())
     first = await send(world)
     await world.complete(task(first.json()["submission"]))
     world.wall.now += 31
@@ -177,8 +177,8 @@ async def test_taking_over_does_not_begin_again_what_has_ended() -> None:
 
 
 async def test_taking_over_in_vain_withdraws_nothing() -> None:
-    """The first sender may have published it before it died."""
-    topic, claims = DoorTopic(), Forgetful()
+    """A first sender may have published the task before it died."""
+    topic, claims = GatedTopic(), ForgetfulClaims()
     world = world_of(claims, topic)
     large = {"init_images": ["A" * 300_000]}
     first = await send(world, content=large)
@@ -196,7 +196,7 @@ async def test_taking_over_in_vain_withdraws_nothing() -> None:
 
 
 async def test_what_was_not_published_can_be_sent_again() -> None:
-    topic = DoorTopic()
+    topic = GatedTopic()
     world = world_of(topic=topic)
     topic.open = False
     first = await send(world)
@@ -209,7 +209,7 @@ async def test_what_was_not_published_can_be_sent_again() -> None:
 
 
 async def test_a_claim_that_cannot_be_released_is_taken_over() -> None:
-    topic, claims = DoorTopic(), Forgetful()
+    topic, claims = GatedTopic(), ForgetfulClaims()
     world = world_of(claims, topic)
     topic.open = False
     await send(world)

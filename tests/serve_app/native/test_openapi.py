@@ -1,4 +1,4 @@
-"""What OpenAPI says is true, whatever is sent."""
+"""OpenAPI's description is true, whatever is sent."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from tests.serve_app.world import settings as settings_of
 
 
 class Doing(MemoryTopic):
-    """A topic behind which each task is done at once: so each stream of events has an end."""
+    """Topic behind which each task is done at once, so that each stream of events ends."""
 
     def __init__(self, ledger: MemoryLedger) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A client that does not read what it is sent costs a bounded memory, and its own slot."""
+"""A client that does not read its stream costs bounded memory, and its own slot."""
 
 import asyncio
 import itertools
@@ -22,12 +22,12 @@ MOST = 8_000_000
 
 
 class LikeServe:
-    """Keeps what is sent for as long as the client does not take it, as Serve's proxy does."""
+    """Proxy like Serve's, which keeps what is sent until the client reads it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.kept = 0
-        """Bytes that were sent, and are not taken."""
+        """Bytes that were sent and not read."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         queue: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -61,7 +61,7 @@ async def front() -> AsyncIterator[tuple[World, LikeServe, str]]:
 
 
 async def shown_until(world: World, done: Callable[[], bool]) -> int:
-    """Show previews of the task until then; how many."""
+    """Publish previews of the task until a condition holds; return their number."""
     async with asyncio.timeout(30):
         for step in itertools.count(1):
             world.board.publish("s1", Progress(step=step, of=10_000, preview=PREVIEW))

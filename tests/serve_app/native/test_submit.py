@@ -1,4 +1,4 @@
-"""A task is submitted in the words of ``/v1``: published as the dialects publish, and told."""
+"""Tasks are submitted to ``/v1``, and published as the dialects publish them."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from models.native import TaskView
 from models.report import Report
 from models.task import Task
 from serve_app.body import LARGEST_BODY
-from serve_app.watching.feed import Rhythm
+from serve_app.watching.feed import Intervals
 from tests.serve_app.world import (
     KEY,
     OTHER_KEY,
@@ -36,7 +36,7 @@ def asked(**more: Any) -> dict[str, Any]:
 
 
 def problem(answer: httpx.Response) -> tuple[int, str, list[str]]:
-    """Its status, type and fields."""
+    """Read a problem's status, type and fields."""
     assert answer.headers["content-type"] == "application/problem+json"
     told = answer.json()
     assert told["status"] == answer.status_code
@@ -247,7 +247,7 @@ class UnwritableLedger(MemoryLedger):
 
 
 async def test_what_the_ledger_cannot_note_is_not_published() -> None:
-    """Nobody would know whose it is."""
+    """Without a row in the ledger nobody would know whose task it is."""
     world = World(ledger=UnwritableLedger())
     async with world.client() as client:
         answer = await client.post("/v1/tasks", json=asked(id="owl"))
@@ -320,7 +320,7 @@ async def test_the_dialects_note_who_sent_a_task_too(
 
 
 async def submitted(world: World, name: str) -> Task:
-    """The task of this id, when it was published."""
+    """Find the report on a task, once it was published."""
     async with asyncio.timeout(5):
         while not (report := await world.ledger.find(name)):
             await asyncio.sleep(0.01)
@@ -358,8 +358,8 @@ async def test_who_waits_long_enough_is_told_so(world: World, client: httpx.Asyn
 
 
 async def test_an_end_is_waited_for_without_ingest_too() -> None:
-    alone = Rhythm(tick=QUICK.tick, look_alone=QUICK.look_alone, patience=0.01)
-    world = World(rhythm=alone)
+    alone = Intervals(tick=QUICK.tick, look_alone=QUICK.look_alone, patience=0.01)
+    world = World(intervals=alone)
     world.ingest.go()
     async with world.client() as client:
         waiting = asyncio.create_task(client.post("/v1/tasks?wait=60", json=asked(id="owl")))

@@ -252,7 +252,7 @@ async def test_where_the_ledger_is_away_it_is_said() -> None:
 
 
 class Listed:
-    """Six tasks, one a second."""
+    """World with six tasks, created a second apart."""
 
     def __init__(self, world: World) -> None:
         self.world = world

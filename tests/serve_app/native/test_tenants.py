@@ -20,11 +20,11 @@ KEYS = [
 ]
 LEGACY = {"alwayson_scripts": {"task": "text-to-image"}, "prompt": "an owl"}
 NEVER = "of nobody"
-"""The id of a task that never was."""
+"""Id of a task that never was."""
 
 
 class House:
-    """A platform with tenants, a task of ana's and one that came by SNS."""
+    """World with tenants, a task of ana's and one that came by SNS."""
 
     def __init__(self) -> None:
         self.world = World(configured=settings(apiKeys=KEYS))
@@ -33,7 +33,7 @@ class House:
     async def ask(
         self, key: str, method: str, path: str, headers: Mapping[str, str] = {}, **more: Any
     ) -> httpx.Response:
-        """The answer to the holder of this key."""
+        """Send a request with this key."""
         async with self.world.client() as client:
             sent = {"x-api-key": key, **headers}
             return await client.request(method, path, headers=sent, **more)

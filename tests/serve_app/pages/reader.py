@@ -1,4 +1,4 @@
-"""A page as a browser reads it."""
+"""Reader of pages, as a browser reads them."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _NO_END = frozenset({"br", "link", "meta", "hr"})
 
 
 class Page(HTMLParser):
-    """The elements, links, anchors and text of a page."""
+    """Elements, links, anchors and text of a page."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -60,7 +60,7 @@ class Page(HTMLParser):
 
 
 def check(page: Page, policy: str) -> None:
-    """A page is whole, loads nothing, runs nothing, and its style is the one that it may have."""
+    """Check that a page is whole, loads and runs nothing, and has only the style that it may."""
     digest = b64encode(sha256(page.style.encode()).digest()).decode()
     assert page.open == []
     assert not {"script", "img", "iframe", "object", "form", "link"} & set(page.elements)

@@ -1,4 +1,4 @@
-"""The start page says where to go: to a browser in HTML, to a program in JSON."""
+"""Home page: it says where to go, to a browser in HTML, to a program in JSON."""
 
 import shlex
 from importlib.metadata import version
@@ -19,7 +19,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 @pytest.fixture
 async def stranger(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A client without a key."""
+    """Make a client without a key."""
     del client.headers["x-api-key"]
     return client
 

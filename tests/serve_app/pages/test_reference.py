@@ -1,4 +1,4 @@
-"""The reference has all that the OpenAPI description has, as text whatever that is."""
+"""Reference page: it has all that the OpenAPI description has, any markup in it as text."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,4 @@
-"""Without a key nothing says what is configured."""
+"""Answers to requests without a key say nothing of the configuration."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ async def test_the_description_is_the_same_whatever_is_configured(path: str) -> 
 
 
 async def test_with_a_key_all_of_it_is_told() -> None:
-    """So that the marks are known to be where the front could tell them."""
+    """Prove that the marks stand where the front could quote them."""
     there = world()
     async with there.client() as client:
         runtimes = (await client.get("/v1/runtimes")).text

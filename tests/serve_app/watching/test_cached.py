@@ -1,4 +1,4 @@
-"""An answer is asked for once for all, and again when it is old."""
+"""Cached answers are asked for once for all, and again when they are old."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.clock import Clock
 
 
 class Source:
-    """Counts; can be away."""
+    """Source of numbers that counts its calls and can be unavailable."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -35,39 +35,39 @@ def source() -> Source:
 
 
 @pytest.fixture
-def fresh(source: Source, clock: Clock) -> Cached[int]:
+def cached(source: Source, clock: Clock) -> Cached[int]:
     return Cached(source, 2, clock)
 
 
-async def test_many_who_ask_at_once_share_an_answer(fresh: Cached[int], source: Source) -> None:
-    assert await asyncio.gather(*(fresh() for _ in range(500))) == [1] * 500
+async def test_many_who_ask_at_once_share_an_answer(cached: Cached[int], source: Source) -> None:
+    assert await asyncio.gather(*(cached() for _ in range(500))) == [1] * 500
     assert source.asked == 1
 
 
-async def test_an_old_answer_is_asked_for_again(fresh: Cached[int], clock: Clock) -> None:
+async def test_an_old_answer_is_asked_for_again(cached: Cached[int], clock: Clock) -> None:
     answers = []
     for passed in (0, 1, 2):
         clock.now = 1_000 + passed
-        answers.append(await fresh())
+        answers.append(await cached())
 
     assert answers == [1, 1, 2]
 
 
-async def test_no_answer_is_an_answer(fresh: Cached[int], source: Source, clock: Clock) -> None:
+async def test_no_answer_is_an_answer(cached: Cached[int], source: Source, clock: Clock) -> None:
     source.away = True
-    silent = [await fresh(), await fresh()]
+    silent = [await cached(), await cached()]
     source.away = False
     clock.now += 2
 
     assert silent == [None, None]
-    assert await fresh() == 2
+    assert await cached() == 2
 
 
 async def test_who_asks_may_leave_and_another_is_answered(
-    fresh: Cached[int], source: Source
+    cached: Cached[int], source: Source
 ) -> None:
-    leaving = asyncio.create_task(fresh())
-    staying = asyncio.create_task(fresh())
+    leaving = asyncio.create_task(cached())
+    staying = asyncio.create_task(cached())
     await asyncio.sleep(0)
     leaving.cancel()
 

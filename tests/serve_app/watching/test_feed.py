@@ -1,4 +1,4 @@
-"""One stream from ingest serves all who watch here, however slow they are and whatever it does."""
+"""Feed: one stream from ingest serves all watchers, however slow they are."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ async def watched(world: World, report: Report) -> AsyncIterator[Stream]:
 
 
 async def news(stream: Stream) -> Sequence[Event]:
-    """What happens next; at times nothing does."""
+    """Wait for the next events, past the times when there are none."""
     async with asyncio.timeout(10):
         while not (events := await anext(stream)):
             pass
@@ -137,7 +137,7 @@ async def test_what_is_said_before_the_answer_comes_is_told(world: World) -> Non
 
 
 async def test_who_polls_does_not_ask_ingest_each_time() -> None:
-    world = World(rhythm=replace(QUICK, linger=60))
+    world = World(intervals=replace(QUICK, linger=60))
     await world.run(OWL)
     await world.feed.ready()
     async with asyncio.timeout(10):
@@ -168,7 +168,7 @@ async def test_a_broken_stream_is_followed_again(
 
 
 async def test_ingest_is_waited_for() -> None:
-    world = World(rhythm=replace(QUICK, patience=0.01))
+    world = World(intervals=replace(QUICK, patience=0.01))
     report = await world.ledger.start(OWL)
     world.ingest.go()
     async with watched(world, report) as stream:
@@ -236,7 +236,7 @@ async def test_a_feed_is_closed_while_it_breaks(world: World) -> None:
 
 
 async def test_while_ingest_is_away_the_ledger_tells() -> None:
-    world = World(rhythm=replace(QUICK, patience=0.01, look=60))
+    world = World(intervals=replace(QUICK, patience=0.01, look=60))
     await world.ledger.queue(OWL)
     world.ingest.go()
     queued = await world.ledger.find("owl")
@@ -257,7 +257,7 @@ async def test_while_ingest_is_away_the_ledger_tells() -> None:
 
 
 async def test_while_ingest_is_heard_the_ledger_is_looked_at_all_the_same() -> None:
-    world = World(rhythm=replace(QUICK, look_alone=60))
+    world = World(intervals=replace(QUICK, look_alone=60))
     async with watched(world, await world.run(OWL)) as stream:
         await news(stream)
         cancelled = await world.ledger.cancel("owl", "s1")
