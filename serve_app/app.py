@@ -3,7 +3,8 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,8 +24,10 @@ from ingest.board import Board
 from ingest.loops import Loops
 from ingest.wiring import wire
 from models.errors import SettingsError
+from models.event import Event
 from models.machine import Machine
-from models.ports import KeyStore
+from models.ports import KeyStore, Pace
+from models.report import Report
 from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Settings, secrets
 from models.settings.checks import check
@@ -163,27 +166,47 @@ class Ingress:
             await self.ports.close()
 
 
-class Ingest(Board):
-    """Replica of ingest, of which there is one: the board, and the loops that share it."""
+class Ingest:
+    """Replica of ingest, of which there is one: the board, and the loops that share it.
+
+    It is no `Board` itself: Serve may run a deployment's plain methods in threads.
+    """
 
     async def __init__(  # type: ignore[misc] # Serve awaits it, inside the loop of the workers
         self, bound: BoundSettings, runtimes: Mapping[str, DeploymentHandle]
     ) -> None:
-        super().__init__()
         keep_to_loopback()
         settings = secrets.completed(bound)
         log_to(settings.log_file)
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
+        self.board = Board()
         workers = {
             runtime.name: worker(
-                settings, runtime, self.ports, self, ReplicaHandle(runtimes[runtime.name])
+                settings, runtime, self.ports, self.board, ReplicaHandle(runtimes[runtime.name])
             )
             for runtime in settings.models_runtime
         }
         self.loops = Loops(
             {**workers, settings.names.callback_calls: callback_sender(settings, self.ports)}
         )
+
+    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        async with aclosing(self.board.follow(follower)) as stream:
+            async for events in stream:
+                yield events
+
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        return await self.board.watch(follower, submission)
+
+    async def unwatch(self, follower: str, submission: str) -> None:
+        await self.board.unwatch(follower, submission)
+
+    async def stop(self, report: Report) -> bool:
+        return await self.board.stop(report)
+
+    async def paces(self) -> Mapping[str, Pace]:
+        return await self.board.paces()
 
     async def check_health(self) -> None:
         self.loops.check_health()
