@@ -47,11 +47,11 @@ async def found(ledger: Ledger, search: Search) -> str:
 
 async def pages(ledger: Ledger, search: Search, most: int) -> Sequence[str]:
     page = await ledger.search(search, most)
-    found = [names(page.reports)]
+    collected = [names(page.reports)]
     while page.next is not None:
         page = await ledger.search(search, most, page.next)
-        found.append(names(page.reports))
-    return found
+        collected.append(names(page.reports))
+    return collected
 
 
 async def test_the_newest_come_first_whatever_their_status(
@@ -244,11 +244,11 @@ async def test_others_tasks_are_in_no_page_and_no_cursor_of_ones_own(
     await ledger.start(named(task, "b"))
     search = replace(of(task), key=mine)
     page = await ledger.search(search, most)
-    found = [*page.reports]
+    reports = [*page.reports]
     while page.next is not None:
-        assert age_after(page.next) in [age(report) for report in found]
+        assert age_after(page.next) in [age(report) for report in reports]
         page = await ledger.search(search, most, page.next)
-        found += page.reports
+        reports += page.reports
 
-    assert names(found) == "cba"
+    assert names(reports) == "cba"
     assert await found(ledger, replace(search, statuses=(Status.RUNNING,))) == "b"
