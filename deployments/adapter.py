@@ -1,11 +1,12 @@
 """The seam for a new runtime: subclass `Adapter` in ``deployments/runtimes/<type>``."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from deployments.checkpoints import needed_files, needs_checkpoint, requested_checkpoint
 from deployments.inputs.fields import image_links
 from models.progress import Progress
 from models.runtimes import RuntimeType
@@ -97,6 +98,24 @@ class Adapter(ABC):
     def links(self, task: Task) -> Iterable[str]:
         """The links in the task's content that stand for pictures."""
         return image_links(task.content)
+
+    def checkpoints(self, task: Task) -> Sequence[str]:
+        """List every weights file that a task needs: what must be at hand before it can run.
+
+        That is its checkpoint, and all that is loaded beside it: LoRAs, ControlNets, VAE, text
+        encoders, refiner, upscalers. Each name stands once and as the task spells it, so one file
+        may have several (with a folder, an extension or a hash, or without); the adapter that
+        loads it knows them all. The checkpoint is first where the type knows which file it is. If
+        the task names none, the one that the runtime is bound to (`RuntimeSpec.checkpoint`) is in
+        its place, unless this kind of task needs none. What a backend loads unasked is not told.
+
+        A guess from the content alone, for placing and fetching ahead: no name is checked, and
+        nothing is raised, not for a content that `run` will refuse either. It may be called before
+        `ready`, in any process and thread; it does no I/O and imports nothing heavy.
+        """
+        bound = self.spec.checkpoint if needs_checkpoint(task.kind) else None
+        checkpoint = requested_checkpoint(task.content) or bound
+        return needed_files(checkpoint, task.kind, task.content)
 
     async def load(self, task: Task) -> None:
         """Make the checkpoint that the task asks for the current one.

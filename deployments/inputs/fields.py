@@ -1,4 +1,4 @@
-"""A request of the Web UI's shape: its links to pictures, and the checkpoint it asks for."""
+"""Links to pictures in a request of the Web UI's shape."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,18 +28,6 @@ def with_inputs(content: Any, inputs: Mapping[str, str]) -> Any:
         return content
     swapped = {key: _swap(value, inputs) for key, value in _fields(content).items()}
     return content | swapped
-
-
-def asked_checkpoint(content: Any) -> str | None:
-    """The checkpoint that a task asks for, wherever the Web UI or the guide lets it stand."""
-    match content:
-        case {"alwayson_scripts": {"override_settings": {"sd_model_checkpoint": str(name)}}}:
-            return name or None
-        case {"override_settings": {"sd_model_checkpoint": str(name)}}:
-            return name or None
-        case {"alwayson_scripts": {"sd_model_checkpoint": str(name)}}:
-            return name or None
-    return None
 
 
 def _fields(content: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import random
 import struct
 import time
 import zlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,6 +20,7 @@ from typing import Any
 from PIL import Image
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
+from deployments.checkpoints import needed_files, requested_checkpoint
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
@@ -72,8 +73,12 @@ class FakeAdapter(Adapter):
     async def ready(self) -> None:
         """It always is."""
 
+    def checkpoints(self, task: Task) -> Sequence[str]:
+        """List the checkpoint, which every kind of task loads here, and the other files."""
+        return needed_files(self._checkpoint(task.content), task.kind, task.content)
+
     async def load(self, task: Task) -> None:
-        name = _checkpoint(task.content) or self.spec.checkpoint
+        name = self._checkpoint(task.content)
         if name is None or name == self.checkpoint:
             return
         known = self.options.checkpoints
@@ -99,6 +104,13 @@ class FakeAdapter(Adapter):
         for artifact in artifacts:
             yield artifact
         yield Answer(body=_answer(task, pictures, artifacts))
+
+    def _checkpoint(self, content: Any) -> str | None:
+        """Name the checkpoint of a task; ``checkpoint`` is a shorter spelling of its own."""
+        match content:
+            case {"checkpoint": str(name)} if name:
+                return name
+        return requested_checkpoint(content) or self.spec.checkpoint
 
     def _check(self, task: Task, inputs: Mapping[str, bytes]) -> None:
         refuse(FAKE.faults(task.kind, task.content, self.options))
@@ -140,24 +152,6 @@ class FakeAdapter(Adapter):
 
 async def _until(due: float) -> None:
     await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-
-
-def _checkpoint(content: Any) -> str | None:
-    """The checkpoint that a task asks for, at any of the places of contract 1.2."""
-    content = content if isinstance(content, dict) else {}
-    scripts = _object(content, "alwayson_scripts")
-    asked = (
-        content.get("checkpoint"),
-        _object(scripts, "override_settings").get("sd_model_checkpoint"),
-        _object(content, "override_settings").get("sd_model_checkpoint"),
-        scripts.get("sd_model_checkpoint"),
-    )
-    return next((name for name in asked if name and isinstance(name, str)), None)
-
-
-def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _pictures(task: Task, content: Mapping[str, Any], default: int) -> list[Picture]:

@@ -6,9 +6,13 @@ A type is found under ``deployments/runtimes`` by itself; its tasks are in
 
 import asyncio
 import json
+import pickle
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +125,54 @@ async def test_a_task_that_it_cannot_do_fails_and_the_next_one_works(case: Case)
             await run(case, refused)
 
     assert await works(case)
+
+
+def test_every_weights_file_of_a_task_is_listed(case: Case) -> None:
+    listed = {names: case.adapter.checkpoints(task) for names, task in case.needs.items()}
+
+    assert {names: tuple(found) for names, found in listed.items()} == {
+        name: name for name in listed
+    }
+
+
+def test_the_runtimes_own_checkpoint_stands_in_only_where_a_task_names_none(case: Case) -> None:
+    bound = type(case.adapter)(replace(case.adapter.spec, checkpoint="own.safetensors"))
+
+    assert list(bound.checkpoints(case.needs_none)) == ["own.safetensors"]
+    for names, task in case.needs.items():
+        assert tuple(bound.checkpoints(task)) == names
+
+
+def test_without_a_checkpoint_of_its_own_a_task_that_names_none_needs_none(case: Case) -> None:
+    bare = type(case.adapter)(replace(case.adapter.spec, checkpoint=None))
+
+    assert list(bare.checkpoints(case.needs_none)) == []
+
+
+@pytest.mark.parametrize("content", [None, "a tram", [1], {"alwayson_scripts": 3, "prompt": 4}, {}])
+def test_a_content_that_is_wrong_lists_nothing_and_raises_nothing(case: Case, content: Any) -> None:
+    bare = type(case.adapter)(replace(case.adapter.spec, checkpoint=None))
+    for kind in (*Kind, "dance"):
+        assert list(bare.checkpoints(replace(case.picture, kind=kind, content=content))) == []
+
+
+LISTING = """
+import pickle, sys
+adapter, spec, task = pickle.load(sys.stdin.buffer)
+print(*adapter(spec).checkpoints(task), sep="\\n")
+assert not {"torch", "diffusers", "transformers", "ray"} & sys.modules.keys()
+"""
+
+
+def test_weights_files_are_listed_in_a_process_without_heavy_libraries(case: Case) -> None:
+    """The HTTP front may ask an adapter that is never made ready."""
+    names, task = next(iter(case.needs.items()))
+    given = pickle.dumps((type(case.adapter), case.adapter.spec, task))
+    listing = subprocess.run(
+        [sys.executable, "-c", LISTING], input=given, check=True, timeout=60, capture_output=True
+    )
+
+    assert tuple(listing.stdout.decode().split()) == names
 
 
 async def test_a_missing_checkpoint_is_told_with_those_that_there_are(case: Case) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
@@ -14,6 +14,7 @@ from deployments.media_types import sniff
 from deployments.runtimes.comfyui.faults import RetryWithFreshMemory
 from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.graph_progress import GraphProgress
+from deployments.runtimes.comfyui.loaders import weights_files
 from deployments.runtimes.comfyui.outcome import outcome
 from deployments.runtimes.comfyui.outputs import artifacts
 from deployments.runtimes.comfyui.server import Server, serving
@@ -66,6 +67,11 @@ class ComfyUiAdapter(Adapter):
     def links(self, task: Task) -> Iterable[str]:
         """Those that stand where a node takes the name of a file."""
         return self._graph(task).links
+
+    def checkpoints(self, task: Task) -> Sequence[str]:
+        """List the files that the graph's nodes load, in their order."""
+        bound = self.spec.checkpoint
+        return weights_files(task.content) or ([bound] if bound else [])
 
     async def check(self) -> None:
         if self._server is not None:

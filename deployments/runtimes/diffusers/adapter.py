@@ -7,7 +7,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
-from deployments.inputs.fields import asked_checkpoint, image_links
+from deployments.checkpoints import needs_checkpoint, requested_checkpoint
+from deployments.inputs.fields import image_links
 from deployments.runtimes.diffusers.worker_thread import WorkerThread
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.progress import Progress
@@ -16,9 +17,6 @@ from models.task import Task
 
 if TYPE_CHECKING:
     from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
-
-
-_WITHOUT_CHECKPOINT = "extra-"
 
 
 class DiffusersAdapter(Adapter):
@@ -37,9 +35,9 @@ class DiffusersAdapter(Adapter):
         self._pool = await self._worker.call(self._opened)
 
     async def load(self, task: Task) -> None:
-        pool, asked = self._ready_pool, asked_checkpoint(task.content)
-        if asked or not task.kind.startswith(_WITHOUT_CHECKPOINT):
-            await self._worker.call(lambda: pool.load(asked))
+        pool, requested = self._ready_pool, requested_checkpoint(task.content)
+        if requested or needs_checkpoint(task.kind):
+            await self._worker.call(lambda: pool.load(requested))
             self.checkpoint = pool.name
 
     async def run(

@@ -9,7 +9,8 @@ from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.backend.held_request import HeldRequest
 from deployments.backend.process import Backend
 from deployments.backend.warm_up import warm_up
-from deployments.inputs.fields import asked_checkpoint, image_links
+from deployments.checkpoints import requested_checkpoint
+from deployments.inputs.fields import image_links
 from deployments.run_to_end import run_to_end
 from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
@@ -118,13 +119,14 @@ class SdWebUiAdapter(Adapter):
         return self._session
 
     async def _wanted(self, task: Task) -> Checkpoint | None:
-        asked = asked_checkpoint(task.content)
-        return await self._ready.wanted(asked) if asked or task.kind in DRAWN else None
+        requested = requested_checkpoint(task.content)
+        needed = requested or task.kind in DRAWN
+        return await self._ready.wanted(requested) if needed else None
 
     def _name(self, task: Task, wanted: Checkpoint | None) -> str | None:
         """What the checkpoint is called that the task is drawn with."""
         there = wanted or self._ready.checkpoints.current
-        name = asked_checkpoint(task.content) or self.spec.checkpoint
+        name = requested_checkpoint(task.content) or self.spec.checkpoint
         return name or (there.title if there else None)
 
     def _progress(

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.inputs.fields import (
-    asked_checkpoint,
     image_links,
     is_link,
     with_inputs,
@@ -73,24 +72,3 @@ def test_a_link_left_over_is_in_no_field_of_a_picture(content: dict[str, Any]) -
     assert image_links(swapped) == []
     assert swapped.get("prompt") == content.get("prompt")
     assert with_inputs(content, {}) == content
-
-
-@pytest.mark.parametrize(
-    ("content", "name"),
-    [
-        ({}, None),
-        ([], None),
-        ({"override_settings": {"sd_model_checkpoint": "a"}}, "a"),
-        ({"override_settings": {"sd_model_checkpoint": ""}}, None),
-        ({"alwayson_scripts": {"sd_model_checkpoint": "b"}}, "b"),
-        (
-            {
-                "override_settings": {"sd_model_checkpoint": "a"},
-                "alwayson_scripts": {"override_settings": {"sd_model_checkpoint": "c"}},
-            },
-            "c",
-        ),
-    ],
-)
-def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> None:
-    assert asked_checkpoint(content) == name

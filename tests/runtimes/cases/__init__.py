@@ -31,6 +31,11 @@ class Case:
     """For a checkpoint that there is not."""
     checkpoints: tuple[str, ...]
     """Those that there are."""
+    needs: Mapping[tuple[str, ...], Task]
+    """Tasks by the weights files that each needs, as `Adapter.checkpoints` lists them: one of every
+    sort that the type knows, one at least. They need not be there."""
+    needs_none: Task
+    """Task that names no weights file, of a kind for which the runtime's own checkpoint counts."""
     long: Task
     """Goes on for much longer than it takes to stop it."""
     huge: Task

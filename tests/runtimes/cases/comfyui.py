@@ -27,6 +27,27 @@ def pictures(*colours: int) -> dict[str, Any]:
     return graph
 
 
+NEEDS = {
+    ("base.safetensors", "ink.safetensors", "clear.pt", "canny.pth", "4x.pth"): task(
+        {
+            "1": node("CheckpointLoaderSimple", ckpt_name="base.safetensors"),
+            "2": node("LoraLoader", model=["1", 0], lora_name="ink.safetensors"),
+            "3": node("VAELoader", vae_name="clear.pt"),
+            "4": node("ControlNetLoader", control_net_name="canny.pth"),
+            "5": node("UpscaleModelLoader", model_name="4x.pth"),
+        }
+    ),
+    ("flux.sft", "l.safetensors", "t5.safetensors", "style.pt", "box.pth"): task(
+        {
+            "1": node("UNETLoader", unet_name="flux.sft", weight_dtype="default"),
+            "2": node("DualCLIPLoader", clip_name1="l.safetensors", clip_name2="t5.safetensors"),
+            "3": node("StyleModelLoader", style_model_name="style.pt"),
+            "4": node("GLIGENLoader", gligen_name="box.pth"),
+        }
+    ),
+}
+
+
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
     before = children()
@@ -43,6 +64,8 @@ async def case(folder: Path) -> AsyncIterator[Case]:
             refused=(task(picture() | {"1": wrong}),),
             missing=task({"1": loader, "2": node("PreviewAny", source=["1", 0])}),
             checkpoints=(CHECKPOINT,),
+            needs=NEEDS,
+            needs_none=task(picture()),
             long=task(sampled(2_000)),
             huge=task(picture(batch=100) | large),
             huge_bytes=LARGE,

@@ -93,6 +93,19 @@ def fail(*_: Any) -> None:
     raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
+NEEDS = {
+    ("base", "ink", "ESRGAN_4x"): task(
+        prompt="a tram <lora:ink:0.8>",
+        enable_hr=True,
+        hr_upscaler="ESRGAN_4x",
+        override_settings={"sd_model_checkpoint": "base"},
+    ),
+    ("ESRGAN_4x",): replace(
+        task(), kind=Kind.EXTRA_SINGLE_IMAGE, content={"upscaler_1": "ESRGAN_4x"}
+    ),
+}
+
+
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
     save_checkpoint(folder / "Stable-diffusion" / "tiny")
@@ -113,6 +126,8 @@ async def case(folder: Path) -> AsyncIterator[Case]:
                 refused=(task(sampler_name="no such sampler"), task(batch_size=17)),
                 missing=task(override_settings={"sd_model_checkpoint": "absent.safetensors"}),
                 checkpoints=("tiny",),
+                needs=NEEDS,
+                needs_none=task(),
                 long=task(steps=150, width=128, height=128),
                 huge=replace(task(), kind=Kind.EXTRA_SINGLE_IMAGE, content=ENLARGED),
                 huge_bytes=ENLARGED_BYTES,

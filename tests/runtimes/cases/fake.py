@@ -20,6 +20,15 @@ def task(**content: Any) -> Task:
     return Task(submission="s1", id="t1", runtime="faked", kind=kind, content=content)
 
 
+NEEDS = {
+    ("first.safetensors",): task(checkpoint="first.safetensors"),
+    ("first.safetensors", "ink"): task(
+        prompt="a tram <lora:ink:0.8>",
+        alwayson_scripts={"sd_model_checkpoint": "first.safetensors"},
+    ),
+}
+
+
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
     gpu = {"gpuMs": 400, "steps": 20, "log": folder / "gpu.jsonl", "payloadBytes": LARGE}
@@ -34,6 +43,8 @@ async def case(folder: Path) -> AsyncIterator[Case]:
             refused=(task(batch_size="two"), task(batch_size=101)),
             missing=task(override_settings={"sd_model_checkpoint": "third.safetensors"}),
             checkpoints=CHECKPOINTS,
+            needs=NEEDS,
+            needs_none=task(prompt="a tram"),
             long=task(prompt="a tram"),
             huge=task(prompt="a tram", batch_size=100),
             huge_bytes=100 * LARGE,

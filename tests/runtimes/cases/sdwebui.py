@@ -36,6 +36,21 @@ async def checkpoints(port: int) -> tuple[str, ...]:
     return tuple(one["title"] for one in found)
 
 
+NEEDS = {
+    ("base", "refiner", "clear.pt", "ink", "ESRGAN_4x", "canny"): task(
+        prompt="a tram <lora:ink:0.8>",
+        refiner_checkpoint="refiner",
+        enable_hr=True,
+        hr_upscaler="ESRGAN_4x",
+        override_settings={"sd_model_checkpoint": "base", "sd_vae": "clear.pt"},
+        alwayson_scripts={"ControlNet": {"args": [{"model": "canny"}]}},
+    ),
+    ("ESRGAN_4x",): replace(
+        task(), kind=Kind.EXTRA_SINGLE_IMAGE, content={"upscaler_1": "ESRGAN_4x"}
+    ),
+}
+
+
 @asynccontextmanager
 async def case(folder: Path) -> AsyncIterator[Case]:
     del folder
@@ -50,6 +65,8 @@ async def case(folder: Path) -> AsyncIterator[Case]:
             refused=(task(sampler_name="no such sampler"),),
             missing=task(override_settings={"sd_model_checkpoint": "absent.safetensors"}),
             checkpoints=await checkpoints(port),
+            needs=NEEDS,
+            needs_none=task(),
             long=task(steps=150, n_iter=20),
             huge=replace(task(), kind=Kind.EXTRA_SINGLE_IMAGE, content=ENLARGED),
             huge_bytes=ENLARGED_BYTES,
