@@ -1,1 +1,1 @@
-"""Replicas of runtimes: what makes the pictures; knows no queue and no HTTP API."""
+"""Replicas of runtimes, which make the pictures; they know no queue and no HTTP API."""

@@ -1,4 +1,4 @@
-"""The seam for a new runtime: subclass `Adapter` in ``deployments/runtimes/<type>``."""
+"""Interface that a new runtime type implements: `Adapter`, in ``deployments/runtimes/<type>``."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -18,19 +18,22 @@ Options = TypeVar("Options", bound=Group)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Artifact:
-    """One output of a task, as the runtime made it."""
+    """Output of a task, as the runtime made it."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
 class Begun:
-    """From here the task has the GPU; before, it got ready and waited for another to end."""
+    """Mark in a run: from here on the task has the GPU.
+
+    Before it, the task got ready and waited for another one to end.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The runtime's whole answer, for the task's ``.out``.
+    """Runtime's whole answer, stored as the task's ``.out``.
 
     Where the runtime gave an artifact's bytes, ``body`` (otherwise JSON) holds the `Artifact`
     itself; its URI is written in its place.
@@ -41,62 +44,81 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeSpec:
-    """What an adapter is told about the runtime it speaks for."""
+    """Configured runtime, as its adapter is told of it."""
 
     name: str
     checkpoint: str | None = None
-    """File name of the checkpoint to load first and for tasks that name none."""
+    """Checkpoint that the runtime is bound to: loaded first, and for tasks that name none."""
     dynamic: bool = False
-    """Whether a task may ask for another checkpoint."""
+    """`True` if a task may ask for another checkpoint."""
     checkpoints: Path | None = None
-    """The folder of weights, laid out as the model bucket (``Stable-diffusion/``, ``Lora/`` …)."""
+    """Folder of weights, laid out as the model bucket (``Stable-diffusion/``, ``Lora/`` …)."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The adapter's own settings; it refuses what it does not know with `SettingsError`."""
+    """Adapter's own settings; it refuses what it does not know with `SettingsError`."""
 
 
 class Adapter(ABC):
     """Speaks one backend's API. Made in a replica; `ready` is awaited before any task.
 
-    Where its backend is bloated, it is closed between two tasks and made again.
+    A bloated backend's adapter is closed between two tasks, and another one is made.
 
-    Errors: `TaskFailed` when the backend refuses the task (nothing would change in another
-    try), `RuntimeUnavailable` when the backend is gone or out of memory.
+    Errors: `TaskFailed` if the backend refuses the task (another try would end the same way),
+    `RuntimeUnavailable` if the backend is gone or out of memory.
     """
 
     kinds: ClassVar[frozenset[Kind]]
-    """What it can do."""
+    """Kinds of task that it can do."""
     described: ClassVar[RuntimeType | None] = None
     """Description of the type; with one, contents of tasks are judged before a replica runs."""
 
     slots: int = 1
-    """How many tasks it can run at once; with more than one, `run` says `Begun`."""
+    """Tasks that may be in `run` at once; with more than one slot, `run` yields `Begun`."""
     checkpoint: str | None = None
-    """The one that is loaded now, by the name a task asks for it; None where that is not known."""
+    """Loaded checkpoint, by the name that a task asks for it; None if that is not known."""
 
     def __init__(self, spec: RuntimeSpec) -> None:
         self.spec = spec
 
     def read_options(self, model: type[Options]) -> Options:
-        """The spec's options as the adapter's own model of them; it refuses what is wrong."""
+        """Read the spec's options as the adapter's own model of them.
+
+        Raises:
+            SettingsError: an option is wrong or unknown.
+        """
         return model.read(self.spec.options, under=f"modelsRuntime[{self.spec.name}].options")
 
     @abstractmethod
     async def ready(self) -> None:
-        """Return when a task can be run."""
+        """Return when a task can be run: the backend is started, its checkpoint is loaded.
+
+        The adapter bounds the wait.
+
+        Raises:
+            RuntimeUnavailable: the backend did not start; nothing of it is left.
+            SettingsError: the options do not fit the backend.
+        """
 
     @abstractmethod
     def run(
         self, task: Task, inputs: Mapping[str, bytes]
     ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
-        """Run the task: its progress, its artifacts in order of generation, last the answer.
+        """Run the task: yield its progress, its artifacts in order of generation, last the answer.
 
-        The deadline begins with it; with more than one slot, with the first `Begun`. ``inputs``
-        holds the bytes of every link that `links` found. Cancelling the iteration stops the work
-        within a step.
+        ``inputs`` holds the bytes of every link that `links` lists. The deadline begins with the
+        call; with more than one slot, with the first `Begun`. Closing or cancelling the iteration
+        stops the work within a step.
+
+        Raises:
+            TaskFailed: the backend refuses the task; another try would end the same way.
+            RuntimeUnavailable: the backend is gone or out of memory; another try may end better.
         """
 
     def links(self, task: Task) -> Iterable[str]:
-        """The links in the task's content that stand for pictures."""
+        """List the links in the task's content that stand for pictures.
+
+        Raises:
+            TaskFailed: the content is not of the shape that this type takes.
+        """
         return image_links(task.content)
 
     def checkpoints(self, task: Task) -> Sequence[str]:
@@ -120,22 +142,28 @@ class Adapter(ABC):
     async def load(self, task: Task) -> None:
         """Make the checkpoint that the task asks for the current one.
 
+        The replica bounds the wait by the task's deadline.
+
         Raises:
-            TaskFailed: there is no such checkpoint; the message lists what there is.
+            TaskFailed: there is no such checkpoint; the message lists those that there are.
+            RuntimeUnavailable: the backend is gone or out of memory.
         """
 
     async def interrupt(self) -> None:
-        """Stop what runs, within a step."""
+        """Stop the task that runs, within a step; nothing happens if none does."""
 
     async def check(self) -> None:
-        """Raise `RuntimeUnavailable` where no further task can be run: the replica is replaced.
+        """Raise if no further task can be run: the replica is replaced then.
 
-        Asked every few seconds, and when a task found the runtime unavailable.
+        Called every 5 s, and when a task found the runtime unavailable.
+
+        Raises:
+            RuntimeUnavailable: the backend is gone or broken.
         """
 
     def is_bloated(self) -> bool:
-        """Whether its backend holds more memory than it may; asked in a thread."""
+        """Tell whether the backend holds more memory than it may; called in a thread."""
         return False
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Free everything; called also if `ready` failed."""

@@ -17,7 +17,7 @@ _BUILT_IN = frozenset(
         *("use same checkpoint", "use same choices", "use same vae"),
     }
 )
-"""Names, in lower case, that stand for no file; latent upscalers are further ones."""
+"""Names, in lower case, that stand for no file; all that begin with `_LATENT` are further ones."""
 _LATENT = "latent"
 _EXTRA = "extra-"
 """Beginning of the kinds that only enlarge pictures."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-_LOOPBACK = "127.0.0.1"
+from models.loopback import LOOPBACK
 
 
 def keep_to_loopback() -> None:
@@ -15,7 +15,7 @@ def keep_to_loopback() -> None:
     Call it before the replica is up. Ray Serve 2.60 binds that port to every interface and has no
     setting for it.
     """
-    if ray.util.get_node_ip_address() == _LOOPBACK:
+    if ray.util.get_node_ip_address() == LOOPBACK:
         _rebind()
 
 
@@ -29,6 +29,6 @@ def _rebind() -> None:
     bind = replica.add_port_to_grpc_server
 
     def bind_to_loopback(server: Any, address: str) -> Any:
-        return bind(server, address.replace("[::]", _LOOPBACK))
+        return bind(server, address.replace("[::]", LOOPBACK))
 
     replica.add_port_to_grpc_server = bind_to_loopback

@@ -1,4 +1,4 @@
-"""What an artifact's bytes are; knows bytes only, never what a runtime or a link called them."""
+"""Media types of artifacts, told from their bytes alone, never from a name or a link."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _CONTROLS = bytes(set(range(ord(" "))) - set(b"\t\n\v\f\r\x1b"))
 
 @dataclass(frozen=True)
 class MediaType:
-    """What bytes are: their content type, and the extension (with its dot) of their name."""
+    """Content type of bytes, and the extension (with its dot) for their name."""
 
     content_type: str
     extension: str
@@ -28,12 +28,12 @@ SVG = MediaType("image/svg+xml", ".svg")
 _WEBM = MediaType("video/webm", ".webm")
 _MATROSKA = MediaType("video/x-matroska", ".mkv")
 
-# First bytes of what `filetype` does not know.
+# Types that `filetype` does not know, by their first bytes.
 _MAGIC = {
     b"glTF": MediaType("model/gltf-binary", ".glb"),
     b"\x76\x2f\x31\x01": MediaType("image/x-exr", ".exr"),
 }
-# Where `filetype` has an older name, or one that the reference's clients do not expect.
+# Names of `filetype` that are older, or that the reference's clients do not expect.
 _RENAMED = {
     "image/apng": MediaType("image/png", ".png"),
     "image/tiff": MediaType("image/tiff", ".tiff"),
@@ -44,7 +44,7 @@ _RENAMED = {
 
 
 def sniff(data: bytes) -> MediaType:
-    """What the bytes are, by themselves.
+    """Tell the media type of bytes.
 
     Raises:
         TaskFailed: there are none; a runtime that gives nothing has not succeeded.

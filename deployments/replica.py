@@ -1,4 +1,4 @@
-"""A replica: one adapter with its GPU; inputs, checkpoint, run, artifacts stored, a report."""
+"""Replica of a runtime: fetches inputs, runs tasks on one adapter, stores artifacts, reports."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger("ray.serve.atelier.replica")
 
 
 class Fetcher(Protocol):
-    """What gets the bytes behind a task's links."""
+    """Fetches the bytes behind a task's links."""
 
     async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]: ...
 
@@ -40,26 +40,27 @@ class Replica:
         self.output = output
         """``s3://`` URI of the bucket of artifacts."""
         self.deadline = deadline
-        """Seconds of the longest run."""
+        """Seconds that a task may run at most, and that loading its checkpoint may take."""
         self.name = ""
-        """Which of the runtime's replicas it is; who serves it says so."""
+        """Name among the runtime's replicas; whoever serves it sets it."""
         self.slots = asyncio.Semaphore(adapter.slots)
+        """Taken while a task has the adapter, and all of them by a renewal."""
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
-        """Run a task, telling progress and last its report; a refusal is a report.
+        """Run a task: yield its progress and last its report; a refusal is a report.
 
         Raises:
             RuntimeUnavailable: the backend or the store is away; another try may end better.
         """
-        made = _Made(task)
+        results = _Results(task)
         report = Report.of(task, Status.RUNNING, attempt)
         try:
             inputs = await self.inputs.fetch(self.adapter.links(task))
-            made.took("inputs")
+            results.end_stage("inputs")
             async with self.slots:
-                made.took("wait")
+                results.end_stage("wait")
                 await self._load(task)
-                made.took("load")
+                results.end_stage("load")
                 report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
                 async with aclosing(self._steps(task, inputs)) as steps:
                     async for step in steps:
@@ -67,24 +68,27 @@ class Replica:
                             case Progress():
                                 yield step
                             case Begun():
-                                made.took("wait")
+                                results.end_stage("wait")
                                 report = replace(report, checkpoint=self.adapter.checkpoint)
                             case _:
-                                made.keep(step)
-                made.took("run")
-            uris = await self._store(made)
-            made.took("store")
-            yield report.completed(uris, f"{self.output}/{task.output_key}", made.seconds)
+                                results.keep(step)
+                results.end_stage("run")
+            uris = await self._store(results)
+            results.end_stage("store")
+            yield report.completed(uris, f"{self.output}/{task.output_key}", results.seconds)
         except TaskFailed as exc:
             yield report.failed(exc)
         except Unavailable as exc:
             raise RuntimeUnavailable(str(exc)) from exc
 
     async def renew(self) -> None:
-        """Between two tasks, put a fresh adapter in the place of the one there is.
+        """Replace the adapter by a fresh one between two tasks.
 
-        Tasks before it in line are run first; those after it wait for the fresh one, for good
-        where that does not get ready: then the replica is to be replaced.
+        Tasks that wait already are run first; those that come later wait for the fresh one, and
+        for ever if it does not get ready: then the replica is to be replaced.
+
+        Raises:
+            RuntimeUnavailable: the fresh one did not get ready.
         """
         for _ in range(self.adapter.slots):
             await self.slots.acquire()
@@ -95,6 +99,7 @@ class Replica:
             self.slots.release()
 
     async def close(self) -> None:
+        """Close the adapter and the connections for inputs."""
         await self.adapter.close()
         await self.inputs.close()
 
@@ -108,13 +113,14 @@ class Replica:
     async def _steps(
         self, task: Task, inputs: Mapping[str, bytes]
     ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
-        """The adapter's steps, none after the deadline."""
-        # Who waits for another of this replica's tasks waits no longer than that one's deadline.
-        end = self._end() if self.adapter.slots == 1 else None
+        """Yield the adapter's steps, none after the deadline."""
+        # With one slot the deadline begins here: a task that waited for another one did so before.
+        # With more, it begins with `Begun`; the wait is bounded by the other task's deadline.
+        deadline = self._deadline_from_now() if self.adapter.slots == 1 else None
         async with aclosing(self.adapter.run(task, inputs)) as steps:
             while True:
                 try:
-                    async with asyncio.timeout_at(end):  # never around a yield
+                    async with asyncio.timeout_at(deadline):  # never around a yield
                         step = await anext(steps, None)
                 except TimeoutError:
                     await self.adapter.interrupt()
@@ -126,32 +132,32 @@ class Replica:
                     case None:
                         return
                     case Begun():
-                        end = self._end()
+                        deadline = self._deadline_from_now()
                 yield step
 
-    def _end(self) -> float:
+    def _deadline_from_now(self) -> float:
         return asyncio.get_running_loop().time() + self.deadline
 
-    async def _store(self, made: "_Made") -> tuple[str, ...]:
-        """Store the artifacts and the answer, all at once; the URIs of the artifacts."""
-        kinds = [sniff(artifact.data) for artifact in made.artifacts]
+    async def _store(self, results: "_Results") -> tuple[str, ...]:
+        """Store the artifacts and the answer, all at once; return the URIs of the artifacts."""
+        types = [sniff(artifact.data) for artifact in results.artifacts]
         uris = [
-            f"{self.output}/{made.task.artifact_key(n, kind.extension)}"
-            for n, kind in enumerate(kinds, start=1)
+            f"{self.output}/{results.task.artifact_key(n, type_.extension)}"
+            for n, type_ in enumerate(types, start=1)
         ]
-        out = _rendered(made.answer, made.artifacts, uris)
+        out = _rendered(results.answer, results.artifacts, uris)
         puts = [
-            self.objects.put(uri, artifact.data, kind.content_type)
-            for uri, artifact, kind in zip(uris, made.artifacts, kinds, strict=True)
+            self.objects.put(uri, artifact.data, type_.content_type)
+            for uri, artifact, type_ in zip(uris, results.artifacts, types, strict=True)
         ]
-        output = f"{self.output}/{made.task.output_key}"
+        output = f"{self.output}/{results.task.output_key}"
         await asyncio.gather(*puts, self.objects.put(output, out, "application/json"))
         return tuple(uris)
 
 
 @dataclass
-class _Made:
-    """What a task has come to so far."""
+class _Results:
+    """Results of a task so far, and the seconds that each stage took."""
 
     task: Task
     artifacts: list[Artifact] = field(default_factory=list)
@@ -166,19 +172,19 @@ class _Made:
             case Answer():
                 self.answer = step.body
 
-    def took(self, stage: str) -> None:
+    def end_stage(self, stage: str) -> None:
         now = time.monotonic()
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._since, 4)
         self._since = now
 
 
 def _rendered(answer: Any, artifacts: Sequence[Artifact], uris: Sequence[str]) -> bytes:
-    """The answer as JSON, each artifact in it as its URI."""
-    places = {id(artifact): uri for artifact, uri in zip(artifacts, uris, strict=True)}
+    """Write the answer as JSON, each artifact in it as its URI."""
+    uri_of = {id(artifact): uri for artifact, uri in zip(artifacts, uris, strict=True)}
 
-    def place(value: Any) -> str:
+    def uri(value: Any) -> str:
         if isinstance(value, Artifact):
-            return places[id(value)]
+            return uri_of[id(value)]
         raise TypeError(f"the runtime's answer holds a {type(value).__name__}")
 
-    return strict_json.written(answer, default=place).encode()
+    return strict_json.written(answer, default=uri).encode()

@@ -1,50 +1,61 @@
-"""A request to a server that goes out before its turn, all but its last byte."""
+"""HTTP request that is sent ahead of its turn, all but its last byte."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import httpx
 
-# Proxies hang up on a request that does not go on, some after 10 s; and where the one before takes
-# longer, the milliseconds that are gained here are nothing.
+# Proxies hang up on a request that does not go on, some after 10 s. If the task before takes longer
+# than this, the milliseconds that holding a request gains do not matter.
 _HELD_SECONDS = 5.0
 
 Send = Callable[[bytes | AsyncGenerator[bytes], int], Awaitable[httpx.Response]]
-"""Sends a body of so many bytes; the answer."""
+"""Sends a body of so many bytes, and returns the answer."""
 
 
 class HeldRequest:
-    """One request; it begins when its last byte comes. To be closed."""
+    """Request whose body is sent but for its last byte, until `answer` is called.
+
+    A server begins to work on it when the last byte comes. To be closed with `aclose`.
+    """
 
     def __init__(self, send: Send, content: bytes) -> None:
         self._send = send
         self._content = content
-        self._turn = asyncio.Event()
-        self._sending = asyncio.ensure_future(send(self._held(), len(content)))
+        self._released = asyncio.Event()
+        self._sending = asyncio.ensure_future(send(self._body(), len(content)))
 
     async def answer(self) -> httpx.Response:
-        """Let it begin; the answer, begun.
+        """Send the last byte, and return the answer; its body may still be under way.
+
+        A request that was held for more than 5 s is sent anew.
 
         Raises:
-            TaskFailed, RuntimeUnavailable: the server refused, or broke off.
+            TaskFailed: the server refused.
+            RuntimeUnavailable: the server broke off.
         """
-        self._turn.set()
+        self._released.set()
         try:
             return await self._sending
-        except TimeoutError:  # its last byte was never sent, so it is no second try
+        except TimeoutError:  # its last byte was never sent, so the server did not begin
             return await self.again()
 
     async def again(self) -> httpx.Response:
-        """The answer to the same request, sent whole."""
+        """Send the same request once more, whole, and return the answer.
+
+        Raises:
+            TaskFailed: the server refused.
+            RuntimeUnavailable: the server broke off.
+        """
         return await self._send(self._content, len(self._content))
 
     async def aclose(self) -> None:
-        """Hang up, unless it was answered; where its turn never came, it never began."""
+        """Hang up unless it was answered; a request whose last byte was not sent never began."""
         self._sending.cancel()
         await asyncio.gather(self._sending, return_exceptions=True)
 
-    async def _held(self) -> AsyncGenerator[bytes, None]:
+    async def _body(self) -> AsyncGenerator[bytes, None]:
         yield self._content[:-1]
         async with asyncio.timeout(_HELD_SECONDS):
-            await self._turn.wait()
+            await self._released.wait()
         yield self._content[-1:]

@@ -1,4 +1,4 @@
-"""What a backend says: logged again as the replica's own, the last lines kept."""
+"""Output of a backend: logged again as the replica's own, the last lines kept."""
 
 import logging
 import os
@@ -10,10 +10,11 @@ from typing import IO
 
 log = logging.getLogger("ray.serve.atelier.backend")
 
-_KEPT = 30
-_LONGEST = 2_000
-_MOST = 500  # lines logged in a second; what writes more is still read, so that it never waits
-_ENDS = re.compile(rb"[\r\n]+")  # a progress bar ends its lines with a carriage return
+_KEPT_LINES = 30
+_LONGEST_LINE = 2_000  # bytes
+# Lines logged in a second. A backend that writes more is still read: it would block on a full pipe.
+_LINES_PER_SECOND = 500
+_LINE_ENDS = re.compile(rb"[\r\n]+")  # a progress bar ends its lines with a carriage return
 _UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
@@ -22,42 +23,42 @@ class OutputLog:
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
-        self.last: deque[str] = deque(maxlen=_KEPT)
+        self.last: deque[str] = deque(maxlen=_KEPT_LINES)
         self._second = 0
         self._logged = 0
 
     def listen(self, output: IO[bytes]) -> None:
-        """Log and keep each line until the output's other end is closed."""
+        """Log and keep each line until the output's other end is closed; blocks until then."""
         with output:
             for raw in _lines(output.fileno()):
                 line = _UNPRINTABLE.sub("", raw.decode(errors="replace")).strip()
                 if line:
                     self.last.append(line)
                     self._log(line)
-        self._tell_left_out()
+        self._log_omitted()
 
     def _log(self, line: str) -> None:
         second = int(time.monotonic())
         if second != self._second:
-            self._tell_left_out()
+            self._log_omitted()
             self._second, self._logged = second, 0
         self._logged += 1
-        if self._logged <= _MOST:
-            self._say(line)
+        if self._logged <= _LINES_PER_SECOND:
+            self._write(line)
 
-    def _tell_left_out(self) -> None:
-        if self._logged > _MOST:
-            self._say(f"({self._logged - _MOST} lines left out)")
+    def _log_omitted(self) -> None:
+        if self._logged > _LINES_PER_SECOND:
+            self._write(f"({self._logged - _LINES_PER_SECOND} lines left out)")
 
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         log.info("[%s] %s", self.runtime, line, extra={"runtime": self.runtime, "line": line})
 
 
 def _lines(output: int) -> Iterator[bytes]:
-    """Lines without their ends, a long one cut; the last one may have no end."""
+    """Yield lines without their ends, a long one cut; the last one may have no end."""
     rest = b""
     while chunk := os.read(output, 65_536):
-        *whole, rest = _ENDS.split(rest + chunk)
-        yield from (line[:_LONGEST] for line in whole)
-        rest = rest[:_LONGEST]
+        *whole, rest = _LINE_ENDS.split(rest + chunk)
+        yield from (line[:_LONGEST_LINE] for line in whole)
+        rest = rest[:_LONGEST_LINE]
     yield rest

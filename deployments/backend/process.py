@@ -1,12 +1,11 @@
-"""A runtime's backend as a process of its own: started, watched, ended.
+"""Process of a runtime's backend: started, watched, ended.
 
-It knows nothing of what the backend speaks; an adapter says how to ask whether it is ready.
+Knows nothing of what the backend speaks; an adapter says how to ask whether it is ready.
 """
 
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,29 +18,39 @@ import httpx
 from deployments.backend import process_tree, supervisor
 from deployments.backend.output import OutputLog
 from models.errors import RuntimeUnavailable
+from models.loopback import LOOPBACK, free_port
 from models.runtimes.backend import Process
 
-_HOST = "127.0.0.1"
 _POLL_SECONDS = 0.2
 _KILL_SECONDS = 10.0
 _LISTEN_SECONDS = 1.0
 _MIB = 2**20
-# What a backend is given of the replica's environment. Not the rest: it holds keys of AWS and of
-# the API, and a backend runs code of many authors.
-_KEPT = frozenset(
+# Variables of the replica's environment that a backend gets. Not the rest: it holds keys of AWS and
+# of the API, and a backend runs code of many authors.
+_KEPT_NAMES = frozenset(
     {"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD", "HF_HOME"}
 )
-_KEPT_GROUPS = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "HSA_", "OMP_", "PYTORCH_", "SSL_CERT_")
+_KEPT_PREFIXES = (
+    "LC_",
+    "CUDA_",
+    "NVIDIA_",
+    "ROCR_",
+    "HIP_",
+    "HSA_",
+    "OMP_",
+    "PYTORCH_",
+    "SSL_CERT_",
+)
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 class Backend:
-    """One run of the process; one that ended is not started again."""
+    """Run of a backend's process, or a server that somebody else runs; never started twice."""
 
     def __init__(self, process: Process, *, name: str) -> None:
         self.process = process
         self.name = name
-        """Of the runtime."""
+        """Name of the runtime."""
         self.url = (process.url or "").rstrip("/")
         self._port = process.port
         self._output = OutputLog(name)
@@ -49,23 +58,25 @@ class Backend:
         self._listener = Thread(target=self._listen, name=f"backend {name}", daemon=True)
 
     async def start(self) -> None:
-        """Start it, unless somebody else runs it; it is not ready yet."""
+        """Start the process, unless somebody else runs the server; it is not ready yet."""
         if not self.process.command:
             return
-        self._port = self._port or _free_port()
-        self.url = f"http://{_HOST}:{self._port}"
+        self._port = self._port or free_port(0, "the backend")
+        self.url = f"http://{LOOPBACK}:{self._port}"
         self._supervisor = self._started()
         self._listener.start()
 
     async def ready(self, probe: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until the probe says yes; False or no connection means not yet.
+        """Wait until the probe is true; False or no connection means not yet.
+
+        Takes ``process.ready_seconds`` at most.
 
         Raises:
-            RuntimeUnavailable: it ended, did not get ready in time, or listens to the network;
-                nothing of it is left.
+            RuntimeUnavailable: the process ended, did not get ready in time, or listens to the
+                network; nothing of it is left.
         """
         try:
-            await self._answered(probe)
+            await self._wait_until_ready(probe)
             self.check()
             await asyncio.to_thread(self._check_address)
         except BaseException:
@@ -73,25 +84,28 @@ class Backend:
             raise
 
     def check(self) -> None:
-        """Raise where it has ended.
+        """Raise if the process has ended; blocks for 1 s at most.
 
         Raises:
-            RuntimeUnavailable: with its exit code; what it said last is a note.
+            RuntimeUnavailable: with its exit code; its last lines of output are a note.
         """
         code = self._supervisor.poll() if self._supervisor else None
         if code is not None:
-            self._listener.join(_LISTEN_SECONDS)  # its last words are in the pipe
+            self._listener.join(_LISTEN_SECONDS)  # its last lines are still in the pipe
             raise self._unavailable(f"ended with {_ending(code)}")
 
     def is_bloated(self) -> bool:
-        """Whether it holds more memory than it may, with all that it started."""
+        """Tell whether the process holds more memory than it may, with all that it started."""
         limit = self.process.memory_mib
         if limit is None or self._supervisor is None:
             return False
         return process_tree.holds_more_than(limit * _MIB, self._supervisor.pid)
 
     async def close(self) -> None:
-        """End it and all that it started: ask, then kill."""
+        """End the process and all that it started: ask, then kill.
+
+        Takes ``process.stop_seconds`` and 11 s at most.
+        """
         if self._supervisor is not None:
             await asyncio.to_thread(self._end, self._supervisor)
 
@@ -104,15 +118,17 @@ class Backend:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the one that closes it
+            start_new_session=True,  # Ctrl-C goes to the replica, which closes it
         )
 
     def _environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(_KEPT_GROUPS)}
+        kept = {
+            k: v for k, v in os.environ.items() if k in _KEPT_NAMES or k.startswith(_KEPT_PREFIXES)
+        }
         threads = dict.fromkeys(_THREADS, str(self.process.threads)) if self.process.threads else {}
         return {**kept, "PYTHONUNBUFFERED": "1", **threads, **self.process.environment}
 
-    async def _answered(self, probe: Callable[[], Awaitable[bool]]) -> None:
+    async def _wait_until_ready(self, probe: Callable[[], Awaitable[bool]]) -> None:
         try:
             async with asyncio.timeout(self.process.ready_seconds):
                 while not await _answers(probe):
@@ -136,17 +152,17 @@ class Backend:
         self._listener.join(_LISTEN_SECONDS)
 
     def _check_address(self) -> None:
-        """Refuse a port that is not its own, or that the network reaches: it asks for no key."""
+        """Refuse a port that is another's, or that the network reaches; backends ask for no key."""
         if self._supervisor is None:
             return
-        heard = process_tree.addresses(self._supervisor.pid, self._port)
-        if not heard:
+        addresses = process_tree.addresses(self._supervisor.pid, self._port)
+        if not addresses:
             raise self._unavailable(f"another process answers on its port {self._port}")
-        if beyond := [ip for ip in heard if not ip_address(ip).is_loopback]:
-            raise self._unavailable(f"listens on {beyond[0]}; let its command name {_HOST}")
+        if exposed := [ip for ip in addresses if not ip_address(ip).is_loopback]:
+            raise self._unavailable(f"listens on {exposed[0]}; let its command name {LOOPBACK}")
 
     def _unavailable(self, why: str) -> RuntimeUnavailable:
-        """What it said last is a note: for who runs it, and not for the sender of a task."""
+        """Make the error; the last output is a note, for operators and not for a task's sender."""
         exc = RuntimeUnavailable(f"the backend of {self.name}: {why}")
         exc.add_note("\n".join(["its last lines:", *self._output.last]))
         return exc
@@ -159,14 +175,8 @@ async def _answers(probe: Callable[[], Awaitable[bool]]) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 def _ending(code: int) -> str:
-    """The exit code, or the signal that a shell would tell by it."""
+    """Describe an exit code, or the signal that a shell would report by it."""
     try:
         return signal.Signals(code - 128 if code > 0 else -code).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a process and all that it started hold, as the system tells."""
+"""Memory and listening sockets of a process and all that it started, as the system reports them."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -7,21 +7,21 @@ import psutil
 
 
 def holds_more_than(limit: int, root: int) -> bool:
-    """Whether they hold more bytes of memory."""
+    """Tell whether the tree below a process, itself included, holds more bytes of memory."""
     tree = _tree(root)
-    # Memory that they share counts once, but that is slow to ask: ask the simple way first.
-    return _sum(tree, _resident) > limit and _sum(tree, _own) > limit
+    # Shared memory must count once (PSS), but reading that walks every mapping: try RSS first.
+    return _sum(tree, _resident) > limit and _sum(tree, _proportional) > limit
 
 
 def addresses(root: int, port: int) -> set[str]:
-    """Where they listen on this port."""
+    """Return the addresses on which the tree below a process listens on a TCP port."""
     found = set()
     for process in _tree(root):
         with suppress(psutil.Error):
             found |= {
-                heard.laddr.ip
-                for heard in process.net_connections("tcp")
-                if heard.status == psutil.CONN_LISTEN and heard.laddr.port == port
+                socket.laddr.ip
+                for socket in process.net_connections("tcp")
+                if socket.status == psutil.CONN_LISTEN and socket.laddr.port == port
             }
     return found
 
@@ -46,6 +46,6 @@ def _resident(process: psutil.Process) -> int:
     return int(process.memory_info().rss)
 
 
-def _own(process: psutil.Process) -> int:
+def _proportional(process: psutil.Process) -> int:
     memory = process.memory_full_info()
-    return int(getattr(memory, "pss", memory.uss))  # not every system knows the first
+    return int(getattr(memory, "pss", memory.uss))  # only Linux has PSS

@@ -1,8 +1,8 @@
-"""Holds a backend's process: when the replica is gone, the backend is, with all that it started.
+"""Supervisor of a backend's process: ends it, with all that it started, when the replica is gone.
 
 A program of its own, on the standard library alone; its arguments are the command. Its standard
-input is a pipe whose other end the replica has: however the replica ends, SIGKILL too, the pipe
-does. A signal of the kernel at a parent's death is not enough, for it goes by the thread that
+input is a pipe whose other end the replica has: however the replica ends, SIGKILL included, the
+pipe closes. The kernel's signal at a parent's death is not enough: it goes by the thread that
 started the child, and a grandchild does not get it.
 """
 
@@ -27,7 +27,7 @@ _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main(command: list[str]) -> int:
-    """Run the command to its end, or to ours; its exit status, or 128 and the signal."""
+    """Run the command until it ends or the replica is gone; return its status, or 128 + signal."""
     wake = _heed_children()
     _prctl(_ADOPT_ORPHANS, 1)  # a grandchild that left its group is still found
     die_with_us = partial(_prctl, _DIE_WITH_PARENT, signal.SIGKILL)  # should we be killed
@@ -49,7 +49,7 @@ def main(command: list[str]) -> int:
 
 
 def _heed_children() -> int:
-    """What can be read once a child has ended; the replica's own settings of signals undone."""
+    """Return a pipe that is readable once a child has ended; undo the replica's signal settings."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     wake, woken = os.pipe()
@@ -59,7 +59,7 @@ def _heed_children() -> int:
 
 
 def _watch(backend: int, wake: int) -> int:
-    """Wait until the backend has ended or the replica is gone; the backend's exit code."""
+    """Wait until the backend has ended or the replica is gone; return the backend's exit code."""
     replica, held = os.getppid(), sys.stdin.fileno()
     while os.getppid() == replica:  # a fork of the replica may keep the pipe open
         ready, _, _ = select.select([held, wake], [], [], _POLL_SECONDS)
@@ -74,7 +74,7 @@ def _watch(backend: int, wake: int) -> int:
 
 
 def _reap() -> Iterator[tuple[int, int]]:
-    """Each child that has ended, adopted ones too, with its exit code."""
+    """Yield each child that has ended, adopted ones included, with its exit code."""
     while True:
         try:
             child, status = os.waitpid(-1, os.WNOHANG)
@@ -86,7 +86,7 @@ def _reap() -> Iterator[tuple[int, int]]:
 
 
 def _end(backend: int) -> None:
-    """Kill the backend's group, then whoever left it, until nobody is there."""
+    """Kill the backend's group, then whatever left it, until no descendant is there."""
     _signal(-backend, signal.SIGKILL)
     while left := _descendants():
         for one in left:
@@ -104,7 +104,7 @@ def _descendants() -> set[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """Each process and its parent; none where the system does not say."""
+    """Yield each process and its parent; none on a system without ``/proc``."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_bytes().rpartition(b")")[2].split()
@@ -114,7 +114,7 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def _signal(process: int, number: int) -> None:
-    """To a process, or to a group if negative; it may have ended."""
+    """Send a signal to a process, or to a group if negative; it may have ended."""
     with suppress(ProcessLookupError, PermissionError):
         os.kill(process, number)
 

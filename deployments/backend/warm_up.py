@@ -1,4 +1,4 @@
-"""What runtimes with a backend of their own have in common."""
+"""First task of a replica, run before it is ready, so that the next one finds everything loaded."""
 
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -10,10 +10,10 @@ from models.task import Kind, Task
 
 
 async def warm_up(adapter: Adapter, kind: Kind, content: Mapping[str, Any] | None) -> None:
-    """Run this content once, so that the first task finds everything loaded.
+    """Run a task with this content and drop its outcome; do nothing if it is None.
 
     Raises:
-        RuntimeUnavailable: the backend is gone, or it refused.
+        RuntimeUnavailable: the backend is gone, or it refused the content.
     """
     if content is None:
         return

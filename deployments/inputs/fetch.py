@@ -1,4 +1,4 @@
-"""From the links in a task to the bytes behind them, under a guard.
+"""Bytes behind the links in a task, fetched under a guard.
 
 Knows http, https and s3; leaves to the adapter which links there are and what they are for.
 """
@@ -22,10 +22,10 @@ from models.ports import Objects
 from models.s3_link import SCHEME, s3_link
 from models.settings.groups import Inputs as Limits
 
-_AT_ONCE = 16
+_CONCURRENT = 16
 _CONNECT_SECONDS = 5
 _PAUSE_SECONDS = 0.2
-_SHOWN = 200
+_SHOWN = 200  # characters
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GZIPPED = frozenset({"gzip", "x-gzip", "deflate"})
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
@@ -38,11 +38,11 @@ _BROKEN = (
 
 
 class _Passing(InputRefused):
-    """A refusal that may be gone in a moment."""
+    """A refusal that may be gone in a moment; one more try is made."""
 
 
 class Inputs:
-    """Fetches what tasks link to. One for a replica: it keeps connections open."""
+    """Fetches the bytes behind tasks' links. Made once for a replica: it keeps connections open."""
 
     def __init__(
         self,
@@ -56,43 +56,46 @@ class Inputs:
         self._limits = limits
         self._objects = objects
         self._buckets = buckets
-        # httpcore by itself: no proxy of the environment, no cookies, no redirects, and no log
-        # of whole URLs, which may hold a presigned secret. Its pool is by name, not by address,
-        # so two names at one address never share a TLS connection.
+        # httpcore instead of httpx: no proxy of the environment, no cookies, no redirects, and no
+        # log of whole URLs, which may hold a presigned secret. Its pool is by name, not by
+        # address, so two names at one address never share a TLS connection.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or httpx.create_ssl_context(),
-            max_connections=_AT_ONCE,
-            max_keepalive_connections=_AT_ONCE,
+            max_connections=_CONCURRENT,
+            max_keepalive_connections=_CONCURRENT,
             keepalive_expiry=30,
             network_backend=GuardedNetwork(Guard(limits.allow_hosts, resolve)),
         )
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENT)
 
     async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]:
-        """The bytes behind each link; all at once, each once.
+        """Fetch the bytes behind each link, each once and 16 at a time.
+
+        A link takes ``inputs.timeoutSeconds`` at most; one that fails ends the others.
 
         Raises:
             InputRefused: one of them cannot be had, naming it and why.
             Unavailable: the object store did not answer.
         """
-        wanted = list(dict.fromkeys(links))
-        if len(wanted) > self._limits.max_links:
+        distinct = list(dict.fromkeys(links))
+        if len(distinct) > self._limits.max_links:
             most = self._limits.max_links
-            raise InputRefused(f"{len(wanted)} links are more than {most} (inputs.maxLinks)")
+            raise InputRefused(f"{len(distinct)} links are more than {most} (inputs.maxLinks)")
         try:
             async with asyncio.TaskGroup() as group:
-                fetched = {link: group.create_task(self._fetch(link)) for link in wanted}
-        except ExceptionGroup as several:
-            raise several.exceptions[0] from None  # the first ended the others
+                fetched = {link: group.create_task(self._fetch(link)) for link in distinct}
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # the first ended the others
         return {link: task.result() for link, task in fetched.items()}
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._pool.aclose()
 
     async def _fetch(self, link: str) -> bytes:
         limit = self._limits.timeout_seconds
         try:
-            async with self._places, asyncio.timeout(limit):
+            async with self._slots, asyncio.timeout(limit):
                 data = await self._read(link)
             _check_picture(data, self._limits.max_pixels)
         except TimeoutError:
@@ -129,7 +132,7 @@ class Inputs:
         return data
 
     async def _follow(self, url: httpx.URL) -> bytes:
-        """Follow redirects by hand: each hop is a link like the first."""
+        """Follow redirects by hand, since each hop is a link to be checked like the first."""
         for _ in range(self._limits.max_redirects + 1):
             async with self._answer(url) as answer:
                 if answer.status not in _REDIRECTS:
@@ -166,7 +169,7 @@ class Inputs:
         return self._decoded(bytes(body), _header(answer, b"content-encoding").lower())
 
     def _decoded(self, body: bytes, encoding: str) -> bytes:
-        """Unpack what a server packed although it was asked not to, up to the limit."""
+        """Unpack a body that a server packed although it was asked not to, up to the limit."""
         if encoding in ("", "identity"):
             return body
         if encoding not in _GZIPPED:
@@ -241,7 +244,7 @@ def _check_picture(data: bytes, most: int) -> None:
 
 
 def _shown(link: str) -> str:
-    """The link as a message may show it: short, without a query (it may be signed) or password."""
+    """Shorten a link for a message, without its query (it may be signed) or password."""
     bare = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", link)
     address, cut, _ = bare.partition("?")
     return address[:_SHOWN] + ("…" if len(address) > _SHOWN else "") + ("?…" if cut else "")

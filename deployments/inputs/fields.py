@@ -11,19 +11,19 @@ _FIELDS = frozenset(
 
 
 def is_link(value: Any) -> bool:
-    """Whether the whole string is one link: no prose, however it starts."""
+    """Tell whether a whole string is one link: no prose, however it starts."""
     if not isinstance(value, str) or not value.startswith(SCHEMES):
         return False
     return not any(char.isspace() for char in value)
 
 
 def image_links(content: Any) -> list[str]:
-    """Every link in a field that can hold a picture, each once, in order."""
+    """List the links in fields that can hold a picture, each once, in order."""
     return list(dict.fromkeys(_walk(_fields(content))))
 
 
 def with_inputs(content: Any, inputs: Mapping[str, str]) -> Any:
-    """A copy of the content in which each link of an image field is its text in ``inputs``."""
+    """Copy the content, with the text in ``inputs`` in place of each link of an image field."""
     if not isinstance(content, dict):
         return content
     swapped = {key: _swap(value, inputs) for key, value in _fields(content).items()}

@@ -1,8 +1,8 @@
-"""Which hosts a task's link may lead to, and connections that go nowhere else.
+"""Guard against server-side request forgery: the hosts that a task's link may lead to.
 
 A link is a stranger's word, and a replica stands inside the network. So the address is checked
 when connecting, and the connection goes to that very address: a name that resolves to another
-one a second later (DNS rebinding) finds nobody to lie to.
+one a second later (DNS rebinding) changes nothing.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ log = logging.getLogger("ray.serve.atelier.guard")
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host and a port to its addresses; raises `OSError` where there are none."""
+"""Resolves a host and a port to its addresses; raises `OSError` if there are none."""
 
-# Services that hand credentials to whoever asks: no allow-list opens these.
+# Metadata services hand credentials to any caller on the machine: no allow-list opens these.
 _METADATA = tuple(
     ip_network(net)
     for net in (
@@ -47,7 +47,7 @@ _SPECIAL = tuple(
 _ISATAP = (0x00005EFE, 0x02005EFE)
 _LOW = 0xFFFFFFFF
 _LAST_PORT = 0xFFFF
-_LOOKUPS = ThreadPoolExecutor(100, "resolve")  # names whose servers hang must not block others
+_LOOKUPS = ThreadPoolExecutor(100, "resolve")  # a name whose server hangs must not block others
 
 
 class HostNotFound(InputRefused):
@@ -55,10 +55,10 @@ class HostNotFound(InputRefused):
 
 
 def web_url(link: str) -> httpx.URL:
-    """The URL of a link to a web server.
+    """Parse a link to a web server.
 
     Raises:
-        InputRefused: it is none, or it holds a password.
+        InputRefused: it is no URL of one, or it holds a password.
     """
     try:
         url = httpx.URL(link)
@@ -78,33 +78,34 @@ def web_url(link: str) -> httpx.URL:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, by the system's resolver."""
+    """Return the addresses of a host, by the system's resolver; it alone bounds the wait."""
     lookup = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, lookup)
-    return [str(where[0]) for *_, where in found]
+    return [str(socket_address[0]) for *_, socket_address in found]
 
 
 class Guard:
-    """Knows which addresses may be connected to."""
+    """Judges which addresses may be connected to."""
 
     def __init__(self, allow_hosts: Iterable[str] = (), resolve: Resolve = resolve) -> None:
         self._allowed = frozenset(host.lower() for host in allow_hosts)
         self._resolve = resolve
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host that may be asked.
+        """Resolve a host to addresses that may be connected to.
 
         Raises:
             InputRefused: one of them may not; a host with two faces is not trusted with either.
+            HostNotFound: it has no address.
         """
         addresses = await self._addresses(host, port)
-        named = self._named(host, port)
+        allowed = self._is_allowed(host, port)
         for address in addresses:
             if _metadata(address):
-                _note(host, address)
+                _log_refusal(host, address)
                 raise InputRefused(f"its host {host} resolves to a link-local or metadata address")
-            if not named and not _public(address):
-                _note(host, address)
+            if not allowed and not _public(address):
+                _log_refusal(host, address)
                 raise InputRefused(
                     f"its host {host} resolves to a private address;"
                     " allow it with inputs.allowHosts"
@@ -120,7 +121,7 @@ class Guard:
             raise HostNotFound(f"its host {host} was not found")
         return [ip_address(address) for address in dict.fromkeys(found)]
 
-    def _named(self, host: str, port: int) -> bool:
+    def _is_allowed(self, host: str, port: int) -> bool:
         name = (f"[{host}]" if ":" in host else host).lower()
         return name in self._allowed or f"{name}:{port}" in self._allowed
 
@@ -140,35 +141,35 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        failed: Exception = httpcore.ConnectError("no address")
+        error: Exception = httpcore.ConnectError("no address")
         for address in await self._guard.addresses(host, port):
             try:
                 return await self._network.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
-                failed = exc
-        raise failed
+                error = exc
+        raise error
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
 
 
 def _metadata(address: Address) -> bool:
-    return any(one in net for one in _faces(address) for net in _METADATA)
+    return any(face in net for face in _faces(address) for net in _METADATA)
 
 
-def _note(host: str, address: Address) -> None:
-    """Log which address a host has: for the operator, while the sender learns nothing of inside."""
+def _log_refusal(host: str, address: Address) -> None:
+    """Log a refused address for the operator; the sender learns nothing of the network inside."""
     log.info("address_refused", extra={"host": host, "address": str(address)})
 
 
 def _public(address: Address) -> bool:
-    return not any(_special(one) for one in _faces(address))
+    return not any(_special(face) for face in _faces(address))
 
 
 def _faces(address: Address) -> Iterator[Address]:
-    """The address, and every IPv4 address that a network might unwrap from it."""
+    """Yield the address, and every IPv4 address that a network might unwrap from it."""
     yield address
     if isinstance(address, IPv6Address):
         yield from filter(None, (address.ipv4_mapped, address.sixtofour))

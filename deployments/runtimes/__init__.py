@@ -1,4 +1,4 @@
-"""One module or package a runtime type, found by its name."""
+"""Runtime types: a module or package of this folder for each, found by its name."""
 
 import pkgutil
 from importlib import import_module
@@ -11,13 +11,13 @@ from models.task import Kind
 
 
 def runtime_types() -> list[str]:
-    """Names of the types that there are."""
+    """List the names of the types that there are."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def adapter_class(type: str) -> type[Adapter]:  # noqa: A002 - its name in the configuration
-    """The adapter of a runtime type.
+def adapter_class(type: str) -> type[Adapter]:  # noqa: A002 - the setting's name
+    """Find the adapter of a runtime type.
 
     Raises:
         SettingsError: there is no such type, or its module does not define one adapter.
@@ -34,7 +34,7 @@ def adapter_class(type: str) -> type[Adapter]:  # noqa: A002 - its name in the c
 
 
 def kinds_of(type: str) -> frozenset[Kind]:  # noqa: A002
-    """The kinds of task that a runtime type can do; imports the adapters of third parties only.
+    """Find the kinds of task that a runtime type can do; imports adapters of third parties only.
 
     Raises:
         SettingsError: there is no such type, or its module does not define one adapter.
@@ -44,7 +44,7 @@ def kinds_of(type: str) -> frozenset[Kind]:  # noqa: A002
 
 
 def described(type: str) -> RuntimeType | None:  # noqa: A002
-    """The description of a runtime type; None for a third party's that has none.
+    """Find the description of a runtime type; None for a third party's that has none.
 
     Raises:
         SettingsError: there is no such type, or its module does not define one adapter.
@@ -53,7 +53,7 @@ def described(type: str) -> RuntimeType | None:  # noqa: A002
 
 
 def described_here(type: str) -> RuntimeType | None:  # noqa: A002
-    """The description of a runtime type; None where there is none, or no such type."""
+    """Find the description of a runtime type; None if there is none, or no such type."""
     try:
         return described(type)
     except SettingsError:
@@ -61,7 +61,7 @@ def described_here(type: str) -> RuntimeType | None:  # noqa: A002
 
 
 def _adapters(module: str) -> list[type[Adapter]]:
-    """Adapters that the module or package defines, not those that it imports from elsewhere."""
+    """List adapters that the module or package itself defines, without those that it imports."""
     members = vars(_imported(module)).values()
     found = [cls for cls in members if _is_adapter(cls) and _within(cls.__module__, module)]
     return list(dict.fromkeys(found))

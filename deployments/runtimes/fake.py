@@ -1,6 +1,6 @@
-"""A runtime without a GPU: it keeps the time that one would take, and draws a pattern.
+"""Runtime without a GPU: it keeps the time that one would take, and draws a pattern.
 
-It is a product like the others: a laptop and a benchmark run the whole platform over it. It knows
+A product like the others: a laptop and a benchmark run the whole platform over it. It knows
 nothing of prompts but their hash.
 """
 
@@ -37,16 +37,16 @@ _PICTURE_FIELDS = frozenset({"image", "mask"})
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """What a picture is drawn from."""
+    """Prompt and seed, from which a pattern is drawn."""
 
     prompt: str
     seed: int
 
     def draw(self, width: int, height: int) -> bytes:
-        """A PNG of mirrored tiles in two colours: the same for the same prompt and seed."""
+        """Draw a PNG of mirrored tiles in two colours: the same for the same prompt and seed."""
         digest = hashlib.sha256(f"{self.seed}:{self.prompt}".encode()).digest()
-        ground, ink = digest[:3], digest[3:6]
-        tiles = b"".join(ink if inked else ground for inked in _mirrored(digest[8:]))
+        background, foreground = digest[:3], digest[3:6]
+        tiles = b"".join(foreground if inked else background for inked in _mirrored(digest[8:]))
         image = Image.frombytes("RGB", (_TILES, _TILES), tiles)
         png = BytesIO()
         image.resize((width, height), Image.Resampling.NEAREST).save(png, "PNG")
@@ -71,7 +71,7 @@ class FakeAdapter(Adapter):
         self._noise = _noise(self.options.payload_bytes)
 
     async def ready(self) -> None:
-        """It always is."""
+        """Return at once."""
 
     def checkpoints(self, task: Task) -> Sequence[str]:
         """List the checkpoint, which every kind of task loads here, and the other files."""
@@ -100,7 +100,7 @@ class FakeAdapter(Adapter):
                 yield self._progress(step, pictures[0])
                 if content.get("vanish"):
                     raise RuntimeUnavailable("the simulated runtime vanished")
-        artifacts = [Artifact(data=self._padded(self._draw(one))) for one in pictures]
+        artifacts = [Artifact(data=self._padded(self._draw(picture))) for picture in pictures]
         for artifact in artifacts:
             yield artifact
         yield Answer(body=_answer(task, pictures, artifacts))
@@ -120,9 +120,10 @@ class FakeAdapter(Adapter):
             raise TaskFailed(str(why), reason={"error": str(why)})
 
     def _deadlines(self) -> list[float]:
-        """When each step ends, fixed at the start, so that delays do not add up."""
-        start, of = asyncio.get_running_loop().time(), self.options.steps
-        return [start + self.options.gpu_ms / 1000 * step / of for step in range(1, of + 1)]
+        """Fix the end of each step at the start, so that delays do not add up."""
+        start, steps = asyncio.get_running_loop().time(), self.options.steps
+        seconds = self.options.gpu_ms / 1000
+        return [start + seconds * step / steps for step in range(1, steps + 1)]
 
     @contextmanager
     def _busy(self, **work: str) -> Iterator[None]:
@@ -135,10 +136,10 @@ class FakeAdapter(Adapter):
                 _append(self.options.log, work | {"start": start, "end": time.time()})
 
     def _progress(self, step: int, picture: Picture) -> Progress:
-        every, of = self.options.preview_every, self.options.steps
-        due = every > 0 and step % every == 0 and step < of
+        every, steps = self.options.preview_every, self.options.steps
+        due = every > 0 and step % every == 0 and step < steps
         preview = picture.draw(_PREVIEW, _PREVIEW) if due else None
-        return Progress(step=step, of=of, preview=preview)
+        return Progress(step=step, of=steps, preview=preview)
 
     def _draw(self, picture: Picture) -> bytes:
         return picture.draw(self.options.width, self.options.height)
@@ -164,7 +165,7 @@ def _pictures(task: Task, content: Mapping[str, Any], default: int) -> list[Pict
 
 
 def _seed(task: Task, content: Mapping[str, Any]) -> int:
-    """The task's seed, or one that a retry finds again."""
+    """Return the task's seed, or one that a retry finds again."""
     seed = content.get("seed")
     if isinstance(seed, int) and seed >= 0:
         return seed % _SEEDS
@@ -180,7 +181,7 @@ def _count(task: Task, content: Mapping[str, Any], default: int) -> int:
 
 
 def _noise(size: int) -> bytes:
-    """A PNG chunk that viewers skip; made once, because a task should cost no CPU time."""
+    """Make a PNG chunk that viewers skip; once, because a task should cost no CPU time."""
     body = b"noIs" + random.Random(0).randbytes(size)
     return struct.pack(">I", size) + body + struct.pack(">I", zlib.crc32(body))
 
@@ -211,13 +212,13 @@ def _answer(task: Task, pictures: list[Picture], artifacts: list[Artifact]) -> d
 
 
 def _parameters(task: Task, pictures: list[Picture]) -> dict[str, Any]:
-    told = {
+    echo = {
         key: value
         for key, value in task.content.items()
         if isinstance(value, str | int | float) and key not in _PICTURE_FIELDS
     }
     seeds = ",".join(str(picture.seed) for picture in pictures)
-    return told | {"id_task": task.id, "image_seed": seeds, "error_msg": ""}
+    return echo | {"id_task": task.id, "image_seed": seeds, "error_msg": ""}
 
 
 def _info(pictures: list[Picture]) -> str:

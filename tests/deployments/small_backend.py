@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(str(os.getpid()).encode())
 
     def log_message(self, *args: object) -> None:
-        """It has said enough."""
+        """Log nothing."""
 
 
 def bear(first: str = "pass") -> int:

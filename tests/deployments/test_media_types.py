@@ -1,4 +1,4 @@
-"""What bytes are, told by the bytes alone."""
+"""Media types, told by the bytes alone."""
 
 import io
 import json

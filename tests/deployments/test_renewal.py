@@ -1,4 +1,4 @@
-"""What becomes of a replica whose backend leaks or dies; over a real process, without Ray."""
+"""Replicas whose backend leaks or dies; over a real process, without Ray."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A picture that no codec makes small, and what the Web UI is asked to enlarge it."""
+"""Noise, a picture that no codec makes small, and a Web UI request to enlarge it."""
 
 import io
 import random
@@ -9,7 +9,7 @@ from PIL import Image
 NOISE = "https://example.com/noise.png"
 ENLARGED: dict[str, Any] = {"image": NOISE, "upscaler_1": "Lanczos", "upscaling_resize": 4}
 ENLARGED_BYTES = 4 * 2**20
-"""That it then has at least."""
+"""Bytes of the enlarged picture, at least."""
 
 
 def noise(side: int = 512) -> bytes:

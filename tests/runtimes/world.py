@@ -1,4 +1,4 @@
-"""What came of a task that an adapter ran, and the backends that adapters start."""
+"""Results of tasks that an adapter ran, and the backends that adapters start."""
 
 import io
 import os
@@ -22,7 +22,7 @@ Step = Progress | Begun | Artifact | Answer
 
 @dataclass(frozen=True)
 class Done:
-    """What came of one task."""
+    """Results of one task."""
 
     progress: list[Progress]
     artifacts: list[Artifact]
@@ -38,7 +38,7 @@ class Done:
 
 
 def colour(picture: bytes) -> Any:
-    """Of a plain one."""
+    """Return the colour of a plain picture."""
     return Image.open(io.BytesIO(picture)).convert("RGB").getpixel((0, 0))
 
 
@@ -55,7 +55,7 @@ async def run(adapter: Adapter, task: Task, inputs: Mapping[str, bytes] | None =
 
 
 async def progress(steps: AsyncIterator[Step]) -> Progress:
-    """The next that is told."""
+    """Return the next progress."""
     async for step in steps:
         if isinstance(step, Progress):
             return step
@@ -64,7 +64,7 @@ async def progress(steps: AsyncIterator[Step]) -> Progress:
 
 @asynccontextmanager
 async def at_work(adapter: AnyAdapter) -> AsyncIterator[AnyAdapter]:
-    """It, made ready; closed in the end, also where it did not get ready."""
+    """Make an adapter ready, and close it in the end, also if it did not get ready."""
     try:
         await adapter.ready()
         yield adapter
@@ -73,12 +73,12 @@ async def at_work(adapter: AnyAdapter) -> AsyncIterator[AnyAdapter]:
 
 
 def children() -> set[psutil.Process]:
-    """All processes below this one."""
+    """Find all processes below this one."""
     return set(psutil.Process().children(recursive=True))
 
 
 def backends(since: AbstractSet[psutil.Process] = frozenset()) -> set[psutil.Process]:
-    """Those started since then, but for what holds them: see `deployments.backend.supervisor`."""
+    """Find backends started since then, without their `deployments.backend.supervisor`."""
     return {one for one in children() - since if "-I" not in one.cmdline()}
 
 
@@ -88,7 +88,7 @@ def kill(since: AbstractSet[psutil.Process] = frozenset()) -> None:
 
 
 def python_of(folder: Path, variable: str) -> str:
-    """The Python of a program's own environment, unless a variable of ours names another."""
+    """Find the Python of a program's own environment, unless a variable of ours names another."""
     places = (folder / venv / "bin" / "python" for venv in ("venv", ".venv"))
     found = (str(python) for python in places if python.exists())
     return os.environ.get(variable) or next(found, "python3")

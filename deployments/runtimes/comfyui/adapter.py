@@ -1,4 +1,4 @@
-"""The seam: graphs in, progress, artifacts and the answer out."""
+"""Adapter of ``comfyui``: graphs in; progress, artifacts and the answer out."""
 
 import asyncio
 import hashlib
@@ -30,26 +30,26 @@ log = logging.getLogger("ray.serve.atelier.comfyui")
 class ComfyUiAdapter(Adapter):
     """Runs graphs on ComfyUI, one at a time.
 
-    A run that is closed or cancelled stops its own prompt before it returns, so there is nothing
-    left for `interrupt`: what runs then may be the next task's.
+    A run that is closed or cancelled stops its own prompt before it returns, so `interrupt` has
+    nothing to stop: what runs then may be the next task's.
     """
 
     kinds = COMFYUI.kinds
     described = COMFYUI
     slots = 2
-    """One on the GPU; the other has its inputs sent, or its outputs fetched."""
+    """Tasks in `run`: one on the GPU; the other has its inputs sent, or its outputs fetched."""
 
     def __init__(self, spec: RuntimeSpec) -> None:
         super().__init__(spec)
         self._options = self.read_options(Options)
         self._server: Server | None = None
-        self._opened = AsyncExitStack()
+        self._stack = AsyncExitStack()
 
     async def ready(self) -> None:
         async with AsyncExitStack() as stack:
             self._server = await stack.enter_async_context(serving(self.spec, self._options))
             await warm_up(self, Kind.PIPELINE, self._options.warm_up)
-            self._opened = stack.pop_all()
+            self._stack = stack.pop_all()
 
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]
@@ -62,14 +62,18 @@ class ComfyUiAdapter(Adapter):
                     yield step
         finally:
             if graph.links:
-                await asyncio.to_thread(self._at_work.clear, folder)
+                await asyncio.to_thread(self._ready_server.clear, folder)
 
     def links(self, task: Task) -> Iterable[str]:
-        """Those that stand where a node takes the name of a file."""
+        """List the links that stand where a node takes the name of a file.
+
+        Raises:
+            TaskFailed: the content is no graph.
+        """
         return self._graph(task).links
 
     def checkpoints(self, task: Task) -> Sequence[str]:
-        """List the files that the graph's nodes load, in their order."""
+        """List the files that the graph's nodes load, in the nodes' order."""
         bound = self.spec.checkpoint
         return weights_files(task.content) or ([bound] if bound else [])
 
@@ -81,10 +85,10 @@ class ComfyUiAdapter(Adapter):
         return self._server is not None and self._server.is_bloated()
 
     async def close(self) -> None:
-        await self._opened.aclose()
+        await self._stack.aclose()
 
     @property
-    def _at_work(self) -> Server:
+    def _ready_server(self) -> Server:
         if self._server is None:
             raise RuntimeError("ready() comes first")
         return self._server
@@ -95,57 +99,57 @@ class ComfyUiAdapter(Adapter):
     async def _uploaded(
         self, graph: Graph, folder: str, inputs: Mapping[str, bytes]
     ) -> Mapping[str, str]:
-        """Put what is behind the links into ComfyUI's folder of inputs; the names there."""
+        """Upload the bytes behind the links; return the names by which ComfyUI finds them."""
         names = {}
         for number, link in enumerate(graph.links, start=1):
             if link not in inputs:
                 raise TaskFailed(f"link {number} of the graph has no input")
             name = f"{number}{sniff(inputs[link]).extension}"
-            names[link] = await self._at_work.client.upload(name, folder, inputs[link])
+            names[link] = await self._ready_server.client.upload(name, folder, inputs[link])
         return names
 
     async def _tried(
         self, graph: Graph
     ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
-        """Run the graph; once more with memory and caches dropped where that may end better."""
-        course = GraphProgress(graph.weights)
-        for again in (False, True):
-            watch = TrackedPrompt(graph, course)
-            async with aclosing(self._at_work.prompts.run(watch, fresh=again)) as steps:
+        """Run the graph; once more with memory and caches dropped if that may end better."""
+        progress = GraphProgress(graph.weights)
+        for is_last in (False, True):
+            prompt = TrackedPrompt(graph, progress)
+            async with aclosing(self._ready_server.prompts.run(prompt, fresh=is_last)) as steps:
                 async for step in steps:
                     if isinstance(step, Begun):
-                        self._at_work.check()
+                        self._ready_server.check()
                     yield step
-            answer = await self._answer(watch, last=again)
-            if answer is not None:
-                for told in _told(answer, watch):
-                    yield told
+            outputs = await self._outputs(prompt, is_last=is_last)
+            if outputs is not None:
+                for output in _final_steps(outputs, prompt):
+                    yield output
                 return
 
-    async def _answer(self, watch: TrackedPrompt, *, last: bool) -> Mapping[str, Any] | None:
-        """What the prompt gave; None where it is to be run again."""
+    async def _outputs(self, prompt: TrackedPrompt, *, is_last: bool) -> Mapping[str, Any] | None:
+        """Return the prompt's outputs by node; None if it is to be run again."""
         try:
-            return await outcome(watch, self._at_work)
+            return await outcome(prompt, self._ready_server)
         except RetryWithFreshMemory as exc:
-            if last:
+            if is_last:
                 raise RuntimeUnavailable(str(exc)) from exc
-            log.warning("comfyui_once_more", extra={"prompt": watch.prompt, "why": str(exc)})
+            log.warning("comfyui_once_more", extra={"prompt": prompt.id, "why": str(exc)})
             return None
 
 
-def _told(
-    answer: Mapping[str, Any], watch: TrackedPrompt
+def _final_steps(
+    outputs: Mapping[str, Any], prompt: TrackedPrompt
 ) -> Iterator[Progress | Artifact | Answer]:
-    watch.course.finish()
-    if progress := watch.told(previews=False):
+    prompt.progress.finish()
+    if progress := prompt.advance(previews=False):
         yield progress
-    yield from artifacts(answer)
-    # "code" is all that the reference's answer to a graph holds.
-    yield Answer(body={"code": 200, "prompt_id": watch.prompt, "outputs": answer})
+    yield from artifacts(outputs)
+    # The reference's answer to a graph holds "code" and nothing else.
+    yield Answer(body={"code": 200, "prompt_id": prompt.id, "outputs": outputs})
 
 
 def _folder(submission: str) -> str:
-    """A name for the folder of a submission's inputs: its own, where that is one."""
+    """Name the folder of a submission's inputs: the submission, or its hash if that is no name."""
     if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", submission):
         return submission
     return hashlib.sha256(submission.encode()).hexdigest()

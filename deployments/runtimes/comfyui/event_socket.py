@@ -1,4 +1,4 @@
-"""The socket on which ComfyUI tells what it does, held open and read for as long as we live."""
+"""Socket on which ComfyUI tells of its work, held open and read as long as the replica lives."""
 
 import asyncio
 import json
@@ -21,50 +21,50 @@ log = logging.getLogger("ray.serve.atelier.comfyui")
 _BACKOFF = Backoff(first=0.1, longest=5)
 _OPEN_SECONDS = 10
 _BROKEN = (OSError, TimeoutError, WebSocketException)
-# Only as the first message, else it is not heeded: previews that say of which prompt they are.
-_HELLO = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
-_HEAD = 40
-_PICTURE, _PICTURE_WITH_METADATA = 1, 4
+# Asks for previews that name their prompt; ComfyUI heeds it as the first message only.
+_FEATURE_FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+_TYPE_LENGTH = 40  # characters in which a message names its type
+_IMAGE, _IMAGE_WITH_METADATA = 1, 4
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture that came over the socket."""
+class SocketImage:
+    """Picture that came over the socket."""
 
-    image: bytes
+    data: bytes
     node: str | None = None
     prompt: str | None = None
 
 
 class EventSocket:
-    """Reads all that is said, at once: a slow reader would hold up ComfyUI's other clients.
+    """Reads every message at once: a slow reader would hold up ComfyUI's other clients.
 
-    One watch at a time: only one prompt of ours is ever in ComfyUI's queue.
+    One prompt is followed at a time: only one of ours is ever in ComfyUI's queue.
     """
 
     def __init__(self, url: str) -> None:
         self.client = uuid4().hex
-        """Whom ComfyUI tells of our prompts, also after a reconnect."""
+        """Id under which ComfyUI tells us of our prompts, also after a reconnect."""
         self._url = f"{url.replace('http', 'ws', 1)}/ws?clientId={self.client}"
-        self._watch: TrackedPrompt | None = None
+        self._tracked: TrackedPrompt | None = None
         self._connected = asyncio.Event()
         self._socket: ClientConnection | None = None
         self._listening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect.
+        """Connect; takes 10 s at most.
 
         Raises:
-            RuntimeUnavailable: it did not take the connection.
+            RuntimeUnavailable: ComfyUI did not take the connection.
         """
         self._listening = asyncio.create_task(self._listen())
         await self.connected()
 
     async def connected(self) -> None:
-        """Return when it is connected.
+        """Wait until it is connected, for 10 s at most.
 
         Raises:
-            RuntimeUnavailable: it did not take the connection.
+            RuntimeUnavailable: ComfyUI did not take the connection.
         """
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
@@ -73,44 +73,49 @@ class EventSocket:
             raise RuntimeUnavailable("ComfyUI did not open its socket (/ws)") from None
 
     async def close(self) -> None:
+        """Hang up."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])
 
     def check(self) -> None:
-        """Raise where nobody listens any more."""
+        """Raise if the socket is not read any more.
+
+        Raises:
+            RuntimeUnavailable: the reader has ended.
+        """
         if self._listening is not None and self._listening.done():
             raise RuntimeUnavailable("nobody listens to ComfyUI's socket any more")
 
     async def reconnect(self) -> None:
-        """Have ComfyUI register us again: it forgets a client whose older connection ends late."""
+        """Make ComfyUI register us anew: it forgets a client whose older connection ends late."""
         if self._socket is not None:
             await self._socket.close()
 
     @contextmanager
-    def following(self, watch: TrackedPrompt) -> Iterator[None]:
-        """Tell this watch what is said of its prompt."""
-        self._watch = watch
+    def following(self, prompt: TrackedPrompt) -> Iterator[None]:
+        """Hand the messages about this prompt to it."""
+        self._tracked = prompt
         try:
             yield
         finally:
-            self._watch = None
+            self._tracked = None
 
     async def _listen(self) -> None:
         failures = 0
         while True:
             try:
                 async with self._connection() as socket:
-                    await socket.send(_HELLO)
-                    self._found(socket)
+                    await socket.send(_FEATURE_FLAGS)
+                    self._note_connection(socket)
                     async for message in socket:
                         failures = 0
-                        self._hear(message)
+                        self._dispatch(message)
             except _BROKEN as exc:
                 log.warning("comfyui_socket_lost", extra={"why": type(exc).__name__})
             self._connected.clear()
-            if self._watch is not None:
-                self._watch.lose()
+            if self._tracked is not None:
+                self._tracked.note_disconnect()
             failures += 1
             await asyncio.sleep(_BACKOFF.pause(failures))
 
@@ -124,41 +129,41 @@ class EventSocket:
             close_timeout=1,
         )
 
-    def _found(self, socket: ClientConnection) -> None:
+    def _note_connection(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._connected.set()
 
-    def _hear(self, message: str | bytes) -> None:
+    def _dispatch(self, message: str | bytes) -> None:
         if isinstance(message, bytes):
-            self._see(message)
-        # The state of all nodes so far, at every step of each: the bulk of what is said.
-        elif "progress_state" not in message[:_HEAD]:
-            self._tell(message)
+            self._take_image(message)
+        # Left out: the state of all nodes, sent at every step of each; it is most of the traffic.
+        elif "progress_state" not in message[:_TYPE_LENGTH]:
+            self._take_message(message)
 
-    def _tell(self, message: str) -> None:
+    def _take_message(self, message: str) -> None:
         match _parsed(message):
             case {"type": str(kind), "data": {"prompt_id": str(prompt)} as data}:
-                if self._watch is not None and self._watch.prompt == prompt:
-                    self._watch.hear(kind, data)
+                if self._tracked is not None and self._tracked.id == prompt:
+                    self._tracked.take_message(kind, data)
 
-    def _see(self, message: bytes) -> None:
-        picture = picture_in(message)
-        if picture is None or self._watch is None:
+    def _take_image(self, message: bytes) -> None:
+        image = image_in(message)
+        if image is None or self._tracked is None:
             return
-        if picture.prompt in (None, self._watch.prompt):
-            self._watch.see(picture.image, picture.node)
+        if image.prompt in (None, self._tracked.id):
+            self._tracked.take_image(image.data, image.node)
 
 
-def picture_in(message: bytes) -> Picture | None:
-    """The picture in a binary message, if it is one of the two kinds that hold one."""
+def image_in(message: bytes) -> SocketImage | None:
+    """Read the picture in a binary message; None if it is of a kind that holds none."""
     kind, size = int.from_bytes(message[:4]), int.from_bytes(message[4:8])
-    if kind == _PICTURE:
-        return Picture(message[8:])
-    if kind != _PICTURE_WITH_METADATA:
+    if kind == _IMAGE:
+        return SocketImage(message[8:])
+    if kind != _IMAGE_WITH_METADATA:
         return None
     match _parsed(message[8 : 8 + size]):
         case {"node_id": str(node), "prompt_id": str(prompt)}:
-            return Picture(message[8 + size :], node, prompt)
+            return SocketImage(message[8 + size :], node, prompt)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What ComfyUI's errors mean: for the task, for the backend, for the log."""
+"""Meaning of ComfyUI's errors: for the task, for the backend, for the log."""
 
 import logging
 from collections.abc import Mapping
@@ -10,9 +10,15 @@ from models.errors import TaskFailed
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 
-_MEMORY = ("OutOfMemory", "out of memory", "Allocation on device", "MemoryError", "allocate memory")
-_DEVICE = ("CUDA error", "HIP error", "cuDNN error", "CUBLAS_STATUS", "AcceleratorError")
-_LONGEST = 1_000
+_MEMORY_SIGNS = (
+    "OutOfMemory",
+    "out of memory",
+    "Allocation on device",
+    "MemoryError",
+    "allocate memory",
+)
+_DEVICE_SIGNS = ("CUDA error", "HIP error", "cuDNN error", "CUBLAS_STATUS", "AcceleratorError")
+_LONGEST = 1_000  # characters
 
 
 class RetryWithFreshMemory(Exception):
@@ -20,22 +26,22 @@ class RetryWithFreshMemory(Exception):
 
 
 class Fault(Enum):
-    """What is wrong with the device."""
+    """Fault of the device."""
 
     MEMORY = "out of memory"
     DEVICE = "the device failed"
 
 
 def fault_of(error: Mapping[str, Any]) -> Fault | None:
-    """The device's fault behind a failed node; None where it is the graph's own."""
+    """Find the device's fault behind a failed node; None if the failure is the graph's own."""
     text = f"{error.get('exception_type')}: {error.get('exception_message')}"
-    if any(sign in text for sign in _MEMORY):
+    if any(sign in text for sign in _MEMORY_SIGNS):
         return Fault.MEMORY
-    return Fault.DEVICE if any(sign in text for sign in _DEVICE) else None
+    return Fault.DEVICE if any(sign in text for sign in _DEVICE_SIGNS) else None
 
 
 def failed(error: Mapping[str, Any], graph: Graph) -> TaskFailed:
-    """A failed node as the task's failure; what it had as inputs is nobody's business."""
+    """Turn a failed node into the task's failure, without the node's inputs, which stay secret."""
     kind, message = error.get("exception_type"), _short(error.get("exception_message"))
     where = graph.title(str(error.get("node_id")))
     keys = ("node_id", "node_type", "exception_type")
@@ -43,8 +49,8 @@ def failed(error: Mapping[str, Any], graph: Graph) -> TaskFailed:
     return TaskFailed(f"{where} failed with {kind}: {message}", reason=reason)
 
 
-def note(error: Mapping[str, Any], prompt: str) -> None:
-    """Keep in the log what a client is not told: its paths and tensors are the server's."""
+def log_failure(error: Mapping[str, Any], prompt: str) -> None:
+    """Log what a client is not told: paths and tensors are the server's."""
     extra = {"prompt": prompt, "node": error.get("node_id"), "node_type": error.get("node_type")}
     trace = "".join(map(str, error.get("traceback") or ()))
     log.warning("comfyui_node_failed", extra=extra | {"trace": trace})

@@ -1,4 +1,4 @@
-"""A task's graph in ComfyUI's API format; knows its shape, never what a node does."""
+"""Graph of a task in ComfyUI's API format; knows its shape, never what a node does."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from deployments.inputs.fields import is_link
 from models.runtimes.comfyui.graphs import graph_faults, taken_from, unwrapped
 from models.runtimes.content import refuse
 
-_FILE_FIELDS = frozenset(
+_MEDIA_FIELDS = frozenset(
     {"image", "images", "mask", "video", "audio", "file", "model_file", "upload"}
 )
 _MEDIA = ("image", "mask", "video", "audio", "3d")
-_STEPS = 20  # of a sampler that takes them from a node which does not say
+_DEFAULT_STEPS = 20  # of a sampler whose steps come from a node that does not tell them
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Graph:
 
     @classmethod
     def read(cls, content: Any, allowed: Collection[str] | None = None) -> Self:
-        """Take a task's content as a graph of any nodes, or of these classes.
+        """Read a task's content as a graph of any nodes, or of these classes.
 
         Raises:
             TaskFailed: naming each node and field that is wrong.
@@ -33,31 +33,31 @@ class Graph:
 
     @property
     def links(self) -> list[str]:
-        """Every link that stands where a node takes the name of a file, each once."""
+        """List the links that stand where a node takes the name of a file, each once."""
         return list(dict.fromkeys(value for _, _, value in self._files()))
 
     def with_files(self, names: Mapping[str, str]) -> "Graph":
-        """The graph with a file's name in the place of each link."""
+        """Return the graph with a file's name in the place of each link."""
         nodes = {name: {**node, "inputs": {**node["inputs"]}} for name, node in self.nodes.items()}
         for name, field, value in self._files():
             nodes[name]["inputs"][field] = names[value]
         return Graph(nodes)
 
     def kind(self, name: str) -> str:
-        """The class of a node; empty where the graph has no such node."""
+        """Return the class of a node; empty if the graph has no such node."""
         return str(self.nodes[name]["class_type"]) if name in self.nodes else ""
 
     def title(self, name: str) -> str:
-        """The node as a message names it."""
+        """Name the node for a message."""
         kind = self.kind(name)
         return f"node {name} ({kind})" if kind else f"node {name}"
 
-    def place(self, name: str) -> int:
-        """Where it stands among the nodes; what is not in the graph comes last."""
+    def position(self, name: str) -> int:
+        """Return the node's index; what is not in the graph comes last."""
         return list(self.nodes).index(name) if name in self.nodes else len(self.nodes)
 
     def sends(self, name: str) -> bool:
-        """Whether the node sends its pictures over the socket (``SaveImageWebsocket``)."""
+        """Tell whether the node sends its pictures over the socket (``SaveImageWebsocket``)."""
         return "websocket" in self.kind(name).lower()
 
     @property
@@ -66,16 +66,18 @@ class Graph:
         return set(filter(self.sends, self.nodes))
 
     @property
-    def ends(self) -> set[str]:
+    def outputs(self) -> set[str]:
         """Nodes that no other takes anything from."""
         taken = {taken_from(value) for _, _, value in self._inputs()}
         return set(self.nodes) - taken
 
     @property
     def weights(self) -> dict[str, int]:
-        """What each node counts in the progress: a sampler its steps, any other one."""
-        told = [value for _, field, value in self._inputs() if field == "steps" and _counts(value)]
-        steps = max(told, default=_STEPS)
+        """Share of each node in the progress: a sampler counts its steps, any other node 1."""
+        counts = [
+            value for _, field, value in self._inputs() if field == "steps" and _is_count(value)
+        ]
+        steps = max(counts, default=_DEFAULT_STEPS)
         return {name: _weight(node["inputs"], steps) for name, node in self.nodes.items()}
 
     def _inputs(self) -> Iterator[tuple[str, str, Any]]:
@@ -94,10 +96,11 @@ def _takes_file(kind: str, field: str) -> bool:
     if "url" in kind or "url" in field:
         return False
     loads = "load" in kind and any(word in kind for word in _MEDIA)
-    return loads or field in _FILE_FIELDS
+    return loads or field in _MEDIA_FIELDS
 
 
-def _counts(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
+    """Tell whether a value is a positive whole number; ``True`` is none."""
     return type(value) is int and value > 0
 
 
@@ -105,4 +108,4 @@ def _weight(inputs: Mapping[str, Any], steps: int) -> int:
     if "latent_image" not in inputs:  # what every sampler takes
         return 1
     own = inputs.get("steps", 0)
-    return int(own) if _counts(own) else steps
+    return int(own) if _is_count(own) else steps

@@ -1,30 +1,31 @@
-"""How far a graph is: nodes done and steps within them, as one number that only rises."""
+"""Progress of a graph: nodes done and steps within them, as one number that only rises."""
 
 from collections.abc import Mapping
 
 
 class GraphProgress:
-    """Counts what is reached against a total that is known from the start."""
+    """Counts the steps that are done of a total that is known from the start."""
 
     def __init__(self, weights: Mapping[str, int]) -> None:
-        self.of = sum(weights.values())
+        self.total = sum(weights.values())
         self._weights = weights
         self._reached = dict.fromkeys(weights, 0)
-        self._told = -1
+        self._newest = -1
 
-    def reach(self, node: str, part: float) -> None:
-        """So much of a node is done, from 0 to 1; what is no node of the graph does not count."""
+    def reach(self, node: str, share: float) -> None:
+        """Note that a share of a node is done, from 0 to 1; other graphs' nodes do not count."""
         if node in self._reached:
-            done = int(self._weights[node] * min(max(part, 0.0), 1.0))
+            done = int(self._weights[node] * min(max(share, 0.0), 1.0))
             self._reached[node] = max(self._reached[node], done)
 
     def finish(self) -> None:
+        """Note that every node is done."""
         self._reached = dict(self._weights)
 
-    def risen(self) -> int | None:
-        """How far it is, where that is further than was told before."""
+    def advance(self) -> int | None:
+        """Return the steps that are done; None if that is no more than was returned before."""
         now = sum(self._reached.values())
-        if now <= self._told:
+        if now <= self._newest:
             return None
-        self._told = now
+        self._newest = now
         return now

@@ -1,4 +1,4 @@
-"""What ComfyUI's history says of a prompt that has ended: the truth, whatever the socket said."""
+"""Entry of ComfyUI's history: the truth about a prompt that has ended, whatever the socket said."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One entry of the history."""
+    """Entry of one prompt."""
 
     entry: Mapping[str, Any]
 
     @property
     def outputs(self) -> Mapping[str, Mapping[str, Any]]:
-        """What its nodes gave, by node, then by kind (``images``, ``gifs``, ``text`` …)."""
+        """Outputs of its nodes, by node, then by kind (``images``, ``gifs``, ``text`` …)."""
         outputs = self.entry.get("outputs") or {}
         return {name: given for name, given in outputs.items() if isinstance(given, dict)}
 
     @property
     def error(self) -> Mapping[str, Any] | None:
-        """What a failed node said.
+        """Message of a failed node.
 
         A cycle in the graph is told here while the status says "success".
         """
@@ -27,11 +27,12 @@ class HistoryEntry:
 
     @property
     def is_interrupted(self) -> bool:
-        # The status is the one of a failure; only this message tells.
+        """Tell whether the prompt was interrupted; its status is the one of a failure."""
         return self._message("execution_interrupted") is not None
 
     @property
     def is_failed(self) -> bool:
+        """Tell whether the status is another than success."""
         return bool(self._status.get("status_str", "success") != "success")
 
     @property

@@ -1,4 +1,4 @@
-"""What a prompt that has ended came to: its outputs, or whose fault it is that there are none."""
+"""Outcome of a prompt that has ended: its outputs, or whose fault it is that there are none."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,13 @@ from typing import Any
 
 from deployments.adapter import Artifact
 from deployments.runtimes.comfyui.client import File
-from deployments.runtimes.comfyui.faults import Fault, RetryWithFreshMemory, failed, fault_of, note
+from deployments.runtimes.comfyui.faults import (
+    Fault,
+    RetryWithFreshMemory,
+    failed,
+    fault_of,
+    log_failure,
+)
 from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from deployments.runtimes.comfyui.outputs import Outputs
 from deployments.runtimes.comfyui.server import Server
@@ -17,63 +23,64 @@ from models.errors import RuntimeUnavailable, TaskFailed
 _FETCHED_AT_ONCE = 4
 
 
-async def outcome(watch: TrackedPrompt, server: Server) -> dict[str, Any]:
-    """What the nodes gave, by node and kind, with an artifact for each file.
+async def outcome(prompt: TrackedPrompt, server: Server) -> dict[str, Any]:
+    """Collect the nodes' outputs, by node and kind, with an artifact for each file.
 
     Raises:
         TaskFailed: the graph failed, or gave nothing.
         RuntimeUnavailable: it was interrupted from outside, or the device failed.
-        Again: it may end better with memory and caches dropped.
+        RetryWithFreshMemory: it may end better with memory and caches dropped.
     """
-    record = await server.prompts.record(watch)
+    entry = await server.prompts.history(prompt)
     with suppress(RuntimeUnavailable):
-        await server.client.forget(watch.prompt)
-    _judge(record, watch, server)
-    outputs = Outputs.of(record.outputs, watch.sent, watch.graph)
+        await server.client.forget(prompt.id)
+    _judge(entry, prompt, server)
+    outputs = Outputs.of(entry.outputs, prompt.node_images, prompt.graph)
     if outputs.is_empty:
-        raise _nothing(record, watch)
-    return outputs.answer(await _fetched(outputs.files, record.cached, server))
+        raise _nothing(entry, prompt)
+    return outputs.answer(await _fetched(outputs.files, entry.cached, server))
 
 
-def _judge(record: HistoryEntry, watch: TrackedPrompt, server: Server) -> None:
-    if record.error:
-        note(record.error, watch.prompt)
-        failure = failed(record.error, watch.graph)
-        fault = fault_of(record.error)
+def _judge(entry: HistoryEntry, prompt: TrackedPrompt, server: Server) -> None:
+    """Raise if the prompt did not succeed."""
+    if entry.error:
+        log_failure(entry.error, prompt.id)
+        failure = failed(entry.error, prompt.graph)
+        fault = fault_of(entry.error)
         if fault is Fault.MEMORY:
             raise RetryWithFreshMemory(str(failure))
         if fault is Fault.DEVICE:
             server.prompts.give_up(str(failure))
             raise RuntimeUnavailable(str(failure))
         raise failure
-    if record.is_interrupted:  # not by us: a run of ours that is stopped asks no outcome
+    if entry.is_interrupted:  # by somebody else: a stopped run of ours asks no outcome
         raise RuntimeUnavailable("somebody else interrupted ComfyUI")
-    if record.is_failed:
+    if entry.is_failed:
         raise TaskFailed("ComfyUI says that the graph failed, and not why")
-    if watch.is_incomplete:
+    if prompt.is_incomplete:
         raise RetryWithFreshMemory("the socket was away while nodes sent pictures over it")
 
 
-def _nothing(record: HistoryEntry, watch: TrackedPrompt) -> Exception:
-    """A success without any output, which no task is."""
-    if not watch.graph.ends.isdisjoint(record.cached):
+def _nothing(entry: HistoryEntry, prompt: TrackedPrompt) -> Exception:
+    """Make the error for a success without any output, which no task may be."""
+    if not prompt.graph.outputs.isdisjoint(entry.cached):
         return RetryWithFreshMemory("ComfyUI's cache had no outputs")
-    why = watch.blocked or "give it a node that saves something, such as SaveImage"
+    why = prompt.refusal or "give it a node that saves something, such as SaveImage"
     return TaskFailed(f"the graph ended without any output: {why}")
 
 
 async def _fetched(
     files: Sequence[tuple[str, File]], cached: set[str], server: Server
 ) -> Mapping[File, Artifact]:
-    places = asyncio.Semaphore(_FETCHED_AT_ONCE)
+    slots = asyncio.Semaphore(_FETCHED_AT_ONCE)
 
     async def fetch(node: str, file: File) -> Artifact:
-        async with places:
+        async with slots:
             data = await server.client.view(file)
         if data is not None:
             return Artifact(data=data)
         gone = f"ComfyUI no longer has {file.name}, which it made"
         raise RetryWithFreshMemory(gone) if node in cached else RuntimeUnavailable(gone)
 
-    made = await asyncio.gather(*(fetch(node, file) for node, file in files))
-    return {file: artifact for (_, file), artifact in zip(files, made, strict=True)}
+    fetched = await asyncio.gather(*(fetch(node, file) for node, file in files))
+    return {file: artifact for (_, file), artifact in zip(files, fetched, strict=True)}

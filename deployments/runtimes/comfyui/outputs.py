@@ -1,4 +1,4 @@
-"""What a graph gave, of every kind, in the order of its nodes."""
+"""Outputs of a graph, of every kind, in the order of its nodes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,59 +8,62 @@ from deployments.adapter import Artifact
 from deployments.runtimes.comfyui.client import File
 from deployments.runtimes.comfyui.graph import Graph
 
-Given = Mapping[str, Mapping[str, Any]]
-"""By node, then by kind (``images``, ``gifs``, ``audio``, ``text``, ``3d`` …)."""
+NodeOutputs = Mapping[str, Mapping[str, Any]]
+"""Outputs by node, then by kind (``images``, ``gifs``, ``audio``, ``text``, ``3d`` …)."""
 
-_PICTURES = "images"
+_IMAGES = "images"
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the nodes of one prompt gave: files, pictures that came over the socket, values."""
+    """Outputs of the nodes of one prompt: files, pictures that came over the socket, values."""
 
-    given: Given
-    """As history has it, its files as `File`, in the order of the nodes."""
-    sent: Mapping[str, list[bytes]]
+    by_node: NodeOutputs
+    """Outputs as the history has them, files as `File`, in the order of the nodes."""
+    images: Mapping[str, list[bytes]]
+    """Pictures that came over the socket, by node."""
 
     @classmethod
-    def of(cls, outputs: Given, sent: Mapping[str, list[bytes]], graph: Graph) -> "Outputs":
-        names = sorted({*outputs, *sent}, key=graph.place)
+    def of(cls, outputs: NodeOutputs, images: Mapping[str, list[bytes]], graph: Graph) -> "Outputs":
+        """Read the history's outputs; a file that is told twice stands there once."""
+        names = sorted({*outputs, *images}, key=graph.position)
         seen: set[File] = set()
-        given = {name: _read(outputs.get(name, {}), seen) for name in names}
-        return cls(given, sent)
+        by_node = {name: _read(outputs.get(name, {}), seen) for name in names}
+        return cls(by_node, images)
 
     @property
     def files(self) -> list[tuple[str, File]]:
-        """The files worth keeping, each with its node: previews only where there is no other."""
-        every = [
+        """List the files worth keeping, each with its node; previews only if there is none else."""
+        files = [
             (name, value)
-            for name, kinds in self.given.items()
+            for name, kinds in self.by_node.items()
             for value in _each(kinds)
             if isinstance(value, File)
         ]
-        final = [(name, file) for name, file in every if file.place == "output"]
-        return final or ([] if self.sent else every)
+        final = [(name, file) for name, file in files if file.place == "output"]
+        return final or ([] if self.images else files)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is neither a file nor a picture nor a word."""
-        words = (value for kinds in self.given.values() for value in _each(kinds))
-        return not self.files and not self.sent and not any(isinstance(w, str) for w in words)
+        """Tell whether there is neither a file nor a picture nor a text."""
+        values = [value for kinds in self.by_node.values() for value in _each(kinds)]
+        texts = any(isinstance(value, str) for value in values)
+        return not (self.files or self.images or texts)
 
     def answer(self, fetched: Mapping[File, Artifact]) -> dict[str, Any]:
-        """The same with an artifact in the place of each file that was fetched."""
+        """Return the outputs with an artifact in the place of each file that was fetched."""
         answer: dict[str, Any] = {
             name: {kind: _placed(value, fetched) for kind, value in kinds.items()}
-            for name, kinds in self.given.items()
+            for name, kinds in self.by_node.items()
         }
-        for name, images in self.sent.items():
-            shown = answer[name].setdefault(_PICTURES, [])
-            shown.extend(Artifact(data=image) for image in images)
+        for name, images in self.images.items():
+            pictures = answer[name].setdefault(_IMAGES, [])
+            pictures.extend(Artifact(data=image) for image in images)
         return answer
 
 
 def artifacts(answer: Mapping[str, Mapping[str, Any]]) -> Iterator[Artifact]:
-    """Those in an answer, in its order."""
+    """Yield the artifacts in an answer, in its order."""
     for kinds in answer.values():
         for value in _each(kinds):
             if isinstance(value, Artifact):
@@ -73,7 +76,7 @@ def _each(kinds: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _read(kinds: Mapping[str, Any], seen: set[File]) -> dict[str, Any]:
-    """A node's outputs, its files as `File`; one that is told twice stands there once."""
+    """Read a node's outputs, files as `File`, without files that were seen before."""
     return {
         kind: list(_items(value, seen)) if isinstance(value, list) else value
         for kind, value in kinds.items()
@@ -96,7 +99,7 @@ def _items(values: list[Any], seen: set[File]) -> Iterator[Any]:
 def _placed(value: Any, fetched: Mapping[File, Artifact]) -> Any:
     match value:
         case [*values]:
-            return [_placed(one, fetched) for one in values]
+            return [_placed(item, fetched) for item in values]
         case File():
             left_out = {"filename": value.name, "subfolder": value.folder, "type": value.place}
             return fetched.get(value, left_out)

@@ -1,4 +1,4 @@
-"""A prompt's way through ComfyUI: sent, followed to its end, and stopped if nobody wants it."""
+"""Prompts on their way through ComfyUI: sent, followed to their end, and stopped if unwanted."""
 
 import asyncio
 import logging
@@ -21,19 +21,19 @@ from models.runtimes.comfyui import Options
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 
-_LOOK_SECONDS = 1.0  # of silence, after which history is asked
-_SETTLE_SECONDS = 0.5  # in which ComfyUI heeds /free; it says nothing of it
+_SILENCE_SECONDS = 1.0  # without a message, after which the history is asked
+_SETTLE_SECONDS = 0.5  # in which ComfyUI heeds /free; it does not tell when it has
 _PAUSE_SECONDS = 0.05
 
 
 class Prompts:
-    """Runs prompts on one server, one at a time."""
+    """Runs prompts on one server, one at a time; times are monotonic, in seconds."""
 
     def __init__(
         self, client: Client, events: EventSocket, backend: Backend, options: Options
     ) -> None:
         self.broken: str | None = None
-        """Why the server is not to be used any more."""
+        """Reason why the server is not to be used any more; None while it is."""
         self._client = client
         self._events = events
         self._backend = backend
@@ -41,134 +41,140 @@ class Prompts:
         self._gpu = asyncio.Lock()
 
     async def run(
-        self, watch: TrackedPrompt, *, fresh: bool
+        self, prompt: TrackedPrompt, *, fresh: bool
     ) -> AsyncGenerator[Begun | Progress, None]:
-        """Run the prompt, telling how far it is; closed before its end, it is stopped.
+        """Run the prompt, yielding its progress; closed before its end, it is stopped.
 
-        ``fresh``, for a second try of what has begun, has ComfyUI drop its models and caches first.
+        ``fresh``, for a second try of what has begun, makes ComfyUI drop its models and caches.
 
         Raises:
             TaskFailed: ComfyUI refused the graph.
             RuntimeUnavailable: it is gone, or has lost the prompt.
         """
-        request = self._client.ahead(watch.graph, watch.prompt, self._events.client)
-        async with aclosing(request) as ahead, self._gpu:
+        request = self._client.held_prompt(prompt.graph, prompt.id, self._events.client)
+        async with aclosing(request) as held, self._gpu:
             if fresh:
                 await self._client.free()
                 await asyncio.sleep(_SETTLE_SECONDS)
             else:
                 yield Begun()
-            if watch.graph.senders:
+            if prompt.graph.senders:
                 await self._events.connected()
-            with self._events.following(watch):
-                # A task of its own: a request that is cancelled may still fill ComfyUI's queue.
-                sending = asyncio.create_task(self._send(watch, ahead))
+            with self._events.following(prompt):
+                # A task of its own: a cancelled request may still put the prompt into the queue.
+                sending = asyncio.create_task(self._send(prompt, held))
                 try:
                     await asyncio.shield(sending)
-                    while not watch.is_over:
-                        await self._news(watch)
-                        if progress := watch.told(previews=self._options.previews):
+                    while not prompt.is_over:
+                        await self._wait_for_news(prompt)
+                        if progress := prompt.advance(previews=self._options.previews):
                             yield progress
                 finally:
-                    if not watch.is_over:
-                        await run_to_end(self._withdraw(watch, sending))
+                    if not prompt.is_over:
+                        await run_to_end(self._withdraw(prompt, sending))
 
-    async def record(self, watch: TrackedPrompt) -> HistoryEntry:
-        """How it ended; history has it a moment after the socket says so.
+    async def history(self, prompt: TrackedPrompt) -> HistoryEntry:
+        """Return the prompt's entry of the history, which may come after the socket's last message.
 
         Raises:
-            RuntimeUnavailable: ComfyUI is gone, or has lost it.
+            RuntimeUnavailable: ComfyUI is gone, or has lost the prompt.
         """
-        while watch.record is None:
-            watch.record = await self._client.record(watch.prompt)
-            if watch.record is None:
-                await self._find(watch)
+        while prompt.history is None:
+            prompt.history = await self._client.history(prompt.id)
+            if prompt.history is None:
+                await self._check_not_lost(prompt)
                 await asyncio.sleep(_PAUSE_SECONDS)
-        return watch.record
+        return prompt.history
 
     def give_up(self, why: str) -> None:
-        """Use this server for nothing more."""
+        """Note why this server is not to be used any more."""
         log.warning("comfyui_given_up", extra={"why": why})
         self.broken = self.broken or why
 
-    async def _send(self, watch: TrackedPrompt, ahead: HeldRequest) -> None:
+    async def _send(self, prompt: TrackedPrompt, request: HeldRequest) -> None:
         try:
-            said = await self._client.submit(ahead)
+            submitted = await self._client.submit(request)
         except RuntimeUnavailable as exc:
             self.give_up(f"{exc}, and may run it all the same")
             raise
-        watch.prompt = said.prompt or watch.prompt
-        if not said.accepted or (said.node_errors and not self._options.allow_partial):
-            found = problems(said.node_errors)
-            raise refused(said.body, {one: await self._choices(one) for one in found})
+        prompt.id = submitted.prompt or prompt.id
+        if not submitted.accepted or (submitted.node_errors and not self._options.allow_partial):
+            found = problems(submitted.node_errors)
+            raise refused(
+                submitted.body, {problem: await self._choices(problem) for problem in found}
+            )
 
     async def _choices(self, problem: Problem) -> list[str] | None:
-        """What there is instead; ComfyUI itself lists no more than twenty."""
+        """List what the field may be instead; ComfyUI's refusal lists twenty names at most."""
         if problem.wants_choices:
             with suppress(RuntimeUnavailable):
                 return await self._client.choices(problem.kind, problem.field)
         return None
 
-    async def _news(self, watch: TrackedPrompt) -> None:
-        """Wait for word of the prompt; where there is none, ask."""
-        heard = watch.heard
+    async def _wait_for_news(self, prompt: TrackedPrompt) -> None:
+        """Wait for a message about the prompt; without any for a second, ask the history."""
+        before = prompt.messages
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_SECONDS):
-                await watch.changed.wait()
-        watch.changed.clear()
-        if watch.heard == heard and not watch.is_over:
-            await self._look(watch)
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                await prompt.changed.wait()
+        prompt.changed.clear()
+        if prompt.messages == before and not prompt.is_over:
+            await self._ask_history(prompt)
 
-    async def _look(self, watch: TrackedPrompt) -> None:
-        """Ask history whether it has ended; after a long silence, the queue whether it is there."""
+    async def _ask_history(self, prompt: TrackedPrompt) -> None:
+        """Ask the history whether it has ended; after a long silence, look for it in the queue."""
         now, patience = time.monotonic(), self._options.silence_seconds
         try:
-            watch.record = await self._client.record(watch.prompt)
+            prompt.history = await self._client.history(prompt.id)
         except RuntimeUnavailable as exc:
             self._backend.check()
-            if now - watch.answered > patience:
+            if now - prompt.last_answer > patience:
                 self.give_up(str(exc))
                 raise
             return
-        watch.answered = now
-        if watch.record is not None:
-            await (self._last_words(watch) if watch.heard else self._events.reconnect())
-        elif now - watch.spoken > patience:
-            await self._find(watch)
-            watch.spoken = now
+        prompt.last_answer = now
+        if prompt.history is not None:
+            await (self._await_images(prompt) if prompt.messages else self._events.reconnect())
+        elif now - prompt.last_message > patience:
+            await self._check_not_lost(prompt)
+            prompt.last_message = now
 
-    async def _last_words(self, watch: TrackedPrompt) -> None:
-        """Let the socket catch up with history where pictures come over it."""
+    async def _await_images(self, prompt: TrackedPrompt) -> None:
+        """Let the socket catch up with the history if pictures come over it."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_SECONDS):
-                while watch.is_incomplete:
-                    watch.changed.clear()
-                    await watch.changed.wait()
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                while prompt.is_incomplete:
+                    prompt.changed.clear()
+                    await prompt.changed.wait()
 
-    async def _find(self, watch: TrackedPrompt) -> None:
-        """Raise where the prompt is neither in the queue nor in history (it may just move)."""
+    async def _check_not_lost(self, prompt: TrackedPrompt) -> None:
+        """Look for the prompt in the queue and the history, twice: it may just move between them.
+
+        Raises:
+            RuntimeUnavailable: it is in neither.
+        """
         for _ in range(2):
-            if await self._client.place(watch.prompt):
+            if await self._client.queue_state(prompt.id):
                 return
-            watch.record = await self._client.record(watch.prompt)
-            if watch.record is not None:
+            prompt.history = await self._client.history(prompt.id)
+            if prompt.history is not None:
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
         raise RuntimeUnavailable(
             "ComfyUI has lost the prompt: it was restarted, or its queue cleared"
         )
 
-    async def _withdraw(self, watch: TrackedPrompt, sending: asyncio.Task[None]) -> None:
-        """Have it gone from the queue; a server that goes on with it is not used any more."""
+    async def _withdraw(self, prompt: TrackedPrompt, sending: asyncio.Task[None]) -> None:
+        """Remove the prompt from the queue; a server that goes on with it is not used any more."""
         seconds = self._options.obey_seconds
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.wait([sending])
-                while place := await self._client.place(watch.prompt):
-                    stop = self._client.drop if place == "pending" else self._client.interrupt
-                    await stop(watch.prompt)
+                while state := await self._client.queue_state(prompt.id):
+                    stop = self._client.drop if state == "pending" else self._client.interrupt
+                    await stop(prompt.id)
                     await asyncio.sleep(_PAUSE_SECONDS)
-                await self._client.forget(watch.prompt)
+                await self._client.forget(prompt.id)
         except TimeoutError:
             self.give_up(f"ComfyUI went on for {seconds:g} s with a prompt that it was to stop")
         except RuntimeUnavailable as exc:

@@ -1,4 +1,4 @@
-"""What ComfyUI says to a graph that it does not take, in words that name the node and the field."""
+"""Refusal of a graph by ComfyUI, in words that name the node and the field."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from models.checkpoints import listed
 from models.errors import TaskFailed
 
 _NOT_IN_LIST = "value_not_in_list"
-_TOLD = 5  # problems in one message
-_LISTED = 100  # choices
+_MOST_PROBLEMS = 5  # in one message
+_MOST_CHOICES = 100
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One input of one node."""
+    """Problem with one input of one node."""
 
     node: str
     kind: str
-    """The node's class."""
+    """Class of the node."""
     field: str
     type: str
     message: str
@@ -27,52 +27,56 @@ class Problem:
 
     @property
     def wants_choices(self) -> bool:
+        """Tell whether the message should list what the field may be."""
         return self.type == _NOT_IN_LIST
 
-    def told(self, choices: Sequence[str] | None) -> str:
+    def message_with(self, choices: Sequence[str] | None) -> str:
+        """Describe the problem, with what the field may be instead if that is known."""
         where = f"node {self.node} ({self.kind})" + (f", {self.field}" if self.field else "")
         if choices is not None:
-            more = f" and {len(choices) - _LISTED} more" if len(choices) > _LISTED else ""
-            there = listed(list(choices[:_LISTED])) + more
-            return f"{where}: {self.value!r} is not there; there is: {there}"
+            more = (
+                f" and {len(choices) - _MOST_CHOICES} more" if len(choices) > _MOST_CHOICES else ""
+            )
+            available = listed(list(choices[:_MOST_CHOICES])) + more
+            return f"{where}: {self.value!r} is not there; there is: {available}"
         details = "" if self.details in ("", self.field) else f" ({self.details})"
         return f"{where}: {self.message}{details}"
 
     @property
-    def shown(self) -> dict[str, Any]:
-        """For the task's failure; ComfyUI's own has the paths of its source."""
+    def reason(self) -> dict[str, Any]:
+        """Describe it for the task's failure, without the paths of ComfyUI's source."""
         keys = ("node", "kind", "field", "type", "message", "details")
         return {key: getattr(self, key) for key in keys}
 
 
 def problems(node_errors: Mapping[str, Any]) -> list[Problem]:
-    """Every problem that is told of a node."""
+    """List the problems of all nodes."""
     return [
-        _problem(node, told, error)
-        for node, told in node_errors.items()
-        for error in told.get("errors") or ()
+        _problem(node, errors, error)
+        for node, errors in node_errors.items()
+        for error in errors.get("errors") or ()
     ]
 
 
 def refused(body: Mapping[str, Any], found: Mapping[Problem, Sequence[str] | None]) -> TaskFailed:
-    """The refusal of a graph; ``found`` holds the problems, each with what its field may be."""
-    told = [problem.told(choices) for problem, choices in found.items()]
+    """Make the failure for a refused graph; ``found`` has what the field of each problem may be."""
+    messages = [problem.message_with(choices) for problem, choices in found.items()]
     error = body.get("error")
     general = error if isinstance(error, dict) else {"message": error}
-    if not told:
-        told = [f"{general.get('message')} {general.get('details') or ''}".strip()]
-    more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    if not messages:
+        messages = [f"{general.get('message')} {general.get('details') or ''}".strip()]
+    more = f"; and {len(messages) - _MOST_PROBLEMS} more" if len(messages) > _MOST_PROBLEMS else ""
     return TaskFailed(
-        f"ComfyUI refused the graph: {'; '.join(told[:_TOLD])}{more}",
-        reason={"type": general.get("type"), "problems": [problem.shown for problem in found]},
+        f"ComfyUI refused the graph: {'; '.join(messages[:_MOST_PROBLEMS])}{more}",
+        reason={"type": general.get("type"), "problems": [problem.reason for problem in found]},
     )
 
 
-def _problem(node: str, told: Mapping[str, Any], error: Mapping[str, Any]) -> Problem:
+def _problem(node: str, errors: Mapping[str, Any], error: Mapping[str, Any]) -> Problem:
     extra = error.get("extra_info") or {}
     return Problem(
         node=node,
-        kind=str(told.get("class_type")),
+        kind=str(errors.get("class_type")),
         field=str(extra.get("input_name") or ""),
         type=str(error.get("type")),
         message=str(error.get("message")),

@@ -1,4 +1,4 @@
-"""A ComfyUI at work: its process, its folders, and the ways to speak to it."""
+"""ComfyUI at work: its process, its folders, and the ways to speak to it."""
 
 import asyncio
 import logging
@@ -20,25 +20,30 @@ log = logging.getLogger("ray.serve.atelier.comfyui")
 
 @dataclass(frozen=True)
 class Server:
-    """One that answers."""
+    """ComfyUI that answers, and all that belongs to it."""
 
     backend: Backend
     client: Client
     events: EventSocket
     prompts: Prompts
     workspace: Workspace | None
-    """None where somebody else started it."""
+    """Folders that it writes to; None if somebody else started it."""
     keep_mib: int
+    """MiB that it may have written before it is renewed."""
 
     def check(self) -> None:
-        """Raise where it is not to be used any more."""
+        """Raise if it is not to be used any more.
+
+        Raises:
+            RuntimeUnavailable: it has ended, is not heard any more, or was given up.
+        """
         self.backend.check()
         self.events.check()
         if self.prompts.broken:
             raise RuntimeUnavailable(self.prompts.broken)
 
     def is_bloated(self) -> bool:
-        """Whether it holds too much memory, or wrote too much."""
+        """Tell whether it holds too much memory, or wrote too much; blocks."""
         full = self.workspace is not None and self.workspace.mib() > self.keep_mib
         return full or self.backend.is_bloated()
 
@@ -50,7 +55,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(spec: RuntimeSpec, options: Options) -> AsyncIterator[Server]:
-    """Start it, or find the one that runs; it is ended, with what it wrote, if we started it.
+    """Start ComfyUI, or connect to one that runs; end it, with what it wrote, if we started it.
 
     Raises:
         RuntimeUnavailable: it did not get ready.
@@ -60,9 +65,9 @@ async def serving(spec: RuntimeSpec, options: Options) -> AsyncIterator[Server]:
         if process.command:
             workspace = Workspace.made()
             stack.push_async_callback(asyncio.to_thread, workspace.remove)
-            given = {**options.model_paths, "custom_nodes": options.custom_nodes}
-            paths = merged(given, bucket_paths(spec.checkpoints))
-            process = workspace.started_here(process, paths, previews=options.previews)
+            configured = {**options.model_paths, "custom_nodes": options.custom_nodes}
+            paths = merged(configured, bucket_paths(spec.checkpoints))
+            process = workspace.with_arguments(process, paths, previews=options.previews)
         backend = Backend(process, name=spec.name)
         stack.push_async_callback(backend.close)
         await backend.start()

@@ -1,4 +1,7 @@
-"""One prompt as the socket tells of it. These are hints: whatever is lost here, history knows."""
+"""Prompt in ComfyUI as the socket tells of it; hints only, for the history is the truth.
+
+Messages that were lost while the socket was away are not repeated.
+"""
 
 import asyncio
 import time
@@ -13,90 +16,91 @@ from models.progress import Progress
 
 
 class TrackedPrompt:
-    """Follows one prompt from before it is sent to its end."""
+    """Follows one prompt from before it is sent to its end; times are monotonic, in seconds."""
 
-    def __init__(self, graph: Graph, course: GraphProgress) -> None:
+    def __init__(self, graph: Graph, progress: GraphProgress) -> None:
         self.graph = graph
-        self.course = course
-        self.prompt = str(uuid4())
-        """Its id: a new one for each attempt, in the only form that all versions take."""
+        self.progress = progress
+        self.id = str(uuid4())
+        """Id of the prompt, new for each attempt: a UUID, the only form that all versions take."""
         self.changed = asyncio.Event()
-        self.heard = 0
-        """How many messages there were of it."""
-        self.spoken = self.answered = time.monotonic()
-        """When the socket, and when a request, last told of it."""
-        self.told_end = False
-        self.record: HistoryEntry | None = None
+        self.messages = 0
+        """Number of messages about it."""
+        self.last_message = self.last_answer = time.monotonic()
+        """Times at which the socket, and a request, last told of it."""
+        self.has_ended = False
+        self.history: HistoryEntry | None = None
         self.preview: bytes | None = None
-        """The latest picture from within a sampler."""
-        self.sent: dict[str, list[bytes]] = {}
+        """Newest picture from within a sampler."""
+        self.node_images: dict[str, list[bytes]] = {}
         """Pictures that nodes sent over the socket, by node."""
-        self.blocked: str | None = None
-        """What a node said that refused to run; such a prompt ends as a success."""
+        self.refusal: str | None = None
+        """Message of a node that refused to run; such a prompt ends as a success."""
         self._node: str | None = None
-        self._gap = False
-        """Whether the socket was away since it told of the node."""
-        self._whole: set[str] = set()
-        """Nodes of which nothing is missing."""
+        self._was_away = False
+        """Set if the socket was away since it told of the running node."""
+        self._complete: set[str] = set()
+        """Nodes whose pictures have all come."""
 
     @property
     def is_over(self) -> bool:
-        return self.told_end or self.record is not None
+        """Tell whether the prompt has ended, by the socket or by the history."""
+        return self.has_ended or self.history is not None
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether pictures that nodes sent over the socket may be missing."""
-        return not self.graph.senders <= self._whole
+        """Tell whether pictures that nodes sent over the socket may be missing."""
+        return not self.graph.senders <= self._complete
 
-    def hear(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Take a message of this prompt."""
-        self._note()
+    def take_message(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take a message of the socket about this prompt."""
+        self._note_message()
         self.changed.set()
         match kind, data:
             case "execution_cached", {"nodes": [*nodes]}:
                 for node in nodes:
-                    self.course.reach(node, 1)
+                    self.progress.reach(node, 1)
             case "executing", {"node": None}:
                 self._leave()
-                self.told_end = True
+                self.has_ended = True
             case "executing", {"node": str(node)}:
                 self._leave()
-                self._node, self._gap = node, False
+                self._node, self._was_away = node, False
             case "progress", {"node": str(node), "value": int() | float(), "max": int() | float()}:
-                self.course.reach(node, data["value"] / (data["max"] or 1))
+                self.progress.reach(node, data["value"] / (data["max"] or 1))
             case "execution_error", {"exception_message": str(message)}:
-                self.blocked = message
+                self.refusal = message
 
-    def see(self, image: bytes, node: str | None) -> None:
-        """Take a picture; only newer versions say of which node it is."""
+    def take_image(self, image: bytes, node: str | None) -> None:
+        """Take a picture; only newer versions of ComfyUI say of which node it is."""
         node = node or self._node
-        if node is None:  # a trailer of the prompt before
+        if node is None:  # a late message of the prompt before
             return
-        self._note()
+        self._note_message()
         if self.graph.sends(node):
-            self.sent.setdefault(node, []).append(image)
+            self.node_images.setdefault(node, []).append(image)
         else:
             self.preview = image
 
-    def told(self, *, previews: bool) -> Progress | None:
-        """How far it is, where that is further than was told before."""
-        step = self.course.risen()
+    def advance(self, *, previews: bool) -> Progress | None:
+        """Return the progress; None if it is no further than was returned before."""
+        step = self.progress.advance()
         if step is None:
             return None
         preview, self.preview = self.preview if previews else None, None
-        return Progress(step=step, of=self.course.of, preview=preview)
+        return Progress(step=step, of=self.progress.total, preview=preview)
 
-    def lose(self) -> None:
-        """The socket was away."""
-        self._gap = True
+    def note_disconnect(self) -> None:
+        """Note that the socket was away."""
+        self._was_away = True
         self.changed.set()
 
-    def _note(self) -> None:
-        self.heard += 1
-        self.spoken = time.monotonic()
+    def _note_message(self) -> None:
+        self.messages += 1
+        self.last_message = time.monotonic()
 
     def _leave(self) -> None:
         if self._node is not None:
-            self.course.reach(self._node, 1)
-            if not self._gap:
-                self._whole.add(self._node)
+            self.progress.reach(self._node, 1)
+            if not self._was_away:
+                self._complete.add(self._node)

@@ -1,4 +1,4 @@
-"""The folders of a ComfyUI that the replica starts, and the arguments that lead it there.
+"""Folders of a ComfyUI that the replica starts, and the arguments that lead it there.
 
 Its cache of results names files, and it numbers new ones after those that there are, so a file
 that is taken away would turn up as another task's. What it wrote is therefore dropped as a whole,
@@ -14,11 +14,12 @@ from pathlib import Path
 import psutil
 import yaml
 
+from models.loopback import LOOPBACK
 from models.runtimes.backend import Process
 
-_NAME = "atelier-comfyui-"
+_PREFIX = "atelier-comfyui-"
 _MIB = 2**20
-_SORTS = {
+_BUCKET_FOLDERS = {
     "checkpoints": ("Stable-diffusion",),
     "loras": ("Lora",),
     "vae": ("VAE",),
@@ -29,9 +30,10 @@ _SORTS = {
     "embeddings": ("embeddings",),
     "hypernetworks": ("hypernetworks",),
 }
-"""ComfyUI's names for the folders of the model bucket."""
+"""Folders of the model bucket, by ComfyUI's names for what they hold."""
 
 Paths = Mapping[str, Sequence[Path]]
+"""Folders of weights, by ComfyUI's names for what they hold."""
 
 
 class Workspace:
@@ -43,80 +45,81 @@ class Workspace:
 
     @classmethod
     def made(cls) -> "Workspace":
-        """Make one, and remove those of replicas that were killed."""
+        """Make the folders, and remove those of replicas that were killed."""
         _remove_orphans(Path(tempfile.gettempdir()))
-        folder = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         for name in ("input", "output", "temp"):
             (folder / name).mkdir()
         return cls(folder)
 
-    def started_here(self, process: Process, paths: Paths, *, previews: bool) -> Process:
-        """The process with the arguments that its command lacks: loopback, port, folders."""
+    def with_arguments(self, process: Process, paths: Paths, *, previews: bool) -> Process:
+        """Add the arguments that the process's command lacks: loopback, port, folders."""
         arguments = {
-            "--listen": "127.0.0.1",
+            "--listen": LOOPBACK,
             "--port": "{port}",
             "--input-directory": str(self.inputs),
             "--output-directory": str(self.folder / "output"),
             "--temp-directory": str(self.folder / "temp"),
             "--preview-method": "latent2rgb" if previews else "none",
         }
-        if _has_database(process):  # beside the user's files replicas would lock each other out
+        if _has_database(process):  # replicas that share one would lock each other out
             arguments["--database-url"] = f"sqlite:///{self.folder / 'comfyui.db'}"
-        given = {word.partition("=")[0] for word in process.command}
-        lacking = [word for pair in arguments.items() if pair[0] not in given for word in pair]
-        if paths:  # ComfyUI takes several of these
-            lacking += ["--extra-model-paths-config", str(self._written(paths))]
-        return process.model_copy(update={"command": (*process.command, *lacking)})
+        present = {word.partition("=")[0] for word in process.command}
+        missing = [word for pair in arguments.items() if pair[0] not in present for word in pair]
+        if paths:  # ComfyUI takes this option several times
+            missing += ["--extra-model-paths-config", str(self._written(paths))]
+        return process.model_copy(update={"command": (*process.command, *missing)})
 
     def clear(self, name: str) -> None:
         """Remove the inputs of one task."""
         shutil.rmtree(self.inputs / name, ignore_errors=True)
 
     def mib(self) -> int:
-        """How much was written."""
+        """Count the MiB that were written; walks all files."""
         return sum(_sizes(self.folder)) // _MIB
 
     def remove(self) -> None:
+        """Remove the folders with all that is in them."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _written(self, paths: Paths) -> Path:
         file = self.folder / "model-paths.yaml"
         lines = {
-            sort: "\n".join(str(path.absolute()) for path in folders)
-            for sort, folders in paths.items()
+            kind: "\n".join(str(path.absolute()) for path in folders)
+            for kind, folders in paths.items()
         }
         file.write_text(yaml.safe_dump({"atelier": lines}))
         return file
 
 
 def bucket_paths(checkpoints: Path | None) -> Paths:
-    """The folders of the model bucket that there are, by ComfyUI's names."""
+    """Find the folders of the model bucket that there are."""
     if checkpoints is None:
         return {}
     return {
-        sort: [checkpoints / name for name in names if (checkpoints / name).is_dir()]
-        for sort, names in _SORTS.items()
+        kind: [checkpoints / name for name in names if (checkpoints / name).is_dir()]
+        for kind, names in _BUCKET_FOLDERS.items()
     }
 
 
 def merged(*several: Paths) -> Paths:
-    """All of them: those of the first come first."""
+    """Join paths; folders of the first come first."""
     found: dict[str, list[Path]] = {}
     for paths in several:
-        for sort, folders in paths.items():
-            found.setdefault(sort, []).extend(folders)
-    return {sort: folders for sort, folders in found.items() if folders}
+        for kind, folders in paths.items():
+            found.setdefault(kind, []).extend(folders)
+    return {kind: folders for kind, folders in found.items() if folders}
 
 
 def _has_database(process: Process) -> bool:
-    """Whether this ComfyUI keeps a database; older ones, which have none, refuse the option."""
+    """Tell whether this ComfyUI keeps a database; older ones refuse the option."""
     arguments = (process.folder or Path()) / "comfy" / "cli_args.py"
     return arguments.is_file() and "--database-url" in arguments.read_text()
 
 
 def _remove_orphans(parent: Path) -> None:
-    for folder in parent.glob(f"{_NAME}*"):
-        owner = folder.name.removeprefix(_NAME).partition("-")[0]
+    for folder in parent.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The adapter of ``diffusers``; light to import, since `CheckpointPool` has all that is heavy."""
+"""Adapter of ``diffusers``; light to import: `CheckpointPool` has all that is heavy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class DiffusersAdapter(Adapter):
-    """Stable Diffusion 1.x and SDXL in this process, asked for in the Web UI's words."""
+    """Stable Diffusion 1.x and SDXL in this process, asked for in the Web UI's words.
+
+    Its process cannot use a GPU any more that failed once; `check` tells so.
+    """
 
     kinds = DIFFUSERS.kinds
     described = DIFFUSERS
@@ -32,7 +35,7 @@ class DiffusersAdapter(Adapter):
         self._pool: CheckpointPool | None = None
 
     async def ready(self) -> None:
-        self._pool = await self._worker.call(self._opened)
+        self._pool = await self._worker.call(self._open_pool)
 
     async def load(self, task: Task) -> None:
         pool, requested = self._ready_pool, requested_checkpoint(task.content)
@@ -43,14 +46,14 @@ class DiffusersAdapter(Adapter):
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]
     ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
-        pool, done, answered = self._ready_pool, -1, False
-        async with aclosing(self._worker.walk(lambda: pool.steps(task, inputs))) as steps:
+        pool, newest, answered = self._ready_pool, -1, False
+        async with aclosing(self._worker.iterate(lambda: pool.steps(task, inputs))) as steps:
             async for step in steps:
                 match step:
-                    case Progress() if step.step <= done:
-                        continue  # a place to stop, nothing to tell
+                    case Progress() if step.step <= newest:
+                        continue  # a point to stop at, no news
                     case Progress():
-                        done = step.step
+                        newest = step.step
                     case Answer():
                         answered = True
                 yield step
@@ -61,9 +64,9 @@ class DiffusersAdapter(Adapter):
         await self._worker.stop()
 
     def links(self, task: Task) -> Iterable[str]:
-        """Also those of ``images``, a spelling of extra-batch-images that some clients use."""
-        bare = task.content.get("images") if isinstance(task.content, dict) else None
-        return [*super().links(task), *image_links({"imageList": bare})]
+        """List the links, also those in ``images``, which some clients send for ``imageList``."""
+        images = task.content.get("images") if isinstance(task.content, dict) else None
+        return [*super().links(task), *image_links({"imageList": images})]
 
     async def check(self) -> None:
         if self._pool and self._pool.broken:
@@ -81,7 +84,7 @@ class DiffusersAdapter(Adapter):
             raise RuntimeError("ready() comes first")
         return self._pool
 
-    def _opened(self) -> CheckpointPool:
+    def _open_pool(self) -> CheckpointPool:
         from deployments.runtimes.diffusers import checkpoint_pool  # noqa: PLC0415  # takes seconds
 
         pool = checkpoint_pool.CheckpointPool(self.spec, self._options)

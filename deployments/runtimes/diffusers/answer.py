@@ -1,4 +1,4 @@
-"""What the Web UI would have answered: ``parameters``, ``info`` and each picture's own text."""
+"""Answers in the Web UI's shape: ``parameters``, ``info`` and each picture's own text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,18 @@ VERSION = "atelier diffusers"
 
 @dataclass(frozen=True, kw_only=True)
 class Infotext:
-    """All that an answer is made of, but the pictures' bytes."""
+    """Facts of a generation, from which its answer and its pictures' descriptions are made."""
 
     id: str
     request: TextToImage
     checkpoint: str
     seeds: tuple[int, ...]
     size: tuple[int, int]
+    """Width and height in pixels."""
     began: datetime
 
     def infotext(self, index: int) -> str:
-        """The picture's description, as the Web UI's "PNG info" reads it back."""
+        """Describe a picture as the Web UI's "PNG info" reads it back."""
         request = self.request
         lines = [request.prompt]
         if request.negative_prompt:
@@ -34,6 +35,7 @@ class Infotext:
         return "\n".join(lines)
 
     def answer(self, artifacts: Sequence[Artifact]) -> Answer:
+        """Make the answer of text-to-image or image-to-image."""
         parameters = self.request.echo | {
             "width": self.size[0],
             "height": self.size[1],
@@ -52,7 +54,7 @@ class Infotext:
     def _settings(self, index: int) -> list[tuple[str, Any]]:
         request = self.request
         sampler, (width, height) = sampler_of(request), self.size
-        told: list[tuple[str, Any]] = [
+        settings: list[tuple[str, Any]] = [
             ("Steps", request.steps),
             ("Sampler", sampler.name),
             ("Schedule type", sampler.schedule),
@@ -62,21 +64,21 @@ class Infotext:
             ("Model", self.checkpoint),
         ]
         if isinstance(request, ImageToImage) or request.enable_hr:
-            told.append(("Denoising strength", request.denoising_strength))
+            settings.append(("Denoising strength", request.denoising_strength))
         if request.enable_hr:
-            told.append(("Hires upscale", request.hr_scale))
-            told.append(("Hires upscaler", request.hr_upscaler))
+            settings.append(("Hires upscale", request.hr_scale))
+            settings.append(("Hires upscaler", request.hr_upscaler))
         if isinstance(request, ImageToImage) and request.mask:
-            told.append(("Mask blur", request.mask_blur))
+            settings.append(("Mask blur", request.mask_blur))
         if request.override_settings.CLIP_stop_at_last_layers > 1:
-            told.append(("Clip skip", request.override_settings.CLIP_stop_at_last_layers))
-        return [*told, ("Version", VERSION)]
+            settings.append(("Clip skip", request.override_settings.CLIP_stop_at_last_layers))
+        return [*settings, ("Version", VERSION)]
 
     def _info(self) -> dict[str, Any]:
         request, count = self.request, len(self.seeds)
         sampler = sampler_of(request)
         strength = request.denoising_strength
-        drawn_over = isinstance(request, ImageToImage) or request.enable_hr
+        second_pass = isinstance(request, ImageToImage) or request.enable_hr
         return {
             "prompt": request.prompt,
             "all_prompts": [request.prompt] * count,
@@ -95,7 +97,7 @@ class Infotext:
             "steps": request.steps,
             "batch_size": request.batch_size,
             "sd_model_name": self.checkpoint,
-            "denoising_strength": strength if drawn_over else None,
+            "denoising_strength": strength if second_pass else None,
             "clip_skip": request.override_settings.CLIP_stop_at_last_layers,
             "extra_generation_params": {},
             "index_of_first_image": 0,
@@ -108,7 +110,7 @@ class Infotext:
 
 
 def extra_answer(id_: str, artifacts: Sequence[Artifact], *, batch: bool) -> Answer:
-    """What the Web UI answers to its extra requests."""
+    """Make the answer that the Web UI gives to its extra requests."""
     images: dict[str, Any] = {"images": list(artifacts)} if batch else {"image": artifacts[0]}
     parameters = {"html_info": "", "id_task": id_, "error_msg": ""}
     return Answer(body={"html_info": "", **images, "parameters": parameters})

@@ -1,4 +1,4 @@
-"""All that is heavy: torch, the checkpoints in memory, and the way from a task to its steps.
+"""Pool of the checkpoints in memory, and the way from a task to its steps; imports torch.
 
 Blocking throughout, and used by one thread only; imported there, for it takes seconds.
 """
@@ -32,7 +32,10 @@ log = logging.getLogger("ray.serve.atelier.diffusers")
 
 
 class CheckpointPool:
-    """Holds the checkpoints in memory, the current one last."""
+    """Holds up to ``options.keep`` checkpoints in memory, the current one last.
+
+    Raises `SettingsError` if there is no folder of weights, or no GPU where one is demanded.
+    """
 
     def __init__(self, spec: RuntimeSpec, options: Options) -> None:
         if spec.checkpoints is None:
@@ -40,40 +43,42 @@ class CheckpointPool:
         self._spec, self._options = spec, options
         self._checkpoints = Checkpoints(spec.checkpoints, pickles=options.allow_pickle)
         self._device = _device(spec.name, options)
-        self._open: OrderedDict[Path, Pipeline] = OrderedDict()
+        self._loaded: OrderedDict[Path, Pipeline] = OrderedDict()
         self._previews = Previews(options.preview_every, options.preview_side)
         self.broken = False
-        """Whether the device failed: CUDA does not come back in the same process."""
+        """`True` once the device failed: CUDA does not come back in the same process."""
         if options.threads:
             torch.set_num_threads(options.threads)
-        _quieten()
+        _silence_libraries()
 
     @property
     def current(self) -> Pipeline:
-        return next(reversed(self._open.values()))
+        """Checkpoint that the next task uses."""
+        return next(reversed(self._loaded.values()))
 
     @property
     def name(self) -> str:
-        """Of the current checkpoint."""
-        return self._name(next(reversed(self._open)))
+        """Name of the current checkpoint."""
+        return self._name(next(reversed(self._loaded)))
 
-    def load(self, asked: str | None) -> None:
-        """Make a checkpoint the current one; None means the runtime's own.
+    def load(self, requested: str | None) -> None:
+        """Make a checkpoint the current one; None means the runtime's own. Takes seconds.
 
         Raises:
             TaskFailed: there is none of this name, or the runtime is bound to another.
+            RuntimeUnavailable: the device failed, or its memory is full.
         """
-        path = self._path(asked)
-        if path not in self._open:
+        path = self._path(requested)
+        if path not in self._loaded:
             self._make_room()
             with self._faults():
-                self._open[path] = open_pipeline(path, self._name(path), self._device)
-            told = {"runtime": self._spec.name, "checkpoint": self._name(path)}
-            log.info("checkpoint_loaded", extra=told)
-        self._open.move_to_end(path)
+                self._loaded[path] = open_pipeline(path, self._name(path), self._device)
+            extra = {"runtime": self._spec.name, "checkpoint": self._name(path)}
+            log.info("checkpoint_loaded", extra=extra)
+        self._loaded.move_to_end(path)
 
     def steps(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
-        """The task, step by step.
+        """Run the task, step by step.
 
         Raises:
             TaskFailed: the task is wrong.
@@ -83,7 +88,8 @@ class CheckpointPool:
             yield from self._steps(task, inputs)
 
     def close(self) -> None:
-        self._open.clear()
+        """Drop all checkpoints."""
+        self._loaded.clear()
         _free()
 
     def _steps(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
@@ -118,19 +124,19 @@ class CheckpointPool:
     def _shelf(self) -> Shelf:
         return self._checkpoints.stable_diffusion
 
-    def _path(self, asked: str | None) -> Path:
-        own = self._own()
-        if asked is None:
+    def _path(self, requested: str | None) -> Path:
+        own = self._own_path()
+        if requested is None:
             return own
-        path = self._shelf.find(asked)
+        path = self._shelf.find(requested)
         if path != own and not self._spec.dynamic:
             raise TaskFailed(
                 f"sd_model_checkpoint: runtime {self._spec.name} has {self._name(own)!r} only, "
-                f"not {asked!r}: it is not set to load checkpoints on demand"
+                f"not {requested!r}: it is not set to load checkpoints on demand"
             )
         return path
 
-    def _own(self) -> Path:
+    def _own_path(self) -> Path:
         if self._spec.checkpoint:
             return self._shelf.find(self._spec.checkpoint)
         names = self._shelf.names
@@ -143,20 +149,20 @@ class CheckpointPool:
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """Tell a device's faults from a task's: the first may be gone at another try."""
+        """Raise a device's fault as `RuntimeUnavailable`: it may be gone at another try."""
         try:
             yield
         except (RuntimeError, MemoryError) as exc:
-            found = fault(exc)
-            if found is None:
+            device_fault = fault(exc)
+            if device_fault is None:
                 raise
-            self.broken = self.broken or found is Fault.DEVICE
-            _free(found)
-            raise RuntimeUnavailable(found.value) from exc
+            self.broken = self.broken or device_fault is Fault.DEVICE
+            _free(device_fault)
+            raise RuntimeUnavailable(device_fault.value) from exc
 
     def _make_room(self) -> None:
-        while len(self._open) >= self._options.keep:
-            self._open.popitem(last=False)
+        while len(self._loaded) >= self._options.keep:
+            self._loaded.popitem(last=False)
         _free()
 
 
@@ -168,10 +174,10 @@ def _kind(task: Task) -> Kind | None:
 
 
 def _device(runtime: str, options: Options) -> torch.device:
-    there = torch.cuda.is_available()
-    if options.device == "cuda" and not there:
+    has_gpu = torch.cuda.is_available()
+    if options.device == "cuda" and not has_gpu:
         raise SettingsError(f"runtime {runtime}: options.device is cuda, but there is no GPU")
-    return torch.device("cuda" if there and options.device != "cpu" else "cpu")
+    return torch.device("cuda" if has_gpu and options.device != "cpu" else "cpu")
 
 
 def _free(after: Fault | None = None) -> None:
@@ -179,8 +185,8 @@ def _free(after: Fault | None = None) -> None:
         torch.cuda.empty_cache()
 
 
-def _quieten() -> None:
-    """Neither library may draw progress bars into a replica's log."""
+def _silence_libraries() -> None:
+    """Keep the libraries' progress bars and notices out of a replica's log."""
     import diffusers  # noqa: PLC0415  # after HF_HUB_OFFLINE is set
     import transformers  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Prompts as the numbers that the UNet is conditioned on: own code, weights and any length.
+"""Encoding of prompts for the UNet: own code, with weights and of any length.
 
 A prompt longer than the encoder's window is cut into chunks, each encoded by itself, side by side.
 """
@@ -19,12 +19,12 @@ _PENULTIMATE = 2
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """A prompt as the UNet takes it."""
+    """Encoded prompt, as the UNet takes it."""
 
     words: torch.Tensor
-    """1 x tokens x width."""
+    """1 x tokens x width, of the text encoder's type; tokens are 77 for each chunk."""
     pooled: torch.Tensor | None = None
-    """1 x width, of the SDXL family."""
+    """1 x width, of the whole prompt; SDXL only."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ class _Token:
 
 @dataclass(frozen=True)
 class Encoder:
-    """One text encoder with its tokenizer."""
+    """Text encoder with its tokenizer."""
 
     tokenizer: Any
     network: Any
 
     @property
     def room(self) -> int:
-        """Tokens of a chunk, without its start and its end."""
+        """Tokens of a chunk, without its start and its end: 75."""
         window = min(self.tokenizer.model_max_length, self.network.config.max_position_embeddings)
         return int(window) - 2
 
     def chunks(self, text: Sequence[Span | Break]) -> list[list[_Token]]:
-        """The text's tokens in pieces that fit; at least one, which may be empty."""
+        """Cut the text into chunks of tokens that fit; at least one, which may be empty."""
         chunks: list[list[_Token]] = [[]]
         for span in text:
             if isinstance(span, Break):
@@ -60,11 +60,15 @@ class Encoder:
         return chunks
 
     def encode(self, chunk: Sequence[_Token], skip: int, *, is_sdxl: bool) -> Condition:
-        """One chunk; weights shift what is looked at, so the whole keeps its strength."""
+        """Encode a chunk into words of 1 x 77 x width; weights keep the whole at its strength.
+
+        Raises:
+            TaskFailed: ``skip`` is more than the layers that the encoder has.
+        """
         ids = torch.tensor([self._framed(chunk)], device=self.network.device)
-        seen = self.network(ids, output_hidden_states=True)
-        words = self._layer(seen, skip, is_sdxl=is_sdxl)
-        return Condition(_weighted(words, chunk), getattr(seen, "text_embeds", None))
+        output = self.network(ids, output_hidden_states=True)
+        words = self._layer(output, skip, is_sdxl=is_sdxl)
+        return Condition(_weighted(words, chunk), getattr(output, "text_embeds", None))
 
     def _tokens(self, span: Span) -> list[_Token]:
         ids = self.tokenizer(span.text, add_special_tokens=False, verbose=False).input_ids
@@ -75,31 +79,32 @@ class Encoder:
         padding = [self.tokenizer.pad_token_id] * (self.room - len(chunk))
         return [start, *(token.id for token in chunk), end, *padding]
 
-    def _layer(self, seen: Any, skip: int, *, is_sdxl: bool) -> torch.Tensor:
+    def _layer(self, output: Any, skip: int, *, is_sdxl: bool) -> torch.Tensor:
         layers = self.network.config.num_hidden_layers
         if skip > layers:
             raise TaskFailed(
                 f"override_settings.CLIP_stop_at_last_layers: {skip} is more than the {layers} "
                 "layers of the checkpoint's text encoder"
             )
-        if is_sdxl:  # SDXL was trained on the last layer but one, bare
-            layer: torch.Tensor = seen.hidden_states[-max(skip, _PENULTIMATE)]
+        if is_sdxl:  # SDXL was trained on the last layer but one, not normalised
+            layer: torch.Tensor = output.hidden_states[-max(skip, _PENULTIMATE)]
             return layer
         if skip == 1:
-            return seen.last_hidden_state  # type: ignore[no-any-return]  # untyped library
-        return self.network.final_layer_norm(seen.hidden_states[-skip])  # type: ignore[no-any-return]
+            return output.last_hidden_state  # type: ignore[no-any-return]  # untyped library
+        return self.network.final_layer_norm(output.hidden_states[-skip])  # type: ignore[no-any-return]
 
 
 @torch.inference_mode()
 def encode(
     pipeline: Pipeline, positive: str, negative: str, skip: int = 1
 ) -> Generator[None, None, tuple[Condition, Condition]]:
-    """Both prompts, padded to the same number of chunks; after each chunk is a place to stop.
+    """Encode both prompts, padded to the same number of chunks; yields after each chunk.
 
-    ``skip`` is the Web UI's clip skip: 1 is the text encoder's last layer, 2 the one before.
+    ``skip`` is the Web UI's clip skip: 1 is the text encoder's last layer, 2 the one before. Both
+    conditions have words of 1 x 77 * chunks x width; SDXL's width is that of both encoders.
 
     Raises:
-        TaskFailed: a prompt has too many chunks.
+        TaskFailed: a prompt has too many chunks, or ``skip`` is more than there are layers.
     """
     encoders = [Encoder(*pair) for pair in pipeline.encoders]
     texts = [spans(positive), spans(negative)]
@@ -125,16 +130,17 @@ def _padded(chunks: list[list[_Token]], length: int) -> list[list[_Token]]:
 
 
 def _joined(encoded: list[list[Condition]]) -> Condition:
-    """Chunks one after another, encoders side by side; the first chunk speaks for the whole."""
+    """Join chunks one after another and encoders side by side; the first chunk is pooled."""
     words = [torch.cat([chunk.words for chunk in chunks], dim=1) for chunks in encoded]
     return Condition(torch.cat(words, dim=-1), encoded[-1][0].pooled)
 
 
 def _weighted(words: torch.Tensor, chunk: Sequence[_Token]) -> torch.Tensor:
+    """Multiply each token's row by its weight, in words of 1 x tokens x width."""
     if all(token.weight == 1 for token in chunk):
         return words
     weights = torch.ones(words.shape[1], device=words.device, dtype=words.dtype)
     weights[1 : len(chunk) + 1] = weights.new_tensor([token.weight for token in chunk])
     weighted = words * weights[None, :, None]
-    # Magnitudes, not values: the mean of the values may be near zero, and is no measure then.
+    # Scaled back by magnitudes, not values: the mean of the values may be near zero.
     return weighted * (words.abs().mean() / weighted.abs().mean().clamp_min(1e-6))

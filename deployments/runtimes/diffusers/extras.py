@@ -1,4 +1,4 @@
-"""The Web UI's extra requests: pictures made larger."""
+"""Extra requests of the Web UI: pictures made larger."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,21 +21,31 @@ _TO_SIZE = 1
 
 @dataclass(frozen=True)
 class Extras:
-    """Answers to extra requests."""
+    """Runs extra requests."""
 
     upscalers: Upscalers
     options: Options
 
     def single(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
+        """Enlarge one picture.
+
+        Raises:
+            TaskFailed: the request is wrong.
+        """
         request = ExtraSingle.read(task.content, self.options)
         images = [picture(request.image, inputs, "image")]
         yield from self._steps(task, request, images, batch=False)
 
     def batch(self, task: Task, inputs: Mapping[str, bytes]) -> Steps:
+        """Enlarge each of several pictures.
+
+        Raises:
+            TaskFailed: the request is wrong.
+        """
         request = ExtraBatch.read(task.content, self.options)
         images = [
-            picture(one.data, inputs, f"imageList[{index}].data")
-            for index, one in enumerate(request.imageList)
+            picture(entry.data, inputs, f"imageList[{index}].data")
+            for index, entry in enumerate(request.imageList)
         ]
         yield from self._steps(task, request, images, batch=True)
 
@@ -47,8 +57,10 @@ class Extras:
         sizes = [self._size(request, image) for image in images]
         artifacts = []
         for done, (image, size) in enumerate(zip(images, sizes, strict=True)):
-            now = Progress(step=done, of=len(images))
-            larger = yield from with_progress(self._enlarged(request, opaque(image), size), now)
+            progress = Progress(step=done, of=len(images))
+            larger = yield from with_progress(
+                self._enlarged(request, opaque(image), size), progress
+            )
             artifacts.append(Artifact(data=png(_cropped(request, larger))))
             yield Progress(step=done + 1, of=len(images))
             yield artifacts[-1]
@@ -70,7 +82,7 @@ class Extras:
     def _enlarged(
         self, request: Upscaling, image: Image.Image, size: tuple[int, int]
     ) -> Generator[None, None, Image.Image]:
-        """By the first upscaler, and as far as it is visible over it by the second."""
+        """Enlarge by the first upscaler, blended with the second as far as that is visible."""
         if request.upscaler_1 == NONE:
             return image
         first = yield from self.upscalers.enlarge(image, size, request.upscaler_1)

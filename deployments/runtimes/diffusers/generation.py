@@ -1,4 +1,7 @@
-"""Text-to-image and image-to-image, step by step: each item that it yields is a place to stop."""
+"""Generation of pictures, text-to-image and image-to-image, step by step.
+
+All of it is blocking generators; each item that they yield is a point at which to stop.
+"""
 
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
@@ -29,11 +32,12 @@ from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
 
 Steps = Generator[Progress | Artifact | Answer]
+"""Run of a task, as its adapter yields it; blocking."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What pictures are painted with, whatever is asked."""
+    """Models and options that pictures are generated with, whatever is requested."""
 
     pipeline: Pipeline
     checkpoints: Checkpoints
@@ -48,17 +52,24 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """One request being painted."""
+    """Generation of one request's pictures."""
 
     tools: Tools
     task: Task
     request: TextToImage
     size: Size
+    """Width and height in pixels, of the first pass."""
     sources: Sequence[SourceImage] = ()
+    """Source images: none, one for all pictures, or one for each picture of a batch."""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """UTC; wall clock."""
 
     def steps(self) -> Steps:
-        """Its progress, its pictures, its answer."""
+        """Yield the progress, the pictures, and last the answer.
+
+        Raises:
+            TaskFailed: a LoRA does not fit, a prompt is too long, or a picture came out as NaN.
+        """
         artifacts = []
         text, tags = prompt.loras(self.request.prompt)
         with lora.applied(self._pipeline, tags, self.tools.checkpoints.loras):
@@ -68,7 +79,7 @@ class Generation:
                 for number, sampling in running:
                     artifacts.append(self._finished(sampling, number))
                     yield artifacts[-1]
-        yield self._told.answer(artifacts)
+        yield self._infotext.answer(artifacts)
 
     @property
     def _pipeline(self) -> Pipeline:
@@ -76,13 +87,13 @@ class Generation:
 
     @cached_property
     def _seeds(self) -> tuple[int, ...]:
-        """A random seed is drawn from the submission: a retry paints the same picture again."""
+        """Seed of each picture; random ones come from the submission, so a retry repeats them."""
         drawn = int.from_bytes(hashlib.sha256(self.task.submission.encode()).digest()[:4])
         first = drawn if self.request.seed < 0 else self.request.seed
         return tuple(range(first, first + self.request.pictures))
 
     @cached_property
-    def _told(self) -> Infotext:
+    def _infotext(self) -> Infotext:
         return Infotext(
             id=self.task.id,
             request=self.request,
@@ -107,34 +118,34 @@ class Generation:
     def _batch(
         self, guidance: Guidance, batch: int
     ) -> Generator[Progress, None, list[tuple[int, Sampling]]]:
-        """Pictures that are painted at the same time, each with its number."""
+        """Generate a batch's pictures at the same time; return each with its number."""
         first, before = batch * self.request.batch_size, batch * self._steps_of_batch
         numbers = range(first, first + self.request.batch_size)
         running = [self._sampling(guidance, number) for number in numbers]
-        yield from self._walk(running, before, self.request.steps)
+        yield from self._run(running, before, self.request.steps)
         if self.request.enable_hr:
             running = yield from self._enlarged(guidance, numbers, running, before)
-            yield from self._walk(running, before + self.request.steps, self._second_steps)
+            yield from self._run(running, before + self.request.steps, self._second_steps)
         return list(zip(numbers, running, strict=True))
 
-    def _walk(self, running: Sequence[Sampling], before: int, steps: int) -> Iterator[Progress]:
-        """All the way, told in the steps that the client asked for."""
-        calls, told = running[0].steps, before
+    def _run(self, running: Sequence[Sampling], before: int, steps: int) -> Iterator[Progress]:
+        """Take all steps; progress counts the steps that the client asked for, not UNet calls."""
+        calls, shown = running[0].steps, before
         for call in range(1, calls + 1):
             tick(self._pipeline, running)
             step = before + call * steps // calls
-            yield self._progress(step, self._preview(running, told, step))
-            told = step
+            yield self._progress(step, self._preview(running, shown, step))
+            shown = step
 
-    def _preview(self, running: Sequence[Sampling], told: int, step: int) -> bytes | None:
+    def _preview(self, running: Sequence[Sampling], shown: int, step: int) -> bytes | None:
         previews = self.tools.previews
-        if running[0].finished or not previews.due(told, step):
+        if running[0].finished or not previews.is_due(shown, step):
             return None
         return previews.sheet(self._pipeline, running, self._small_sources)
 
     def _progress(self, step: int, preview: bytes | None = None) -> Progress:
-        of = self.request.n_iter * self._steps_of_batch
-        return Progress(step=step, of=of, preview=preview)
+        total = self.request.n_iter * self._steps_of_batch
+        return Progress(step=step, of=total, preview=preview)
 
     @property
     def _second_steps(self) -> int:
@@ -146,9 +157,9 @@ class Generation:
 
     def _sampling(self, guidance: Guidance, number: int) -> Sampling:
         start = self._start(self._source(number), number) if self.sources else None
-        return self._begun(guidance, number, self.request.steps, self.size, start)
+        return self._new_sampling(guidance, number, self.request.steps, self.size, start)
 
-    def _begun(
+    def _new_sampling(
         self, guidance: Guidance, number: int, steps: int, size: Size, start: Start | None
     ) -> Sampling:
         unet = self._pipeline.unet
@@ -165,7 +176,7 @@ class Generation:
         )
 
     def _source(self, number: int) -> SourceImage:
-        """One picture for all, or one for each of a batch."""
+        """Return the source of a picture."""
         return self.sources[number % len(self.sources)]
 
     def _start(self, source: SourceImage, number: int) -> Start:
@@ -188,15 +199,19 @@ class Generation:
         return Start(under, strength, mask, kept=latents)
 
     def _enlarged(
-        self, guidance: Guidance, numbers: Sequence[int], done: Sequence[Sampling], before: int
+        self,
+        guidance: Guidance,
+        numbers: Sequence[int],
+        first_pass: Sequence[Sampling],
+        before: int,
     ) -> Generator[Progress, None, list[Sampling]]:
-        """The second pass: each picture once more, larger, from where the first pass ended."""
-        size = self.tools.limits.larger(self.request, self.size)
+        """Begin the second pass: each picture once more, larger, from the first pass's latents."""
+        size = self.tools.limits.second_size(self.request, self.size)
         samplings = []
-        for number, sampling in zip(numbers, done, strict=True):
+        for number, sampling in zip(numbers, first_pass, strict=True):
             latents = yield from self._enlarged_latents(sampling.latents, size, before)
             start = Start(latents, self.request.denoising_strength)
-            samplings.append(self._begun(guidance, number, self._second_steps, size, start))
+            samplings.append(self._new_sampling(guidance, number, self._second_steps, size, start))
         return samplings
 
     def _enlarged_latents(
@@ -215,4 +230,4 @@ class Generation:
         image = from_latents(self._pipeline, sampling.latents)
         if self.sources:
             image = self._source(number).finish(image)
-        return Artifact(data=png(image, self._told.infotext(number)))
+        return Artifact(data=png(image, self._infotext.infotext(number)))

@@ -1,4 +1,4 @@
-"""Sizes and amounts: what a request asks for, what a checkpoint can do and what is allowed."""
+"""Sizes of pictures: requested, possible with a checkpoint, and allowed."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,19 @@ from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.drawing import TextToImage, too_many_pixels
 
 Size = tuple[int, int]
+"""Width and height in pixels."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one checkpoint in one installation."""
+    """Sizes that one checkpoint can make under a runtime's options."""
 
     options: Options
     factor: int
     """Pixels of a latent's side: sides of pictures are its multiples."""
 
     def size(self, request: TextToImage, default: Size) -> Size:
-        """The size asked for; a side that is not named has the default's, made to fit.
+        """Return the requested size; a side that is not named has the default's, made to fit.
 
         Raises:
             TaskFailed: a side is no multiple of the factor, or the picture is too large.
@@ -29,8 +30,12 @@ class Limits:
         self._check_pixels("width", width, height)
         return width, height
 
-    def larger(self, request: TextToImage, size: Size) -> Size:
-        """The size after the second pass of ``enable_hr``."""
+    def second_size(self, request: TextToImage, size: Size) -> Size:
+        """Return the size after the second pass of ``enable_hr``.
+
+        Raises:
+            TaskFailed: the picture is too large.
+        """
         x, y = request.hr_resize_x, request.hr_resize_y
         by_x, by_y = (x or 0) / size[0], (y or 0) / size[1]
         scale = request.hr_scale
@@ -39,16 +44,16 @@ class Limits:
         self._check_pixels("hr_scale", width, height)
         return width, height
 
-    def _side(self, field: str, asked: int | None, default: int) -> int:
-        if asked is None:
+    def _side(self, field: str, requested: int | None, default: int) -> int:
+        if requested is None:
             return self._fit(default)
-        if asked % self.factor:
-            low = asked - asked % self.factor
+        if requested % self.factor:
+            low = requested - requested % self.factor
             near = f"{low} or {low + self.factor}" if low else str(self.factor)
             raise TaskFailed(
-                f"{field}: must be a multiple of {self.factor}, such as {near}: {asked}"
+                f"{field}: must be a multiple of {self.factor}, such as {near}: {requested}"
             )
-        return asked
+        return requested
 
     def _fit(self, side: float) -> int:
         return max(self.factor, round(side / self.factor) * self.factor)

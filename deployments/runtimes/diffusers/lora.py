@@ -1,4 +1,4 @@
-"""LoRAs on a checkpoint: put on for one task, and taken off without a trace."""
+"""LoRAs on a checkpoint: applied for one task, and removed without a trace."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from models.errors import TaskFailed
 
 @contextmanager
 def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterator[None]:
-    """Inside, the checkpoint has these LoRAs at their weights; outside, it is itself exactly.
+    """Apply LoRAs at their weights inside; outside, the checkpoint is itself exactly.
 
     Raises:
         TaskFailed: a LoRA is unknown (the message lists them), or not made for this checkpoint.
@@ -25,7 +25,7 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
     files = [(tag, shelf.find(tag.name)) for tag in tags if tag.weight != 0]
     try:
         for number, (tag, path) in enumerate(files):
-            _put_on(pipeline, tag, path, f"lora{number}")
+            _load(pipeline, tag, path, f"lora{number}")
         if files:
             names = [f"lora{number}" for number in range(len(files))]
             pipeline.parts.set_adapters(names, [tag.weight for tag, _ in files])
@@ -35,7 +35,7 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
             pipeline.parts.unload_lora_weights()
 
 
-def _put_on(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
+def _load(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
     try:
         pipeline.parts.load_lora_weights(_tensors(path), adapter_name=name)
     except (ValueError, RuntimeError, KeyError, IndexError, OSError, SafetensorError) as exc:
@@ -49,5 +49,5 @@ def _put_on(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
 def _tensors(path: Path) -> Mapping[str, torch.Tensor]:
     if path.suffix == ".safetensors":
         return dict(load_file(path))
-    held: Mapping[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return held
+    tensors: Mapping[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return tensors

@@ -1,4 +1,4 @@
-"""A checkpoint in memory: its networks, and what of them the rest needs to know."""
+"""Checkpoint in memory: its networks, and the facts of them that others need."""
 
 import pickle
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from deployments.runtimes.diffusers import families
 from deployments.runtimes.diffusers.faults import fault, first_line
 from models.errors import TaskFailed
 
-_LATENTS = 4
+_LATENT_CHANNELS = 4
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -26,11 +26,11 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """The parts of one checkpoint on one device."""
+    """Networks of one checkpoint on one device."""
 
     name: str
     parts: Any
-    """The diffusers pipeline: the parts' holder, and the one who can put LoRAs into them."""
+    """The diffusers pipeline: it holds the networks, and can load LoRAs into them."""
     device: torch.device
 
     @property
@@ -43,15 +43,17 @@ class Pipeline:
 
     @property
     def is_sdxl(self) -> bool:
-        """Whether it is of the SDXL family: two text encoders, and sizes as a condition."""
+        """Tell whether it is of the SDXL family: two text encoders, and sizes as a condition."""
         return hasattr(self.parts, "text_encoder_2")
 
     @property
     def encoders(self) -> list[tuple[Any, Any]]:
-        """Each tokenizer with its text encoder."""
-        one = [(self.parts.tokenizer, self.parts.text_encoder)]
-        two = [(self.parts.tokenizer_2, self.parts.text_encoder_2)] if self.is_sdxl else []
-        return [(tokenizer, encoder) for tokenizer, encoder in one + two if encoder is not None]
+        """Pairs of a tokenizer and its text encoder."""
+        first = [(self.parts.tokenizer, self.parts.text_encoder)]
+        second = [(self.parts.tokenizer_2, self.parts.text_encoder_2)] if self.is_sdxl else []
+        return [
+            (tokenizer, encoder) for tokenizer, encoder in first + second if encoder is not None
+        ]
 
     @property
     def factor(self) -> int:
@@ -60,16 +62,17 @@ class Pipeline:
 
     @property
     def native_side(self) -> int:
-        """Side of the pictures it was made for."""
+        """Side in pixels of the pictures that the checkpoint was made for."""
         return int(self.unet.config.sample_size) * self.factor
 
     @property
     def schedule(self) -> Mapping[str, Any]:
+        """Configuration of the checkpoint's own noise schedule."""
         return dict(self.parts.scheduler.config)
 
 
 def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
-    """Load a folder of diffusers' layout or a single file.
+    """Load a folder of diffusers' layout or a single file; takes seconds.
 
     Raises:
         TaskFailed: it is none, or of a family that this runtime does not know.
@@ -83,12 +86,12 @@ def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
         if fault(exc):
             raise
         raise TaskFailed(f"checkpoint {name} cannot be loaded: {first_line(exc)}") from exc
-    # Half floats overflow in the VAEs of both families, and it runs but once a picture.
+    # Half floats overflow in the VAEs of both families; full ones cost little, once a picture.
     parts.vae.float()
-    return Pipeline(name, _at_rest(parts), device)
+    return Pipeline(name, _frozen(parts), device)
 
 
-def _at_rest(parts: Any) -> Any:
+def _frozen(parts: Any) -> Any:
     for part in parts.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(requires_grad=False)
@@ -99,7 +102,7 @@ def _refuse_other_architectures(parts: Any, name: str) -> None:
     unet = getattr(parts, "unet", None)
     if unet is None or getattr(parts, "text_encoder", None) is None:
         raise TaskFailed(f"checkpoint {name} is neither Stable Diffusion 1.x nor SDXL")
-    if unet.config.in_channels != _LATENTS:
+    if unet.config.in_channels != _LATENT_CHANNELS:
         raise TaskFailed(
             f"checkpoint {name} has {unet.config.in_channels} input channels (made for inpainting "
             "only?); this runtime inpaints with ordinary checkpoints of 4"

@@ -1,4 +1,4 @@
-"""Pictures as a request carries them, as PNG files, and as latents of a checkpoint's VAE."""
+"""Pictures as requests carry them, as PNG files, as tensors and as latents of a VAE."""
 
 import base64
 import binascii
@@ -14,12 +14,12 @@ from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.errors import TaskFailed
 
 _MOST_PIXELS = 8192 * 8192
-"""Of a picture in a request: a small file can hold a very large one."""
+"""Bound for a picture in a request, since a small file can hold a very large one."""
 _NO_PICTURE = "is no picture: send a PNG, JPEG or WebP file as base64 or a link"
 
 
 def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
-    """The picture that a field holds: base64, a data URL, or a link already fetched.
+    """Read the picture that a field holds: base64, a data URL, or a link already fetched.
 
     Raises:
         TaskFailed: it is none of them, or no picture.
@@ -40,7 +40,7 @@ def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """In RGB; what was transparent is white."""
+    """Convert to RGB; transparent parts become white."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
@@ -48,29 +48,33 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def png(image: Image.Image, parameters: str = "") -> bytes:
-    """A PNG file, with the text that the Web UI's "PNG info" reads."""
-    told = PngImagePlugin.PngInfo()
+    """Write a PNG file, with the text that the Web UI's "PNG info" reads."""
+    info = PngImagePlugin.PngInfo()
     if parameters:
-        told.add_text("parameters", parameters)
+        info.add_text("parameters", parameters)
     file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=told)
+    image.save(file, "PNG", pnginfo=info)
     return file.getvalue()
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
-    """1 x 3 x height x width, from 0 to 1."""
+    """Convert to a tensor of 1 x 3 x height x width on the CPU, float32 from 0 to 1."""
     values = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.uint8))
     return values.permute(2, 0, 1)[None].float() / 255
 
 
 def to_image(values: torch.Tensor) -> Image.Image:
-    """The picture of one such tensor."""
+    """Convert a tensor of 1 x 3 x height x width to a picture; values are cut to 0 to 1."""
     whole = (values.float().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(whole[0].permute(1, 2, 0).cpu().numpy())
 
 
 @torch.inference_mode()
 def to_latents(pipeline: Pipeline, image: Image.Image) -> torch.Tensor:
+    """Encode by the checkpoint's VAE, to 1 x 4 x height / factor x width / factor, float32.
+
+    Latents are scaled as the UNet takes them, and on the pipeline's device.
+    """
     vae = pipeline.vae
     values = (to_tensor(image) * 2 - 1).to(pipeline.device, vae.dtype)
     latents = vae.encode(values).latent_dist.mode().float()
@@ -80,6 +84,11 @@ def to_latents(pipeline: Pipeline, image: Image.Image) -> torch.Tensor:
 
 @torch.inference_mode()
 def from_latents(pipeline: Pipeline, latents: torch.Tensor) -> Image.Image:
+    """Decode latents of 1 x 4 x height x width by the checkpoint's VAE.
+
+    Raises:
+        TaskFailed: the picture came out as NaN.
+    """
     vae = pipeline.vae
     scaled = latents / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0)
     values = vae.decode(scaled.to(vae.dtype)).sample

@@ -1,4 +1,4 @@
-"""What a painting will come to, shown small while it is painted.
+"""Previews of pictures while they are generated.
 
 The VAE may take longer than a step: a map from latents to colours is fitted to it, once.
 """
@@ -23,42 +23,45 @@ from deployments.runtimes.diffusers.source_image import SourceImage, shrunk
 
 log = logging.getLogger("ray.serve.atelier.diffusers")
 
-_MOST = 4
-"""Pictures on a sheet."""
+_MOST_PICTURES = 4
+"""Pictures on a sheet, at most."""
 _EXAMPLES = tuple(product((2, 4, 8), (1.0, 1.5)))
 """Colours on a side, and how far their latents are driven, as guidance does in early steps."""
 _SIDE = 16
-"""Of an example, in latents."""
+"""Side of an example, in latents."""
 _MIXTURES = 48
-"""With none the map is linear; the small VAE of our samples saturates, and red came out orange."""
+"""Features that saturate. With none the map is linear, and a small VAE's red came out orange."""
 
 
 class Previews:
-    """Small pictures of paintings under way, for all checkpoints in memory."""
+    """Makes small pictures of running samplings, for all checkpoints in memory."""
 
     def __init__(self, every: int, side: int) -> None:
         self._every, self._side = every, side
         self._colours: WeakKeyDictionary[Pipeline, torch.Tensor] = WeakKeyDictionary()
         self._off: WeakSet[Pipeline] = WeakSet()
 
-    def due(self, told: int, step: int) -> bool:
-        """Whether a preview falls between the step told last and this one."""
-        return self._every > 0 and step // self._every > told // self._every
+    def is_due(self, shown: int, step: int) -> bool:
+        """Tell whether a preview falls between the step shown last and this one."""
+        return self._every > 0 and step // self._every > shown // self._every
 
     def sheet(
         self, pipeline: Pipeline, running: Sequence[Sampling], sources: Sequence[SourceImage]
     ) -> bytes | None:
-        """The first pictures on one JPEG; None where that cannot be, for no task may fail by it."""
+        """Draw the first pictures on one JPEG, of ``side`` pixels at most.
+
+        None if that fails, for no task may fail by it; the checkpoint gets no previews any more.
+        """
         if pipeline in self._off:
             return None
         try:
             sheet = _sheet(self._pictures(pipeline, running, sources))
             sheet.thumbnail((self._side, self._side))
             return _jpeg(sheet)
-        except Exception as exc:  # noqa: BLE001  # whatever it is, the picture itself goes on
+        except Exception as exc:  # noqa: BLE001  # a preview must never end a generation
             self._off.add(pipeline)
-            told = {"checkpoint": pipeline.name, "error": first_line(exc)}
-            log.warning("previews_off", extra=told)
+            extra = {"checkpoint": pipeline.name, "error": first_line(exc)}
+            log.warning("previews_off", extra=extra)
             return None
 
     @torch.inference_mode()
@@ -67,7 +70,10 @@ class Previews:
     ) -> list[Image.Image]:
         if pipeline not in self._colours:
             self._colours[pipeline] = _fitted(pipeline)
-        small = [_coloured(one.expected(), self._colours[pipeline]) for one in running[:_MOST]]
+        small = [
+            _coloured(sampling.predicted(), self._colours[pipeline])
+            for sampling in running[:_MOST_PICTURES]
+        ]
         width, height = (side * pipeline.factor for side in small[0].size)
         smooth = [image.resize(shrunk((width, height), self._side)) for image in small]
         if not sources:
@@ -76,7 +82,7 @@ class Previews:
 
 
 def _sheet(images: Sequence[Image.Image]) -> Image.Image:
-    """Side by side, two in a row."""
+    """Paste pictures side by side, two in a row."""
     columns, rows = min(2, len(images)), math.ceil(len(images) / 2)
     width, height = (max(sides) for sides in zip(*(image.size for image in images), strict=True))
     sheet = Image.new("RGB", (columns * width, rows * height))
@@ -92,7 +98,7 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def _fitted(pipeline: Pipeline) -> torch.Tensor:
-    """The map that comes nearest to what the VAE makes of some bright examples."""
+    """Fit the map, features x 3, that comes nearest to what the VAE makes of bright examples."""
     random = np.random.default_rng(0)
     features, colours = [], []
     for count, drive in _EXAMPLES:
@@ -108,15 +114,18 @@ def _fitted(pipeline: Pipeline) -> torch.Tensor:
 
 
 def _features(latents: torch.Tensor) -> torch.Tensor:
-    """A row for each latent: itself, its surroundings, 1, and mixtures of them that saturate."""
-    middle = latents.float().cpu()
-    around = F.avg_pool2d(F.pad(middle, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    plain = torch.cat([middle, around, torch.ones_like(middle[:, :1])], dim=1)[0].flatten(1).T
+    """Turn latents of 1 x 4 x height x width into rows of features, one for each latent.
+
+    A row has the latent itself, its surroundings, 1, and mixtures of them that saturate.
+    """
+    own = latents.float().cpu()
+    around = F.avg_pool2d(F.pad(own, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    plain = torch.cat([own, around, torch.ones_like(own[:, :1])], dim=1)[0].flatten(1).T
     generator = torch.Generator().manual_seed(0)
     mixing = torch.randn(plain.shape[1], _MIXTURES, generator=generator)
     return torch.cat([plain, torch.tanh(plain @ mixing)], dim=1)
 
 
 def _coloured(latents: torch.Tensor, colours: torch.Tensor) -> Image.Image:
-    """A pixel for each latent."""
+    """Draw a pixel for each latent, by a map of features x 3."""
     return to_image((_features(latents) @ colours).T.reshape(1, 3, *latents.shape[-2:]))

@@ -1,4 +1,4 @@
-r"""The Web UI's prompt language: emphasis, escapes, ``BREAK``, LoRA tags. Pure text.
+r"""Prompt language of the Web UI: emphasis, escapes, ``BREAK``, LoRA tags. Pure text.
 
 ``(a)`` counts 1.1 times, ``[a]`` 1/1.1, ``(a:1.3)`` 1.3 times, nested ones multiply; ``\(`` is a
 bracket. A bracket that is never closed reaches to the end, a closing one alone is just text.
@@ -24,14 +24,14 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of the prompt and how much it counts."""
+    """Piece of the prompt and its weight."""
 
     text: str
     weight: float = 1.0
 
 
 class Break:
-    """What follows starts a new chunk."""
+    """Mark of a new chunk: the rest of the prompt starts one."""
 
 
 BREAK = Break()
@@ -39,14 +39,14 @@ BREAK = Break()
 
 @dataclass(frozen=True)
 class LoraTag:
-    """``<lora:name:weight>``."""
+    """Tag ``<lora:name:weight>``."""
 
     name: str
     weight: float
 
 
 def loras(prompt: str) -> tuple[str, list[LoraTag]]:
-    """The prompt without its LoRA tags, and the tags.
+    """Separate the prompt from its LoRA tags.
 
     Raises:
         TaskFailed: a tag is not one.
@@ -58,12 +58,14 @@ def loras(prompt: str) -> tuple[str, list[LoraTag]]:
 
 
 def spans(prompt: str) -> list[Span | Break]:
-    """The prompt's pieces with their weights; neighbours of one weight are one piece."""
+    """Split the prompt into pieces with their weights; neighbours of one weight are one piece."""
     return _merged(_read(prompt))
 
 
 @dataclass(frozen=True)
 class _Bracket:
+    """Opened bracket."""
+
     sign: str
     start: int
     """Index of the first piece inside it."""
@@ -76,7 +78,7 @@ class _Bracket:
 
 @dataclass(frozen=True)
 class _Weighed:
-    """Pieces between two brackets, from ``start`` to before ``end``, and what they count."""
+    """Pieces between two brackets, from ``start`` to before ``end``, and their weight."""
 
     start: int
     end: int
@@ -109,7 +111,7 @@ def _read(prompt: str) -> list[Span | Break]:
 
 def _weighed(pieces: list[Span | Break], brackets: list[_Weighed]) -> Iterator[Span | Break]:
     """Weigh each piece by the brackets around it, in one walk however deep they are nested."""
-    waiting = sorted(brackets, key=lambda each: (-each.start, each.end))
+    waiting = sorted(brackets, key=lambda bracket: (-bracket.start, bracket.end))
     around: list[tuple[int, float]] = [(len(pieces) + 1, 1.0)]
     for index, piece in enumerate(pieces):
         while around[-1][0] <= index:
@@ -122,11 +124,11 @@ def _weighed(pieces: list[Span | Break], brackets: list[_Weighed]) -> Iterator[S
 
 
 def _merged(pieces: list[Span | Break]) -> list[Span | Break]:
-    whole: list[Span | Break] = []
+    merged: list[Span | Break] = []
     for piece in pieces:
-        last = whole[-1] if whole else None
+        last = merged[-1] if merged else None
         if isinstance(last, Span) and isinstance(piece, Span) and last.weight == piece.weight:
-            whole[-1] = Span(last.text + piece.text, last.weight)
+            merged[-1] = Span(last.text + piece.text, last.weight)
         else:
-            whole.append(piece)
-    return whole
+            merged.append(piece)
+    return merged

@@ -1,4 +1,4 @@
-"""From a task to its painting: everything that can be refused is refused here, before any step."""
+"""Requests become generations: whatever can be refused is refused here, before any step."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from models.task import Task
 
 
 def text_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Steps:
-    """Check the request, then paint.
+    """Check the request, then generate.
 
     Raises:
         TaskFailed: the request is wrong, in words that say how to set it right.
@@ -26,21 +26,21 @@ def text_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Step
     _check(tools, request)
     size = tools.limits.size(request, (tools.pipeline.native_side, tools.pipeline.native_side))
     if request.enable_hr:
-        tools.limits.larger(request, size)
+        tools.limits.second_size(request, size)
         if request.hr_upscaler not in LATENT_UPSCALERS:
             tools.upscalers.check(request.hr_upscaler, "hr_upscaler")
     yield from Generation(tools=tools, task=task, request=request, size=size).steps()
 
 
 def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Steps:
-    """Check the request, then paint.
+    """Check the request, then generate.
 
     Raises:
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
     request = ImageToImage.read(task.content, tools.options)
     _check(tools, request)
-    images = _init_images(request, inputs)
+    images = _source_images(request, inputs)
     size = tools.limits.size(request, images[0].size)
     mask = picture(request.mask, inputs, "mask") if request.mask else None
     sources: list[SourceImage] = [fit_source(request, image, mask, size) for image in images]
@@ -55,7 +55,7 @@ def _check(tools: Tools, request: TextToImage) -> None:
 
 
 def _refuse_embeddings(tools: Tools, text: str) -> None:
-    """In the Web UI the bare name of a file in ``embeddings/`` is more than a word."""
+    """Refuse the bare name of a file in ``embeddings/``: in the Web UI it is more than a word."""
     words = set(re.findall(r"[\w.-]+", text))
     names = {PurePosixPath(name).stem for name in tools.checkpoints.embeddings.names}
     if found := words & names:
@@ -64,7 +64,7 @@ def _refuse_embeddings(tools: Tools, text: str) -> None:
         )
 
 
-def _init_images(request: ImageToImage, inputs: Mapping[str, bytes]) -> list[Image.Image]:
+def _source_images(request: ImageToImage, inputs: Mapping[str, bytes]) -> list[Image.Image]:
     return [
         opaque(picture(text, inputs, f"init_images[{index}]"))
         for index, text in enumerate(request.init_images)

@@ -1,7 +1,7 @@
-"""The network of ESRGAN and Real-ESRGAN upscalers, as their papers describe it, and its files.
+"""Network of ESRGAN and Real-ESRGAN upscalers, as their papers describe it, and its files.
 
-Three naming schemes are about for the same weights; all are renamed to the names used here. What a
-network looks like is read from the shapes of its tensors.
+Three naming schemes are about for the same weights; all are renamed to the names used here. The
+shape of a network is read from the shapes of its tensors.
 """
 
 import re
@@ -36,7 +36,7 @@ _RENAMED = (
 
 
 class Dense(nn.Module):
-    """Each layer sees all before it."""
+    """Dense block, each layer of which sees the outputs of all before it."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -57,6 +57,8 @@ class Dense(nn.Module):
 
 
 class Block(nn.Module):
+    """Residual of three dense blocks."""
+
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
         self.dense = nn.ModuleDict({str(n): Dense(width, growth) for n in (1, 2, 3)})
@@ -74,7 +76,7 @@ class Rrdb(nn.Module):
     def __init__(self, *, width: int, growth: int, blocks: int, ups: int, shuffle: int) -> None:
         super().__init__()
         self.shuffle = shuffle
-        """Real-ESRGAN's x2 and x1 networks are x4 ones over a picture folded into channels."""
+        """Side in pixels that is folded into channels; Real-ESRGAN's x2 and x1 are folded x4."""
         self.scale = 2**ups // shuffle
         self.first = nn.Conv2d(3 * shuffle**2, width, 3, padding=1)
         self.blocks = nn.ModuleList(Block(width, growth) for _ in range(blocks))
@@ -84,6 +86,7 @@ class Rrdb(nn.Module):
         self.last = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Enlarge ``scale`` times: from 1 x 3 x height x width, 0 to 1, to the larger size."""
         first = self.first(F.pixel_unshuffle(x, self.shuffle))
         y = first
         for block in self.blocks:
@@ -96,7 +99,7 @@ class Rrdb(nn.Module):
 
 
 def read_rrdb(path: Path) -> Rrdb:
-    """The upscaler in a file.
+    """Read the upscaler in a file, on the CPU.
 
     Raises:
         TaskFailed: the file holds another sort of network.
@@ -112,10 +115,10 @@ def read_rrdb(path: Path) -> Rrdb:
 def _tensors(path: Path) -> Mapping[str, Any]:
     if path.suffix == ".safetensors":
         return dict(load_file(path))
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    stored = torch.load(path, map_location="cpu", weights_only=True)
     for wrapper in ("params_ema", "params", "state_dict"):
-        held = held.get(wrapper, held)
-    tensors: Mapping[str, Any] = held
+        stored = stored.get(wrapper, stored)
+    tensors: Mapping[str, Any] = stored
     return tensors
 
 
@@ -129,7 +132,7 @@ def _named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _numbered_end(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names for the layers whose number in the first scheme depends on how many there are."""
+    """Name the layers whose number in the first scheme depends on how many there are."""
     numbers = sorted({int(n) for key in tensors if (n := _number(key)) and int(n) > 1})
     renamed = {number: f"ups.{place}" for place, number in enumerate(numbers[:-2], 1)}
     renamed |= dict(zip(numbers[-2:], ("full", "last"), strict=False))

@@ -1,4 +1,4 @@
-"""The diffusers scheduler that each of the Web UI's samplers and noise schedules is.
+"""Schedulers of diffusers for each of the Web UI's samplers and noise schedules.
 
 Knows classes by name only; a scheduler object is made of a checkpoint's own schedule by
 `Sampler.scheduler`. How clients spell the names is in `models.runtimes.diffusers.samplers`.
@@ -31,25 +31,25 @@ _SIGMAS = {
     "Beta": {"use_beta_sigmas": True},
 }
 _LATENT = {"clip_sample": False, "thresholding": False}
-"""Some schedulers keep pixels in their range unless told that these are none."""
+"""Settings for latents: some schedulers clip to the range of pixels unless told otherwise."""
 _PLAIN = dict.fromkeys(("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"), False)
 _SCHEDULE_SETTINGS: Mapping[str, Mapping[str, Any]] = {**_SIGMAS, **_SPACED}
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A way from noise to a picture."""
+    """Sampler and noise schedule, by the Web UI's names and diffusers' settings."""
 
     name: str
     kind: str
     """Name of its class in diffusers."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     automatic: str = AUTOMATIC
-    """The schedule that the Web UI takes for it when none is asked for."""
+    """Schedule that the Web UI takes for it when none is asked for."""
     schedule: str = AUTOMATIC
 
     def with_schedule(self, name: str) -> "Sampler":
-        """The same sampler over another noise schedule.
+        """Return the same sampler over another noise schedule.
 
         Raises:
             TaskFailed: no schedule has this name; the message lists them.
@@ -60,15 +60,17 @@ class Sampler:
         return replace(self, schedule=self.automatic if found == AUTOMATIC else found)
 
     def scheduler(self, config: Mapping[str, Any], seed: int) -> Any:
-        """A scheduler over a checkpoint's own noise schedule, for one picture."""
+        """Make a scheduler over a checkpoint's own noise schedule, for one picture."""
         import diffusers  # noqa: PLC0415  # only the replica has it
 
         kind = getattr(diffusers, self.kind)
-        taken = set(inspect.signature(kind.__init__).parameters)
-        asked = {**_LATENT, "noise_sampler_seed": seed, **self.settings, **self._spacing()}
+        accepted = set(inspect.signature(kind.__init__).parameters)
+        settings = {**_LATENT, "noise_sampler_seed": seed, **self.settings, **self._spacing()}
         # A sampler without sigmas (DDIM, PLMS …) goes its own way whatever schedule is named,
         # as in the Web UI.
-        return kind.from_config(dict(config), **{k: v for k, v in asked.items() if k in taken})
+        return kind.from_config(
+            dict(config), **{k: v for k, v in settings.items() if k in accepted}
+        )
 
     def _spacing(self) -> Mapping[str, Any]:
         if self.schedule == AUTOMATIC:
@@ -103,12 +105,12 @@ _BY_NAME: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _TABLE}
 
 
 def sampler_of(request: TextToImage) -> Sampler:
-    """The sampler that a request asks for."""
+    """Return the sampler that a request asks for."""
     return sampler(request.sampler_name, request.scheduler)
 
 
 def sampler(name: str, schedule: str = AUTOMATIC) -> Sampler:
-    """The sampler of this name; older combined names such as "DPM++ 2M Karras" are two in one.
+    """Find a sampler; older combined names such as "DPM++ 2M Karras" are two in one.
 
     Raises:
         TaskFailed: no sampler or schedule has this name; the message lists them.

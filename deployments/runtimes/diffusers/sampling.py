@@ -1,4 +1,4 @@
-"""The way from noise to a picture, one object a picture, and one UNet call a step for all of them.
+"""Sampling of pictures from noise, an object for each picture, and one UNet call a step for all.
 
 Each picture has its own scheduler, noise and guidance, so pictures of one size can join and leave
 the batch at any step.
@@ -16,13 +16,13 @@ from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.samplers import Sampler
 from models.errors import TaskFailed
 
-_MOST_OF_THE_WAY = 0.999
+_MOST_STRENGTH = 0.999
 _DISTILLED_STEPS = 50
 
 
 @dataclass(frozen=True, eq=False)
 class Guidance:
-    """What the picture shall show, what it shall not, and how strictly."""
+    """Classifier-free guidance: what the picture shall show, what it shall not, how strictly."""
 
     positive: Condition
     negative: Condition
@@ -30,30 +30,37 @@ class Guidance:
 
     @property
     def conditions(self) -> list[Condition]:
+        """Conditions for a call of the UNet; the positive one alone if the scale is 1."""
         return [self.positive] if self.scale == 1 else [self.negative, self.positive]
 
     def guided(self, predictions: torch.Tensor) -> torch.Tensor:
+        """Combine predictions, conditions x 4 x height x width, to 1 x 4 x height x width."""
         if self.scale == 1:
             return predictions
-        without, with_ = predictions.chunk(2)
-        return without + self.scale * (with_ - without)
+        negative, positive = predictions.chunk(2)
+        return negative + self.scale * (positive - negative)
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """What a picture starts from, other than noise alone."""
+    """Latents that a picture starts from, other than noise alone."""
 
     latents: torch.Tensor
+    """1 x 4 x height x width, without noise."""
     strength: float
-    """How much of the way is gone again, 0 to 1."""
+    """Share of the steps that are taken again, 0 to 1."""
     mask: torch.Tensor | None = None
-    """1 where to paint; elsewhere the start is kept."""
+    """1 x 1 x height x width: 1 where to paint; elsewhere the start is kept."""
     kept: torch.Tensor | None = None
-    """What is kept there, if not the start itself."""
+    """1 x 4 x height x width: latents that are kept there, if not the start itself."""
 
 
 class Sampling:
-    """One picture on its way; `tick` brings it a step further."""
+    """State of one picture's sampling; `tick` brings it a step further.
+
+    ``schedule`` is the checkpoint's scheduler configuration, ``shape`` (4, height, width) in
+    latents.
+    """
 
     def __init__(
         self,
@@ -72,46 +79,52 @@ class Sampling:
         generator = torch.Generator("cpu").manual_seed(seed)
         takes_noise = "generator" in inspect.signature(self.scheduler.step).parameters
         self._noise_source = {"generator": generator} if takes_noise else {}
-        # Noise is made on the CPU, where a seed means the same on every machine.
+        # Noise comes from the CPU: there a seed means the same on every machine.
         self._noise = torch.randn((1, *shape), generator=generator).to(device)
         self._start = start
         self._timesteps = self._plan(steps, device)
         self._done = 0
         self.latents = self._first()
-        self._asked: torch.Tensor
-        self._answer: torch.Tensor
+        self._input: torch.Tensor
+        self._prediction: torch.Tensor
 
     @property
     def steps(self) -> int:
-        """Steps of the whole way, in calls of the UNet."""
+        """Steps of the whole sampling, in calls of the UNet."""
         return len(self._timesteps)
 
     @property
     def finished(self) -> bool:
+        """Tell whether all steps are done."""
         return self._done >= self.steps
 
     @property
     def timestep(self) -> torch.Tensor:
+        """Timestep of the next step, a tensor of no dimension."""
         return self._timesteps[self._done]
 
-    def question(self) -> torch.Tensor:
-        """What the UNet is asked: the latents, once for each condition."""
-        self._asked = self.scheduler.scale_model_input(self.latents, self.timestep)
-        return self._asked.expand(len(self.guidance.conditions), -1, -1, -1)
+    def model_input(self) -> torch.Tensor:
+        """Return the latents for each condition, conditions x 4 x height x width, for the UNet."""
+        self._input = self.scheduler.scale_model_input(self.latents, self.timestep)
+        return self._input.expand(len(self.guidance.conditions), -1, -1, -1)
 
-    def take(self, predictions: torch.Tensor) -> None:
-        """Go one step with the UNet's answer."""
-        self._answer = self.guidance.guided(predictions.float())
+    def step(self, predictions: torch.Tensor) -> None:
+        """Take one step with the UNet's predictions, conditions x 4 x height x width.
+
+        Raises:
+            TaskFailed: the picture came out as NaN.
+        """
+        self._prediction = self.guidance.guided(predictions.float())
         stepped = self.scheduler.step(
-            self._answer, self.timestep, self.latents, **self._noise_source
+            self._prediction, self.timestep, self.latents, **self._noise_source
         )
         self._done += 1
         self.latents = self._masked(stepped.prev_sample)
         if self.finished and not torch.isfinite(self.latents).all():
             raise TaskFailed("the picture came out as no numbers (NaN): the checkpoint is broken")
 
-    def expected(self) -> torch.Tensor:
-        """The latents without noise, as the last answer foretells them.
+    def predicted(self) -> torch.Tensor:
+        """Predict the latents without noise, 1 x 4 x height x width, from the last prediction.
 
         Whatever space a scheduler steps in, it asks the UNet in the one that the UNet was trained
         in, where the timestep alone says how much is signal and how much is noise.
@@ -121,11 +134,11 @@ class Sampling:
         signal, noise = kept.sqrt(), (1 - kept).sqrt()
         match self.scheduler.config.prediction_type:
             case "epsilon":
-                return (self._asked - noise * self._answer) / signal
+                return (self._input - noise * self._prediction) / signal
             case "v_prediction":
-                return signal * self._asked - noise * self._answer
+                return signal * self._input - noise * self._prediction
             case _:
-                return self._answer
+                return self._prediction
 
     def _plan(self, steps: int, device: torch.device) -> torch.Tensor:
         if "original_inference_steps" in inspect.signature(self.scheduler.set_timesteps).parameters:
@@ -140,10 +153,10 @@ class Sampling:
         return plan
 
     def _skipped(self, steps: int) -> int:
-        """Steps left out at the start: those that the first picture is ahead, as in the Web UI."""
+        """Count the steps left out at the start: those that a source image is ahead of noise."""
         if self._start is None:
             return 0
-        return steps - 1 - int(min(self._start.strength, _MOST_OF_THE_WAY) * steps)
+        return steps - 1 - int(min(self._start.strength, _MOST_STRENGTH) * steps)
 
     def _first(self) -> torch.Tensor:
         if self._start is None:
@@ -167,16 +180,22 @@ class Sampling:
 
 @torch.inference_mode()
 def tick(pipeline: Pipeline, running: Sequence[Sampling]) -> None:
-    """Bring each picture one step further, with one call of the UNet for all."""
-    questions = [sampling.question() for sampling in running]
-    counts = [len(question) for question in questions]
+    """Bring each picture one step further, with one call of the UNet for all.
+
+    The pictures must have the same size and be unfinished.
+
+    Raises:
+        TaskFailed: a picture came out as NaN.
+    """
+    inputs = [sampling.model_input() for sampling in running]
+    counts = [len(each) for each in inputs]
     times = [
         sampling.timestep.float().expand(n) for sampling, n in zip(running, counts, strict=True)
     ]
-    conditions = [one for sampling in running for one in sampling.guidance.conditions]
-    answers = _unet(pipeline, torch.cat(questions), torch.cat(times), conditions)
-    for sampling, answer in zip(running, torch.split(answers, counts), strict=True):
-        sampling.take(answer)
+    conditions = [each for sampling in running for each in sampling.guidance.conditions]
+    predictions = _unet(pipeline, torch.cat(inputs), torch.cat(times), conditions)
+    for sampling, prediction in zip(running, torch.split(predictions, counts), strict=True):
+        sampling.step(prediction)
 
 
 def _unet(
@@ -188,15 +207,15 @@ def _unet(
     dtype = pipeline.unet.dtype
     words = torch.cat([condition.words for condition in conditions]).to(dtype)
     added = {"added_cond_kwargs": _sizes(pipeline, latents, conditions)} if pipeline.is_sdxl else {}
-    answer = pipeline.unet(latents.to(dtype), times, encoder_hidden_states=words, **added)
-    sample: torch.Tensor = answer.sample
+    output = pipeline.unet(latents.to(dtype), times, encoder_hidden_states=words, **added)
+    sample: torch.Tensor = output.sample
     return sample
 
 
 def _sizes(
     pipeline: Pipeline, latents: torch.Tensor, conditions: Sequence[Condition]
 ) -> dict[str, torch.Tensor]:
-    """SDXL's further conditions: the pooled text, and the sizes of picture, crop and target."""
+    """Make SDXL's further conditions: pooled text, and the sizes of picture, crop and target."""
     height, width = (side * pipeline.factor for side in latents.shape[-2:])
     sizes = latents.new_tensor([[height, width, 0, 0, height, width]]).expand(len(conditions), -1)
     pooled = [condition.pooled for condition in conditions if condition.pooled is not None]

@@ -1,4 +1,4 @@
-"""What image-to-image paints on: the picture fitted to the asked size, and the part to repaint."""
+"""Source image of image-to-image: fitted to the requested size, with the part to repaint."""
 
 import math
 from collections.abc import Sequence
@@ -13,15 +13,17 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 from models.runtimes.diffusers.drawing import ImageToImage
 
 Size = tuple[int, int]
+"""Width and height in pixels."""
 Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels."""
 
-_HALF = 128
+_THRESHOLD = 128  # of a mask's brightness
 _SMOOTH = Image.Resampling.LANCZOS
-_RADII = (64, 32, 16, 8, 4, 2)
+_BLUR_RADII = (64, 32, 16, 8, 4, 2)
 
 
 class Resize(IntEnum):
-    """The Web UI's ``resize_mode``."""
+    """Ways of the Web UI's ``resize_mode``."""
 
     STRETCH = 0
     CROP = 1
@@ -29,7 +31,7 @@ class Resize(IntEnum):
 
 
 class Fill(IntEnum):
-    """The Web UI's ``inpainting_fill``: what is under the mask before it is painted."""
+    """Ways of the Web UI's ``inpainting_fill``: the masked part's content before it is painted."""
 
     SURROUNDINGS = 0
     ORIGINAL = 1
@@ -39,18 +41,18 @@ class Fill(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Repaint:
-    """A part of a picture that is painted anew; every other pixel stays as it is."""
+    """Part of a picture that is painted anew; every other pixel stays as it is."""
 
     mask: Image.Image
     """White where to paint, of the view's size."""
     whole: Image.Image
     box: Box
-    """What the view shows of the whole."""
+    """Part of the whole that the view shows."""
     seam: Image.Image
-    """How much of the new picture is seen, of the whole's size; black outside the mask."""
+    """Opacity of the new picture, of the whole's size; black outside the mask."""
 
     def shrunk(self, side: int) -> "Repaint":
-        """The same of a small whole, for a small picture to be finished by."""
+        """Return the same of a small whole, by which a small picture is finished."""
         size = shrunk(self.whole.size, side)
         x, y = size[0] / self.whole.width, size[1] / self.whole.height
         left, top, right, bottom = self.box
@@ -58,6 +60,7 @@ class Repaint:
         return replace(self, whole=self.whole.resize(size), seam=self.seam.resize(size), box=box)
 
     def finish(self, painted: Image.Image) -> Image.Image:
+        """Put the painted view into the whole."""
         left, top, right, bottom = self.box
         layer = self.whole.copy()
         layer.paste(painted.resize((right - left, bottom - top), _SMOOTH), self.box)
@@ -66,19 +69,24 @@ class Repaint:
 
 @dataclass(frozen=True, eq=False)
 class SourceImage:
-    """A picture as the checkpoint sees it."""
+    """Source image as the checkpoint sees it."""
 
     view: Image.Image
     repaint: Repaint | None = None
 
     def shrunk(self, side: int) -> "SourceImage":
+        """Return the same for a small picture, no side of which is longer than this."""
         return replace(self, repaint=self.repaint and self.repaint.shrunk(side))
 
     def finish(self, painted: Image.Image) -> Image.Image:
+        """Return the painted view, put into its whole if only a part is repainted."""
         return self.repaint.finish(painted) if self.repaint else painted
 
     def latent_mask(self, shape: Sequence[int]) -> torch.Tensor:
-        """1 for each latent of which any pixel is repainted; what is too much is cut at the end."""
+        """Make a mask of 1 x 1 x ``shape``: 1 for each latent of which any pixel is repainted.
+
+        Pixels that are too much are restored when the picture is finished.
+        """
         if self.repaint is None:
             return torch.ones(1, 1, *shape)
         area = torch.from_numpy(np.array(self.repaint.mask))[None, None].float()
@@ -86,14 +94,14 @@ class SourceImage:
 
     @property
     def filled(self) -> Image.Image:
-        """The view with its surroundings' colours spread into the part to repaint."""
-        return _spread(self.view, self.repaint.mask) if self.repaint else self.view
+        """View with its surroundings' colours spread into the part to repaint."""
+        return _spread_colours(self.view, self.repaint.mask) if self.repaint else self.view
 
 
 def fit_source(
     request: ImageToImage, image: Image.Image, mask: Image.Image | None, size: Size
 ) -> SourceImage:
-    """The picture, fitted; with a mask, the part of it that the request repaints."""
+    """Fit the picture; with a mask, to the part of it that the request repaints."""
     if mask is None:
         return SourceImage(fitted(image, size, Resize(request.resize_mode)))
     area = _area(mask, image.size, invert=request.inpainting_mask_invert)
@@ -114,7 +122,7 @@ def fit_source(
 
 
 def fitted(image: Image.Image, size: Size, how: Resize) -> Image.Image:
-    """The picture in another size; the same picture where the size is the same."""
+    """Return the picture in another size; the same picture if the size is the same."""
     if image.size == size:
         return image
     match how:
@@ -127,18 +135,18 @@ def fitted(image: Image.Image, size: Size, how: Resize) -> Image.Image:
 
 
 def shrunk(size: Size, side: int) -> Size:
-    """The same proportions with no side longer than this."""
+    """Return the size of the same proportions with no side longer than this."""
     return _within(size, (min(side, size[0]), min(side, size[1])))
 
 
 def _within(size: Size, limit: Size) -> Size:
-    """The largest size of the same proportions, a pixel at least."""
+    """Return the largest size of the same proportions, a pixel at least."""
     scale = min(limit[0] / size[0], limit[1] / size[1])
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _with_borders(image: Image.Image, size: Size) -> Image.Image:
-    """Centred, with its outermost rows and columns drawn out to the edge."""
+    """Centre the picture, with its outermost rows and columns drawn out to the edge."""
     wide, high = size[0] - image.width, size[1] - image.height
     before, above = wide // 2, high // 2
     values = np.asarray(image)
@@ -156,11 +164,11 @@ def _area(mask: Image.Image, size: Size, *, invert: bool) -> Image.Image:
 
 
 def _binary(mask: Image.Image) -> Image.Image:
-    return mask.point([255 if value >= _HALF else 0 for value in range(256)])
+    return mask.point([255 if value >= _THRESHOLD else 0 for value in range(256)])
 
 
 def _around(area: Image.Image, size: Size, padding: int) -> Box | None:
-    """The box round the white part, widened to the proportions of the size; None without one."""
+    """Return the box round the white part, widened to the size's proportions; None without one."""
     box = area.getbbox()
     if box is None:
         return None
@@ -168,17 +176,17 @@ def _around(area: Image.Image, size: Size, padding: int) -> Box | None:
     height = min(box[3] - box[1] + 2 * padding, area.height)
     width = min(max(width, round(height * size[0] / size[1])), area.width)
     height = min(max(height, round(width * size[1] / size[0])), area.height)
-    left = _slid((box[0] + box[2] - width) // 2, width, area.width)
-    top = _slid((box[1] + box[3] - height) // 2, height, area.height)
+    left = _clamped((box[0] + box[2] - width) // 2, width, area.width)
+    top = _clamped((box[1] + box[3] - height) // 2, height, area.height)
     return left, top, left + width, top + height
 
 
-def _slid(start: int, length: int, limit: int) -> int:
+def _clamped(start: int, length: int, limit: int) -> int:
     return max(0, min(start, limit - length))
 
 
 def _feathered(area: Image.Image, blur: int) -> Image.Image:
-    """Soft to the inside only: what lies outside the mask is not touched."""
+    """Soften to the inside only: pixels outside the mask are not touched."""
     if not blur or area.getbbox() is None:
         return area
     soft = np.asarray(area.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
@@ -186,19 +194,19 @@ def _feathered(area: Image.Image, blur: int) -> Image.Image:
     return ImageChops.darker(Image.fromarray(inside.round().astype(np.uint8)), area)
 
 
-def _spread(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """Far colours first, near ones over them."""
+def _spread_colours(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """Fill the masked part with its surroundings' colours: far ones first, near ones over them."""
     known = ImageChops.invert(mask)
     layer = image.convert("RGBA")
     layer.putalpha(known)
     spread = Image.new("RGBA", image.size, "gray")
-    for radius in _RADII:
+    for radius in _BLUR_RADII:
         spread.alpha_composite(_blurred(layer, radius))
     return Image.composite(image, spread.convert("RGB"), known)
 
 
 def _blurred(layer: Image.Image, radius: int) -> Image.Image:
-    """Blurred with the colours weighted by how opaque they are, and opaque where any reaches."""
+    """Blur with the colours weighted by their opacity, and opaque where any reaches."""
     soft = layer.convert("RGBa").filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
     soft.putalpha(soft.getchannel("A").point([min(255, 4 * value) for value in range(256)]))
     return soft

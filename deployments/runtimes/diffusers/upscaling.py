@@ -17,7 +17,8 @@ from models.errors import TaskFailed
 from models.progress import Progress
 
 Size = tuple[int, int]
-Made = TypeVar("Made")
+"""Width and height in pixels."""
+Result = TypeVar("Result")
 
 NONE = "None"
 _PILLOW = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
@@ -27,22 +28,25 @@ _DISPLAYED = {
     "R-ESRGAN 2x+": "RealESRGAN_x2plus",
     "ESRGAN_4x": "ESRGAN",
 }
-"""What the Web UI shows for files with other names."""
+"""Names that the Web UI shows for files with other names."""
 _PASSES = 3
+"""Passes of a network over one picture, at most."""
 _MARGIN = 16
 """Pixels round a tile that are computed and thrown away, so that no seam is seen."""
 
 
 @dataclass(frozen=True)
 class Upscalers:
-    """What can enlarge a picture."""
+    """Upscalers of a folder of weights."""
 
     shelf: Shelf
     device: torch.device
     tile: int = 256
+    """Side of a tile in pixels."""
 
     @property
     def names(self) -> list[str]:
+        """Names that a request may have."""
         files = [Path(name).stem for name in self.shelf.names]
         shown = [name for name, stem in _DISPLAYED.items() if stem in files and name not in files]
         return [NONE, *_PILLOW, *sorted(files), *shown]
@@ -59,7 +63,11 @@ class Upscalers:
     def enlarge(
         self, image: Image.Image, size: Size, name: str
     ) -> Generator[None, None, Image.Image]:
-        """The picture in this size; yields after each tile, so that it can be left."""
+        """Return the picture in this size; yields after each tile, as a point to stop at.
+
+        Raises:
+            TaskFailed: there is no upscaler of this name, or it is no network of a known sort.
+        """
         if name in _PILLOW:
             return image.resize(size, _PILLOW[name])
         path = self._file(name, "upscaler")
@@ -80,8 +88,8 @@ class Upscalers:
         except TaskFailed as exc:
             if stem in known or "pickled" in str(exc):
                 raise
-            there = ", ".join(self.names)
-            raise TaskFailed(f"{field}: no upscaler {name!r}; there is: {there}") from None
+            available = ", ".join(self.names)
+            raise TaskFailed(f"{field}: no upscaler {name!r}; there is: {available}") from None
 
     def _pass(self, network: Rrdb, image: Image.Image) -> Generator[None, None, Image.Image]:
         values, scale = to_tensor(image), network.scale
@@ -90,44 +98,44 @@ class Upscalers:
         for top in range(0, height, self.tile):
             for left in range(0, width, self.tile):
                 bottom, right = min(top + self.tile, height), min(left + self.tile, width)
-                done = _tile(network, values, (left, top, right, bottom))
-                whole[..., top * scale : bottom * scale, left * scale : right * scale] = done
+                tile = _tile(network, values, (left, top, right, bottom))
+                whole[..., top * scale : bottom * scale, left * scale : right * scale] = tile
                 yield
         return to_image(whole)
 
 
 def with_progress(
-    parts: Generator[None, None, Made], progress: Progress
-) -> Generator[Progress, None, Made]:
-    """Each part as a place to stop, told as the progress that it does not change."""
+    parts: Generator[None, None, Result], progress: Progress
+) -> Generator[Progress, None, Result]:
+    """Run a generator to its result, yielding this same progress after each of its parts."""
     while True:
         try:
             next(parts)
         except StopIteration as end:
-            made: Made = end.value
-            return made
+            result: Result = end.value
+            return result
         yield progress
 
 
 @torch.inference_mode()
 def _tile(network: Rrdb, values: torch.Tensor, box: tuple[int, int, int, int]) -> torch.Tensor:
-    """One tile, computed with a margin of its surroundings."""
+    """Enlarge a tile of 1 x 3 x height x width, computed with a margin of its surroundings."""
     left, top, right, bottom = box
     height, width = values.shape[-2:]
     x, y = max(0, left - _MARGIN), max(0, top - _MARGIN)
     piece = values[..., y : min(height, bottom + _MARGIN), x : min(width, right + _MARGIN)]
     weight = network.first.weight
-    done = network(_padded(piece, network.shuffle).to(weight.device, weight.dtype))
+    larger = network(_padded(piece, network.shuffle).to(weight.device, weight.dtype))
     scale = network.scale
     from_y, from_x = (top - y) * scale, (left - x) * scale
     to_y, to_x = from_y + (bottom - top) * scale, from_x + (right - left) * scale
-    return done[..., from_y:to_y, from_x:to_x].float().cpu()  # type: ignore[no-any-return]
+    return larger[..., from_y:to_y, from_x:to_x].float().cpu()  # type: ignore[no-any-return]
 
 
 def _padded(piece: torch.Tensor, multiple: int) -> torch.Tensor:
-    """A folding network takes sides that are multiples of its fold."""
-    more_y, more_x = -piece.shape[-2] % multiple, -piece.shape[-1] % multiple
-    return F.pad(piece, (0, more_x, 0, more_y), mode="replicate") if more_y or more_x else piece
+    """Pad to sides that are multiples of the network's fold."""
+    extra_y, extra_x = -piece.shape[-2] % multiple, -piece.shape[-1] % multiple
+    return F.pad(piece, (0, extra_x, 0, extra_y), mode="replicate") if extra_y or extra_x else piece
 
 
 @lru_cache(maxsize=2)

@@ -1,4 +1,4 @@
-"""One thread for all blocking work: the event loop never waits, and no two runs overlap."""
+"""Thread for all blocking work: the event loop never waits, and no two runs overlap."""
 
 import asyncio
 import contextlib
@@ -15,74 +15,75 @@ _END = object()
 
 
 @dataclass(eq=False)
-class _Walk:
-    """One walk over an iterator: asked to stop, it ends before the next step."""
+class _Iteration:
+    """Iteration under way: asked to stop, it ends before the next item."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
 
 class WorkerThread:
-    """Runs blocking functions and walks blocking iterators in its single thread."""
+    """Runs blocking functions and blocking iterators, all in its single thread."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._walk: _Walk | None = None
+        self._iteration: _Iteration | None = None
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Its result; a caller that is cancelled still waits for the work to end."""
+        """Run a function and return its result; if cancelled, still wait for the function's end."""
         future = self._thread.submit(work)
         await run_to_end(_ended(future))
         return future.result()
 
-    async def walk(self, begin: Callable[[], Generator[T]]) -> AsyncGenerator[T, None]:
-        """Each item as it comes; leaving the iteration ends the walk at its next item.
+    async def iterate(self, begin: Callable[[], Generator[T]]) -> AsyncGenerator[T, None]:
+        """Yield each item as it comes; closing the iteration ends the iterator at its next item.
 
-        A walk that `stop` ended is just shorter: the caller knows what must come last.
+        An iteration that `stop` ended is just shorter: the caller knows what must come last.
         """
-        walk, loop = _Walk(), asyncio.get_running_loop()
-        told: asyncio.Queue[object] = asyncio.Queue()
+        iteration, loop = _Iteration(), asyncio.get_running_loop()
+        items: asyncio.Queue[object] = asyncio.Queue()
 
-        def tell(item: object) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone; nobody listens
-                loop.call_soon_threadsafe(told.put_nowait, item)
+        def put(item: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed; nobody reads any more
+                loop.call_soon_threadsafe(items.put_nowait, item)
 
-        future = self._thread.submit(_step_through, begin, walk, tell)
-        future.add_done_callback(lambda _: tell(_END))
-        self._walk = walk
+        future = self._thread.submit(_step_through, begin, iteration, put)
+        future.add_done_callback(lambda _: put(_END))
+        self._iteration = iteration
         try:
-            while (item := await told.get()) is not _END:
+            while (item := await items.get()) is not _END:
                 yield item  # type: ignore[misc]  # the queue holds what `begin` yields, or _END
             future.result()
         finally:
-            walk.stop.set()
+            iteration.stop.set()
             await run_to_end(_ended(future))
-            self._walk = None
+            self._iteration = None
 
     async def stop(self) -> bool:
-        """End the walk under way before its next step; whether there was one."""
-        if (walk := self._walk) is None:
+        """End the iteration under way before its next item; False if there is none."""
+        if (iteration := self._iteration) is None:
             return False
-        walk.stop.set()
-        await asyncio.to_thread(walk.ended.wait)
+        iteration.stop.set()
+        await asyncio.to_thread(iteration.ended.wait)
         return True
 
     async def close(self) -> None:
+        """End the iteration under way, and the thread after it."""
         await self.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _step_through(
-    begin: Callable[[], Generator[T]], walk: _Walk, tell: Callable[[object], None]
+    begin: Callable[[], Generator[T]], iteration: _Iteration, put: Callable[[object], None]
 ) -> None:
     try:
-        if walk.stop.is_set():
+        if iteration.stop.is_set():
             return
-        with contextlib.closing(begin()) as items:
-            for item in _until(walk.stop, items):
-                tell(item)
+        with contextlib.closing(begin()) as iterator:
+            for item in _until(iteration.stop, iterator):
+                put(item)
     finally:
-        walk.ended.set()
+        iteration.ended.set()
 
 
 def _until(stop: threading.Event, items: Iterator[T]) -> Iterator[T]:

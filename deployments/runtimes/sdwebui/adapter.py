@@ -1,4 +1,4 @@
-"""The seam: tasks in, progress and pictures out, over the HTTP of one server and its process."""
+"""Adapter of ``sdwebui``: tasks in; progress and pictures out, over the HTTP of one server."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -12,33 +12,33 @@ from deployments.backend.warm_up import warm_up
 from deployments.checkpoints import requested_checkpoint
 from deployments.inputs.fields import image_links
 from deployments.run_to_end import run_to_end
-from deployments.runtimes.sdwebui.answer import answer_in, info_of, told
+from deployments.runtimes.sdwebui.answer import info_of, read_answer, steps_of
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
 from deployments.runtimes.sdwebui.faults import DeviceFailed
 from deployments.runtimes.sdwebui.generation import Generation
-from deployments.runtimes.sdwebui.progress import WHOLE, ProgressPoller
-from deployments.runtimes.sdwebui.request import DRAWN, bare
-from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, written
+from deployments.runtimes.sdwebui.progress import TOTAL, ProgressPoller
+from deployments.runtimes.sdwebui.request import CHECKPOINT_KINDS, webui_content
+from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, write_json
 from deployments.runtimes.sdwebui.session import Session
 from models.errors import RuntimeUnavailable
 from models.progress import Progress
 from models.runtimes.sdwebui import SDWEBUI, Options
 from models.task import Kind, Task
 
-_LAST_WORDS_SECONDS = 1.0
+_EXIT_SECONDS = 1.0
 
 
 class SdWebUiAdapter(Adapter):
     """Drives an AUTOMATIC1111-compatible server: A1111, Forge, SD.Next.
 
     A run that is left ends its own generation before it returns, so `interrupt` has nothing to
-    do: what runs then may be the next task's.
+    stop: what runs then may be the next task's.
     """
 
     kinds = SDWEBUI.kinds
     described = SDWEBUI
     slots = 2
-    """One is drawn; the other gets ready, or its pictures are read."""
+    """Tasks in `run`: one is drawn; the other gets ready, or its pictures are read."""
 
     def __init__(self, spec: RuntimeSpec) -> None:
         super().__init__(spec)
@@ -48,7 +48,7 @@ class SdWebUiAdapter(Adapter):
         self._server: Server | None = None
         self._session: Session | None = None
         self._broken: str | None = None
-        """Why no further task can be run."""
+        """Reason why no further task can be run."""
 
     async def ready(self) -> None:
         async with AsyncExitStack() as stack:
@@ -59,33 +59,34 @@ class SdWebUiAdapter(Adapter):
     async def run(
         self, task: Task, inputs: Mapping[str, bytes]
     ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
-        session = self._ready
-        async with self._heeding(), AsyncExitStack() as opened:
+        session = self._ready_session
+        async with self._noting_loss(), AsyncExitStack() as stack:
             request = await session.request(task, inputs)
-            wanted, content = await self._wanted(task), written(request.body)
+            checkpoint, content = await self._checkpoint(task), write_json(request.body)
             send = partial(session.server.generate, request.path)
-            async with aclosing(HeldRequest(send, content)) as ahead, session.lock:
-                self.checkpoint = self._name(task, wanted)
+            async with aclosing(HeldRequest(send, content)) as held, session.lock:
+                self.checkpoint = self._name(task, checkpoint)
                 yield Begun()
                 await self.check()
-                if wanted:
-                    await session.checkpoints.use(wanted)
-                work = session.generate(ahead)
+                if checkpoint:
+                    await session.checkpoints.use(checkpoint)
+                work = session.generate(held)
                 poller = session.poller(request, self._options.preview_every)
                 async with self._generating(Generation(session.server, work)) as generation:
                     async with aclosing(self._progress(generation, poller)) as steps:
                         async for step in steps:
                             yield step
-                    begun = await generation.answer()
-                    opened.push_async_callback(begun.aclose)
-            answer = answer_in(await session.server.rest(begun))  # the next one is drawn meanwhile
-        session.refuse_other(request, wanted, info_of(answer))
-        yield Progress(step=WHOLE, of=WHOLE)
-        for made in told(task.id, answer):
-            yield made
+                    response = await generation.answer()
+                    stack.push_async_callback(response.aclose)
+            # Read outside the lock: the next task is drawn meanwhile.
+            answer = read_answer(await session.server.rest(response))
+        session.check_answer(request, checkpoint, info_of(answer))
+        yield Progress(step=TOTAL, of=TOTAL)
+        for output in steps_of(task.id, answer):
+            yield output
 
     def links(self, task: Task) -> Iterable[str]:
-        return image_links(bare(task))
+        return image_links(webui_content(task))
 
     async def check(self) -> None:
         self._backend.check()
@@ -113,21 +114,21 @@ class SdWebUiAdapter(Adapter):
             raise RuntimeUnavailable(f"no checkpoint after {seconds:g} s") from None
 
     @property
-    def _ready(self) -> Session:
+    def _ready_session(self) -> Session:
         if self._session is None:
             raise RuntimeError("ready() comes first")
         return self._session
 
-    async def _wanted(self, task: Task) -> Checkpoint | None:
+    async def _checkpoint(self, task: Task) -> Checkpoint | None:
         requested = requested_checkpoint(task.content)
-        needed = requested or task.kind in DRAWN
-        return await self._ready.wanted(requested) if needed else None
+        needed = requested or task.kind in CHECKPOINT_KINDS
+        return await self._ready_session.checkpoint_for(requested) if needed else None
 
-    def _name(self, task: Task, wanted: Checkpoint | None) -> str | None:
-        """What the checkpoint is called that the task is drawn with."""
-        there = wanted or self._ready.checkpoints.current
+    def _name(self, task: Task, checkpoint: Checkpoint | None) -> str | None:
+        """Name the checkpoint that the task is drawn with."""
+        current = checkpoint or self._ready_session.checkpoints.current
         name = requested_checkpoint(task.content) or self.spec.checkpoint
-        return name or (there.title if there else None)
+        return name or (current.title if current else None)
 
     def _progress(
         self, generation: Generation, poller: ProgressPoller
@@ -136,7 +137,7 @@ class SdWebUiAdapter(Adapter):
 
     @asynccontextmanager
     async def _generating(self, generation: Generation) -> AsyncIterator[Generation]:
-        """A generation that has ended when this is left, however it is left."""
+        """Give a generation that has ended when this is left, however it is left."""
         try:
             yield generation
         finally:
@@ -148,18 +149,22 @@ class SdWebUiAdapter(Adapter):
             self._broken = f"the server did not stop within {seconds:g} s of an interrupt"
 
     @asynccontextmanager
-    async def _heeding(self) -> AsyncIterator[None]:
-        """Where the server is lost, no further task is run, and its process says why."""
+    async def _noting_loss(self) -> AsyncIterator[None]:
+        """Note a lost server, so that no further task is run; its process says why."""
         try:
             yield
         except (BrokeOff, DeviceFailed) as exc:
             self._broken = str(exc)
-            await self._last_words()
+            await self._wait_for_exit()
             raise
 
-    async def _last_words(self) -> None:
-        """A process that has just died takes a moment to be seen dead; then it says why."""
-        until = asyncio.get_running_loop().time() + _LAST_WORDS_SECONDS
+    async def _wait_for_exit(self) -> None:
+        """Give a process that has just died a moment to be seen dead.
+
+        Raises:
+            RuntimeUnavailable: it has ended; with its exit code and its last lines.
+        """
+        until = asyncio.get_running_loop().time() + _EXIT_SECONDS
         while self._options.backend.command and asyncio.get_running_loop().time() < until:
             self._backend.check()
-            await asyncio.sleep(_LAST_WORDS_SECONDS / 10)
+            await asyncio.sleep(_EXIT_SECONDS / 10)

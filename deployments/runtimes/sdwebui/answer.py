@@ -1,4 +1,4 @@
-"""From the server's answer to pictures and the task's ``.out``."""
+"""Answer of the server: pictures, and the task's ``.out``."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,26 +6,26 @@ from typing import Any
 
 from deployments.adapter import Answer, Artifact
 from deployments.runtimes.sdwebui.pictures import decoded, without_pictures
-from deployments.runtimes.sdwebui.server import read
+from deployments.runtimes.sdwebui.server import read_json
 from models.errors import RuntimeUnavailable, TaskFailed
 
 _PICTURES = frozenset({"image", "images"})
 
 
-def answer_in(content: bytes) -> Mapping[str, Any]:
-    """What the server answered.
+def read_answer(content: bytes) -> Mapping[str, Any]:
+    """Read the server's answer.
 
     Raises:
         RuntimeUnavailable: it is no answer of this API.
     """
-    answer = read(content)
+    answer = read_json(content)
     if not isinstance(answer, dict):
         raise RuntimeUnavailable("the server's answer is no object")
     return answer
 
 
 def info_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the server says of its pictures: JSON in a string; empty where it says nothing."""
+    """Read the server's facts of its pictures, JSON in a string; empty if there are none."""
     try:
         info = json.loads(answer.get("info") or "{}")
     except ValueError:
@@ -33,8 +33,8 @@ def info_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def told(id_: str, answer: Mapping[str, Any]) -> Iterator[Artifact | Answer]:
-    """The pictures in the server's order, last the answer in the shape that clients know.
+def steps_of(id_: str, answer: Mapping[str, Any]) -> Iterator[Artifact | Answer]:
+    """Yield the pictures in the server's order, last the answer in the shape that clients know.
 
     Raises:
         TaskFailed: there is no picture.

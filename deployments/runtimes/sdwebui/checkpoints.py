@@ -1,4 +1,4 @@
-"""The server's checkpoints by any of their names, and which of them is current."""
+"""Checkpoints of the server by any of their names, and which of them is current."""
 
 import re
 from collections.abc import Mapping
@@ -15,16 +15,17 @@ _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth?|gguf)$")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One of the server's weights files."""
+    """Checkpoint of the server."""
 
     file: str
     title: str = field(compare=False)
-    """What the server calls it; it grows a hash once the file was loaded."""
+    """Server's name of it; it grows a hash once the file was loaded."""
     names: frozenset[str] = field(compare=False)
-    """What a task may call it, and the server's ``sd_model_name``."""
+    """Names by which a task, and the server's ``sd_model_name``, may call it."""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Checkpoint":
+        """Read an entry of the server's list."""
         title = str(entry["title"])
         file = str(entry.get("filename") or _HASH.sub("", title))
         names = {title, file, str(entry.get("model_name") or title)}
@@ -32,23 +33,25 @@ class Checkpoint:
         return cls(file, title, frozenset(hashes).union(*(_spellings(name) for name in names)))
 
     def is_called(self, name: str) -> bool:
+        """Tell whether a name, with or without a hash, means this checkpoint."""
         return _HASH.sub("", name.strip()) in self.names
 
 
 @dataclass
 class Checkpoints:
-    """All that there are."""
+    """Checkpoints that the server has."""
 
     server: Server
     current: Checkpoint | None = None
-    """The one that the server was told to use; None where that is not known."""
+    """Checkpoint that the server was told to use; None if that is not known."""
     _known: list[Checkpoint] = field(default_factory=list)
 
     async def find(self, name: str) -> Checkpoint:
-        """The one of this name: of its file or title, with or without extension, folder or hash.
+        """Find a checkpoint by its file or title, with or without extension, folder or hash.
 
         Raises:
             TaskFailed: there is none; the message lists those that there are.
+            RuntimeUnavailable: the server broke off.
         """
         if found := self._found(name):
             return found
@@ -57,38 +60,39 @@ class Checkpoints:
         self._known = [Checkpoint.of(entry) for entry in entries]
         if found := self._found(name):
             return found
-        there = ", ".join(checkpoint.title for checkpoint in self._known) or "nothing"
-        raise TaskFailed(f"sd_model_checkpoint: no checkpoint {name!r}; there is: {there}")
+        available = ", ".join(checkpoint.title for checkpoint in self._known) or "nothing"
+        raise TaskFailed(f"sd_model_checkpoint: no checkpoint {name!r}; there is: {available}")
 
     async def use(self, checkpoint: Checkpoint) -> None:
-        """Make it the server's current one, for all that follows.
+        """Make a checkpoint the server's current one; takes as long as loading it.
 
         Raises:
             TaskFailed: the server did not load it.
+            RuntimeUnavailable: the server broke off.
         """
         if checkpoint == self.current:
             return
         self.current = None  # until the server has answered
         await self.server.post(f"{API}/options", {"sd_model_checkpoint": checkpoint.title})
         # A1111 answers 200 also where loading failed, and goes on with the one before.
-        kept = await self.in_use()
-        if kept and not checkpoint.is_called(kept):
-            raise TaskFailed(f"the server did not load {checkpoint.title!r}, it kept {kept!r}")
+        in_use = await self.in_use()
+        if in_use and not checkpoint.is_called(in_use):
+            raise TaskFailed(f"the server did not load {checkpoint.title!r}, it kept {in_use!r}")
         self.current = checkpoint
 
     async def in_use(self) -> str | None:
-        """The server's own word for its current one, where it has one."""
+        """Ask the server for its current checkpoint; None if it does not tell."""
         options = await self.server.find(f"{API}/options") or {}
         return options.get("sd_model_checkpoint") or None
 
     def _found(self, name: str) -> Checkpoint | None:
-        exact = (one for one in self._known if name == one.title)
-        called = (one for one in self._known if one.is_called(name))
+        exact = (known for known in self._known if name == known.title)
+        called = (known for known in self._known if known.is_called(name))
         return next(exact, None) or next(called, None)
 
 
 def _spellings(name: str) -> set[str]:
-    """The name with and without its hash, its extension and its folders."""
-    bare = _HASH.sub("", name)
-    stem = _EXTENSION.sub("", bare)
-    return {name, bare, stem, PurePosixPath(bare).name, PurePosixPath(stem).name}
+    """Spell the name with and without its hash, its extension and its folders."""
+    unhashed = _HASH.sub("", name)
+    stem = _EXTENSION.sub("", unhashed)
+    return {name, unhashed, stem, PurePosixPath(unhashed).name, PurePosixPath(stem).name}

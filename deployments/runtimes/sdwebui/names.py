@@ -1,4 +1,4 @@
-"""Names in a request as the server spells them.
+"""Names in a request, spelled as the server spells them.
 
 The server itself refuses no unknown sampler or schedule: A1111 and Forge draw with another one.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.runtimes.sdwebui.request import DRAWN, Request
+from deployments.runtimes.sdwebui.request import CHECKPOINT_KINDS, Request
 from deployments.runtimes.sdwebui.server import API, Server
 from models.errors import TaskFailed
 from models.task import Kind
@@ -15,26 +15,27 @@ from models.task import Kind
 _SAMPLERS, _SCHEDULERS = f"{API}/samplers", f"{API}/schedulers"
 _UPSCALERS, _LATENT = f"{API}/upscalers", f"{API}/latent-upscale-modes"
 
-Spelt = Mapping[str, str]
-"""How the server spells a name, by the name in lower case."""
+Spellings = Mapping[str, str]
+"""Server's spelling of a name, by the name in lower case."""
 
 
 @dataclass
 class Names:
-    """Lists of names: each is read when it is first needed, and again when a name is missing."""
+    """Server's lists of names: each is read when first needed, and again when a name is missing."""
 
     server: Server
-    _lists: dict[str, Spelt | None] = field(default_factory=dict)
+    _lists: dict[str, Spellings | None] = field(default_factory=dict)
 
-    async def spelt(self, request: Request) -> Request:
-        """The request, its names as the server spells them.
+    async def resolve(self, request: Request) -> Request:
+        """Return the request with its names as the server spells them.
 
         Raises:
             TaskFailed: there is no such name; the message lists those that there are.
+            RuntimeUnavailable: the server broke off.
         """
-        for key, paths in _places(request):
-            if request.says(key):
-                request = request.having(**await self._fields(key, request.body[key], paths))
+        for key, paths in _named_fields(request):
+            if request.names(key):
+                request = request.with_fields(**await self._fields(key, request.body[key], paths))
         return request
 
     async def _fields(self, key: str, name: str, paths: tuple[str, ...]) -> dict[str, str]:
@@ -42,17 +43,19 @@ class Names:
         for again in (False, True):
             lists = [await self._list(path, again=again) for path in paths]
             if None in lists:
-                return {}  # the server does not tell
-            known = {lower: spelt for one in lists for lower, spelt in (one or {}).items()}
-            if spelt := known.get(name.lower()):
-                return {key: spelt}
+                return {}  # the server has no such list
+            known = {
+                lower: spelling for names in lists for lower, spelling in (names or {}).items()
+            }
+            if spelling := known.get(name.lower()):
+                return {key: spelling}
             if paths == (_SAMPLERS,) and (both := await self._combined(key, name, known)):
                 return both
-        there = ", ".join(dict.fromkeys(known.values())) or "nothing"
-        raise TaskFailed(f"{key}: no {name!r}; there is: {there}")
+        available = ", ".join(dict.fromkeys(known.values())) or "nothing"
+        raise TaskFailed(f"{key}: no {name!r}; there is: {available}")
 
-    async def _combined(self, key: str, name: str, samplers: Spelt) -> dict[str, str]:
-        """A sampler and its schedule in one name, as older clients write them."""
+    async def _combined(self, key: str, name: str, samplers: Spellings) -> dict[str, str]:
+        """Split a sampler and its schedule in one name, as older clients write them."""
         schedules = await self._list(_SCHEDULERS, again=False) or {}
         for lower, schedule in schedules.items():
             sampler = samplers.get(name.lower().removesuffix(f" {lower}"))
@@ -60,16 +63,16 @@ class Names:
                 return {key: sampler, f"{'hr_' * key.startswith('hr_')}scheduler": schedule}
         return {}
 
-    async def _list(self, path: str, *, again: bool) -> Spelt | None:
+    async def _list(self, path: str, *, again: bool) -> Spellings | None:
         if again or path not in self._lists:
             found = await self.server.find(path)
             self._lists[path] = None if found is None else dict(_spellings(found))
         return self._lists[path]
 
 
-def _places(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The fields that hold a name which counts, and the lists it may be from."""
-    if request.kind not in DRAWN:
+def _named_fields(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the fields that hold a name which counts, and the lists it may be from."""
+    if request.kind not in CHECKPOINT_KINDS:
         yield from (("upscaler_1", (_UPSCALERS,)), ("upscaler_2", (_UPSCALERS,)))
         return
     yield "scheduler", (_SCHEDULERS,)
@@ -83,6 +86,6 @@ def _places(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _spellings(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for entry in entries:
-        spelt = str(entry.get("label") or entry["name"])
-        for name in (spelt, entry["name"], *(entry.get("aliases") or ())):
-            yield str(name).lower(), spelt
+        spelling = str(entry.get("label") or entry["name"])
+        for name in (spelling, entry["name"], *(entry.get("aliases") or ())):
+            yield str(name).lower(), spelling

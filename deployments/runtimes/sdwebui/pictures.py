@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-_PREVIEW_SIDE = 256
-_LONG = 512  # characters; no word of a prompt is so long
+_PREVIEW_SIDE = 256  # pixels
+_LONGEST_WORD = 512  # characters, of a prompt
 
 
 def encoded(data: bytes) -> str:
@@ -16,7 +16,7 @@ def encoded(data: bytes) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of a picture.
+    """Decode a picture.
 
     Raises:
         ValueError: it is no base64.
@@ -28,8 +28,8 @@ def decoded(text: str) -> bytes:
         raise ValueError(f"no base64: {exc}") from exc
 
 
-def small(text: str) -> bytes | None:
-    """A preview as a small JPEG; None where it is no picture."""
+def small_jpeg(text: str) -> bytes | None:
+    """Make a preview of 256 pixels at most; None if it is no picture."""
     try:
         with Image.open(BytesIO(decoded(text))) as picture:
             picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
@@ -41,12 +41,12 @@ def small(text: str) -> bytes | None:
 
 
 def without_pictures(value: Any) -> Any:
-    """A copy of any JSON in which what can only be a picture is an empty string."""
+    """Copy JSON, with an empty string for each text that can only be a picture."""
     match value:
         case dict():
             return {key: without_pictures(inner) for key, inner in value.items()}
         case list():
             return [without_pictures(inner) for inner in value]
-        case str() if len(value) > _LONG and value.isascii() and " " not in value:
+        case str() if len(value) > _LONGEST_WORD and value.isascii() and " " not in value:
             return ""
     return value

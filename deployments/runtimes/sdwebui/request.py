@@ -1,4 +1,4 @@
-"""From a task to the Web UI's request: no routing keys, and pictures in place of links."""
+"""Request to the Web UI for a task: no routing keys, and pictures in place of links."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,14 +24,15 @@ PATHS = {
     Kind.EXTRA_SINGLE_IMAGE: f"{API}/extra-single-image",
     Kind.EXTRA_BATCH_IMAGES: f"{API}/extra-batch-images",
 }
-DRAWN = frozenset({Kind.TEXT_TO_IMAGE, Kind.IMAGE_TO_IMAGE})
-"""Kinds that a checkpoint draws."""
-_UNSAID = frozenset({"", "none", "automatic", "use same sampler", "use same scheduler"})
+CHECKPOINT_KINDS = frozenset({Kind.TEXT_TO_IMAGE, Kind.IMAGE_TO_IMAGE})
+"""Kinds of task that a checkpoint draws."""
+_NO_NAME = frozenset({"", "none", "automatic", "use same sampler", "use same scheduler"})
+"""Values, in lower case, with which a field names nothing of its own."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One generation, as the server is asked for it."""
+    """Request to the server for one generation."""
 
     kind: Kind
     body: Mapping[str, Any]
@@ -42,34 +43,34 @@ class Request:
 
     @property
     def sampler(self) -> str | None:
-        """The field that names the sampler; None where the server may choose."""
-        named = (key for key in ("sampler_name", "sampler_index") if self.says(key))
-        return next(named, None) if self.kind in DRAWN else None
+        """Field that names the sampler; None if the server may choose."""
+        named = (key for key in ("sampler_name", "sampler_index") if self.names(key))
+        return next(named, None) if self.kind in CHECKPOINT_KINDS else None
 
-    def says(self, key: str) -> bool:
-        """Whether a field names something of its own."""
+    def names(self, key: str) -> bool:
+        """Tell whether a field names something of its own."""
         name = self.body.get(key)
-        return isinstance(name, str) and name.lower() not in _UNSAID
+        return isinstance(name, str) and name.lower() not in _NO_NAME
 
-    def having(self, **fields: Any) -> "Request":
+    def with_fields(self, **fields: Any) -> "Request":
         return replace(self, body={**self.body, **fields})
 
 
 def request_of(task: Task, inputs: Mapping[str, bytes]) -> Request:
-    """The request that a task's content is, with the bytes behind its links in it.
+    """Make the request for a task, with the bytes behind its links in it.
 
     Raises:
-        TaskFailed: it is none.
+        TaskFailed: the content is no request, or the kind is none of this runtime.
     """
-    kind = next((one for one in PATHS if one == task.kind), None)
+    kind = next((known for known in PATHS if known == task.kind), None)
     if kind is None:
         raise TaskFailed(f"tasktype: '{task.kind}' is not supported by this runtime")
     texts = {link: encoded(data) for link, data in inputs.items()}
-    return Request(kind, with_inputs(bare(task), texts))
+    return Request(kind, with_inputs(webui_content(task), texts))
 
 
-def bare(task: Task) -> dict[str, Any]:
-    """The content without the guide's routing keys, and what they carry where the Web UI has it.
+def webui_content(task: Task) -> dict[str, Any]:
+    """Return the content with the guide's routing keys replaced by the Web UI's own fields.
 
     Raises:
         TaskFailed: it is no object, or holds something else where an object must be.
@@ -80,12 +81,13 @@ def bare(task: Task) -> dict[str, Any]:
     refuse(list(object_faults(content)))
     if task.kind == Kind.EXTRA_BATCH_IMAGES:
         return content | {"imageList": _named(content.get("imageList"))}
-    return _drawn(content, task.kind) if task.kind in DRAWN else content
+    return _for_checkpoint(content, task.kind) if task.kind in CHECKPOINT_KINDS else content
 
 
-def _drawn(content: dict[str, Any], kind: str) -> dict[str, Any]:
+def _for_checkpoint(content: dict[str, Any], kind: str) -> dict[str, Any]:
     scripts = object_at(content, "alwayson_scripts")
-    # The checkpoint is loaded before: the server would take an unknown name for the current one.
+    # The adapter loads the checkpoint before: for an unknown name the server would take the
+    # current one.
     settings = {k: v for k, v in settings_in(content).items() if k != "sd_model_checkpoint"}
     extensions = {name: script for name, script in scripts.items() if name not in ROUTING}
     changed: dict[str, Any] = {"alwayson_scripts": extensions, "override_settings": settings}
@@ -100,8 +102,8 @@ def _drawn(content: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _named(images: Any) -> Any:
-    """The list of pictures with a name each, which the server insists on."""
+    """Give each picture of the list a name, which the server insists on."""
     if not isinstance(images, list):
         return images
-    whole = [one if isinstance(one, dict) else {"data": one} for one in images]
-    return [{"name": f"{number}.png", **one} for number, one in enumerate(whole, start=1)]
+    entries = [image if isinstance(image, dict) else {"data": image} for image in images]
+    return [{"name": f"{number}.png", **entry} for number, entry in enumerate(entries, start=1)]

@@ -1,4 +1,4 @@
-"""The HTTP of one Web UI server; its errors are ours. Knows paths, never what a request means."""
+"""HTTP client of one Web UI server, with our errors; knows paths, never what a request means."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 
 API = "/sdapi/v1"
 _JSON = {"Content-Type": "application/json"}
-_QUICK = httpx.Timeout(30)
-_PATIENT = httpx.Timeout(30, read=None)
-"""For what may take as long as a task may: the replica knows the deadline."""
-# The servers close a connection that was idle for 5 s; one that is just being closed must not
-# meet a request for a picture, which is never sent twice.
+_SHORT_TIMEOUT = httpx.Timeout(30)
+_LONG_TIMEOUT = httpx.Timeout(30, read=None)
+"""Timeout for requests that may take as long as a task may: the replica knows the deadline."""
+# The servers close a connection that was idle for 5 s. A request for a picture, which is never sent
+# twice, must not meet one that is just being closed.
 _LIMITS = httpx.Limits(keepalive_expiry=2)
 
 
@@ -26,41 +26,58 @@ class BrokeOff(RuntimeUnavailable):
 
 
 class Server:
-    """One server. A request is sent once: what broke off may still be worked on."""
+    """Connection to one server. Each request is sent once: a broken one may still be worked on."""
 
     def __init__(self, url: str, login: httpx.BasicAuth | None = None) -> None:
         self._client = httpx.AsyncClient(
-            base_url=url, auth=login, headers=_JSON, timeout=_QUICK, limits=_LIMITS, trust_env=False
+            base_url=url,
+            auth=login,
+            headers=_JSON,
+            timeout=_SHORT_TIMEOUT,
+            limits=_LIMITS,
+            trust_env=False,
         )
 
     async def get(self, path: str) -> Any:
-        """What there is at a path.
+        """Read the JSON at a path, within 30 s.
 
         Raises:
-            TaskFailed, RuntimeUnavailable: the server refused, or broke off.
+            TaskFailed: the server refused.
+            RuntimeUnavailable: the server broke off.
         """
-        return read(await self._send("GET", path))
+        return read_json(await self._send("GET", path))
 
     async def post(self, path: str, body: Any = None, *, quick: bool = False) -> Any:
-        """The answer to a request, unless it must be quick however long it takes.
+        """Post a request and read its JSON answer: within 30 s if ``quick``, else without a bound.
 
         Raises:
-            TaskFailed, RuntimeUnavailable: the server refused, or broke off.
+            TaskFailed: the server refused.
+            RuntimeUnavailable: the server broke off.
         """
-        timeout = _QUICK if quick else _PATIENT
-        return read(await self._send("POST", path, content=written(body or {}), timeout=timeout))
+        timeout = _SHORT_TIMEOUT if quick else _LONG_TIMEOUT
+        return read_json(
+            await self._send("POST", path, content=write_json(body or {}), timeout=timeout)
+        )
 
     async def generate(
         self, path: str, content: bytes | AsyncGenerator[bytes], size: int
     ) -> httpx.Response:
-        """The same for what is large, written before: an answer that has begun, so it is drawn.
+        """Post a large request, JSON already; return once its answer begins, with no time limit.
 
-        It is to be closed, or read to its end by `rest`.
+        The answer is to be closed, or read to its end by `rest`.
+
+        Raises:
+            TaskFailed: the server refused.
+            RuntimeUnavailable: the server broke off.
         """
         request = self._client.build_request(
-            "POST", path, content=content, headers={"Content-Length": f"{size}"}, timeout=_PATIENT
+            "POST",
+            path,
+            content=content,
+            headers={"Content-Length": f"{size}"},
+            timeout=_LONG_TIMEOUT,
         )
-        with _unbroken():
+        with _translating_errors():
             answer = await self._client.send(request, stream=True)
             if answer.is_error:
                 await answer.aread()
@@ -68,25 +85,33 @@ class Server:
         return answer
 
     async def rest(self, answer: httpx.Response) -> bytes:
-        """What an answer says that has begun.
+        """Read the rest of an answer that has begun.
 
         Raises:
             RuntimeUnavailable: the server broke off.
         """
-        with _unbroken():
+        with _translating_errors():
             return await answer.aread()
 
     async def find(self, path: str) -> Any | None:
-        """What there is at a path; None where this server does not tell it."""
+        """Read the JSON at a path; None if this server does not have the path.
+
+        Raises:
+            RuntimeUnavailable: the server broke off.
+        """
         answer = await self._answer("GET", path)
-        return read(answer.content) if answer.is_success else None
+        return read_json(answer.content) if answer.is_success else None
 
     async def has(self, path: str, body: Any) -> bool:
-        """Whether a request to a path is answered at all."""
-        return (await self._answer("POST", path, content=written(body))).is_success
+        """Tell whether a request to a path is answered with success.
+
+        Raises:
+            RuntimeUnavailable: the server broke off.
+        """
+        return (await self._answer("POST", path, content=write_json(body))).is_success
 
     async def answers(self) -> bool:
-        """Whether its API is there.
+        """Tell whether the server's API is there.
 
         Raises:
             httpx.TransportError: nobody listens.
@@ -107,12 +132,12 @@ class Server:
         return answer.content
 
     async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
-        with _unbroken():
+        with _translating_errors():
             return await self._client.request(method, path, **request)
 
 
 @contextmanager
-def _unbroken() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as exc:
@@ -120,8 +145,8 @@ def _unbroken() -> Iterator[None]:
         raise BrokeOff(f"the server broke off ({why})") from exc
 
 
-def written(body: Any) -> bytes:
-    """A request as JSON; pydantic's is many times faster where pictures are in it.
+def write_json(body: Any) -> bytes:
+    """Write a request as JSON; pydantic's is many times faster if pictures are in it.
 
     Raises:
         TaskFailed: it holds what cannot be written.
@@ -132,8 +157,8 @@ def written(body: Any) -> bytes:
         raise TaskFailed(f"content: cannot be sent ({exc})") from exc
 
 
-def read(content: bytes) -> Any:
-    """An answer's JSON.
+def read_json(content: bytes) -> Any:
+    """Read an answer's JSON.
 
     Raises:
         RuntimeUnavailable: it is none.
@@ -145,10 +170,10 @@ def read(content: bytes) -> Any:
 
 
 def login(auth: SecretStr | None) -> httpx.BasicAuth | None:
-    """What ``--api-auth`` wants.
+    """Make the credentials that ``--api-auth`` wants.
 
     Raises:
-        SettingsError: it has no colon.
+        SettingsError: there is no colon in it.
     """
     if auth is None:
         return None

@@ -1,12 +1,12 @@
-"""Whose turn it is on the server, which draws one picture at a time and has one checkpoint."""
+"""Lock of a server, which draws one picture at a time and has one checkpoint loaded."""
 
 import asyncio
 
-_HEAD_START_SECONDS = 0.01
+_GRACE_SECONDS = 0.01
 
 
 class ServerLock:
-    """Entered by one task at a time; another one may get ready, or put its pictures away."""
+    """Held by one task at a time; another one may get ready, or put its pictures away."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -22,6 +22,6 @@ class ServerLock:
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
         if self._waiting:
-            # Decoding pictures holds up the loop for milliseconds, and the GPU with it, unless
-            # the next request has gone out before.
-            await asyncio.sleep(_HEAD_START_SECONDS)
+            # Decoding this task's pictures holds up the event loop for milliseconds. Let the next
+            # request go out before, or the GPU waits for it.
+            await asyncio.sleep(_GRACE_SECONDS)

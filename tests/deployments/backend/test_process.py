@@ -62,7 +62,7 @@ async def never() -> bool:
 
 @pytest.fixture
 def heard() -> Iterator[list[logging.LogRecord]]:
-    """What is logged of backends."""
+    """Records that are logged about backends."""
     records: list[logging.LogRecord] = []
 
     class Keeping(logging.Handler):
@@ -105,7 +105,7 @@ async def pids(records: list[logging.LogRecord]) -> list[int]:
 
 
 async def ended(backend: Backend) -> RuntimeUnavailable:
-    """What is raised for a backend that does not get ready."""
+    """Return the error of a backend that does not get ready."""
     with pytest.raises(RuntimeUnavailable) as raised:
         await backend.ready(never)
     return raised.value
@@ -240,7 +240,7 @@ def holder(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
 async def test_nothing_of_it_outlives_a_replica_that_is_killed(
     holder: "subprocess.Popen[str]",
 ) -> None:
-    """Not even where a fork of the replica keeps the supervisor's pipe open."""
+    """A fork of the replica that keeps the supervisor's pipe open changes nothing."""
     assert holder.stdout is not None
     said = [holder.stdout.readline().split() for _ in range(2)]
     (_, _, *started), (_, fork) = sorted(said, key=len, reverse=True)

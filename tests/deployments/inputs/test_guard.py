@@ -1,4 +1,4 @@
-"""Which addresses a link may lead to."""
+"""Addresses that a link may lead to."""
 
 import asyncio
 import threading

@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter
+from models.task import Task
 from tests.runtimes.cases import Case
 from tests.runtimes.comfyui.real import CHECKPOINT, options
 from tests.runtimes.comfyui.world import empty, node, picture, sampled, saved, task
@@ -18,7 +19,7 @@ LARGE = 64 * 2**20
 
 
 def pictures(*colours: int) -> dict[str, Any]:
-    """One node for each colour, and one that saves it."""
+    """Make a graph of a node for each colour, and one that saves it."""
     graph = {}
     for number, colour in enumerate(colours):
         graph[f"{number}"] = empty(colour)
@@ -27,7 +28,7 @@ def pictures(*colours: int) -> dict[str, Any]:
     return graph
 
 
-NEEDS = {
+NEEDS: dict[tuple[str, ...], Task] = {
     ("base.safetensors", "ink.safetensors", "clear.pt", "canny.pth", "4x.pth"): task(
         {
             "1": node("CheckpointLoaderSimple", ckpt_name="base.safetensors"),

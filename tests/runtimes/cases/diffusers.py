@@ -93,7 +93,7 @@ def fail(*_: Any) -> None:
     raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
-NEEDS = {
+NEEDS: dict[tuple[str, ...], Task] = {
     ("base", "ink", "ESRGAN_4x"): task(
         prompt="a tram <lora:ink:0.8>",
         enable_hr=True,

@@ -20,7 +20,7 @@ def task(**content: Any) -> Task:
     return Task(submission="s1", id="t1", runtime="faked", kind=kind, content=content)
 
 
-NEEDS = {
+NEEDS: dict[tuple[str, ...], Task] = {
     ("first.safetensors",): task(checkpoint="first.safetensors"),
     ("first.safetensors", "ink"): task(
         prompt="a tram <lora:ink:0.8>",

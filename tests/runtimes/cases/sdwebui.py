@@ -36,7 +36,7 @@ async def checkpoints(port: int) -> tuple[str, ...]:
     return tuple(one["title"] for one in found)
 
 
-NEEDS = {
+NEEDS: dict[tuple[str, ...], Task] = {
     ("base", "refiner", "clear.pt", "ink", "ESRGAN_4x", "canny"): task(
         prompt="a tram <lora:ink:0.8>",
         refiner_checkpoint="refiner",

@@ -13,7 +13,7 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """What goes from node to node: a batch of plain pictures."""
+    """Batch of plain pictures, as it goes from node to node."""
 
     colour: int = 0
     width: int = 64
@@ -34,7 +34,7 @@ class Kind:
 
     required: Mapping[str, Any] = field(default_factory=dict)
     ends: bool = False
-    """Whether it is an output node."""
+    """`True` for an output node."""
     makes: Callable[[Inputs], Any] = lambda inputs: inputs.get("image") or inputs.get("images")
     slow: bool = False
 
@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {
 
 
 def problems(graph: JsonObject, known: Mapping[str, list[str]], inputs: set[str]) -> JsonObject:
-    """What is wrong with the inputs of each node, as ``node_errors`` has it."""
+    """Find what is wrong with the inputs of each node, as ``node_errors`` has it."""
     found = {}
     for name, node in graph.items():
         errors = [

@@ -1,4 +1,4 @@
-"""How a ComfyUI is started for tests: a real one, where ``COMFYUI`` names its folder, or a double.
+"""ComfyUI for tests: a real one, if ``COMFYUI`` names its folder, or a double.
 
 ``COMFYUI_PYTHON`` is the Python that has what it needs, ``COMFYUI_FLAGS`` what else it is told.
 """

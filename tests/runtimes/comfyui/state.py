@@ -1,4 +1,4 @@
-"""What the double is at a time, and what goes wrong with it."""
+"""State of the double, and its faults."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,12 +8,12 @@ from tests.runtimes.comfyui.nodes import JsonObject
 
 @dataclass
 class Faults:
-    """What goes wrong, until it is taken back."""
+    """Faults of the double, until they are taken back."""
 
     deaf: bool = False
     """The socket says nothing of prompts."""
     metadata: bool = True
-    """Whether previews say of which prompt they are, to those who asked."""
+    """`True` if previews name their prompt, for clients that asked."""
     lose_socket_at: str | None = None
     """The node before which all sockets are closed, once."""
     late_history: float = 0
@@ -27,26 +27,26 @@ class Faults:
     disobedient: bool = False
     """An interrupt is not heeded."""
     forgetful: bool = False
-    """What is kept for later prompts has no outputs."""
+    """Results that are kept for later prompts have no outputs."""
     errors: list[tuple[str, str]] = field(default_factory=list)
-    """Of the next nodes that raise: type and message."""
+    """Exceptions of the next nodes that raise: type and message."""
     status: int = 200
-    """Of ``POST /prompt``."""
+    """Status of the answer to ``POST /prompt``."""
 
 
 @dataclass
 class State:
-    """A test reads and changes what it likes."""
+    """State of the double, which a test may read and change."""
 
     faults: Faults = field(default_factory=Faults)
     node_seconds: float = 0.002
     slow_seconds: float = 0.02
-    """Of a step, and of a slow node."""
+    """Seconds of a step, and of a slow node."""
     checkpoints: list[str] = field(default_factory=lambda: ["first.safetensors"])
     asked: list[tuple[str, Any]] = field(default_factory=list)
-    """Each POST: its path and its body, or the form of an upload."""
+    """POST requests: path and body, or the form of an upload."""
     files: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
-    """By place (``input``, ``output``, ``temp``), folder and name."""
+    """Files by place (``input``, ``output``, ``temp``), folder and name."""
     history: dict[str, JsonObject] = field(default_factory=dict)
     pending: list[JsonObject] = field(default_factory=list)
     running: list[JsonObject] = field(default_factory=list)
@@ -56,5 +56,5 @@ class State:
 
 
 def item(prompt: JsonObject) -> list[Any]:
-    """A prompt as queue and history show it."""
+    """Show a prompt as queue and history do."""
     return [0, prompt["id"], prompt["graph"], {"client_id": prompt["of"]}, prompt["ends"]]

@@ -94,11 +94,11 @@ def test_a_sampler_counts_its_steps_and_any_other_node_one() -> None:
 
 def test_progress_only_rises_and_ends_at_its_total() -> None:
     counter = GraphProgress({"1": 1, "2": 10})
-    told = [counter.risen()]
+    told = [counter.advance()]
     for part in (0.5, 0.2, 0.9):  # a second pass of the same node begins anew
         counter.reach("2", part)
-        told.append(counter.risen())
+        told.append(counter.advance())
     counter.reach("no node of it", 1)
     counter.finish()
 
-    assert [*told, counter.risen(), counter.risen()] == [0, 5, None, 9, counter.of, None]
+    assert [*told, counter.advance(), counter.advance()] == [0, 5, None, 9, counter.total, None]

@@ -27,7 +27,7 @@ async def adapter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Com
 
 
 def folder_of(name: str) -> Path:
-    """That of the newest ComfyUI that was started here."""
+    """Return the folder of the newest ComfyUI that was started here."""
     words = max(backends(), key=psutil.Process.create_time).cmdline()
     return Path(words[words.index(f"--{name}-directory") + 1])
 

@@ -1,4 +1,4 @@
-"""What ComfyUI does not take fails at once, with the node and the field; what leaks stays here."""
+"""Refused graphs fail at once, with the node and the field, and leak nothing of the server."""
 
 import logging
 from typing import Any

@@ -17,7 +17,7 @@ def test_a_sample_is_a_pipeline_with_a_graph(file: Path) -> None:
     graph = Graph.read(task["content"])
 
     assert task.get("metadata", {}).get("tasktype", task.get("kind")) == "pipeline"
-    assert {graph.kind(name) for name in graph.ends} == {"SaveImage"}
+    assert {graph.kind(name) for name in graph.outputs} == {"SaveImage"}
 
 
 def test_there_are_samples() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter, prompts
-from deployments.runtimes.comfyui.event_socket import picture_in
+from deployments.runtimes.comfyui.event_socket import image_in
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from tests.runtimes.comfyui.double import ComfyUi
 from tests.runtimes.comfyui.state import Faults
@@ -24,7 +24,7 @@ RAISING = picture() | {"2": node("Raise", image=["1", 0], type="", message="")}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(prompts, "_SILENCE_SECONDS", 0.05)
     monkeypatch.setattr(prompts, "_SETTLE_SECONDS", 0)
 
 
@@ -175,15 +175,15 @@ async def test_a_failure_without_a_word_is_a_failure() -> None:
     [b"", b"\0\0\0\x03text", struct.pack(">II", 4, 9) + b"{", struct.pack(">II", 4, 2) + b"{}"],
 )
 def test_a_binary_message_without_a_picture_is_none(message: bytes) -> None:
-    assert picture_in(message) is None
+    assert image_in(message) is None
 
 
 def test_a_picture_with_metadata_says_whose_it_is() -> None:
     about = json.dumps({"node_id": "1", "prompt_id": "p"}).encode()
-    found = picture_in(struct.pack(">II", 4, len(about)) + about + b"png")
+    found = image_in(struct.pack(">II", 4, len(about)) + about + b"png")
 
     assert found
-    assert (found.image, found.node, found.prompt) == (b"png", "1", "p")
+    assert (found.data, found.node, found.prompt) == (b"png", "1", "p")
 
 
 async def test_a_warm_up_that_is_refused_is_told_at_the_start() -> None:

@@ -26,7 +26,7 @@ def arguments(process: Process) -> dict[str, str]:
 
 def test_what_the_command_lacks_is_added(workspace: Workspace) -> None:
     process = Process(command=("python", "main.py", "--output-directory", "/mine"))
-    given = arguments(workspace.started_here(process, {}, previews=True))
+    given = arguments(workspace.with_arguments(process, {}, previews=True))
 
     assert given == {
         "--listen": "127.0.0.1",
@@ -47,15 +47,15 @@ def test_a_comfyui_with_a_database_gets_a_file_of_its_replicas_own(
     process = Process(command=("python", "main.py"), folder=tmp_path)
     mine = Process(command=("python", "main.py", "--database-url", "x"), folder=tmp_path)
 
-    given = arguments(workspace.started_here(process, {}, previews=True))
+    given = arguments(workspace.with_arguments(process, {}, previews=True))
 
     assert given["--database-url"] == f"sqlite:///{workspace.folder}/comfyui.db"
-    assert workspace.started_here(mine, {}, previews=True).command.count("--database-url") == 1
+    assert workspace.with_arguments(mine, {}, previews=True).command.count("--database-url") == 1
 
 
 def test_what_the_command_has_stays_as_it_is(workspace: Workspace) -> None:
     process = Process(command=("python", "main.py", "--port=81", "--preview-method=taesd"))
-    command = workspace.started_here(process, {}, previews=False).command
+    command = workspace.with_arguments(process, {}, previews=False).command
 
     assert "--port" not in command
     assert "--preview-method" not in command
@@ -63,7 +63,7 @@ def test_what_the_command_has_stays_as_it_is(workspace: Workspace) -> None:
 
 def test_folders_of_weights_and_nodes_are_told_in_a_file(workspace: Workspace) -> None:
     paths = {"checkpoints": (Path("/a"), Path("/b")), "custom_nodes": (Path("/nodes"),)}
-    process = workspace.started_here(Process(command=("c", "m")), paths, previews=True)
+    process = workspace.with_arguments(Process(command=("c", "m")), paths, previews=True)
     file = Path(arguments(process)["--extra-model-paths-config"])
 
     assert yaml.safe_load(file.read_text()) == {

@@ -30,9 +30,9 @@ class Worker:
         self.state = state
         self.voice = voice
         self.holds = False
-        """Whether it takes nothing, as with another's prompt at work."""
+        """`True` to take nothing, as if another's prompt were running."""
         self.stop = False
-        """Whether the prompt that runs is to stop."""
+        """`True` to stop the prompt that runs."""
         self.kept: dict[str, tuple[str, JsonObject]] = {}
         self._trailers: list[tuple[str, str, JsonObject]] = []
         self._raised = Counter[str]()

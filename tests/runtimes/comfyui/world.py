@@ -17,13 +17,13 @@ RED, GREEN = 0xFF0000, 0x00FF00
 
 @asynccontextmanager
 async def driving(comfyui: ComfyUi, **options: Any) -> AsyncIterator[ComfyUiAdapter]:
-    """A ready adapter of this server."""
+    """Make a ready adapter of this server."""
     async with served(comfyui.app) as url, connected(url, **options) as adapter:
         yield adapter
 
 
 def connected(url: str, **options: Any) -> AbstractAsyncContextManager[ComfyUiAdapter]:
-    """A ready adapter of the server there."""
+    """Make a ready adapter of the server there."""
     spec = RuntimeSpec(name="comfy", options={"backend": {"url": url}} | options)
     return at_work(ComfyUiAdapter(spec))
 
@@ -42,7 +42,7 @@ def empty(color: int = RED, batch: int = 1) -> Node:
 
 
 def picture(color: int = RED, batch: int = 1) -> dict[str, Node]:
-    """EmptyImage, ImageScale, SaveImage."""
+    """Make a graph of EmptyImage, ImageScale and SaveImage."""
     scale = {"upscale_method": "lanczos", "width": 32, "height": 32, "crop": "disabled"}
     return {
         "1": empty(color, batch),
@@ -52,7 +52,7 @@ def picture(color: int = RED, batch: int = 1) -> dict[str, Node]:
 
 
 def blurred(times: int) -> dict[str, Node]:
-    """A graph that takes its time, and can be stopped between any two of its nodes."""
+    """Make a graph that takes its time, and can be stopped between any two of its nodes."""
     blur = {"blur_radius": 10, "sigma": 3.0}
     chain = {
         f"blur{n}": node("ImageBlur", image=[f"blur{n - 1}" if n else "1", 0], **blur)
@@ -63,7 +63,7 @@ def blurred(times: int) -> dict[str, Node]:
 
 
 def sampled(steps: int) -> dict[str, Node]:
-    """A node with steps and previews, as a sampler is one."""
+    """Make a graph with a node that has steps and previews, as samplers have."""
     return {
         "1": empty(),
         "2": node("Slow", latent_image=["1", 0], steps=steps),
@@ -72,5 +72,5 @@ def sampled(steps: int) -> dict[str, Node]:
 
 
 def saved(kind: str, file: str, data: bytes, more: int = 0) -> Node:
-    """A node that writes these bytes, and so many zeros more."""
+    """Make a node that writes these bytes, and so many zeros more."""
     return node("Save", kind=kind, file=file, hex=data.hex(), more=more)

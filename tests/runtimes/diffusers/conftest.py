@@ -58,7 +58,7 @@ def conditions(
 
 
 class Done(world.Done):
-    """What came of one task, as pixels."""
+    """Results of one task, as pixels."""
 
     @property
     def images(self) -> list[Image.Image]:

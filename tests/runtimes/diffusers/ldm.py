@@ -94,7 +94,7 @@ def _tensors(pipeline: Any) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _left_from_training() -> Iterator[tuple[str, torch.Tensor]]:
-    """What published files carry and no picture needs."""
+    """Yield tensors that published files carry and no picture needs."""
     yield "alphas_cumprod", torch.ones(1000)
     yield "model_ema.decay", torch.tensor(0.9999)
 

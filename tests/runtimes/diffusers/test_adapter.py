@@ -1,4 +1,4 @@
-"""What a runtime is told, and which checkpoint a task gets."""
+"""Settings of a runtime, and the checkpoint that a task gets."""
 
 import subprocess
 import sys

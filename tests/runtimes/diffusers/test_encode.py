@@ -32,7 +32,7 @@ def test_a_plain_prompt_is_what_the_encoder_itself_says(pipeline: Pipeline) -> N
 
 
 def test_the_last_layer_is_the_same_by_way_of_all_layers(pipeline: Pipeline) -> None:
-    """That the layers' list ends before the last normalisation is the library's word only."""
+    """The list of layers ends before the last normalisation, as the library says."""
     _, encoder = pipeline.encoders[0]
     seen = encoder(torch.tensor([[1, 2, 3]]), output_hidden_states=True)
 

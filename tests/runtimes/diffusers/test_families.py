@@ -54,7 +54,7 @@ def test_the_vocabulary_is_clips_own(tokenizer: Any, text: str, ids: list[int]) 
     ],
 )
 def test_the_configurations_are_the_published_ones(folder: str, network: Any, count: int) -> None:
-    """Their numbers of parameters are well known."""
+    """The published networks' numbers of parameters are well known."""
     given = json.loads((HERE / folder / "config.json").read_text())
     with torch.device("meta"):
         if folder.split("/")[1].startswith("text"):
@@ -120,7 +120,7 @@ def test_a_single_file_is_loaded_whole(
 
 
 def test_an_older_pickled_file_is_read_too(folder: Path, tmp_path: Path) -> None:
-    """Where that is allowed; then only its tensors are."""
+    """Pickles must be allowed; only the tensors in them are read."""
     source = folder / "Stable-diffusion" / "tiny"
     single_file(source, tmp_path / "old.ckpt")
     _as_family(source, tmp_path / "sd15")

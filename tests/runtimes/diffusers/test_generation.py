@@ -41,7 +41,7 @@ async def test_the_same_seed_paints_the_same_picture(ask: Ask) -> None:
 
 
 async def test_a_random_seed_is_the_submissions_own(ask: Ask) -> None:
-    """So that a retry paints the picture that the first try would have."""
+    """A retry paints the picture that the first try would have painted."""
     first, second = [await ask(seed=-1) for _ in range(2)]
 
     assert first.artifacts[0].data == second.artifacts[0].data

@@ -1,4 +1,4 @@
-"""What is shown of a picture while it is painted: in time, alike, and at no cost to the picture."""
+"""Previews of a picture while it is painted: in time, alike, and at no cost to the picture."""
 
 import copy
 import io
@@ -26,9 +26,9 @@ from tests.runtimes.diffusers.conftest import encoded, mask, noise, run, task
 MODELS = Path(__file__).parents[3] / "samples" / "models"
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 TELLING = ("Euler", "Euler a", "LMS", "Heun", "DPM2", "DPM2 a", "DDIM", "DDPM")
-"""Their steps tell the picture that they expect."""
+"""Samplers whose steps tell the picture that they expect."""
 KEEPING = ("DPM++ 2M", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE", "UniPC")
-"""They keep it for the next step."""
+"""Samplers that keep the expected picture for the next step."""
 PROMPTS = (
     "a red circle on a blue background",
     "an orange heart on a white background",
@@ -38,7 +38,7 @@ STEPS = 12
 
 
 class Painted:
-    """One task's pictures, and what was shown before they were done."""
+    """Pictures of one task, and the previews that came before."""
 
     def __init__(self, pool: CheckpointPool, one: Task) -> None:
         steps = list(pool.steps(one, {}))
@@ -158,9 +158,9 @@ def test_what_is_expected_is_what_the_scheduler_expects(name: str, way: str) -> 
     for answer in answers(sampling):
         scheduler, before = copy.deepcopy(sampling.scheduler), sampling.latents
         told = scheduler.step(answer, sampling.timestep, before).pred_original_sample
-        sampling.take(answer)
+        sampling.step(answer)
 
-        assert torch.allclose(sampling.expected(), told, rtol=0.01, atol=0.01)
+        assert torch.allclose(sampling.predicted(), told, rtol=0.01, atol=0.01)
 
 
 @pytest.mark.parametrize("way", ["epsilon", "v_prediction"])
@@ -168,10 +168,10 @@ def test_what_is_expected_is_what_the_scheduler_expects(name: str, way: str) -> 
 def test_what_is_expected_is_what_the_scheduler_works_with(name: str, way: str) -> None:
     sampling = begun(name, way)
     for answer in answers(sampling):
-        sampling.take(answer)
+        sampling.step(answer)
         kept = sampling.scheduler.model_outputs[-1]
 
-        assert torch.allclose(sampling.expected(), kept, rtol=0.01, atol=0.01)
+        assert torch.allclose(sampling.predicted(), kept, rtol=0.01, atol=0.01)
 
 
 def begun(name: str, way: str) -> Sampling:
@@ -188,11 +188,11 @@ def begun(name: str, way: str) -> Sampling:
 
 
 def answers(sampling: Sampling) -> Iterator[torch.Tensor]:
-    """As if of a UNet: something of what it is asked, and something else."""
+    """Yield predictions as if of a UNet: some of its input, and some noise."""
     random = torch.Generator().manual_seed(2)
     while not sampling.finished:
-        asked = sampling.question()
-        yield 0.8 * asked + 0.2 * torch.randn(asked.shape, generator=random)
+        given = sampling.model_input()
+        yield 0.8 * given + 0.2 * torch.randn(given.shape, generator=random)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

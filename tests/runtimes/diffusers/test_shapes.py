@@ -47,7 +47,7 @@ async def test_a_picture_is_of_the_size_that_was_trained(shapes: DiffusersAdapte
 async def test_what_is_asked_for_is_seen(
     shapes: DiffusersAdapter, prompt: str, wanted: Seen
 ) -> None:
-    """One of three seeds may miss: the checkpoint is small."""
+    """A third of the seeds may miss: the checkpoint is small."""
     results = [await seen(shapes, prompt=prompt, seed=seed) for seed in (1, 2, 3)]
 
     assert results.count(wanted) >= 2

@@ -47,7 +47,7 @@ class Work:
 async def test_each_item_comes_in_order() -> None:
     worker = WorkerThread("test")
 
-    assert [step async for step in worker.walk(Work(3).begin)] == [0, 1, 2]
+    assert [step async for step in worker.iterate(Work(3).begin)] == [0, 1, 2]
     await worker.close()
 
 
@@ -56,7 +56,7 @@ async def test_a_failure_comes_through_after_what_was_done() -> None:
     seen: list[int] = []
 
     async def watch() -> None:
-        async for step in worker.walk(Work(2, TaskFailed("no")).begin):
+        async for step in worker.iterate(Work(2, TaskFailed("no")).begin):
             seen.append(step)  # noqa: PERF401  # what was seen before the failure
 
     with pytest.raises(TaskFailed, match="no"):
@@ -68,7 +68,7 @@ async def test_a_failure_comes_through_after_what_was_done() -> None:
 
 async def test_leaving_ends_the_work_and_waits_for_it() -> None:
     worker, work = WorkerThread("test"), Work()
-    steps = worker.walk(work.begin)
+    steps = worker.iterate(work.begin)
     await anext(steps)
     await steps.aclose()
 
@@ -80,7 +80,7 @@ async def test_leaving_ends_the_work_and_waits_for_it() -> None:
 async def test_cancelling_ends_the_work_and_waits_for_it() -> None:
     worker, work = WorkerThread("test"), Work()
 
-    watching = asyncio.create_task(_drained(worker.walk(work.begin)))
+    watching = asyncio.create_task(_drained(worker.iterate(work.begin)))
     await asyncio.sleep(0.05)
     watching.cancel()
     await asyncio.wait([watching])

@@ -21,7 +21,7 @@ from deployments.runtimes.diffusers.rrdb import Rrdb
 WINDOW = 16
 WIDTH = 32
 WIDER = 48
-"""Of SDXL's second text encoder."""
+"""Width of SDXL's second text encoder."""
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 

@@ -32,11 +32,11 @@ NUMBERS = ("steps", "width", "height", "batch_size", "n_iter", "seed")
 
 @dataclass
 class WebUi:
-    """The server; a test reads and changes what it likes."""
+    """Double of the server; a test may read and change its state."""
 
     flavour: Flavour = "a1111"
     page: bool = True
-    """Whether it has its web page, and with it ``/internal``."""
+    """`True` if it has its web page, and with it ``/internal``."""
     auth: str | None = None
     step_seconds: float = 0.01
     disk: list[str] = field(default_factory=lambda: ["first.safetensors", "sub/second.safetensors"])
@@ -44,7 +44,7 @@ class WebUi:
     faults: Faults = field(default_factory=Faults)
     state: State = field(default_factory=State)
     asked: list[tuple[str, Any]] = field(default_factory=list)
-    """Each POST: its path below the API and its body."""
+    """POST requests: path below the API, and body."""
     samplers: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {
             "DPM++ 2M": ("k_dpmpp_2m",),

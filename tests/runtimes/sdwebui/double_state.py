@@ -1,4 +1,4 @@
-"""What the double is doing, and what goes wrong with it."""
+"""State of the double, and its faults."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,23 +19,23 @@ def hung_up() -> Response:
 
 @dataclass
 class Faults:
-    """What goes wrong, until it is taken back."""
+    """Faults of the double, until they are taken back."""
 
     draws_with: dict[str, Any] = field(default_factory=dict)
-    """What ``info`` says it drew with instead."""
+    """Values in ``info`` that differ from the request's."""
     answers: list[Exception | Response] = field(default_factory=list)
-    """Instead of the next pictures, one after the other."""
+    """Answers in place of the next pictures, one after the other."""
     deaf: bool = False
-    """It does not heed an interrupt."""
+    """`True` to ignore interrupts."""
     keeps_checkpoint: bool = False
-    """It answers 200 to another checkpoint, and keeps the one it has."""
+    """`True` to answer 200 to another checkpoint, and keep the current one."""
     hidden: frozenset[str] = frozenset()
     """Paths that this server does not have."""
 
 
 @dataclass
 class State:
-    """The one state that the whole server has, as ``/progress`` tells it."""
+    """State of the whole server, as ``/progress`` tells it."""
 
     job: str = ""
     job_no: int = 0
@@ -46,7 +46,7 @@ class State:
     skipped: bool = False
 
     def begin(self, job: str) -> None:
-        """As the real ones: ``sampling_steps`` stays what it was, an interrupt is forgotten."""
+        """Begin as real servers do: ``sampling_steps`` is kept, an interrupt is forgotten."""
         self.job, self.job_no, self.job_count = job, 0, -1
         self.sampling_step, self.interrupted, self.skipped = 0, False, False
 

@@ -1,4 +1,4 @@
-"""How a Web UI is started for tests: a real one, where ``SDWEBUI`` names its folder, or a double.
+"""Web UI for tests: a real one, if ``SDWEBUI`` names its folder, or a double.
 
 ``SDWEBUI_PYTHON`` is the Python that has what it needs, ``SDWEBUI_FLAGS`` what else it is told: by
 default what Forge wants on a CPU.

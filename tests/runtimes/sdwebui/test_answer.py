@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployments.adapter import Answer, Artifact
-from deployments.runtimes.sdwebui.answer import told
+from deployments.runtimes.sdwebui.answer import steps_of
 from models.task import Kind
 from tests.runtimes.sdwebui.double import WebUi
 from tests.runtimes.sdwebui.world import driving, png, task
@@ -58,7 +58,7 @@ async def test_the_answer_of_enlarged_pictures_keeps_their_order() -> None:
 def test_pictures_in_the_echo_are_not_kept() -> None:
     unit = {"image": "iVBORw0KGgo" * 100, "module": "canny"}
     echo = {"prompt": "a tram " * 100, "alwayson_scripts": {"ControlNet": {"args": [unit]}}}
-    (_, answer) = told("t1", {"images": [TEXT], "parameters": echo, "info": "{}"})
+    (_, answer) = steps_of("t1", {"images": [TEXT], "parameters": echo, "info": "{}"})
 
     assert isinstance(answer, Answer)
     assert answer.body["parameters"]["prompt"] == echo["prompt"]
@@ -68,7 +68,7 @@ def test_pictures_in_the_echo_are_not_kept() -> None:
 
 @pytest.mark.parametrize("info", [None, "", "none", "[]", "{}"])
 def test_a_finished_picture_is_kept_whatever_the_server_says_of_it(info: Any) -> None:
-    picture, answer = told("t1", {"images": [TEXT], "parameters": None, "info": info})
+    picture, answer = steps_of("t1", {"images": [TEXT], "parameters": None, "info": info})
 
     assert isinstance(picture, Artifact)
     assert isinstance(answer, Answer)
@@ -76,7 +76,7 @@ def test_a_finished_picture_is_kept_whatever_the_server_says_of_it(info: Any) ->
 
 
 def test_a_data_url_is_a_picture_too() -> None:
-    picture, _ = told("t1", {"image": f"data:image/png;base64,{TEXT}"})
+    picture, _ = steps_of("t1", {"image": f"data:image/png;base64,{TEXT}"})
 
     assert isinstance(picture, Artifact)
     assert picture.data == png()

@@ -1,4 +1,4 @@
-"""Which checkpoint a task gets, by any of its names, and what is said where it gets another."""
+"""Checkpoint that a task gets, by any of its names, and the error if it gets another."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Whose fault an answer is, in the words of A1111, Forge, pydantic and none of them."""
+"""Fault behind an answer, in the words of A1111, Forge, pydantic and none of them."""
 
 from typing import Any
 

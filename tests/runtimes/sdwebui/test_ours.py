@@ -44,7 +44,7 @@ def seen(done: Done) -> list[Seen]:
 
 
 async def test_what_is_asked_for_in_words_is_seen(adapter: SdWebUiAdapter) -> None:
-    """One of three seeds may miss: the checkpoint is small."""
+    """A third of the seeds may miss: the checkpoint is small."""
     done = await run(adapter, task(**GOOD, prompt="a red circle on a blue background"))
 
     assert seen(done).count(Seen("blue", "red", "circle")) >= 2

@@ -1,4 +1,4 @@
-"""How far a task is, from either of the two places where a server tells it."""
+"""Progress of a task, from either of the two paths where a server tells it."""
 
 import io
 from typing import Any
@@ -36,7 +36,7 @@ async def test_it_rises_through_all_pictures_to_its_end(page: bool) -> None:
 
 
 async def looked(web_ui: WebUi, **state: Any) -> list[int | None]:
-    """What two looks say of a server in this state."""
+    """Poll a server in this state twice, and return the steps."""
     web_ui.state = State(job="scripts_txt2img", **state)
     async with served(web_ui.app) as url:
         server = Server(url)

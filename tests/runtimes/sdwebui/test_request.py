@@ -1,4 +1,4 @@
-"""What the server is asked for: the client's words, less those that were for the guide's agent."""
+"""Requests to the server: the client's fields, less those that were for the guide's agent."""
 
 import base64
 from typing import Any

@@ -21,7 +21,7 @@ async def asked(web_ui: WebUi, name: str) -> None:
 
 
 async def test_the_server_answers_an_interrupt_with_a_partial_picture() -> None:
-    """What all this is about."""
+    """An interrupt alone does not fail a generation, so the adapter has to know of it."""
     web_ui = WebUi()
     drawing = asyncio.create_task(web_ui.draw("txt2img", {"steps": 50, "width": 8, "height": 8}))
     await under_way(web_ui)

@@ -21,7 +21,7 @@ LONG: dict[str, Any] = {"steps": 150, "n_iter": 20}
 async def driving(
     web_ui: WebUi, *, dynamic: bool = True, checkpoint: str | None = None, **options: Any
 ) -> AsyncIterator[SdWebUiAdapter]:
-    """A ready adapter of this server."""
+    """Make a ready adapter of this server."""
     async with served(web_ui.app) as url:
         options = {"backend": {"url": url}, "progressEvery": 0.02, "previewEvery": 0} | options
         spec = RuntimeSpec(name="web", dynamic=dynamic, checkpoint=checkpoint, options=options)

@@ -1,4 +1,4 @@
-"""Reads a checkpoint's file or folder into a diffusers pipeline, never from the network."""
+"""Loads a checkpoint's file or folder into a diffusers pipeline, never from the network."""
 
 import os
 import shutil
@@ -17,15 +17,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 HERE = Path(__file__).parent
 _PADS = {"tokenizer": "<|endoftext|>", "tokenizer_2": "!"}
-"""SDXL's second encoder was trained with another padding."""
+"""Padding of each tokenizer; SDXL's second encoder was trained with another one."""
 _MARKS = {
     "sdxl": "conditioner.embedders.1.model.",
     "sd15": "cond_stage_model.transformer.text_model.",
 }
+"""Beginning of the tensors' names by which a family is told."""
 
 
 def load(path: Path, dtype: torch.dtype, configurations: Path = HERE) -> Any:
-    """The pipeline of a checkpoint.
+    """Load a checkpoint as a diffusers pipeline, on the CPU; takes seconds.
 
     Raises:
         TaskFailed: a file whose tensors are of no known family.
@@ -40,7 +41,7 @@ def load(path: Path, dtype: torch.dtype, configurations: Path = HERE) -> Any:
 
 
 def family(names: Iterable[str]) -> str | None:
-    """Which family a file's tensors are of, by the text encoder that it brings."""
+    """Tell the family of a file's tensors, by the text encoder that it brings; None if unknown."""
     known = list(names)
     for name, mark in _MARKS.items():
         if any(key.startswith(mark) for key in known):
@@ -57,16 +58,16 @@ def _from_file(path: Path, dtype: torch.dtype, configurations: Path) -> Any:
             f"checkpoint {path.name} is of no known family: it must hold the UNet, the VAE and "
             "the text encoder(s) of Stable Diffusion 1.x or SDXL"
         )
-    kinds = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
+    classes = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
     with tempfile.TemporaryDirectory(prefix="atelier-") as folder:
         _configuration(configurations / found, Path(folder))
-        return getattr(diffusers, kinds[found]).from_single_file(
+        return getattr(diffusers, classes[found]).from_single_file(
             str(path), config=folder, dtype=dtype, local_files_only=True
         )
 
 
 def _configuration(source: Path, folder: Path) -> None:
-    """A family's folder, complete with the tokenizers that are made rather than shipped."""
+    """Copy a family's folder, with the tokenizers that are made rather than shipped."""
     shutil.copytree(source, folder, dirs_exist_ok=True)
     for name in (
         ("tokenizer", "tokenizer_2") if (folder / "text_encoder_2").is_dir() else ("tokenizer",)
@@ -79,6 +80,6 @@ def _tensor_names(path: Path) -> list[str]:
     if path.suffix == ".safetensors":
         with safe_open(path, framework="pt") as tensors:
             return list(tensors.keys())
-    # Only tensors are read: torch refuses whatever else a pickle would build.
-    held = torch.load(path, map_location="meta", weights_only=True)
-    return list(held.get("state_dict", held))
+    # With weights_only torch reads tensors, and refuses all else that a pickle would build.
+    stored = torch.load(path, map_location="meta", weights_only=True)
+    return list(stored.get("state_dict", stored))

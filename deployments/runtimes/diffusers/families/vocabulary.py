@@ -1,4 +1,4 @@
-"""CLIP's tokenizer files, made from the published list of byte pairs."""
+"""Tokenizer files of CLIP, made from the published list of byte pairs."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ def _vocabulary(pairs: list[str]) -> dict[str, int]:
 
 
 def _letters() -> list[str]:
-    """A printable character for each byte: itself, else one from beyond Latin-1, in order."""
+    """List a printable character for each byte: itself, else one from beyond Latin-1, in order."""
     printable = [chr(n) for first, last in _PRINTABLE for n in range(first, last + 1)]
     return printable + [chr(256 + n) for n in range(256 - len(printable))]
 
