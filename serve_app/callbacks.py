@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 import httpcore
 import httpx
 
-from deployments.inputs.guard import Guard, GuardedNetwork, HostNotFound, Resolve, resolve, web_url
+from deployments.inputs.guard import (
+    Guard,
+    GuardedNetwork,
+    HostNotFound,
+    Resolve,
+    as_httpcore,
+    resolve,
+    web_url,
+)
 from ingest.callbacks import CallRefused, Post
 from models.errors import InputRefused, Unavailable
 
@@ -51,13 +59,10 @@ class WebPost(Post):
 
     async def _status(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
         """Send a POST and return the status; the rest of the answer is not read."""
-        target = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
         named = [(name.encode(), value.encode()) for name, value in headers.items()]
         async with self._pool.stream(
             "POST",
-            target,
+            as_httpcore(url),
             headers=[(b"Host", url.netloc), (b"Connection", b"close"), *named],
             content=body,
             extensions={"timeout": {"connect": _CONNECT_SECONDS}},

@@ -15,7 +15,7 @@ import httpcore
 import httpx
 from PIL import Image
 
-from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, resolve, web_url
+from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, as_httpcore, resolve, web_url
 from deployments.media_types import sniff
 from models.errors import InputRefused
 from models.ports import Objects
@@ -145,9 +145,7 @@ class Inputs:
         try:
             async with self._pool.stream(
                 "GET",
-                httpcore.URL(
-                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-                ),
+                as_httpcore(url),
                 headers=_headers(url),
                 extensions={"timeout": {"connect": _CONNECT_SECONDS}},
             ) as answer:

@@ -77,6 +77,13 @@ def web_url(link: str) -> httpx.URL:
     return url
 
 
+def as_httpcore(url: httpx.URL) -> httpcore.URL:
+    """Hand the parts of a parsed URL to httpcore, which might read the text in another way."""
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+
+
 async def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host, by the system's resolver; it alone bounds the wait."""
     lookup = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
