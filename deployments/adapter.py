@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeSpec:
-    """Configured runtime, as its adapter is told of it."""
+    """Configured runtime, as an adapter gets it."""
 
     name: str
     checkpoint: str | None = None
@@ -116,6 +116,8 @@ class Adapter(ABC):
     def links(self, task: Task) -> Iterable[str]:
         """List the links in the task's content that stand for pictures.
 
+        This default knows requests of the Web UI's shape.
+
         Raises:
             TaskFailed: the content is not of the shape that this type takes.
         """
@@ -127,13 +129,15 @@ class Adapter(ABC):
         That is its checkpoint, and all that is loaded beside it: LoRAs, ControlNets, VAE, text
         encoders, refiner, upscalers. Each name stands once and as the task spells it, so one file
         may have several (with a folder, an extension or a hash, or without); the adapter that
-        loads it knows them all. The checkpoint is first where the type knows which file it is. If
-        the task names none, the one that the runtime is bound to (`RuntimeSpec.checkpoint`) is in
-        its place, unless this kind of task needs none. What a backend loads unasked is not told.
+        loads it knows them all. The checkpoint is first if the type knows which file it is. If the
+        task names none, the one that the runtime is bound to (`RuntimeSpec.checkpoint`) is in its
+        place, unless this kind of task needs none. Files that a backend loads unasked are left out.
 
-        A guess from the content alone, for placing and fetching ahead: no name is checked, and
-        nothing is raised, not for a content that `run` will refuse either. It may be called before
-        `ready`, in any process and thread; it does no I/O and imports nothing heavy.
+        A forecast from the content alone, for placing tasks and fetching files ahead: no name is
+        checked, and nothing is raised, not for a content that `run` will refuse either. It may be
+        called before `ready`, in any process and thread; it does no I/O and imports nothing heavy.
+
+        This default knows requests of the Web UI's shape.
         """
         bound = self.spec.checkpoint if needs_checkpoint(task.kind) else None
         checkpoint = requested_checkpoint(task.content) or bound

@@ -1,7 +1,7 @@
 """Weights files that a request of the Web UI's shape names; knows names only, and no file.
 
 Looked into are the prompts, the request's own fields, its settings and the ControlNet extension.
-Not told are textual inversions, which are plain words of a prompt, and what other extensions load.
+Left out are textual inversions, which are plain words of a prompt, and other extensions' files.
 """
 
 import re

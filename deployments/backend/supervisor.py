@@ -60,15 +60,15 @@ def _heed_children() -> int:
 
 def _watch(backend: int, wake: int) -> int:
     """Wait until the backend has ended or the replica is gone; return the backend's exit code."""
-    replica, held = os.getppid(), sys.stdin.fileno()
+    replica, pipe = os.getppid(), sys.stdin.fileno()
     while os.getppid() == replica:  # a fork of the replica may keep the pipe open
-        ready, _, _ = select.select([held, wake], [], [], _POLL_SECONDS)
+        ready, _, _ = select.select([pipe, wake], [], [], _POLL_SECONDS)
         if wake in ready:
             os.read(wake, 4096)
             ended = dict(_reap())
             if backend in ended:
                 return ended[backend]
-        if held in ready and not os.read(held, 4096):
+        if pipe in ready and not os.read(pipe, 4096):
             break
     return -signal.SIGKILL
 
@@ -89,8 +89,8 @@ def _end(backend: int) -> None:
     """Kill the backend's group, then whatever left it, until no descendant is there."""
     _signal(-backend, signal.SIGKILL)
     while left := _descendants():
-        for one in left:
-            _signal(one, signal.SIGKILL)
+        for process in left:
+            _signal(process, signal.SIGKILL)
         time.sleep(_KILL_SECONDS)
         list(_reap())
 

@@ -243,6 +243,6 @@ def _check_picture(data: bytes, most: int) -> None:
 
 def _shown(link: str) -> str:
     """Shorten a link for a message, without its query (it may be signed) or password."""
-    bare = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", link)
-    address, cut, _ = bare.partition("?")
+    without_login = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", link)
+    address, cut, _ = without_login.partition("?")
     return address[:_SHOWN] + ("…" if len(address) > _SHOWN else "") + ("?…" if cut else "")

@@ -23,8 +23,8 @@ class File:
 
     name: str
     folder: str
-    place: str
-    """ComfyUI's folder: ``output``, ``temp`` or ``input``."""
+    area: str
+    """Top folder of ComfyUI's: ``output``, ``temp`` or ``input``."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Client:
 
     async def view(self, file: File) -> bytes | None:
         """Return the file's bytes; None if it is gone."""
-        query = {"filename": file.name, "subfolder": file.folder, "type": file.place}
+        query = {"filename": file.name, "subfolder": file.folder, "type": file.area}
         answer = await self._answer("GET", "/view", params=query)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _checked(answer).content
 

@@ -40,7 +40,7 @@ class Outputs:
             for value in _each(kinds)
             if isinstance(value, File)
         ]
-        final = [(name, file) for name, file in files if file.place == "output"]
+        final = [(name, file) for name, file in files if file.area == "output"]
         return final or ([] if self.images else files)
 
     @property
@@ -87,8 +87,8 @@ def _items(values: list[Any], seen: set[File]) -> Iterator[Any]:
     for value in values:
         match value:
             case {"filename": str(name)} if name:
-                folder, place = value.get("subfolder") or "", value.get("type") or "output"
-                file = File(name, folder, place)
+                folder, area = value.get("subfolder") or "", value.get("type") or "output"
+                file = File(name, folder, area)
                 if file not in seen:
                     yield file
                 seen.add(file)
@@ -101,7 +101,7 @@ def _placed(value: Any, fetched: Mapping[File, Artifact]) -> Any:
         case [*values]:
             return [_placed(item, fetched) for item in values]
         case File():
-            left_out = {"filename": value.name, "subfolder": value.folder, "type": value.place}
+            left_out = {"filename": value.name, "subfolder": value.folder, "type": value.area}
             return fetched.get(value, left_out)
         case _:
             return value

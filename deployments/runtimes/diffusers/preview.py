@@ -86,8 +86,8 @@ def _sheet(images: Sequence[Image.Image]) -> Image.Image:
     columns, rows = min(2, len(images)), math.ceil(len(images) / 2)
     width, height = (max(sides) for sides in zip(*(image.size for image in images), strict=True))
     sheet = Image.new("RGB", (columns * width, rows * height))
-    for place, image in enumerate(images):
-        sheet.paste(image, (place % 2 * width, place // 2 * height))
+    for index, image in enumerate(images):
+        sheet.paste(image, (index % 2 * width, index // 2 * height))
     return sheet
 
 

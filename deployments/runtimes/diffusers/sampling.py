@@ -130,8 +130,8 @@ class Sampling:
         in, where the timestep alone says how much is signal and how much is noise.
         """
         timestep = int(self._timesteps[self._done - 1].round())
-        kept: torch.Tensor = self.scheduler.alphas_cumprod[timestep]
-        signal, noise = kept.sqrt(), (1 - kept).sqrt()
+        share: torch.Tensor = self.scheduler.alphas_cumprod[timestep]
+        signal, noise = share.sqrt(), (1 - share).sqrt()
         match self.scheduler.config.prediction_type:
             case "epsilon":
                 return (self._input - noise * self._prediction) / signal

@@ -74,8 +74,8 @@ def _reason(body: Any) -> str:
 
 def _wrong_field(field: Any) -> str:
     match field:
-        case {"loc": list(places), "msg": str(message)}:
-            return f"{'.'.join(str(place) for place in places if place != 'body')}: {message}"
+        case {"loc": list(path), "msg": str(message)}:
+            return f"{'.'.join(str(part) for part in path if part != 'body')}: {message}"
     return str(field)[:_LONGEST]
 
 
