@@ -165,7 +165,7 @@ assert not {"torch", "diffusers", "transformers", "ray"} & sys.modules.keys()
 
 
 def test_weights_files_are_listed_in_a_process_without_heavy_libraries(case: Case) -> None:
-    """The HTTP front may ask an adapter that is never made ready."""
+    """The HTTP API may ask an adapter that is never made ready."""
     names, task = next(iter(case.needs.items()))
     given = pickle.dumps((type(case.adapter), case.adapter.spec, task))
     listing = subprocess.run(

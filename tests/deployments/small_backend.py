@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def bear(first: str = "pass") -> int:
-    """A child that lives on, in a session of its own, once it has done something."""
+    """Start a child that lives on, in a session of its own, once it has done something."""
     program = f"import time; {first}; print('born', flush=True); time.sleep(600)"
     child = subprocess.Popen(
         [sys.executable, "-S", "-c", program], start_new_session=True, stdout=subprocess.PIPE

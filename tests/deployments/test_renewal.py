@@ -43,7 +43,7 @@ async def renewal() -> AsyncIterator[Renewal]:
 
 
 def backend(made: Replica, report: Report) -> int:
-    """Process id of the backend that did it."""
+    """Read the process id of the backend that ran the task."""
     assert isinstance(made.objects, MemoryObjects)
     assert report.status is Status.COMPLETED, report
     return int(json.loads(made.objects.bodies[report.output or ""])["backend"])

@@ -38,7 +38,7 @@ class Site:
     heads: list[str] = field(default_factory=list)
     connections: int = 0
     default: bytes = b""
-    """The answer of a path that was not given one."""
+    """Answer of a path that was not given one."""
     port: int = 0
     serving: set[asyncio.Task[Any] | None] = field(default_factory=set)
 

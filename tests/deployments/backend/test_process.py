@@ -27,12 +27,12 @@ def process(**given: Any) -> Process:
 
 
 def small(**given: Any) -> Process:
-    """The small backend, which has a child in a session of its own."""
+    """Configure the small backend, which has a child in a session of its own."""
     return process(**options(**given)["backend"])
 
 
 def saying(*lines: str, then: str = "", **given: Any) -> Process:
-    """A process that writes these lines and then does something."""
+    """Configure a process that writes these lines and then does something."""
     program = f"import os, signal, sys, time\nfor line in {lines!r}: print(line)\n{then}"
     return process(command=(*PYTHON, program), **given)
 
@@ -99,7 +99,7 @@ async def running(given: Process) -> AsyncIterator[Backend]:
 
 
 async def pids(records: list[logging.LogRecord]) -> list[int]:
-    """The process ids that the small backend says."""
+    """Read the process ids that the small backend prints."""
     line = await until(lambda: [one for one in lines(records) if one.startswith("pids ")])
     return [int(pid) for pid in line[0].split()[1:]]
 
@@ -314,7 +314,7 @@ async def test_progress_bars_rubbish_and_long_lines_do_no_harm(
 
 
 async def test_one_that_says_very_much_is_not_held_up(heard: list[logging.LogRecord]) -> None:
-    """Far more than a pipe holds, in many lines and in one."""
+    """Output far beyond what a pipe holds, in many lines and in one, is read."""
     flood = "print('y' * 30_000_000)\nfor n in range(100_000): print(n)"
     async with started(saying(then=flood, readySeconds=SOON)) as backend:
         error = await ended(backend)

@@ -26,7 +26,7 @@ from tests.runtimes.comfyui.worker import Worker
 
 @dataclass(eq=False)
 class ComfyUi(State):
-    """The server."""
+    """Double of ComfyUI; a test may read and change its state."""
 
     def __post_init__(self) -> None:
         self.voice = Voice(self)
@@ -133,7 +133,7 @@ class ComfyUi(State):
 
 
 def _form(content_type: str, body: bytes) -> dict[str, tuple[str, bytes]]:
-    """The fields of a multipart form: the name of a file, and the bytes."""
+    """Read the fields of a multipart form: the name of a file, and the bytes."""
     message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
     return {
         str(part.get_param("name", header="content-disposition")): (
@@ -150,7 +150,7 @@ def _general(kind: str, message: str, details: str) -> JsonObject:
 
 
 def _checkpoints(paths: Path | None) -> Iterator[str]:
-    """Names of the files in the folders that such a file lists."""
+    """List the names of the files in the folders that such a file lists."""
     groups = yaml.safe_load(paths.read_text()) if paths else {}
     for group in groups.values():
         for folder in group.get("checkpoints", "").splitlines():

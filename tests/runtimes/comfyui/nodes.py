@@ -30,7 +30,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Kind:
-    """A node class: its required inputs with what ComfyUI tells of them, and its result."""
+    """Node class: its required inputs as ComfyUI describes them, and its result."""
 
     required: Mapping[str, Any] = field(default_factory=dict)
     ends: bool = False
@@ -93,7 +93,7 @@ def problems(graph: JsonObject, known: Mapping[str, list[str]], inputs: set[str]
 
 
 def behind(graph: JsonObject, name: str) -> list[str]:
-    """The node and all that it needs, in the order in which they run."""
+    """List the node and all that it needs, in the order in which they run."""
     needs = [value[0] for value in graph[name]["inputs"].values() if isinstance(value, list)]
     order = [one for need in needs for one in behind(graph, need)]
     return list(dict.fromkeys([*order, name]))

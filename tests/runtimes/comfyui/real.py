@@ -17,7 +17,7 @@ CHECKPOINT = "tiny.safetensors"
 
 
 def options(folder: Path, **more: Any) -> dict[str, Any]:
-    """An adapter's options; the folder gets a checkpoint by its name alone."""
+    """Make an adapter's options; the folder gets an empty checkpoint."""
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
     (checkpoints / CHECKPOINT).touch()

@@ -18,7 +18,7 @@ from tests.serving import served
 
 
 async def begun(adapter: ComfyUiAdapter, comfyui: ComfyUi) -> asyncio.Task[Any]:
-    """A long run, with its prompt at work."""
+    """Start a long run, and wait until its prompt is at work."""
     running = asyncio.create_task(run(adapter, task(blurred(100))))
     while len(comfyui.ran) < 2:
         await asyncio.sleep(0.01)

@@ -45,7 +45,7 @@ class Voice:
                 await self._sockets[client].send_text(json.dumps({"type": kind, "data": data}))
 
     async def show(self, prompt: JsonObject, node: str, image: bytes) -> None:
-        """A picture by itself, to older clients; with its metadata, to those who asked."""
+        """Send a picture by itself to older clients, with its metadata to those that asked."""
         client = prompt["of"]
         if client not in self._sockets or self.state.faults.deaf:
             return

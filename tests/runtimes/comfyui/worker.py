@@ -190,7 +190,7 @@ class Worker:
         return {}
 
     def _saved(self, place: str, picture: Picture, prefix: str) -> JsonObject:
-        """Numbered after the files that there are, as the real one does it."""
+        """Number a file after those that there are, as ComfyUI does."""
         images = []
         for number in range(picture.batch):
             taken = sum(key[0] == place and key[2].startswith(prefix) for key in self.state.files)

@@ -79,7 +79,7 @@ Ask = Callable[..., Coroutine[Any, Any, Done]]
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights laid out as the model bucket."""
+    """Make a folder of weights, laid out as the model bucket."""
     root = tmp_path_factory.mktemp("weights")
     for name in ("Stable-diffusion", "Lora", "ESRGAN", "RealESRGAN"):
         (root / name).mkdir()
@@ -133,7 +133,7 @@ def encoded(image: Image.Image) -> str:
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
-    """A picture that no step can give back by chance."""
+    """Make a picture that no step can give back by chance."""
     values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(values)
 

@@ -100,7 +100,7 @@ def _left_from_training() -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _open_clip(tensors: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """The second encoder's own layout: query, key and value in one, the projection on its side."""
+    """Rename to the second encoder's layout: query, key, value in one; projection transposed."""
     for name, tensor in tensors.items():
         stem, _, kind = name.rpartition(".")
         if stem.endswith("q_proj"):
@@ -135,7 +135,7 @@ def _of_vae(name: str) -> str:
 
 
 def _convolved(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """The first VAEs' attention was made of convolutions."""
+    """Shape the attention as the first VAEs did, of convolutions."""
     if "attentions" in name and name.endswith("weight") and "norm" not in name:
         return tensor[:, :, None, None]
     return tensor

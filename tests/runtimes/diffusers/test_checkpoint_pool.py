@@ -1,4 +1,4 @@
-"""The heavy side: which checkpoints stay in memory, and whose fault a fault is."""
+"""Checkpoints that stay in memory, and faults of the device and of tasks."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Prompts as numbers."""
+"""Encoding of prompts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Single files: which family they are of, and that they are loaded whole."""
+"""Families of single files, which are loaded whole."""
 
 import json
 import shutil
@@ -104,7 +104,7 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
 def test_a_single_file_is_loaded_whole(
     folder: Path, tmp_path: Path, name: str, found: str, parts: list[str]
 ) -> None:
-    """A file of the family's names; its sizes come from a configuration as small as it is."""
+    """Write a file with the family's names; a configuration as small as it gives its sizes."""
     source = folder / "Stable-diffusion" / name
     single_file(source, tmp_path / "one.safetensors")
     _as_family(source, tmp_path / found)
@@ -148,7 +148,7 @@ def test_a_single_file_gets_the_shipped_vocabulary(folder: Path, tmp_path: Path)
 
 
 def _as_family(source: Path, target: Path) -> None:
-    """A pipeline's folder without its weights."""
+    """Copy a pipeline's folder without its weights."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.safetensors"))
 
 

@@ -1,4 +1,4 @@
-"""LoRAs: on for one picture, gone for the next."""
+"""LoRAs, applied for one picture and gone for the next."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ async def test_two_at_half_are_one(ask: Ask, folder: Path) -> None:
 
 
 async def test_its_text_half_counts_too(ask: Ask, folder: Path) -> None:
-    """Kohya's files name the text encoder's layers by an older layout."""
+    """Files of kohya's trainer name the text encoder's layers by an older layout."""
     weights.kohya_lora(folder / "Lora" / "mute.safetensors", text=False)
     mute = await ask(prompt="a tram <lora:mute:1>")
     whole = await ask(prompt="a tram <lora:bold:1>")

@@ -218,7 +218,7 @@ def shape(prompt: str, **content: Any) -> Task:
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """Mean of the colours, 0 to 255, as far as a latent's size lets them be seen."""
+    """Compute the mean difference of colours, 0 to 255, at the size of latents."""
     small = [image.resize((16, 16), Image.Resampling.BOX) for image in (one, other)]
     return float(np.abs(np.subtract(*(np.asarray(image, np.int16) for image in small))).mean())
 

@@ -1,4 +1,4 @@
-"""The samplers' names, and that each of them arrives."""
+"""Samplers by their names, each of which ends in a picture."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def sd15(folder: Path) -> None:
-    """A pipeline folder of the Stable Diffusion 1.x architecture; pictures of 32 pixels."""
+    """Write a pipeline folder of the Stable Diffusion 1.x architecture; pictures of 32 pixels."""
     torch.manual_seed(0)
     tokenizer = _tokenizer(folder / "words")
     pipeline = StableDiffusionPipeline(
@@ -43,7 +43,7 @@ def sd15(folder: Path) -> None:
 
 
 def sdxl(folder: Path) -> None:
-    """The same of SDXL's."""
+    """Write a pipeline folder of the SDXL architecture."""
     torch.manual_seed(1)
     tokenizer = _tokenizer(folder / "words")
     unet = _unet(
@@ -67,7 +67,7 @@ def sdxl(folder: Path) -> None:
 
 
 def kohya_lora(path: Path, *, scale: float = 1.0, text: bool = True) -> None:
-    """A LoRA for the tiny pipeline's attention, with the names of kohya's trainer."""
+    """Make a LoRA for the tiny pipeline's attention, with the names of kohya's trainer."""
     torch.manual_seed(2)
     tensors = {}
     blocks = {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k": (WIDTH, 32)}
@@ -87,7 +87,7 @@ def rrdb(*, ups: int = 2, shuffle: int = 1, seed: int = 3) -> Rrdb:
 
 
 def numbered(network: Rrdb) -> Mapping[str, torch.Tensor]:
-    """An upscaler's tensors under the names of the first ESRGAN."""
+    """Make an upscaler's tensors under the names of the first ESRGAN."""
     blocks, ups = len(network.blocks), len(network.ups)
     ends = {f"ups.{n}": f"model.{3 * (n + 1)}" for n in range(ups)}
     after = 3 * ups + 2
@@ -98,14 +98,14 @@ def numbered(network: Rrdb) -> Mapping[str, torch.Tensor]:
 
 
 def esrgan(network: Rrdb) -> Mapping[str, torch.Tensor]:
-    """The same under the second ESRGAN's."""
+    """Make the same tensors under the names of the second ESRGAN."""
     ends = {f"ups.{n}": f"upconv{n + 1}" for n in range(len(network.ups))}
     ends |= {"full": "HRconv", "last": "conv_last", "first": "conv_first", "trunk": "trunk_conv"}
     return _renamed(network, ends, "RRDB_trunk.{}.RDB{}.conv{}")
 
 
 def realesrgan(network: Rrdb) -> Mapping[str, torch.Tensor]:
-    """The same under Real-ESRGAN's."""
+    """Make the same tensors under the names of Real-ESRGAN."""
     ends = {f"ups.{n}": f"conv_up{n + 1}" for n in range(len(network.ups))}
     ends |= {"full": "conv_hr", "last": "conv_last", "first": "conv_first", "trunk": "conv_body"}
     return _renamed(network, ends, "body.{}.rdb{}.conv{}")
@@ -125,7 +125,7 @@ def _renamed(network: Rrdb, ends: Mapping[str, str], dense: str) -> Mapping[str,
 
 
 def _tokenizer(folder: Path) -> CLIPTokenizer:
-    """Bytes are its words."""
+    """Make a tokenizer whose words are bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = [*letters, *(f"{letter}</w>" for letter in letters), START, END]

@@ -26,7 +26,7 @@ Flavour = Literal["a1111", "forge"]
 Body = dict[str, Any]
 
 PARTIAL = (1, 2, 3)
-"""The colour of a picture that was interrupted."""
+"""Colour of a picture that was interrupted."""
 NUMBERS = ("steps", "width", "height", "batch_size", "n_iter", "seed")
 
 
@@ -247,7 +247,7 @@ class WebUi:
             opened(picture)
 
     async def draw(self, name: str, body: Body) -> tuple[list[str], Body]:
-        """The pictures and what is said of them; an unknown sampler is another one, silently."""
+        """Draw the pictures and describe them; an unknown sampler silently becomes another one."""
         del name
         steps, batch = body.get("steps", 50), body.get("batch_size", 1)
         first = body.get("seed", -1) if body.get("seed", -1) >= 0 else 7

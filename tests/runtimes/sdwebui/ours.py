@@ -24,7 +24,7 @@ KINDS = {
 
 @dataclass
 class Ours(WebUi):
-    """A server that draws with an adapter."""
+    """Server that draws with an adapter."""
 
     adapter: Adapter | None = None
 

@@ -17,7 +17,7 @@ _FLAGS = "--always-cpu --skip-torch-cuda-test --skip-version-check"
 
 
 def options(**process: Any) -> dict[str, Any]:
-    """An adapter's options, which looks often."""
+    """Make the options of an adapter that polls often."""
     return {"backend": _process() | process, "progressEvery": 0.05}
 
 

@@ -1,4 +1,4 @@
-"""Names that the server would take for others without a word are caught before, or after."""
+"""Names that the server would silently take for others are caught before, or after."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Driven:
     web_ui: WebUi
 
     async def sent(self, **content: Any) -> dict[str, Any]:
-        """The body of the request that a task becomes."""
+        """Return the body of the request that a task becomes."""
         self.web_ui.asked.clear()
         await run(self.adapter, task(**content))
         body: dict[str, Any] = dict(self.web_ui.asked)["txt2img"]

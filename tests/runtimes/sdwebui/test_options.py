@@ -1,4 +1,4 @@
-"""Settings that are wrong are told; a server that others can reach is not started."""
+"""Wrong settings are refused; a server that others can reach is not started."""
 
 from typing import Any
 
