@@ -42,6 +42,10 @@ class Answer:
     body: Any
 
 
+Step = Progress | Begun | Artifact | Answer
+"""Item that a run yields."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RuntimeSpec:
     """Configured runtime, as an adapter gets it."""
@@ -99,9 +103,7 @@ class Adapter(ABC):
         """
 
     @abstractmethod
-    def run(
-        self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+    def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         """Run the task: yield its progress, its artifacts in order of generation, last the answer.
 
         ``inputs`` holds the bytes of every link that `links` lists. The deadline begins with the

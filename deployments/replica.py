@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from deployments.adapter import Adapter, Answer, Artifact, Begun
+from deployments.adapter import Adapter, Answer, Artifact, Begun, Step
 from deployments.media_types import sniff
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
@@ -110,9 +110,7 @@ class Replica:
         except TimeoutError:
             raise RuntimeUnavailable(f"no checkpoint after {self.deadline:g} s") from None
 
-    async def _steps(
-        self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+    async def _steps(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         """Yield the adapter's steps, none after the deadline."""
         # With one slot the deadline begins here: a task that waited for another one did so before.
         # With more, it begins with `Begun`; the wait is bounded by the other task's deadline.

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
+from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec, Step
 from deployments.media_types import sniff
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class, runtime_types
@@ -28,7 +28,7 @@ from models.progress import Progress
 from models.report import Report, Status
 from models.task import Kind, Task
 from tests.runtimes.cases import Case, open_case
-from tests.runtimes.world import Step, children, progress
+from tests.runtimes.world import children, progress
 
 SOON = 5
 """Seconds within which work that nobody wants has stopped."""

@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 import psutil
 from PIL import Image
 
-from deployments.adapter import Adapter, Answer, Artifact, Begun
+from deployments.adapter import Adapter, Answer, Artifact, Step
 from models.progress import Progress
 from models.task import Task
 
 AnyAdapter = TypeVar("AnyAdapter", bound=Adapter)
-Step = Progress | Begun | Artifact | Answer
 
 
 @dataclass(frozen=True)

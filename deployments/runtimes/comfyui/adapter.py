@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
-from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
+from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec, Step
 from deployments.backend.warm_up import warm_up
 from deployments.media_types import sniff
 from deployments.runtimes.comfyui.faults import RetryWithFreshMemory
@@ -51,9 +51,7 @@ class ComfyUiAdapter(Adapter):
             await warm_up(self, Kind.PIPELINE, self._options.warm_up)
             self._stack = stack.pop_all()
 
-    async def run(
-        self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+    async def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         graph, folder = self._graph(task), _folder(task.submission)
         try:
             names = await self._uploaded(graph, folder, inputs)
@@ -108,9 +106,7 @@ class ComfyUiAdapter(Adapter):
             names[link] = await self._ready_server.client.upload(name, folder, inputs[link])
         return names
 
-    async def _tried(
-        self, graph: Graph
-    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+    async def _tried(self, graph: Graph) -> AsyncGenerator[Step, None]:
         """Run the graph; once more with memory and caches dropped if that may end better."""
         progress = GraphProgress(graph.weights)
         for is_last in (False, True):

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
+from deployments.device_fault import DeviceFault
 from deployments.runtimes.comfyui.graph import Graph
 from models.errors import TaskFailed
 
@@ -25,19 +25,12 @@ class RetryWithFreshMemory(Exception):
     """The same prompt may end better on this very server, with its memory and caches dropped."""
 
 
-class Fault(Enum):
-    """Fault of the device."""
-
-    MEMORY = "out of memory"
-    DEVICE = "the device failed"
-
-
-def fault_of(error: Mapping[str, Any]) -> Fault | None:
+def fault_of(error: Mapping[str, Any]) -> DeviceFault | None:
     """Find the device's fault behind a failed node; None if the failure is the graph's own."""
     text = f"{error.get('exception_type')}: {error.get('exception_message')}"
     if any(sign in text for sign in _MEMORY_SIGNS):
-        return Fault.MEMORY
-    return Fault.DEVICE if any(sign in text for sign in _DEVICE_SIGNS) else None
+        return DeviceFault.MEMORY
+    return DeviceFault.DEVICE if any(sign in text for sign in _DEVICE_SIGNS) else None
 
 
 def failed(error: Mapping[str, Any], graph: Graph) -> TaskFailed:

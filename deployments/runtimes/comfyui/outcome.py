@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from deployments.adapter import Artifact
+from deployments.device_fault import DeviceFault
 from deployments.runtimes.comfyui.client import File
 from deployments.runtimes.comfyui.faults import (
-    Fault,
     RetryWithFreshMemory,
     failed,
     fault_of,
@@ -47,9 +47,9 @@ def _judge(entry: HistoryEntry, prompt: TrackedPrompt, server: Server) -> None:
         log_failure(entry.error, prompt.id)
         failure = failed(entry.error, prompt.graph)
         fault = fault_of(entry.error)
-        if fault is Fault.MEMORY:
+        if fault is DeviceFault.MEMORY:
             raise RetryWithFreshMemory(str(failure))
-        if fault is Fault.DEVICE:
+        if fault is DeviceFault.DEVICE:
             server.prompts.give_up(str(failure))
             raise RuntimeUnavailable(str(failure))
         raise failure

@@ -16,9 +16,10 @@ from pathlib import Path
 import torch
 
 from deployments.adapter import RuntimeSpec
+from deployments.device_fault import DeviceFault
 from deployments.runtimes.diffusers import requests
 from deployments.runtimes.diffusers.extras import Extras
-from deployments.runtimes.diffusers.faults import Fault, fault
+from deployments.runtimes.diffusers.faults import fault
 from deployments.runtimes.diffusers.generation import Steps, Tools
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
 from deployments.runtimes.diffusers.preview import Previews
@@ -156,7 +157,7 @@ class CheckpointPool:
             device_fault = fault(exc)
             if device_fault is None:
                 raise
-            self.broken = self.broken or device_fault is Fault.DEVICE
+            self.broken = self.broken or device_fault is DeviceFault.DEVICE
             _free(device_fault)
             raise RuntimeUnavailable(device_fault.value) from exc
 
@@ -180,8 +181,8 @@ def _device(runtime: str, options: Options) -> torch.device:
     return torch.device("cuda" if has_gpu and options.device != "cpu" else "cpu")
 
 
-def _free(after: Fault | None = None) -> None:
-    if after is not Fault.DEVICE and torch.cuda.is_available():
+def _free(after: DeviceFault | None = None) -> None:
+    if after is not DeviceFault.DEVICE and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 

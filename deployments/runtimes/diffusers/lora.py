@@ -1,16 +1,15 @@
 """LoRAs on a checkpoint: applied for one task, and removed without a trace."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from deployments.runtimes.diffusers.faults import first_line
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import LoraTag
+from deployments.runtimes.diffusers.tensors import read_tensors
 from models.checkpoints import Shelf
 from models.errors import TaskFailed
 
@@ -37,17 +36,10 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
 
 def _load(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
     try:
-        pipeline.parts.load_lora_weights(_tensors(path), adapter_name=name)
+        pipeline.parts.load_lora_weights(read_tensors(path), adapter_name=name)
     except (ValueError, RuntimeError, KeyError, IndexError, OSError, SafetensorError) as exc:
         raise TaskFailed(
             f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {first_line(exc)}"
         ) from exc
     if not any(name in names for names in pipeline.parts.get_list_adapters().values()):
         raise TaskFailed(f"LoRA {tag.name!r} has nothing for the checkpoint {pipeline.name!r}")
-
-
-def _tensors(path: Path) -> Mapping[str, torch.Tensor]:
-    if path.suffix == ".safetensors":
-        return dict(load_file(path))
-    tensors: Mapping[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return tensors

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from deployments.runtimes.diffusers.tensors import read_tensors
 from models.errors import TaskFailed
 
 _LEAK = 0.2
@@ -113,12 +113,9 @@ def read_rrdb(path: Path) -> Rrdb:
 
 
 def _tensors(path: Path) -> Mapping[str, Any]:
-    if path.suffix == ".safetensors":
-        return dict(load_file(path))
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    tensors = read_tensors(path)
     for wrapper in ("params_ema", "params", "state_dict"):
-        stored = stored.get(wrapper, stored)
-    tensors: Mapping[str, Any] = stored
+        tensors = tensors.get(wrapper, tensors)
     return tensors
 
 

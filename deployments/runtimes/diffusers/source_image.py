@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
+from deployments.runtimes.diffusers.limits import Size
 from models.runtimes.diffusers.drawing import ImageToImage
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 

@@ -10,14 +10,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 
+from deployments.runtimes.diffusers.limits import Size
 from deployments.runtimes.diffusers.pixels import to_image, to_tensor
 from deployments.runtimes.diffusers.rrdb import Rrdb, read_rrdb
 from models.checkpoints import Shelf
 from models.errors import TaskFailed
 from models.progress import Progress
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
 Result = TypeVar("Result")
 
 NONE = "None"

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 
-from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
+from deployments.adapter import Adapter, Begun, RuntimeSpec, Step
 from deployments.backend.held_request import HeldRequest
 from deployments.backend.process import Backend
 from deployments.backend.warm_up import warm_up
@@ -56,9 +56,7 @@ class SdWebUiAdapter(Adapter):
             await self._open()
             stack.pop_all()
 
-    async def run(
-        self, task: Task, inputs: Mapping[str, bytes]
-    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+    async def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         session = self._ready_session
         async with self._noting_loss(), AsyncExitStack() as stack:
             request = await session.request(task, inputs)
