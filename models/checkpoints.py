@@ -20,6 +20,7 @@ PIPELINE_FOLDER = "model_index.json"
 _SAFE = frozenset({".safetensors"})
 _PICKLED = frozenset({".ckpt", ".pth", ".pt", ".bin"})
 _TITLE_HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
+_EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin|gguf)$")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Shelf:
         Raises:
             TaskFailed: there is none, or it is pickled and pickles are refused.
         """
-        wanted = _TITLE_HASH.sub("", name.strip())
-        found = [path for known, path in self._files() if wanted in _spellings(known)]
+        wanted = without_hash(name)
+        found = [path for known, path in self._files() if wanted in spellings(known)]
         allowed = [path for path in found if self._allowed(path)]
         if allowed:
             return allowed[0]
@@ -112,6 +113,12 @@ def _weights(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _spellings(name: str) -> set[str]:
-    stem = re.sub(r"\.(safetensors|ckpt|pth|pt|bin)$", "", name)
+def without_hash(title: str) -> str:
+    """Strip the hash that the Web UI appends to a checkpoint's title."""
+    return _TITLE_HASH.sub("", title.strip())
+
+
+def spellings(name: str) -> set[str]:
+    """Spell a file's name with and without its folders and its extension."""
+    stem = _EXTENSION.sub("", name)
     return {name, stem, name.rpartition("/")[2], stem.rpartition("/")[2]}

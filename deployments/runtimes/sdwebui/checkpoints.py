@@ -1,16 +1,12 @@
 """Checkpoints of the server by any of their names, and which of them is current."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from deployments.runtimes.sdwebui.server import API, Server
+from models.checkpoints import spellings, without_hash
 from models.errors import TaskFailed
-
-_HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
-_EXTENSION = re.compile(r"\.(safetensors|ckpt|pth?|gguf)$")
 
 
 @dataclass(frozen=True)
@@ -27,14 +23,15 @@ class Checkpoint:
     def of(cls, entry: Mapping[str, Any]) -> "Checkpoint":
         """Read an entry of the server's list."""
         title = str(entry["title"])
-        file = str(entry.get("filename") or _HASH.sub("", title))
+        file = str(entry.get("filename") or without_hash(title))
         names = {title, file, str(entry.get("model_name") or title)}
         hashes = {str(entry[key]) for key in ("hash", "sha256") if entry.get(key)}
-        return cls(file, title, frozenset(hashes).union(*(_spellings(name) for name in names)))
+        spelled = (spellings(without_hash(name)) for name in names)
+        return cls(file, title, frozenset(names | hashes).union(*spelled))
 
     def is_called(self, name: str) -> bool:
         """Tell whether a name, with or without a hash, means this checkpoint."""
-        return _HASH.sub("", name.strip()) in self.names
+        return without_hash(name) in self.names
 
 
 @dataclass
@@ -89,10 +86,3 @@ class Checkpoints:
         exact = (known for known in self._known if name == known.title)
         called = (known for known in self._known if known.is_called(name))
         return next(exact, None) or next(called, None)
-
-
-def _spellings(name: str) -> set[str]:
-    """Spell the name with and without its hash, its extension and its folders."""
-    unhashed = _HASH.sub("", name)
-    stem = _EXTENSION.sub("", unhashed)
-    return {name, unhashed, stem, PurePosixPath(unhashed).name, PurePosixPath(stem).name}
