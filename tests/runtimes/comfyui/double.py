@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from tests.runtimes.comfyui.nodes import KINDS, JsonObject, problems
+from tests.runtimes.comfyui.sockets import Sockets
 from tests.runtimes.comfyui.state import State, item
-from tests.runtimes.comfyui.voice import Voice
 from tests.runtimes.comfyui.worker import Worker
 
 
@@ -29,11 +29,11 @@ class ComfyUi(State):
     """Double of ComfyUI; a test may read and change its state."""
 
     def __post_init__(self) -> None:
-        self.voice = Voice(self)
-        self.worker = Worker(self, self.voice)
+        self.sockets = Sockets(self)
+        self.worker = Worker(self, self.sockets)
         self.app = Starlette(
             routes=[
-                WebSocketRoute("/ws", self.voice.listen),
+                WebSocketRoute("/ws", self.sockets.listen),
                 Route("/upload/image", self.upload, methods=["POST"]),
                 Route("/prompt", self.prompt, methods=["POST"]),
                 Route("/view", self.view),
@@ -92,7 +92,7 @@ class ComfyUi(State):
             return JSONResponse({"error": error, "node_errors": errors}, 400)
         name = str(uuid4()) if self.faults.own_ids else body.get("prompt_id", str(uuid4()))
         self.pending.append({"id": name, "graph": graph, "ends": good, "of": body["client_id"]})
-        await self.voice.tell_queue()
+        await self.sockets.tell_queue()
         self.worker.take()
         return JSONResponse({"prompt_id": name, "number": 1, "node_errors": errors})
 

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Any
 
 from tests.runtimes.comfyui.nodes import KINDS, JsonObject, Picture, behind
+from tests.runtimes.comfyui.sockets import Sockets
 from tests.runtimes.comfyui.state import State, item
-from tests.runtimes.comfyui.voice import Voice
 
 
 class Interrupted(Exception):
@@ -26,9 +26,9 @@ class Raised(Exception):
 class Worker:
     """Takes what is pending; keeps the results of the last prompt's nodes."""
 
-    def __init__(self, state: State, voice: Voice) -> None:
+    def __init__(self, state: State, sockets: Sockets) -> None:
         self.state = state
-        self.voice = voice
+        self.sockets = sockets
         self.holds = False
         """`True` to take nothing, as if another's prompt were running."""
         self.stop = False
@@ -50,14 +50,14 @@ class Worker:
 
     async def _run(self, prompt: JsonObject) -> None:
         self.state.running, self.stop = [prompt], False
-        await self.voice.tell_queue()
+        await self.sockets.tell_queue()
         for client, kind, data in self._trailers:
-            await self.voice.say(client, kind, data)
+            await self.sockets.say(client, kind, data)
         self._trailers = []
         messages: list[Any] = []
         outputs = await self._execute(prompt, messages)
         for kind, data in messages[2:]:
-            await self.voice.tell(prompt, kind, **data)
+            await self.sockets.tell(prompt, kind, **data)
         ended = messages[-1][0] == "execution_success"
         entry = {
             "prompt": item(prompt),
@@ -73,16 +73,16 @@ class Worker:
     async def _end(self, prompt: JsonObject, entry: JsonObject) -> None:
         last = (prompt["of"], "executing", {"node": None, "prompt_id": prompt["id"]})
         if self.state.faults.late_history:
-            await self.voice.say(*last)
+            await self.sockets.say(*last)
             await asyncio.sleep(self.state.faults.late_history)
         if self.state.running:  # else the server was restarted
             self.state.history[prompt["id"]] = entry
         self.state.running = []
-        await self.voice.tell_queue()
+        await self.sockets.tell_queue()
         if self.state.faults.hold_trailers:
             self._trailers.append(last)
         elif not (self.state.faults.deaf or self.state.faults.late_history):
-            await self.voice.say(*last)
+            await self.sockets.say(*last)
 
     async def _execute(self, prompt: JsonObject, messages: list[Any]) -> JsonObject:
         graph = prompt["graph"]
@@ -92,7 +92,7 @@ class Worker:
         self.kept = {name: self.kept[name] for name in cached}
         for kind, data in (("execution_start", {}), ("execution_cached", {"nodes": cached})):
             messages.append((kind, data))
-            await self.voice.tell(prompt, kind, **data)
+            await self.sockets.tell(prompt, kind, **data)
         made: dict[str, Any] = {}
         try:
             for name in order:
@@ -127,17 +127,17 @@ class Worker:
             return kind.makes(inputs)
         output = await self._output(prompt, name, inputs)
         if output:
-            await self.voice.tell(prompt, "executed", node=name, display_node=name, output=output)
+            await self.sockets.tell(prompt, "executed", node=name, display_node=name, output=output)
         return output
 
     async def _begin(self, prompt: JsonObject, name: str, slow: bool) -> None:
         self.state.ran.append(name)
         if self.state.faults.lose_socket_at == name:
             self.state.faults.lose_socket_at = None
-            await self.voice.hang_up()
+            await self.sockets.hang_up()
         state = {"value": 0.0, "max": 1.0, "state": "running", "node_id": name}
-        await self.voice.tell(prompt, "progress_state", nodes={name: state})
-        await self.voice.tell(prompt, "executing", node=name, display_node=name)
+        await self.sockets.tell(prompt, "progress_state", nodes={name: state})
+        await self.sockets.tell(prompt, "executing", node=name, display_node=name)
         await asyncio.sleep(self.state.slow_seconds if slow else self.state.node_seconds)
         self._heed()
 
@@ -160,8 +160,8 @@ class Worker:
         for step in range(1, of + 1):
             await asyncio.sleep(self.state.slow_seconds)
             self._heed()
-            await self.voice.show(prompt, name, Picture(step, 8, 8).drawn(0))
-            await self.voice.tell(prompt, "progress", value=step, max=of, node=name)
+            await self.sockets.show(prompt, name, Picture(step, 8, 8).drawn(0))
+            await self.sockets.tell(prompt, "progress", value=step, max=of, node=name)
 
     async def _output(self, prompt: JsonObject, name: str, inputs: JsonObject) -> JsonObject:
         match prompt["graph"][name]["class_type"]:
@@ -181,12 +181,12 @@ class Worker:
             case "Block":
                 text = f"Execution Blocked: {inputs['message']}"
                 kind = {"exception_type": "ExecutionBlocked", "exception_message": text}
-                await self.voice.tell(prompt, "execution_error", node_id=name, **kind)
+                await self.sockets.tell(prompt, "execution_error", node_id=name, **kind)
             case "SaveImageWebsocket":
                 for number in range(inputs["images"].batch):
-                    await self.voice.show(prompt, name, inputs["images"].drawn(number))
+                    await self.sockets.show(prompt, name, inputs["images"].drawn(number))
                     of = inputs["images"].batch
-                    await self.voice.tell(prompt, "progress", value=number, max=of, node=name)
+                    await self.sockets.tell(prompt, "progress", value=number, max=of, node=name)
         return {}
 
     def _saved(self, place: str, picture: Picture, prefix: str) -> JsonObject:

@@ -1,4 +1,4 @@
-"""The double's sockets: what it says, to whom, and in which form."""
+"""Sockets of the double: its messages, to whom they go and in which form."""
 
 import contextlib
 import json
@@ -11,8 +11,8 @@ from tests.runtimes.comfyui.nodes import JsonObject
 from tests.runtimes.comfyui.state import State
 
 
-class Voice:
-    """Speaks to the clients; a prompt's messages go to the one that sent it."""
+class Sockets:
+    """Sends messages to the clients; a prompt's go to the client that sent it."""
 
     def __init__(self, state: State) -> None:
         self.state = state
