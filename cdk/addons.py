@@ -11,7 +11,7 @@ from aws_cdk.aws_iam import ManagedPolicy, PolicyStatement, Role
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct, DependencyGroup
 
-from cdk.identity import PodIdentity
+from cdk.identity import SYSTEM_NAMESPACE, PodIdentity
 from cdk.nag import acknowledge_managed_policies, acknowledge_resources
 from models.addons import addon_version
 
@@ -96,7 +96,7 @@ class Addons(Construct):
         acknowledge_resources(role, "The agent makes its streams in the cluster's own groups.", arn)
 
     def _identity(
-        self, name: str, service_account: str, namespace: str = "kube-system"
+        self, name: str, service_account: str, namespace: str = SYSTEM_NAMESPACE
     ) -> PodIdentity:
         return PodIdentity(
             self,

@@ -86,13 +86,13 @@ def check_python(python: str) -> None:
 def sources(root: Path = ROOT) -> list[Path]:
     """List our files that the function imports, directly or through others, sorted."""
     found: set[Path] = set()
-    ahead = [ENTRY]
-    while ahead:
-        name = ahead.pop()
+    pending = [ENTRY]
+    while pending:
+        name = pending.pop()
         path = _path(root, name)
         if path is not None and path not in found:
             found.add(path)
-            ahead += [name.rpartition(".")[0], *_imports(path)]
+            pending += [name.rpartition(".")[0], *_imports(path)]
     return sorted(found)
 
 
@@ -105,8 +105,8 @@ def templates(root: Path = ROOT) -> list[Path]:
 def _path(root: Path, module: str) -> Path | None:
     if module.partition(".")[0] not in _OURS:
         return None
-    place = root.joinpath(*module.split("."))
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    folder = root.joinpath(*module.split("."))
+    candidates = (folder.with_suffix(".py"), folder / "__init__.py")
     return next((path for path in candidates if path.exists()), None)
 
 

@@ -44,12 +44,12 @@ from constructs import Construct, DependencyGroup, IDependable
 
 from cdk import kubectl
 from cdk.addons import Addons
+from cdk.identity import SYSTEM_NAMESPACE
 from cdk.nag import acknowledge_managed_policies
 from cdk.network import Network
 from cdk.versions import Chart
 from models.settings import Settings
 
-SYSTEM_NAMESPACE = "kube-system"
 _ANYWHERE = "0.0.0.0/0"
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 _CHART_TIMEOUT = Duration.minutes(10)  # less than the 15 that Lambda gives the kubectl handler

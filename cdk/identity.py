@@ -4,6 +4,9 @@ from aws_cdk.aws_eks_v2 import CfnPodIdentityAssociation, Cluster
 from aws_cdk.aws_iam import Role, ServicePrincipal, SessionTagsPrincipal
 from constructs import Construct
 
+SYSTEM_NAMESPACE = "kube-system"
+"""Namespace of the cluster's own pods: add-ons, Karpenter, the load balancer controller."""
+
 
 class PodIdentity(Construct):
     """Role for the pods of one service account in one cluster, and for nobody else."""

@@ -12,8 +12,8 @@ from aws_cdk.aws_sqs import Queue, QueueEncryption
 from constructs import Construct
 
 from cdk import versions
-from cdk.cluster import SYSTEM_NAMESPACE, Cluster, make_node_role
-from cdk.identity import PodIdentity
+from cdk.cluster import Cluster, make_node_role
+from cdk.identity import SYSTEM_NAMESPACE, PodIdentity
 from cdk.karpenter_policies import KarpenterPolicies
 from cdk.nag import acknowledge, acknowledge_resources
 from models.settings import Settings

@@ -12,6 +12,8 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk.aws_iam import PolicyStatement
 
+from cdk.manifests.nodes import POOL
+
 _MADE_BY_LAUNCH = (
     "fleet",
     "instance",
@@ -34,7 +36,6 @@ _DESCRIBED = (
     "SpotPriceHistory",
     "Subnets",
 )
-_NODE_POOL = "karpenter.sh/nodepool"
 _USES_OF_KEY = (
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -136,7 +137,7 @@ class KarpenterPolicies:
     def _owned(self, tag: str) -> dict[str, Any]:
         return {
             "StringEquals": {f"aws:{tag}/kubernetes.io/cluster/{self.cluster_name}": "owned"},
-            "StringLike": {f"aws:{tag}/{_NODE_POOL}": "*"},
+            "StringLike": {f"aws:{tag}/{POOL}": "*"},
         }
 
     def _requested(self, **more: Any) -> dict[str, Any]:

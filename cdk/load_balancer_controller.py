@@ -11,8 +11,8 @@ from aws_cdk.aws_iam import PolicyStatement
 from constructs import Construct, IDependable
 
 from cdk import versions
-from cdk.cluster import SYSTEM_NAMESPACE, Cluster
-from cdk.identity import PodIdentity
+from cdk.cluster import Cluster
+from cdk.identity import SYSTEM_NAMESPACE, PodIdentity
 from cdk.manifests import pods
 from cdk.nag import acknowledge_resources
 from models.names import kube

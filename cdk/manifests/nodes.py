@@ -25,6 +25,8 @@ POOL = "karpenter.sh/nodepool"
 CAPACITY = "karpenter.sh/capacity-type"
 DISCOVERY = "karpenter.sh/discovery"
 """Tag of subnets in which Karpenter may start nodes, by Karpenter's own convention."""
+SYSTEM_DEVICE, DATA_DEVICE = "/dev/xvda", "/dev/xvdb"
+"""Bottlerocket's two volumes: the system, and images with all that pods write."""
 _CPU_LIMIT = 32
 """Cores of all nodes without a GPU; a second Ray cluster's head and ingest take a handful."""
 _CPU_VOLUME = Volume(size=50)
@@ -161,8 +163,8 @@ def cpu_node_class(settings: Settings, *, instance_profile: str) -> Manifest:
     key = settings.cluster.volume_key_arn
     spec = {
         "blockDeviceMappings": [
-            _volume("/dev/xvda", Volume(size=10), key),
-            _volume("/dev/xvdb", _CPU_VOLUME, key),
+            _volume(SYSTEM_DEVICE, Volume(size=10), key),
+            _volume(DATA_DEVICE, _CPU_VOLUME, key),
         ],
         "tags": _tags(settings),
     }
@@ -249,14 +251,14 @@ def _disruption(nodes: Nodes) -> Manifest:
 
 
 def _volumes(nodes: Nodes, key: str | None) -> Iterator[Manifest]:
-    yield _volume("/dev/xvda", nodes.os_volume, key)
+    yield _volume(SYSTEM_DEVICE, nodes.os_volume, key)
     match nodes.image_cache:
         case "soci":
-            yield _volume("/dev/xvdb", _UNUSED_VOLUME, key)
+            yield _volume(DATA_DEVICE, _UNUSED_VOLUME, key)
         case "ebs-snapshot":
-            yield _volume("/dev/xvdb", nodes.data_volume, key, snapshotID=nodes.snapshot)
+            yield _volume(DATA_DEVICE, nodes.data_volume, key, snapshotID=nodes.snapshot)
         case "none":
-            yield _volume("/dev/xvdb", nodes.data_volume, key)
+            yield _volume(DATA_DEVICE, nodes.data_volume, key)
 
 
 def _volume(device: str, volume: Volume, key: str | None, **more: Any) -> Manifest:

@@ -4,9 +4,9 @@ from tests.mutants.mutant import Mutant
 
 _MESSAGING = "tests/cdk/test_messaging.py"
 _STORAGE = "tests/cdk/test_storage.py"
-_GATEWAY = "tests/cdk/test_edge.py"
+_EDGE = "tests/cdk/test_edge.py"
 _MONITORING = "tests/cdk/test_monitoring.py"
-_FRONT = "tests/cdk/test_browser_entry.py"
+_BROWSER_ENTRY = "tests/cdk/test_browser_entry.py"
 _WALLS = "tests/manifests/test_network.py"
 _CHECKPOINTS = "tests/manifests/test_checkpoints.py"
 _REFUSED = "tests/models/settings/test_deployable.py"
@@ -88,21 +88,21 @@ MUTANTS = (
         file="cdk/edge.py",
         old="[UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)]",
         new="[]",
-        tests=f"{_GATEWAY}::test_keys_are_of_a_plan_for_the_stage_for_without_one_they_let_nobody_in",
+        tests=f"{_EDGE}::test_keys_are_of_a_plan_for_the_stage_for_without_one_they_let_nobody_in",
     ),
     Mutant(
         mistake="an API that takes some paths without a key",
         file="cdk/edge.py",
         old='add_method("POST", to_edge, api_key_required=True)',
         new='add_method("POST", to_edge, api_key_required=False)',
-        tests=f"{_GATEWAY}::test_every_method_asks_for_a_key",
+        tests=f"{_EDGE}::test_every_method_asks_for_a_key",
     ),
     Mutant(
         mistake="a throttle with rate and burst exchanged",
         file="cdk/edge.py",
         old="rate_limit=throttle.rate_limit, burst_limit=throttle.burst_limit",
         new="rate_limit=throttle.burst_limit, burst_limit=throttle.rate_limit",
-        tests=f"{_GATEWAY}::test_each_key_has_the_throttle_and_all_together_the_stages",
+        tests=f"{_EDGE}::test_each_key_has_the_throttle_and_all_together_the_stages",
     ),
     Mutant(
         mistake="an alarm of the oldest task that looks at their number",
@@ -151,42 +151,42 @@ MUTANTS = (
         file="cdk/browser_entry.py",
         old='path="/-/healthz"',
         new='path="/health"',
-        tests=f"{_FRONT}::test_the_load_balancer_asks_where_a_healthy_head_answers_anybody_with_200",
+        tests=f"{_BROWSER_ENTRY}::test_the_load_balancer_asks_where_a_healthy_head_answers_anybody_with_200",
     ),
     Mutant(
         mistake="a target group of instances, in which no pod can be registered",
         file="cdk/browser_entry.py",
         old="target_type=TargetType.IP",
         new="target_type=TargetType.INSTANCE",
-        tests=f"{_FRONT}::test_the_target_group_takes_pods_at_the_port_of_serve",
+        tests=f"{_BROWSER_ENTRY}::test_the_target_group_takes_pods_at_the_port_of_serve",
     ),
     Mutant(
         mistake="a listener that speaks TLS 1.0",
         file="cdk/browser_entry.py",
         old="SslPolicy.TLS13_RES",
         new="SslPolicy.LEGACY",
-        tests=f"{_FRONT}::test_the_load_balancer_speaks_no_tls_that_browsers_have_given_up",
+        tests=f"{_BROWSER_ENTRY}::test_the_load_balancer_speaks_no_tls_that_browsers_have_given_up",
     ),
     Mutant(
         mistake="a load balancer that ends WebSockets after a minute",
         file="cdk/browser_entry.py",
         old="            idle_timeout=_IDLE,\n",
         new="",
-        tests=f"{_FRONT}::test_a_websocket_without_a_word_stays_for_an_hour",
+        tests=f"{_BROWSER_ENTRY}::test_a_websocket_without_a_word_stays_for_an_hour",
     ),
     Mutant(
         mistake="a listener that is open to the whole network",
         file="cdk/browser_entry.py",
         old="            open=False,\n",
         new="            open=True,\n",
-        tests=f"{_FRONT}::test_nobody_but_cloudfront_reaches_the_load_balancer",
+        tests=f"{_BROWSER_ENTRY}::test_nobody_but_cloudfront_reaches_the_load_balancer",
     ),
     Mutant(
         mistake="a load balancer that may not reach the port of Serve",
         file="cdk/browser_entry.py",
         old='allow_to(pods, Port.tcp(SERVE_PORT), "The Serve proxy")',
         new='allow_to(pods, Port.tcp(80), "The Serve proxy")',
-        tests=f"{_FRONT}::test_the_load_balancer_reaches_the_pods_port_of_serve",
+        tests=f"{_BROWSER_ENTRY}::test_the_load_balancer_reaches_the_pods_port_of_serve",
     ),
     Mutant(
         mistake="a Kubernetes that is too new for the kubectl of the layer",

@@ -8,12 +8,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cdk.manifests.base import Manifest
+from cdk.manifests.nodes import DATA_DEVICE, SYSTEM_DEVICE
 from cdk.manifests.rules.rule import Objects, Rule
-from models.quantities import quantity
+from models.quantities import GIB, quantity
 
-_GIB = 2**30
-_SYSTEM, _DATA = "/dev/xvda", "/dev/xvdb"
-_LEAST_GIB = {_SYSTEM: Decimal(4), _DATA: Decimal(20)}
+_LEAST_GIB = {SYSTEM_DEVICE: Decimal(4), DATA_DEVICE: Decimal(20)}
 """Least GiB by device. EC2 makes no volume smaller than its snapshot, and that of Bottlerocket for
 NVIDIA has 4 (variants/aws-k8s-*-nvidia, 2024-10); the data volume is published with 20, and even
 those were full soon after a start (bottlerocket#4663, 2025-10)."""
@@ -43,23 +42,23 @@ _FILES = re.compile(
 
 def _volumes_large_enough(objects: Objects) -> Iterator[str]:
     for name, _, volume in objects.volumes:
-        device, size = volume["deviceName"], quantity(volume["ebs"]["volumeSize"]) / _GIB
+        device, size = volume["deviceName"], quantity(volume["ebs"]["volumeSize"]) / GIB
         least = _LEAST_GIB.get(device, Decimal(1))
         if size < least:
-            setting = "osVolume" if device == _SYSTEM else "dataVolume"
+            setting = "osVolume" if device == SYSTEM_DEVICE else "dataVolume"
             yield f"{name}: {device} has {size:f} GiB, at least {least} (nodes.{setting}.size)"
 
 
 def _checkpoints_beside_images(objects: Objects) -> Iterator[str]:
     """Find data volumes too small for images and the checkpoint cache; NVMe disks hold both."""
     caches = [
-        quantity(one["spec"]["csi"]["volumeAttributes"].get("cacheEmptyDirSizeLimit", 0)) / _GIB
+        quantity(one["spec"]["csi"]["volumeAttributes"].get("cacheEmptyDirSizeLimit", 0)) / GIB
         for one in objects.of("PersistentVolume")
     ]
-    wanted = _LEAST_GIB[_DATA] + max(caches, default=Decimal(0))
+    wanted = _LEAST_GIB[DATA_DEVICE] + max(caches, default=Decimal(0))
     for name, spec, volume in objects.volumes:
-        size = quantity(volume["ebs"]["volumeSize"]) / _GIB
-        holds_cache = volume["deviceName"] == _DATA and "instanceStorePolicy" not in spec
+        size = quantity(volume["ebs"]["volumeSize"]) / GIB
+        holds_cache = volume["deviceName"] == DATA_DEVICE and "instanceStorePolicy" not in spec
         if holds_cache and _has_replicas(objects, name) and size < wanted:
             yield (
                 f"{name}: {size:f} GiB for images, and for storage.checkpointCache beside them:"
@@ -76,7 +75,7 @@ def _has_replicas(objects: Objects, node_class: str) -> bool:
 def _volume_fast_enough(objects: Objects) -> Iterator[str]:
     for name, _, volume in objects.volumes:
         ebs = volume["ebs"]
-        size, iops = quantity(ebs["volumeSize"]) / _GIB, ebs.get("iops", _BASE_IOPS)
+        size, iops = quantity(ebs["volumeSize"]) / GIB, ebs.get("iops", _BASE_IOPS)
         where = f"{name}: {volume['deviceName']}"
         if iops > max(_BASE_IOPS, size * _IOPS_A_GIB):
             yield f"{where}: {iops} IOPS need {iops / _IOPS_A_GIB:g} GiB (size)"

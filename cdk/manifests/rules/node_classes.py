@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 
+from cdk.manifests.nodes import DATA_DEVICE, SYSTEM_DEVICE
 from cdk.manifests.rules.requirements import known_instances
 from cdk.manifests.rules.rule import Objects, Rule
 
@@ -16,7 +17,7 @@ def _images_cached_in_one_way(objects: Objects) -> Iterator[str]:
 def _volumes_said(objects: Objects) -> Iterator[str]:
     for name, found in objects.named("EC2NodeClass").items():
         devices = [one["deviceName"] for one in found["spec"].get("blockDeviceMappings", [])]
-        if devices != ["/dev/xvda", "/dev/xvdb"]:
+        if devices != [SYSTEM_DEVICE, DATA_DEVICE]:
             yield f"{name}: without /dev/xvda and /dev/xvdb its images get 20 GiB, unencrypted"
 
 

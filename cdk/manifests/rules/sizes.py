@@ -11,9 +11,8 @@ from cdk.manifests.nodes import GPU
 from cdk.manifests.rules.requirements import INSTANCE_TYPE, allowed_values, known_instances
 from cdk.manifests.rules.rule import Group, Objects, Rule
 from models.capacity import Instance
-from models.quantities import quantity
+from models.quantities import GIB, quantity
 
-_GIB = 2**30
 _INSTANCE = "karpenter.k8s.aws/instance-"
 _GIB_A_CORE = {"c": 2, "m": 4}
 """Memory of EC2's general instances for each core, by their category."""
@@ -62,7 +61,7 @@ def _pod_fits_instance(objects: Objects) -> Iterator[str]:
         if instances and not any(_fitting_pods(one, group) for one in instances.values()):
             yield (
                 f"{group.name}: a pod of {group.requested('cpu')} cores,"
-                f" {group.requested('memory') / _GIB:.0f} GiB and {group.requested(GPU)} GPUs"
+                f" {group.requested('memory') / GIB:.0f} GiB and {group.requested(GPU)} GPUs"
                 f" fits on none of {', '.join(instances)}"
                 " (pod.cpu, pod.memory, nodes.instanceTypes)"
             )
@@ -111,9 +110,7 @@ def _pod_size(objects: Objects, group: Group) -> tuple[float, float]:
     autoscaler = objects.ray_cluster.get("autoscalerOptions", {}).get("resources", {})
     beside = autoscaler.get("requests", {}) if group is objects.head else {}
     cpus = group.requested("cpu") + quantity(beside.get("cpu", 0))
-    return float(cpus), float(
-        (group.requested("memory") + quantity(beside.get("memory", 0))) / _GIB
-    )
+    return float(cpus), float((group.requested("memory") + quantity(beside.get("memory", 0))) / GIB)
 
 
 def _cores_taken(objects: Objects, group: Group) -> float:
@@ -136,7 +133,7 @@ def _group_can_start(objects: Objects) -> Iterator[str]:
 
 def _fitting_pods(instance: Instance, group: Group) -> int:
     """Return how many of a group's pods fit on one instance."""
-    cpus, gib = float(group.requested("cpu")), float(group.requested("memory") / _GIB)
+    cpus, gib = float(group.requested("cpu")), float(group.requested("memory") / GIB)
     return instance.pods(cpus, gib, int(group.requested(GPU)))
 
 
