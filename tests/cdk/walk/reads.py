@@ -1,7 +1,8 @@
 """Find what code reads a setting: by the syntax tree, and the names that hold a group of settings.
 
 A name holds a group if a parameter, a field or a variable of the same file says so by its type, or
-if it is assigned from, or runs over, what holds one.
+if it is assigned from, or runs over, what holds one. An attribute does if a field of that name is
+declared so in any class. Installations' names are followed to the settings they are made of.
 """
 
 import ast
@@ -15,6 +16,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel
 
+from models.names.names import Names
 from models.settings import Settings
 from tests.cdk.walk.leaves import model_in
 
@@ -33,15 +35,19 @@ def models(model: type[BaseModel] = Settings) -> Iterator[type[BaseModel]]:
             yield from models(inner)
 
 
-_MODELS: Mapping[str, type[BaseModel]] = {model.__name__: model for model in models()}
+_MODELS: Mapping[str, type] = {model.__name__: model for model in (*models(), Names)}
 _EVERYWHERE: Held = {"settings": {"Settings"}}
+_ON_LAPTOPS = "provision.py"
+"""File that makes by API calls what the template makes: no deployment on AWS runs it."""
+_FOLDERS = ("deployments", "ingest", "serve_app")
 
 
 @cache
 def read_in(place: str) -> AbstractSet[Read]:
     """Find the settings that are read in a file or in the files beneath a folder."""
     files = [ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py")
-    found = {read for file in files for read in _reads(ast.parse(file.read_text()))}
+    read = (file for file in files if file.name != _ON_LAPTOPS)
+    found = {each for file in read for each in _reads(ast.parse(file.read_text()))}
     return {each for read in found for each in _through_methods(read)}
 
 
@@ -133,13 +139,30 @@ def _bindings(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
 
 
+@cache
+def _declared() -> Held:
+    """Return fields of all classes that are declared to hold a group of settings."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in (path for folder in _FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        imported = _imported(tree)
+        for of in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+            for field in of.body:
+                match field:
+                    case ast.AnnAssign(target=ast.Name(id=name), annotation=type_):
+                        wanted = {imported[each] for each in _names(type_) if each in imported}
+                        found[name] |= wanted
+    return found
+
+
 def _groups(value: ast.expr, held: Held) -> AbstractSet[str]:
     """Find the groups of settings that an expression may be."""
     match value:
         case ast.Name(id=name):
             return held.get(name, set())
         case ast.Attribute(value=of, attr=name):
-            return _fields(_groups(of, held), name) or held.get(name, set())
+            inside = _fields(_groups(of, held), name)
+            return inside or held.get(name, set()) or _declared().get(name, set())
         case ast.Subscript(value=of) | ast.Starred(value=of):
             inner = [of]
         case ast.Call(func=of, args=args):
@@ -154,13 +177,16 @@ def _groups(value: ast.expr, held: Held) -> AbstractSet[str]:
 
 
 def _fields(groups: AbstractSet[str], name: str) -> AbstractSet[str]:
-    inner = [model_in(_type_of(_MODELS[group], name)) for group in groups]
+    types = [_type_of(_MODELS[group], name) for group in groups]
+    inner = [Names if type_ is Names else model_in(type_) for type_ in types]
     return {model.__name__ for model in inner if model}
 
 
-def _type_of(model: type[BaseModel], name: str) -> Any:
+def _type_of(model: type, name: str) -> Any:
     """Return the type of a field, or of what a method returns."""
-    if name in model.model_fields:
+    if model is Names and name in Names.__dataclass_fields__:
+        return get_type_hints(Names, localns=dict(_MODELS))[name]
+    if issubclass(model, BaseModel) and name in model.model_fields:
         return model.model_fields[name].annotation
     found = inspect.getattr_static(model, name, None)
     method = found.fget if isinstance(found, property) else found
