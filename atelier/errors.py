@@ -49,7 +49,9 @@ class Misused(AtelierError):
     def of(cls, error: ValidationError) -> "Misused":
         """Name each wrong field of a `TaskRequest` in a line of its own; values are not quoted."""
         wrong = error.errors(include_url=False, include_input=False)
-        return cls("\n".join(f"{'.'.join(map(str, one['loc']))}: {_said(one)}" for one in wrong))
+        return cls(
+            "\n".join(f"{'.'.join(map(str, fault['loc']))}: {_described(fault)}" for fault in wrong)
+        )
 
 
 class Refused(AtelierError):
@@ -139,7 +141,7 @@ def error_of(response: httpx.Response) -> AtelierError:
         case 403 if problem.type == _FORBIDDEN:
             return Unauthorized(problem)
         case 401 | 403:
-            return Unauthorized(_saying(problem, f"the API key is not known at {where}"))
+            return Unauthorized(_with_detail(problem, f"the API key is not known at {where}"))
         case status if status in _PASSING or status >= _SERVER or problem.type == _IN_PROGRESS:
             return Unavailable(problem, where, _seconds(response))
         case status if problem.type == _FOREIGN and status != _TOO_LARGE:
@@ -156,7 +158,7 @@ def link_error(response: httpx.Response) -> AtelierError:
     if problem.status in _PASSING or problem.status >= _SERVER:
         return Unavailable(problem, where, _seconds(response))
     gone = f"{where} answers {problem.status}: the artifact is not there any more"
-    return NotFound(_saying(problem, gone))
+    return NotFound(_with_detail(problem, gone))
 
 
 def link_of(response: httpx.Response) -> httpx.URL:
@@ -212,7 +214,7 @@ def _problem_of(response: httpx.Response) -> ProblemView:
     return ProblemView(type=_FOREIGN, title=title, status=status, detail=detail)
 
 
-def _said(error: ErrorDetails) -> str:
+def _described(error: ErrorDetails) -> str:
     match error["type"]:
         case "extra_forbidden":
             return f"unknown key; {allowed(error['loc'], TaskRequest)}"
@@ -221,7 +223,7 @@ def _said(error: ErrorDetails) -> str:
     return plain(error)
 
 
-def _saying(problem: ProblemView, detail: str) -> ProblemView:
+def _with_detail(problem: ProblemView, detail: str) -> ProblemView:
     return problem.model_copy(update={"detail": detail})
 
 

@@ -62,7 +62,7 @@ class Board(Live):
         with self._paces.running(runtime), self.stops.running(submission, end):
             yield
 
-    def ran(self, report: Report) -> None:
+    def add_run(self, report: Report) -> None:
         """Take a replica's report into the pace of its runtime."""
         self._paces.add(report)
 

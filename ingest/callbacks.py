@@ -29,7 +29,7 @@ from models.settings.groups import Callbacks
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
-_EACH = 10
+_MOST_PER_ORIGIN = 10
 """Most calls at once to one origin, so that calls that hang leave room for others'."""
 _TURNS = Backoff(first=2, longest=512)
 """Pauses of a call that waits for room at its origin, in seconds, by its deliveries."""
@@ -116,7 +116,7 @@ class CallbackSender(Receiver):
         except ValueError:
             await self.queue.reject(delivery, reason="the message asks for no call")
             return
-        if self._calling[request.origin] >= _EACH:
+        if self._calling[request.origin] >= _MOST_PER_ORIGIN:
             await self.queue.extend(delivery, int(_TURNS.pause(delivery.attempt)))
             return
         calls, is_final = await self._try(delivery, request, payload)
@@ -130,7 +130,7 @@ class CallbackSender(Receiver):
         try:
             async with lease(self.queue, delivery, self.lease_seconds):
                 call, is_final = await self._call(request, payload)
-                return await self.ledger.note(request.id, request.submission, call), is_final
+                return await self.ledger.add_call(request.id, request.submission, call), is_final
         finally:
             self._calling -= Counter([request.origin])  # drops an origin at zero
 

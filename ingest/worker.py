@@ -159,7 +159,7 @@ class Worker(Receiver):
         async with aclosing(self.runner.run(task, report.attempt)) as updates:
             async for update in updates:
                 if isinstance(update, Report):
-                    self.board.ran(update)
+                    self.board.add_run(update)
                     return update
                 self.board.publish(task.submission, update)
         raise RuntimeUnavailable("the replica ended without a report")

@@ -185,7 +185,7 @@ class Ledger(ABC):
         """Note that the notification of a task's end was published; a dropped row stays dropped."""
 
     @abstractmethod
-    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+    async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         """Note a callback call; return all calls of the submission so far, this one last."""
 
     @abstractmethod

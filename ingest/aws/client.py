@@ -29,6 +29,7 @@ _CONFIG = AioConfig(
     read_timeout=30,  # above the longest poll of a queue, 20 s
     max_pool_connections=50,
     retries={"mode": "standard", "total_max_attempts": 3},
+    # Else botocore sends a checksum with each upload, in a trailer after its body.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )

@@ -108,7 +108,7 @@ class DynamoLedger(Ledger):
         at = key_of(report.id, report.submission)
         await self._change(at, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
 
-    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+    async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         at = key_of(id, submission)
         calls = {"calls": {"L": [call_value(call)]}}
         row = await self._change(at, calls, when=_KNOWN, how={"calls": _WITH_THE_OTHERS})

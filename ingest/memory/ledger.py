@@ -61,7 +61,7 @@ class MemoryLedger(Ledger):
         if known := self._reports.get((report.id, report.submission)):
             self._note(replace(known, notified=True))
 
-    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+    async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         known = self._reports.get((id, submission))
         return self._note(known, call).calls if known else (call,)
 

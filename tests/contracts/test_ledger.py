@@ -274,9 +274,9 @@ async def test_calls_are_kept_in_their_order(kept: World, task: Task) -> None:
     second = Call(event="completed", at=1.0, status=200)
     running = await kept.ledger.start(task)
 
-    assert await kept.ledger.note(task.id, "s-1", first) == (first,)
+    assert await kept.ledger.add_call(task.id, "s-1", first) == (first,)
     ended = await kept.ledger.finish(completed(running))
-    assert await kept.ledger.note(task.id, "s-1", second) == (first, second)
+    assert await kept.ledger.add_call(task.id, "s-1", second) == (first, second)
     found = await kept.ledger.find(task.id)
     assert ended.calls == (first,)
     assert found == ended
@@ -287,7 +287,7 @@ async def test_racing_calls_are_all_kept(kept: World, task: Task) -> None:
     skip_on_moto(kept, MOTO_IS_NOT_ATOMIC)
     await kept.ledger.start(task)
     calls = [Call(event="running", at=float(n)) for n in range(10)]
-    noted = await asyncio.gather(*(kept.ledger.note(task.id, "s-1", call) for call in calls))
+    noted = await asyncio.gather(*(kept.ledger.add_call(task.id, "s-1", call) for call in calls))
 
     assert [each[-1] for each in noted] == calls
     assert sorted(map(len, noted)) == list(range(1, 11))
@@ -296,7 +296,7 @@ async def test_racing_calls_are_all_kept(kept: World, task: Task) -> None:
 async def test_a_call_does_not_bring_back_what_was_forgotten(kept: World, task: Task) -> None:
     call = Call(event="completed", at=1.0, error="no")
 
-    assert await kept.ledger.note(task.id, "s-1", call) == (call,)
+    assert await kept.ledger.add_call(task.id, "s-1", call) == (call,)
     assert await kept.ledger.find(task.id) is None
 
 

@@ -177,8 +177,8 @@ async def test_the_pace_follows_what_was_completed() -> None:
         board.running("painter", "s1", lambda: None),
     ):
         pace = (await board.paces())["painter"]
-    board.ran(DONE)
-    board.ran(RUNNING.cancelled())
+    board.add_run(DONE)
+    board.add_run(RUNNING.cancelled())
     after = (await board.paces())["painter"]
 
     assert (pace.leased, pace.running, pace.seconds) == (2, 1, None)

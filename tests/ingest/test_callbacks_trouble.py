@@ -97,11 +97,11 @@ class AwayLedger(MemoryLedger):
 
     notes = 0
 
-    async def note(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
+    async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         self.notes += 1
         if self.notes == 1:
             raise Unavailable("the ledger is down")
-        return await super().note(id, submission, call)
+        return await super().add_call(id, submission, call)
 
 
 async def test_a_call_that_could_not_be_noted_is_made_again(

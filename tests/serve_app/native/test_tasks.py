@@ -64,7 +64,7 @@ async def test_a_failed_task_is_told_with_its_error(
 
 async def test_a_callback_is_told_with_its_calls(world: World, client: httpx.AsyncClient) -> None:
     await world.ledger.queue(replace(OWL, callback=Callback(url="https://me.example")))
-    await world.ledger.note("owl", "s1", Call(event="completed", at=7.0, status=204))
+    await world.ledger.add_call("owl", "s1", Call(event="completed", at=7.0, status=204))
 
     assert (await get(client))["callback"] == {
         "url": "https://me.example",
@@ -80,7 +80,7 @@ async def test_a_queued_task_is_told_with_its_position_and_its_wait(
     for n in range(4):
         await world.ledger.queue(task(f"s{n}", id=f"owl-{n}"))
         clock.now += 1
-    world.board.ran(replace(Report.of(OWL, Status.COMPLETED), seconds={"load": 1, "run": 4}))
+    world.board.add_run(replace(Report.of(OWL, Status.COMPLETED), seconds={"load": 1, "run": 4}))
     await world.feed.ready()
     view = await get(client, "owl-2")
 
