@@ -231,7 +231,7 @@ class BrowserEntry(Construct):
         CloudFormation has no attribute for it, so a custom resource asks EC2 once the distribution
         exists.
         """
-        found = AwsCustomResource(
+        lookup = AwsCustomResource(
             self,
             "Origins",
             on_update=AwsSdkCall(
@@ -250,9 +250,9 @@ class BrowserEntry(Construct):
             ),
             install_latest_aws_sdk=False,
         )
-        found.node.add_dependency(self.distribution)
+        lookup.node.add_dependency(self.distribution)
         return SecurityGroup.from_security_group_id(
-            self, "CloudFront", found.get_response_field("SecurityGroups.0.GroupId")
+            self, "CloudFront", lookup.get_response_field("SecurityGroups.0.GroupId")
         )
 
     def _acknowledge(self) -> None:

@@ -156,24 +156,24 @@ def _write_zip(zipped: Path, fill: "partial[None]", onto: Path | None = None) ->
     """
     zipped.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=zipped.parent) as temporary:
-        folder, made = Path(temporary, "folder"), Path(temporary, zipped.name)
+        folder, new_zip = Path(temporary, "folder"), Path(temporary, zipped.name)
         folder.mkdir()
         fill(folder)
         _compile(folder)
         if onto is not None:
-            shutil.copyfile(onto, made)
-        with ZipFile(made, "a", ZIP_DEFLATED) as archive:
+            shutil.copyfile(onto, new_zip)
+        with ZipFile(new_zip, "a", ZIP_DEFLATED) as archive:
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 archive.writestr(_entry(path.relative_to(folder)), path.read_bytes())
-        made.replace(zipped)
+        new_zip.replace(zipped)
 
 
 def _delete_old_zips(cache: Path) -> None:
     """Delete all but the newest zips of the cache: each has 15 MB, and each change makes one."""
-    made = sorted(
+    zips = sorted(
         cache.glob(f"edge-{'[0-9a-f]' * _HASHED}.zip"), key=lambda path: path.stat().st_mtime
     )
-    for old in made[:-_KEPT]:
+    for old in zips[:-_KEPT]:
         old.unlink(missing_ok=True)
 
 

@@ -191,12 +191,12 @@ class Cluster(Construct):
 
     def _nodes(self, network: Network) -> Nodegroup:
         components = self._settings.cluster_components
-        kind = InstanceType(components.instance_type)
-        arm = kind.architecture == InstanceArchitecture.ARM_64
+        instance_type = InstanceType(components.instance_type)
+        arm = instance_type.architecture == InstanceArchitecture.ARM_64
         template = self._launch_template()
         nodes = self.eks.add_nodegroup_capacity(
             "Nodes",
-            instance_types=[kind],
+            instance_types=[instance_type],
             ami_type=NodegroupAmiType.AL2023_ARM_64_STANDARD
             if arm
             else NodegroupAmiType.AL2023_X86_64_STANDARD,
@@ -211,8 +211,8 @@ class Cluster(Construct):
             enable_node_auto_repair=True,
         )
         # The L2 construct has no such argument; without, nodes keep the version they began with.
-        made = cast("CfnNodegroup", nodes.node.default_child)
-        made.version = self._settings.cluster.version
+        cfn_nodegroup = cast("CfnNodegroup", nodes.node.default_child)
+        cfn_nodegroup.version = self._settings.cluster.version
         return nodes
 
     def _launch_template(self) -> LaunchTemplate:

@@ -106,8 +106,8 @@ class Edge(Construct):
 
     def _log_group(self, child: str, name: str) -> LogGroup:
         group = LogGroup(self, child, log_group_name=name, removal_policy=RemovalPolicy.DESTROY)
-        made = cast("CfnLogGroup", group.node.default_child)
-        made.retention_in_days = self._settings.edge.log_days
+        cfn_group = cast("CfnLogGroup", group.node.default_child)
+        cfn_group.retention_in_days = self._settings.edge.log_days
         return group
 
     def _api(self) -> RestApi:

@@ -96,7 +96,7 @@ class Karpenter(Construct):
             queue_arn=self.queue.queue_arn,
             volume_key_arn=self._settings.cluster.volume_key_arn,
         )
-        return [self._policy(name, given) for name, given in policies.all().items()]
+        return [self._policy(name, statements) for name, statements in policies.all().items()]
 
     def _policy(self, name: str, statements: list[PolicyStatement]) -> ManagedPolicy:
         policy = ManagedPolicy(
@@ -106,7 +106,14 @@ class Karpenter(Construct):
             statements=statements,
             roles=[self.controller.role],
         )
-        unnamed = sorted({each for one in statements for each in one.resources if "*" in each})
+        unnamed = sorted(
+            {
+                resource
+                for statement in statements
+                for resource in statement.resources
+                if "*" in resource
+            }
+        )
         acknowledge_resources(policy, _TAGGED, *unnamed)
         return policy
 

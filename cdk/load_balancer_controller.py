@@ -66,10 +66,10 @@ class LoadBalancerController(Construct):
     def _grant_registration(self, targets: ITargetGroup) -> None:
         """Grant what a TargetGroupBinding without security group rules needs, and no more."""
         role = self.identity.role
-        change = ["RegisterTargets", "DeregisterTargets"]
+        changes = ["RegisterTargets", "DeregisterTargets"]
         role.add_to_policy(
             PolicyStatement(
-                actions=[f"elasticloadbalancing:{each}" for each in change],
+                actions=[f"elasticloadbalancing:{action}" for action in changes],
                 resources=[targets.target_group_arn],
             )
         )

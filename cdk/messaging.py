@@ -113,7 +113,7 @@ class Messaging(Construct):
         dead_letters = plan.dead_letters and DeadLetterQueue(
             queue=self._all[plan.dead_letters], max_receive_count=plan.max_receives
         )
-        made = Queue(
+        queue = Queue(
             self,
             self._id(plan),
             queue_name=plan.name,
@@ -124,8 +124,8 @@ class Messaging(Construct):
             enforce_ssl=True,
         )
         if dead_letters is None:
-            acknowledge(made, "SQS3", "Nothing works on it, so nothing can fail there.")
-        return made
+            acknowledge(queue, "SQS3", "Nothing works on it, so nothing can fail there.")
+        return queue
 
     def _subscribe(self, plan: QueuePlan) -> None:
         queue = self._all[plan.name]

@@ -78,7 +78,7 @@ class Network(Construct):
         )
 
     def _existing_vpc(self, vpc: cloud.Vpc, vpc_id: str, zones: list[str]) -> IVpc:
-        there = Vpc.from_vpc_attributes(
+        existing = Vpc.from_vpc_attributes(
             self,
             "Vpc",
             vpc_id=vpc_id,
@@ -88,5 +88,5 @@ class Network(Construct):
             public_subnet_ids=list(vpc.public_subnets) or None,
         )
         # CDK warns that it cannot change the subnets' routes: they are the owner's to keep.
-        Annotations.of(there).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
-        return there
+        Annotations.of(existing).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
+        return existing

@@ -108,7 +108,7 @@ class RayService(Construct):
             return []
         chart = Asset(self, "SecretChart", path=str(_SECRET_CHART))
         kubectl.acknowledge_chart(self._cluster.eks, chart)
-        made = HelmChart(
+        installed = HelmChart(
             self,
             "RedisPassword",
             cluster=self._cluster.interface,
@@ -118,5 +118,5 @@ class RayService(Construct):
             create_namespace=False,
             values={"name": kube.redis_secret(self._settings.names), "key": kube.REDIS_PASSWORD},
         )
-        made.node.add_dependency(self._cluster.ready, self.namespace)
-        return [made]
+        installed.node.add_dependency(self._cluster.ready, self.namespace)
+        return [installed]

@@ -131,7 +131,7 @@ class Platform(Stack):
         """
         tasks, results = self.messaging.tasks.topic_arn, self.messaging.results.topic_arn
         cluster, region = self.settings.stack_name, self.region
-        of_cluster = f"--region {region} --name {cluster}"
+        cluster_arguments = f"--region {region} --name {cluster}"
         outputs = {
             "OutputS3Bucket": self.storage.outputs.bucket_arn,
             "sdNotificationLambdaARN": tasks,
@@ -139,7 +139,7 @@ class Platform(Stack):
             "sdNotificationOutputARN": results,
             "sdNotificationOutputArn": results,
             "ClusterName": cluster,
-            "ConfigCommand": f"aws eks update-kubeconfig {of_cluster}",
+            "ConfigCommand": f"aws eks update-kubeconfig {cluster_arguments}",
             "GetTokenCommand": f"aws eks get-token --region {region} --cluster-name {cluster}",
             "LedgerTable": self.storage.ledger.table_name,
             "AlarmsTopicArn": self.monitoring.topic.topic_arn,

@@ -107,7 +107,7 @@ class Storage(Construct):
     def _ledger(self) -> Table:
         name = self._settings.names.ledger
         arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=name)
-        made = Table(
+        ledger = Table(
             self,
             "Ledger",
             table_name=name,
@@ -124,12 +124,12 @@ class Storage(Construct):
             resource_policy=PolicyDocument(statements=[_only_tls([arn, f"{arn}/index/*"])]),
         )
         for index, partition in table.INDEXES.items():
-            made.add_global_secondary_index(
+            ledger.add_global_secondary_index(
                 index_name=index,
                 partition_keys=[_attribute(each) for each in partition],
                 sort_keys=[_attribute(each) for each in table.INDEX_ORDER],
             )
-        return made
+        return ledger
 
     def _bucket(
         self, noun: str, name: str, logs: IBucket | None = None, *, rules: list[LifecycleRule]
@@ -154,16 +154,16 @@ class Storage(Construct):
             return None
         if not self._settings.storage.create_model_bucket:
             return Bucket.from_bucket_name(self, "Checkpoints", name)
-        made = self._bucket("Checkpoints", name, self.logs, rules=[_expiry()])
-        Tags.of(made).add(TAG, self._settings.stack_name)  # ours still, once the stack let it go
+        bucket = self._bucket("Checkpoints", name, self.logs, rules=[_expiry()])
+        Tags.of(bucket).add(TAG, self._settings.stack_name)  # ours still, once the stack let it go
         # By the L1 construct: the L2 makes a Lambda function that may configure all buckets.
-        cfn_bucket = cast("CfnBucket", made.node.default_child)
+        cfn_bucket = cast("CfnBucket", bucket.node.default_child)
         cfn_bucket.notification_configuration = CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
                 event_bridge_enabled=True
             )
         )
-        return made
+        return bucket
 
     def _readable_bucket(self, name: str) -> IBucket:
         """Return a bucket that links may name; one of somebody else's has to admit the role."""
@@ -223,9 +223,9 @@ def _grant_listing(grantee: IRole, bucket: IBucket) -> None:
 def _grant_objects(grantee: IRole, actions: list[str], bucket: IBucket, prefix: str = "") -> None:
     grant(grantee, actions, [bucket.arn_for_objects(f"{prefix}*")])
     cfn_bucket = bucket.node.default_child
-    made = (
+    own_arn = (
         isinstance(cfn_bucket, CfnBucket) and f"<{Stack.of(bucket).get_logical_id(cfn_bucket)}.Arn>"
     )
-    arn = made or f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
+    arn = own_arn or f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
     why = "Objects of one bucket: they come and go, and no policy can name them."
     acknowledge(grantee, f"IAM5[Resource::{arn}/{prefix}*]", why)

@@ -33,7 +33,7 @@ def cluster_objects(settings: Settings) -> list[Manifest]:
     Raises:
         SettingsError: what the settings ask for breaks a rule (`cdk.manifests.rules`).
     """
-    made = [
+    manifests = [
         namespace(settings),
         *service_accounts(settings),
         *policies(settings),
@@ -42,5 +42,5 @@ def cluster_objects(settings: Settings) -> list[Manifest]:
         head_budget(settings),
         ray_service(settings),
     ]
-    rules.check([*node_objects(settings, instance_profile="any"), *made])
-    return made
+    rules.check([*node_objects(settings, instance_profile="any"), *manifests])
+    return manifests

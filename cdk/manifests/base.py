@@ -14,8 +14,8 @@ COMPONENT = "app.kubernetes.io/component"
 
 def labels(settings: Settings, component: str | None = None) -> dict[str, str]:
     """Return an object's labels; those of a component select its pods."""
-    of = {"app.kubernetes.io/part-of": "atelier", INSTANCE: kube.ray_service(settings.names)}
-    return of | ({COMPONENT: component} if component else {})
+    own = {"app.kubernetes.io/part-of": "atelier", INSTANCE: kube.ray_service(settings.names)}
+    return own | ({COMPONENT: component} if component else {})
 
 
 def metadata(

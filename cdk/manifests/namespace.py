@@ -16,11 +16,11 @@ def namespace(settings: Settings) -> Manifest:
         f"pod-security.kubernetes.io/{level}-version": f"v{settings.cluster.version}"
         for level in levels
     }
-    of = cluster_metadata(settings, settings.ray_cluster.namespace)
+    cluster_wide = cluster_metadata(settings, settings.ray_cluster.namespace)
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": of | {"labels": of["labels"] | standard | versions},
+        "metadata": cluster_wide | {"labels": cluster_wide["labels"] | standard | versions},
     }
 
 

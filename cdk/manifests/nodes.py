@@ -100,15 +100,15 @@ def node_pool(settings: Settings, runtime: Runtime) -> Manifest:
         "taints": taints(runtime),
         "expireAfter": nodes.expire_after,
     }
-    of_nodes = {"labels": {**nodes.labels, RUNTIME: kube.label(runtime.name)}}
+    node_metadata = {"labels": {**nodes.labels, RUNTIME: kube.label(runtime.name)}}
     if nodes.annotations:
-        of_nodes["annotations"] = dict(nodes.annotations)
+        node_metadata["annotations"] = dict(nodes.annotations)
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
         "metadata": cluster_metadata(settings, name),
         "spec": {
-            "template": {"metadata": of_nodes, "spec": spec},
+            "template": {"metadata": node_metadata, "spec": spec},
             "limits": _limits(settings, runtime),
             "disruption": _disruption(nodes),
         },

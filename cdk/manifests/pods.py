@@ -88,8 +88,8 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
 
 
 def _undisrupted(settings: Settings, component: str, spec: Manifest) -> Manifest:
-    of = {"labels": labels(settings, component), "annotations": dict(DO_NOT_DISRUPT)}
-    return {"metadata": of, "spec": spec}
+    metadata = {"labels": labels(settings, component), "annotations": dict(DO_NOT_DISRUPT)}
+    return {"metadata": metadata, "spec": spec}
 
 
 def _pod(settings: Settings, component: str, container: Manifest) -> Manifest:
