@@ -32,7 +32,7 @@ from serve_app.auth import Clock, Holder, Keys, TokenBucket
 from serve_app.watching.feed import Feed, Intervals
 
 # Ingest is never heard, so it is not waited for: the ledger is looked at instead.
-_INTERVALS = Intervals(tick=0.5, look_alone=1, patience=0)
+_INTERVALS = Intervals(tick=0.5, ledger_check_alone=1, snapshot_wait=0)
 _MARGIN = 5  # seconds before Lambda ends the function, for all but waiting
 _UNCOUNTED = 1e9  # requests a second
 _SILENT = "ingest is not heard here"

@@ -32,7 +32,7 @@ class Catalogue:
     def __init__(self, front: Front, estimates: Estimates) -> None:
         self.front = front
         self.estimates = estimates
-        self._ledger = Cached(self._ask_ledger, front.feed.intervals.fresh)
+        self._ledger = Cached(self._ask_ledger, front.feed.intervals.cache)
 
     async def runtimes(self, _: Annotated[NoQuery, Query()]) -> RuntimeList:
         """The configured runtimes; what does not answer in time is null."""

@@ -39,12 +39,12 @@ class Estimates:
     ) -> None:
         self._runtimes = runtimes
         self._feed = feed
-        fresh = feed.intervals.fresh
-        self._paces: Cached[Mapping[str, Pace]] = Cached(feed.live.paces, fresh)
+        cache = feed.intervals.cache
+        self._paces: Cached[Mapping[str, Pace]] = Cached(feed.live.paces, cache)
         self._waiting: Mapping[str, Cached[Sequence[float]]] = {
-            name: Cached(partial(ledger.waiting, name, _FARTHEST), fresh) for name in runtimes.names
+            name: Cached(partial(ledger.waiting, name, _FARTHEST), cache) for name in runtimes.names
         }
-        self._backlogs = {name: Cached(partial(backlog, name), fresh) for name in runtimes.names}
+        self._backlogs = {name: Cached(partial(backlog, name), cache) for name in runtimes.names}
 
     async def wait(self, report: Report) -> Wait:
         """Estimate how long a task has to wait; not known unless it is queued."""

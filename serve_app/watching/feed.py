@@ -30,14 +30,14 @@ class Intervals:
     """Longest time for which a client is sent nothing at all."""
     tick: float = 2
     """Longest time until a watcher checks for changes such as its position in the queue."""
-    fresh: float = 2
+    cache: float = 2
     """Time for which an answer of the ledger, a queue or ingest is cached."""
-    look: float = 30
+    ledger_check: float = 30
     """Time between a watcher's reads of the ledger, which find an end that no event brought."""
-    look_alone: float = 5
+    ledger_check_alone: float = 5
     """Time between a watcher's reads of the ledger while ingest is not connected."""
-    patience: float = 2
-    """Longest wait for the board's snapshot of a submission."""
+    snapshot_wait: float = 2
+    """Longest wait for the board's snapshot of a submission, or for its stream of events."""
     linger: float = 5
     """Time for which a task stays mirrored after its last watcher: a client may be polling."""
     retry: Backoff = _RETRY
@@ -90,7 +90,7 @@ class Feed:
     async def ready(self) -> bool:
         """Wait a moment for ingest's stream of events; tell whether it is open."""
         self.start()
-        await _set_within(self.intervals.patience, self._open)
+        await _set_within(self.intervals.snapshot_wait, self._open)
         return self.connected
 
     @asynccontextmanager
@@ -102,7 +102,7 @@ class Feed:
         if not mirror.known.is_set():
             self._ask(submission)
         try:
-            await _set_within(self.intervals.patience, mirror.known)
+            await _set_within(self.intervals.snapshot_wait, mirror.known)
             yield watcher
         finally:
             mirror.watchers.discard(watcher.woken)

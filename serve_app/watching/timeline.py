@@ -22,8 +22,8 @@ async def timeline(
 ) -> AsyncGenerator[Sequence[Event], None]:
     """Yield a task's events as they come, first those that are known; its end is the last.
 
-    Of this boot of the board, only later numbers. Yields nothing now and then, at least once in
-    the feed's ``tick``. A slow reader gets the newest progress, not all of it.
+    Of ``boot`` of the board, only events after ``number``. Yields an empty sequence where a tick
+    of the feed passes without an event. A slow reader gets the newest progress, not all of it.
     """
     if report.ended:
         yield [_from_ledger(report)]
@@ -43,16 +43,16 @@ async def timeline(
 
 
 async def while_admitted(
-    happened: AsyncGenerator[Sequence[Event], None], feed: Feed, still_admitted: StillAdmitted
+    stream: AsyncGenerator[Sequence[Event], None], feed: Feed, still_admitted: StillAdmitted
 ) -> AsyncGenerator[Sequence[Event], None]:
     """Yield events until the client's key is refused, which is checked once in a tick."""
-    looked = feed.clock()
-    async with aclosing(happened):
-        async for events in happened:
-            if feed.clock() - looked >= feed.intervals.tick:
+    checked_at = feed.clock()
+    async with aclosing(stream):
+        async for events in stream:
+            if feed.clock() - checked_at >= feed.intervals.tick:
                 if not await still_admitted():
                     return
-                looked = feed.clock()
+                checked_at = feed.clock()
             yield events
 
 
@@ -97,7 +97,7 @@ class _LedgerChecks:
     async def check(self) -> Sequence[Event]:
         """Read the ledger if that is due; return an event if the board might not bring it."""
         feed, intervals = self.feed, self.feed.intervals
-        pause = intervals.look if feed.connected else intervals.look_alone
+        pause = intervals.ledger_check if feed.connected else intervals.ledger_check_alone
         if feed.clock() - self._last < pause:
             return ()
         self._last = feed.clock()

@@ -38,9 +38,9 @@ SECRET = "whsec_" + b64encode(b"known to nobody but tests").decode()
 
 QUICK = Intervals(
     tick=0.02,
-    fresh=0.02,
-    look=0.05,
-    look_alone=0.02,
+    cache=0.02,
+    ledger_check=0.05,
+    ledger_check_alone=0.02,
     linger=0,
     retry=Backoff(first=0.01, longest=0.05),
 )

@@ -1,7 +1,6 @@
 """Embedded AWS: it listens on loopback alone, and ends with its block or its parent."""
 
 import asyncio
-import errno
 import os
 import signal
 import socket
@@ -15,7 +14,6 @@ import pytest
 
 from ingest.aws.client import Clients
 from models.errors import SettingsError, Unavailable
-from models.loopback import free_port
 from serve_app.local.emulator import EmbeddedAws, provision_sync
 from tests.contracts.ports import fresh_settings
 
@@ -119,24 +117,6 @@ def test_what_the_settings_name_is_made(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
         assert settings.names.arn("sns", settings.names.tasks_topic) in asyncio.run(topics())
     assert (tmp_path / "aws.log").exists()
-
-
-@pytest.mark.parametrize("port", [-1, 65_536, 99_999, 2**64])
-def test_a_number_that_is_no_port_is_refused(port: int) -> None:
-    with pytest.raises(SettingsError, match=f"^port {port} of HTTP: must be 0 to 65535$"):
-        free_port(port, "HTTP")
-
-
-def test_a_port_without_the_right_to_it_is_told_with_the_remedy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_: object) -> None:  # as Linux does it for users other than root
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(socket.socket, "bind", refuse)
-
-    with pytest.raises(SettingsError, match=r"^port 22 of HTTP: .*choose one from 1024 on"):
-        free_port(22, "HTTP")
 
 
 def _answers(port: int) -> bool:

@@ -86,7 +86,7 @@ async def test_a_front_that_hears_ingest_and_the_ledger_is_ready(
 
 
 async def test_what_a_front_lacks_is_told() -> None:
-    world = World(ledger=SilentLedger(), intervals=replace(QUICK, patience=0.01))
+    world = World(ledger=SilentLedger(), intervals=replace(QUICK, snapshot_wait=0.01))
     world.ingest.go()
     async with world.client() as client:
         answer = await client.get("/readyz")

@@ -358,7 +358,9 @@ async def test_who_waits_long_enough_is_told_so(world: World, client: httpx.Asyn
 
 
 async def test_an_end_is_waited_for_without_ingest_too() -> None:
-    alone = Intervals(tick=QUICK.tick, look_alone=QUICK.look_alone, patience=0.01)
+    alone = Intervals(
+        tick=QUICK.tick, ledger_check_alone=QUICK.ledger_check_alone, snapshot_wait=0.01
+    )
     world = World(intervals=alone)
     world.ingest.go()
     async with world.client() as client:

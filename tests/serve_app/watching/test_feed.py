@@ -168,7 +168,7 @@ async def test_a_broken_stream_is_followed_again(
 
 
 async def test_ingest_is_waited_for() -> None:
-    world = World(intervals=replace(QUICK, patience=0.01))
+    world = World(intervals=replace(QUICK, snapshot_wait=0.01))
     report = await world.ledger.start(OWL)
     world.ingest.go()
     async with watched(world, report) as stream:
@@ -236,7 +236,7 @@ async def test_a_feed_is_closed_while_it_breaks(world: World) -> None:
 
 
 async def test_while_ingest_is_away_the_ledger_tells() -> None:
-    world = World(intervals=replace(QUICK, patience=0.01, look=60))
+    world = World(intervals=replace(QUICK, snapshot_wait=0.01, ledger_check=60))
     await world.ledger.queue(OWL)
     world.ingest.go()
     queued = await world.ledger.find("owl")
@@ -257,7 +257,7 @@ async def test_while_ingest_is_away_the_ledger_tells() -> None:
 
 
 async def test_while_ingest_is_heard_the_ledger_is_looked_at_all_the_same() -> None:
-    world = World(intervals=replace(QUICK, look_alone=60))
+    world = World(intervals=replace(QUICK, ledger_check_alone=60))
     async with watched(world, await world.run(OWL)) as stream:
         await news(stream)
         cancelled = await world.ledger.cancel("owl", "s1")
