@@ -15,11 +15,11 @@ from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from models.errors import InvalidTask, Unavailable
+from models.errors import Unavailable
 from models.native import TaskList, TaskRequest, TaskView
 from models.ports import Search
 from models.report import Report, Status
-from models.task import Task, clean_prefix
+from models.task import Task
 from serve_app.auth import Holder
 from serve_app.context import Front
 from serve_app.native.accepted import AcceptedTask, accept
@@ -111,10 +111,10 @@ class Tasks:
         self,
         id: TaskId,  # noqa: A002
         request: Request,
-        which: Annotated[SubmissionQuery, Query()],
+        query: Annotated[SubmissionQuery, Query()],
     ) -> TaskView:
         """What is known of a task now."""
-        return await self._view(request, await self._report(request, id, which.submission))
+        return await self._view(request, await self._report(request, id, query.submission))
 
     async def search(self, request: Request, query: Annotated[ListQuery, Query()]) -> TaskList:
         """Tasks, the newest first; without their positions and progress."""
@@ -139,13 +139,11 @@ class Tasks:
         self,
         id: TaskId,  # noqa: A002
         request: Request,
-        which: Annotated[SubmissionQuery, Query()],
+        query: Annotated[SubmissionQuery, Query()],
     ) -> TaskView:
         """End a task; what is told is how it ended, which may have happened before."""
         holder: Holder = request.state.holder
-        if not _is_id(id):  # what an operator cancels may not be known yet: then a row is written
-            raise ProblemKind.NOT_FOUND.problem(_UNKNOWN)
-        submission = which.submission or (await self._report(request, id, None)).submission
+        submission = query.submission or (await self._report(request, id, None)).submission
         report = await self.front.cancel(id, submission, holder.limited_to)
         if report is None:
             raise ProblemKind.NOT_FOUND.problem(_UNKNOWN)
@@ -156,14 +154,14 @@ class Tasks:
         self,
         id: TaskId,  # noqa: A002
         request: Request,
-        which: Annotated[SubmissionQuery, Query()],
+        query: Annotated[SubmissionQuery, Query()],
         _: Annotated[None, Depends(stream_slot)],
         last: LastEventId = None,
     ) -> Response:
         """What happens to a task, first what is known; its end is the last event."""
         if self.front.longest_answer is not None:
             raise ProblemKind.NOT_HERE.problem(_NO_STREAMS_HERE)
-        report = await self._report(request, id, which.submission)
+        report = await self._report(request, id, query.submission)
         cursor = Cursor.after(last)
         if cursor.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -177,10 +175,10 @@ class Tasks:
         id: TaskId,  # noqa: A002
         n: Number,
         request: Request,
-        which: Annotated[SubmissionQuery, Query()],
+        query: Annotated[SubmissionQuery, Query()],
     ) -> Response:
         """Where an artifact can be had, for an hour at most; 0 is the runtime's whole answer."""
-        report = await self._report(request, id, which.submission)
+        report = await self._report(request, id, query.submission)
         artifact = await self._views(request).artifact(report, n)
         if artifact is None:
             raise ProblemKind.NOT_FOUND.problem(f"It has {len(report.artifacts)} artifacts now.")
@@ -247,14 +245,6 @@ def _owner_listed(request: Request, named: str | None) -> str | None:
             "Only an operator's key lists others' tasks; leave the parameter `key` out."
         )
     return mine or named
-
-
-def _is_id(id: str) -> bool:  # noqa: A002
-    """Tell whether a task can have this id."""
-    try:
-        return clean_prefix(id) == id
-    except InvalidTask:
-        return False
 
 
 async def _until_read(receive: Receive) -> None:
