@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""ASGI application of the front: its HTTP APIs, its pages, and the middleware around them."""
+"""ASGI application: the HTTP APIs, the pages, and the middleware around them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ from serve_app.request_limit import RequestLimit
 from serve_app.slots import Full
 
 APIS: tuple[HttpApi, ...] = (DIALECTS, NATIVE)
-"""HTTP APIs of the front, in the order of the OpenAPI description."""
+"""HTTP APIs of the application, in the order of the OpenAPI description."""
 
 _ELSEWHERE = GatewayErrors()
 

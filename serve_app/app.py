@@ -112,14 +112,14 @@ def assemble(settings: Settings) -> Application:
         name="Ingest",
         graceful_shutdown_timeout_s=ingest_shutdown_seconds(drain),
         graceful_shutdown_wait_loop_s=0.2,
-        max_ongoing_requests=1000,  # a front follows with one, and asks with a few more
+        max_ongoing_requests=1000,  # an ingress replica follows with one, and calls with a few more
         **options,
     ).bind(bound, runtimes)
     ingress = serve.deployment(
         serve.ingress()(Ingress),
         name="Ingress",
         num_replicas=settings.ingress.replicas,
-        # More than the front itself lets in, so that nobody waits in Serve's own queue.
+        # More than the application itself lets in, so that nobody waits in Serve's own queue.
         max_ongoing_requests=settings.limits.requests + MOST_PROBES + _UNFORESEEN,
         **options,
     )

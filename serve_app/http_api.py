@@ -1,6 +1,6 @@
 """HTTP API as a value: its paths, its operations and the form of its errors.
 
-The front serves several of them; `serve_app.api` lists them.
+One application serves all of them; `serve_app.api` has the list.
 """
 
 from abc import ABC, abstractmethod
@@ -32,7 +32,7 @@ class ErrorForm(ABC):
 
     @abstractmethod
     def busy(self) -> Problem:
-        """Make the answer to a request beyond those that the front takes at once."""
+        """Make the answer to a request beyond those that are taken at once."""
 
     @abstractmethod
     def unexpected(self) -> Problem:
@@ -41,7 +41,7 @@ class ErrorForm(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpApi:
-    """HTTP API: a part of the front's paths that speaks one language."""
+    """HTTP API: paths whose requests, answers and errors have one form."""
 
     prefixes: tuple[str, ...]
     """Prefixes of the paths where errors have this API's form; compared with the path and a slash,

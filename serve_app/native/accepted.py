@@ -14,7 +14,7 @@ from models.runtimes.contents import Contents
 from models.task import Kind, Task
 from models.wire import Message, checked, message_of
 from serve_app.context import Front
-from serve_app.native.problems import MOST_TOLD, ProblemKind
+from serve_app.native.problems import MOST_ERRORS, ProblemKind
 from serve_app.runtimes import Runtimes
 
 
@@ -135,7 +135,7 @@ def _judge(accepted: AcceptedTask, contents: Contents) -> None:
     if faults:
         wrong = [
             FieldError(field=".".join(filter(None, ("content", each.field))), message=each.message)
-            for each in faults[:MOST_TOLD]
+            for each in faults[:MOST_ERRORS]
         ]
         raise ProblemKind.INVALID.problem(
             "Correct what `errors` names; "

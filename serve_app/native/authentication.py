@@ -16,7 +16,7 @@ from serve_app.auth import Holder
 from serve_app.body import LARGEST_BODY, TooLarge, TooSlow, parse_body
 from serve_app.capacity import Capacity
 from serve_app.native.parameters import MANY
-from serve_app.native.problems import MOST_TOLD, ProblemKind, full, invalid
+from serve_app.native.problems import MOST_ERRORS, ProblemKind, full, invalid
 from serve_app.problems import Problem
 from serve_app.slots import Full
 
@@ -98,9 +98,9 @@ def _refuse_crowded(given: Any) -> None:
     callback = body.get("callback")
     events = callback.get("events") if isinstance(callback, dict) else None
     for field, value in (("", body), ("callback", callback), ("callback.events", events)):
-        if isinstance(value, dict | list) and len(value) > MOST_TOLD:
+        if isinstance(value, dict | list) and len(value) > MOST_ERRORS:
             raise ProblemKind.INVALID.at(
-                field, f"has {len(value)} entries; at most {MOST_TOLD} are read"
+                field, f"has {len(value)} entries; at most {MOST_ERRORS} are read"
             )
 
 

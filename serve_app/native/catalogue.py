@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: FastAPI reads the endpoints' annotations.
-"""Catalogue of runtimes and checkpoints, and the readiness of the front."""
+"""Catalogue of runtimes and checkpoints, and the readiness of the HTTP APIs."""
 
 import asyncio
 from http import HTTPStatus

@@ -24,7 +24,7 @@ from serve_app.slots import Full
 
 MEDIA_TYPE = "application/problem+json"
 
-MOST_TOLD = 50
+MOST_ERRORS = 50
 """Most wrong fields of one request that an answer names."""
 _LONGEST_PATH = 200  # characters
 _CORRECT = "Correct what `errors` names."
@@ -101,10 +101,10 @@ _HEADS: Mapping[HeadFault, ProblemKind] = {
 
 
 def invalid(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None = None) -> Problem:
-    """Make a problem of pydantic's errors, `MOST_TOLD` at most; ``model`` has the known keys."""
+    """Make a problem of pydantic's errors, `MOST_ERRORS` at most; ``model`` has the known keys."""
     fields = [
         FieldError(field=path_of(e["loc"])[:_LONGEST_PATH], message=_message(e, model))
-        for e in islice(errors, MOST_TOLD)
+        for e in islice(errors, MOST_ERRORS)
     ]
     return ProblemKind.INVALID.problem(_CORRECT, fields)
 

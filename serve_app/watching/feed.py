@@ -1,4 +1,4 @@
-"""Feed of ingest's events in the front: one stream, however many clients watch."""
+"""Feed of ingest's events: one stream for each ingress replica, however many clients watch."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Fixtures: a world for each test, and a client of its front."""
+"""Fixtures: a world for each test, and a client of its HTTP APIs."""
 
 from collections.abc import AsyncIterator
 

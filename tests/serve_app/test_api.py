@@ -1,4 +1,4 @@
-"""Front as clients see it: keys, sizes, paths and answers, and never a failure of its own."""
+"""HTTP APIs as clients see them: keys, sizes, paths and answers, never a failure of their own."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ PROMPT = "a very private owl"
 
 
 class Front(httpx.AsyncClient):
-    """Client of a front of its own."""
+    """Client of HTTP APIs of its own."""
 
     def __init__(self, topic: MemoryTopic | None = None, burst: int = 10_000) -> None:
         self.world = World(topic=topic, configured=settings(burst))
@@ -48,7 +48,7 @@ def front() -> Front:
 
 @pytest.fixture(scope="module")
 def one_front() -> Front:
-    """Make one front for many examples; each of them forgets what was published before."""
+    """Make one client for many examples; each of them forgets what was published before."""
     return Front()
 
 

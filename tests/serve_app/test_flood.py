@@ -27,7 +27,7 @@ def stalled(path: str, key: str = KEY) -> bytes:
 
 @asynccontextmanager
 async def front(configured: Settings | None = None) -> AsyncIterator[tuple[World, str]]:
-    """Serve a front with a running task of each key; yield it with its URL."""
+    """Serve a world with a running task of each key; yield it with its URL."""
     world = World(configured=configured)
     await world.ledger.queue(task(), "ana")
     await world.run(task())

@@ -1,4 +1,4 @@
-"""A holder may have several secrets, each with an end; stores change while the front runs."""
+"""A holder may have several secrets, each with an end; stores change while the APIs run."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""World: the front over ports in memory, with a real board."""
+"""World: the HTTP APIs over ports in memory, with a real board."""
 
 import asyncio
 from base64 import b64encode
@@ -59,7 +59,7 @@ class BrokenTopic(MemoryTopic):
 
 
 class Ingest(Live):
-    """Ingest as the front sees it: a board that can go away, and be replaced."""
+    """Ingest as the HTTP APIs see it: a board that can go away, and be replaced."""
 
     def __init__(self) -> None:
         self.board: Board | None = Board()
@@ -150,7 +150,7 @@ def settings(burst: int = 10_000, **more: Any) -> Settings:
 
 
 class World:
-    """Front's application, with the ports behind it."""
+    """Application of the HTTP APIs, with the ports behind it."""
 
     def __init__(
         self,
@@ -264,7 +264,7 @@ def task(submission: str = "s1", **more: Any) -> Task:
 
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve the front; yield a client that sees events as they come."""
+    """Serve the HTTP APIs; yield a client that sees events as they come."""
     async with (
         served(world.app) as url,
         httpx.AsyncClient(base_url=url, headers={"x-api-key": KEY}) as client,

@@ -80,7 +80,7 @@ async def test_the_description_is_the_same_whatever_is_configured(path: str) -> 
 
 
 async def test_with_a_key_all_of_it_is_told() -> None:
-    """Prove that the marks stand where the front could quote them."""
+    """Prove that the marks stand where answers could quote them."""
     there = world()
     async with there.client() as client:
         runtimes = (await client.get("/v1/runtimes")).text
