@@ -100,17 +100,20 @@ class Ingest(Live):
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         self.follows += 1
         gone = asyncio.create_task(self._gone.wait())
-        async with aclosing(self.there.follow(follower)) as stream:
-            while not gone.done():
-                news = asyncio.create_task(anext(stream))
-                try:
-                    await asyncio.wait([news, gone], return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if not news.done():
-                        news.cancel()
-                        await asyncio.wait([news])
-                if not news.cancelled():
-                    yield news.result()
+        try:
+            async with aclosing(self.there.follow(follower)) as stream:
+                while not gone.done():
+                    news = asyncio.create_task(anext(stream))
+                    try:
+                        await asyncio.wait([news, gone], return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        if not news.done():
+                            news.cancel()
+                            await asyncio.wait([news])
+                    if not news.cancelled():
+                        yield news.result()
+        finally:
+            gone.cancel()
 
     async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
         self.watches += 1
