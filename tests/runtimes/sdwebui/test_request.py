@@ -53,7 +53,7 @@ def test_settings_in_alwayson_scripts_move_and_win() -> None:
 
 
 def test_the_checkpoint_is_no_setting_of_one_request() -> None:
-    """For an unknown checkpoint the server would silently draw with the current one."""
+    """An unknown checkpoint fails: the server would silently draw with the current one."""
     one = task(override_settings={"sd_model_checkpoint": "first", "samples_format": "webp"})
 
     assert request_of(one, {}).body["override_settings"] == {"samples_format": "webp"}
