@@ -98,9 +98,9 @@ class AsyncClient:
         With an ``idempotency_key`` of your own this holds for later calls with it, too.
         """
         called = {"url": callback} if isinstance(callback, str) else callback
-        given = {"runtime": runtime, "id": id, "prefix": prefix, "context": context}
-        given |= {"kind": kind, "content": content, "callback": called}
-        task = _task({name: value for name, value in given.items() if value is not None})
+        fields = {"runtime": runtime, "id": id, "prefix": prefix, "context": context}
+        fields |= {"kind": kind, "content": content, "callback": called}
+        task = _task({name: value for name, value in fields.items() if value is not None})
         return await self.send(task, idempotency_key=idempotency_key)
 
     async def send(self, task: TaskRequest, *, idempotency_key: str | None = None) -> TaskView:
@@ -271,9 +271,9 @@ def _path(task: TaskRef, submission: str | None) -> tuple[str, Mapping[str, str 
     return f"/v1/tasks/{quote(task, safe='', errors='surrogatepass')}", {"submission": submission}
 
 
-def _task(given: Mapping[str, Any]) -> TaskRequest:
+def _task(fields: Mapping[str, Any]) -> TaskRequest:
     try:
-        return TaskRequest.model_validate(given)
+        return TaskRequest.model_validate(fields)
     except ValidationError as exc:
         raise Misused.of(exc) from None
 
@@ -285,5 +285,5 @@ def _json(task: TaskRequest) -> bytes:
         raise Misused(f"content, context: {exc}") from None
 
 
-def _seconds(time: datetime | float | None) -> float | None:
-    return time.timestamp() if isinstance(time, datetime) else time
+def _seconds(moment: datetime | float | None) -> float | None:
+    return moment.timestamp() if isinstance(moment, datetime) else moment

@@ -77,14 +77,14 @@ class Board(Live):
                 yield await subscription.take()
 
     async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        if (found := self._followers.get(follower)) is None:
+        if (subscription := self._followers.get(follower)) is None:
             return None
-        found.watched.add(submission)
+        subscription.watched.add(submission)
         return self._snapshots.events(submission)
 
     async def unwatch(self, follower: str, submission: str) -> None:
-        if found := self._followers.get(follower):
-            found.watched.discard(submission)
+        if subscription := self._followers.get(follower):
+            subscription.watched.discard(submission)
 
     async def stop(self, report: Report) -> bool:
         submission = report.submission

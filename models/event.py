@@ -40,8 +40,8 @@ class Snapshot:
 
     def since(self, number: int) -> list[Event]:
         """Events with a higher number, each once, oldest first."""
-        events = {e.number: e for e in self._events.values() if e.number > number}
-        return [events[number] for number in sorted(events)]
+        events = {event.number: event for event in self._events.values() if event.number > number}
+        return [event for _, event in sorted(events.items())]
 
 
 def _slots(event: Event) -> tuple[str, ...]:

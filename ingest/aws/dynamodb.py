@@ -77,19 +77,19 @@ class DynamoLedger(Ledger):
             )
 
     async def start(self, task: Task) -> Report:
-        at = key_of(task.id, task.submission)
+        row_key = key_of(task.id, task.submission)
         running = values(Report.of(task, Status.RUNNING))
         how = {"attempt": _ONE_MORE}
-        return report_of(await self._change(at, running, when=_NOT_ENDED, how=how))
+        return report_of(await self._change(row_key, running, when=_NOT_ENDED, how=how))
 
     async def finish(self, report: Report) -> Report:
-        at = key_of(report.id, report.submission)
-        return report_of(await self._change(at, values(report), when=_NOT_ENDED))
+        row_key = key_of(report.id, report.submission)
+        return report_of(await self._change(row_key, values(report), when=_NOT_ENDED))
 
     async def requeue(self, report: Report) -> None:
-        at = key_of(report.id, report.submission)
+        row_key = key_of(report.id, report.submission)
         queued = {"status": {"S": Status.QUEUED.value}, "attempt": number(report.attempt)}
-        await self._change(at, queued, when=_IN_THIS_ATTEMPT)
+        await self._change(row_key, queued, when=_IN_THIS_ATTEMPT)
 
     async def cancel(
         self,
@@ -97,21 +97,21 @@ class DynamoLedger(Ledger):
         submission: str,
         key: str | None = None,
     ) -> Report | None:
-        at = key_of(id, submission)
+        row_key = key_of(id, submission)
         cancelled = {"status": {"S": Status.CANCELLED.value}}
         if key is None:
-            return report_of(await self._change(at, cancelled, when=_NOT_ENDED))
-        row = await self._change(at, cancelled, when=_NOT_ENDED_AND_OWNED, owner=key)
+            return report_of(await self._change(row_key, cancelled, when=_NOT_ENDED))
+        row = await self._change(row_key, cancelled, when=_NOT_ENDED_AND_OWNED, owner=key)
         return report_of(row) if _is_owned(row, key) else None
 
     async def mark_notified(self, report: Report) -> None:
-        at = key_of(report.id, report.submission)
-        await self._change(at, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
+        row_key = key_of(report.id, report.submission)
+        await self._change(row_key, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
 
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
-        at = key_of(id, submission)
+        row_key = key_of(id, submission)
         calls = {"calls": {"L": [call_value(call)]}}
-        row = await self._change(at, calls, when=_KNOWN, how={"calls": _WITH_THE_OTHERS})
+        row = await self._change(row_key, calls, when=_KNOWN, how={"calls": _WITH_THE_OTHERS})
         return report_of(row).calls if row else (call,)
 
     async def find(
@@ -162,7 +162,7 @@ class DynamoLedger(Ledger):
 
     async def _change(
         self,
-        at: Values,
+        row_key: Values,
         fields: Values,
         *,
         when: str,
@@ -186,7 +186,7 @@ class DynamoLedger(Ledger):
             try:
                 answer = await dynamodb.update_item(
                     TableName=self.table,
-                    Key=at,
+                    Key=row_key,
                     UpdateExpression=change,
                     ConditionExpression=when,
                     **_named(f"{change} {when}", {**written, "owner": {"S": owner}}),

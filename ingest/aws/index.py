@@ -38,15 +38,15 @@ class Index:
             return
         async with AsyncExitStack() as stack:
             partitions = [
-                await stack.enter_async_context(aclosing(self._partition(each, since, until)))
-                for each in _partitions(search)
+                await stack.enter_async_context(aclosing(self._partition(partition, since, until)))
+                for partition in _partitions(search)
             ]
             # One query after the other, in the order of the statuses: a task cannot slip by.
-            heads = [await anext(each, None) for each in partitions]
+            heads = [await anext(reports, None) for reports in partitions]
             while first := max((head for head in heads if head), key=age, default=None):
                 yield first
-                n = heads.index(first)
-                heads[n] = await anext(partitions[n], None)
+                index = heads.index(first)
+                heads[index] = await anext(partitions[index], None)
 
     async def oldest_queued(self, runtime: str, most: int) -> Sequence[float]:
         """List when the queued tasks of a runtime were created, the oldest first."""
@@ -120,4 +120,8 @@ def _partitions(search: Search) -> Sequence[_Partition]:
     """
     if search.key is not None:
         return [_Partition.of_key(search.key)]
-    return [_Partition.of_runtime(r, s) for s in search.statuses for r in search.runtimes]
+    return [
+        _Partition.of_runtime(runtime, status)
+        for status in search.statuses
+        for runtime in search.runtimes
+    ]

@@ -80,11 +80,11 @@ class _Provision:
             "RawMessageDelivery": strict_json.written(raw),
         }
         # SNS refuses to subscribe the same endpoint again with other attributes.
-        known = await self._subscription_of(queue)
-        if known is None:
+        subscription = await self._subscription_of(queue)
+        if subscription is None:
             await self._subscribe(queue, attributes)
         else:
-            await self._resubscribe(known, attributes)
+            await self._resubscribe(subscription, attributes)
 
     def _sending(self, queue: str) -> Mapping[str, object]:
         topic = self.settings.names.arn("sns", self.settings.names.tasks_topic)
@@ -102,14 +102,14 @@ class _Provision:
         sns = await self.clients.sns()
         topic = self.settings.names.arn("sns", self.settings.names.tasks_topic)
         endpoint = self.settings.names.arn("sqs", queue)
-        known: dict[str, str] = {}
+        arns: dict[str, str] = {}
         with translated("SNS ListSubscriptionsByTopic"):
             pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
             async for page in pages:
-                known |= {
-                    each["Endpoint"]: each["SubscriptionArn"] for each in page["Subscriptions"]
+                arns |= {
+                    found["Endpoint"]: found["SubscriptionArn"] for found in page["Subscriptions"]
                 }
-        return known.get(endpoint)
+        return arns.get(endpoint)
 
     async def _subscribe(self, queue: str, attributes: Mapping[str, str]) -> None:
         sns = await self.clients.sns()
@@ -121,12 +121,12 @@ class _Provision:
                 Attributes=attributes,
             )
 
-    async def _resubscribe(self, known: str, attributes: Mapping[str, str]) -> None:
+    async def _resubscribe(self, subscription: str, attributes: Mapping[str, str]) -> None:
         sns = await self.clients.sns()
         for name, value in attributes.items():
             with translated("SNS SetSubscriptionAttributes"):
                 await sns.set_subscription_attributes(
-                    SubscriptionArn=known, AttributeName=name, AttributeValue=value
+                    SubscriptionArn=subscription, AttributeName=name, AttributeValue=value
                 )
 
     async def buckets(self) -> None:

@@ -40,7 +40,7 @@ class S3Objects(Objects):
         with translated("S3 ListObjectsV2"):
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             async for page in pages:
-                found += [f"{_SCHEME}{bucket}/{each['Key']}" for each in page.get("Contents", [])]
+                found += [f"{_SCHEME}{bucket}/{found['Key']}" for found in page.get("Contents", [])]
         return sorted(found)
 
     async def delete(self, uri: str) -> None:

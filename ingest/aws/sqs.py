@@ -185,7 +185,9 @@ def _texts(
     attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]",
 ) -> Mapping[str, str]:
     """Pick the attributes that are text or number; a binary one means nothing to a task."""
-    return {n: a["StringValue"] for n, a in attributes.items() if "StringValue" in a}
+    return {
+        name: value["StringValue"] for name, value in attributes.items() if "StringValue" in value
+    }
 
 
 def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str]:
@@ -197,4 +199,4 @@ def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str
 
 def _printable(reason: str) -> str:
     """Cut a reason to size, without the control characters that SQS refuses."""
-    return "".join(c if c.isprintable() else " " for c in reason)[:_LONGEST_REASON].strip()
+    return "".join(char if char.isprintable() else " " for char in reason)[:_LONGEST_REASON].strip()

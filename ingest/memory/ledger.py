@@ -85,7 +85,9 @@ class MemoryLedger(Ledger):
 
     async def waiting(self, runtime: str, most: int) -> Sequence[float]:
         queued = Search(runtimes=(runtime,), statuses=(Status.QUEUED,))
-        return sorted(r.created for r in self._reports.values() if queued.finds(r))[:most]
+        return sorted(report.created for report in self._reports.values() if queued.finds(report))[
+            :most
+        ]
 
     async def _newest(self, search: Search) -> AsyncGenerator[Report, None]:
         for report in sorted(filter(search.finds, self._reports.values()), key=age, reverse=True):

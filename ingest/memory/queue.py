@@ -77,7 +77,7 @@ class MemoryQueue(Queue):
 
     def _visible(self, most: int) -> "Sequence[_Message]":
         now = self.clock()
-        return [m for m in self._messages.values() if m.visible_at <= now][:most]
+        return [message for message in self._messages.values() if message.visible_at <= now][:most]
 
     def _lease(self, message: "_Message") -> Delivery:
         leased = replace(
@@ -96,7 +96,7 @@ class MemoryQueue(Queue):
 
     async def _wait_for_visible(self) -> None:
         """Wait for a change, or for the first lease to lapse."""
-        first = min((m.visible_at for m in self._messages.values()), default=None)
+        first = min((message.visible_at for message in self._messages.values()), default=None)
         pause = None if first is None else max(0, first - self.clock())
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):

@@ -45,10 +45,13 @@ class MemoryTopic(Topic):
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
         self.published.append(Published(message=message, attributes=dict(attributes)))
         envelope = self._envelope(message, attributes)
-        for to in self._subscriptions:
-            if not to.accepts(attributes):
+        for subscription in self._subscriptions:
+            if not subscription.accepts(attributes):
                 continue
-            await (to.queue.send(message, attributes) if to.raw else to.queue.send(envelope))
+            if subscription.raw:
+                await subscription.queue.send(message, attributes)
+            else:
+                await subscription.queue.send(envelope)
 
     def _envelope(self, message: str, attributes: Mapping[str, str]) -> str:
         """Wrap a message as SNS does where raw delivery is off."""

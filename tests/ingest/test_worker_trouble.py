@@ -45,10 +45,10 @@ async def test_a_task_that_lost_its_runtime_is_queued_again_for_all_to_see(world
         await world.board.watch("front", "s1")
         with pytest.raises(RuntimeUnavailable):
             await world.worker.handle(delivery)
-        said = await collected(events, 3)
+        updates = await collected(events, 3)
 
     waiting = await world.ledger.find(task.id)
-    assert [each.status for each in said if isinstance(each, Report)] == ["running", "queued"]
+    assert [each.status for each in updates if isinstance(each, Report)] == ["running", "queued"]
     assert waiting is not None
     assert (waiting.status, waiting.attempt) == (Status.QUEUED, 1)
 
