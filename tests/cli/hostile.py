@@ -1,11 +1,12 @@
 """Hostile server: answers like the platform's, with texts that a terminal obeys."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.cli.loopback import serving
 
 ATTACK = (
     "\x1b[2J\x1b]0;owned\x07\x1b]8;;http://evil\x1b\\\x9b31m\x90q\x9c\x7f\x08\x00\r\n\t"
@@ -118,12 +119,7 @@ class Hostile(BaseHTTPRequestHandler):
 @contextmanager
 def hostile(answers: str) -> Iterator[str]:
     """Serve attacks as ``data``, ``problems`` or ``pages``; return the URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
-        server.answers = answers  # type: ignore[attr-defined]
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            serving.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.answers = answers  # type: ignore[attr-defined]
+    with serving(server) as url:
+        yield url

@@ -5,7 +5,6 @@ A JSON patch changes what it answers, as far as the custom resource's definition
 
 import json
 import ssl
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.cli.loopback import serving
 from tests.manifests import crds
 
 _JSON_PATCH = "application/json-patch+json"
@@ -86,14 +86,8 @@ def kube_api(folder: Path) -> Iterator[KubeApi]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     api = KubeApi(f"https://127.0.0.1:{server.server_port}", b64encode(authority).decode())
     server.api = api  # type: ignore[attr-defined]
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
-    thread.start()
-    try:
+    with serving(server):
         yield api
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,7 +6,6 @@ embedded AWS, what the commands read of a stack; `docker push` makes an image.
 
 import json
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from botocore.exceptions import WaiterError
 from cli.aws.tools import NPM
 from models.settings import Settings
 from tests.cli.aws.platform import client, made, make_stack
+from tests.cli.loopback import serving
 
 Run = Callable[[list[str], str, str | None], tuple[int, str]]
 """Effect of a call: given words, input and ATELIER_CONFIG; returns exit code and output."""
@@ -123,14 +123,8 @@ def handed(folder: Path, names: Sequence[str], run: Run) -> Iterator[None]:
         port = server.server_port
         script.write_text(_SCRIPT.format(python=sys.executable, name=name, port=port))
         script.chmod(0o755)
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
-    thread.start()
-    try:
+    with serving(server):
         yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(run: Run) -> Any:

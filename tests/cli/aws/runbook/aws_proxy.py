@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.cli.aws.platform import client
+from tests.cli.loopback import serving
 
 Answer = tuple[int, Mapping[str, Any]]
 Call = Callable[[Mapping[str, Any]], Answer]
@@ -75,15 +75,8 @@ def proxied(endpoint: str) -> Iterator[str]:
         "AmazonSQS.CancelMessageMoveTask": moves.cancel,
         "/addons/supported-versions": supported_addons,
     }
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(endpoint, calls))
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), _handler(endpoint, calls))) as url:
+        yield url
 
 
 def _visible(arn: str) -> Iterator[Mapping[str, Any]]:

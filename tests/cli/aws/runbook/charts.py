@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
+
+from tests.cli.loopback import serving
 
 _DEFINITION = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -34,15 +35,8 @@ def chart_repository(folder: Path, name: str, version: str) -> Iterator[str]:
         _add(archive, f"{name}/crds/ray.io_rayservices.yaml", _DEFINITION)
     listed = {"apiVersion": "v1", "entries": {name: [{**chart, "urls": ["chart.tgz"]}]}}
     (folder / "index.yaml").write_text(yaml.safe_dump(listed))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=folder))
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=folder))) as url:
+        yield url
 
 
 def _add(archive: tarfile.TarFile, name: str, content: object) -> None:

@@ -6,7 +6,6 @@ which KubeRay and Kubernetes give them.
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cdk.manifests import Manifest
+from tests.cli.loopback import serving
 
 Answer = tuple[int, Any]
 _ANNOTATIONS = 256 * 1024  # bytes of an object's; kubectl apply notes the whole object in one
@@ -145,16 +145,8 @@ class Cluster:
 @contextmanager
 def served(cluster: Cluster) -> Iterator[Cluster]:
     """Serve the API over HTTP on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(cluster))
-    cluster.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
-    thread.start()
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), _handler(cluster))) as cluster.url:
         yield cluster
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def started(objects: Sequence[Manifest]) -> list[Manifest]:
