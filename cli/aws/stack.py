@@ -10,17 +10,8 @@ from cli.aws.errors import NotDeployed, code_of
 from cli.aws.sdk import Aws
 
 _MISSING = "ValidationError"
-_BEGUN = frozenset(
-    {
-        *(
-            "none",
-            "REVIEW_IN_PROGRESS",
-            "ROLLBACK_COMPLETE",
-            "ROLLBACK_FAILED",
-        ),  # CloudFormation creates it anew
-        *("CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"),  # resumed with --no-rollback
-    }
-)
+_CREATED_ANEW = {"none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+_RESUMED = {"CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"}  # with --no-rollback
 
 
 class Stack:
@@ -68,7 +59,7 @@ class Stack:
     @property
     def is_begun(self) -> bool:
         """Flag: no complete stack exists that a failed change could be rolled back to."""
-        return self.status in _BEGUN
+        return self.status in _CREATED_ANEW | _RESUMED
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:

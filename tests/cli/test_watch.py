@@ -19,7 +19,9 @@ from tests.cli.conftest import Atelier
 from tests.cli.terminal import Terminal
 
 ESCAPE = "\x1b"
-QUIET = pytest.mark.filterwarnings("ignore:Image.Image.getdata:DeprecationWarning")  # theirs
+QUIET = pytest.mark.filterwarnings(
+    "ignore:Image.Image.getdata:DeprecationWarning"
+)  # of the library
 HALF = "▀"
 
 
@@ -95,7 +97,7 @@ def rows_of(
                 bars.saved(0, [source])
             else:
                 bars.take(0, source)
-    # What stays: the block's end takes nothing away.
+    # The last screen stays when the block ends.
     screen = Console(record=True, file=io.StringIO(), width=on.width, height=on.height)
     screen.print(bars.view)
     lines = screen.export_text().splitlines()

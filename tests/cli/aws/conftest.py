@@ -109,7 +109,7 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer calls that no emulator knows as a region that has what is pinned."""
     known = [*botocore.handlers.BUILTIN_HANDLERS, *HANDLERS]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", known)
-    # Where moto runs it is asked as well, and raises an error of its own.
+    # moto does not know this call, and would raise an error of its own.
     name = "get_ebs_default_kms_key_id"
     monkeypatch.setattr(EC2Response, name, lambda _: EmptyResult(), raising=False)
 

@@ -120,7 +120,7 @@ class KubeRay:
         self.api.answers[path_of("rayclusters", name)] = {
             "apiVersion": "ray.io/v1",
             "kind": "RayCluster",
-            # The hash, which stands there in fact, is of these.
+            # KubeRay notes a hash of these; here the spec itself is noted.
             "metadata": {"name": name, "annotations": {"made-of": json.dumps(spec)}},
             "spec": through_go(spec),
         }

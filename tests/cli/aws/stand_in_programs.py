@@ -23,7 +23,7 @@ from tests.cli.loopback import serving
 Run = Callable[[list[str], str, str | None], tuple[int, str]]
 """Effect of a call: given words, input and ATELIER_CONFIG; returns exit code and output."""
 
-# Small, for it starts often: it asks the test's process what to say, and how to end.
+# The script is small, as it starts often: the test's process tells it what to print, and its end.
 _SCRIPT = """\
 #!{python} -IS
 import http.client, json, os, sys

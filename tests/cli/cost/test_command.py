@@ -59,7 +59,7 @@ def test_ours_stands_beside_each_published_estimate(bare: Atelier) -> None:
     assert estimates["seed-a"]["usd"] == 436.42
     assert estimates["seed-b"]["usd"] == 442.378
     assert estimates["ours, as seed-a"]["images"] == estimates["seed-a"]["images"]
-    # What they left out is in ours.
+    # Ours counts what the published estimates leave out.
     assert set(estimates["ours, as seed-a"]["parts"]) > set(estimates["seed-a"]["parts"])
 
 

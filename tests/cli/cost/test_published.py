@@ -5,7 +5,7 @@ from decimal import Decimal
 from cli.cost.published import PublishedEstimate, seed_a, seed_b
 from cli.cost.usage_lines import cents, total
 
-# What each line comes to when it is counted, to the cent, in the order of the published tables.
+# Cents of each line as counted, in the order of the published tables.
 SEED_A = "207.00 3.50 0.21 0.20 1.00 0.69 0.80 10.00 3.29 72.00 138.24"
 SEED_B = "73.00 193.92 137.68 2.30 2.21 2.00 16.43 5.84 9.00"
 

@@ -43,7 +43,7 @@ def test_pods_that_started_before_the_keys_changed_start_anew(
     pods = {"older": "2026-05-01T11:59:59Z", "same": NOON, "newer": "2026-05-01T12:00:01Z"}
     items = [{"metadata": {"name": n, "creationTimestamp": at}} for n, at in pods.items()]
     kube.answers |= {KEYS: secret_of("2026-04-01T00:00:00Z", NOON), PODS: {"items": items}}
-    kube.answers[f"{PODS}/older"] = {}  # the other is gone by then
+    kube.answers[f"{PODS}/older"] = {}  # the other pod is gone already
     anew = apply_keys(cluster, settings)
     query = parse_qs(urlsplit(kube.asked[1].path).query)
 

@@ -41,7 +41,7 @@ class Stack:
         self.kuberay.look()
 
     def serves(self, settings: Settings) -> None:
-        for _ in range(2):  # it names a cluster, then makes it
+        for _ in range(2):  # the first look names a cluster, the second makes it
             self.apply(settings)
         self.kuberay.promote()
 
@@ -412,7 +412,7 @@ def test_the_command_makes_it_anew_of_what_is_asked_for_then(stack: Stack) -> No
     stack.serves(wanted(ray={"upgrade": "None"}))
     changed = wanted(ray={"upgrade": "None", "headCpu": 1})
     stack.apply(changed)
-    del stack.api.answers[FIRST]  # what the command does
+    del stack.api.answers[FIRST]  # as the command in the note does
     for _ in range(2):
         stack.kuberay.look()
     stack.kuberay.promote()

@@ -19,7 +19,7 @@ def call(args: list[str]) -> tuple[int, str, str]:
     with redirect_stdout(out), redirect_stderr(err):
         try:
             code = DRIVER.main(args)
-        except SystemExit as exc:  # an option that it does not know
+        except SystemExit as exc:  # an unknown option
             code = int(exc.code or 0)
     return code, _text(out), _text(err)
 

@@ -50,7 +50,9 @@ class MessageMoves:
         return 200, {"ApproximateNumberOfMessagesMoved": 0}
 
     def _move(self, task: dict[str, Any]) -> None:
-        for message in [*_visible(task["SourceArn"])]:  # not what comes back meanwhile
+        for message in [
+            *_visible(task["SourceArn"])
+        ]:  # listed first: a moved message may return here
             to = task.get("DestinationArn") or message["Attributes"].get("DeadLetterQueueSourceArn")
             if to is None:
                 task |= {"Status": "FAILED", "FailureReason": "CouldNotDetermineMessageSource"}

@@ -17,7 +17,9 @@ from cdk.manifests import Manifest
 from tests.cli.loopback import serving
 
 Answer = tuple[int, Any]
-_ANNOTATIONS = 256 * 1024  # bytes of an object's; kubectl apply notes the whole object in one
+_ANNOTATIONS = (
+    256 * 1024
+)  # bytes of an object's annotations, in one of which kubectl apply notes the object
 _PATH = re.compile(
     r"/apis?(?:/(?P<group>[^/]+\.[^/]+|apps|policy))?/(?P<version>v\w+)"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[a-z0-9]+)"
@@ -162,7 +164,7 @@ def started(objects: Sequence[Manifest]) -> list[Manifest]:
     ]
     sets = [one for one in objects if one["kind"] == "StatefulSet"]
     pods += [_pod(f"{s['metadata']['name']}-0", namespace, s["spec"]["template"]) for s in sets]
-    # As the chart of its driver labels it: charts/aws-mountpoint-s3-csi-driver 2.7.0, node.yaml.
+    # Labels of the driver's chart: charts/aws-mountpoint-s3-csi-driver 2.7.0, node.yaml.
     mount = {"metadata": {"labels": {"app": "s3-csi-node"}}, "spec": {"containers": []}}
     pods.append(_pod("s3-csi-node-b4r9t", "kube-system", mount))
     pools = [one["metadata"]["name"] for one in objects if one["kind"] == "NodePool"]

@@ -51,7 +51,7 @@ class AwsCommand:
         assert self.process.stdin
         assert self.process.stdout
         service = next((word for word in args if not word.startswith("-")), "")
-        # By the option: its first version knows no other way for SQS.
+        # Version 1 of the command takes SQS's endpoint by this option alone.
         url = self.endpoints.get(service, os.environ["AWS_ENDPOINT_URL"])
         self.process.stdin.write(json.dumps(["--endpoint-url", url, *args]) + "\n")
         self.process.stdin.flush()

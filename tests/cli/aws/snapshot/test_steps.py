@@ -38,7 +38,7 @@ def _installation(moto: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.put_parameter(Name="/mine/ami", Value="ami-03cf127a", Type="String")
     known = ssm_backends[DEFAULT_ACCOUNT_ID][REGION]._parameters  # noqa: SLF001 - it has no other way
-    for arch in ("x86_64", "arm64"):  # names that a client may not take
+    for arch in ("x86_64", "arm64"):  # moto refuses a client that puts public parameters
         known[AMI.format(arch)] = known["/mine/ami"]
 
 
