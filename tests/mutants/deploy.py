@@ -124,7 +124,7 @@ MUTANTS = (
     Mutant(
         mistake="a Ray cluster that vanishes ends the carrying to the other",
         file="cli/aws/deploy/ray_cluster_patcher.py",
-        old="            except (Conflict, Missing) as exc:\n",
+        old="            except (Conflict, ObjectMissing) as exc:\n",
         new="            except Conflict as exc:\n",
         tests=CARRIED,
     ),
@@ -132,7 +132,7 @@ MUTANTS = (
         mistake="what one Ray cluster refuses the other does not get",
         file="cli/aws/deploy/ray_cluster_patcher.py",
         old="    except AwsError as exc:\n        return str(exc)\n",
-        new="    except Missing as exc:\n        return str(exc)\n",
+        new="    except ObjectMissing as exc:\n        return str(exc)\n",
         tests=CARRIED,
     ),
     Mutant(

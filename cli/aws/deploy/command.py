@@ -10,7 +10,7 @@ from cli.aws.deploy.configuration import Draft, RequestedSettings, draft
 from cli.aws.deploy.images import NO_BASE
 from cli.aws.deploy.options import ConfigurationOptions, StepOptions
 from cli.aws.deploy.steps import Deployment
-from cli.aws.errors import NotSignedIn, Unmet, translated
+from cli.aws.errors import NotSignedIn, RequirementMissing, translated
 from cli.aws.installation import DEFAULT_NAME, Installation
 from cli.aws.sdk import Aws, admin_of
 from cli.aws.tools import Tools
@@ -101,7 +101,7 @@ def _requested(
     region = installation.region or (None if new else installation.settings.aws.region)
     aws = Aws(region, installation.profile)
     if aws.region is None:
-        raise Unmet("no region; name one with --region")
+        raise RequirementMissing("no region; name one with --region")
     account, admin = _caller(aws, needed=not options.dry_run)
     return RequestedSettings(
         stack_name=installation.stack_name or DEFAULT_NAME,

@@ -17,7 +17,7 @@ from cli.aws.deploy.checks.snapshots import snapshots
 from cli.aws.deploy.checks.volumes import default_key, snapshot_keys
 from cli.aws.deploy.checks.weights import weights
 from cli.aws.deploy.images import Images
-from cli.aws.errors import AwsError, Forbidden, Unmet, translated
+from cli.aws.errors import AwsError, Forbidden, RequirementMissing, translated
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
 from cli.output import Output
@@ -76,12 +76,12 @@ def require_all(findings: Sequence[Finding]) -> None:
     """Raise if anything is missing.
 
     Raises:
-        Unmet: naming all that is.
+        RequirementMissing: naming all that is.
     """
     missing = [finding for finding in findings if finding.state == "missing"]
     if missing:
         lines = [f"{finding.name}: {finding.text}; {finding.remedy}" for finding in missing]
-        raise Unmet("missing before a deployment:\n" + "\n".join(lines))
+        raise RequirementMissing("missing before a deployment:\n" + "\n".join(lines))
 
 
 def _run_check(name: str, check: Iterator[Finding]) -> list[Finding]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from cli.aws.deploy.muted_fields import HEAD, Spec, changes
 from cli.aws.deploy.spec_differences import differences
-from cli.aws.errors import AwsError, Conflict, Missing
+from cli.aws.errors import AwsError, Conflict, ObjectMissing
 from cli.aws.installation import DEFAULT_NAME
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
@@ -37,7 +37,7 @@ class RayClusterPatcher:
         RayService, and tries each patch five times.
 
         Raises:
-            Missing: there is no RayService.
+            ObjectMissing: there is no RayService.
             AwsError: the cluster does not answer, refuses, or changes at every try.
         """
         service = self._reconciled()
@@ -73,7 +73,7 @@ class RayClusterPatcher:
             try:
                 operations = [operation for change in changed for operation in change.operations]
                 self.cluster.patch(self._path(name), operations)
-            except (Conflict, Missing) as exc:
+            except (Conflict, ObjectMissing) as exc:
                 cause = exc
                 time.sleep(self.pause)
                 continue
@@ -123,7 +123,7 @@ class RayClusterPatcher:
         """
         try:
             found = self.cluster.get(self._path(name))
-        except Missing:
+        except ObjectMissing:
             return None
         if "deletionTimestamp" in (found.get("metadata") or {}):
             return None

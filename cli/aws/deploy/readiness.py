@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cli.aws.errors import AwsError, Late, Missing
+from cli.aws.errors import AwsError, NotInTime, ObjectMissing
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
 from models.settings import Settings
@@ -29,15 +29,15 @@ class Readiness:
         it looks again.
 
         Raises:
-            Late: it does not serve within `ray_cluster.ready_minutes`, or KubeRay gave up.
-            Missing: there is no such RayService, so it never will.
+            NotInTime: it does not serve within `ray_cluster.ready_minutes`, or KubeRay gave up.
+            ObjectMissing: there is no such RayService, so it never will.
         """
         deadline = time.monotonic() + 60 * self.settings.ray_cluster.ready_minutes
         last_text, was_up = "", False
         while True:
             try:
                 service = RayService.of(self.cluster, self.settings)
-            except Missing:
+            except ObjectMissing:
                 raise
             except AwsError as exc:
                 self.note(f"{exc}; a picture will tell")
@@ -46,7 +46,7 @@ class Readiness:
                 self.note(f"RayService {service.name} {service.text}")
                 return
             if service.given_up:
-                raise Late(
+                raise NotInTime(
                     f"KubeRay gave up on RayService {service.name}, for good;"
                     ' see "KubeRay gave up" in docs/operations.md'
                 )
@@ -54,6 +54,6 @@ class Readiness:
                 last_text = service.text
                 self.note(f"RayService {service.name}: {last_text}")
             if time.monotonic() > deadline and not service.up:
-                raise Late(f"RayService {service.name} does not serve yet: {last_text}")
+                raise NotInTime(f"RayService {service.name} does not serve yet: {last_text}")
             was_up = service.up
             time.sleep(self.pause)

@@ -21,7 +21,7 @@ from cli.aws.deploy.options import StepOptions
 from cli.aws.deploy.ray_cluster_patcher import RayClusterPatcher
 from cli.aws.deploy.readiness import Readiness
 from cli.aws.deploy.upload import upload_folder
-from cli.aws.errors import NOT_ALLOWED, AwsError, Missing, code_of
+from cli.aws.errors import NOT_ALLOWED, AwsError, ObjectMissing, code_of
 from cli.aws.installation import Installation
 from cli.aws.model_bucket import ModelBucket, model_bucket
 from cli.aws.proof.command import bucket_of, prove, save_pictures
@@ -181,7 +181,7 @@ class Deployment:
             RayClusterPatcher(
                 installation.cluster, installation.settings, installation.out.note
             ).patch()
-        except Missing:
+        except ObjectMissing:
             return
         except AwsError as exc:
             installation.out.note(

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.aws.backlog import Backlog, backlogs
-from cli.aws.errors import Late, code_of
+from cli.aws.errors import NotInTime, code_of
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -45,13 +45,13 @@ class Drain:
         """Wait until every queue that has a consumer is empty.
 
         Raises:
-            Late: a queue still has messages after ``seconds``.
+            NotInTime: a queue still has messages after ``seconds``.
         """
         deadline = time.monotonic() + seconds
         while not self._is_idle():
             left = ", ".join(f"{queue.name} has {queue.total}" for queue in self._busy_queues())
             if time.monotonic() > deadline:
-                raise Late(
+                raise NotInTime(
                     f"{left}; they go on, and new tasks are taken again."
                     " Wait longer (--drain-seconds), or give them up (--now)"
                 )

@@ -16,7 +16,15 @@ import httpx
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.signers import RequestSigner
 
-from cli.aws.errors import Away, AwsError, Conflict, Missing, NotDeployed, code_of, translated
+from cli.aws.errors import (
+    AwsError,
+    Conflict,
+    NotDeployed,
+    NotReachable,
+    ObjectMissing,
+    code_of,
+    translated,
+)
 from cli.aws.sdk import Aws
 
 TOKEN_SECONDS = 900
@@ -72,8 +80,8 @@ class Cluster:
         """Return the object or list at this path.
 
         Raises:
-            Away: the API does not answer; it may be open to its own network only.
-            Missing: there is no such object.
+            NotReachable: the API does not answer; it may be open to its own network only.
+            ObjectMissing: there is no such object.
             AwsError: the API refuses.
         """
         return self._request("GET", path)
@@ -84,7 +92,7 @@ class Cluster:
         Fields that other writers own stay, except for those that are ours now.
 
         Raises:
-            Away: the API does not answer; it may be open to its own network only.
+            NotReachable: the API does not answer; it may be open to its own network only.
             AwsError: the API refuses.
         """
         query = "?fieldManager=atelier&force=true"
@@ -96,7 +104,7 @@ class Cluster:
 
         Raises:
             Conflict: a ``test`` operation failed, or another write came between.
-            Away: the API does not answer; it may be open to its own network only.
+            NotReachable: the API does not answer; it may be open to its own network only.
             AwsError: the API refuses.
         """
         body = json.dumps(operations)
@@ -106,10 +114,10 @@ class Cluster:
         """Delete an object, and do not wait until it is gone; a missing one is no error.
 
         Raises:
-            Away: the API does not answer; it may be open to its own network only.
+            NotReachable: the API does not answer; it may be open to its own network only.
             AwsError: the API refuses.
         """
-        with suppress(Missing):
+        with suppress(ObjectMissing):
             self._request("DELETE", path)
 
     def _request(
@@ -147,7 +155,7 @@ class Cluster:
                 timeout=_SECONDS,
             )
         except httpx.HTTPError as exc:
-            raise Away(
+            raise NotReachable(
                 f"cluster {self.name} does not answer here ({type(exc).__name__});"
                 " see cluster.publicAccessCidrs"
             ) from exc
@@ -168,7 +176,7 @@ def _refusal(status: int, context: str, message: str) -> AwsError:
         case 401 | 403:
             return AwsError(f"{text}; is your role in cluster.admins, and was it deployed since?")
         case 404:
-            return Missing(text)
+            return ObjectMissing(text)
         case 409:
             return Conflict(text)
         case 422 if message.startswith(_PATCH_FAILED):

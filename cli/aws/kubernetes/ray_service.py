@@ -24,7 +24,7 @@ class RayService:
         """Read the RayService of these settings from the cluster.
 
         Raises:
-            Missing: there is none.
+            ObjectMissing: there is none.
             AwsError: the cluster does not answer, or refuses.
         """
         name, namespace = kube.ray_service(settings.names), settings.ray_cluster.namespace

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
 
-from cli.aws.errors import Late
+from cli.aws.errors import NotInTime
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -30,13 +30,13 @@ class Listener:
         """Wait for a task's final notification, at most for ``seconds``.
 
         Raises:
-            Late: it did not come in time.
+            NotInTime: it did not come in time.
         """
         end = time.monotonic() + seconds
         while task not in self._notifications:
             left = end - time.monotonic()
             if left <= 0:
-                raise Late(f"task {task} has not ended within {seconds:.0f} s")
+                raise NotInTime(f"task {task} has not ended within {seconds:.0f} s")
             self._receive(min(_POLL_SECONDS, int(left)))
         return self._notifications[task]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cli.aws.errors import Unmet
+from cli.aws.errors import RequirementMissing
 from cli.aws.tools import ROOT
 from models.settings.groups import Runtime
 
@@ -113,10 +113,12 @@ def _content(path: Path) -> Mapping[str, Any]:
     """Read a sample's content; an upscaler without weights replaces the sample's own.
 
     Raises:
-        Unmet: there is no such file.
+        RequirementMissing: there is no such file.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text())["content"]
     except FileNotFoundError:
-        raise Unmet(f"{path} is not there; run this from a checkout of atelier") from None
+        raise RequirementMissing(
+            f"{path} is not there; run this from a checkout of atelier"
+        ) from None
     return content | ({"upscaler_1": "Lanczos"} if "upscaler_1" in content else {})

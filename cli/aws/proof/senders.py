@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from cli.aws.errors import Away, AwsError
+from cli.aws.errors import AwsError, NotReachable
 from cli.aws.proof.samples import SampleTask
 from cli.aws.sdk import Aws
 from cli.aws.stack import Stack
@@ -61,7 +61,7 @@ class ApiSender(Sender):
         try:
             return httpx.post(url, json=task.body, headers=headers, timeout=_SECONDS)
         except httpx.HTTPError as exc:
-            raise Away(f"no answer from {self.endpoint} ({type(exc).__name__})") from exc
+            raise NotReachable(f"no answer from {self.endpoint} ({type(exc).__name__})") from exc
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import AwsError, Late, code_of
+from cli.aws.errors import AwsError, NotInTime, code_of
 from cli.aws.sdk import Aws
 
 _ECR = ".dkr.ecr."
@@ -67,13 +67,13 @@ class BuilderInstance:
 
         Raises:
             AwsError: it failed.
-            Late: it did not end within an hour, or the agent did not come up within 10 min.
+            NotInTime: it did not end within an hour, or the agent did not come up within 10 min.
         """
         deadline = time.monotonic() + _PULL_SECONDS
         command = self._send(script)
         while (invocation := self._state(command))["Status"] not in _ENDED:
             if time.monotonic() > deadline:
-                raise Late(f"{self.instance} did not end in time")
+                raise NotInTime(f"{self.instance} did not end in time")
             time.sleep(_PAUSE)
         if invocation["Status"] != "Success":
             output = (
@@ -101,7 +101,7 @@ class BuilderInstance:
                 if code_of(exc) not in _NOT_YET:
                     raise
                 if time.monotonic() > deadline:
-                    raise Late(
+                    raise NotInTime(
                         f"{self.instance}: SSM's agent never came; has its subnet a way out?"
                         " Name another with --subnet"
                     ) from exc

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import NotDeployed, Unmet, code_of
+from cli.aws.errors import NotDeployed, RequirementMissing, code_of
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.sdk import Aws
 from cli.aws.snapshot.recipe import Recipe
@@ -63,7 +63,7 @@ def _start_with_retries(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str
     """Start the instance, and retry until EC2 knows its new profile; return its id.
 
     Raises:
-        Unmet: there is no network for it.
+        RequirementMissing: there is no network for it.
     """
     deadline = time.monotonic() + _KNOWN_SECONDS
     while True:
@@ -71,7 +71,7 @@ def _start_with_retries(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str
             return _start(aws, recipe, ami, profile)
         except ClientError as exc:
             if code_of(exc) == "VPCIdNotSpecified":
-                raise Unmet(_NOWHERE) from exc
+                raise RequirementMissing(_NOWHERE) from exc
             if "IAM Instance Profile" not in str(exc) or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)

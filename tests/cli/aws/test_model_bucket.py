@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import Unmet
+from cli.aws.errors import RequirementMissing
 from cli.aws.model_bucket import ModelBucket, missing_files
 from cli.aws.sdk import Aws
 from tests.cli.aws.platform import client, unique
@@ -52,10 +52,10 @@ def test_what_is_there_is_not_sent_again(bucket: ModelBucket, folder: Path) -> N
 
 
 def test_a_folder_that_is_not_there_or_empty_is_told(bucket: ModelBucket, tmp_path: Path) -> None:
-    with pytest.raises(Unmet, match="there is no such folder"):
+    with pytest.raises(RequirementMissing, match="there is no such folder"):
         missing_files(bucket, tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Unmet, match="there is nothing in it"):
+    with pytest.raises(RequirementMissing, match="there is nothing in it"):
         missing_files(bucket, tmp_path / "empty")
 
 

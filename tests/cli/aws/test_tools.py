@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.aws.errors import AwsError, Unmet
+from cli.aws.errors import AwsError, RequirementMissing
 from cli.aws.tools import NPM, ROOT, Tools, unpacked_program
 
 
@@ -58,9 +58,9 @@ def test_the_pin_is_that_of_the_checkout() -> None:
 
 def test_a_program_that_is_not_there_is_told(root: Path) -> None:
     assert Tools(root).version("cdk") is None
-    with pytest.raises(Unmet, match="cdk is not installed"):
+    with pytest.raises(RequirementMissing, match="cdk is not installed"):
         Tools(root).run("cdk", "deploy")
-    with pytest.raises(Unmet, match="no checkout of atelier"):
+    with pytest.raises(RequirementMissing, match="no checkout of atelier"):
         _ = Tools(root).pinned_cdk
 
 
@@ -92,7 +92,7 @@ def test_on_another_processor_they_come_from_path(
     """The wheel's programs would fail with "exec format error"."""
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     monkeypatch.setenv("PATH", str(root))
-    with pytest.raises(Unmet, match="kubectl is not on PATH"):
+    with pytest.raises(RequirementMissing, match="kubectl is not on PATH"):
         unpacked_program("kubectl")
     own = _program(root / "bin", "kubectl", "")
     monkeypatch.setenv("PATH", str(own.parent))

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.deploy.preflight import Preflight, require_all
-from cli.aws.errors import Unmet
+from cli.aws.errors import RequirementMissing
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
 from tests.cli.aws.deploy.checks.conftest import wanted
@@ -66,7 +66,9 @@ def test_demand_names_everything_that_is_missing() -> None:
         Finding("b", "note", "so so"),
         Finding("c", "missing", "too old", "renew it"),
     ]
-    with pytest.raises(Unmet, match=r"a: not there; make it\nc: too old; renew it") as refusal:
+    with pytest.raises(
+        RequirementMissing, match=r"a: not there; make it\nc: too old; renew it"
+    ) as refusal:
         require_all(findings)
 
     assert refusal.value.code == 2

@@ -9,7 +9,7 @@ from cdk.manifests.ray_service import ray_service
 from cli.aws.deploy.muted_fields import CLUSTER_FIELDS, GROUP_FIELDS
 from cli.aws.deploy.ray_cluster_patcher import RayClusterPatcher
 from cli.aws.deploy.readiness import Readiness
-from cli.aws.errors import AwsError, Missing
+from cli.aws.errors import AwsError, ObjectMissing
 from cli.aws.kubernetes.cluster import Cluster
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER
@@ -481,7 +481,7 @@ def test_a_cluster_that_goes_is_not_written_to(stack: Stack) -> None:
 
 
 def test_without_a_ray_service_there_is_nothing_to_carry(stack: Stack) -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(ObjectMissing):
         stack.carry(wanted())
 
 

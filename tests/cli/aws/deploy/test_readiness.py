@@ -3,7 +3,7 @@
 import pytest
 
 from cli.aws.deploy.readiness import Readiness
-from cli.aws.errors import Late, Missing
+from cli.aws.errors import NotInTime, ObjectMissing
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
 from models.settings import Settings
@@ -61,7 +61,7 @@ def test_what_it_waits_for_is_told_once(
     short = settings.model_copy(
         update={"ray_cluster": settings.ray_cluster.model_copy(update={"ready_minutes": 0})}
     )
-    with pytest.raises(Late, match="Initializing, painter UPDATING"):
+    with pytest.raises(NotInTime, match="Initializing, painter UPDATING"):
         Readiness(cluster, short, heard, pause=0).wait()
     assert said == ["RayService studio: Initializing, painter UPDATING"]
 
@@ -82,7 +82,7 @@ def test_what_the_old_cluster_serves_is_not_what_was_applied(
     )
     readiness = Readiness(cluster, short, lambda _: None, pause=0)
 
-    with pytest.raises(Late, match="what is new comes up"):
+    with pytest.raises(NotInTime, match="what is new comes up"):
         readiness.wait()
     assert RayService.of(cluster, short).serves
 
@@ -109,7 +109,7 @@ def test_what_kuberay_gave_up_is_not_waited_for(
     given_up = {"type": "Ready", "status": "False", "reason": "InitializingTimeout"}
     kube.answers[SERVICE] = {"status": {"conditions": [given_up]}}
 
-    with pytest.raises(Late, match="KubeRay gave up on RayService studio"):
+    with pytest.raises(NotInTime, match="KubeRay gave up on RayService studio"):
         Readiness(cluster, settings, lambda _: None).wait()
     assert len(kube.asked) == 1
 
@@ -128,7 +128,7 @@ def test_a_service_that_is_not_there_is_not_waited_for(
     cluster: Cluster, kube: KubeApi, settings: Settings
 ) -> None:
     said: list[str] = []
-    with pytest.raises(Missing, match="answers 404 to GET") as caught:
+    with pytest.raises(ObjectMissing, match="answers 404 to GET") as caught:
         Readiness(cluster, settings, said.append).wait()
 
     assert not said

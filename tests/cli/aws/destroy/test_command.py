@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.aws.destroy.drain import Drain
-from cli.aws.errors import Late
+from cli.aws.errors import NotInTime
 from cli.aws.sdk import Aws
 from models.settings import Settings
 from tests.cli.aws.conftest import Call
@@ -260,7 +260,7 @@ def test_draining_waits_for_the_last_message(installation: Settings) -> None:
 
     Drain(Aws("us-east-1"), installation, end, pause=0.01).wait(5)
     _send(installation)
-    with pytest.raises(Late):
+    with pytest.raises(NotInTime):
         _drain(installation).wait(0)
 
     assert told == [f"waiting for tasks to end: {installation.names.queue('painter')} has 1"]

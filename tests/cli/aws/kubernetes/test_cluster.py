@@ -12,7 +12,7 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 
-from cli.aws.errors import Away
+from cli.aws.errors import NotReachable
 from cli.aws.kubernetes.cluster import Cluster
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER, Call
@@ -101,7 +101,7 @@ def test_a_cluster_that_does_not_answer_is_away(cluster: Cluster, kube: KubeApi)
     known: Any = eks_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[CLUSTER]
     known.endpoint = "https://127.0.0.1:1"
 
-    with pytest.raises(Away, match=r"cluster\.publicAccessCidrs"):
+    with pytest.raises(NotReachable, match=r"cluster\.publicAccessCidrs"):
         cluster.get("/version")
 
 
@@ -128,6 +128,6 @@ def test_another_authority_is_not_trusted(cluster: Cluster, kube: KubeApi, tmp_p
     with kube_api(tmp_path / "other") as other:
         known.certificate_authority = {"data": other.authority}
 
-        with pytest.raises(Away):
+        with pytest.raises(NotReachable):
             cluster.get("/version")
     assert not kube.asked
