@@ -4,7 +4,6 @@ The form of a call is that of https://www.standardwebhooks.com. The network is l
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -13,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from ingest.call_request import CallRequest
 from ingest.lease import lease
 from ingest.receiver import Receiver
-from models import strict_json
 from models.backoff import Backoff
 from models.callback import Call
 from models.errors import AtelierError, Unavailable
@@ -53,40 +51,6 @@ class Post(ABC):
             CallRefused: the URL may not be called.
             Unavailable: no status came back.
         """
-
-
-class CallRequest(BaseModel):
-    """Request for a callback call, as a `Notifier` publishes it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    submission: str
-    event: str
-    url: str
-    key: str | None
-    """Name of the API key that the task was sent with."""
-    notification: Mapping[str, Any]
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port of the URL."""
-        return "/".join(self.url.split("/", 3)[:3])
-
-    @property
-    def name(self) -> str:
-        """Id of the call (``webhook-id``): the same in every try and every copy of the message."""
-        parts = strict_json.written([self.id, self.submission, self.event])
-        return f"msg_{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
-
-    def payload(self, at: float) -> str:
-        """Write the body of the call; ``at`` is when the event happened, in epoch seconds."""
-        when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-        body = {"type": f"task.{self.event}", "timestamp": when, "data": self.notification}
-        return strict_json.written(body)
-
-    def log_context(self) -> Mapping[str, str]:
-        return {"task": self.id, "submission": self.submission, "event": self.event}
 
 
 @dataclass(kw_only=True, eq=False)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.call_request import CallRequest
 from models import strict_json
 from models.notification import notification
 from models.ports import Topic
@@ -29,10 +30,12 @@ class Notifier:
     async def notify_callback(self, report: Report, context: Any) -> None:
         """Have the callback called, if the task has one for this status."""
         if report.callback and report.status in report.callback.events:
-            named = {"id": report.id, "submission": report.submission, "event": report.status}
-            call = {
-                "url": report.callback.url,
-                "key": report.key,
-                "notification": notification(report, context),
-            }
-            await self.callbacks.publish(strict_json.written(named | call), {})
+            request = CallRequest(
+                id=report.id,
+                submission=report.submission,
+                event=report.status.value,
+                url=report.callback.url,
+                key=report.key,
+                notification=notification(report, context),
+            )
+            await self.callbacks.publish(strict_json.written(dict(request)), {})
