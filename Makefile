@@ -12,7 +12,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test mutants upstream fuzz test-comfyui test-sdwebui check lint bench compare clean
+.PHONY: help setup demo cloud-demo up test quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,17 @@ up: $(READY)  ## start the platform and keep it
 
 test: $(READY) $(CDK)  ## every test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
+
+quick: $(SOME)  ## within a minute: lint without types, and the tests that need no Ray, CDK, torch or emulator
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -p tests.quick -q --numprocesses 2 --no-loadscope-reorder tests
+
+COVERED := tests/models tests/ingest tests/contracts
+coverage: $(SOME)  ## branch coverage of models and ingest by their own tests: at least 95 % each
+	$(BIN)/python -m pytest -q --numprocesses 2 --no-loadscope-reorder --cov --cov-report= $(COVERED)
+	$(BIN)/coverage report --include 'models/*' --fail-under 95
+	$(BIN)/coverage report --include 'ingest/*' --fail-under 95
 
 WORDS ?=
 JOBS ?= 2

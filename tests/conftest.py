@@ -3,16 +3,17 @@
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from moto.server import ThreadedMotoServer
 from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from ingest.aws.client import Clients
-from serve_app.local.emulator import EmbeddedAws
+if TYPE_CHECKING:
+    from ingest.aws.client import Clients
+    from serve_app.local.emulator import EmbeddedAws
 
 TOGETHER = {
     "tests/docs/running/": "a Ray",
@@ -51,20 +52,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
 
 
 @pytest.fixture(scope="session")
-def embedded_aws() -> Iterator[EmbeddedAws]:
+def embedded_aws() -> "Iterator[EmbeddedAws]":
+    from serve_app.local.emulator import EmbeddedAws
+
     with EmbeddedAws(services=["sns", "sqs", "s3", "dynamodb"]) as aws:
         yield aws
 
 
 @pytest.fixture(scope="session")
-async def embedded_clients(embedded_aws: EmbeddedAws) -> AsyncIterator[Clients]:
+async def embedded_clients(embedded_aws: "EmbeddedAws") -> "AsyncIterator[Clients]":
+    from ingest.aws.client import Clients
+
     async with Clients("us-east-1") as clients:
         await _made(clients, embedded_aws.environment)
         yield clients
 
 
 @pytest.fixture(scope="session")
-async def moto_clients() -> AsyncIterator[Clients]:
+async def moto_clients() -> "AsyncIterator[Clients]":
+    from moto.server import ThreadedMotoServer
+
+    from ingest.aws.client import Clients
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server.start()
@@ -76,7 +85,7 @@ async def moto_clients() -> AsyncIterator[Clients]:
     server.stop()
 
 
-async def _made(clients: Clients, environment: Mapping[str, str]) -> None:
+async def _made(clients: "Clients", environment: Mapping[str, str]) -> None:
     """Clients read their endpoint from the environment when they are made, and keep it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
