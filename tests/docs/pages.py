@@ -47,6 +47,7 @@ SHOWS = {
     "call": "the signature, verified with the document's own receiver",
     "diagram": "nobody: it is a drawing",
     "errors": "the classes of the client",
+    "first task": "a test that takes its steps in a copy of the repository",
     "layout": "the folders that the runtime reads",
     "message": "the parser of messages",
     "notification": "the notification of the task that the page sends",
