@@ -25,7 +25,7 @@ from rich.progress import track
 
 from bench.report import OUT, Out, report
 from bench.watchers import LATE, Figures, Watcher, idle_cost, told_cost, watching
-from samples.local import Local, running
+from samples.local import LocalPlatform, running
 
 HELD, SHOWN = "held", "shown"
 STEPS = 40
@@ -176,11 +176,11 @@ async def _submitted(
     return views
 
 
-def _front(there: Local) -> psutil.Process:
+def _front(platform: LocalPlatform) -> psutil.Process:
     """The process of the ingress replica."""
     found = [
         process
-        for process in psutil.Process(there.pid).children(recursive=True)
+        for process in psutil.Process(platform.pid).children(recursive=True)
         if "ServeReplica:atelier:Ingress" in " ".join(process.cmdline())
     ]
     return found[0]
@@ -190,17 +190,17 @@ async def measure(setup: Setup) -> dict[str, Figures]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(yaml.safe_dump(config(Path(folder), setup)))
-        with running(path) as there:
+        with running(path) as platform:
             # A client looks at all of its connections for each request: the held are another's.
-            async with _client(there) as client, _client(there) as streams:
+            async with _client(platform) as client, _client(platform) as streams:
                 figures = await beside_streams(client, streams, setup)
-                return figures | await watchers(streams, _front(there), setup)
+                return figures | await watchers(streams, _front(platform), setup)
 
 
-def _client(there: Local) -> httpx.AsyncClient:
+def _client(platform: LocalPlatform) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        base_url=there.address["url"],
-        headers={"x-api-key": there.address["api_key"]},
+        base_url=platform.address["url"],
+        headers={"x-api-key": platform.address["api_key"]},
         timeout=httpx.Timeout(60, read=LATE),
         limits=httpx.Limits(max_connections=None),
     )

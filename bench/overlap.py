@@ -29,7 +29,7 @@ import yaml
 
 from bench.delay import delayed
 from bench.report import OUT, Out, report
-from samples.local import Local, running
+from samples.local import LocalPlatform, running
 from serve_app.local.emulator import EmbeddedAws
 
 RUNTIME = "bench"
@@ -60,22 +60,22 @@ class Usage:
     pss_mib: float
 
 
-def publish(there: Local, name: str, link: str | None = None) -> None:
+def publish(platform: LocalPlatform, name: str, link: str | None = None) -> None:
     content: dict[str, Any] = {"prompt": name, "seed": 1}
     if link:
         content["init_images"] = [f"{link}?{name}"]
     kind = "image-to-image" if link else "text-to-image"
     metadata = {"id": name, "runtime": RUNTIME, "tasktype": kind, "prefix": "bench"}
-    there.publish({"metadata": metadata, "content": content}, runtime=RUNTIME)
+    platform.publish({"metadata": metadata, "content": content}, runtime=RUNTIME)
 
 
-def wait(there: Local, count: int) -> float:
+def wait(platform: LocalPlatform, count: int) -> float:
     """Take so many notifications, each of which must say completed; when the last came."""
     end = came = time.monotonic() + _LATE
     while count > 0:
         if time.monotonic() > end:
             sys.exit(f"{count} notifications did not come within {_LATE:g} s")
-        for told in there.notifications(seconds=5):
+        for told in platform.notifications(seconds=5):
             came = time.monotonic()
             if told["status"] != "completed":
                 sys.exit(f"not completed: {told}")
@@ -108,14 +108,14 @@ def _sum(processes: Sequence[psutil.Process]) -> Usage:
     return Usage(cpu, sum(p.memory_full_info().pss for p in processes) / 2**20)
 
 
-def backlog(setup: Setup, there: Local, link: str, log: Path) -> dict[str, Any]:
+def backlog(setup: Setup, platform: LocalPlatform, link: str, log: Path) -> dict[str, Any]:
     """Publish all at once; the GPU's own log says how it was kept."""
     skip = len(_intervals(log))
-    before = usage(there.pid)
+    before = usage(platform.pid)
     for number in range(setup.backlog):
-        publish(there, f"backlog-{number}", link if number % 2 else None)
-    wait(there, setup.backlog)
-    after = usage(there.pid)
+        publish(platform, f"backlog-{number}", link if number % 2 else None)
+    wait(platform, setup.backlog)
+    after = usage(platform.pid)
     spans = _intervals(log)[skip:]
     gaps = [(b[0] - a[1]) * 1000 for a, b in pairwise(spans)]
     share = sum(end - start for start, end in spans) / (spans[-1][1] - spans[0][0])
@@ -143,13 +143,13 @@ def _intervals(log: Path) -> list[tuple[float, float]]:
     return sorted((one["start"], one["end"]) for one in told if "task" in one)
 
 
-def singles(setup: Setup, there: Local) -> dict[str, Any]:
+def singles(setup: Setup, platform: LocalPlatform) -> dict[str, Any]:
     """Send one task at a time, and measure what is added to the GPU's own time."""
     added = []
     for number in range(setup.singles):
         began = time.monotonic()
-        publish(there, f"single-{number}")
-        added.append((wait(there, 1) - began) * 1000 - setup.gpu_ms)
+        publish(platform, f"single-{number}")
+        added.append((wait(platform, 1) - began) * 1000 - setup.gpu_ms)
     return {
         "added_p50_ms": round(statistics.median(added), 1),
         "added_min_ms": round(min(added), 1),
@@ -194,11 +194,11 @@ def measure(setup: Setup) -> dict[str, Any]:
         config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
         far = {**aws.environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{far_aws}"}
         # The load goes straight to the embedded AWS: only the platform's own calls are far away.
-        there = stack.enter_context(running(config, environment=far, aws_endpoint=aws.endpoint))
+        platform = stack.enter_context(running(config, environment=far, aws_endpoint=aws.endpoint))
         for number in range(WARM):  # connections and code paths, as in a worker that has run
-            publish(there, f"warm-{number}", link if number % 2 else None)
-        wait(there, WARM)
-        return backlog(setup, there, link, folder / "gpu.log") | singles(setup, there)
+            publish(platform, f"warm-{number}", link if number % 2 else None)
+        wait(platform, WARM)
+        return backlog(setup, platform, link, folder / "gpu.log") | singles(setup, platform)
 
 
 def main(

@@ -18,21 +18,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from samples.local import Local, running
+from samples.local import LocalPlatform, running
 from samples.shapes.judge import judge
 
 OUTPUT = Path("demo-output")
 TASK_SECONDS = 120
 RUNTIME = "sdruntime"
 COLUMNS = 4
-_TOLD = {"queued": 1, "running": 2, "completed": 3, "failed": 3}
+_DONE_STEPS = {"queued": 1, "running": 2, "completed": 3, "failed": 3}
 
 console = Console()
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A tile of the poster: what is to be seen there."""
+    """Tile of the poster: a coloured shape on a background."""
 
     colour: str
     shape: str
@@ -69,8 +69,8 @@ REPAINTED = SCENES[6]
 
 
 @dataclass
-class Wanted:
-    """A task of the demo, and what became of it."""
+class DemoTask:
+    """Task of the demo: its message, the times of its statuses, its notification."""
 
     id: str
     tasktype: str
@@ -92,34 +92,34 @@ class Wanted:
 
 
 @contextmanager
-def platform() -> Iterator[Local]:
-    """The platform on this machine, and a word about where it is."""
+def started_platform() -> Iterator[LocalPlatform]:
+    """Start the platform on this machine, and print its addresses; stop it at the end."""
     with ExitStack() as stack:
         with console.status("Starting the embedded AWS, Ray and the runtime …"):
-            there = stack.enter_context(running())
-        address = there.address
+            platform = stack.enter_context(running())
+        address = platform.address
         console.print(f"Started in {address['seconds']:.1f} s: {address['url']}, AWS at", end=" ")
         console.print(f"{address['aws_endpoint']}, dashboard at {address['dashboard']}")
-        yield there
+        yield platform
 
 
-def painted(scene: Scene) -> Wanted:
+def painted(scene: Scene) -> DemoTask:
     """The text-to-image task of a scene."""
     way = "SNS" if scene is PUBLISHED else "HTTP"
-    return Wanted(scene.id, "text-to-image", _content(scene), way)
+    return DemoTask(scene.id, "text-to-image", _content(scene), way)
 
 
-def repainted(scene: Scene, picture: str) -> Wanted:
+def repainted(scene: Scene, picture: str) -> DemoTask:
     """The image-to-image task of a scene, on a picture that is named by its ``s3://`` link."""
     more = {"init_images": [picture], "denoising_strength": 0.9}
-    return Wanted(scene.id, "image-to-image", _content(scene) | more)
+    return DemoTask(scene.id, "image-to-image", _content(scene) | more)
 
 
-def enlarged(pictures: Sequence[str]) -> Wanted:
+def enlarged(pictures: Sequence[str]) -> DemoTask:
     """Make a task that enlarges these pictures to four times their width and height."""
     images = [{"name": Path(picture).name, "data": picture} for picture in pictures]
     content = {"imageList": images, "upscaling_resize": 4, "upscaler_1": "4x-shapes"}
-    return Wanted("enlarged", "extra-batch-images", content)
+    return DemoTask("enlarged", "extra-batch-images", content)
 
 
 def _content(scene: Scene) -> dict[str, Any]:
@@ -132,35 +132,35 @@ def _content(scene: Scene) -> dict[str, Any]:
     }
 
 
-def send(there: Local, wanted: Wanted) -> None:
-    wanted.times["queued"] = time.monotonic()
-    if wanted.way == "SNS":
-        there.publish(wanted.message, runtime=RUNTIME)
+def send(platform: LocalPlatform, task: DemoTask) -> None:
+    task.times["queued"] = time.monotonic()
+    if task.way == "SNS":
+        platform.publish(task.message, runtime=RUNTIME)
     else:
-        there.submit(wanted.message)
+        platform.submit(task.message)
 
 
-def run(there: Local, tasks: Sequence[Wanted]) -> None:
+def run(platform: LocalPlatform, tasks: Sequence[DemoTask]) -> None:
     """Submit the tasks, and show each until its notification says how it ended."""
     with _bars() as bars:
-        rows = {wanted.id: bars.add_task(wanted.id, total=3, state="queued") for wanted in tasks}
-        for wanted in tasks:
-            send(there, wanted)
-            bars.update(rows[wanted.id], completed=1)
-        by_id = {wanted.id: wanted for wanted in tasks}
+        rows = {task.id: bars.add_task(task.id, total=3, state="queued") for task in tasks}
+        for task in tasks:
+            send(platform, task)
+            bars.update(rows[task.id], completed=1)
+        by_id = {task.id: task for task in tasks}
         deadline = time.monotonic() + TASK_SECONDS
-        while not all(wanted.ended for wanted in tasks):
+        while not all(task.ended for task in tasks):
             if time.monotonic() > deadline:
                 sys.exit(f"no end after {TASK_SECONDS} s")
-            for notification in there.notifications():
+            for notification in platform.notifications():
                 status = notification["status"]
                 by_id[notification["id"]].notification = notification
                 by_id[notification["id"]].times[status] = time.monotonic()
-                bars.update(rows[notification["id"]], completed=_TOLD[status], state=status)
-    for wanted in tasks:
-        if not wanted.notification["result"]:
-            reason = there.fetch(wanted.notification["output_url"]).decode()
-            sys.exit(f"{wanted.id} failed: {reason}")
+                bars.update(rows[notification["id"]], completed=_DONE_STEPS[status], state=status)
+    for task in tasks:
+        if not task.notification["result"]:
+            reason = platform.fetch(task.notification["output_url"]).decode()
+            sys.exit(f"{task.id} failed: {reason}")
 
 
 def _bars() -> Progress:
@@ -174,29 +174,29 @@ def _bars() -> Progress:
     )
 
 
-def paint(there: Local) -> list[Wanted]:
+def paint(platform: LocalPlatform) -> list[DemoTask]:
     """Paint all scenes, and enlarge them; the tasks in the scenes' order, the enlarging last."""
     tasks = {scene: painted(scene) for scene in SCENES if scene is not REPAINTED}
-    run(there, list(tasks.values()))
+    run(platform, list(tasks.values()))
     tasks[REPAINTED] = repainted(REPAINTED, _picture(tasks[SCENES[0]]))
-    run(there, [tasks[REPAINTED]])
+    run(platform, [tasks[REPAINTED]])
     in_order = [tasks[scene] for scene in SCENES]
     last = enlarged([_picture(task) for task in in_order])
-    run(there, [last])
+    run(platform, [last])
     return [*in_order, last]
 
 
-def _picture(wanted: Wanted) -> str:
-    uri: str = wanted.notification["image_url"][0]
+def _picture(task: DemoTask) -> str:
+    uri: str = task.notification["image_url"][0]
     return uri
 
 
-def save(there: Local, enlarged: Wanted) -> list[Path]:
+def save(platform: LocalPlatform, enlarged: DemoTask) -> list[Path]:
     """The enlarged pictures as files, one for each scene."""
     OUTPUT.mkdir(exist_ok=True)
     paths = [OUTPUT / f"{scene.id}.png" for scene in SCENES]
     for path, uri in zip(paths, enlarged.notification["image_url"], strict=True):
-        path.write_bytes(there.fetch(uri))
+        path.write_bytes(platform.fetch(uri))
     return paths
 
 
@@ -224,9 +224,9 @@ def poster(paths: Sequence[Path]) -> Path:
 
 def main() -> int:
     began = time.monotonic()
-    with platform() as there:
-        tasks = paint(there)
-        paths = save(there, tasks[-1])
+    with started_platform() as platform:
+        tasks = paint(platform)
+        paths = save(platform, tasks[-1])
     first = min(task.times["completed"] for task in tasks) - began
     verdicts = [as_asked(scene, path) for scene, path in zip(SCENES, paths, strict=True)]
     _report(tasks, paths, verdicts)
@@ -235,14 +235,14 @@ def main() -> int:
     return 0 if all(verdicts) else 1
 
 
-def _report(tasks: Sequence[Wanted], paths: Sequence[Path], verdicts: Sequence[bool]) -> None:
+def _report(tasks: Sequence[DemoTask], paths: Sequence[Path], verdicts: Sequence[bool]) -> None:
     table = Table("picture", "sent by", "as", "took", "as asked")
-    for wanted, path, verdict in zip(tasks, paths, verdicts, strict=False):
-        took = wanted.times["completed"] - wanted.times["queued"]
+    for task, path, verdict in zip(tasks, paths, verdicts, strict=False):
+        took = task.times["completed"] - task.times["queued"]
         table.add_row(
             path.name,
-            wanted.way,
-            wanted.tasktype,
+            task.way,
+            task.tasktype,
             f"{took:.2f} s",
             "yes" if verdict else f"NO: {judge(Image.open(path))}",
         )

@@ -18,15 +18,15 @@ import httpx
 _STOP_SECONDS = 60
 
 
-class Local:
-    """A running platform, as a client of HTTP, SNS, SQS and S3 sees it."""
+class LocalPlatform:
+    """Client of a running platform, by HTTP, SNS, SQS and S3."""
 
     def __init__(
         self, address: Mapping[str, Any], *, aws_endpoint: str | None = None, pid: int = 0
     ) -> None:
         self.address = address
         self.pid = pid
-        """The process that holds it; 0 where it is not ours."""
+        """Id of the process that runs the platform; 0 where another one started it."""
         aws: dict[str, Any] = {
             "endpoint_url": aws_endpoint or address["aws_endpoint"],
             "aws_access_key_id": "test",
@@ -39,7 +39,7 @@ class Local:
         self.inbox = self._subscribe(f"{address['output_bucket']}-inbox")
 
     def submit(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Post a task, ``{"metadata", "content"}``; the answer."""
+        """Post a task, ``{"metadata", "content"}``, and return the answer."""
         response = self.post("/v1alpha2", {"task": message})
         response.raise_for_status()
         answer: Mapping[str, Any] = response.json()
@@ -73,7 +73,7 @@ class Local:
             self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
 
     def fetch(self, uri: str) -> bytes:
-        """The object behind an ``s3://`` URI."""
+        """Fetch the object behind an ``s3://`` URI."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
@@ -97,8 +97,10 @@ def running(
     environment: Mapping[str, str] | None = None,
     aws_endpoint: str | None = None,
     ports: tuple[int, int] = (0, 0),
-) -> Iterator[Local]:
-    """`atelier up`, stopped at the end; on free ports unless HTTP's and the emulator's are given.
+) -> Iterator[LocalPlatform]:
+    """Run `atelier up`, and stop it at the end.
+
+    ``ports``: of HTTP and of the emulator; 0 is a free one.
 
     Raises:
         RuntimeError: it did not start; what it said stands on standard error.
@@ -114,7 +116,7 @@ def running(
             line = process.stdout.readline() if process.stdout else ""
             if not line:
                 raise RuntimeError(f"the platform did not start (status {process.wait()})")
-            yield Local(json.loads(line), aws_endpoint=aws_endpoint, pid=process.pid)
+            yield LocalPlatform(json.loads(line), aws_endpoint=aws_endpoint, pid=process.pid)
         finally:
             process.terminate()
             process.wait(timeout=_STOP_SECONDS)

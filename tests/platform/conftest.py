@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from samples.local import Local, running
+from samples.local import LocalPlatform, running
 
 SECONDS = 60.0
 
@@ -47,7 +47,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 
 
-class Watched(Local):
+class Watched(LocalPlatform):
     """A platform whose notifications are kept by the id of their task."""
 
     told: dict[str, list[Mapping[str, Any]]]

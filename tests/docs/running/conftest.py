@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from samples.local import Local, running
+from samples.local import LocalPlatform, running
 from tests.docs.pages import ROOT
 from tests.docs.running.workplace import Workplace
 
@@ -15,7 +15,7 @@ _PORT_SECONDS = 60
 
 
 @pytest.fixture(scope="package")
-def platform() -> Iterator[Local]:
+def platform() -> Iterator[LocalPlatform]:
     """The platform of the shipped config.yaml, where `atelier up` has it if nothing is said."""
     for port in PORTS:
         _wait_until_free(port)
@@ -24,7 +24,7 @@ def platform() -> Iterator[Local]:
 
 
 @pytest.fixture(scope="package")
-def workplace(platform: Local, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+def workplace(platform: LocalPlatform, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A checkout of the repository as its reader has it, and the shell that he has there."""
     return Workplace.made(tmp_path_factory.mktemp("documents"), platform)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from atelier import Client, Status, TaskView
-from samples.local import Local
+from samples.local import LocalPlatform
 from tests.docs.pages import ROOT, Block
 
 SECONDS = 120.0
@@ -35,12 +35,12 @@ class Workplace:
 
     folder: Path
     environment: Mapping[str, str]
-    platform: Local
+    platform: LocalPlatform
     said: dict[Block, str] = field(default_factory=dict)
     """Output of each block that was run."""
 
     @classmethod
-    def made(cls, folder: Path, platform: Local) -> Self:
+    def made(cls, folder: Path, platform: LocalPlatform) -> Self:
         for path in ROOT.iterdir():
             if path.name in _COPIED:
                 subprocess.run(["cp", "-r", path, folder], check=True)
@@ -104,7 +104,7 @@ class Workplace:
         self.said[block] = done.stdout
 
 
-def _environment(folder: Path, platform: Local) -> Mapping[str, str]:
+def _environment(folder: Path, platform: LocalPlatform) -> Mapping[str, str]:
     """A reader's: `.venv` is active, and `atelier up` has said what signs callbacks."""
     kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
     return kept | {
