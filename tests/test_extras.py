@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -91,9 +90,8 @@ def _required(name: str, extra: str) -> Iterator[tuple[str, str]]:
         lines = distribution(name).requires or ()
     except PackageNotFoundError:  # of another system or Python
         return
-    environment = {**default_environment(), "extra": extra}
     for requirement in map(Requirement, lines):
-        if not requirement.marker or requirement.marker.evaluate(environment):
+        if not requirement.marker or requirement.marker.evaluate({"extra": extra}):
             yield from ((requirement.name, one) for one in ("", *requirement.extras))
 
 
