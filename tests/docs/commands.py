@@ -187,11 +187,11 @@ def _check_make(args: list[str]) -> None:
 
 
 def _check_module(module: str, args: list[str]) -> None:
-    """The module's own argparse reads the line, and nothing else of the module runs."""
+    """Have the module's own parser read the line; nothing else of the module runs."""
     source = _source(module)
     if not args:
         return
-    if "ArgumentParser" not in source:
+    if "ArgumentParser" not in source and "typer.run" not in source:
         raise WrongCommand(f"python -m {module}: takes no arguments")
     done = subprocess.run(
         [sys.executable, "-m", "tests.docs.arguments", module, *args],
