@@ -18,7 +18,7 @@ _WORDS = """
 REFUSED = frozenset(_WORDS.split())
 """Pronouns, relatives, prepositions, conjunctions and particles that open no docstring."""
 
-ALLOWED_SHARE = 0.285
+ALLOWED_SHARE = 0.03
 """Share of all docstrings that may open so. It only ever gets smaller."""
 
 _FIRST_WORD = re.compile(r"[\W_]*([A-Za-z]+)")
