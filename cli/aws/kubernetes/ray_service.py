@@ -96,7 +96,7 @@ class RayService:
 
     @property
     def given_up(self) -> bool:
-        """Flag: KubeRay has stopped to reconcile, so no new spec has an effect."""
+        """Flag: KubeRay has given up reconciling it, so no new spec takes effect."""
         return self._condition("Ready").get("reason") == "InitializingTimeout"
 
     @property
