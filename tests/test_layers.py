@@ -47,7 +47,7 @@ SETTINGS_IN = (
     "serve_app/edge/application.py",
     "serve_app/local/",
 )
-"""Where `serve_app` reads settings: what puts it together. All else is handed ports and values."""
+"""Modules of `serve_app` that read settings, to put it together; others get ports and values."""
 
 
 def sources() -> list[Path]:

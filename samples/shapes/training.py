@@ -18,7 +18,7 @@ def say(line: str) -> None:
 
 
 class Training:
-    """One training; tells its smoothed loss fifty times over, with the time that is left."""
+    """Training that tells its smoothed loss fifty times over, with the time that is left."""
 
     def __init__(self, name: str, steps: int, optimizer: torch.optim.Optimizer) -> None:
         self.name = name
