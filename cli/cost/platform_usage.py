@@ -3,7 +3,6 @@
 Counts of requests are those of the code: `docs/performance.md` has them measured.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from cli.cost import gpu_hours
@@ -66,53 +65,55 @@ def _gib(load: Load, kib: float) -> Decimal:
     return load.images * Decimal(str(kib)) * _KIB / GIB
 
 
-def _cluster(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _cluster(load: Load, settings: Settings) -> list[UsageLine]:
     tier = " in extended support" if load.extended_support else ""
-    yield _line(Part.CLUSTER, "eks", f"cluster{tier}", HOURS)
     system = settings.cluster_components
-    count = system.desired_count
-    kind = f"{system.instance_type} on demand"
-    yield _line(Part.NODES, "ec2", kind, count * HOURS, f"{count} nodes")
-    yield _line(Part.NODES, "ebs", "gp3", count * _DISK_GIB, f"{_DISK_GIB} GiB each")
+    count, kind = system.desired_count, f"{system.instance_type} on demand"
+    return [
+        _line(Part.CLUSTER, "eks", f"cluster{tier}", HOURS),
+        _line(Part.NODES, "ec2", kind, count * HOURS, f"{count} nodes"),
+        _line(Part.NODES, "ebs", "gp3", count * _DISK_GIB, f"{_DISK_GIB} GiB each"),
+    ]
 
 
-def _network(load: Load, settings: Settings, *, starts: int) -> Iterable[UsageLine]:
-    """Yield NAT gateways and their data; S3, DynamoDB and ECR are reached by free endpoints."""
+def _network(load: Load, settings: Settings, *, starts: int) -> list[UsageLine]:
+    """Return NAT gateways and their data; S3, DynamoDB and ECR are reached by free endpoints."""
     data = _gib(load, load.nat_kib)
     if settings.images.repository:  # images of another registry come through NAT
         data += starts * Decimal(str(load.image_gib))
-    yield _line(Part.NETWORK, "vpc", "nat gateway data", data)
-    if settings.vpc.id is None:
-        count = settings.vpc.nat_gateways
-        yield _line(Part.NETWORK, "vpc", "nat gateway", count * HOURS, f"{count} of them")
-        yield _line(Part.NETWORK, "vpc", "public address", count * HOURS)
+    count = settings.vpc.nat_gateways if settings.vpc.id is None else 0
+    return [
+        _line(Part.NETWORK, "vpc", "nat gateway data", data),
+        _line(Part.NETWORK, "vpc", "nat gateway", count * HOURS, f"{count} of them"),
+        _line(Part.NETWORK, "vpc", "public address", count * HOURS),
+    ]
 
 
-def _api(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _api(load: Load, settings: Settings) -> list[UsageLine]:
     edge = settings.edge
     requests = load.images / MILLION
     gb_seconds = load.images * Decimal(edge.memory) / 1024 * Decimal(str(load.edge_ms)) / 1000
-    yield _line(Part.API, "apigateway", "requests", requests)
-    yield _line(Part.API, "lambda", "requests", requests)
     why = f"{load.edge_ms:g} ms of {edge.memory} MiB each"
-    yield _line(Part.API, "lambda", f"duration {edge.architecture}", gb_seconds, why)
-    yield _line(Part.API, "vpc", "data out", _gib(load, _ANSWER_KIB), f"{_ANSWER_KIB} KiB each")
+    return [
+        _line(Part.API, "apigateway", "requests", requests),
+        _line(Part.API, "lambda", "requests", requests),
+        _line(Part.API, "lambda", f"duration {edge.architecture}", gb_seconds, why),
+        _line(Part.API, "vpc", "data out", _gib(load, _ANSWER_KIB), f"{_ANSWER_KIB} KiB each"),
+    ]
 
 
-def _messages(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _messages(load: Load, settings: Settings) -> list[UsageLine]:
     published = 3 if settings.tasks.notify_running else 2
     why = "the task, its result" + (" and its start" if settings.tasks.notify_running else "")
-    yield _line(Part.MESSAGES, "sns", "publishes", published * load.images / MILLION, why)
     renewals = int(load.seconds // (settings.tasks.lease_seconds / 3))
     a_task = _RECEIVES_AND_DELETES + renewals
     polls = _polled(settings) * HOURS * SECONDS / max(settings.tasks.poll_seconds, 1)
-    yield _line(
-        Part.MESSAGES,
-        "sqs",
-        "requests",
-        (a_task * load.images + polls) / MILLION,
-        f"at most {a_task} a task, and {polls / 1000:.0f} thousand empty receives",
-    )
+    requests = (a_task * load.images + polls) / MILLION
+    taken = f"at most {a_task} a task, and {polls / 1000:.0f} thousand empty receives"
+    return [
+        _line(Part.MESSAGES, "sns", "publishes", published * load.images / MILLION, why),
+        _line(Part.MESSAGES, "sqs", "requests", requests, taken),
+    ]
 
 
 def _polled(settings: Settings) -> int:
@@ -124,80 +125,89 @@ def _polled(settings: Settings) -> int:
     )
 
 
-def _ledger(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _ledger(load: Load, settings: Settings) -> list[UsageLine]:
     by_http = settings.edge.enabled or settings.front.enabled
     by_key = _KEY_INDEX_WRITES if by_http else -_UNQUEUED
     writes = (_TABLE_WRITES + _INDEX_WRITES + by_key) * load.row_kib
     why = f"{writes} units a task, its indexes included"
-    yield _line(Part.LEDGER, "dynamodb", "writes", writes * load.images / MILLION, why)
     rows = _gib(load, load.row_kib) * settings.tasks.ledger_days / _DAYS
     copies = 3 if by_http else 2
-    yield _line(Part.LEDGER, "dynamodb", "storage", copies * rows, "rows, and again in each index")
-    yield _line(Part.LEDGER, "dynamodb", "recovery", rows, "point-in-time recovery")
+    return [
+        _line(Part.LEDGER, "dynamodb", "writes", writes * load.images / MILLION, why),
+        _line(Part.LEDGER, "dynamodb", "storage", copies * rows, "rows, and again in each index"),
+        _line(Part.LEDGER, "dynamodb", "recovery", rows, "point-in-time recovery"),
+    ]
 
 
-def _storage(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _storage(load: Load, settings: Settings) -> list[UsageLine]:
     storage = settings.storage
     output_gib = _gib(load, load.picture_kib)
     days = Decimal(storage.output_days) if storage.output_days else _DAYS
-    moved = storage.infrequent_days
-    standard = min(days, Decimal(moved)) if moved else days
+    standard = min(days, Decimal(storage.infrequent_days or days))
+    moved = load.images / Decimal(1000) if days > standard else 0
     kept = f"kept {storage.output_days} days" if storage.output_days else "those of one month"
-    yield _line(Part.STORAGE, "s3", "puts", _OBJECTS * load.images / Decimal(1000))
-    yield _line(Part.STORAGE, "s3", "standard", output_gib * standard / _DAYS, kept)
-    if moved and days > moved:
-        yield _line(Part.STORAGE, "s3", "infrequent access", output_gib * (days - moved) / _DAYS)
-        yield _line(Part.STORAGE, "s3", "transitions", load.images / Decimal(1000))
-    yield _line(Part.STORAGE, "s3", "standard", Decimal(str(load.models_gib)), "weights")
     types = len({runtime.type for runtime in settings.models_runtime})
-    if not settings.images.repository:
-        images = types * Decimal(str(load.image_gib))
-        yield _line(Part.STORAGE, "ecr", "storage", images, f"of {types} runtime types")
+    images = 0 if settings.images.repository else types * Decimal(str(load.image_gib))
+    return [
+        _line(Part.STORAGE, "s3", "puts", _OBJECTS * load.images / Decimal(1000)),
+        _line(Part.STORAGE, "s3", "standard", output_gib * standard / _DAYS, kept),
+        _line(Part.STORAGE, "s3", "infrequent access", output_gib * (days - standard) / _DAYS),
+        _line(Part.STORAGE, "s3", "transitions", moved),
+        _line(Part.STORAGE, "s3", "standard", Decimal(str(load.models_gib)), "weights"),
+        _line(Part.STORAGE, "ecr", "storage", images, f"of {types} runtime types"),
+    ]
 
 
-def _out(load: Load) -> Iterable[UsageLine]:
-    """Yield data out: pictures are fetched by presigned links of S3, past any browser entry."""
+def _out(load: Load) -> list[UsageLine]:
+    """Return data out: pictures are fetched by presigned links of S3, past any browser entry."""
     times = Decimal(str(load.downloads))
     out = _gib(load, load.picture_kib) * times
-    yield _line(Part.TRANSFER, "s3", "gets", load.images * times / Decimal(1000))
-    yield _line(Part.TRANSFER, "vpc", "data out", out, f"{load.downloads:g} times each picture")
+    return [
+        _line(Part.TRANSFER, "s3", "gets", load.images * times / Decimal(1000)),
+        _line(Part.TRANSFER, "vpc", "data out", out, f"{load.downloads:g} times each picture"),
+    ]
 
 
-def _front(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _front(load: Load, settings: Settings) -> list[UsageLine]:
     requests = Decimal(load.images * _LOOKS)
-    out = _gib(load, _LOOKS * _ANSWER_KIB)
-    yield _line(Part.FRONT, "elb", "load balancer", HOURS)
-    yield _line(Part.FRONT, "elb", "capacity unit", HOURS, "one")
-    yield _line(
-        Part.FRONT, "cloudfront", "requests", requests / 10_000, f"{_LOOKS} for each picture"
-    )
-    yield _line(Part.FRONT, "cloudfront", "data out", out)
-    if settings.front.waf:
-        yield _line(Part.FRONT, "waf", "web acl", 1)
-        yield _line(Part.FRONT, "waf", "rule", _WAF_RULES)
-        yield _line(Part.FRONT, "waf", "requests", requests / MILLION)
+    each = f"{_LOOKS} for each picture"
+    firewall = [
+        _line(Part.FRONT, "waf", "web acl", 1),
+        _line(Part.FRONT, "waf", "rule", _WAF_RULES),
+        _line(Part.FRONT, "waf", "requests", requests / MILLION),
+    ]
+    return [
+        _line(Part.FRONT, "elb", "load balancer", HOURS),
+        _line(Part.FRONT, "elb", "capacity unit", HOURS, "one"),
+        _line(Part.FRONT, "cloudfront", "requests", requests / 10_000, each),
+        _line(Part.FRONT, "cloudfront", "data out", _gib(load, _LOOKS * _ANSWER_KIB)),
+        *(firewall if settings.front.waf else ()),
+    ]
 
 
-def _watching(load: Load, settings: Settings) -> Iterable[UsageLine]:
+def _watching(load: Load, settings: Settings) -> list[UsageLine]:
     logs = _gib(load, load.log_kib) + Decimal(str(load.cluster_log_gib))
     kept = logs * settings.edge.log_days / _DAYS
     why = f"{load.log_kib:g} KiB a task, and the control plane's"
-    yield _line(Part.WATCHING, "cloudwatch", "logs taken in", logs, why)
-    yield _line(Part.WATCHING, "cloudwatch", "logs kept", kept, f"{settings.edge.log_days} days")
     runtimes = len(settings.models_runtime)
     alarmed = _ALARMED_OF_RUNTIME * runtimes + _ALARMED
-    yield _line(Part.WATCHING, "cloudwatch", "metric of an alarm", alarmed)
-    yield _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_RUNTIME * runtimes)
-    if settings.edge.enabled:
-        yield from _watching_api(load)
-    yield _line(Part.WATCHING, "cloudwatch", "dashboard", 1)
-    yield _line(Part.WATCHING, "kms", "key", 1, "of the alarms' topic")
+    return [
+        _line(Part.WATCHING, "cloudwatch", "logs taken in", logs, why),
+        _line(Part.WATCHING, "cloudwatch", "logs kept", kept, f"{settings.edge.log_days} days"),
+        _line(Part.WATCHING, "cloudwatch", "metric of an alarm", alarmed),
+        _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_RUNTIME * runtimes),
+        *(_watching_api(load) if settings.edge.enabled else ()),
+        _line(Part.WATCHING, "cloudwatch", "dashboard", 1),
+        _line(Part.WATCHING, "kms", "key", 1, "of the alarms' topic"),
+    ]
 
 
-def _watching_api(load: Load) -> Iterable[UsageLine]:
+def _watching_api(load: Load) -> list[UsageLine]:
     each = "calls, errors and latencies of API Gateway's methods"
-    yield _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_API, each)
     first = min(Decimal(load.images), Decimal(str(load.hours)) * SECONDS)
     traced = (first + _TRACED * (load.images - first)) / MILLION
     why = f"at most: the first of each second, and {_TRACED:.0%} of the rest"
-    yield _line(Part.WATCHING, "xray", "traces", traced, why)
+    return [
+        _line(Part.WATCHING, "cloudwatch", "metric", _METRICS_OF_API, each),
+        _line(Part.WATCHING, "xray", "traces", traced, why),
+    ]
