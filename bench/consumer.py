@@ -24,8 +24,7 @@ from ingest.loops import Loops
 from ingest.notify import Notifier
 from ingest.worker import Worker
 from models.ports import Runner
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from models.settings.groups import Inputs as InputSettings
 from models.settings.groups import Runtime, Tasks
 from models.task import Task

@@ -15,7 +15,7 @@ import typer
 from bench.report import OUT, Out, report
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from deployments.checkpoints import needed_files, needs_checkpoint, requested_checkpoint
 from deployments.inputs.fields import image_links
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes import RuntimeType
 from models.settings.base import Group
 from models.task import Kind, Task

@@ -13,8 +13,7 @@ from deployments.media_types import sniff
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Objects
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")

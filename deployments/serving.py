@@ -14,8 +14,7 @@ from deployments.renewal_turns import MemoryTurns, RenewalTurns
 from deployments.replica import Replica
 from deployments.shared_turns import SharedTurns
 from models.errors import RuntimeUnavailable
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 
 Update = Report | Progress
 """News of a submission: a report when its status changes, progress while it runs."""

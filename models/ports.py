@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 from models.callback import Call
 from models.event import Event
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.settings.api_keys import ApiKey
 from models.task import Task
 

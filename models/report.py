@@ -1,4 +1,4 @@
-"""A report: what is known of a task now."""
+"""Reports, which say what is known of a task now, and the progress of a running task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -114,6 +114,16 @@ class Report:
             "status": self.status.value,
             "attempt": self.attempt,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Step ``step`` of ``of`` is done."""
+
+    step: int
+    of: int
+    preview: bytes | None = None
+    """A small picture of the state so far (PNG or JPEG), where the runtime gives one."""
 
 
 def _kept(context: Any) -> str | None:

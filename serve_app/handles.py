@@ -16,8 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from models.errors import RuntimeUnavailable, TaskError, Unavailable
 from models.event import Event
 from models.ports import Live, Pace, Runner
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from models.task import Task
 
 _ANSWER_SECONDS = 5

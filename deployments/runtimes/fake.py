@@ -23,7 +23,7 @@ from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.checkpoints import needed_files, requested_checkpoint
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.content import refuse
 from models.runtimes.fake import FAKE, Options
 from models.task import Kind, Task

@@ -9,8 +9,7 @@ from ingest.board import Board
 from ingest.loops import Loops
 from ingest.wiring import Ports, wire
 from models.ports import Runner
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from models.settings import Settings
 from models.task import Task
 from samples.cloud.deploy import Cloud

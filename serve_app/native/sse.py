@@ -16,8 +16,7 @@ from pydantic import BaseModel
 
 from models.event import Event
 from models.native import PreviewEvent, StatusEvent
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from serve_app.native.views import Views, progress_view
 from serve_app.watching.estimates import Estimates
 from serve_app.watching.feed import Feed

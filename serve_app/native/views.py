@@ -13,8 +13,7 @@ from models.native import (
     TaskView,
 )
 from models.ports import Objects
-from models.progress import Progress
-from models.report import Failure, Report
+from models.report import Failure, Progress, Report
 from serve_app.watching.estimates import Wait
 
 _LINK_SECONDS = 3600

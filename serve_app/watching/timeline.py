@@ -6,8 +6,7 @@ from contextlib import aclosing, suppress
 
 from models.errors import Unavailable
 from models.event import Event
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from serve_app.watching.feed import Feed
 
 LEDGER = "ledger"

@@ -21,8 +21,7 @@ from typing_extensions import override
 from ingest.memory import MemoryClaims, MemoryObjects
 from models.errors import TaskFailed
 from models.ports import Runner
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents
 from models.settings import Settings

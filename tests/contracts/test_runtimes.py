@@ -24,8 +24,7 @@ from deployments.replica import Replica
 from deployments.runtimes import adapter_class, runtime_types
 from ingest.memory import MemoryObjects
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.task import Kind, Task
 from tests.runtimes.cases import Case, open_case
 from tests.runtimes.world import children, progress

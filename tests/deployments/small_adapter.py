@@ -14,7 +14,7 @@ from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.backend.process import Backend
 from deployments.backend.warm_up import warm_up
 from models.errors import RuntimeUnavailable
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.backend import ServedOptions
 from models.task import Kind, Task
 

@@ -11,8 +11,7 @@ from deployments.replica import Replica
 from deployments.runtimes.fake import FakeAdapter
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, RuntimeUnavailable, Unavailable
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.task import Kind, Task
 
 OUTPUT = "s3://outputs"

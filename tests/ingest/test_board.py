@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 
 from ingest.board import Board
 from models.event import Event
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.task import Task
 
 TASK = Task(submission="s1", id="a", runtime="painter", kind="text-to-image")

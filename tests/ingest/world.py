@@ -13,8 +13,7 @@ from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from ingest.worker import Worker
 from models.ports import Runner
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.settings.groups import Tasks
 from models.task import Kind, Task
 

@@ -16,7 +16,7 @@ from deployments.adapter import Answer, Artifact, RuntimeSpec
 from deployments.runtimes import adapter_class, runtime_types
 from deployments.runtimes.fake import FakeAdapter
 from models.errors import SettingsError, TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.task import Kind, Task
 
 

@@ -13,7 +13,7 @@ import psutil
 from PIL import Image
 
 from deployments.adapter import Adapter, Answer, Artifact, Step
-from models.progress import Progress
+from models.report import Progress
 from models.task import Task
 
 AnyAdapter = TypeVar("AnyAdapter", bound=Adapter)

@@ -20,7 +20,7 @@ from deployments.runtimes.comfyui.outputs import artifacts
 from deployments.runtimes.comfyui.server import Server, serving
 from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.comfyui import COMFYUI, Options
 from models.task import Kind, Task
 

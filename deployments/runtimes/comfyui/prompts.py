@@ -16,7 +16,7 @@ from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from deployments.runtimes.comfyui.refusal import Problem, problems, refused
 from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.comfyui import Options
 
 log = logging.getLogger("ray.serve.atelier.comfyui")

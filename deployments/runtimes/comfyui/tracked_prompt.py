@@ -12,7 +12,7 @@ from uuid import uuid4
 from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.graph_progress import GraphProgress
 from deployments.runtimes.comfyui.history_entry import HistoryEntry
-from models.progress import Progress
+from models.report import Progress
 
 
 class TrackedPrompt:

@@ -11,7 +11,7 @@ from deployments.checkpoints import needs_checkpoint, requested_checkpoint
 from deployments.inputs.fields import image_links
 from deployments.runtimes.diffusers.worker_thread import WorkerThread
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.diffusers import DIFFUSERS, Options
 from models.task import Task
 

@@ -11,7 +11,7 @@ from deployments.runtimes.diffusers.generation import Steps
 from deployments.runtimes.diffusers.pixels import opaque, picture, png
 from deployments.runtimes.diffusers.upscaling import NONE, Upscalers, with_progress
 from models.errors import TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle, Upscaling
 from models.task import Task

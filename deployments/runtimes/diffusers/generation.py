@@ -25,7 +25,7 @@ from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, t
 from deployments.runtimes.diffusers.source_image import Fill, SourceImage
 from deployments.runtimes.diffusers.upscaling import Upscalers, with_progress
 from models.checkpoints import Checkpoints
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
 from models.runtimes.diffusers.values import LATENT_UPSCALERS

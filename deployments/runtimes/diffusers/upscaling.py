@@ -15,7 +15,7 @@ from deployments.runtimes.diffusers.pixels import to_image, to_tensor
 from deployments.runtimes.diffusers.rrdb import Rrdb, read_rrdb
 from models.checkpoints import Shelf
 from models.errors import TaskFailed
-from models.progress import Progress
+from models.report import Progress
 
 Result = TypeVar("Result")
 

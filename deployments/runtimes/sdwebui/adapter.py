@@ -21,7 +21,7 @@ from deployments.runtimes.sdwebui.request import CHECKPOINT_KINDS, webui_content
 from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, write_json
 from deployments.runtimes.sdwebui.session import Session
 from models.errors import RuntimeUnavailable
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.sdwebui import SDWEBUI, Options
 from models.task import Kind, Task
 

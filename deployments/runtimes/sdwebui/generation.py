@@ -10,7 +10,7 @@ import httpx
 from deployments.runtimes.sdwebui.progress import ProgressPoller
 from deployments.runtimes.sdwebui.server import API, Server
 from models.errors import TaskError
-from models.progress import Progress
+from models.report import Progress
 
 _INTERRUPT_SECONDS = 1  # the server forgets one that comes before the generation has begun
 

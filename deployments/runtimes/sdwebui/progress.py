@@ -8,7 +8,7 @@ from typing import Any
 from deployments.runtimes.sdwebui.pictures import small_jpeg
 from deployments.runtimes.sdwebui.server import API, Server
 from models.errors import TaskError
-from models.progress import Progress
+from models.report import Progress
 
 TASK_PROGRESS = "/internal/progress"
 """Path that knows a generation by its ``force_task_id``; only servers with a web page have it."""

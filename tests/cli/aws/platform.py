@@ -21,8 +21,7 @@ from ingest.board import Board
 from ingest.wiring import Ports, wire
 from models.names.tags import PROJECT, TAG, tag
 from models.ports import Runner
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from models.settings import Settings
 from models.settings.groups import Runtime
 from models.task import Task

@@ -17,7 +17,7 @@ from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from deployments.runtimes.diffusers.encode import Condition
 from deployments.runtimes.diffusers.samplers import sampler
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.samplers import SAMPLERS
 from models.task import Kind, Task

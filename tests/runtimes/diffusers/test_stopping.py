@@ -17,7 +17,7 @@ from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.rrdb import Rrdb
 from deployments.runtimes.diffusers.worker_thread import WorkerThread
 from models.errors import TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.task import Kind
 from tests.runtimes.diffusers.conftest import encoded, noise, run, task
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from deployments.adapter import Adapter, Answer, Artifact
 from models.errors import TaskFailed
-from models.progress import Progress
+from models.report import Progress
 from models.runtimes.diffusers.samplers import SAMPLERS, SCHEDULES
 from models.task import Kind, Task
 from tests.runtimes.sdwebui.double import Body, WebUi

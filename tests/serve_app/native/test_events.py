@@ -13,8 +13,7 @@ from httpx_sse import ServerSentEvent, aconnect_sse
 
 from ingest.memory import MemoryKeys
 from models.native import TaskView
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from models.settings.api_keys import ApiKey
 from serve_app.watching.feed import Intervals
 from tests.serve_app.native.test_submit import problem

@@ -12,7 +12,7 @@ import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.progress import Progress
+from models.report import Progress
 from tests.serve_app.world import KEY, World, settings, task
 from tests.serving import served
 from tests.sockets import connected, request

@@ -11,8 +11,7 @@ from typing_extensions import override
 from ingest.memory import MemoryLedger
 from models.callback import Call, Callback
 from models.errors import TaskFailed, Unavailable
-from models.progress import Progress
-from models.report import Report, Status
+from models.report import Progress, Report, Status
 from tests.clock import Clock
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import World, task

@@ -11,8 +11,7 @@ import pytest
 
 from ingest.board import Board
 from models.event import Event
-from models.progress import Progress
-from models.report import Report
+from models.report import Progress, Report
 from serve_app.watching.timeline import end_of, progress_of, timeline
 from tests.serve_app.world import QUICK, World, task
 
