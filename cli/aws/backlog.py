@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.sdk import Aws
 from models.names.queues import queues, queues_of_services
 from models.settings import Settings
@@ -53,16 +51,11 @@ def backlogs(aws: Aws, settings: Settings) -> Iterator[Backlog]:
 def counts_of(aws: Aws, queue: str) -> Mapping[str, int] | None:
     """Return SQS's counts by their names in `Backlog`; None if the queue does not exist."""
     sqs = aws.client("sqs")
-    try:
+    with suppressed(*_NONE):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))[
-            "Attributes"
-        ]
-    except ClientError as exc:
-        if code_of(exc) in _NONE:
-            return None
-        raise
-    return {word: int(attributes.get(name, 0)) for name, word in _COUNTS.items()}
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))
+        return {word: int(answer["Attributes"].get(name, 0)) for name, word in _COUNTS.items()}
+    return None
 
 
 def oldest(aws: Aws, queue: str) -> float | None:

@@ -114,6 +114,16 @@ def translated() -> Iterator[None]:
         raise AwsError(str(exc)) from exc
 
 
+@contextmanager
+def suppressed(*codes: str) -> Iterator[None]:
+    """Suppress errors of the AWS SDK with these codes, such as ``NoSuchBucket``, in the block."""
+    try:
+        yield
+    except sdk.ClientError as exc:
+        if code_of(exc) not in codes:
+            raise
+
+
 def code_of(error: sdk.ClientError) -> str:
     """Return AWS's error code, such as ``NoSuchBucket``."""
     return str(error.response.get("Error", {}).get("Code", ""))

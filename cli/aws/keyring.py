@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from atelier import Misused
-from cli.aws.errors import AwsError, code_of
+from cli.aws.errors import AwsError, code_of, suppressed
 from cli.aws.installation import Installation
 from cli.keys.keyring import Keyring
 from models.errors import SettingsError
@@ -109,11 +109,8 @@ class TableKeyring(Keyring):
         return f"a running front knows it within seconds{gateway}"
 
     def _delete(self, key: str) -> None:
-        try:
+        with suppressed(_GONE):
             self._gateway.delete_api_key(apiKey=key)
-        except ClientError as exc:
-            if code_of(exc) != _GONE:
-                raise
 
     def _named(self, name: str) -> str:
         """Prefix a name with the stack's, as the stack does for the gateway keys that it makes."""

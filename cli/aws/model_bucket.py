@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
 
-from cli.aws.errors import NOT_ALLOWED, AwsError, RequirementMissing, code_of
+from cli.aws.errors import NOT_ALLOWED, AwsError, RequirementMissing, suppressed
 from cli.aws.sdk import Aws
 from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
@@ -42,28 +41,19 @@ class ModelBucket:
         Raises:
             AwsError: it belongs to somebody else.
         """
-        try:
-            self.s3.head_bucket(Bucket=self.name)
-        except ClientError as exc:
-            if code_of(exc) in _MISSING:
-                return False
-            if code_of(exc) == _TAKEN:
-                raise AwsError(
-                    f"bucket {self.name} is not yours to read; name another with --bucket"
-                ) from None
-            raise
-        return True
+        with suppressed(*_MISSING):
+            with suppressed(_TAKEN):
+                return bool(self.s3.head_bucket(Bucket=self.name))
+            raise AwsError(f"bucket {self.name} is not yours to read; name another with --bucket")
+        return False
 
     def make(self) -> None:
         """Create the bucket: private, TLS only, tagged as ours. Safe to call again."""
         region = str(self.aws.region)
         where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        try:
+        with suppressed("BucketAlreadyOwnedByYou"):
             # S3 refuses us-east-1, alone of all regions, as a location constraint.
             self.s3.create_bucket(Bucket=self.name, **({} if region == "us-east-1" else where))
-        except ClientError as exc:
-            if code_of(exc) != "BucketAlreadyOwnedByYou":
-                raise
         self.s3.put_public_access_block(
             Bucket=self.name, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True)
         )
@@ -73,13 +63,9 @@ class ModelBucket:
 
     def is_ours(self, by: str = TAG) -> bool:
         """Tell whether the bucket has our tag; ``by``: the tag's key, else that of `deploy`."""
-        try:
-            tags = self.s3.get_bucket_tagging(Bucket=self.name)["TagSet"]
-        except ClientError as exc:
-            if code_of(exc) in _NO_TAGS:
-                return False
-            raise
-        return tag(by, self.stack) in tags
+        with suppressed(*_NO_TAGS):
+            return tag(by, self.stack) in self.s3.get_bucket_tagging(Bucket=self.name)["TagSet"]
+        return False
 
     def enable_events(self) -> bool:
         """Turn on EventBridge notifications; return whether they were off.
@@ -115,14 +101,10 @@ class ModelBucket:
 
     def delete_policy(self) -> None:
         """Delete the policy that `make` put: the stack makes its own, only where there is none."""
-        try:
+        with suppressed(_NO_POLICY):
             policy = self.s3.get_bucket_policy(Bucket=self.name)["Policy"]
-        except ClientError as exc:
-            if code_of(exc) != _NO_POLICY:
-                raise
-            return
-        if _ONLY_TLS in policy and policy.count('"Effect"') == 1:
-            self.s3.delete_bucket_policy(Bucket=self.name)
+            if _ONLY_TLS in policy and policy.count('"Effect"') == 1:
+                self.s3.delete_bucket_policy(Bucket=self.name)
 
     def keys(self, prefix: str = "") -> set[str]:
         found = self.aws.paginated(

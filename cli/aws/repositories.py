@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.sdk import Aws
 from models.names import images
 from models.names.tags import PROJECT, tag
@@ -31,16 +29,13 @@ class Repositories:
     def make(self, kind: str) -> None:
         """Create a repository as `cdk/registry.py` defines it; the stack imports it unchanged."""
         ecr, name = self.aws.client("ecr"), images.repository(self.settings.names, kind)
-        try:
+        with suppressed(_THERE):
             ecr.create_repository(
                 repositoryName=name,
                 imageTagMutability="IMMUTABLE",
                 imageScanningConfiguration={"scanOnPush": True},
                 tags=[self._tag],
             )
-        except ClientError as exc:
-            if code_of(exc) != _THERE:
-                raise
         ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=self._lifecycle)
 
     def _is_ours(self, arn: str) -> bool:

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import AwsError, code_of
+from cli.aws.errors import AwsError, suppressed
 from cli.aws.model_bucket import ModelBucket
 from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
@@ -62,14 +60,10 @@ def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:
 
 def _table(aws: Aws, settings: Settings) -> Iterator[Retained]:
     name = settings.names.ledger
-    try:
+    with suppressed("ResourceNotFoundException"):
         arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
-    except ClientError as exc:
-        if code_of(exc) == "ResourceNotFoundException":
-            return
-        raise
-    tags = aws.paginated("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
-    yield Retained("table", name, erasable=tag(PROJECT, settings.stack_name) in tags)
+        tags = aws.paginated("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)
+        yield Retained("table", name, erasable=tag(PROJECT, settings.stack_name) in tags)
 
 
 def _snapshots(aws: Aws, settings: Settings) -> Iterator[Retained]:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import NotDeployed, code_of
+from cli.aws.errors import NotDeployed, suppressed
 from cli.aws.sdk import Aws
 
 _MISSING = "ValidationError"
@@ -23,15 +21,11 @@ class Stack:
 
     @cached_property
     def found(self) -> Mapping[str, Any] | None:
-        try:
+        with suppressed(_MISSING):
             described = self.aws.client("cloudformation").describe_stacks(StackName=self.name)
-        except ClientError as exc:
-            if code_of(exc) == _MISSING:
-                return None
-            raise
-        stacks: list[Mapping[str, Any]] = described["Stacks"]
-        gone = stacks[0]["StackStatus"] == "DELETE_COMPLETE"
-        return None if gone else stacks[0]
+            stack: Mapping[str, Any] = described["Stacks"][0]
+            return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
+        return None
 
     @property
     def description(self) -> Mapping[str, Any]:

@@ -4,9 +4,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.repositories import Repositories
 from cli.aws.sdk import Aws
 from cli.aws.tools import Tools
@@ -80,13 +78,10 @@ class Images:
         self.tools.run("docker", *sign_in, given=password)
 
     def _has(self, kind: str) -> bool:
-        try:
+        with suppressed(*_MISSING):
             found = self.aws.client("ecr").describe_images(
                 repositoryName=images.repository(self.settings.names, kind),
                 imageIds=[{"imageTag": self.settings.images.tag}],
             )
-        except ClientError as exc:
-            if code_of(exc) in _MISSING:
-                return False
-            raise
-        return bool(found["imageDetails"])
+            return bool(found["imageDetails"])
+        return False

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from cli.aws.backlog import Backlog, backlogs
-from cli.aws.errors import NotInTime, code_of
+from cli.aws.errors import NotInTime, suppressed
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -74,14 +72,11 @@ class Drain:
         return self.settings.names.arn("sns", self.settings.names.tasks_topic)
 
     def _read_policy(self) -> dict[str, Any] | None:
-        try:
+        with suppressed("NotFound", "NotFoundException"):
             topic = self.aws.client("sns").get_topic_attributes(TopicArn=self._topic)
-        except ClientError as exc:
-            if code_of(exc) in {"NotFound", "NotFoundException"}:
-                return None
-            raise
-        policy: dict[str, Any] = json.loads(topic["Attributes"].get("Policy") or "{}")
-        return {"Version": "2012-10-17", "Statement": [], **policy}
+            policy: dict[str, Any] = json.loads(topic["Attributes"].get("Policy") or "{}")
+            return {"Version": "2012-10-17", "Statement": [], **policy}
+        return None
 
     def _deny_all(self) -> dict[str, Any]:
         """Make the policy statement that denies publishing, whatever other statements allow."""

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import NOT_ALLOWED, code_of
+from cli.aws.errors import NOT_ALLOWED, suppressed
 from cli.aws.proof.listener import queue_prefix
 from cli.aws.retained import Retained
 from cli.aws.sdk import Aws
@@ -193,13 +191,9 @@ class Leftovers:
     def _temporary(self, call: str, kind: str) -> Iterator[Any]:
         """Yield IAM resources that `snapshot` made; who may not list them has made none."""
         own = re.compile(f"{self._cluster}-snapshot-[0-9a-f]{{6}}")
-        try:
+        with suppressed(*NOT_ALLOWED):
             found = list(self.aws.paginated("iam", call, f"{kind}s"))
-        except ClientError as exc:
-            if code_of(exc) not in NOT_ALLOWED:
-                raise
-            return
-        yield from (resource for resource in found if own.fullmatch(resource[f"{kind}Name"]))
+            yield from (resource for resource in found if own.fullmatch(resource[f"{kind}Name"]))
 
     def _log_names(self, prefix: str) -> Iterator[str]:
         found = self.aws.paginated(

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import httpx
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import NoCredentialsError
 from botocore.signers import RequestSigner
 
 from cli.aws.errors import (
@@ -22,7 +22,7 @@ from cli.aws.errors import (
     NotDeployed,
     NotReachable,
     ObjectMissing,
-    code_of,
+    suppressed,
     translated,
 )
 from cli.aws.sdk import Aws
@@ -57,15 +57,11 @@ class Cluster:
         Raises:
             NotDeployed: there is no such cluster.
         """
-        with translated():
-            try:
-                described = self.aws.client("eks").describe_cluster(name=self.name)
-            except ClientError as exc:
-                if code_of(exc) == "ResourceNotFoundException":
-                    raise NotDeployed(f"there is no cluster {self.name}") from None
-                raise
-        description: Mapping[str, Any] = described["cluster"]
-        return description
+        with translated(), suppressed("ResourceNotFoundException"):
+            described = self.aws.client("eks").describe_cluster(name=self.name)
+            description: Mapping[str, Any] = described["cluster"]
+            return description
+        raise NotDeployed(f"there is no cluster {self.name}")
 
     @property
     def endpoint(self) -> str:

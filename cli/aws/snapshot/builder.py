@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from cli.aws.errors import AwsError, NotInTime, code_of
+from cli.aws.errors import AwsError, NotInTime, suppressed
 from cli.aws.sdk import Aws
 
 _ECR = ".dkr.ecr."
@@ -91,31 +89,24 @@ class BuilderInstance:
         ssm = self.aws.client("ssm")
         deadline = time.monotonic() + _AGENT_SECONDS
         while True:
-            try:
+            with suppressed(*_NOT_YET):
                 sent = ssm.send_command(
                     InstanceIds=[self.instance],
                     DocumentName="AWS-RunShellScript",
                     Parameters={"commands": [script], "executionTimeout": [str(_PULL_SECONDS)]},
                 )
-            except ClientError as exc:
-                if code_of(exc) not in _NOT_YET:
-                    raise
-                if time.monotonic() > deadline:
-                    raise NotInTime(
-                        f"{self.instance}: SSM's agent never came; has its subnet a way out?"
-                        " Name another with --subnet"
-                    ) from exc
-                time.sleep(_PAUSE)
-            else:
                 return str(sent["Command"]["CommandId"])
+            if time.monotonic() > deadline:
+                raise NotInTime(
+                    f"{self.instance}: SSM's agent never came; has its subnet a way out?"
+                    " Name another with --subnet"
+                )
+            time.sleep(_PAUSE)
 
     def _state(self, command: str) -> Mapping[str, Any]:
-        try:
+        with suppressed(*_NOT_YET):
             invocation: Mapping[str, Any] = self.aws.client("ssm").get_command_invocation(
                 CommandId=command, InstanceId=self.instance
             )
-        except ClientError as exc:
-            if code_of(exc) in _NOT_YET:
-                return {"Status": "Pending"}
-            raise
-        return invocation
+            return invocation
+        return {"Status": "Pending"}

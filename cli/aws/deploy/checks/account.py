@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from botocore.exceptions import ClientError
-
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -43,10 +41,6 @@ def make_spot_role(aws: Aws) -> None:
 
 def bootstrap_version(aws: Aws) -> str | None:
     """Return the version of the CDK's bootstrap stack in this region; None if there is none."""
-    try:
-        parameter = aws.client("ssm").get_parameter(Name=BOOTSTRAP)
-    except ClientError as exc:
-        if code_of(exc) == "ParameterNotFound":
-            return None
-        raise
-    return str(parameter["Parameter"]["Value"])
+    with suppressed("ParameterNotFound"):
+        return str(aws.client("ssm").get_parameter(Name=BOOTSTRAP)["Parameter"]["Value"])
+    return None

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from botocore.exceptions import ClientError
-
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -29,15 +27,12 @@ def certificates(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 def _fault(aws: Aws, arn: str, domain: str) -> str | None:
     acm = Aws(arn.split(":")[3], aws.profile).client("acm")
-    try:
+    with suppressed("ResourceNotFoundException"):
         certificate = acm.describe_certificate(CertificateArn=arn)["Certificate"]
-    except ClientError as exc:
-        if code_of(exc) == "ResourceNotFoundException":
-            return f"{arn} is not there"
-        raise
-    if certificate["Status"] != "ISSUED":
-        return f"{arn} is {certificate['Status']}"
-    names = {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", ())}
-    if names.isdisjoint({domain, f"*.{domain.partition('.')[2]}"}):
-        return f"{arn} is of {', '.join(sorted(names))}, not of {domain}"
-    return None
+        if certificate["Status"] != "ISSUED":
+            return f"{arn} is {certificate['Status']}"
+        names = {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", ())}
+        if names.isdisjoint({domain, f"*.{domain.partition('.')[2]}"}):
+            return f"{arn} is of {', '.join(sorted(names))}, not of {domain}"
+        return None
+    return f"{arn} is not there"

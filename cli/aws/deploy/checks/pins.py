@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of
+from cli.aws.errors import code_of, suppressed
 from cli.aws.sdk import Aws
 from cli.aws.snapshot.recipe import ami_parameter
 from models.addons import ADDONS, addon_version
@@ -87,10 +87,6 @@ def _images(settings: Settings) -> dict[str, str]:
 
 
 def _is_there(aws: Aws, parameter: str) -> bool:
-    try:
-        aws.client("ssm").get_parameter(Name=parameter)
-    except ClientError as exc:
-        if code_of(exc) != "ParameterNotFound":
-            raise
-        return False
-    return True
+    with suppressed("ParameterNotFound"):
+        return bool(aws.client("ssm").get_parameter(Name=parameter))
+    return False

@@ -4,10 +4,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from botocore.exceptions import ClientError
-
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.sdk import Aws
 from models.capacity import Instance, gpus_of_pod, pods_at_most
 from models.settings import Settings
@@ -135,11 +133,8 @@ def _quota_value(aws: Aws, code: str) -> int | None:
     """Return the account's quota, else the default of new accounts; None if EC2 tells neither."""
     client = aws.client("service-quotas")
     for call in (client.get_service_quota, client.get_aws_default_service_quota):
-        try:
+        with suppressed(_NOT_KNOWN):
             return int(call(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])
-        except ClientError as exc:
-            if code_of(exc) != _NOT_KNOWN:
-                raise
     return None
 
 

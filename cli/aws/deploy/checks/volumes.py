@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.sdk import Aws
 from models.settings import Settings
 
@@ -35,12 +33,9 @@ class _Key:
 
     @classmethod
     def of(cls, aws: Aws, name: str) -> "_Key":
-        try:
+        with suppressed("NotFoundException"):
             return cls(name, aws.client("kms").describe_key(KeyId=name)["KeyMetadata"])
-        except ClientError as exc:
-            if code_of(exc) != "NotFoundException":
-                raise
-            return cls(name, {})
+        return cls(name, {})
 
     @property
     def arn(self) -> str:

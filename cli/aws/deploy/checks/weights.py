@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from cli.aws.deploy.checks.finding import Finding, State
-from cli.aws.errors import code_of
+from cli.aws.errors import suppressed
 from cli.aws.model_bucket import CHECKPOINTS, ModelBucket, model_bucket
 from cli.aws.sdk import Aws
 from cli.aws.tools import ROOT
@@ -55,13 +53,10 @@ def _unasked_folder(bucket: ModelBucket, settings: Settings, *, there: bool) -> 
 
 def _key_finding(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
     """Check that the settings name the bucket's customer-managed key, which nodes need to read."""
-    try:
+    rules = []
+    with suppressed("ServerSideEncryptionConfigurationNotFoundError"):
         encryption = bucket.s3.get_bucket_encryption(Bucket=bucket.name)
-    except ClientError as exc:
-        if code_of(exc) == "ServerSideEncryptionConfigurationNotFoundError":
-            return
-        raise
-    rules = encryption["ServerSideEncryptionConfiguration"]["Rules"]
+        rules = encryption["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
     keys = [key for default in defaults if (key := default.get("KMSMasterKeyID"))]
     if settings.storage.model_bucket_key_arn or all(key.endswith(_AWS_OWN) for key in keys):
