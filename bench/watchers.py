@@ -87,17 +87,14 @@ def _spread(shown: Sequence[Watcher], used: float, since: float) -> Figures:
     """Milliseconds between the first and the last client told of an event, once all are there."""
     common = set.intersection(*(set(watcher.came) for watcher in shown))
     ids = [i for i in common if min(watcher.came[i] for watcher in shown) > since]
-    spreads = [_between([watcher.came[i] for watcher in shown]) * 1000 for i in ids]
+    times = [[watcher.came[i] for watcher in shown] for i in ids]
+    spreads = [(max(of_event) - min(of_event)) * 1000 for of_event in times]
     return {
         "events_told_to_all": len(ids),
         "spread_p50_ms": round(statistics.median(spreads), 1),
         "spread_max_ms": round(max(spreads), 1),
         "cpu_ms_per_event_told": round(used * 1000 / sum(len(w.came) for w in shown), 3),
     }
-
-
-def _between(times: Sequence[float]) -> float:
-    return max(times) - min(times)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -78,7 +78,8 @@ class CognitoSignIn(Construct):
             ),
         )
         # Unique in a region among all accounts; Cognito refuses "aws" in it, as "drawshop" has.
-        unique = f"people-{_hash(installation)}-{Stack.of(self).account}"
+        digest = sha256(installation.encode()).hexdigest()[:12]
+        unique = f"people-{digest}-{Stack.of(self).account}"
         self._domain = self.pool.add_domain(
             "Domain", cognito_domain=CognitoDomainOptions(domain_prefix=unique)
         )
@@ -91,7 +92,3 @@ class CognitoSignIn(Construct):
             user_pool_domain=self._domain,
             next=then,
         )
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:12]

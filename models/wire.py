@@ -23,7 +23,7 @@ OWNER = "owner"
 """The attribute by which others' messages may name the API key that a task belongs to."""
 
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
-_OLD_POINTER = "com.amazon.sqs.javamessaging.MessageS3Pointer"
+_POINTERS = frozenset({_POINTER, "com.amazon.sqs.javamessaging.MessageS3Pointer"})
 _LONGEST_KEY = 1024  # bytes of an S3 key
 _LONGEST_CONTEXT = 200 * 1024  # its notification has to fit into one message, too
 _LONGEST_URL = 2048
@@ -67,7 +67,7 @@ def pointer_to(uri: str) -> list[Any]:
 def pointed_uri(body: Any) -> str | None:
     """Where the body that a pointer stands for is stored; None if it is no pointer."""
     match body:
-        case [str(name), {"s3BucketName": str(bucket), "s3Key": str(key)}] if _is_pointer(name):
+        case [str(name), {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in _POINTERS:
             return f"s3://{bucket}/{key}"
         case _:
             return None
@@ -142,10 +142,6 @@ def is_id(given: str) -> bool:
     except InvalidTask:
         return False
     return True
-
-
-def _is_pointer(name: str) -> bool:
-    return name in (_POINTER, _OLD_POINTER)
 
 
 def _metadata(body: Any) -> Mapping[str, Any]:

@@ -59,7 +59,8 @@ class Problem(Exception):
         **more: str,
     ) -> "Problem":
         """Answer in API Gateway's form; ``more`` stands in the body beside the message."""
-        return cls(status, message, _message(message, **more), "application/json", headers)
+        body = strict_json.written({"message": message, **more}, compact=True)
+        return cls(status, message, body, "application/json", headers)
 
     @classmethod
     def refused(cls, text: str) -> "Problem":
@@ -120,10 +121,6 @@ class CatchAll:
                 raise
             _note(exc, scope)
             await self.problem(scope["path"]).response()(scope, receive, send)
-
-
-def _message(text: str, **more: str) -> str:
-    return strict_json.written({"message": text, **more}, compact=True)
 
 
 def _note(exc: Exception, scope: Scope) -> None:

@@ -52,7 +52,8 @@ class Submit:
         Raises:
             Unavailable: it was not published.
         """
-        payload = self._payload(task) if message.size > LARGEST else None
+        payload_uri = f"s3://{self.bucket}/payloads/{task.submission}.json"
+        payload = payload_uri if message.size > LARGEST else None
         try:
             await self._queue(task, key, noted=noted)
             await self._publish(message, payload)
@@ -82,6 +83,3 @@ class Submit:
                 await self.objects.delete(payload)
         except Unavailable:
             log.warning("submission_not_withdrawn", extra=task.log_context())
-
-    def _payload(self, task: Task) -> str:
-        return f"s3://{self.bucket}/payloads/{task.submission}.json"

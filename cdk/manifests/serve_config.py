@@ -73,7 +73,8 @@ def arguments(settings: Settings) -> dict[str, Any]:
     args = _drop(NOT_SERVED, settings.without_secrets())
     ingress = args.setdefault("ingress", {})
     ingress["resources"] = ingress.get("resources", {}) | {INGEST_RESOURCE: 1}
-    ingress.setdefault("trustedProxies", _networks(settings))
+    networks = (settings.vpc.cidr, *settings.vpc.more_cidrs)  # the load balancer connects from them
+    ingress.setdefault("trustedProxies", [str(network) for network in networks])
     args["modelsRuntime"] = [_runtime(one) for one in args["modelsRuntime"]]
     args["aws"] = settings.aws.model_dump(by_alias=True)
     args["checkpoints"] = checkpoints.FOLDER
@@ -84,11 +85,6 @@ def arguments(settings: Settings) -> dict[str, Any]:
             f"{found[0]}: a credential would stand in a manifest; give it to the image, or mount it"
         )
     return args
-
-
-def _networks(settings: Settings) -> list[str]:
-    """Networks from which the load balancer in front of the HTTP API connects."""
-    return [str(cidr) for cidr in (settings.vpc.cidr, *settings.vpc.more_cidrs)]
 
 
 def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,17 +31,15 @@ class Retained:
 
 def retained(aws: Aws, settings: Settings) -> Iterator[Retained]:
     """Yield all retained resources that exist."""
-    for name in filter(None, _buckets(settings)):
+    names = settings.names
+    buckets = (names.output_bucket, settings.model_bucket, names.access_logs_bucket)
+    for name in filter(None, buckets):
         yield from _bucket(aws, settings, name)
     yield from _table(aws, settings)
     yield from _snapshots(aws, settings)
     wanted = {images.repository(settings.names, kind) for kind in images.kinds(settings)}
     for name, ours in Repositories(aws, settings).existing():
         yield Retained("repository", name, erasable=ours, of_stack=name in wanted)
-
-
-def _buckets(settings: Settings) -> list[str | None]:
-    return [settings.names.output_bucket, settings.model_bucket, settings.names.access_logs_bucket]
 
 
 def _bucket(aws: Aws, settings: Settings, name: str) -> Iterator[Retained]:

@@ -63,7 +63,8 @@ def described_here(type: str) -> RuntimeType | None:  # noqa: A002
 def _adapters(module: str) -> list[type[Adapter]]:
     """List adapters that the module or package itself defines, without those that it imports."""
     members = vars(_imported(module)).values()
-    found = [cls for cls in members if _is_adapter(cls) and _within(cls.__module__, module)]
+    adapters = [cls for cls in members if isinstance(cls, type) and issubclass(cls, Adapter)]
+    found = [cls for cls in adapters if f"{cls.__module__}.".startswith(f"{module}.")]
     return list(dict.fromkeys(found))
 
 
@@ -72,11 +73,3 @@ def _imported(module: str) -> ModuleType:
         return import_module(module)
     except ImportError as exc:
         raise SettingsError(f"{module} cannot be imported: {exc}; is its extra installed?") from exc
-
-
-def _is_adapter(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Adapter)
-
-
-def _within(name: str, module: str) -> bool:
-    return name == module or name.startswith(f"{module}.")

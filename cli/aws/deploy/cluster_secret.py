@@ -30,7 +30,10 @@ def apply_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
         "metadata": {"name": name, "namespace": namespace},
         "type": "Opaque",
         # Not `stringData`, which is merged: removed keys would stay.
-        "data": {key: _encoded(value) for key, value in secret_environment(settings).items()},
+        "data": {
+            key: b64encode(value.encode()).decode()
+            for key, value in secret_environment(settings).items()
+        },
     }
     path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
     applied = cluster.apply(path, wanted)
@@ -72,7 +75,3 @@ def _revealed(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return str(value.isoformat())
-
-
-def _encoded(value: str) -> str:
-    return b64encode(value.encode()).decode()
