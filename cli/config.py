@@ -62,12 +62,10 @@ def _without_effect(settings: Settings, *, here: bool) -> Sequence[str]:
 
 def _show(out: Output, path: Path, settings: Settings, notes: Sequence[str]) -> None:
     runtimes = {runtime.name: runtime.type for runtime in settings.models_runtime}
-    if out.as_json:
-        found = {"file": str(path), "stack": settings.stack_name, "runtimes": runtimes}
-        out.json({**found, "notes": list(notes)})
-        return
+    found = {"file": str(path), "stack": settings.stack_name, "runtimes": runtimes}
     listed = ", ".join(f"{name} ({kind})" for name, kind in runtimes.items())
-    out.line(f"{path}: right. Stack {settings.stack_name}, runtimes {listed}")
+    text = f"{path}: right. Stack {settings.stack_name}, runtimes {listed}"
+    out.answer({**found, "notes": list(notes)}, text)
     for note in notes:
         out.note(f"note: {note}")
 

@@ -57,12 +57,7 @@ def version(
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Print the version."""
-    number = _number()
-    out = Output(as_json=as_json)
-    if as_json:
-        out.json({"version": number})
-    else:
-        out.line(number)
+    Output(as_json=as_json).answer({"version": _number()}, _number())
 
 
 app.command()(up)

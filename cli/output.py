@@ -7,8 +7,8 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -19,6 +19,8 @@ from rich.text import Text
 from models.visible import visible, visible_lines
 
 _ANY = 1000  # columns where there is no terminal: do not wrap
+
+_Document = TypeVar("_Document", bound=BaseModel | Mapping[str, Any])
 
 Cell = str | Sequence[str]
 """Text of one line, or of several."""
@@ -39,6 +41,29 @@ class Output:
         document = said.model_dump() if isinstance(said, BaseModel) else said
         # JSON escapes all control characters but DEL.
         typer.echo(json.dumps(document).replace("\x7f", "\\u007f"))
+
+    def answer(self, document: BaseModel | Mapping[str, Any], text: str) -> None:
+        """Print a document to a program, a line of text to a person."""
+        if self.as_json:
+            self.json(document)
+        else:
+            self.line(text)
+
+    def listing(
+        self,
+        documents: Iterable[_Document],
+        heads: Sequence[str],
+        cells: Callable[[_Document], Sequence[Cell]],
+    ) -> None:
+        """Print a line for each document to a program, a table with the cells of each to a person.
+
+        Nothing is asked of the documents before they are printed, so they may come page by page.
+        """
+        if self.as_json:
+            for document in documents:
+                self.json(document)
+        else:
+            self.table(heads, map(cells, documents))
 
     def line(self, text: str) -> None:
         """Print one line; control characters are made visible."""

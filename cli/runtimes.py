@@ -1,6 +1,10 @@
 """`atelier runtimes`, `atelier checkpoints`: list what tasks can ask for."""
 
+from collections.abc import Sequence
+
+from atelier import RuntimeView
 from cli.connection import Connection
+from cli.output import Cell
 
 
 def runtimes(connection: Connection) -> None:
@@ -10,23 +14,8 @@ def runtimes(connection: Connection) -> None:
     """
     with connection.client() as client:
         listed = client.runtimes()
-    if connection.out.as_json:
-        for runtime in listed:
-            connection.out.json(runtime)
-        return
     heads = ("runtime", "kinds", "checkpoint", "waiting", "running", "a task")
-    rows = (
-        (
-            runtime.name,
-            [kind.value for kind in runtime.kinds],
-            (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
-            _known(runtime.backlog),
-            _known(runtime.running),
-            "" if runtime.seconds_per_task is None else f"{runtime.seconds_per_task:.1f} s",
-        )
-        for runtime in listed
-    )
-    connection.out.table(heads, rows)
+    connection.out.listing(listed, heads, _cells)
 
 
 def checkpoints(connection: Connection) -> None:
@@ -36,12 +25,21 @@ def checkpoints(connection: Connection) -> None:
     """
     with connection.client() as client:
         found = client.checkpoints()
-    if connection.out.as_json:
-        for checkpoint in found:
-            connection.out.json(checkpoint)
-        return
-    connection.out.table(
-        ("checkpoint", "runtimes"), ((c.name, ", ".join(c.runtimes)) for c in found)
+    connection.out.listing(
+        found,
+        ("checkpoint", "runtimes"),
+        lambda checkpoint: (checkpoint.name, ", ".join(checkpoint.runtimes)),
+    )
+
+
+def _cells(runtime: RuntimeView) -> Sequence[Cell]:
+    return (
+        runtime.name,
+        [kind.value for kind in runtime.kinds],
+        (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
+        _known(runtime.backlog),
+        _known(runtime.running),
+        "" if runtime.seconds_per_task is None else f"{runtime.seconds_per_task:.1f} s",
     )
 
 

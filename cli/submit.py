@@ -211,8 +211,6 @@ def _nth(task: TaskRequest, n: int) -> TaskRequest:
 def _print_task(out: Output, task: TaskView, *, followed: bool) -> None:
     if followed:
         out.note(f"{task.id}: sent to {task.runtime}")
-    elif out.as_json:
-        out.json(task)
     else:
-        out.line(task.id)
+        out.answer(task, task.id)
         out.note(f"sent to {task.runtime}; see it with: {command_line('watch', task.id)}")

@@ -73,11 +73,7 @@ def list_(
             until=parse_time(until, now),
             limit=limit,
         )
-        if connection.out.as_json:
-            for task in found:
-                connection.out.json(task)
-        else:
-            connection.out.table(_HEADS, (_row(task, now) for task in found))
+        connection.out.listing(found, _HEADS, lambda task: _row(task, now))
 
 
 def cancel(connection: Connection, ids: Ids, submission: Submission = None) -> None:
@@ -149,10 +145,7 @@ def _cancel(connection: Connection, client: Client, id_: str, submission: str | 
         task = client.cancel(id_, submission=submission)
     except AtelierError as exc:
         return connection.complain(exc, id_)
-    if connection.out.as_json:
-        connection.out.json(task)
-    else:
-        connection.out.line(f"{task.id}: {task.status.value}")
+    connection.out.answer(task, f"{task.id}: {task.status.value}")
     return OK
 
 

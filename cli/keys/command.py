@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -63,15 +64,10 @@ def new(
     secret = new_secret()
     with keyring.locked():
         row = _store(keyring, request, secret)
-    its_role = row["role"]
-    if installation.as_json:
-        installation.out.json(row | {"secret": secret, "where": keyring.where})
-    else:
-        installation.out.line(secret)
-        installation.out.note(
-            f"{its_role} {name}, id {row['id']}, in {keyring.where}; shown only this once"
-        )
-        installation.out.note(keyring.hint)
+    out = installation.out
+    out.answer(row | {"secret": secret, "where": keyring.where}, secret)
+    out.note(f"{row['role']} {name}, id {row['id']}, in {keyring.where}; shown only this once")
+    out.note(keyring.hint)
 
 
 @command
@@ -83,12 +79,8 @@ def list_(installation: Installation, where: Where) -> None:
         *_rows(keyring.configured, "configuration", now),
         *_rows(keyring.read(), keyring.where, now),
     ]
-    if installation.as_json:
-        for row in rows:
-            installation.out.json(row)
-        return
     heads = ("name", "role", "id", "expires", "state", "where")
-    installation.out.table(heads, ([row[head] for head in heads] for row in rows))
+    installation.out.listing(rows, heads, itemgetter(*heads))
 
 
 @command
@@ -111,13 +103,11 @@ def revoke(
     if not (secret is None and keyring.disable_gateway_key(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
     ids = [id_of(ended_secret) for ended_secret in ended]
-    if installation.as_json:
-        installation.out.json({"name": name, "revoked": ids})
-    else:
-        installation.out.line(f"revoked {name} {' '.join(ids)}".rstrip())
-        installation.out.note(keyring.hint)
+    out = installation.out
+    out.answer({"name": name, "revoked": ids}, f"revoked {name} {' '.join(ids)}".rstrip())
+    out.note(keyring.hint)
     if any(key.name == name for key in keyring.configured):
-        installation.out.note(f"the configuration has a key of {name}, too: take it out there")
+        out.note(f"the configuration has a key of {name}, too: take it out there")
 
 
 app.command()(new)

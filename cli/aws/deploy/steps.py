@@ -216,7 +216,4 @@ class Deployment:
                 " see `atelier aws status` and docs/operations.md"
             )
         (path, *_) = save_pictures(checker, verdict, Path())
-        if installation.as_json:
-            installation.out.json({"picture": str(path)})
-        else:
-            installation.out.line(str(path))
+        installation.out.answer({"picture": str(path)}, str(path))

@@ -1,7 +1,8 @@
 """Delete data for good: all versions of all objects, tables, snapshots, repositories, logs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -38,8 +39,9 @@ def erase_logs(aws: Aws, names: Iterable[str]) -> None:
 def _erase_bucket(aws: Aws, name: str) -> None:
     """Delete a bucket with all versions, delete markers and unfinished multipart uploads."""
     s3 = aws.client("s3")
-    for batch in _batches(_versions(aws, name)):
-        done = s3.delete_objects(Bucket=name, Delete={"Objects": list(batch), "Quiet": True})
+    versions = _versions(aws, name)
+    while batch := list(islice(versions, _AT_ONCE)):
+        done = s3.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
         if done.get("Errors"):
             first = done["Errors"][0]
             raise AwsError(f"s3://{name}/{first['Key']} cannot be deleted: {first['Code']}")
@@ -63,14 +65,3 @@ def _versions(aws: Aws, bucket: str) -> Iterator[Any]:
     for page in aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
         for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
             yield {"Key": version["Key"], "VersionId": version["VersionId"]}
-
-
-def _batches(items: Iterator[Any]) -> Iterator[Sequence[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == _AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

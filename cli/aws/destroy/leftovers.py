@@ -15,6 +15,31 @@ from models.names.tags import PROJECT, TAG
 from models.settings import Settings
 
 _GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
+_OF_EC2 = (
+    ("volume", "describe_volumes", "Volumes", "VolumeId", "delete-volume --volume-id"),
+    (
+        "network interface",
+        "describe_network_interfaces",
+        "NetworkInterfaces",
+        "NetworkInterfaceId",
+        "delete-network-interface --network-interface-id",
+    ),
+    (
+        "security group",
+        "describe_security_groups",
+        "SecurityGroups",
+        "GroupId",
+        "delete-security-group --group-id",
+    ),
+    (
+        "launch template",
+        "describe_launch_templates",
+        "LaunchTemplates",
+        "LaunchTemplateId",
+        "delete-launch-template --launch-template-id",
+    ),
+)
+"""Resources of EC2: what they are called, how they are listed, their id, how one is deleted."""
 _ORIGINS = "CloudFront-VPCOrigins-Service-SG"
 _BATCH = 20  # load balancers that one call describes the tags of
 
@@ -38,10 +63,8 @@ class Leftovers:
     def __call__(self) -> list[Leftover]:
         looks: Sequence[Callable[[], Iterator[Leftover]]] = (
             self.instances,
-            self.volumes,
-            self.interfaces,
-            self.security_groups,
-            self.launch_templates,
+            self.ec2_resources,
+            self.security_groups_of_origins,
             self.load_balancers,
             self.profiles,
             self.roles,
@@ -59,30 +82,17 @@ class Leftovers:
                     name = instance["InstanceId"]
                     yield self._ec2("instance", name, f"terminate-instances --instance-ids {name}")
 
-    def volumes(self) -> Iterator[Leftover]:
-        for volume in self._tagged("describe_volumes", "Volumes"):
-            if volume["State"] not in _GONE:
-                name = volume["VolumeId"]
-                yield self._ec2("volume", name, f"delete-volume --volume-id {name}")
+    def ec2_resources(self) -> Iterator[Leftover]:
+        """Yield what controllers in the cluster made; a network interface keeps the network."""
+        for kind, call, key, id_, delete in _OF_EC2:
+            for resource in self._tagged(call, key):
+                if resource.get("State") not in _GONE:
+                    yield self._ec2(kind, resource[id_], f"{delete} {resource[id_]}")
 
-    def interfaces(self) -> Iterator[Leftover]:
-        """Yield pods' network interfaces; one that is left keeps its subnet, and so the network."""
-        for interface in self._tagged("describe_network_interfaces", "NetworkInterfaces"):
-            name = interface["NetworkInterfaceId"]
-            call = f"delete-network-interface --network-interface-id {name}"
-            yield self._ec2("network interface", name, call)
-
-    def security_groups(self) -> Iterator[Leftover]:
-        found = self._tagged("describe_security_groups", "SecurityGroups")
-        for group in chain(found, self._of_origins()):
+    def security_groups_of_origins(self) -> Iterator[Leftover]:
+        for group in self._of_origins():
             name = group["GroupId"]
             yield self._ec2("security group", name, f"delete-security-group --group-id {name}")
-
-    def launch_templates(self) -> Iterator[Leftover]:
-        for template in self._tagged("describe_launch_templates", "LaunchTemplates"):
-            name = template["LaunchTemplateId"]
-            call = f"delete-launch-template --launch-template-id {name}"
-            yield self._ec2("launch template", name, call)
 
     def load_balancers(self) -> Iterator[Leftover]:
         """Yield load balancers that a controller in the cluster made."""

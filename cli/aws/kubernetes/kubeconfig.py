@@ -40,10 +40,10 @@ def kubeconfig(
     written = merged(_read(path), entry)
     _write(path, written)
     name = written["current-context"]
-    if installation.as_json:
-        installation.out.json({"file": str(path), "context": name})
-    else:
-        installation.out.line(f"{path}: context {name}; try: kubectl get pods --all-namespaces")
+    installation.out.answer(
+        {"file": str(path), "context": name},
+        f"{path}: context {name}; try: kubectl get pods --all-namespaces",
+    )
 
 
 def print_token(

@@ -77,13 +77,10 @@ def prove(
 
 
 def print_verdict(installation: Installation, verdict: Verdict) -> None:
-    if installation.as_json:
-        installation.out.json(verdict.json)
-    elif verdict.right:
-        where = f"  {verdict.pictures[0]}" if verdict.pictures else ""
-        installation.out.line(f"right  {verdict.name}  {verdict.seconds:.1f} s{where}")
-    else:
-        installation.out.line(f"WRONG  {verdict.name}  " + "; ".join(verdict.wrong))
+    where = f"  {verdict.pictures[0]}" if verdict.pictures else ""
+    right = f"right  {verdict.name}  {verdict.seconds:.1f} s{where}"
+    wrong = f"WRONG  {verdict.name}  " + "; ".join(verdict.wrong)
+    installation.out.answer(verdict.json, right if verdict.right else wrong)
 
 
 def save_pictures(checker: ResultChecker, verdict: Verdict, folder: Path) -> list[Path]:

@@ -67,10 +67,7 @@ def snapshot(
     wanted = [image for argument in images or () for image in argument.split(",") if image]
     note = _be_quiet if options.quiet else installation.out.note
     snapshot_id = make_snapshot(installation.aws, _recipe(installation, options, wanted), note)
-    if installation.as_json:
-        installation.out.json({"snapshot": snapshot_id})
-    else:
-        installation.out.line(snapshot_id)
+    installation.out.answer({"snapshot": snapshot_id}, snapshot_id)
 
 
 def _be_quiet(text: str) -> None:
