@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from ingest.aws.row import REFUSED, Row, Values, key_of, number, standing
 from models.ports import Claim, Claims
 
@@ -35,8 +35,7 @@ class DynamoClaims(Claims):
             "settled": {"BOOL": False},
             "expires": number(int(now) + _DAY),
         }
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB PutItem"):
+        async with calling(self.clients.dynamodb(), "DynamoDB PutItem") as dynamodb:
             try:
                 await dynamodb.put_item(
                     TableName=self.table,
@@ -51,8 +50,7 @@ class DynamoClaims(Claims):
         return _claim(row, new=True)
 
     async def settle(self, key: str) -> None:
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB UpdateItem", REFUSED):
+        async with calling(self.clients.dynamodb(), "DynamoDB UpdateItem", REFUSED) as dynamodb:
             await dynamodb.update_item(
                 TableName=self.table,
                 Key=_key(key),
@@ -63,8 +61,7 @@ class DynamoClaims(Claims):
             )
 
     async def release(self, key: str) -> None:
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB DeleteItem"):
+        async with calling(self.clients.dynamodb(), "DynamoDB DeleteItem") as dynamodb:
             await dynamodb.delete_item(TableName=self.table, Key=_key(key))
 
 

@@ -5,10 +5,10 @@ comes from ``AWS_ENDPOINT_URL``, which botocore reads by itself.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
 from aiobotocore.config import AioConfig
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_sns import SNSClient
     from types_aiobotocore_sqs import SQSClient
 
+_Client = TypeVar("_Client")
 _CONFIG = AioConfig(
     connect_timeout=5,
     read_timeout=30,  # above the longest poll of a queue, 20 s
@@ -115,6 +116,15 @@ def translated(operation: str, *missing: str) -> Iterator[None]:
             raise Unavailable(f"{operation}: {code}") from exc
     except (BotoCoreError, aiohttp.ClientError, TimeoutError) as exc:
         raise Unavailable(f"{operation}: {type(exc).__name__}") from exc
+
+
+@asynccontextmanager
+async def calling(
+    client: Awaitable[_Client], operation: str, *missing: str
+) -> AsyncIterator[_Client]:
+    """Take a client for an AWS call, whose errors are `translated`."""
+    with translated(operation, *missing):
+        yield await client
 
 
 def error_code(error: ClientError) -> str:

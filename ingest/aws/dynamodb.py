@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from ingest.aws.index import Index
 from ingest.aws.row import (
     NOTIFIED,
@@ -67,8 +67,7 @@ class DynamoLedger(Ledger):
         await self._change(key_of(task.id, task.submission), queued, when=_NEW)
 
     async def withdraw(self, task: Task) -> None:
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB DeleteItem", REFUSED):
+        async with calling(self.clients.dynamodb(), "DynamoDB DeleteItem", REFUSED) as dynamodb:
             await dynamodb.delete_item(
                 TableName=self.table,
                 Key=key_of(task.id, task.submission),
@@ -138,17 +137,15 @@ class DynamoLedger(Ledger):
         return Index(clients=self.clients, table=self.table)
 
     async def _one(self, id: str, submission: str) -> Sequence[Row]:  # noqa: A002
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB GetItem"):
+        async with calling(self.clients.dynamodb(), "DynamoDB GetItem") as dynamodb:
             answer = await dynamodb.get_item(
                 TableName=self.table, Key=key_of(id, submission), ConsistentRead=True
             )
         return [answer["Item"]] if "Item" in answer else []
 
     async def _all(self, id: str) -> Sequence[Row]:  # noqa: A002
-        dynamodb = await self.clients.dynamodb()
         rows: list[Row] = []
-        with translated("DynamoDB Query"):
+        async with calling(self.clients.dynamodb(), "DynamoDB Query") as dynamodb:
             pages = dynamodb.get_paginator("query").paginate(
                 TableName=self.table,
                 KeyConditionExpression="#id = :id",
@@ -181,8 +178,7 @@ class DynamoLedger(Ledger):
         if "key" in fields:
             sets["key"] = _FIRST_OWNER  # whose it is does not change
         change = "SET " + ", ".join(f"#{name} = {value}" for name, value in sets.items())
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB UpdateItem"):
+        async with calling(self.clients.dynamodb(), "DynamoDB UpdateItem") as dynamodb:
             try:
                 answer = await dynamodb.update_item(
                     TableName=self.table,

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from ingest.aws.row import number, report_of
 from ingest.paging import Age, age
 from models.names.table import INDEX, INDEX_PARTITION, KEY_INDEX, KEY_INDEX_PARTITION
@@ -50,9 +50,8 @@ class Index:
 
     async def oldest_queued(self, runtime: str, most: int) -> Sequence[float]:
         """List when the queued tasks of a runtime were created, the oldest first."""
-        dynamodb = await self.clients.dynamodb()
         created: list[float] = []
-        with translated("DynamoDB Query"):
+        async with calling(self.clients.dynamodb(), "DynamoDB Query") as dynamodb:
             pages = dynamodb.get_paginator("query").paginate(
                 **self._query(_Partition.of_runtime(runtime, Status.QUEUED), 0, _EVER),
                 ProjectionExpression="#created",
@@ -65,8 +64,7 @@ class Index:
     async def _partition(
         self, partition: "_Partition", since: float, until: float
     ) -> AsyncGenerator[Report, None]:
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB Query"):
+        async with calling(self.clients.dynamodb(), "DynamoDB Query") as dynamodb:
             pages = dynamodb.get_paginator("query").paginate(
                 **self._query(partition, since, until),
                 ScanIndexForward=False,

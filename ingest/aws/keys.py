@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from ingest.aws.row import key_of
 from models.names.table import KEYS_DOCUMENT, KEYS_ROW
 from models.ports import KeyStore
@@ -19,8 +19,7 @@ class DynamoKeys(KeyStore):
     table: str
 
     async def read(self) -> Sequence[ApiKey]:
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB GetItem"):
+        async with calling(self.clients.dynamodb(), "DynamoDB GetItem") as dynamodb:
             answer = await dynamodb.get_item(
                 TableName=self.table, Key=key_of(*KEYS_ROW), ConsistentRead=True
             )

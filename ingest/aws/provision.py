@@ -6,7 +6,7 @@ It is idempotent: what is there is kept, and its attributes are set to what the 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling, translated
 from models import strict_json
 from models.errors import SettingsError
 from models.names import routing, table
@@ -66,8 +66,7 @@ class _Provision:
 
     async def queue(self, name: str, attributes: "Mapping[QueueAttributeNameType, str]") -> None:
         """Make a queue, then set its attributes: SQS refuses to make it again with others."""
-        sqs = await self.clients.sqs()
-        with translated("SQS CreateQueue"):
+        async with calling(self.clients.sqs(), "SQS CreateQueue") as sqs:
             url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
         with translated("SQS SetQueueAttributes"):
             await sqs.set_queue_attributes(QueueUrl=url, Attributes=dict(attributes))
@@ -112,8 +111,7 @@ class _Provision:
         return arns.get(endpoint)
 
     async def _subscribe(self, queue: str, attributes: Mapping[str, str]) -> None:
-        sns = await self.clients.sns()
-        with translated("SNS Subscribe"):
+        async with calling(self.clients.sns(), "SNS Subscribe") as sns:
             await sns.subscribe(
                 TopicArn=self.settings.names.arn("sns", self.settings.names.tasks_topic),
                 Protocol="sqs",
@@ -135,8 +133,7 @@ class _Provision:
                 await self._bucket(bucket)
 
     async def _bucket(self, name: str) -> None:
-        s3 = await self.clients.s3()
-        with translated("S3 CreateBucket", "BucketAlreadyOwnedByYou"):
+        async with calling(self.clients.s3(), "S3 CreateBucket", "BucketAlreadyOwnedByYou") as s3:
             if self.clients.region == "us-east-1":  # S3 refuses this one as a constraint
                 await s3.create_bucket(Bucket=name)
             else:
@@ -146,9 +143,10 @@ class _Provision:
                 )
 
     async def ledger(self) -> None:
-        dynamodb = await self.clients.dynamodb()
         name = self.settings.names.ledger
-        with translated("DynamoDB CreateTable", "ResourceInUseException"):
+        async with calling(
+            self.clients.dynamodb(), "DynamoDB CreateTable", "ResourceInUseException"
+        ) as dynamodb:
             await dynamodb.create_table(
                 TableName=name,
                 BillingMode="PAY_PER_REQUEST",
@@ -171,8 +169,7 @@ class _Provision:
         await self._let_rows_expire(name)
 
     async def _let_rows_expire(self, name: str) -> None:
-        dynamodb = await self.clients.dynamodb()
-        with translated("DynamoDB DescribeTimeToLive"):
+        async with calling(self.clients.dynamodb(), "DynamoDB DescribeTimeToLive") as dynamodb:
             now = (await dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
         if now.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
             return

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from models.ports import Objects
 
 _SCHEME = "s3://"
@@ -18,14 +18,12 @@ class S3Objects(Objects):
 
     async def put(self, uri: str, body: bytes, content_type: str) -> None:
         bucket, key = _parts(uri)
-        s3 = await self.clients.s3()
-        with translated("S3 PutObject"):
+        async with calling(self.clients.s3(), "S3 PutObject") as s3:
             await s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
     async def get(self, uri: str, limit: int | None = None) -> bytes | None:
         bucket, key = _parts(uri)
-        s3 = await self.clients.s3()
-        with translated("S3 GetObject", *_MISSING):
+        async with calling(self.clients.s3(), "S3 GetObject", *_MISSING) as s3:
             answer = await s3.get_object(Bucket=bucket, Key=key)
             async with answer["Body"] as stream:
                 # A stream that is left before its end closes the connection: the rest is not read.
@@ -35,9 +33,8 @@ class S3Objects(Objects):
 
     async def list(self, uri: str) -> Sequence[str]:
         bucket, prefix = _parts(uri)
-        s3 = await self.clients.s3()
         found: list[str] = []
-        with translated("S3 ListObjectsV2"):
+        async with calling(self.clients.s3(), "S3 ListObjectsV2") as s3:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             async for page in pages:
                 found += [f"{_SCHEME}{bucket}/{found['Key']}" for found in page.get("Contents", [])]
@@ -45,14 +42,12 @@ class S3Objects(Objects):
 
     async def delete(self, uri: str) -> None:
         bucket, key = _parts(uri)
-        s3 = await self.clients.s3()
-        with translated("S3 DeleteObject", *_MISSING):
+        async with calling(self.clients.s3(), "S3 DeleteObject", *_MISSING) as s3:
             await s3.delete_object(Bucket=bucket, Key=key)
 
     async def link(self, uri: str, seconds: int) -> str:
         bucket, key = _parts(uri)
-        s3 = await self.clients.s3()
-        with translated("S3 link"):
+        async with calling(self.clients.s3(), "S3 link") as s3:
             return await s3.generate_presigned_url(
                 "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
             )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from models.ports import Topic
 
 
@@ -15,8 +15,7 @@ class SnsTopic(Topic):
     arn: str
 
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
-        sns = await self.clients.sns()
-        with translated("SNS Publish"):
+        async with calling(self.clients.sns(), "SNS Publish") as sns:
             await sns.publish(
                 TopicArn=self.arn,
                 Message=message,

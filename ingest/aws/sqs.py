@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.aws.batch import Batch
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, calling
 from models.errors import Unavailable
 from models.ports import Delivery, Queue, Topic
 from models.wire import OWNER, SUBMISSION
@@ -38,9 +38,8 @@ class SqsSender(Topic):
         self._url = _Url(clients, name)
 
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
-        sqs = await self.clients.sqs()
         url = await self._url()
-        with translated("SQS SendMessage"):
+        async with calling(self.clients.sqs(), "SQS SendMessage") as sqs:
             await sqs.send_message(
                 QueueUrl=url,
                 MessageBody=message,
@@ -66,9 +65,8 @@ class SqsQueue(Queue):
         self._extensions: Batch[_Extension] = Batch(self._change_visibility)
 
     async def receive(self, most: int) -> Sequence[Delivery]:
-        sqs = await self.clients.sqs()
         url = await self._url()
-        with translated("SQS ReceiveMessage"):
+        async with calling(self.clients.sqs(), "SQS ReceiveMessage") as sqs:
             answer = await sqs.receive_message(
                 QueueUrl=url,
                 MaxNumberOfMessages=most,
@@ -90,18 +88,16 @@ class SqsQueue(Queue):
         await self.ack(delivery)
 
     async def backlog(self) -> int:
-        sqs = await self.clients.sqs()
         url = await self._url()
-        with translated("SQS GetQueueAttributes"):
+        async with calling(self.clients.sqs(), "SQS GetQueueAttributes") as sqs:
             answer = await sqs.get_queue_attributes(
                 QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
             )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
-        sqs = await self.clients.sqs()
         url = await self._url()
-        with translated("SQS DeleteMessageBatch"):
+        async with calling(self.clients.sqs(), "SQS DeleteMessageBatch") as sqs:
             async with asyncio.timeout(_BATCH_SECONDS):
                 answer = await sqs.delete_message_batch(
                     QueueUrl=url,
@@ -115,9 +111,8 @@ class SqsQueue(Queue):
     async def _change_visibility(
         self, extensions: "Sequence[_Extension]"
     ) -> Sequence[Exception | None]:
-        sqs = await self.clients.sqs()
         url = await self._url()
-        with translated("SQS ChangeMessageVisibilityBatch"):
+        async with calling(self.clients.sqs(), "SQS ChangeMessageVisibilityBatch") as sqs:
             async with asyncio.timeout(_BATCH_SECONDS):
                 answer = await sqs.change_message_visibility_batch(
                     QueueUrl=url,
@@ -158,8 +153,7 @@ class _Url:
 
     async def __call__(self) -> str:
         if self._known is None:
-            sqs = await self.clients.sqs()
-            with translated("SQS GetQueueUrl"):
+            async with calling(self.clients.sqs(), "SQS GetQueueUrl") as sqs:
                 self._known = (await sqs.get_queue_url(QueueName=self.name))["QueueUrl"]
         return self._known
 
