@@ -10,7 +10,8 @@ def holds_more_than(limit: int, root: int) -> bool:
     """Tell whether the tree below a process, itself included, holds more bytes of memory."""
     tree = _tree(root)
     # Shared memory must count once (PSS), but reading that walks every mapping: try RSS first.
-    return _sum(tree, _resident) > limit and _sum(tree, _proportional) > limit
+    resident = _sum(tree, lambda process: int(process.memory_info().rss))
+    return resident > limit and _sum(tree, _proportional) > limit
 
 
 def addresses(root: int, port: int) -> set[str]:
@@ -40,10 +41,6 @@ def _sum(tree: Iterable[psutil.Process], ask: Callable[[psutil.Process], int]) -
         with suppress(psutil.Error):  # it has ended meanwhile
             total += ask(process)
     return total
-
-
-def _resident(process: psutil.Process) -> int:
-    return int(process.memory_info().rss)
 
 
 def _proportional(process: psutil.Process) -> int:

@@ -26,6 +26,7 @@ _CONCURRENT = 16
 _CONNECT_SECONDS = 5
 _PAUSE_SECONDS = 0.2
 _SHOWN = 200  # characters
+_HEADERS = ((b"User-Agent", b"atelier"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity"))
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GZIPPED = frozenset({"gzip", "x-gzip", "deflate"})
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
@@ -146,7 +147,7 @@ class Inputs:
             async with self._pool.stream(
                 "GET",
                 as_httpcore(url),
-                headers=_headers(url),
+                headers=[(b"Host", url.netloc), *_HEADERS],
                 extensions={"timeout": {"connect": _CONNECT_SECONDS}},
             ) as answer:
                 yield answer
@@ -199,15 +200,6 @@ def _redirected(url: httpx.URL, location: str) -> httpx.URL:
     if url.scheme == "https" and target.scheme == "http":
         raise InputRefused("it redirects from https to http")
     return target
-
-
-def _headers(url: httpx.URL) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"Host", url.netloc),
-        (b"User-Agent", b"atelier"),
-        (b"Accept", b"*/*"),
-        (b"Accept-Encoding", b"identity"),
-    ]
 
 
 def _header(answer: httpcore.Response, name: bytes) -> str:

@@ -100,7 +100,10 @@ class FakeAdapter(Adapter):
                 yield self._progress(step, pictures[0])
                 if content.get("vanish"):
                     raise RuntimeUnavailable("the simulated runtime vanished")
-        artifacts = [Artifact(data=self._padded(self._draw(picture))) for picture in pictures]
+        artifacts = [
+            Artifact(data=self._padded(picture.draw(self.options.width, self.options.height)))
+            for picture in pictures
+        ]
         for artifact in artifacts:
             yield artifact
         yield Answer(body=_answer(task, pictures, artifacts))
@@ -140,9 +143,6 @@ class FakeAdapter(Adapter):
         due = every > 0 and step % every == 0 and step < steps
         preview = picture.draw(_PREVIEW, _PREVIEW) if due else None
         return Progress(step=step, of=steps, preview=preview)
-
-    def _draw(self, picture: Picture) -> bytes:
-        return picture.draw(self.options.width, self.options.height)
 
     def _padded(self, png: bytes) -> bytes:
         room = self.options.payload_bytes - len(png)

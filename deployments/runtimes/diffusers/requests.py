@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from PIL import Image
-
 from deployments.runtimes.diffusers.generation import Generation, Steps, Tools
 from deployments.runtimes.diffusers.pixels import opaque, picture
 from deployments.runtimes.diffusers.source_image import SourceImage, fit_source
@@ -40,7 +38,10 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
     """
     request = ImageToImage.read(task.content, tools.options)
     _check(tools, request)
-    images = _source_images(request, inputs)
+    images = [
+        opaque(picture(text, inputs, f"init_images[{index}]"))
+        for index, text in enumerate(request.init_images)
+    ]
     size = tools.limits.size(request, images[0].size)
     mask = picture(request.mask, inputs, "mask") if request.mask else None
     sources: list[SourceImage] = [fit_source(request, image, mask, size) for image in images]
@@ -62,10 +63,3 @@ def _refuse_embeddings(tools: Tools, text: str) -> None:
         raise TaskFailed(
             f"prompt: the embedding {min(found)!r} (textual inversion) is not supported here"
         )
-
-
-def _source_images(request: ImageToImage, inputs: Mapping[str, bytes]) -> list[Image.Image]:
-    return [
-        opaque(picture(text, inputs, f"init_images[{index}]"))
-        for index, text in enumerate(request.init_images)
-    ]
