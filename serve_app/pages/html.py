@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from serve_app.pages.schemas import fields_of, kind_of, prose
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -54,10 +56,12 @@ def _style() -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"prose": prose, "kind": kind_of, "fields": fields_of}
+    return environment
