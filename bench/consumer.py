@@ -25,8 +25,7 @@ from ingest.notify import Notifier
 from ingest.worker import Worker
 from models.ports import Runner
 from models.report import Progress, Report
-from models.settings.groups import Inputs as InputSettings
-from models.settings.groups import Runtime, Tasks
+from models.settings.groups import Inputs as InputSettings, Runtime, Tasks
 from models.task import Task
 
 _DRAIN_SECONDS = 10

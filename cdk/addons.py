@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
-from aws_cdk.aws_eks_v2 import CfnAddon
-from aws_cdk.aws_eks_v2 import Cluster as EksCluster
+from aws_cdk.aws_eks_v2 import CfnAddon, Cluster as EksCluster
 from aws_cdk.aws_iam import ManagedPolicy, PolicyStatement, Role
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct, DependencyGroup

@@ -22,6 +22,7 @@ from aws_cdk.aws_eks_v2 import (
     AccessPolicy,
     AccessScopeType,
     CfnNodegroup,
+    Cluster as EksCluster,
     ClusterLoggingTypes,
     DefaultCapacityType,
     EndpointAccess,
@@ -35,7 +36,6 @@ from aws_cdk.aws_eks_v2 import (
     Nodegroup,
     NodegroupAmiType,
 )
-from aws_cdk.aws_eks_v2 import Cluster as EksCluster
 from aws_cdk.aws_iam import ManagedPolicy, Role, ServicePrincipal
 from aws_cdk.aws_kms import Key
 from aws_cdk.aws_logs import LogGroup, RetentionDays

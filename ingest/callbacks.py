@@ -20,10 +20,10 @@ from ingest.call_request import CallRequest
 from ingest.lease import lease
 from ingest.receiver import Receiver
 from models.backoff import Backoff
-from models.callback import Call
 from models.errors import AtelierError, Unavailable
 from models.ports import Delivery, Ledger
 from models.settings.groups import Callbacks
+from models.task import Call
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 

@@ -14,9 +14,8 @@ from pydantic import (
 )
 
 from models import name_patterns
-from models.callback import ENDS, CallbackEvent
 from models.report import Status
-from models.task import Kind
+from models.task import ENDS, CallbackEvent, Kind
 
 
 @dataclass(frozen=True)

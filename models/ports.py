@@ -11,11 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.callback import Call
 from models.event import Event
 from models.report import Progress, Report, Status
 from models.settings.api_keys import ApiKey
-from models.task import Task
+from models.task import Call, Task
 
 
 class Objects(ABC):

@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from models import strict_json
-from models.callback import ENDS, Call, Callback
 from models.errors import TaskError
-from models.task import Task
+from models.task import ENDS, Call, Callback, Task
 
 
 class Status(StrEnum):

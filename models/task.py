@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, get_args
 
-from models.callback import Callback
 from models.errors import InvalidTask
 
 _DIGITS = 16
@@ -29,6 +28,34 @@ class Kind(StrEnum):
     def _missing_(cls, value: object) -> "Kind | None":
         # The reference agent answers only to the singular, its guide writes the plural.
         return cls.EXTRA_BATCH_IMAGES if value == "extra-batch-image" else None
+
+
+CallbackEvent = Literal["running", "completed", "failed", "cancelled"]
+"""Status of a task that its callback may be called for."""
+EVENTS: tuple[CallbackEvent, ...] = get_args(CallbackEvent)
+ENDS: tuple[CallbackEvent, ...] = ("completed", "failed", "cancelled")
+"""Events with which a task is over; a callback is called for these unless it names others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """Where to tell what becomes of a task."""
+
+    url: str
+    events: tuple[str, ...] = ENDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One try to tell a callback's URL of one event."""
+
+    event: str
+    at: float
+    """Seconds since 1970."""
+    status: int | None = None
+    """The HTTP status that came back, if any did."""
+    error: str | None = None
+    """Why it was no success."""
 
 
 @dataclass(frozen=True, kw_only=True)

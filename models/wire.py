@@ -10,9 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from models import name_patterns, strict_json
-from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
-from models.task import Kind, Task, clean_prefix
+from models.task import ENDS, EVENTS, Callback, Kind, Task, clean_prefix
 
 LARGEST = 256 * 1024
 """Bytes that SNS takes in one message, its attributes included."""

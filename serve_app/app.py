@@ -29,9 +29,8 @@ from models.machine import Machine
 from models.ports import KeyStore, Pace
 from models.report import Report
 from models.serve_replicas import CPUS, ingest_shutdown_seconds
-from models.settings import Settings, secrets
+from models.settings import Runtime, Settings, secrets
 from models.settings.checks import check
-from models.settings.groups import Runtime
 from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused
 from serve_app.api import api

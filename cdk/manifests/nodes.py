@@ -14,8 +14,7 @@ from models.capacity import gpus_of_pod, pods_at_most
 from models.names import kube
 from models.names.images import architecture
 from models.names.tags import PROJECT
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 from models.settings.nodes import Nodes, Taint, Volume
 
 GPU = "nvidia.com/gpu"

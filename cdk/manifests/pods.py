@@ -8,8 +8,7 @@ from cdk.manifests.nodes import CAPACITY, GPU, POOL, RUNTIME, size_of_pod, taint
 from models.capacity import gpus_of_pod
 from models.names import kube
 from models.names.images import HEAD, image, image_of
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 from models.settings.nodes import Capacity
 
 SERVE_PORT = 8000

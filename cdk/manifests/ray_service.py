@@ -15,8 +15,7 @@ from cdk.manifests.serve_config import (
 from models.capacity import pods_at_most
 from models.errors import SettingsError
 from models.names import kube
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 from models.settings.nodes import Capacity
 
 RAY = version("ray")

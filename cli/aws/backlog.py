@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cli.aws.errors import suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from models.names.queues import queues, queues_of_services
 from models.settings import Settings
 

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from atelier import Misused
-from cli.aws.errors import AwsError, NotSignedIn, translated
 from cli.aws.kubernetes.cluster import Cluster
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError, NotSignedIn, translated
 from cli.aws.stack import Stack
 from cli.command import command as typer_command
 from cli.exit_codes import code_of

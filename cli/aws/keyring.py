@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from atelier import Misused
-from cli.aws.errors import AwsError, code_of, suppressed
 from cli.aws.installation import Installation
+from cli.aws.sdk import AwsError, code_of, suppressed
 from cli.keys.keyring import Keyring
 from models.errors import SettingsError
 from models.names.table import KEY, KEYS_DOCUMENT, KEYS_ROW, KEYS_VERSION

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from atelier import Misused
-from cli.aws.errors import NotDeployed
 from cli.aws.installation import Installation
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, NotDeployed
 from cli.times import parse_duration
 from models.settings import Settings
 

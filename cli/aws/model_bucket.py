@@ -8,8 +8,7 @@ from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 
-from cli.aws.errors import NOT_ALLOWED, AwsError, RequirementMissing, suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import NOT_ALLOWED, Aws, AwsError, RequirementMissing, suppressed
 from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings
 

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cli.aws.errors import suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from models.names import images
 from models.names.tags import PROJECT, tag
 from models.settings import Settings

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cli.aws.errors import AwsError, suppressed
 from cli.aws.model_bucket import ModelBucket
 from cli.aws.repositories import Repositories
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError, suppressed
 from models.names import images
 from models.names.tags import PROJECT, TAG, tag
 from models.settings import Settings

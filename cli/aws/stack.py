@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from cli.aws.errors import NotDeployed, suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, NotDeployed, suppressed
 
 _MISSING = "ValidationError"
 _CREATED_ANEW = {"none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}

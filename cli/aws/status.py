@@ -7,10 +7,10 @@ from typing import Any
 import typer
 
 from cli.aws.backlog import backlogs, oldest
-from cli.aws.errors import AwsError
 from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
+from cli.aws.sdk import AwsError
 from cli.exit_codes import ENDED_BADLY
 from cli.output import Output
 from models.names import kube

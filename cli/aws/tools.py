@@ -19,7 +19,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from cli.aws.errors import AwsError, RequirementMissing
+from cli.aws.sdk import AwsError, RequirementMissing
 
 ROOT = Path(__file__).resolve().parents[2]
 """Root of the checkout, which `cdk deploy` synthesizes and images are built from."""

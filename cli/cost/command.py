@@ -22,8 +22,7 @@ from cli.cost.usage_lines import by_part, priced
 from cli.exit_codes import USAGE
 from cli.output import Output
 from models.errors import SettingsError
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 
 _DEFAULTS: dict[str, Any] = {
     "stackName": "atelier",

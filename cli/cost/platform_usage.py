@@ -9,8 +9,7 @@ from cli.cost import gpu_hours
 from cli.cost.load import Load
 from cli.cost.usage_lines import GIB, HOURS, MILLION, SECONDS, Part, UsageLine
 from models.names.queues import queues
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 
 _KIB = Decimal(1024)
 _DAYS = HOURS / 24

@@ -24,10 +24,9 @@ from ingest.aws.row import (
     values,
 )
 from ingest.paging import age, age_after, paged
-from models.callback import Call
 from models.ports import Ledger, Page, Search
 from models.report import Report, Status
-from models.task import Task
+from models.task import Call, Task
 
 _DAY = 86_400  # seconds
 

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from ingest.aws.client import error_code
 from models import strict_json
-from models.callback import Call, Callback
 from models.report import Failure, Report, Status
+from models.task import Call, Callback
 
 Row = Mapping[str, Any]
 """Attributes in DynamoDB's own notation, such as ``{"S": "text"}``."""

@@ -5,10 +5,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
 from ingest.paging import age, age_after, paged
-from models.callback import Call
 from models.ports import Ledger, Page, Search
 from models.report import Report, Status
-from models.task import Task
+from models.task import Call, Task
 
 _KEPT = ("output", "failure", "key", "context", "callback", "replica", "checkpoint")
 """Fields that keep their value where a newer report has None."""

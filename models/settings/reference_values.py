@@ -5,8 +5,7 @@ set instead; one that only the reference's own machinery needs is taken and mean
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from typing import Any
 
 from pydantic import ValidationError

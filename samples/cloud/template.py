@@ -1,8 +1,7 @@
 """Part of a template that needs no cluster."""
 
 import re
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from typing import Any
 
 SERVERLESS = frozenset(

@@ -13,8 +13,7 @@ from ingest.wiring import Ports
 from ingest.worker import Worker
 from models.ports import Objects, Runner
 from models.runtimes.contents import Contents
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 from serve_app.assembly.front import notifier
 from serve_app.callbacks import WebPost
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from models.callback import Callback
 from models.errors import InvalidTask
 from models.native import FieldError, TaskRequest
 from models.runtimes import TYPES
 from models.runtimes.contents import Contents
-from models.task import Kind, Task
+from models.task import Callback, Kind, Task
 from models.wire import Message, checked, message_of
 from serve_app.context import Front
 from serve_app.native.problems import MOST_ERRORS, ProblemKind

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.callback import ENDS
 from models.native import (
     ArtifactView,
     CallbackView,
@@ -17,7 +16,7 @@ from models.native import (
     TaskView,
 )
 from models.report import Status
-from models.task import Kind
+from models.task import ENDS, Kind
 
 _SUBMISSION = "6f1c9c0d7d5e4f0bb0d9a3f2c1e8a7b4"
 _URL = "https://atelier.example/v1/tasks/harbour-1"

@@ -17,8 +17,7 @@ from models.plain import plain
 from models.settings.base import allowed, path_of
 from serve_app.auth import Holder
 from serve_app.http_api import ErrorForm, methods_at
-from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem
-from serve_app.problems import retry_after as retry_header
+from serve_app.problems import FULL_SECONDS, RETRY_SECONDS, Problem, retry_after as retry_header
 from serve_app.request_head import HeadFault
 from serve_app.slots import Full
 

@@ -1,8 +1,7 @@
 """Readings of a template: resources' names, their dependencies, and what the cluster is given."""
 
 import json
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from functools import cache
 from typing import Any
 

@@ -1,6 +1,5 @@
 import re
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from functools import cache
 from pathlib import Path
 

@@ -1,8 +1,7 @@
 """Values that the chart takes: each changes an object, or is named in its notes to change none."""
 
 import re
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from copy import deepcopy
 from functools import cache
 from typing import Any

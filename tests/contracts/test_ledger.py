@@ -3,11 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from models.callback import Call, Callback
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.ports import Ledger
 from models.report import Report, Status
-from models.task import Task
+from models.task import Call, Callback, Task
 from tests.clock import Clock
 from tests.contracts.ports import World, skip_on_moto
 

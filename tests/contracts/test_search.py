@@ -7,10 +7,9 @@ from uuid import uuid4
 import pytest
 
 from ingest.paging import age, age_after
-from models.callback import Callback
 from models.ports import Ledger, Search
 from models.report import Report, Status
-from models.task import Task
+from models.task import Callback, Task
 from tests.clock import Clock
 from tests.contracts.ports import World
 

@@ -7,8 +7,7 @@ import wave
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 from deployments.media_types import sniff

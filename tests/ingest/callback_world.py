@@ -10,10 +10,9 @@ from pydantic import SecretStr
 from ingest.callbacks import CallbackSender, Post
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
-from models.callback import Call, Callback
 from models.report import Report
 from models.settings.groups import Callbacks
-from models.task import Task
+from models.task import Call, Callback, Task
 from serve_app.callbacks import WebPost
 from tests.ingest.callback_server import SECRET, CallbackServer
 from tests.ingest.world import until

@@ -11,11 +11,10 @@ from ingest.aws.claims import DynamoClaims
 from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
 from ingest.aws.row import call_value, report_of, values
-from models.callback import Call, Callback
 from models.errors import TaskFailed, Unavailable
 from models.ports import Search
 from models.report import Report, Status
-from models.task import Task
+from models.task import Call, Callback, Task
 from tests.contracts.ports import aws_world, fresh_settings
 
 DAY = 86_400

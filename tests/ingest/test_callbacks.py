@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from ingest.memory import MemoryQueue
-from models.callback import ENDS
 from models.report import Status
+from models.task import ENDS
 from tests.ingest.callback_server import LEAK, SECRET, serving
 from tests.ingest.callback_world import World, outcome
 from tests.ingest.world import until

@@ -8,9 +8,9 @@ import pytest
 
 from ingest.callbacks import Post
 from ingest.memory import MemoryLedger, MemoryQueue
-from models.callback import Call
 from models.errors import Unavailable
 from models.ports import Delivery
+from models.task import Call
 from tests.ingest.callback_server import serving
 from tests.ingest.callback_world import World, outcome
 from tests.ingest.world import until

@@ -8,8 +8,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ingest.paging import NEWEST, age, age_after, cursor, paged
 from models.ports import Page, Search

@@ -3,8 +3,7 @@ from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from models.errors import InputRefused, InvalidTask, RuntimeUnavailable, TaskFailed
 from models.notification import failure_output, notification

@@ -4,12 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from models.callback import ENDS, EVENTS, Callback
 from models.errors import InvalidTask
-from models.task import Task, clean_prefix
+from models.task import ENDS, EVENTS, Callback, Task, clean_prefix
 from models.wire import Message, checked, message_of, pointed_uri, pointer_to, task_of
 
 

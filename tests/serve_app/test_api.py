@@ -8,9 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import event, given
-from hypothesis import settings as profile
-from hypothesis import strategies as st
+from hypothesis import event, given, settings as profile, strategies as st
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 

@@ -10,9 +10,8 @@ from cli.aws.deploy.configuration import Draft, RequestedSettings, draft
 from cli.aws.deploy.images import NO_BASE
 from cli.aws.deploy.options import ConfigurationOptions, StepOptions
 from cli.aws.deploy.steps import Deployment
-from cli.aws.errors import NotSignedIn, RequirementMissing, translated
 from cli.aws.installation import DEFAULT_NAME, Installation
-from cli.aws.sdk import Aws, admin_of
+from cli.aws.sdk import Aws, NotSignedIn, RequirementMissing, admin_of, translated
 from cli.aws.tools import Tools
 from models.errors import SettingsError
 from models.names import images

@@ -4,9 +4,8 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from cli.aws.errors import suppressed
 from cli.aws.repositories import Repositories
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from cli.aws.tools import Tools
 from models.names import images
 from models.settings import Settings

@@ -17,8 +17,7 @@ from cli.aws.deploy.checks.snapshots import snapshots
 from cli.aws.deploy.checks.volumes import default_key, snapshot_keys
 from cli.aws.deploy.checks.weights import weights
 from cli.aws.deploy.images import Images
-from cli.aws.errors import AwsError, Forbidden, RequirementMissing, translated
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError, Forbidden, RequirementMissing, translated
 from cli.aws.tools import Tools
 from cli.output import Output
 from models.settings import Settings

@@ -7,10 +7,10 @@ from functools import partial
 
 from cli.aws.deploy.muted_fields import HEAD, Spec, changes
 from cli.aws.deploy.spec_differences import differences
-from cli.aws.errors import AwsError, Conflict, ObjectMissing
 from cli.aws.installation import DEFAULT_NAME
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
+from cli.aws.sdk import AwsError, Conflict, ObjectMissing
 from models.settings import Settings
 
 _LOOKS = 8

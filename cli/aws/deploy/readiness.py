@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cli.aws.errors import AwsError, NotInTime, ObjectMissing
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
+from cli.aws.sdk import AwsError, NotInTime, ObjectMissing
 from models.settings import Settings
 
 _PAUSE = 10.0

@@ -21,7 +21,6 @@ from cli.aws.deploy.options import StepOptions
 from cli.aws.deploy.ray_cluster_patcher import RayClusterPatcher
 from cli.aws.deploy.readiness import Readiness
 from cli.aws.deploy.upload import upload_folder
-from cli.aws.errors import NOT_ALLOWED, AwsError, ObjectMissing, code_of
 from cli.aws.installation import Installation
 from cli.aws.model_bucket import ModelBucket, model_bucket
 from cli.aws.proof.command import bucket_of, prove, save_pictures
@@ -29,6 +28,7 @@ from cli.aws.proof.listener import listening
 from cli.aws.proof.samples import proof_task
 from cli.aws.proof.senders import TopicSender, sender_of
 from cli.aws.proof.verdict import ResultChecker
+from cli.aws.sdk import NOT_ALLOWED, AwsError, ObjectMissing, code_of
 from cli.aws.snapshot.recipe import Recipe
 from cli.aws.snapshot.steps import make_snapshot
 from cli.aws.stack import Stack

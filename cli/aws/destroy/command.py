@@ -9,9 +9,9 @@ from atelier import Misused
 from cli.aws.destroy.drain import Drain
 from cli.aws.destroy.erase import erase, erase_logs
 from cli.aws.destroy.leftovers import Leftover, Leftovers, as_leftover
-from cli.aws.errors import AwsError, translated
 from cli.aws.installation import Installation
 from cli.aws.retained import Retained, retained
+from cli.aws.sdk import AwsError, translated
 from cli.aws.stack import Stack
 from cli.aws.tools import Tools
 from cli.exit_codes import ENDED_BADLY

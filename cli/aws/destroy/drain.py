@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.aws.backlog import Backlog, backlogs
-from cli.aws.errors import NotInTime, suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, NotInTime, suppressed
 from models.settings import Settings
 
 _SID = "AtelierPaused"

@@ -7,9 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import AwsError
 from cli.aws.retained import Retained
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError
 
 _AT_ONCE = 1_000  # keys in one call
 

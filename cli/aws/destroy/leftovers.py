@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from cli.aws.errors import NOT_ALLOWED, suppressed
 from cli.aws.proof.listener import queue_prefix
 from cli.aws.retained import Retained
-from cli.aws.sdk import Aws
+from cli.aws.sdk import NOT_ALLOWED, Aws, suppressed
 from models.names.queues import queue_names
 from models.names.tags import PROJECT, TAG
 from models.settings import Settings

@@ -16,7 +16,8 @@ import httpx
 from botocore.exceptions import NoCredentialsError
 from botocore.signers import RequestSigner
 
-from cli.aws.errors import (
+from cli.aws.sdk import (
+    Aws,
     AwsError,
     Conflict,
     NotDeployed,
@@ -25,7 +26,6 @@ from cli.aws.errors import (
     suppressed,
     translated,
 )
-from cli.aws.sdk import Aws
 
 TOKEN_SECONDS = 900
 """Longest lifetime in seconds that EKS accepts of a token."""

@@ -14,10 +14,9 @@ import typer
 import yaml
 
 from atelier import Misused
-from cli.aws.errors import AwsError, translated
 from cli.aws.installation import Installation
 from cli.aws.kubernetes.cluster import TOKEN_SECONDS, token
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError, translated
 from cli.aws.tools import unpacked_program
 from cli.output import Output
 

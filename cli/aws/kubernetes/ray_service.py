@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli.aws.errors import AwsError
 from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.sdk import AwsError
 from models.names import kube
 from models.settings import Settings
 

@@ -10,12 +10,12 @@ import typer
 
 from atelier import Misused
 from atelier.files import free_path
-from cli.aws.errors import AwsError, translated
 from cli.aws.installation import Installation
 from cli.aws.proof.listener import Listener, listening
 from cli.aws.proof.samples import Api, SampleTask, sample_tasks
 from cli.aws.proof.senders import ApiSender, Sender, sender_of
 from cli.aws.proof.verdict import ResultChecker, Verdict
+from cli.aws.sdk import AwsError, translated
 from cli.aws.stack import Stack
 from cli.exit_codes import ENDED_BADLY
 from models.settings.groups import Runtime

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
 
-from cli.aws.errors import NotInTime
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, NotInTime
 from models.settings import Settings
 
 Notification = Mapping[str, Any]

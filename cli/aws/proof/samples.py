@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cli.aws.errors import RequirementMissing
+from cli.aws.sdk import RequirementMissing
 from cli.aws.tools import ROOT
 from models.settings.groups import Runtime
 

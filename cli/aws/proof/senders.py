@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx
 
-from cli.aws.errors import AwsError, NotReachable
 from cli.aws.proof.samples import SampleTask
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError, NotReachable
 from cli.aws.stack import Stack
 from models.role import Role
 from models.settings import Settings

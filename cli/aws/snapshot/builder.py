@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.aws.errors import AwsError, NotInTime, suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, AwsError, NotInTime, suppressed
 
 _ECR = ".dkr.ecr."
 _PULL_SECONDS = 3_600

@@ -9,9 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import NotDeployed, RequirementMissing, code_of
 from cli.aws.kubernetes.cluster import Cluster
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, NotDeployed, RequirementMissing, code_of
 from cli.aws.snapshot.recipe import Recipe
 
 DISK = "/dev/xvdb"

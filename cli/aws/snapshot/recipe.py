@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from models.names.images import image_of
 from models.names.tags import PROJECT, TAG, tag
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Claims of AWS's documents on its add-ons, for which no tagged file can be read."""
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass
 
 

@@ -4,8 +4,7 @@ Helm says nothing of a value that no template reads: what is misspelt is silentl
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 

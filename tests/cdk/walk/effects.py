@@ -4,8 +4,7 @@ A difference in the application's arguments counts only where the application re
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any

@@ -8,8 +8,7 @@ declared so in any class. Installations' names are followed to the settings they
 import ast
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints

@@ -5,8 +5,7 @@ nothing else has; and what leaves others no room is seen in the stacks that ther
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path

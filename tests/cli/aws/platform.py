@@ -22,8 +22,7 @@ from ingest.wiring import Ports, wire
 from models.names.tags import PROJECT, TAG, tag
 from models.ports import Runner
 from models.report import Progress, Report
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 from models.task import Task
 from serve_app.api import api
 from serve_app.assembly.front import assemble_front

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.aws.errors import AwsError
 from cli.aws.installation import Installation
 from cli.aws.keyring import TableKeyring
 from cli.aws.proof.senders import key_of
+from cli.aws.sdk import AwsError
 from cli.main import app
 from ingest.aws.client import Clients
 from ingest.aws.keys import DynamoKeys

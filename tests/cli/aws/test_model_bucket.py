@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.aws.errors import RequirementMissing
 from cli.aws.model_bucket import ModelBucket, missing_files
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, RequirementMissing
 from tests.cli.aws.platform import client, unique
 
 

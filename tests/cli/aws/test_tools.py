@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.aws.errors import AwsError, RequirementMissing
+from cli.aws.sdk import AwsError, RequirementMissing
 from cli.aws.tools import NPM, ROOT, Tools, unpacked_program
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import httpcore
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, resolve
 from models.errors import InputRefused

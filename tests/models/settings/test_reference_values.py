@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from models.errors import SettingsError
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 from models.settings.nodes import Nodes
 from tests.models.settings.test_settings import REFERENCE
 

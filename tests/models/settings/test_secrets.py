@@ -10,8 +10,7 @@ import yaml
 
 from models.errors import SettingsError
 from models.settings import Settings
-from models.settings.secrets import bound as bound_settings
-from models.settings.secrets import completed
+from models.settings.secrets import bound as bound_settings, completed
 from tests.models.settings.test_settings import REFERENCE
 
 SIGNING = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 from deployments.runtimes.diffusers.source_image import Resize, SourceImage, fit_source, fitted

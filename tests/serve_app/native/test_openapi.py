@@ -16,8 +16,7 @@ from ingest.memory import MemoryLedger, MemoryTopic
 from models.report import Report, Status
 from models.wire import task_of
 from tests.fuzz.bounds import bounds, check_words
-from tests.serve_app.world import KEY, World
-from tests.serve_app.world import settings as settings_of
+from tests.serve_app.world import KEY, World, settings as settings_of
 
 
 class Doing(MemoryTopic):

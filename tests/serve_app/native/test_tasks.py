@@ -9,9 +9,9 @@ import pytest
 from typing_extensions import override
 
 from ingest.memory import MemoryLedger
-from models.callback import Call, Callback
 from models.errors import TaskFailed, Unavailable
 from models.report import Progress, Report, Status
+from models.task import Call, Callback
 from tests.clock import Clock
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import World, task

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from models.settings import Settings
 
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.deploy.checks.network import wanted_zones, zone_letters
 from cli.aws.sdk import Aws
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 
 
 def instances(aws: Aws, settings: Settings) -> Iterator[Finding]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of, suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, code_of, suppressed
 from cli.aws.snapshot.recipe import ami_parameter
 from models.addons import ADDONS, addon_version
 from models.names.images import architecture

@@ -5,11 +5,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from models.capacity import Instance, gpus_of_pod, pods_at_most
-from models.settings import Settings
-from models.settings.groups import Runtime
+from models.settings import Runtime, Settings
 
 Kind = tuple[str, str]
 """Capacity type and instance family; EC2 has a quota for each pair."""

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import code_of
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, code_of
 from models.settings import Settings
 from models.settings.nodes import Nodes
 

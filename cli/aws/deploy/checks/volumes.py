@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.aws.deploy.checks.finding import Finding
-from cli.aws.errors import suppressed
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from models.settings import Settings
 
 _AWS_OWN = "alias/aws/ebs"

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cli.aws.deploy.checks.finding import Finding, State
-from cli.aws.errors import suppressed
 from cli.aws.model_bucket import CHECKPOINTS, ModelBucket, model_bucket
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, suppressed
 from cli.aws.tools import ROOT
 from models.settings import Settings
 

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from cli.aws.deploy.cluster_secret import apply_keys, secret_environment
-from cli.aws.errors import AwsError
 from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.sdk import AwsError
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER
 from tests.cli.aws.kubernetes_api import KubeApi

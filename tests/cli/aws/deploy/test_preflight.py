@@ -7,8 +7,7 @@ from botocore.exceptions import ClientError
 
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.deploy.preflight import Preflight, require_all
-from cli.aws.errors import RequirementMissing
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, RequirementMissing
 from cli.aws.tools import Tools
 from tests.cli.aws.deploy.checks.conftest import wanted
 

@@ -9,8 +9,8 @@ from cdk.manifests.ray_service import ray_service
 from cli.aws.deploy.muted_fields import CLUSTER_FIELDS, GROUP_FIELDS
 from cli.aws.deploy.ray_cluster_patcher import RayClusterPatcher
 from cli.aws.deploy.readiness import Readiness
-from cli.aws.errors import AwsError, ObjectMissing
 from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.sdk import AwsError, ObjectMissing
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER
 from tests.cli.aws.kuberay import KubeRay, path_of

@@ -3,9 +3,9 @@
 import pytest
 
 from cli.aws.deploy.readiness import Readiness
-from cli.aws.errors import NotInTime, ObjectMissing
 from cli.aws.kubernetes.cluster import Cluster
 from cli.aws.kubernetes.ray_service import RayService
+from cli.aws.sdk import NotInTime, ObjectMissing
 from models.settings import Settings
 from tests.cli.aws.kubernetes_api import KubeApi
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from cli.aws.destroy.drain import Drain
-from cli.aws.errors import NotInTime
-from cli.aws.sdk import Aws
+from cli.aws.sdk import Aws, NotInTime
 from models.settings import Settings
 from tests.cli.aws.conftest import Call
 from tests.cli.aws.platform import (

@@ -12,8 +12,8 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 
-from cli.aws.errors import NotReachable
 from cli.aws.kubernetes.cluster import Cluster
+from cli.aws.sdk import NotReachable
 from models.settings import Settings
 from tests.cli.aws.conftest import CLUSTER, Call
 from tests.cli.aws.kubernetes_api import KubeApi, kube_api

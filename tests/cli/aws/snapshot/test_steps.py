@@ -15,8 +15,7 @@ from moto.ssm.exceptions import SSMException
 from moto.ssm.models import SimpleSystemManagerBackend, ssm_backends
 
 from cli.aws.sdk import Aws
-from cli.aws.snapshot import builder as agent
-from cli.aws.snapshot import steps as module
+from cli.aws.snapshot import builder as agent, steps as module
 from cli.aws.snapshot.builder import pull_script
 from cli.aws.snapshot.instance import temporary_instance
 from cli.aws.snapshot.recipe import Recipe
