@@ -59,7 +59,7 @@ def running_ray(settings: Settings, home: Path, report: StartReport) -> Iterator
         raise Unavailable(f"Ray did not start{_without_paths(exc)}; {_RAY_REMEDY}") from exc
     for child in psutil.Process().children():
         if child.name() in _RAY_PROCESSES:
-            report.part(f"Ray's {child.name()}", child.pid)
+            report.write(part=f"Ray's {child.name()}", pid=child.pid)
     leave_on_signals()  # Ray put its own in the place of ours
     try:
         check_gpus(settings, ray.cluster_resources().get("GPU", 0))

@@ -29,29 +29,8 @@ class StartReport:
         self._lines = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
 
-    def stage(self, name: str) -> None:
-        self._write({"stage": name})
-
-    def note(self, text: str) -> None:
-        self._write({"note": text})
-
-    def part(self, name: str, pid: int | None) -> None:
-        if pid is not None:
-            self._write({"part": name, "pid": pid})
-
-    def deployment(self, name: str, *, running: int, of: int, why: str) -> None:
-        self._write({"deployment": name, "running": running, "of": of, "why": why})
-
-    def environment(self, environment: Mapping[str, str]) -> None:
-        self._write({"environment": dict(environment)})
-
-    def up(self, address: Mapping[str, Any]) -> None:
-        self._write({"up": dict(address)})
-
-    def failed(self, why: str, *, usage: bool) -> None:
-        self._write({"failed": why, "usage": usage})
-
-    def _write(self, line: Mapping[str, Any]) -> None:
+    def write(self, **line: Any) -> None:
+        """Write a line with these keys."""
         self._lines.write(strict_json.written(line) + "\n")
         self._lines.flush()
 
@@ -90,4 +69,4 @@ def _watch(
             now["why"] = last_line(status.message)
             if reported.get(name) != now:
                 reported[name] = now
-                report.deployment(name, **now)
+                report.write(deployment=name, **now)

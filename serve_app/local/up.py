@@ -14,7 +14,6 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -38,24 +37,6 @@ _POLL_SECONDS = 2
 _KEY = "local"
 
 
-@dataclass(frozen=True)
-class Address:
-    """Addresses, names and secrets by which the running platform is used."""
-
-    url: str
-    aws_endpoint: str
-    api_key: str
-    callback_secret: str
-    tasks_topic: str
-    results_topic: str
-    output_bucket: str
-    dashboard: str
-    dashboard_token: str
-    """Path of the file with the token that the dashboard asks for."""
-    seconds: float
-    """Time that the start took."""
-
-
 def up(
     config: Annotated[Path, typer.Option()] = Path("config.yaml"),
     port: Annotated[int, typer.Option(min=0, max=HIGHEST_PORT)] = 8000,
@@ -72,33 +53,31 @@ def up(
     with ExitStack() as stack:
         stack.callback(_remove, home, unless=os.getppid())
         try:
-            report.stage("checking the configuration")
+            report.write(stage="checking the configuration")
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
             settings = _settings(config)
             _check(settings, None if aws_only else Machine.this())
             for note in unused_here(settings):
-                report.note(note)
+                report.write(note=note)
             if not aws_only:
                 port = _http_port(port, aws_port)
-            report.stage("starting the embedded AWS")
+            report.write(stage="starting the embedded AWS")
             aws = stack.enter_context(_aws(settings, aws_port, home, report))
-            report.stage("making topics, queues, buckets and tables")
+            report.write(stage="making topics, queues, buckets and tables")
             provision_sync(settings)
             if aws_only:
-                report.environment({**aws, **missing, **make_token(home), **ENVIRONMENT})
+                variables = {**aws, **missing, **make_token(home), **ENVIRONMENT}
+                report.write(environment=variables)
             else:
-                report.up(
-                    asdict(
-                        _start(stack, settings, port=port, home=home, began=began, report=report)
-                    )
-                )
+                address = _start(stack, settings, port=port, home=home, report=report)
+                report.write(up={**address, "seconds": round(time.monotonic() - began, 1)})
             while True:
                 signal.pause()
         except AtelierError as exc:
             if not isinstance(exc, SettingsError):
                 traceback.print_exc()  # into the log
-            report.failed(str(exc), usage=isinstance(exc, SettingsError))
+            report.write(failed=str(exc), usage=isinstance(exc, SettingsError))
             raise typer.Exit(1) from exc
 
 
@@ -162,25 +141,26 @@ def _start(
     *,
     port: int,
     home: Path,
-    began: float,
     report: StartReport,
-) -> Address:
-    report.stage("starting Ray")
+) -> Mapping[str, str]:
+    """Start Ray and the application; return addresses, names and secrets to use them by."""
+    report.write(stage="starting Ray")
     dashboard = stack.enter_context(running_ray(settings, home, report))
-    report.stage("deploying")
+    report.write(stage="deploying")
     stack.enter_context(serving(settings, port, report))
-    return Address(
-        url=f"http://127.0.0.1:{port}",
-        aws_endpoint=os.environ["AWS_ENDPOINT_URL"],
-        api_key=_api_key(settings),
-        callback_secret=_secret(settings),
-        tasks_topic=settings.names.arn("sns", settings.names.tasks_topic),
-        results_topic=settings.names.arn("sns", settings.names.results_topic),
-        output_bucket=settings.names.output_bucket,
-        dashboard=dashboard,
-        dashboard_token=str(home / "ray-token"),
-        seconds=round(time.monotonic() - began, 1),
-    )
+    return {
+        "url": f"http://127.0.0.1:{port}",
+        "aws_endpoint": os.environ["AWS_ENDPOINT_URL"],
+        "api_key": _api_key(settings),
+        "callback_secret": _secret(settings),
+        "tasks_topic": settings.names.arn("sns", settings.names.tasks_topic),
+        "results_topic": settings.names.arn("sns", settings.names.results_topic),
+        "output_bucket": settings.names.output_bucket,
+        "dashboard": dashboard,
+        "dashboard_token": str(
+            home / "ray-token"
+        ),  # the file; the dashboard asks for what it holds
+    }
 
 
 def _api_key(settings: Settings) -> str:
@@ -216,7 +196,7 @@ def _aws(
     log = home / "aws.log"
     with EmbeddedAws(port=port, log=log, region=where.region, account=where.account) as aws:
         os.environ.update(aws.environment)
-        report.part("the embedded AWS", aws.process)
+        report.write(part="the embedded AWS", pid=aws.process)
         yield aws.environment
 
 

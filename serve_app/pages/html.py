@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from serve_app.pages.schemas import fields_of, kind_of, prose
+from serve_app.pages.schemas import default_of, fields_of, kind_of, limits_of, prose
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -63,5 +63,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"prose": prose, "kind": kind_of, "fields": fields_of}
+    environment.filters |= {
+        "prose": prose,
+        "kind": kind_of,
+        "fields": fields_of,
+        "limits": limits_of,
+        "left_out": default_of,
+    }
     return environment

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from serve_app.pages.schemas import Field, Schema, field_of
+from serve_app.pages.schemas import Field, Schema
 
 Document = Mapping[str, Any]
 Operation = tuple[str, str, Mapping[str, Any]]
@@ -52,11 +52,11 @@ class Reference:
     def parameters(self, operation: Mapping[str, Any]) -> Sequence[Field]:
         """Describe the parameters of an operation as fields."""
         return [
-            field_of(
+            (
                 parameter["name"],
                 {"description": parameter.get("description", ""), **parameter["schema"]},
-                required=parameter.get("required", False),
-                where=parameter["in"],
+                parameter.get("required", False),
+                parameter["in"],
             )
             for parameter in operation.get("parameters", ())
         ]

@@ -1,7 +1,6 @@
 """JSON Schemas described in words: types of values, their bounds, and the fields of objects."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -9,6 +8,9 @@ from markupsafe import Markup, escape
 from models import strict_json
 
 Schema = Mapping[str, Any]
+Field = tuple[str, Schema, bool, str]
+"""Name and schema of a field of an object, or of a parameter of an operation; a flag that it is
+required; and where a parameter stands: path, query or header."""
 
 _LIMITS = {
     "minimum": "at least {}",
@@ -21,20 +23,6 @@ _LIMITS = {
     "minItems": "at least {} of them",
     "maxItems": "at most {} of them",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """Parameter of an operation, or field of an object."""
-
-    name: str
-    where: str = ""
-    """Place of a parameter: path, query or header; empty for a field."""
-    kind: Markup
-    required: bool
-    limits: Sequence[Markup]
-    default: str | None
-    text: Markup
 
 
 def prose(text: str) -> Markup:
@@ -108,30 +96,18 @@ def limits_of(schema: Schema) -> Iterator[Markup]:
         yield from (Markup("each {}").format(limit) for limit in limits_of(items))
 
 
-def field_of(name: str, schema: Schema, *, required: bool, where: str = "") -> Field:
-    return Field(
-        name=name,
-        where=where,
-        kind=kind_of(schema),
-        required=required,
-        limits=tuple(dict.fromkeys(limits_of(schema))),
-        default=_default(schema),
-        text=prose(schema.get("description", "")),
-    )
-
-
 def fields_of(schema: Schema, path: str = "") -> Iterator[Field]:
     """Describe the fields of an object, and of the objects without a name that are in it."""
     required = schema.get("required", ())
     for name, inner in schema.get("properties", {}).items():
-        yield field_of(f"{path}{name}", inner, required=name in required)
+        yield f"{path}{name}", inner, name in required, ""
         yield from fields_of(inner, f"{path}{name}.")
         items = inner.get("items")
         if isinstance(items, dict):
             yield from fields_of(items, f"{path}{name}[].")
 
 
-def _default(schema: Schema) -> str | None:
+def default_of(schema: Schema) -> str | None:
     """Return the default as JSON; None for null and empty ones, which mean a field left out."""
     value = schema.get("default")
     return None if value in (None, [], {}) else strict_json.written(value)

@@ -165,6 +165,6 @@ def test_the_fields_of_objects_without_a_name_are_said_by_their_paths() -> None:
     inner = {"type": "object", "required": ["b"], "properties": {"b": {"type": "string"}}}
     schema = {"properties": {"a": inner, "c": {"type": "array", "items": inner}}}
 
-    found = [(field.name, field.required) for field in fields_of(schema)]
+    found = [(name, required) for name, _, required, _ in fields_of(schema)]
 
     assert found == [("a", False), ("a.b", True), ("c", False), ("c[].b", True)]
