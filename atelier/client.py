@@ -98,8 +98,15 @@ class AsyncClient:
         With an ``idempotency_key`` of your own this holds for later calls with it, too.
         """
         called = {"url": callback} if isinstance(callback, str) else callback
-        fields = {"runtime": runtime, "id": id, "prefix": prefix, "context": context}
-        fields |= {"kind": kind, "content": content, "callback": called}
+        fields = {
+            "runtime": runtime,
+            "id": id,
+            "prefix": prefix,
+            "context": context,
+            "kind": kind,
+            "content": content,
+            "callback": called,
+        }
         task = _task({name: value for name, value in fields.items() if value is not None})
         return await self.send(task, idempotency_key=idempotency_key)
 
@@ -166,8 +173,13 @@ class AsyncClient:
         ``since`` (inclusive) and ``until`` (exclusive) bound their creation; numbers are seconds
         since 1970.
         """
-        params: dict[str, Any] = {"status": status, "runtime": runtime, "key": key}
-        params |= {"since": _seconds(since), "until": _seconds(until)}
+        params: dict[str, Any] = {
+            "status": status,
+            "runtime": runtime,
+            "key": key,
+            "since": _seconds(since),
+            "until": _seconds(until),
+        }
         params["limit"] = min(_PAGE, _PAGE if limit is None else max(1, limit))
         found = 0
         while True:

@@ -45,9 +45,11 @@ def check(
         message = str(exc)
         out.complain(message if message.startswith(f"{path}: ") else f"{path}:\n{message}")
         raise typer.Exit(USAGE) from None
-    notes = [*_without_effect(settings, here=local)]
-    notes += [f"not checked: {item}" for item in checked.unchecked]
-    notes += () if local else _ELSEWHERE
+    notes = [
+        *_without_effect(settings, here=local),
+        *(f"not checked: {item}" for item in checked.unchecked),
+        *(() if local else _ELSEWHERE),
+    ]
     _show(out, path, settings, notes)
 
 

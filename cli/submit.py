@@ -47,8 +47,10 @@ class TaskOptions:
 
     def onto(self, task: TaskRequest) -> TaskRequest:
         """Return the task with these options set."""
-        given: dict[str, Any] = {"runtime": self.runtime, "id": self.id, "prefix": self.prefix}
-        given |= {
+        given: dict[str, Any] = {
+            "runtime": self.runtime,
+            "id": self.id,
+            "prefix": self.prefix,
             "callback": {"url": self.callback} if self.callback else None,
             "context": None if self.context is None else json_or_text(self.context),
         }

@@ -36,8 +36,10 @@ class Backlog:
 
 def backlogs(aws: Aws, settings: Settings) -> Iterator[Backlog]:
     """Yield the backlog of each queue of the installation that exists."""
-    worked = {settings.names.queue(runtime.name) for runtime in settings.models_runtime}
-    worked |= {settings.names.callback_calls}
+    worked = {
+        *(settings.names.queue(runtime.name) for runtime in settings.models_runtime),
+        settings.names.callback_calls,
+    }
     for plan in (
         *queues(settings.names, settings.models_runtime, settings.tasks),
         *queues_of_services(settings.names, settings.model_bucket),

@@ -44,13 +44,15 @@ def unused_on_aws(settings: Settings) -> Sequence[str]:
 
 def unused_here(settings: Settings) -> Sequence[str]:
     """Name the settings that change nothing on this machine: groups of them, in one line."""
-    groups = [name for field, name in _OF_AWS.items() if _is_set(settings, field)]
-    groups += [
-        f"modelsRuntime[].{field}"
-        for field in ("nodes", "pod")
-        if any(_is_set(runtime, field) for runtime in settings.models_runtime)
+    groups = [
+        *(name for field, name in _OF_AWS.items() if _is_set(settings, field)),
+        *(
+            f"modelsRuntime[].{field}"
+            for field in ("nodes", "pod")
+            if any(_is_set(runtime, field) for runtime in settings.models_runtime)
+        ),
+        *(["APIGW.stageName"] if _is_set(settings.gateway, "stage_name") else []),
     ]
-    groups += ["APIGW.stageName"] if _is_set(settings.gateway, "stage_name") else []
     told = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
     return [*unused(settings), *([told] if groups else [])]
 

@@ -66,9 +66,11 @@ _OTHER_CONTENT = {"title": "content of any other type"}
 @cache  # making it takes milliseconds, and anybody may ask
 def schemas() -> Mapping[str, Any]:
     """Make the schemas that no operation's signature names: the same on every platform."""
-    described: list[tuple[type[BaseModel], JsonSchemaMode]] = [(TaskRequest, "validation")]
-    described += [(model, "serialization") for model in _EVENT_DATA.values()]
-    described += [(ProblemView, "serialization")]
+    described: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (TaskRequest, "validation"),
+        *((model, "serialization") for model in _EVENT_DATA.values()),
+        (ProblemView, "serialization"),
+    ]
     _, found = models_json_schema(described, ref_template=f"{_SCHEMAS}{{model}}")
     named = dict(found["$defs"])
     contents = dict(_contents())

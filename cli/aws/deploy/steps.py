@@ -78,8 +78,10 @@ class Deployment:
             preflight.print_findings(installation.out, findings)
         preflight.require_all(findings)
         self._cdk("synth", "--quiet")  # raises if the settings ask for the impossible
-        question = f"Deploy {installation.stack.name} to {installation.aws.region}, account"
-        question += f" {installation.aws.caller.account}? It costs money until it is destroyed."
+        question = (
+            f"Deploy {installation.stack.name} to {installation.aws.region}, account"
+            f" {installation.aws.caller.account}? It costs money until it is destroyed."
+        )
         if not self.options.yes and not typer.confirm(question, err=True):
             raise Misused("nothing was deployed")
 
@@ -149,8 +151,12 @@ class Deployment:
         """
         installation = self.installation
         name = installation.stack.name
-        options = ["--require-approval", "never", "--import-existing-resources"]
-        options += ["--no-rollback"] if installation.stack.is_begun else []
+        options = [
+            "--require-approval",
+            "never",
+            "--import-existing-resources",
+            *(["--no-rollback"] if installation.stack.is_begun else []),
+        ]
         options += ["--yes"] if self.options.yes else []
         self._cdk("deploy", name, *options)
         stack = Stack(installation.aws, name)

@@ -43,8 +43,10 @@ def check(
     sender = sender_of(installation.stack, installation.settings)
     tasks = list(_chosen_tasks(runtimes, _APIS if api == "all" else (api,)))
     with listening(installation.aws, installation.settings) as listener:
-        verdicts = [*_entry_check(sender, tasks)]
-        verdicts += [prove(sender, listener, checker, task, timeout) for task in tasks]
+        verdicts = [
+            *_entry_check(sender, tasks),
+            *(prove(sender, listener, checker, task, timeout) for task in tasks),
+        ]
     for verdict in verdicts:
         print_verdict(installation, verdict)
         if save:

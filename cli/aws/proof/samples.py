@@ -53,8 +53,12 @@ class SampleTask:
         """Message for the tasks topic."""
         if self.api == "v1alpha2":
             return self._v1alpha2
-        metadata = {"id": self.id, "runtime": "legacy", "tasktype": self.kind}
-        metadata |= {"prefix": self.prefix}
+        metadata = {
+            "id": self.id,
+            "runtime": "legacy",
+            "tasktype": self.kind,
+            "prefix": self.prefix,
+        }
         return {"metadata": {**metadata, "context": {}}, "content": self._v1alpha1}
 
     @property

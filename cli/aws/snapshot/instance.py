@@ -36,8 +36,10 @@ _ACTIONS = (
 """IAM actions that SSM's agent and the pulling of images need."""
 _KNOWN_SECONDS = 120.0  # until EC2 knows a new profile of IAM
 _PAUSE = 5.0
-_NOWHERE = "no cluster yet, and no default network: deploy without -S first, then with it,"
-_NOWHERE += " or name a --subnet to `atelier aws snapshot`"
+_NOWHERE = (
+    "no cluster yet, and no default network: deploy without -S first, then with it,"
+    " or name a --subnet to `atelier aws snapshot`"
+)
 # The admin container can enter the host; without an SSH key nobody can sign in to it.
 _USER_DATA = "[settings.host-containers.admin]\nenabled = true\n"
 

@@ -9,8 +9,10 @@ from cli.aws.tools import Tools
 from models.names.images import architecture_of
 
 _LEAST_NODE = 20
-_ELSE = "or push them from elsewhere (docs/deploy.md), or name images.repository or"
-_ELSE += " modelsRuntime[].pod.image"
+_ELSE = (
+    "or push them from elsewhere (docs/deploy.md), or name images.repository or"
+    " modelsRuntime[].pod.image"
+)
 
 
 def programs(tools: Tools) -> Iterator[Finding]:

@@ -49,8 +49,10 @@ def _foreign_resources(aws: Aws, settings: Settings) -> Iterator[Finding]:
     }
     for resource in retained(aws, settings):
         if resource.foreign:
-            remedy = f"choose another {keys.get(resource.name, 'stackName')}, or tag it"
-            remedy += f" {PROJECT}={settings.stack_name} if the stack is to take it in"
+            remedy = (
+                f"choose another {keys.get(resource.name, 'stackName')}, or tag it"
+                f" {PROJECT}={settings.stack_name} if the stack is to take it in"
+            )
             yield Finding(f"{resource.kind} {resource.name}", "missing", _owner_text(None), remedy)
 
 

@@ -42,8 +42,10 @@ def subnets(aws: Aws, settings: Settings) -> Iterator[Finding]:
     if vpc.id is None:
         return
     zones = wanted_zones(settings)
-    expected = [(subnet, [zone]) for subnet, zone in zip(vpc.private_subnets, zones, strict=True)]
-    expected += [(subnet, zones) for subnet in vpc.public_subnets]
+    expected = [
+        *((subnet, [zone]) for subnet, zone in zip(vpc.private_subnets, zones, strict=True)),
+        *((subnet, zones) for subnet in vpc.public_subnets),
+    ]
     ids = [{"Name": "subnet-id", "Values": [subnet for subnet, _ in expected]}]
     found = aws.paginated("ec2", "describe_subnets", "Subnets", Filters=ids)
     known = {description["SubnetId"]: description for description in found}

@@ -115,8 +115,10 @@ def _nodes(runtime: Runtime, instance: Instance, pods: int) -> int:
 def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
     code, name = _QUOTAS[kind]
     value = _quota_value(aws, code)
-    remedy = f"ask for {most} vCPUs: aws service-quotas request-service-quota-increase"
-    remedy += f" --service-code ec2 --quota-code {code} --desired-value {most}"
+    remedy = (
+        f"ask for {most} vCPUs: aws service-quotas request-service-quota-increase"
+        f" --service-code ec2 --quota-code {code} --desired-value {most}"
+    )
     if value is None:
         return Finding(name, "note", f"not told here; {least} vCPUs are needed, {most} may come")
     if value < least:

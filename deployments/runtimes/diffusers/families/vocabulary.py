@@ -28,8 +28,11 @@ def _pairs() -> list[str]:
 
 def _vocabulary(pairs: list[str]) -> dict[str, int]:
     letters = _letters()
-    words = [*letters, *(letter + _WORD_END for letter in letters)]
-    words += ["".join(pair.split()) for pair in pairs]
+    words = [
+        *letters,
+        *(letter + _WORD_END for letter in letters),
+        *("".join(pair.split()) for pair in pairs),
+    ]
     return {word: number for number, word in enumerate([*words, _START, _END])}
 
 
