@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 CallbackEvent = Literal["running", "completed", "failed", "cancelled"]
 """Status of a task that its callback may be called for."""
-EVENTS: tuple[CallbackEvent, ...] = get_args(CallbackEvent)
+CALLBACK_EVENTS: tuple[CallbackEvent, ...] = get_args(CallbackEvent)
 ENDS: tuple[CallbackEvent, ...] = ("completed", "failed", "cancelled")
 """Events with which a task is over; a callback is called for these unless it names others."""
 

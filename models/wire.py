@@ -11,7 +11,7 @@ from typing import Any
 
 from models import name_patterns, strict_json
 from models.errors import InvalidTask
-from models.task import ENDS, EVENTS, Callback, Kind, Task, clean_prefix
+from models.task import CALLBACK_EVENTS, ENDS, Callback, Kind, Task, clean_prefix
 
 LARGEST = 256 * 1024
 """Bytes that SNS takes in one message, its attributes included."""
@@ -217,8 +217,8 @@ def _url(given: str) -> str:
 
 def _events(given: Any) -> tuple[str, ...]:
     asked = given if isinstance(given, list | tuple) else ()
-    if not asked or not all(event in EVENTS for event in asked):
-        raise InvalidTask(f"metadata.callback.events must be some of {', '.join(EVENTS)}")
+    if not asked or not all(event in CALLBACK_EVENTS for event in asked):
+        raise InvalidTask(f"metadata.callback.events must be some of {', '.join(CALLBACK_EVENTS)}")
     return tuple(dict.fromkeys(asked))
 
 

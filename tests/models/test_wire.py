@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from models.errors import InvalidTask
-from models.task import ENDS, EVENTS, Callback, Task, clean_prefix
+from models.task import CALLBACK_EVENTS, ENDS, Callback, Task, clean_prefix
 from models.wire import Message, checked, message_of, pointed_uri, pointer_to, task_of
 
 
@@ -162,7 +162,8 @@ callbacks = st.builds(
     lambda url, rest: {"url": url} | rest,
     st.builds("http://{}".format, st.text(st.characters())) | json_values,
     st.fixed_dictionaries(
-        {}, optional={"events": st.lists(st.sampled_from(EVENTS) | json_values) | json_values}
+        {},
+        optional={"events": st.lists(st.sampled_from(CALLBACK_EVENTS) | json_values) | json_values},
     ),
 )
 
@@ -178,7 +179,7 @@ def test_any_json_is_a_callback_or_told_to_be_none(given_callback: Any) -> None:
         assert given_callback is None
         return
     assert callback.url.encode().startswith((b"http://", b"https://"))
-    assert set(callback.events) <= set(EVENTS)
+    assert set(callback.events) <= set(CALLBACK_EVENTS)
     assert len(callback.events) == len(set(callback.events)) > 0
 
 
@@ -271,7 +272,7 @@ def test_a_stored_message_keeps_its_route_and_tells_its_size() -> None:
         | st.builds(
             Callback,
             url=st.just("https://a.test/"),
-            events=st.lists(st.sampled_from(EVENTS), min_size=1).map(tuple),
+            events=st.lists(st.sampled_from(CALLBACK_EVENTS), min_size=1).map(tuple),
         ),
     )
 )
