@@ -14,8 +14,8 @@ from cli.local.log import keep_log
 from cli.local.process import News, Platform
 from cli.local.stages import Deployment, StageBars, StageLines, Stages
 from cli.output import Output
-from models.exports import exports
 from models.loopback import HIGHEST_PORT
+from models.shell_exports import exports
 
 _DRAIN_SECONDS = 45.0
 """Longest wait in seconds for running tasks to end and Ray to stop."""

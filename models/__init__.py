@@ -1,1 +1,1 @@
-"""What a task, a report and a setting are, and the ports that carry them; knows no queue or GPU."""
+"""Tasks, reports, settings and names, and the ports that carry them; knows no queue or GPU."""

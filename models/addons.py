@@ -1,4 +1,4 @@
-"""Add-ons of EKS, each version pinned: `cdk` installs them, `atelier aws deploy` looks for them.
+"""Versions of EKS's add-ons: `cdk` installs them, `atelier aws deploy` looks for them.
 
 The versions are those that a cluster of `KUBERNETES` takes; another version of Kubernetes gets
 EKS's own choice of the two that go with it, made once (`docs/operations.md`, "Kubernetes goes
@@ -23,6 +23,6 @@ _OF_ONE_KUBERNETES = frozenset({"kube-proxy", "coredns"})
 
 
 def addon_version(name: str, kubernetes: str) -> str | None:
-    """The version of an add-on; None: as EKS chooses for this version of Kubernetes."""
+    """Choose the version of an add-on; None: EKS chooses it for this version of Kubernetes."""
     fits = kubernetes == KUBERNETES or name not in _OF_ONE_KUBERNETES
     return ADDONS[name] if fits else None

@@ -1,4 +1,4 @@
-"""The folder of weights, laid out as the model bucket; knows names and files, never their insides.
+"""Folder of weights, laid out as the model bucket; knows names and files, never their insides.
 
 A name is found among the files there are, so no name can lead out of the folder.
 """
@@ -15,7 +15,7 @@ LORA = "Lora"
 EMBEDDINGS = "embeddings"
 UPSCALERS = ("ESRGAN", "RealESRGAN")
 PIPELINE_FOLDER = "model_index.json"
-"""The file that makes a folder one checkpoint, in the layout of diffusers."""
+"""File that makes a folder one checkpoint, in the layout of diffusers."""
 
 _SAFE = frozenset({".safetensors"})
 _PICKLED = frozenset({".ckpt", ".pth", ".pt", ".bin"})
@@ -25,13 +25,13 @@ _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin|gguf)$")
 
 @dataclass(frozen=True)
 class Shelf:
-    """The weights of one sort: one folder, or several that count as one."""
+    """Weights of one sort: one folder, or several that count as one."""
 
     sort: str
     """Word for a file of the shelf in a message, such as ``checkpoint``."""
     folders: tuple[Path, ...]
     pickles: bool = False
-    """Whether pickled files, which can hold code, are among what may be asked for."""
+    """Flag: pickled files, which can hold code, may be asked for."""
 
     @property
     def names(self) -> list[str]:
@@ -39,7 +39,7 @@ class Shelf:
         return sorted({name for name, path in self._files() if self._allowed(path)})
 
     def find(self, name: str) -> Path:
-        """The file of this name: with or without its extension, its folder or a title's hash.
+        """Find the file of this name: with or without extension, its folder or a title's hash.
 
         Raises:
             TaskFailed: there is none, or it is pickled and pickles are refused.
@@ -96,12 +96,12 @@ def place_of(folder: Path) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Names for a message; says so where there are none."""
+    """List names for a message; says so where there are none."""
     return ", ".join(names) if names else "nothing"
 
 
 def _weights(folder: Path) -> Iterator[Path]:
-    """Files of weights and pipeline folders below a folder, in order; hidden ones are not seen."""
+    """Walk files of weights and pipeline folders below a folder, in order, hidden ones left out."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):

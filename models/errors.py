@@ -1,4 +1,4 @@
-"""Every error of the platform.
+"""Errors of the platform; a class's docstring is its message where none is given.
 
 AtelierError
 ├── SettingsError           the configuration is wrong
@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 _OBJECT = re.compile(r" ?<[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
-"""An object as Python prints it, which libraries put into their messages."""
+"""Object as Python prints it, which libraries put into their messages."""
 
 
 class AtelierError(Exception):
@@ -46,7 +46,7 @@ class TaskFailed(TaskError):
     def __init__(self, message: str | None = None, *, reason: Any = None) -> None:
         super().__init__(message)
         self.reason = reason
-        """The runtime's own answer (any JSON), for the task's ``.out``."""
+        """Answer of the runtime (any JSON), for the task's ``.out``."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _failed_again, (type(self), str(self), self.reason)

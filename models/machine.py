@@ -1,4 +1,4 @@
-"""The machine at hand, as far as a configuration asks for it; without Ray or CUDA."""
+"""Facts of the machine at hand that a configuration asks for; without Ray or CUDA."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _OTHERS = (Path("/dev/kfd"), Path("/dev/dxg"), Path("/dev/accel"), Path("/dev/nv
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The machine on which everything runs."""
+    """Machine on which everything runs."""
 
     gpus: int | None = None
     """Number of GPUs; None if it cannot be determined."""
@@ -28,7 +28,7 @@ class Machine:
         return cls(gpus=gpus_here(), cores=os.cpu_count(), resources=frozenset())
 
     def lacks_resource(self, name: str) -> bool:
-        """Whether no Ray here has a resource of this name; a node's own have its address."""
+        """Tell whether no Ray here has a resource of this name; a node's own are not looked for."""
         known = self.resources
         return known is not None and name not in known and not name.startswith(_OF_EACH_NODE)
 
@@ -41,12 +41,12 @@ def gpus_here(environment: Mapping[str, str] = os.environ, root: Path = Path("/"
     listed = _under(root, _NVIDIA)
     if not listed.is_dir():
         return None if any(_under(root, device).exists() for device in _OTHERS) else 0
-    there = sum(1 for _ in listed.iterdir())
+    count = sum(1 for _ in listed.iterdir())
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return there
+        return count
     named = [name for name in visible.split(",") if name.strip()]
-    return 0 if named[:1] == ["-1"] else min(there, len(named))
+    return 0 if named[:1] == ["-1"] else min(count, len(named))
 
 
 def _under(root: Path, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The words of the native API, ``/v1``: requests and resources, for its server and its client."""
+"""Requests and resources of the native API, ``/v1``, for its server and its client."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from models.task import ENDS, CallbackEvent, Kind
 
 @dataclass(frozen=True)
 class _Form:
-    """A string that matches is right; else what is wanted is told, not the pattern."""
+    """Form of a string; one that does not match is told what is wanted, not the pattern."""
 
     pattern: str
     most: int
@@ -67,7 +67,7 @@ class _Words(BaseModel):
 
 
 class CallbackRequest(_Words):
-    """Where to tell, by a signed POST, what becomes of the task."""
+    """URL to call, by a signed POST, when the task reaches one of the events."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,22 +76,22 @@ class CallbackRequest(_Words):
 
 
 class TaskRequest(_Words):
-    """A task to be done."""
+    """Task to be done."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
     content: Any
-    """The runtime's own request: for a picture the fields of the SD Web UI, for ``pipeline`` a
-    ComfyUI graph in API format."""
+    """Request of the runtime: for a picture the fields of the SD Web UI, for ``pipeline`` a ComfyUI
+    graph in API format."""
     runtime: RuntimeName | None = None
     """Name of a configured runtime, in any case; the first that can do the kind if left out."""
     id: Identifier | None = None
-    """Your name for it, which may be used again; made for you if left out."""
+    """Your name for the task, which may be used again; made for you if left out."""
     prefix: Prefix = "tasks"
     """Folder in the output bucket; none of its segments starts with a dot."""
     context: Any = Field(default_factory=dict)
-    """Any JSON of yours, echoed in the notification."""
+    """JSON of yours, echoed in the notification."""
     callback: CallbackRequest | None = None
 
 
@@ -101,14 +101,14 @@ class ProgressView(_Words):
 
 
 class ArtifactView(_Words):
-    """One picture or other output."""
+    """Picture or other output of a task."""
 
     n: int
-    """Its place, from 1."""
+    """Place of the artifact among the task's, from 1."""
     uri: str
-    """Where it lies: ``s3://bucket/key``."""
+    """URI in S3: ``s3://bucket/key``."""
     url: str
-    """Where anyone can get it, for an hour at most."""
+    """URL by which anyone can get the artifact, for an hour at most."""
 
 
 class ErrorView(_Words):
@@ -116,11 +116,11 @@ class ErrorView(_Words):
     """Class of the failure: ``TaskFailed``, ``InputRefused``, ``RuntimeUnavailable`` …"""
     message: str
     reason: Any = None
-    """The runtime's own answer, any JSON."""
+    """Answer of the runtime, any JSON."""
 
 
 class CallView(_Words):
-    """One call made to the callback."""
+    """Call made to the callback."""
 
     event: str
     at: float
@@ -135,42 +135,42 @@ class CallbackView(_Words):
 
 
 class TaskView(_Words):
-    """What is known of a task now."""
+    """Report of a task as it is now."""
 
     id: str
     submission: str
     """Identity of this sending; the same id may be sent again."""
     runtime: str
-    """Empty for one that was cancelled before it was received."""
+    """Name of the runtime; empty if the task was cancelled before it was received."""
     kind: str
     status: Status
     attempt: int
-    """How many times it was started."""
+    """Number of times that the task was started."""
     position: int | None = None
-    """Tasks queued before it, while it is queued; null where that is not known."""
+    """Tasks queued before this one, while it is queued; null where that is not known."""
     eta_seconds: float | None = None
-    """About how long until it ends; null where that is not known."""
+    """Seconds until the task ends, about; null where that is not known."""
     progress: ProgressView | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
-    """How long each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
+    """Seconds that each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
     checkpoint: str | None = None
     artifacts: tuple[ArtifactView, ...] = ()
     output: ArtifactView | None = None
-    """The runtime's whole answer as JSON (``n`` is 0)."""
+    """Whole answer of the runtime as JSON (``n`` is 0)."""
     error: ErrorView | None = None
     key: str | None = None
-    """Name of the API key it was sent with; null for one that came by SNS."""
+    """Name of the API key that the task was sent with; null for one that came by SNS."""
     context: Any = None
     callback: CallbackView | None = None
     created: float
-    """Seconds since 1970, as ``updated``."""
+    """Moment of the submission, in seconds since 1970, as ``updated``."""
     updated: float
     status_url: str
     events_url: str
 
 
 class TaskList(_Words):
-    """A page of tasks, the newest first."""
+    """Page of tasks, the newest first."""
 
     tasks: tuple[TaskView, ...]
     next: str | None = None
@@ -178,21 +178,21 @@ class TaskList(_Words):
 
 
 class RuntimeView(_Words):
-    """A configured runtime and how it is doing."""
+    """Configured runtime and how it is doing."""
 
     name: str
     type: str
     kinds: tuple[Kind, ...]
     checkpoint: str | None = None
-    """The one it has by configuration."""
+    """Checkpoint that the runtime loads first, by its configuration."""
     dynamic: bool = False
-    """Whether a task may ask for another checkpoint."""
+    """Flag: a task may ask for another checkpoint."""
     loaded: tuple[str, ...] = ()
     """Checkpoints that its replicas ran with last."""
     replicas: int
     """Configured replicas."""
     backlog: int | None = None
-    """About how many tasks wait in its queue; null where that is not known."""
+    """Tasks that wait in the runtime's queue, about; null where that is not known."""
     leased: int | None = None
     running: int | None = None
     seconds_per_task: float | None = None
@@ -214,7 +214,7 @@ class SchemaView(_Words):
 class CheckpointView(_Words):
     name: str
     runtimes: tuple[str, ...]
-    """Those that can load it."""
+    """Names of the runtimes that can load the checkpoint."""
 
 
 class CheckpointList(_Words):
@@ -222,7 +222,7 @@ class CheckpointList(_Words):
 
 
 class StatusEvent(_Words):
-    """``event: status``: it is queued (with a position, where known) or running."""
+    """``event: status``: the task is queued (with a position, where known) or running."""
 
     status: Status
     attempt: int
@@ -235,7 +235,7 @@ class PreviewEvent(_Words):
 
     content_type: str
     data: str
-    """In base64."""
+    """Picture in base64."""
 
 
 class FieldError(_Words):
@@ -245,12 +245,12 @@ class FieldError(_Words):
 
 
 class ProblemView(_Words):
-    """An error, as RFC 9457 has it."""
+    """Error in the form of RFC 9457."""
 
     type: str
-    """Stable: ``urn:atelier:`` and one word for the sort of problem."""
+    """Stable name of the sort of problem: ``urn:atelier:`` and one word."""
     title: str
     status: int
     detail: str
     errors: tuple[FieldError, ...] = ()
-    """Each wrong field of the request."""
+    """Wrong fields of the request, each with what is wrong."""

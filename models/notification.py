@@ -1,4 +1,4 @@
-"""The wire form of a report on the results topic, and the ``.out`` of a failed task."""
+"""Wire form of a report on the results topic, and the ``.out`` of a failed task."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ from models.task import Task
 
 
 def notification(report: Report, context: Any) -> dict[str, Any]:
-    """The JSON object that subscribers of the results topic receive (contract 1.9)."""
-    known = {"runtime": report.runtime, "id": report.id, "status": report.status.value}
-    last = {"context": context, "submission": report.submission}
+    """Write the JSON object that subscribers of the results topic receive (contract 1.9)."""
+    identity = {"runtime": report.runtime, "id": report.id, "status": report.status.value}
+    echo = {"context": context, "submission": report.submission}
     if not report.ended:  # the optional start event has no result yet
-        return known | last
-    told = {
+        return identity | echo
+    outcome = {
         "result": report.status is Status.COMPLETED,
         "image_url": list(report.artifacts),
         "output_url": report.output,
     }
-    return known | told | last
+    return identity | outcome | echo
 
 
 def failure_output(task: Task, report: Report) -> dict[str, Any]:
-    """The ``.out`` of a failed task, in the shape that the Web UI's answer has (contract 1.8)."""
+    """Write the ``.out`` of a failed task, in the shape of the Web UI's answer (contract 1.8)."""
     failure = report.failure
     parameters = {
         "id_task": task.id,

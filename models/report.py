@@ -25,13 +25,13 @@ ENDED = frozenset(map(Status, ENDS))
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a task failed."""
+    """Reason why a task failed."""
 
     kind: str
     """Name of the error's class, such as ``TaskFailed``."""
     message: str
     reason: Any = None
-    """The runtime's own answer, any JSON."""
+    """Answer of the runtime, any JSON."""
 
     @classmethod
     def of(cls, error: TaskError) -> "Failure":
@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What is known of one submission."""
+    """Report on one submission."""
 
     submission: str
     id: str
@@ -49,29 +49,31 @@ class Report:
     status: Status
     kind: str = ""
     attempt: int = 0
-    """How many times it was started."""
+    """Number of times that the task was started."""
     artifacts: tuple[str, ...] = ()
     """``s3://`` URIs in the order of generation."""
     output: str | None = None
-    """``s3://`` URI of its ``.out``."""
+    """``s3://`` URI of the task's ``.out``."""
     failure: Failure | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """How long each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
+    """Seconds of each stage, by a monotonic clock: ``inputs``, ``wait``, ``load``, ``run``,
+    ``store``."""
     notified: bool = False
-    """Whether its notification was published."""
+    """Flag: the notification of this report was published."""
     key: str | None = None
     """Name of the API key that the task belongs to; None: it came by SNS and is an operator's."""
     context: str | None = None
-    """The client's own words as JSON text; None where they are too long to be kept."""
+    """Context of the client as JSON text; None where it is too long to be kept."""
     callback: Callback | None = None
     calls: tuple[Call, ...] = field(default=(), compare=False)
     """Calls made to the callback, oldest first."""
     replica: str | None = field(default=None, compare=False)
-    """Which replica ran it."""
+    """Name of the replica that ran the task."""
     checkpoint: str | None = None
-    """Which checkpoint the replica ran it with."""
+    """Name of the checkpoint that the replica ran the task with."""
     created: float = field(default=0, compare=False)
-    """When it was first known, in seconds since 1970; the ledger says so, as of ``updated``."""
+    """Moment the submission was first known, in seconds since 1970; the ledger sets it, as
+    ``updated``."""
     updated: float = field(default=0, compare=False)
 
     @classmethod

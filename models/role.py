@@ -1,19 +1,19 @@
-"""Rights of the holder of an API key, from least to most."""
+"""Roles: rights of the holders of API keys, from least to most."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The rights of an API key; each role has those of the one before it."""
+    """Role of an API key; it has the rights of the one before it, too."""
 
     VIEWER = "viewer"
-    """Reads the tasks of its own name."""
+    """Right to read the tasks of its own name."""
     ARTIST = "artist"
-    """Submits and cancels tasks of its own name, too."""
+    """Right to submit and cancel tasks of its own name, too."""
     OPERATOR = "operator"
-    """Reads and cancels everybody's tasks, too, and those that came by SNS."""
+    """Right to read and cancel everybody's tasks, too, and those that came by SNS."""
 
     def has(self, other: "Role") -> bool:
-        """Whether this role may do what the other may."""
+        """Tell whether this role may do what the other may."""
         ranks = tuple(Role)
         return ranks.index(self) >= ranks.index(other)

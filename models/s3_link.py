@@ -12,14 +12,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class S3Link:
-    """A bucket and the key of an object in it."""
+    """Bucket, and the key of an object in it."""
 
     bucket: str
     key: str
 
 
 def s3_link(link: str) -> S3Link:
-    """The parts of a link; a key may hold what a URL would take for a query or a fragment.
+    """Parse a link; a key may hold what a URL would take for a query or a fragment.
 
     Raises:
         ValueError: it leads to no object, or to another one where a path is made shorter.

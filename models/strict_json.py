@@ -14,7 +14,7 @@ from typing import Any
 
 DEEPEST = 200  # levels; far below Python's own limit, which depends on who calls
 MOST_VALUES = 400_000
-"""Lists, objects and commas of a JSON text, at most; a mebibyte of numbers has fewer."""
+"""Most lists, objects and commas of a JSON text; a mebibyte of numbers has fewer."""
 _CUT = "…"
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _HALF_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -28,7 +28,7 @@ class TooMany(ValueError):
 
 
 def read(raw: str | bytes) -> Any:
-    """The value in a JSON text.
+    """Read the value in a JSON text.
 
     Raises:
         TooMany: it would take long to read; it was not.
@@ -47,7 +47,7 @@ def read(raw: str | bytes) -> Any:
 def written(
     value: Any, default: Callable[[Any], Any] | None = None, *, compact: bool = False
 ) -> str:
-    """A value as JSON, whatever a runtime has put into it.
+    """Write a value as JSON, whatever a runtime has put into it; never fails on numbers or depth.
 
     A number that JSON has none for becomes null, half a character the replacement character, and
     what is deeper than `DEEPEST` levels an ellipsis. ``default`` is as in `json.dumps`; ``compact``
@@ -95,7 +95,7 @@ def _deep() -> ValueError:
 
 
 def _may_have_halves(raw: str | bytes) -> bool:
-    """Whether a text has an escape for half of a character, or such a half itself."""
+    """Tell whether a text has an escape for half of a character, or such a half itself."""
     if isinstance(raw, bytes):
         return _HALF_ESCAPED.search(raw) is not None
     return _HALF.search(raw) is not None
@@ -121,7 +121,7 @@ def _refuse_bombs(raw: bytes) -> None:
 
 
 def _depth(bare: bytes) -> int:
-    """The deepest level in a JSON text without its strings."""
+    """Count the levels of a JSON text without its strings."""
     steps = bare.translate(_STEPS, _NO_BRACKETS)
     return max(accumulate(memoryview(steps).cast("b")), default=0)
 
@@ -135,7 +135,9 @@ def _mended(value: Any, levels: int) -> Any:
         case dict() | list() | tuple() if not levels:
             return _CUT
         case dict():
-            return {_mended(str(k), 0): _mended(v, levels - 1) for k, v in value.items()}
+            return {
+                _mended(str(key), 0): _mended(inner, levels - 1) for key, inner in value.items()
+            }
         case list() | tuple():
             return [_mended(inner, levels - 1) for inner in value]
         case _:

@@ -1,4 +1,4 @@
-"""A task: one request for pictures, and where its artifacts go."""
+"""Task: one request for pictures, and the keys of its artifacts."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _SHOWN = 80  # characters of what is refused that a reason has
 
 
 class Kind(StrEnum):
-    """What a task asks for; on the wire ``tasktype``."""
+    """Kind of a task; on the wire ``tasktype``."""
 
     TEXT_TO_IMAGE = "text-to-image"
     IMAGE_TO_IMAGE = "image-to-image"
@@ -60,20 +60,20 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One submission of a request for pictures."""
+    """Task: one submission of a request for pictures."""
 
     submission: str
     """Identity of this sending: the same in every redelivery, new in every resubmission."""
     id: str
-    """The client's name for it; may be used again."""
+    """Name that the client gave the task; may be used again."""
     runtime: str
     kind: str
-    """A value of `Kind`, or a word that no runtime knows (then the task fails)."""
+    """Value of `Kind`, or a word that no runtime knows (then the task fails)."""
     prefix: str = ""
     content: Any = field(default_factory=dict)
-    """The runtime's own request: any JSON."""
+    """Request of the runtime: any JSON."""
     context: Any = field(default_factory=dict)
-    """The client's own words, echoed in the notification: any JSON."""
+    """JSON of the client's own, echoed in the notification."""
     callback: Callback | None = None
     owner: str | None = None
     """Name of the API key that the message says the task belongs to, if that is believed.
@@ -81,7 +81,7 @@ class Task:
 
     @property
     def folder(self) -> str:
-        """The key under which all objects of this id lie, without a slash at its end."""
+        """Key under which all objects of this id lie, without a slash at its end."""
         return f"{self.prefix}/{self.id}" if self.prefix else self.id
 
     @property
@@ -104,7 +104,7 @@ class Task:
 
 
 def clean_prefix(prefix: str) -> str:
-    """Collapse slashes; refuse to leave the folder.
+    """Collapse slashes, and refuse a prefix that leaves its folder.
 
     Raises:
         InvalidTask: a segment is ``..``, or a control character is in it.

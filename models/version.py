@@ -1,3 +1,3 @@
-"""The version of the platform, where the package's own metadata may not be at hand."""
+"""Version of the platform, where the package's own metadata may not be at hand."""
 
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""Text that others wrote, as a terminal may safely be sent it.
+"""Text of unknown origin, made safe to print on a terminal.
 
 An id, a link or an error may come from anybody who can send a task. Printed as they are, control
 characters move the cursor, rewrite lines and windows' titles, and hide what is there.
@@ -14,7 +14,7 @@ _BYTE, _PLANE = 0x100, 0x10000
 
 def visible(text: str) -> str:
     r"""Spell out what would not be seen: ESC is shown as ``\x1b``, a new line as ``\n``."""
-    return "".join(_spelt(each) if _is_hidden(each) else each for each in text)
+    return "".join(_spelt(char) if _is_hidden(char) else char for char in text)
 
 
 def visible_lines(text: str) -> str:

@@ -1,6 +1,6 @@
-"""A task as a message on the tasks topic, and the pointer that stands for a large one.
+"""Wire form of a task on the tasks topic, and the pointer that stands for a large one.
 
-Knows the form; who publishes, stores and fetches it is left to others.
+Knows the form; publishing, storing and fetching are left to others.
 """
 
 import re
@@ -17,9 +17,9 @@ LARGEST = 256 * 1024
 """Bytes that SNS takes in one message, its attributes included."""
 
 SUBMISSION = "submission"
-"""The attribute that carries a task's identity."""
+"""Attribute that carries a task's identity."""
 OWNER = "owner"
-"""The attribute by which others' messages may name the API key that a task belongs to."""
+"""Attribute by which others' messages may name the API key that a task belongs to."""
 
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _POINTERS = frozenset({_POINTER, "com.amazon.sqs.javamessaging.MessageS3Pointer"})
@@ -32,7 +32,7 @@ _LONGEST_ENDING = 32  # "-1a2b-1000.safetensors" and some
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What is published on the tasks topic."""
+    """Message on the tasks topic."""
 
     body: Any
     attributes: Mapping[str, str]
@@ -52,19 +52,19 @@ class Message:
         return replace(self, attributes={**self.attributes, SUBMISSION: submission})
 
     def stored_at(self, uri: str) -> "Message":
-        """The message that points to this one's text, stored under an ``s3://`` URI."""
+        """Point to this message's text, stored under an ``s3://`` URI, in a message of its own."""
         stored = {"ExtendedPayloadSize": str(len(self.text.encode()))}
         return Message(body=pointer_to(uri), attributes={**self.attributes, **stored})
 
 
 def pointer_to(uri: str) -> list[Any]:
-    """The body that stands for a stored one, in the form of AWS's extended client libraries."""
+    """Write the body that stands for a stored one, as AWS's extended client libraries do."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return [_POINTER, {"s3BucketName": bucket, "s3Key": key}]
 
 
 def pointed_uri(body: Any) -> str | None:
-    """Where the body that a pointer stands for is stored; None if it is no pointer."""
+    """Read the URI of the stored body from a pointer; None if the body is no pointer."""
     match body:
         case [str(name), {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in _POINTERS:
             return f"s3://{bucket}/{key}"
@@ -130,12 +130,12 @@ def checked(task: Task) -> Task:
 
 
 def is_submission(given: str) -> bool:
-    """Say whether a submission can have this identity: 1 to 128 of A-Z, a-z, 0-9, `-`, `_`."""
+    """Tell whether a submission can have this identity: 1 to 128 of A-Z, a-z, 0-9, `-`, `_`."""
     return re.fullmatch(name_patterns.SUBMISSION, given) is not None
 
 
 def is_id(given: str) -> bool:
-    """Say whether a task can have this id: its artifacts' keys are valid, without a prefix."""
+    """Tell whether a task can have this id: its artifacts' keys are valid, without a prefix."""
     try:
         _check_keys(Task(submission="", id=_id(given), runtime="", kind=""))
     except InvalidTask:
@@ -168,7 +168,7 @@ def _id(given: Any) -> str:
 
 
 def _kind(given: Any) -> str:
-    """Its one spelling; a word that no runtime knows stays, and fails there."""
+    """Spell the kind as `Kind` does; a word that no runtime knows stays, and fails there."""
     if not isinstance(given, str):
         return ""
     try:
@@ -178,7 +178,7 @@ def _kind(given: Any) -> str:
 
 
 def _prefix(given: Any) -> str:
-    """A publisher may leave it out; null and "" mean the same."""
+    """Clean the prefix; a publisher may leave it out, and null and "" mean the same."""
     if given is None:
         return ""
     if not isinstance(given, str):
@@ -193,7 +193,7 @@ def _context(given: Any) -> Any:
 
 
 def _callback(given: Any) -> Callback | None:
-    """Its URL alone, or the URL and the events that are wanted."""
+    """Read the callback: its URL alone, or the URL and the events that are wanted."""
     match given:
         case None:
             return None
@@ -223,7 +223,7 @@ def _events(given: Any) -> tuple[str, ...]:
 
 
 def _check_keys(task: Task) -> None:
-    """Every key of its artifacts must be one that S3 takes and that stays in its folder."""
+    """Refuse a task whose artifacts' keys S3 would not take, or that leave their folder."""
     if clean_prefix(task.folder) != task.folder:
         raise InvalidTask(f"metadata.id {task.id[:_SHOWN]!r} has empty segments")
     try:

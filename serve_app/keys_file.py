@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.ports import KeyStore
-from models.regular import unreadable
+from models.regular_files import unreadable
 from models.settings.api_keys import ApiKey, keys_in
 
 _LASTS = 60.0

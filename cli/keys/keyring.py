@@ -14,7 +14,7 @@ import yaml
 
 from atelier import Misused
 from models.errors import SettingsError
-from models.regular import regular_bytes
+from models.regular_files import regular_bytes
 from models.settings import Settings
 from models.settings.api_keys import ApiKey, KeySecret, as_document, stored_keys
 from models.yaml_text import yaml_document

@@ -1,4 +1,4 @@
-"""What the containers' images are called, and in which registry they are."""
+"""Names of the containers' images, and the registry they are in."""
 
 import re
 
@@ -8,42 +8,42 @@ from models.settings import Settings
 from models.settings.groups import Aws, Runtime
 
 HEAD = "head"
-"""The image of the head, of the HTTP front and of ingest."""
+"""Kind of the image of the head, of the HTTP API and of ingest."""
 
 
 def image(settings: Settings, kind: str) -> str:
-    """The image of ``head`` or of a runtime's type."""
+    """Name the image of ``head`` or of a runtime's type, with its registry and tag."""
     images = settings.images
     where = images.repository or f"{registry(settings.aws)}/{settings.names.stack}"
     return f"{where}/atelier-{kind}:{images.tag}"
 
 
 def image_of(settings: Settings, runtime: Runtime) -> str:
-    """What a runtime's replicas run in: its own image, or that of its type."""
+    """Name the image of a runtime's replicas: its own, or that of its type."""
     return runtime.pod.image or image(settings, runtime.type)
 
 
 def registry(aws: Aws) -> str:
-    """The account's own."""
+    """Name the account's own registry."""
     domain = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return f"{aws.account}.dkr.ecr.{aws.region}.{domain}"
 
 
 def repository(names: Names, kind: str) -> str:
-    """A repository in the account's own registry: another installation has others."""
+    """Name a repository in the account's registry; another installation has others."""
     return f"{names.stack}/atelier-{kind}"
 
 
 def kinds(settings: Settings) -> list[str]:
-    """Of which there is a repository; none where ``images.repository`` names a registry."""
+    """List image kinds that need an ECR repository; none if ``images.repository`` is set."""
     if settings.images.repository is not None:
         return []
-    own = (one.type for one in settings.models_runtime if one.pod.image is None)
+    own = (runtime.type for runtime in settings.models_runtime if runtime.pod.image is None)
     return sorted({HEAD, *own})
 
 
 def architecture(instance_type: str) -> str:
-    """As Kubernetes and Docker say it; a ``g`` behind the generation is Graviton: ``m7g``."""
+    """Name a processor as Kubernetes and Docker do; a ``g`` behind the generation is Graviton."""
     graviton = re.match(r"^[a-z]+\d+g[a-z]*\.", instance_type)
     return "arm64" if graviton else "amd64"
 
@@ -54,9 +54,14 @@ def architecture_of(settings: Settings, kind: str) -> str:
     Raises:
         SettingsError: they have two, and one image is built for one.
     """
-    own = (one for one in settings.models_runtime if one.type == kind and one.pod.image is None)
+    own = (
+        runtime
+        for runtime in settings.models_runtime
+        if runtime.type == kind and runtime.pod.image is None
+    )
     head = [settings.cluster_components.instance_type]
-    nodes = head if kind == HEAD else [name for one in own for name in one.nodes.instance_types]
+    types = (name for runtime in own for name in runtime.nodes.instance_types)
+    nodes = head if kind == HEAD else types
     found = sorted({architecture(name) for name in nodes})
     if len(found) != 1:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""What things are called in the cluster: said once, for what makes them and what looks for them."""
+"""Names of Kubernetes objects, for manifests that make them and commands that look for them."""
 
 import re
 from hashlib import sha256
@@ -7,16 +7,17 @@ from models.names import Names
 from models.settings import Settings
 
 LABEL = 63
-"""The longest name of a Service, and the longest value of a label."""
+"""Characters of the longest name of a Service, and of the longest value of a label."""
 RAY_SERVICE = 47
-"""KubeRay adds to it, for clusters, pods and Services."""
+"""Characters of the longest RayService's name: KubeRay adds to it, for clusters, pods and
+Services."""
 GROUP = 50
 REDIS_PASSWORD = "password"  # noqa: S105 - the name of a key in a Secret
-"""The key in the Secret `redis_secret`."""
+"""Key in the Secret `redis_secret`."""
 
 
 def label(text: str, longest: int = LABEL) -> str:
-    """``text`` as a DNS label; what had to be changed or cut is kept apart by a hash."""
+    """Write a text as a DNS label; what had to be changed or cut is kept apart by a hash."""
     fit = re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")
     if fit == text and len(fit) <= longest:
         return fit
@@ -29,49 +30,49 @@ def ray_service(names: Names) -> str:
 
 
 def serve_service(names: Names) -> str:
-    """The Service of the HTTP front; KubeRay makes it, and moves it from cluster to cluster."""
+    """Name the Service of the HTTP API; KubeRay makes it, and moves it from cluster to cluster."""
     return f"{ray_service(names)}-serve-svc"
 
 
 def service_account(names: Names, component: str) -> str:
-    """Of ``head``, ``ingest`` or ``runtime``."""
+    """Name the service account of a component: ``head``, ``ingest`` or ``runtime``."""
     return f"{ray_service(names)}-{component}"
 
 
 def redis(names: Names) -> str:
-    """The StatefulSet and Service of what keeps the head's state."""
+    """Name the StatefulSet and Service of the Redis that keeps the head's state."""
     return f"{ray_service(names)}-redis"
 
 
 def redis_secret(names: Names) -> str:
-    """The Secret with the password of Redis; no manifest holds it."""
+    """Name the Secret with the password of Redis; no manifest holds it."""
     return f"{ray_service(names)}-redis"
 
 
 def keys_secret(names: Names) -> str:
-    """The Secret whose keys are environment variables: API keys, and what signs callbacks."""
+    """Name the Secret whose keys are environment variables: API keys and callback secrets."""
     return f"{ray_service(names)}-keys"
 
 
 def checkpoints(settings: Settings) -> str:
-    """The claim of the model bucket; the volume's name, too, after its namespace.
+    """Name the claim of the model bucket; the volume's name, too, after its namespace.
 
-    What they say is in the name: neither a volume nor a claim can be changed.
+    A hash of bucket and cache is in the name: neither a volume nor a claim can be changed.
     """
     says = f"{settings.model_bucket} {settings.storage.checkpoint_cache}"
     return f"{ray_service(settings.names)}-checkpoints-{sha256(says.encode()).hexdigest()[:6]}"
 
 
 def pool(names: Names, runtime: str) -> str:
-    """A runtime's NodePool and EC2NodeClass."""
+    """Name a runtime's NodePool and EC2NodeClass."""
     return label(f"{names.stack}-runtime-{runtime}")
 
 
 def cpu_pool(names: Names) -> str:
-    """The NodePool and EC2NodeClass of what the system nodes have no room for."""
+    """Name the NodePool and EC2NodeClass of pods that the system nodes have no room for."""
     return label(f"{names.stack}-cpu")
 
 
 def group(runtime: str, capacity: str) -> str:
-    """A runtime's worker group for one kind of capacity."""
+    """Name a runtime's worker group for one kind of capacity."""
     return label(f"{runtime}-{capacity}", GROUP)

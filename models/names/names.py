@@ -50,7 +50,7 @@ class Names:
 
     @property
     def undelivered(self) -> str:
-        """Queue of messages that the tasks topic could not bring to a queue that takes them."""
+        """Queue of messages that SNS could not deliver from the tasks topic to a queue."""
         return f"{self.tasks_topic}-undelivered"
 
     @property
@@ -75,7 +75,7 @@ class Names:
 
     @property
     def log_group(self) -> str:
-        """Log group of CloudWatch that the cluster's containers print to."""
+        """Log group of the containers' output; Container Insights gives it this name."""
         return f"/aws/containerinsights/{self.stack_name}/application"
 
     @property

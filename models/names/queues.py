@@ -1,4 +1,4 @@
-"""The queues of an installation: made by its infrastructure, or on a laptop by `provision`."""
+"""Queues of an installation: made by its infrastructure, or on a laptop by `provision`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ if TYPE_CHECKING:
     from models.settings.groups import Runtime, Tasks
 
 LONGEST_DAYS = 14
-"""SQS keeps a message no longer."""
+"""Days that SQS keeps a message, at most."""
 _CALL_SECONDS = 60
 _CALL_RECEIVES = 1_000  # a call that waits for its turn is received again and again
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueuePlan:
-    """One queue."""
+    """Queue as it is to be made."""
 
     name: str
     days: int = LONGEST_DAYS
-    """Messages are kept so long."""
+    """Days that messages are kept."""
     visibility_seconds: int = 30
     dead_letters: str | None = None
-    """The queue that SQS moves a message to after ``max_receives``."""
+    """Name of the queue that SQS moves a message to after ``max_receives``."""
     max_receives: int = 0
     policy: routing.Policy | None = None
-    """Which messages of the tasks topic it takes; None: none."""
+    """Filter of the messages that the queue takes from the tasks topic; None: it takes none."""
 
 
 def queues(names: Names, runtimes: Sequence["Runtime"], tasks: "Tasks") -> Iterator[QueuePlan]:

@@ -1,4 +1,4 @@
-"""Which messages of the tasks topic each queue takes, as SNS filter policies; knows no client."""
+"""SNS filter policies: the messages of the tasks topic that each queue takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,11 @@ Policy = Mapping[str, Any]
 RUNTIME = "runtime"
 CHECKPOINT = "sd_model_checkpoint"
 _COMBINATIONS = 150
-"""SNS takes no policy whose lists, multiplied by their lengths, have more."""
+"""Most combinations of the lists' values that SNS takes in a policy."""
 
 
 def of_runtime(runtime: "Runtime") -> Policy:
-    """Messages that name the runtime, in any case, or the checkpoint that it loads first."""
+    """Match messages that name the runtime, in any case, or the checkpoint it loads first."""
     named = {RUNTIME: [{"equals-ignore-case": runtime.name}]}
     if runtime.model_filename is None:
         return named
@@ -23,7 +23,7 @@ def of_runtime(runtime: "Runtime") -> Policy:
 
 
 def of_unrouted(runtimes: Iterable["Runtime"]) -> Policy:
-    """Messages that no runtime takes.
+    """Match messages that no runtime takes.
 
     SNS lets ``anything-but`` ignore no case, so a name in unusual case (``sdRunTime``) is routed
     and leaves a copy here too; and a message without any attribute matches no policy at all. With
@@ -31,7 +31,7 @@ def of_unrouted(runtimes: Iterable["Runtime"]) -> Policy:
     leaves a copy, too.
     """
     names = [case for runtime in runtimes for case in _cases(runtime.name)]
-    files = [r.model_filename for r in runtimes if r.model_filename is not None]
+    files = [runtime.model_filename for runtime in runtimes if runtime.model_filename is not None]
     combined = (1 + len(names)) * (1 + len(files))  # as if each value within a list counted
     with_files = {CHECKPOINT: _none_of(files)} if files and combined <= _COMBINATIONS else {}
     return {RUNTIME: _none_of(names)} | with_files

@@ -1,4 +1,4 @@
-"""The ledger's table: its keys and its index, made by infrastructure and read by the ledger."""
+"""Keys and indexes of the ledger's table, made by infrastructure and read by the ledger."""
 
 KEY = ("id", "submission")
 """Partition and sort key."""
@@ -6,17 +6,17 @@ INDEX = "by-runtime-and-status"
 INDEX_PARTITION = ("runtime", "status")
 INDEX_ORDER = ("created", "id", "submission")
 KEY_INDEX = "by-key"
-"""The index of the tasks of each API key, in the order of `INDEX_ORDER`."""
+"""Name of the index of the tasks of each API key, in the order of `INDEX_ORDER`."""
 KEY_INDEX_PARTITION = ("key",)
 INDEXES = {INDEX: INDEX_PARTITION, KEY_INDEX: KEY_INDEX_PARTITION}
-"""The attributes that partition each index; all have whole rows."""
+"""Attributes that partition each index, by its name; all indexes have whole rows."""
 NUMBERS = frozenset({"created"})
 """Attributes of the keys that are numbers; the others are strings."""
 KEYS_ROW = ("api-keys", "#api-keys")
 """Key of the row with the API keys that `atelier keys` makes; no task's submission has a ``#``."""
 KEYS_DOCUMENT = "keys"
-"""The attribute with the keys as JSON text, digests only."""
+"""Attribute with the API keys as JSON text, digests only."""
 KEYS_VERSION = "version"
 """Attribute that counts the document's changes: a writer names the count that was read."""
 EXPIRES = "expires"
-"""The attribute that tells when a row may go, in seconds since 1970."""
+"""Attribute with the moment from which a row may go, in seconds since 1970."""

@@ -1,7 +1,7 @@
-"""The runtime types there are: what each can do, which options it has; no torch, Ray or SDK.
+"""Runtime types: what each can do, which options it has; no torch, Ray or SDK.
 
-The HTTP front, the edge's function, ingest and the command share these; adapters take their kinds
-and options from here.
+The HTTP API, the edge's function, ingest and the command share these; adapters take their kinds and
+options from here.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,10 @@ from models.runtimes.type import RuntimeType
 
 __all__ = ["TYPES", "RuntimeType", "runtime_type"]
 
-TYPES: Mapping[str, RuntimeType] = {each.name: each for each in (COMFYUI, DIFFUSERS, FAKE, SDWEBUI)}
-"""The types that come with atelier, by their names."""
+TYPES: Mapping[str, RuntimeType] = {
+    type_.name: type_ for type_ in (COMFYUI, DIFFUSERS, FAKE, SDWEBUI)
+}
+"""Types that come with atelier, by their names."""
 
 
 def runtime_type(name: str) -> RuntimeType | None:

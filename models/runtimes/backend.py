@@ -1,4 +1,4 @@
-"""The options of runtimes whose backend is a process or a server."""
+"""Options of runtimes whose backend is a process or a server."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ class Process(Group):
     environment: Annotated[Mapping[str, Value], Field(repr=False)] = {}
     """Environment variables, added to the few that are kept of the replica's own; never printed."""
     folder: Path | None = None
-    """Working folder."""
+    """Working folder of the process."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port on loopback; 0: a free one."""
     ready_seconds: Seconds = 600

@@ -83,11 +83,11 @@ def refuse(faults: Sequence[Fault]) -> None:
         TaskFailed: naming each wrong field.
     """
     if faults:
-        raise TaskFailed(told(faults))
+        raise TaskFailed(in_one_line(faults))
 
 
-def told(faults: Sequence[Fault]) -> str:
-    """Faults in one line."""
+def in_one_line(faults: Sequence[Fault]) -> str:
+    """Write faults in one line."""
     more = "; and more" if len(faults) > _TOLD else ""
     return "; ".join(map(str, faults[:_TOLD])) + more
 
@@ -111,7 +111,7 @@ def _message(detail: ErrorDetails) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in a message: never a picture, and short whatever it is."""
+    """Write a value for a message: never a picture, and short whatever it is."""
     match value:
         case str() if len(value) > _LONGEST:
             return f"a text of {len(value)} characters"

@@ -10,11 +10,11 @@ from models.settings.groups import Runtime
 from models.task import Kind
 
 Describe = Callable[[str], RuntimeType | None]
-"""Finds the description of a runtime type; None where there is none."""
+"""Function that finds the description of a runtime type; None where there is none."""
 
 
 class Contents:
-    """Judges contents under the options of each configured runtime.
+    """Judge of contents under the options of each configured runtime.
 
     A runtime whose type has no description takes any content.
     """
@@ -32,8 +32,10 @@ class Contents:
         Raises:
             SettingsError: an option is wrong.
         """
-        described = ((each, describe(each.type)) for each in runtimes)
-        return cls({each.name: (type_, type_.read(each)) for each, type_ in described if type_})
+        described = ((runtime, describe(runtime.type)) for runtime in runtimes)
+        return cls(
+            {runtime.name: (type_, type_.read(runtime)) for runtime, type_ in described if type_}
+        )
 
     def faults(self, runtime: str, kind: str, content: Any) -> Sequence[Fault]:
         """Find everything that is wrong in the content of a task for a runtime."""

@@ -1,4 +1,4 @@
-"""The type ``fake``: a simulated GPU."""
+"""Type ``fake``: a simulated GPU."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Options(Group):
     checkpoints: tuple[str, ...] = ()
     """Names of the checkpoints that exist; empty: every name does."""
     log: Path | None = None
-    """A JSONL file with the start and end of all GPU work."""
+    """JSONL file with the start and end of all GPU work."""
 
 
 class Request(BaseModel):
@@ -61,12 +61,12 @@ class Request(BaseModel):
     fail: Any = None
     """Reason with which the task is refused; left out: it is not."""
     vanish: Any = None
-    """Whether the runtime is lost after the first step."""
+    """Flag: the runtime is lost after the first step."""
 
 
 @dataclass(frozen=True)
 class RequestContent(Content):
-    """A content of any kind of task."""
+    """Content of any kind of task."""
 
     kind: Kind
 

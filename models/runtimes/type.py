@@ -11,8 +11,8 @@ from models.settings.groups import Runtime
 from models.task import Kind
 
 Lacks = Callable[[Runtime, Group, Path | None], Iterator[str]]
-"""Takes a runtime, its options and the folder of weights (None if there is none), and says what
-is missing here, each line with its key."""
+"""Function of a runtime, its options and the folder of weights (None if there is none) that names
+what is missing here, each line with its key."""
 
 
 def nothing_lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iterator[str]:
@@ -23,14 +23,14 @@ def nothing_lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iter
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeType:
-    """A kind of runtime, such as ``diffusers``: what it can do and how it is asked."""
+    """Type of runtimes, such as ``diffusers``: what it can do and how it is asked."""
 
     name: str
     """Module name of its adapter under ``deployments/runtimes``."""
     kinds: frozenset[Kind]
-    """The kinds of task that it can do."""
+    """Kinds of task that it can do."""
     options: type[Group]
-    """The model of ``modelsRuntime[].options``."""
+    """Model of ``modelsRuntime[].options``."""
     contents: Mapping[Kind, Content] = field(default_factory=dict)
     """Rules for the content, by kind of task; the content of other kinds is not judged."""
     image_server: Mapping[str, Any] | None = None
@@ -38,7 +38,7 @@ class RuntimeType:
     needs: tuple[str, ...] = ()
     """Packages that its adapter imports beyond what atelier itself needs."""
     lacks: Lacks = nothing_lacks
-    """Says what the machine at hand lacks for a configured runtime."""
+    """Function that says what the machine at hand lacks for a configured runtime."""
 
     def read(self, runtime: Runtime) -> Group:
         """Read the options of a configured runtime.

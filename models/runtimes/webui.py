@@ -1,4 +1,4 @@
-"""Requests of the Stable Diffusion Web UI's API: their parts, whichever runtime takes them."""
+"""Parts of the Stable Diffusion Web UI's requests, whichever runtime takes them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,11 +29,11 @@ def _picture(given: str) -> str:
 
 
 Picture = Annotated[str, AfterValidator(_picture)]
-"""A picture as base64, a data URL or a link; what is behind it is not looked at."""
+"""Picture as base64, a data URL or a link; what is behind it is not looked at."""
 
 
 def object_faults(content: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find what must be an object and is none."""
+    """Find fields that must be an object and are none."""
     scripts = content.get("alwayson_scripts")
     inner = scripts.get("override_settings") if isinstance(scripts, dict) else None
     for field, value in (
@@ -63,12 +63,12 @@ def crowd_faults(content: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def object_at(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The object under a key; an empty one where there is none."""
+    """Return the object under a key; an empty one where there is none."""
     value = content.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The request's ``override_settings``; those in ``alwayson_scripts`` win."""
+    """Gather the request's ``override_settings``; those in ``alwayson_scripts`` win."""
     inner = object_at(object_at(content, "alwayson_scripts"), "override_settings")
     return {**object_at(content, "override_settings"), **inner}

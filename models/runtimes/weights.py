@@ -1,4 +1,4 @@
-"""A runtime's checkpoint among those that there are."""
+"""Check of a runtime's checkpoint against the files that there are."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from models.settings.groups import Runtime
 
 _LENGTH = 8
 _LONGEST_HEADER = 100_000_000
-"""Bytes; the format's own bound."""
+"""Bytes of the longest header; the format's own bound."""
 
 
 def missing(runtime: Runtime, shelf: Shelf) -> Iterator[str]:
@@ -45,14 +45,16 @@ def _has(shelf: Shelf, name: str) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a ``.safetensors`` has the header and the size of one; other files are not judged."""
+    """Tell whether a ``.safetensors`` is as long as its header says; others are not judged."""
     if path.suffix != ".safetensors":
         return True
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(_LENGTH), "little")
             header = json.loads(file.read(length)) if length <= _LONGEST_HEADER else {}
-        ends = [each["data_offsets"][1] for key, each in header.items() if key != "__metadata__"]
+        ends = [
+            tensor["data_offsets"][1] for key, tensor in header.items() if key != "__metadata__"
+        ]
         return path.stat().st_size == _LENGTH + length + max(ends, default=0)
     except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
         return False

@@ -1,4 +1,4 @@
-"""API keys as they are configured: who holds one, what it may do, and its secrets."""
+"""API keys as they are configured: their holders, rights and secrets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 
 from models import name_patterns
 from models.errors import SettingsError
-from models.regular import regular_bytes
+from models.regular_files import regular_bytes
 from models.role import Role
 from models.settings.base import Group, explained
 from models.settings.values import CallbackSecret
@@ -21,7 +21,7 @@ _RANGE = "must lie in the years 1 to 9999 of UTC; leave it out for a key without
 
 
 def moment(given: object) -> datetime:
-    """A date (its first moment, UTC) or a time with its zone, as YAML or JSON give it.
+    """Read a date (its first moment, UTC) or a time with its zone, as YAML or JSON give it.
 
     Raises:
         ValueError: it is neither, or no time of UTC.
@@ -85,7 +85,7 @@ class KeySecret(Group):
         return self.sha256 or digest_of(self.key.get_secret_value() if self.key else "")
 
     def expired(self, now: float) -> bool:
-        """Whether the secret is refused at a time, in seconds since 1970."""
+        """Tell whether the secret is refused at a time, in seconds since 1970."""
         return self.expires is not None and self.expires.timestamp() <= now
 
 
@@ -95,8 +95,8 @@ class ApiKey(Group):
     name: Annotated[str, Field(pattern=f"^{name_patterns.API_KEY}$")]
     """Owner of the tasks that are sent with the key; may stand in a log."""
     role: Role = Role.ARTIST
-    """``viewer`` reads the tasks of its name, ``artist`` submits and cancels them, too;
-    ``operator`` reads and cancels all tasks, those among them that came by SNS."""
+    """Rights of the key: ``viewer`` reads the tasks of its name, ``artist`` submits and cancels
+    them, too; ``operator`` reads and cancels all tasks, those among them that came by SNS."""
     key: Secret | None = None
     """Secret of the API key."""
     expires: Moment | None = None
@@ -105,17 +105,17 @@ class ApiKey(Group):
     secrets: tuple[KeySecret, ...] = ()
     """More secrets of the API key, so that one can follow another."""
     callback_secret: CallbackSecret | None = None
-    """Signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
+    """Secret that signs the callbacks of this key's tasks; None: ``callbacks.secret`` does."""
 
     @property
     def all_secrets(self) -> Sequence[KeySecret]:
-        """Every secret that lets its holder in, ``key`` first."""
+        """Secrets that let the key's holder in, ``key`` first."""
         own = () if self.key is None else (KeySecret(key=self.key, expires=self.expires),)
         return (*own, *self.secrets)
 
 
 class StoredKey(Group):
-    """An API key in a store of keys, which holds digests alone."""
+    """API key in a store of keys, which holds digests alone."""
 
     name: Annotated[str, Field(pattern=f"^{name_patterns.API_KEY}$")]
     role: Role = Role.ARTIST
@@ -130,14 +130,14 @@ class StoredKey(Group):
         return self
 
 
-class _Ring(Group):
+class _Document(Group):
     """Document that a store of API keys holds."""
 
     keys: tuple[StoredKey, ...] = ()
 
 
 def digest_of(secret: str) -> str:
-    """The hexadecimal SHA-256 of a secret."""
+    """Compute the hexadecimal SHA-256 of a secret."""
     return sha256(secret.encode()).hexdigest()
 
 
@@ -151,12 +151,12 @@ def stored_keys(document: Any, name: str) -> tuple[ApiKey, ...]:
     if not isinstance(given, Mapping) or not all(isinstance(each, str) for each in given):
         raise SettingsError(f"{name}: must be a mapping with keys")
     try:
-        ring = _Ring.model_validate(dict(given))
+        stored = _Document.model_validate(dict(given))
     except ValidationError as exc:
-        said = explained(exc, _Ring)
+        explanation = explained(exc, _Document)
     else:
-        return tuple(ApiKey.model_validate(key.model_dump(by_alias=True)) for key in ring.keys)
-    raise SettingsError(f"{name}: {said}")
+        return tuple(ApiKey.model_validate(key.model_dump(by_alias=True)) for key in stored.keys)
+    raise SettingsError(f"{name}: {explanation}")
 
 
 def keys_in(path: Path) -> Sequence[ApiKey]:

@@ -1,4 +1,4 @@
-"""A frozen group of settings, and what is said about a wrong one."""
+"""Base of every group of settings, and explanations of wrong ones."""
 
 import difflib
 import re
@@ -14,7 +14,8 @@ from models.errors import SettingsError
 from models.plain import plain
 
 _HUMAN = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}|[A-Z]+(?:_[A-Z]+){0,5}")
-"""Words as settings and variables have them; no secret that a program made is written so."""
+"""Pattern of the words that settings and variables are named with; no secret that a program made is
+written so."""
 _LONGEST = 40
 _LETTERS_OFF = 2
 _MOST_LINES = 50
@@ -26,7 +27,7 @@ Loc = tuple[str | int, ...]
 
 
 class Group(BaseModel):
-    """Keys in camel case, each of them known."""
+    """Frozen group of settings: keys in camel case, unknown ones refused."""
 
     model_config = ConfigDict(
         alias_generator=AliasGenerator(alias=to_camel),
@@ -38,7 +39,7 @@ class Group(BaseModel):
 
     @classmethod
     def read(cls, given: Mapping[str, Any], *, under: str) -> Self:
-        """Read what stands under a path of the configuration, such as ``options``.
+        """Read the group that stands under a path of the configuration, such as ``options``.
 
         Raises:
             SettingsError: naming each wrong key by its path, and what is allowed there.
@@ -46,8 +47,9 @@ class Group(BaseModel):
         try:
             return cls.model_validate(dict(given))
         except ValidationError as exc:
-            said = explained(exc, cls, under=under)
-        raise SettingsError(said)  # outside, so that its context does not hold what was given
+            explanation = explained(exc, cls, under=under)
+        # Outside, so that its context does not hold what was given.
+        raise SettingsError(explanation)
 
 
 def explained(error: ValidationError, model: type[BaseModel], *, under: str = "") -> str:
@@ -60,13 +62,13 @@ def explained(error: ValidationError, model: type[BaseModel], *, under: str = ""
 
 
 def _lines(error: ValidationError, model: type[BaseModel], under: str) -> Iterable[str]:
-    for one in error.errors(include_url=False)[:_MOST_LINES]:
-        shown = _shown(one["loc"], model)
+    for detail in error.errors(include_url=False)[:_MOST_LINES]:
+        shown = _shown(detail["loc"], model)
         path = path_of((under, *shown) if under else shown)
-        if one["type"] == "extra_forbidden":
-            yield f"{path}: unknown key; {allowed(one['loc'], model)}"
+        if detail["type"] == "extra_forbidden":
+            yield f"{path}: unknown key; {allowed(detail['loc'], model)}"
         else:
-            text = plain(one, mapping="a mapping of settings") + _misread(one)
+            text = plain(detail, mapping="a mapping of settings") + _misread(detail)
             yield f"{path}: {text}" if path else text
 
 
@@ -83,8 +85,8 @@ def _misread(error: ErrorDetails) -> str:
 
 
 def path_of(loc: Loc) -> str:
-    """Such as ``callback.events[0]``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    """Write a key's location as a path, such as ``callback.events[0]``."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc)
     return text.removeprefix(".")
 
 
@@ -93,27 +95,27 @@ def _shown(loc: Loc, model: type[BaseModel]) -> Loc:
     shown: list[str | int] = []
     within: type[BaseModel] | None = model
     secret = False
-    for part in loc:
+    for key in loc:
         names = _names(within) if within else []
-        known = isinstance(part, int) or part in names or is_misspelt(part, names)
-        secret = secret or part in _SECRETS_NEAR
-        harmless = known or (not secret and reads_like_a_name(str(part)))
-        shown.append(part if harmless else "…")
-        if isinstance(part, str):
-            within = _model_at(part, within) if within else None
+        known = isinstance(key, int) or key in names or is_misspelt(key, names)
+        secret = secret or key in _SECRETS_NEAR
+        harmless = known or (not secret and reads_like_a_name(str(key)))
+        shown.append(key if harmless else "…")
+        if isinstance(key, str):
+            within = _model_at(key, within) if within else None
     return tuple(shown)
 
 
 def reads_like_a_name(text: str) -> bool:
-    """Whether a text is written as people write names of settings or of environment variables."""
+    """Tell whether a text is written as people write names of settings or of variables."""
     return len(text) <= _LONGEST and _HUMAN.fullmatch(text) is not None
 
 
 def allowed(loc: Loc, model: type[BaseModel]) -> str:
-    """What may stand where an unknown key was found."""
+    """List the keys that may stand where an unknown one was found, the nearest first as a hint."""
     within: type[BaseModel] | None = model
-    for part in (p for p in loc[:-1] if isinstance(p, str)):
-        within = _model_at(part, within) if within else None
+    for key in (each for each in loc[:-1] if isinstance(each, str)):
+        within = _model_at(key, within) if within else None
     names = _names(within) if within else []
     shown = _shown(loc, model)[-1]
     near = difflib.get_close_matches(str(shown), names, n=1)
@@ -122,7 +124,7 @@ def allowed(loc: Loc, model: type[BaseModel]) -> str:
 
 
 def is_misspelt(text: str, names: Iterable[str]) -> bool:
-    """Whether a text of letters is one or two letters off one of these names."""
+    """Tell whether a text of letters is at most two letters off one of these names."""
     return re.fullmatch(r"[A-Za-z]+", text) is not None and any(
         abs(len(text) - len(name)) <= _LETTERS_OFF and letters_off(text, name) <= _LETTERS_OFF
         for name in names
@@ -140,18 +142,18 @@ def letters_off(one: str, other: str) -> int:
 
 
 def _names(model: type[BaseModel]) -> list[str]:
-    return sorted(f.alias or name for name, f in model.model_fields.items())
+    return sorted(field.alias or name for name, field in model.model_fields.items())
 
 
-def _model_at(part: str, model: type[BaseModel]) -> type[BaseModel] | None:
-    """The model in the field of this name."""
+def _model_at(key: str, model: type[BaseModel]) -> type[BaseModel] | None:
+    """Find the model in the field of this name or alias."""
     fields = model.model_fields.items()
-    found = (f.annotation for name, f in fields if part in (f.alias, name))
+    found = (field.annotation for name, field in fields if key in (field.alias, name))
     return next((inner for annotation in found if (inner := _model_in(annotation))), None)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside ``tuple[Model, ...]`` or ``Model | None``."""
+    """Find the model inside ``tuple[Model, ...]`` or an optional one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)

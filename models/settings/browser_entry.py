@@ -1,4 +1,4 @@
-"""The settings of the way in for people, which only infrastructure reads."""
+"""Settings of the browser entry, which only infrastructure reads."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,7 +9,7 @@ from models.settings.values import Arn
 
 
 class Oidc(Group):
-    """Who signs in those that open the front ends."""
+    """OpenID Connect provider that signs people in."""
 
     issuer: str
     authorization_endpoint: str
@@ -17,18 +17,19 @@ class Oidc(Group):
     user_info_endpoint: str
     client_id: str
     client_secret_arn: Arn
-    """A secret of Secrets Manager."""
+    """ARN of the client's secret in Secrets Manager."""
 
 
 class BrowserEntry(Group):
-    """The way in for people: CloudFront to an internal load balancer to the Serve ingress."""
+    """Browser entry: CloudFront to an internal load balancer to the ingress."""
 
     enabled: bool = False
     domain: str | None = None
     certificate_arn: Annotated[str, Field(pattern=r"^arn:aws:acm:us-east-1:.+")] | None = None
-    """Of ``domain``, in us-east-1, where CloudFront looks for it."""
+    """ARN of the certificate of ``domain`` in us-east-1, where CloudFront looks for it."""
     listener_certificate_arn: Annotated[str, Field(pattern=r"^arn:aws:acm:.+")] | None = None
-    """The load balancer's, of ``domain`` too, in the region; a sign-in needs it."""
+    """ARN of the load balancer's certificate, of ``domain`` too, in the region; a sign-in needs
+    it."""
     sign_in: Literal["none", "cognito", "oidc"] = "none"
     oidc: Oidc | None = None
     waf: bool = False

@@ -1,4 +1,4 @@
-"""Names of S3 buckets."""
+"""Types of S3 bucket names and ARNs."""
 
 from ipaddress import ip_address
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Check a configuration before anything is started, in the same way for every start.
+"""Checks of a configuration before anything is started, the same for every start.
 
 `Settings.read` has refused wrong keys and values; here the runtimes are checked, and with a
 machine also what is on it. What only a start can judge is listed as unchecked. Values are not
@@ -30,15 +30,15 @@ from models.settings.groups import Runtime
 from models.task import Kind
 
 _SWITCH = re.compile(r"-[bBdEiIOPqsSuvx]+")
-"""An option of Python that takes no value."""
+"""Option of Python that takes no value."""
 _REPLICAS_A_CORE = 8
-"""The most that share a core: with more a machine is busy with their starts for minutes."""
+"""Most replicas that share a core: with more a machine is busy with their starts for minutes."""
 _ADAPTERS = "deployments"
-"""The package whose folder ``runtimes`` has a module for each type."""
+"""Package whose folder ``runtimes`` has a module for each type."""
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """Result of a check: what is wrong, and what could not be checked."""
 
     wrong: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Checked:
 
 def check(
     settings: Settings, machine: Machine | None = None, describe: Describe = runtime_type
-) -> Checked:
+) -> CheckResult:
     """Check the runtimes of a configuration.
 
     ``machine``: where everything is to run; None if that is elsewhere, on AWS or a cluster,
@@ -74,7 +74,7 @@ def check(
     if machine is not None:
         wrong += [*_folder(settings), *_log_file(settings), *_keys_file(settings)]
         wrong += room_faults(settings, machine)
-    return Checked(tuple(wrong), tuple(unchecked))
+    return CheckResult(tuple(wrong), tuple(unchecked))
 
 
 def _log_file(settings: Settings) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _keys_file(settings: Settings) -> Iterator[str]:
 
 def _runtime(
     settings: Settings, machine: Machine | None, describe: Describe, runtime: Runtime
-) -> Checked:
+) -> CheckResult:
     path = f"modelsRuntime[{runtime.name}]"
     type_ = describe(runtime.type)
     if type_ is None:
@@ -108,14 +108,14 @@ def _runtime(
     try:
         options = type_.read(runtime)
     except SettingsError as exc:
-        return Checked((str(exc),))
+        return CheckResult((str(exc),))
     wrong = [*_warm_up(f"{path}.options", type_, options)]
     if machine is not None:
         folder = settings.checkpoints.expanduser() if settings.checkpoints else None
         there = folder if folder and folder.is_dir() else None
         wrong += [*_packages(path, type_), *_backend(f"{path}.options.backend", runtime, options)]
         wrong += type_.lacks(runtime, options, there) if there or not folder else ()
-    return Checked(tuple(wrong), tuple(_left_to_servers(path, runtime, options)))
+    return CheckResult(tuple(wrong), tuple(_left_to_servers(path, runtime, options)))
 
 
 def _left_to_servers(path: str, runtime: Runtime, options: Group) -> Iterator[str]:
@@ -123,19 +123,19 @@ def _left_to_servers(path: str, runtime: Runtime, options: Group) -> Iterator[st
         yield f"{path}.modelFilename: its server knows the checkpoints, once it has started"
 
 
-def _undescribed(path: str, runtime: Runtime, machine: Machine | None) -> Checked:
-    """A third party's type: there is a module for it here, or it is in an image of its own."""
+def _undescribed(path: str, runtime: Runtime, machine: Machine | None) -> CheckResult:
+    """Check a third party's type: its module must be here, or in an image of its own."""
     elsewhere = machine is None and runtime.pod.image is not None
     if runtime.type in _modules() or elsewhere:
-        return Checked(unchecked=(f"{path}.options: the adapter of its type judges them",))
+        return CheckResult(unchecked=(f"{path}.options: the adapter of its type judges them",))
     known = sorted({*TYPES, *_modules()})
     near = nearest(runtime.type, known)
     hint = f"did you mean {near!r}? " if near else ""
-    return Checked((f"{path}.type: unknown type; {hint}there is: {', '.join(known)}",))
+    return CheckResult((f"{path}.type: unknown type; {hint}there is: {', '.join(known)}",))
 
 
 def _modules() -> frozenset[str]:
-    """The types that have a module, whether or not it can be imported here."""
+    """List the types that have a module, importable here or not."""
     package = find_spec(_ADAPTERS)
     folders = [] if package is None else package.submodule_search_locations or []
     found = iter_modules([str(Path(folder) / "runtimes") for folder in folders])
@@ -180,7 +180,7 @@ def _script(command: tuple[str, ...]) -> str | None:
     program, *words = command
     if not Path(program).name.startswith("python"):
         return None
-    word = next((each for each in words if not _SWITCH.fullmatch(each)), "")
+    word = next((word for word in words if not _SWITCH.fullmatch(word)), "")
     return word if word.endswith(".py") else None
 
 
@@ -195,7 +195,7 @@ def _folder(settings: Settings) -> Iterator[str]:
     if folder is None or folder.is_dir():
         return
     parent = folder.parent
-    beside = [each.name for each in parent.iterdir() if each.is_dir()] if parent.is_dir() else []
+    beside = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
     near = nearest(folder.name, sorted(beside))
     hint = f"; did you mean {parent / near}?" if near else ""
     what = "this is a file" if folder.exists() else f"no such folder{place_of(folder)}"
@@ -209,7 +209,7 @@ def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
     if machine.cores is not None:
         yield from _core_faults(settings.models_runtime, machine.cores)
     runtimes = settings.models_runtime
-    asking = {f"modelsRuntime[{each.name}]": each.resources for each in runtimes}
+    asking = {f"modelsRuntime[{runtime.name}]": runtime.resources for runtime in runtimes}
     for path, resources in {**asking, "ingress": settings.ingress.resources}.items():
         for name, amount in resources.items():
             if amount > 0 and machine.lacks_resource(name):

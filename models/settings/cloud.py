@@ -1,4 +1,4 @@
-"""The groups of settings that only infrastructure reads: what is made on AWS, and how big it is."""
+"""Groups of settings that only infrastructure reads: what is made on AWS, and its size."""
 
 import re
 from ipaddress import IPv4Network
@@ -10,19 +10,20 @@ from models.settings.base import Group
 from models.settings.values import Arn, Cidr, Cores, KeyArn, Positive
 
 _SYSTEM = re.compile(r"kube-.*|default|amazon-cloudwatch|kuberay-operator")
-"""Namespaces of others, whose pods a namespace that is `restricted` would refuse."""
+"""Namespaces of other software, whose pods would be refused in a namespace that is `restricted`."""
 _LARGEST, _SMALLEST = 16, 28
-"""Prefixes that AWS takes for a network; and for a subnet."""
+"""Prefix lengths of the largest network and of the smallest subnet that AWS takes."""
 
 
 class Vpc(Group):
-    """The network: a new one, or with ``id`` one that there is."""
+    """Network (VPC) of the installation: a new one, or with ``id`` one that exists."""
 
     id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
     cidr: Cidr = IPv4Network("10.0.0.0/16")
-    """Its addresses, of an existing one, too: the pods' front lets those in."""
+    """Addresses of the network, of an existing one, too: the network policy of the HTTP API's pods
+    lets them in."""
     more_cidrs: tuple[Cidr, ...] = ()
-    """Further ones of an existing network, which the pods' front lets in as well."""
+    """Further address ranges of an existing network, which the HTTP API's pods let in as well."""
     zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]$")], ...], Field(min_length=2)] = (
         "a",
         "b",
@@ -30,11 +31,12 @@ class Vpc(Group):
     )
     """Letters of the availability zones of the region."""
     nat_gateways: Positive = 1
-    """One is the cheapest; one in each zone outlives the loss of a zone."""
+    """NAT gateways: one is the cheapest; one in each zone outlives the loss of a zone."""
     private_subnets: tuple[str, ...] = ()
-    """Of an existing network, one for each zone, in the order of ``zones``."""
+    """Ids of private subnets of an existing network, one for each zone, in the order of
+    ``zones``."""
     public_subnets: tuple[str, ...] = ()
-    """Of an existing network; none, if it has none."""
+    """Ids of public subnets of an existing network; none, if it has none."""
 
     @model_validator(mode="after")
     def _known_if_existing(self) -> Self:
@@ -60,7 +62,7 @@ class Vpc(Group):
 
     @model_validator(mode="after")
     def _of_a_size(self) -> Self:
-        """CDK cuts a new network into a public and a private subnet for each zone."""
+        """Check that the network can be cut: CDK makes two subnets in each zone."""
         prefix = self.cidr.prefixlen
         if not _LARGEST <= prefix <= _SMALLEST:
             raise ValueError(f"cidr: AWS takes /{_LARGEST} to /{_SMALLEST}")
@@ -71,45 +73,47 @@ class Vpc(Group):
 
 
 class Cluster(Group):
-    """The Kubernetes cluster."""
+    """Kubernetes cluster (EKS)."""
 
     version: Annotated[str, Field(pattern=r"^1\.\d\d$")] = "1.36"
     bottlerocket: Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+$")] = "v1.68.0"
-    """The GPU nodes' system; pinned, for each change of it replaces them all."""
+    """Version of Bottlerocket on the GPU nodes; pinned, for each change of it replaces them all."""
     admins: tuple[Arn, ...] = ()
-    """Roles or users that administer the cluster; who made it does not by that."""
+    """ARNs of roles or users that administer the cluster; its maker does not by having made it."""
     public_access_cidrs: tuple[Cidr, ...] = (IPv4Network("0.0.0.0/0"),)
-    """From where the cluster's API may be called; none: from inside the network only."""
+    """Addresses from which the cluster's API may be called; none: from inside the network only."""
     chart_repository: Annotated[str, Field(pattern=r"^oci://\S*[^\s/]$")] | None = None
-    """A mirror of the charts, by their names: ``<this>/karpenter``; None: where each is at home."""
+    """OCI mirror of the Helm charts, by their names: ``<this>/karpenter``; None: each chart's own
+    registry."""
     image_registry: Annotated[str, Field(pattern=r"^[^\s:/]\S*[^\s/]$")] | None = None
-    """A mirror of the charts' images, by their paths: ``<this>/karpenter/controller``."""
+    """Mirror of the charts' images, by their paths: ``<this>/karpenter/controller``; None: their
+    own."""
     volume_key_arn: KeyArn | None = None
-    """The KMS key of all nodes' volumes, of the same region; None: the account's default for EBS.
-    Where that default is a customer's own key, name it here: Karpenter may use no other."""
+    """KMS key of all nodes' volumes, in the same region; None: the account's default for EBS. Where
+    that default is a customer's own key, name it here: Karpenter may use no other."""
 
 
 class Images(Group):
-    """Where the containers' images are."""
+    """Registry and tag of the containers' images."""
 
     repository: str | None = None
-    """What stands before ``/atelier-<type>:<tag>``; None: the account's own registry."""
+    """Registry, as it stands before ``/atelier-<type>:<tag>``; None: the account's own."""
     tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")] = "0.1.0"
     keep: Positive = 10
-    """Images that the registry keeps of each."""
+    """Number of images that the account's registry keeps of each repository."""
 
 
 class Storage(Group):
-    """The buckets."""
+    """Buckets: how long they keep objects, and the keys that encrypt them."""
 
     create_model_bucket: bool = False
-    """Whether ``modelBucketArn`` is made, or there already."""
+    """Make the bucket of ``modelBucketArn``; false: it exists already."""
     model_bucket_key_arn: KeyArn | None = None
-    """The KMS key that a bucket which is there already encrypts with, if it is a customer's own."""
+    """KMS key that an existing model bucket encrypts with, if it is a customer's own."""
     output_days: Positive | None = None
-    """After which pictures are deleted; None: never."""
+    """Days after which artifacts are deleted; None: never."""
     infrequent_days: Annotated[int, Field(ge=30)] | None = None
-    """After which pictures move to the class for what is seldom read."""
+    """Days after which artifacts move to the storage class for infrequent access; None: never."""
     checkpoint_cache: Annotated[int, Field(ge=0)] = 50
     """GiB of a node's disk for what was read of checkpoints; 0: each is read from S3 again."""
 
@@ -127,64 +131,65 @@ class Storage(Group):
 
 
 class Edge(Group):
-    """The Lambda function behind API Gateway; where there is none (China), publish to SNS."""
+    """Edge: the Lambda function behind API Gateway; where there is none (China), publish to SNS."""
 
     enabled: bool = True
     architecture: Literal["arm64", "x86_64"] = "arm64"
     memory: Annotated[int, Field(ge=128, le=10_240)] = 512
-    """MiB."""
+    """MiB of the function."""
     timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
-    """API Gateway itself waits for 29."""
+    """Longest run of the function; API Gateway itself waits for 29 seconds."""
     concurrency: Annotated[int, Field(ge=1)] | None = None
-    """The most at once, reserved; None: as many as the account has."""
+    """Calls at once, reserved for the function; None: as many as the account has."""
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 30
     set_account_role: bool = True
-    """Whether API Gateway's role for logs is set, of which a region of an account has one; else
-    somebody has set it: API Gateway makes no access log without one."""
+    """Set API Gateway's role for logs, of which an account has one in a region; false: somebody
+    else has set it, for API Gateway writes no access log without one."""
 
 
 class Alarms(Group):
-    """When somebody is to be told."""
+    """Bounds past which somebody is notified."""
 
     emails: tuple[str, ...] = ()
     oldest_seconds: Positive = 900
-    """A task has waited for so long."""
+    """Seconds that a task has waited in its queue."""
     failed_ratio: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Of the tasks that ended within a quarter of an hour."""
+    """Share of failures among the tasks that ended within a quarter of an hour."""
     starved_minutes: Annotated[int, Field(ge=1, le=1_440)] = 20
-    """Tasks wait, and for so long no replica has brought one to its end."""
+    """Minutes in which tasks wait and no replica has brought one to its end."""
     interruptions: Positive = 5
     """Spot nodes that AWS took back within a quarter of an hour."""
 
 
 class RayCluster(Group):
-    """The Ray cluster: its head, and the workers of ingest."""
+    """Ray cluster: its head, and the pods of the HTTP API and ingest."""
 
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] = (
         "atelier"
     )
     head_cpu: Cores = 0.5
     head_memory: Annotated[int, Field(ge=2)] = 4
-    """GiB."""
+    """GiB of the head's pod."""
     ingest_cpu: Cores = 0.5
     ingest_memory: Positive = 2
-    """GiB."""
+    """GiB of a pod of ingest."""
     ingest_workers: Positive = 1
     redis_address: Annotated[str, Field(pattern=r"^(rediss?://)?[^/:]+:\d+$")] | None = None
-    """What keeps the head's state; None: a Valkey in the cluster."""
+    """Address of the Redis that keeps the head's state; None: a Valkey in the cluster."""
     redis_image: str = "public.ecr.aws/valkey/valkey:8.1.11-alpine"
     """Image of that Valkey; by default from Amazon's public registry, as its makers publish it:
     Docker Hub counts what comes from one address, and all nodes come from one."""
     ready_minutes: Positive = 30
-    """How long a new cluster may take to serve."""
+    """Minutes that a new cluster may take to serve."""
     start_minutes: Positive = 10
-    """How long a pod may take until Ray runs in it, its node's start and its image's way included;
-    then its place is asked for elsewhere: on demand, where Spot has none. Less than
+    """Minutes that a pod may take until Ray runs in it, its node's start and its image's download
+    included; then a pod is asked for elsewhere: on demand, where Spot has none. Less than
     ``readyMinutes`` and ``alarms.starvedMinutes``, for a second start to fit in."""
     metrics_namespace: str | None = None
-    """Whose pods may read Ray's metrics, a Prometheus; None: nobody's."""
+    """Namespace whose pods, a Prometheus, may read Ray's metrics; None: no pod may."""
     upgrade: Literal["NewCluster", "None"] = "NewCluster"
-    """``NewCluster`` needs the GPUs twice for a while; ``None`` leaves a gap instead."""
+    """Way to a new Ray cluster: ``NewCluster`` needs the GPUs twice for a while; ``None`` leaves a
+    gap instead."""
 
     @field_validator("namespace")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the Lambda edge is told when it is deployed; no secret is in it."""
+"""Configuration of the Lambda edge, written when it is deployed; no secret is in it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,22 +13,23 @@ from models.settings import Settings
 from models.settings.credentials import without_credentials
 
 FILE = "edge.json"
-"""The file beside the edge's code that holds an `EdgeConfig`."""
+"""Name of the file beside the edge's code that holds an `EdgeConfig`."""
 KEY_NAMES = "EDGE_KEY_NAMES"
-"""The environment variable with pairs of an API key's id at the gateway and its name, in JSON."""
+"""Environment variable with pairs of an API key's id at the gateway and its name, in JSON."""
 
 _LARGEST = 4 * 2**20
-"""Lambda takes 6 MB of a call, in which a body is a string of JSON: quotes are longer there."""
+"""Bytes of the largest body; Lambda takes 6 MB of a call, in which a body is a string of JSON:
+quotes are longer there."""
 
 
 class EdgeConfig(BaseModel):
-    """The settings without secrets, and what must be known of those."""
+    """Settings without secrets, and facts about the secrets that the edge must know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     settings: Mapping[str, Any]
     all_signed: bool
-    """Whether callbacks are signed whichever key a task was sent with."""
+    """Flag: callbacks are signed whichever key a task was sent with."""
     signed: tuple[str, ...]
     """Names of keys whose tasks' callbacks are signed with a secret of their own."""
     roles: Mapping[str, Role] = Field(default_factory=dict)
@@ -38,7 +39,7 @@ class EdgeConfig(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings) -> "EdgeConfig":
-        """What the edge of this installation is told.
+        """Write the configuration of this installation's edge.
 
         Raises:
             SettingsError: Lambda would not take the largest task.
@@ -47,13 +48,13 @@ class EdgeConfig(BaseModel):
             raise SettingsError(
                 f"tasks.maxPayloadBytes: at most {_LARGEST} with edge.enabled, for Lambda"
             )
-        told = settings.without_secrets()
+        config = settings.without_secrets()
         if settings.model_bucket is not None:
-            told.pop("checkpoints", None)  # a folder that is not there
-        told.pop("apiKeysFile", None)
-        told["modelsRuntime"] = [_told_of(runtime) for runtime in told["modelsRuntime"]]
+            config.pop("checkpoints", None)  # a folder that is not there
+        config.pop("apiKeysFile", None)
+        config["modelsRuntime"] = [_completed(runtime) for runtime in config["modelsRuntime"]]
         return cls(
-            settings=told,
+            settings=config,
             all_signed=settings.callbacks.secret is not None,
             signed=tuple(key.name for key in settings.api_keys if key.callback_secret),
             roles={key.name: key.role for key in settings.api_keys},
@@ -61,12 +62,12 @@ class EdgeConfig(BaseModel):
         )
 
     def signs(self, key: str) -> bool:
-        """Whether callbacks of tasks sent with the key of this name are signed."""
+        """Tell whether callbacks of tasks sent with the key of this name are signed."""
         return self.all_signed or key in self.signed
 
 
-def _told_of(runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as the replicas have them, which judge contents; without a server's credentials."""
+def _completed(runtime: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete a runtime's options as its replicas have them; without a server's credentials."""
     options = runtime.get("options", {})
     type_ = runtime_type(runtime["type"])
     completed = type_.in_cluster(options) if type_ else options
@@ -74,5 +75,5 @@ def _told_of(runtime: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def key_names(settings: Settings) -> tuple[str, ...]:
-    """The API keys that the gateway has: as configured, by name, and at least one."""
+    """Name the API keys that the gateway has: those configured, and at least one."""
     return tuple(dict.fromkeys(key.name for key in settings.api_keys)) or ("default",)

@@ -12,7 +12,7 @@ from models.settings.base import Group, letters_off
 
 _PREFIX = "ATELIER_"
 _OTHERS = frozenset({"API_KEY", "CONFIG", "PROFILE", "TOOLS", "UID", "URL"})
-"""Variables of the command and the containers that are no settings."""
+"""Variables of the command and the containers that are no settings, without their prefix."""
 _LONGEST = 60  # characters of a name that is compared with others
 _LETTERS = 5
 """Letters of a setting's name for each of which one letter of a misspelling is forgiven."""
@@ -27,9 +27,9 @@ def refuse_unknown(names: Iterable[str], keys: Sequence[str]) -> None:
     Raises:
         SettingsError: naming every such variable, and what was probably meant; no value.
     """
-    said = "\n".join(_unknown(names, {key.upper(): key for key in keys}))
-    if said:
-        raise SettingsError(said)
+    complaints = "\n".join(_unknown(names, {key.upper(): key for key in keys}))
+    if complaints:
+        raise SettingsError(complaints)
 
 
 def _unknown(names: Iterable[str], keys: dict[str, str]) -> Iterator[str]:
@@ -46,11 +46,11 @@ def _unknown(names: Iterable[str], keys: dict[str, str]) -> Iterator[str]:
 
 
 def _meant(word: str, keys: Iterable[str]) -> str | None:
-    plain = word.replace("_", "")
-    if len(plain) > _LONGEST:
+    letters = word.replace("_", "")
+    if len(letters) > _LONGEST:
         return None
-    near = (key for key in keys if letters_off(plain, key) <= len(key) // _LETTERS)
-    return min(near, key=lambda key: letters_off(plain, key), default=None)
+    near = (key for key in keys if letters_off(letters, key) <= len(key) // _LETTERS)
+    return min(near, key=lambda key: letters_off(letters, key), default=None)
 
 
 def _shown(word: str) -> str:
@@ -58,7 +58,7 @@ def _shown(word: str) -> str:
 
 
 class Environment(EnvSettingsSource):
-    """The environment of this process as a source of settings."""
+    """Source of settings: the environment of this process."""
 
     def next_field(
         self, field: FieldInfo | Any | None, key: str, case_sensitive: bool | None = None
@@ -68,7 +68,10 @@ class Environment(EnvSettingsSource):
         if not (isinstance(group, type) and issubclass(group, Group)):
             return super().next_field(field, key, case_sensitive)
         fields = group.model_fields.items()
-        return next((f for name, f in fields if key.lower() in {name, str(f.alias).lower()}), None)
+        wanted = key.lower()
+        return next(
+            (found for name, found in fields if wanted in {name, str(found.alias).lower()}), None
+        )
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """Read JSON; what is none stays text, so that the settings refuse it by its key."""

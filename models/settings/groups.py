@@ -1,4 +1,4 @@
-"""The groups of settings that the line needs, on a laptop as on AWS."""
+"""Groups of settings that the platform needs on a laptop as on AWS."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -19,7 +19,7 @@ from models.settings.values import (
 
 
 class Throttle(Group):
-    """A token bucket for each API key."""
+    """Token bucket of each API key."""
 
     rate_limit: Annotated[float, Field(gt=0)] = 30
     """Requests a second that fill the bucket."""
@@ -33,15 +33,18 @@ class Gateway(Group):
 
 
 class Ingress(Group):
-    """The HTTP front."""
+    """Ingress: the Serve deployment of the HTTP API."""
 
     resources: Mapping[str, float] = Field(default_factory=dict)
-    """Ray's own resources that the front and ingest ask for: so that no GPU is kept up by them."""
+    """Ray's own resources that the HTTP API and ingest ask for: so that no GPU is kept up by
+    them."""
     replicas: Positive = 1
-    """Each counts its own requests: a key has the throttle in each of them."""
+    """Replicas of the HTTP API. Each counts its own requests: a key has the throttle in each of
+    them."""
     trusted_proxies: tuple[Network, ...] | None = None
-    """Networks of the proxies before the front whose ``X-Forwarded-For`` and ``X-Forwarded-Proto``
-    are believed. None: in a cluster those of ``vpc``, where the load balancer is; else nobody's."""
+    """Networks of the proxies before the HTTP API whose ``X-Forwarded-For`` and
+    ``X-Forwarded-Proto`` are believed. None: in a cluster those of ``vpc``, where the load balancer
+    is; elsewhere none."""
 
 
 class ClusterComponents(Group):
@@ -50,10 +53,10 @@ class ClusterComponents(Group):
 
 
 class Callbacks(Group):
-    """How the URLs are called that tasks name (https://www.standardwebhooks.com)."""
+    """Calls of the URLs that tasks name (https://www.standardwebhooks.com)."""
 
     secret: CallbackSecret | None = None
-    """Signs the calls; without one a task with a callback is refused."""
+    """Secret that signs the calls; without one a task with a callback is refused."""
     timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 15
     retry_seconds: Annotated[tuple[RetrySeconds, ...], Field(max_length=20)] = (
         5,
@@ -63,19 +66,20 @@ class Callbacks(Group):
         3_600,
         10_800,
     )
-    """Pauses between the calls of one event; after the last it is given up."""
+    """Seconds between the calls for one event; after the last it is given up."""
 
 
 class Sns(Group):
     """Trust in messages that others publish on the tasks topic."""
 
     trust_owner_attribute: bool = False
-    """Whether the message attribute ``owner`` names the API key that a task belongs to; whoever may
-    publish may then name any. Else, and without the attribute, the task belongs to operators."""
+    """Believe the message attribute ``owner``, which names the API key that a task belongs to;
+    whoever may publish may then name any. Else, and without the attribute, the task belongs to
+    operators."""
 
 
 class Inputs(Group):
-    """What a link in a task may lead to."""
+    """Bounds of what links in a task may lead to."""
 
     allow_hosts: tuple[Host, ...] = ()
     """Hosts (``name`` or ``name:port``) that may be fetched although their address is private."""
@@ -84,29 +88,30 @@ class Inputs(Group):
     max_bytes: Positive = 20 * 2**20
     max_pixels: Positive = 64_000_000
     max_links: Positive = 32
-    """In one task."""
+    """Links in one task."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 20
-    """For one link, its redirects included."""
+    """Seconds for one link, its redirects included."""
     max_redirects: Annotated[int, Field(ge=0, le=10)] = 3
 
 
 class Tasks(Group):
-    """How a task is carried from the queue to its end."""
+    """Bounds of a task on its way from the queue to its end."""
 
     max_attempts: Positive = 3
     """Starts before a task whose runtime keeps vanishing is reported as failed."""
     lease_seconds: Annotated[int, Field(ge=3, le=43_200)] = 30
-    """A message of a dead worker comes back after so long; renewed at a third of it."""
+    """Seconds of a lease: a message of a dead worker comes back after so long; renewed at a third
+    of it."""
     poll_seconds: Annotated[int, Field(ge=0, le=20)] = 20
-    """How long a receive waits for a message; a drain waits for it too."""
+    """Seconds that a receive waits for a message; a drain waits for it too."""
     deadline_seconds: Positive = 600
-    """The longest run of one task in a runtime."""
+    """Longest run of one task in a runtime."""
     drain_seconds: Annotated[float, Field(ge=0)] = 75
-    """What a replica that goes away has for the tasks it runs; then they are handed back.
+    """Seconds that a replica which goes away has for the tasks it runs; then they are handed back.
     Spot gives two minutes' notice, of which Ray and Kubernetes need their part."""
     max_payload_bytes: Positive = 2**20
     notify_running: bool = False
-    """Whether a notification says that a task was started."""
+    """Send a notification that a task was started, too."""
     ledger_days: Positive = 30
     queue_days: Annotated[int, Field(ge=1, le=14)] = 4
     max_receives: Annotated[int, Field(ge=2, le=1000)] = 100
@@ -114,21 +119,22 @@ class Tasks(Group):
 
 
 class Runtime(Group):
-    """A configured, named service of pictures."""
+    """Runtime: a configured, named service of pictures."""
 
     name: RuntimeName
-    """Any case is accepted; kept in lower case."""
+    """Name of the runtime; any case is accepted, and kept in lower case."""
     namespace: str = "default"
     type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     """Module name of its adapter under ``deployments/runtimes``."""
     model_filename: str | None = None
-    """The checkpoint that is loaded first; v1alpha1 finds the runtime by it."""
+    """Checkpoint that is loaded first; v1alpha1 finds the runtime by it."""
     dynamic_model: bool = False
-    """Whether a task may ask for another checkpoint."""
+    """Let tasks ask for another checkpoint."""
     chart_repository: str | None = None
     chart_version: str | None = None
     extra_values: Mapping[str, Any] = Field(default_factory=dict, repr=False)
-    """The reference's chart values; what they mean here stands beneath what is set itself."""
+    """Chart values of the reference system; what they mean here stands beneath what is set
+    itself."""
     replicas: Positive = 1
     gpus: Annotated[float, Field(ge=0)] = 1
     """GPUs of a replica; 0 for one that computes on the CPU."""
@@ -140,7 +146,7 @@ class Runtime(Group):
     resources: Mapping[str, float] = Field(default_factory=dict)
     """Ray's own resources that a replica asks for: so that it runs on nodes with its image."""
     options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
-    """The adapter's own settings."""
+    """Settings of the runtime's adapter."""
     nodes: Nodes = Nodes()
     pod: Pod = Pod()
 
@@ -161,7 +167,7 @@ class Runtime(Group):
 
 
 class Aws(Group):
-    """Where the resources are; an endpoint other than AWS's comes from ``AWS_ENDPOINT_URL``."""
+    """Account, region and partition of AWS; another endpoint comes from ``AWS_ENDPOINT_URL``."""
 
     region: str = "us-east-1"
     account: Annotated[str, Field(pattern=r"^\d{12}$")] = "000000000000"
@@ -169,5 +175,5 @@ class Aws(Group):
 
     @property
     def is_local(self) -> bool:
-        """Whether this is an emulator's account."""
+        """Flag: the account is an emulator's, with zeros for a number."""
         return not int(self.account)

@@ -1,4 +1,4 @@
-"""The settings that keep one client of the HTTP front from stopping the others."""
+"""Limits that keep one client of the HTTP API from stopping the others."""
 
 from typing import Annotated
 
@@ -18,8 +18,8 @@ class Streams(Group):
     in_all: Positive = 1_500
     """Streams with all keys together; one more is answered 503."""
     max_bytes: Annotated[int, Field(ge=1_024)] = 2**20
-    """Bytes after which a stream ends; its client goes on in a new one, where it was.
-    Bounds what is kept in memory for a client that does not read."""
+    """Bytes after which a stream ends; its client goes on in a new one, where it was. Bounds what
+    is kept in memory for a client that does not read."""
 
 
 class Waits(Group):

@@ -1,4 +1,4 @@
-"""The groups of settings for a runtime's GPU nodes and for its pods on them."""
+"""Groups of settings for a runtime's GPU nodes and for its pods on them."""
 
 import re
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from models.settings.values import Duration, Positive
 Capacity = Literal["spot", "on-demand"]
 ImageCache = Literal["soci", "ebs-snapshot", "none"]
 _OWN_TAINTS = (("nvidia.com/gpu", "NoSchedule"), ("runtime", "NoSchedule"))
-"""Keys and effects of what the platform's own nodes are tainted with."""
+"""Keys and effects of the taints that the platform gives its own nodes."""
 _TAGS_OF_OTHERS = re.compile(
     r"|aws:.*|eks:eks-cluster-name|kubernetes\.io/cluster.*"
     r"|karpenter\.sh/(nodepool|nodeclaim)|karpenter\.k8s\.aws/ec2nodeclass"
 )
-"""Keys that Karpenter 1.14's EC2NodeClass refuses, or EC2."""
+"""Keys of tags that EC2 or an EC2NodeClass of Karpenter 1.14 refuses."""
 
 
 class Volume(Group):
-    """An EBS volume, gp3."""
+    """EBS volume of the type gp3."""
 
     size: Positive
     """GiB."""
@@ -31,17 +31,17 @@ class Volume(Group):
 
 
 class OsVolume(Volume):
-    """The volume of Bottlerocket itself, made from a snapshot of 4 GiB."""
+    """Volume of Bottlerocket itself, made from a snapshot of 4 GiB."""
 
     size: Annotated[int, Field(ge=4)] = 10
     """GiB."""
 
 
 class DataVolume(Volume):
-    """The volume for images and what pods write; Bottlerocket's own default is 20 GiB."""
+    """Volume for images and what pods write; Bottlerocket's own default is 20 GiB."""
 
     size: Annotated[int, Field(ge=20)] = 100
-    """GiB; and where it holds checkpoints too, ``storage.checkpointCache`` more."""
+    """GiB; where the volume holds checkpoints too, ``storage.checkpointCache`` more."""
 
 
 class Taint(Group):
@@ -51,7 +51,7 @@ class Taint(Group):
 
 
 class Requirement(Group):
-    """What a node must have, as Karpenter says it."""
+    """Requirement on a node, in the words of Karpenter's NodePool."""
 
     key: str
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = "In"
@@ -70,39 +70,41 @@ class Requirement(Group):
 
 
 class Nodes(Group):
-    """The GPU nodes of a runtime."""
+    """GPU nodes of a runtime."""
 
     instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("g6.2xlarge", "g5.2xlarge")
     capacity: Annotated[tuple[Capacity, ...], Field(min_length=1, max_length=2)] = (
         "spot",
         "on-demand",
     )
-    """Both: Spot first, on demand where there was none for ``rayCluster.startMinutes``."""
+    """Kinds of capacity; both: Spot first, on demand where there was none for
+    ``rayCluster.startMinutes``."""
     max_gpus: Positive = 5
-    """The most GPUs at once, of each kind of capacity, that replicas have: what bounds the bill.
-    Nodes are counted whole: on instances with several GPUs as many may be up as these need, and
-    while a new Ray cluster takes over, as many more as its first ``replicas`` need."""
+    """Most GPUs at once, of each kind of capacity, that replicas have: the bound of the bill. Nodes
+    are counted whole: on instances with several GPUs as many may be up as these need, and while a
+    new Ray cluster takes over, as many more as its first ``replicas`` need."""
     idle_seconds: Positive = 300
-    """How long a pod does nothing before it goes; its node goes ``consolidateAfter`` later."""
+    """Seconds that a pod does nothing before it goes; its node goes ``consolidateAfter`` later."""
     consolidate: bool = False
-    """Whether nodes that are half empty are emptied, too, and not only those without a task."""
+    """Remove nodes that are half empty, too, and not only those without a task."""
     consolidate_after: Duration = "60s"
     expire_after: Duration = "168h"
-    """The age at which a node is replaced, for what was mended in its system since."""
+    """Age at which a node is replaced, for what was mended in its system since."""
     image_cache: ImageCache = "soci"
-    """``soci``: images are pulled in parallel onto the node's own NVMe; ``ebs-snapshot``: they are
-    on the volume already, see `atelier aws snapshot`; ``none``: they are pulled onto the volume."""
+    """Way of images to a node. ``soci``: pulled in parallel onto the node's own NVMe;
+    ``ebs-snapshot``: on the volume already, see `atelier aws snapshot`; ``none``: pulled onto the
+    volume."""
     snapshot: Annotated[str, Field(pattern=r"^snap-[0-9a-f]+$")] | None = None
     os_volume: OsVolume = OsVolume()
     data_volume: DataVolume = DataVolume()
-    """Holds the images; unless ``imageCache: soci``, which uses the node's NVMe."""
+    """Volume for the images; with ``imageCache: soci`` the node's NVMe holds them instead."""
     taints: tuple[Taint, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     tags: Mapping[str, str] = Field(default_factory=dict)
     user_data: str = ""
-    """More Bottlerocket settings, in TOML."""
+    """Further Bottlerocket settings, in TOML."""
 
     @model_validator(mode="after")
     def _cached_in_one_way(self) -> Self:
@@ -124,7 +126,7 @@ class Nodes(Group):
     @classmethod
     def _tainted_once(cls, taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
         """Refuse two taints of one key and effect: Karpenter makes no node of such a pool."""
-        pairs = [(one.key, one.effect) for one in taints]
+        pairs = [(taint.key, taint.effect) for taint in taints]
         for number, pair in enumerate(pairs):
             if pair in _OWN_TAINTS:
                 raise ValueError(f"nodes have {pair[0]} with {pair[1]} by themselves: leave it out")
@@ -137,17 +139,17 @@ class Nodes(Group):
 
 
 class Pod(Group):
-    """What a runtime's replica gets of its node, and what it is started from."""
+    """Pod of a runtime's replica: its share of the node, and what it is started from."""
 
     image: str | None = None
-    """None: that of the runtime's type in ``images.repository``."""
+    """Image of the pod; None: that of the runtime's type in ``images.repository``."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     cpu: Positive | None = None
     """Cores; None: four fifths of what the smallest of its instances has for each GPU."""
     memory: Positive | None = None
-    """GiB; None: three quarters of that instance's."""
+    """GiB; None: three quarters of what the smallest of its instances has for each GPU."""
     env: Mapping[str, str] = Field(default_factory=dict)
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     existing_claim: str | None = None
-    """A volume claim with the weights; None: the model bucket, mounted."""
+    """Volume claim with the weights; None: the model bucket, mounted."""

@@ -1,4 +1,4 @@
-"""Chart values of the reference system: how each is written in our settings, or why it is not."""
+"""Table of the reference system's chart values: each as our settings, or why it is not taken."""
 
 import math
 import re
@@ -34,11 +34,11 @@ REMEDIES: Given = {
     f"{_TEMPLATE}.osVolume.snapshotID": "images are in that of dataVolume; set it there",
     f"{_API}.resources.requests": "a pod has its share of the node; set limits, or remove it",
 }
-"""Values that say something which does not come true here, each with what to do."""
+"""Remedies for values that say something which does not come true here, by their paths."""
 
 
 class Unlike(ValueError):
-    """A value of a chart has no meaning here; what is said of it does not quote it."""
+    """A chart value has no meaning here; its text, the reason, does not quote the value."""
 
 
 def _nodes(key: str) -> Translate:
@@ -73,7 +73,7 @@ def _volume(key: str) -> Translate:
     def volume(given: Given) -> Given:
         if (given.get("type") or "gp3") != "gp3":
             raise Unlike("only gp3 volumes are made")
-        sizes = {k: int(given[k]) for k in ("iops", "throughput") if given.get(k)}
+        sizes = {name: int(given[name]) for name in ("iops", "throughput") if given.get(name)}
         if given.get("size"):
             sizes["size"] = math.ceil(_gib(given["size"]))
         nodes: dict[str, Any] = {key: sizes} if sizes else {}
@@ -104,12 +104,12 @@ def pod_image(given: str | Given) -> Given:
 
 
 def _environment(given: Any) -> Given:
-    named = given if isinstance(given, Mapping) else {one["name"]: one["value"] for one in given}
+    named = given if isinstance(given, Mapping) else {var["name"]: var["value"] for var in given}
     return {"pod": {"env": {name: str(value) for name, value in named.items()}}}
 
 
 def _resources(given: Given) -> Given:
-    """Limits; of what is only asked for a pod has more, its share of the node."""
+    """Translate limits; of what is only requested a pod has more, its share of the node."""
     limits = given.get("limits") or {}
     pod = {}
     if "cpu" in limits:
@@ -120,13 +120,13 @@ def _resources(given: Given) -> Given:
 
 
 def _cores(text: Any) -> Decimal:
-    """``2500m`` or ``2.5``."""
+    """Read cores, such as ``2500m`` or ``2.5``."""
     given = str(text)
     return Decimal(given[:-1]) / 1000 if given.endswith("m") else Decimal(given)
 
 
 def _gib(text: Any) -> Decimal:
-    """``6Gi``, ``512Mi``, ``20G``."""
+    """Read a size, such as ``6Gi``, ``512Mi`` or ``20G``, as GiB."""
     if not re.fullmatch(r"\d+(\.\d+)?([KMGT]i|[kMGT])", str(text)):
         raise Unlike("must be a size such as 6Gi")
     return quantity(text) / GIB
@@ -139,7 +139,7 @@ READ_IN_PART: Mapping[str, AbstractSet[str]] = {
     f"{_TEMPLATE}.dataVolume": _OF_VOLUME | {"snapshotID"},
     f"{_API}.resources": {"limits"},
 }
-"""Values that are translated, each with those of its keys that say something."""
+"""Keys that say something, of values that are translated in part."""
 TRANSLATED: Mapping[str, Translate] = {
     f"{_PROVISIONER}.labels": _nodes("labels"),
     f"{_PROVISIONER}.annotations": _nodes("annotations"),

@@ -1,6 +1,6 @@
-"""The reference system's chart values, taken under ``extraValues``, as our settings.
+"""Translation of the reference system's chart values, given as ``extraValues``, to our settings.
 
-What a runtime says itself wins over them. A value that has no place here is refused, with what to
+The runtime's own settings win over them. A value that has no place here is refused, with what to
 set instead; one that only the reference's own machinery needs is taken and means nothing.
 """
 
@@ -29,21 +29,21 @@ _LEAST = {"name": "a", "type": "a"}  # a runtime of which nothing is said
 
 
 def translated(extra: Given, own: Given, model: type[Group]) -> dict[str, Any]:
-    """A runtime's settings: its own, and beneath them what its ``extraValues`` say.
+    """Merge a runtime's settings: its own, and beneath them those of its ``extraValues``.
 
     Raises:
         ValueError: a value has no place, or is none that its setting of the model takes; it is
             named by its path.
     """
-    made: dict[str, Any] = {}
+    beneath: dict[str, Any] = {}
     for path, value in _leaves(extra, ""):
         try:
-            made = _over(_bounded(TRANSLATED[path](value), made), made)
+            beneath = _over(_bounded(TRANSLATED[path](value), beneath), beneath)
         except Unlike as exc:
             raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise ValueError(f"extraValues.{path}: is not understood") from None
-    settings = _over(own, made)
+    settings = _over(own, beneath)
     if wrong := _complaints({**settings, "extraValues": None}, model):
         _blame(extra, wrong, model)
     return settings
@@ -85,14 +85,14 @@ def _meaningless(given: Given, under: str) -> Iterator[str]:
         if says_nothing:
             yield path
         elif path in READ_IN_PART:
-            unread = (each for each in value if each not in READ_IN_PART[path])
-            yield from (f"{path}.{each}" for each in unread if value[each] not in EMPTY)
+            unread = (name for name in value if name not in READ_IN_PART[path])
+            yield from (f"{path}.{name}" for name in unread if value[name] not in EMPTY)
         elif isinstance(value, Mapping) and path not in KNOWN:
             yield from _meaningless(value, path)
 
 
 def _asks(value: Any) -> bool:
-    """Tell whether anything is asked for; an empty value and a switch that is off ask nothing."""
+    """Tell whether a value asks for anything; an empty one and a switch that is off ask nothing."""
     if isinstance(value, Mapping):
         return any(map(_asks, value.values()))
     return bool(value)
@@ -100,34 +100,42 @@ def _asks(value: Any) -> bool:
 
 def replaced(extra: Given, runtime: Group) -> Iterator[tuple[str, str]]:
     """Walk the values that other settings of a runtime win over, each with those settings."""
-    there = runtime.model_dump(by_alias=True, exclude={"extra_values"})
-    made = {path: TRANSLATED[path](value) for path, value in _leaves(extra, "")}
-    lost = {path: _lost(each, there, type(runtime)) for path, each in made.items()}
-    for path, settings in lost.items():
+    current = runtime.model_dump(by_alias=True, exclude={"extra_values"})
+    translations = {path: TRANSLATED[path](value) for path, value in _leaves(extra, "")}
+    overridden = {
+        path: _overridden(translation, current, type(runtime))
+        for path, translation in translations.items()
+    }
+    for path, settings in overridden.items():
         if settings:
-            yield path, " or ".join(_winner(setting, made, lost) for setting in settings)
+            yield (
+                path,
+                " or ".join(_winner(setting, translations, overridden) for setting in settings),
+            )
 
 
-def _lost(made: Given, there: Given, model: type[Group]) -> Sequence[str]:
-    """Name the settings that would be others with these among them."""
-    paths = [*_paths(made, "")]
+def _overridden(translation: Given, current: Given, model: type[Group]) -> Sequence[str]:
+    """Name the settings that would be others if this translation won over what is set."""
+    paths = [*_paths(translation, "")]
     try:
-        forced = model.model_validate(_over(made, there)).model_dump(by_alias=True)
+        forced = model.model_validate(_over(translation, current)).model_dump(by_alias=True)
     except ValidationError:
         return paths
-    return [path for path in paths if _at(forced, path) != _at(there, path)]
+    return [path for path in paths if _at(forced, path) != _at(current, path)]
 
 
-def _winner(setting: str, made: Mapping[str, Given], lost: Mapping[str, Sequence[str]]) -> str:
+def _winner(
+    setting: str, translations: Mapping[str, Given], overridden: Mapping[str, Sequence[str]]
+) -> str:
     """Name the chart value that a setting comes from, else the setting itself."""
-    for path, each in made.items():
-        if setting in _paths(each, "") and setting not in lost[path]:
+    for path, translation in translations.items():
+        if setting in _paths(translation, "") and setting not in overridden[path]:
             return f"extraValues.{path}"
     return setting
 
 
 def _at(given: Given, path: str) -> Any:
-    """Return what stands at a path."""
+    """Return the value at a path."""
     for key in path.split("."):
         given = given[key]
     return given
@@ -144,10 +152,10 @@ def _paths(given: Given, under: str) -> Iterator[str]:
 
 
 def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
-    """The values that mean something here, each with its path."""
+    """Walk the values that mean something here, each with its path."""
     for key, value in given.items():
         path = f"{under}.{key}".lstrip(".")
-        is_group = any(one.startswith(f"{path}.") for one in KNOWN)
+        is_group = any(known.startswith(f"{path}.") for known in KNOWN)
         if value is None and (is_group or path in KNOWN):
             continue  # as YAML reads a key with nothing after it
         if path in TRANSLATED:
@@ -162,20 +170,20 @@ def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
         else:
             near = difflib.get_close_matches(path, KNOWN, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            told = path if reads_like_a_name(str(key)) else f"{under}.…".lstrip(".")
-            raise ValueError(f"extraValues.{told}: unknown value{hint}")
+            shown = path if reads_like_a_name(str(key)) else f"{under}.…".lstrip(".")
+            raise ValueError(f"extraValues.{shown}: unknown value{hint}")
 
 
 def _bounded(upper: Given, lower: Given) -> Given:
-    """Two of the values bound the GPUs, and the lower bound holds."""
-    both = [one.get("nodes", {}).get("maxGpus") for one in (upper, lower)]
-    if None in both:
+    """Keep the lower of two bounds where two chart values bound the GPUs."""
+    bounds = [given.get("nodes", {}).get("maxGpus") for given in (upper, lower)]
+    if None in bounds:
         return upper
-    return {"nodes": {"maxGpus": min(map(int, both))}}
+    return {"nodes": {"maxGpus": min(map(int, bounds))}}
 
 
 def _over(upper: Given, lower: Given) -> dict[str, Any]:
-    """Both, key by key; ``upper`` wins."""
+    """Merge two mappings key by key; ``upper`` wins."""
     merged = dict(lower)
     for key, value in upper.items():
         below = merged.get(key)

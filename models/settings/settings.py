@@ -1,4 +1,4 @@
-"""What people set: ``config.yaml`` < ``ATELIER_*`` environment < Serve ``args``, once, frozen.
+"""Settings of an installation: ``config.yaml`` < ``ATELIER_*`` < Serve ``args``, once, frozen.
 
 The keys of the reference system's file keep their names and meanings (contract 2.1).
 """
@@ -33,7 +33,7 @@ from models.settings.api_keys import ApiKey
 from models.settings.base import explained
 from models.settings.browser_entry import BrowserEntry
 from models.settings.buckets import BucketArn, BucketName
-from models.settings.deployable import deployable
+from models.settings.consistency import refuse_contradictions
 from models.settings.environment import Environment, refuse_unknown
 from models.settings.groups import (
     Aws,
@@ -57,7 +57,7 @@ def _absolute(path: Path) -> Path:
 
 
 class Settings(BaseSettings):
-    """The configuration of one installation."""
+    """Configuration of one installation."""
 
     model_config = SettingsConfigDict(
         alias_generator=AliasGenerator(alias=to_camel),
@@ -80,14 +80,14 @@ class Settings(BaseSettings):
     models_runtime: tuple[Runtime, ...]
     api_keys: tuple[ApiKey, ...] = ()
     api_keys_file: Annotated[Path, AfterValidator(_absolute)] | None = None
-    """A file of digests that ``atelier keys`` writes, beside the configuration; read again when it
-    changes. Where it is not there, there are no such keys."""
+    """File of digests that ``atelier keys`` writes, beside the configuration; read again when it
+    changes. A file that does not exist has no keys."""
     aws: Aws = Aws()
     output_bucket_name: BucketName | None = None
     checkpoints: Path | None = None
-    """A local folder laid out as the model bucket; instead of the bucket."""
+    """Local folder of weights, laid out as the model bucket; instead of the bucket."""
     log_file: Path | None = None
-    """Where events go as JSON lines, besides Serve's own log; what a container prints is
+    """File for events as JSON lines, besides Serve's own log; what a container prints is
     ``/proc/1/fd/1``."""
     sns: Sns = Sns()
     limits: Limits = Limits()
@@ -129,29 +129,36 @@ class Settings(BaseSettings):
         try:
             return cls(**_texts(args or {}, "Serve's args"))
         except ValidationError as exc:
-            said = explained(exc, cls)
+            explanation = explained(exc, cls)
         finally:
             _file.reset(token)
-        raise SettingsError(said)  # outside, so that its context does not hold what was given
+        # Outside, so that its context does not hold what was given.
+        raise SettingsError(explanation)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if not self.models_runtime:
             raise ValueError("modelsRuntime: at least one runtime is needed")
-        _once("modelsRuntime[].name", (r.name for r in self.models_runtime))
-        _once("modelsRuntime[].modelFilename", (r.model_filename for r in self.models_runtime))
+        _once("modelsRuntime[].name", (runtime.name for runtime in self.models_runtime))
+        _once(
+            "modelsRuntime[].modelFilename",
+            (runtime.model_filename for runtime in self.models_runtime),
+        )
         _one_role(self.api_keys)
-        _once("apiKeys[]: secrets", (s.digest for k in self.api_keys for s in k.all_secrets))
+        _once(
+            "apiKeys[]: secrets",
+            (secret.digest for key in self.api_keys for secret in key.all_secrets),
+        )
         if self.api_keys_file is None and not all(key.all_secrets for key in self.api_keys):
             raise ValueError("apiKeys[] needs a key, or secrets; without one nobody comes in by it")
         if self.model_bucket_arn is None and self.checkpoints is None:
             raise ValueError("modelBucketArn or checkpoints (a folder) must say where weights are")
-        deployable(self)
+        refuse_contradictions(self)
         return self
 
     def runtime(self, name: str) -> Runtime | None:
-        """The runtime of this name, in any case."""
-        return next((r for r in self.models_runtime if r.name == name.lower()), None)
+        """Find the runtime of this name, in any case."""
+        return next((each for each in self.models_runtime if each.name == name.lower()), None)
 
     @property
     def names(self) -> Names:
@@ -173,13 +180,12 @@ class Settings(BaseSettings):
         return frozenset(own | set(self.inputs.allow_buckets))
 
     def callback_secret(self, key: str | None) -> SecretStr | None:
-        """What signs the callbacks of tasks sent with the API key of this name."""
-        named = (k.callback_secret for k in self.api_keys if k.name == key)
-        own = next(filter(None, named), None)
-        return own or self.callbacks.secret
+        """Find the secret that signs callbacks of tasks sent with the API key of this name."""
+        secrets = (each.callback_secret for each in self.api_keys if each.name == key)
+        return next(filter(None, secrets), None) or self.callbacks.secret
 
     def without_secrets(self) -> dict[str, Any]:
-        """As JSON that `read` takes; without API keys and what signs callbacks."""
+        """Write as JSON that `read` takes; without API keys and secrets that sign callbacks."""
         return self.model_dump(
             mode="json",
             by_alias=True,
@@ -223,5 +229,7 @@ def _once(key: str, values: Iterable[str | None]) -> None:
     given = list(values)
     twice = [value for value, times in Counter(given).items() if value is not None and times > 1]
     if twice:
-        places = " and ".join(f"[{n}]" for n, value in enumerate(given) if value == twice[0])
+        places = " and ".join(
+            f"[{number}]" for number, value in enumerate(given) if value == twice[0]
+        )
         raise ValueError(f"{key} must be unique, but {places} have the same")

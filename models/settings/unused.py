@@ -1,4 +1,4 @@
-"""Settings that are taken and change nothing where they are read; each by its name, with a remedy.
+"""Settings that are taken and change nothing where they are read, each named with a remedy.
 
 None is refused: the reference system's own files carry some, and a laptop and an account on AWS may
 share a file. No value is quoted.
@@ -27,19 +27,21 @@ _OF_AWS: Mapping[str, str] = {
     "front": "front",
     "alarms": "alarms",
 }
-"""Groups that only what is made on AWS has a use for."""
+"""Groups that only a deployment on AWS uses, with their keys."""
 _OWN_CHART = "no runtime has a chart of its own; remove it"
 
 
 def unused(settings: Settings) -> Sequence[str]:
     """Name the settings that change nothing anywhere."""
-    return [each for one in settings.models_runtime for each in _of_runtime(settings, one)]
+    return [
+        remark for runtime in settings.models_runtime for remark in _of_runtime(settings, runtime)
+    ]
 
 
 def unused_on_aws(settings: Settings) -> Sequence[str]:
     """Name the settings that change nothing in a deployment on AWS."""
     of_aws = (_of_files, _of_network, _of_storage, _of_doors, _of_images, _of_volumes)
-    return [*unused(settings), *(each for find in of_aws for each in find(settings))]
+    return [*unused(settings), *(remark for find in of_aws for remark in find(settings))]
 
 
 def unused_here(settings: Settings) -> Sequence[str]:
@@ -53,8 +55,8 @@ def unused_here(settings: Settings) -> Sequence[str]:
         ),
         *(["APIGW.stageName"] if _is_set(settings.gateway, "stage_name") else []),
     ]
-    told = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
-    return [*unused(settings), *([told] if groups else [])]
+    remark = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
+    return [*unused(settings), *([remark] if groups else [])]
 
 
 def _of_runtime(settings: Settings, runtime: Runtime) -> Iterator[str]:
@@ -62,11 +64,11 @@ def _of_runtime(settings: Settings, runtime: Runtime) -> Iterator[str]:
     right = settings.ray_cluster.namespace
     if _is_set(runtime, "namespace") and runtime.namespace != right:
         remedy = "all pods are in rayCluster.namespace; set that, or remove this"
-        yield _told(f"{path}.namespace", remedy)
+        yield _remark(f"{path}.namespace", remedy)
     if runtime.chart_repository:
-        yield _told(f"{path}.chartRepository", _OWN_CHART)
+        yield _remark(f"{path}.chartRepository", _OWN_CHART)
     if runtime.chart_version:
-        yield _told(f"{path}.chartVersion", _OWN_CHART)
+        yield _remark(f"{path}.chartVersion", _OWN_CHART)
     yield from _of_extra_values(f"{path}.extraValues", runtime)
 
 
@@ -74,55 +76,55 @@ def _of_extra_values(path: str, runtime: Runtime) -> Iterator[str]:
     names = without_meaning(runtime.extra_values)
     for name in names:
         if name in REMEDIES:
-            yield _told(f"{path}.{name}", REMEDIES[name])
+            yield _remark(f"{path}.{name}", REMEDIES[name])
     if machinery := [name for name in names if name not in REMEDIES]:
         remedy = "the reference's own machinery is not here; remove them"
-        yield _told(f"{path}: {', '.join(machinery)}", remedy)
+        yield _remark(f"{path}: {', '.join(machinery)}", remedy)
     for name, own in replaced(runtime.extra_values, runtime):
-        yield _told(f"{path}.{name}", f"{own} says otherwise; remove one of them")
+        yield _remark(f"{path}.{name}", f"{own} says otherwise; remove one of them")
 
 
 def _of_files(settings: Settings) -> Iterator[str]:
     if settings.checkpoints:
         bucket = "weights come from modelBucketArn or pod.existingClaim"
-        yield _told("checkpoints", f"{bucket}; remove it, or keep it for a laptop", "on AWS")
+        yield _remark("checkpoints", f"{bucket}; remove it, or keep it for a laptop", "on AWS")
     if settings.api_keys_file:
         table = "keys are in a table (`atelier keys new NAME --aws`)"
-        yield _told("apiKeysFile", f"{table}; remove it, or keep it for a laptop", "on AWS")
+        yield _remark("apiKeysFile", f"{table}; remove it, or keep it for a laptop", "on AWS")
 
 
 def _of_network(settings: Settings) -> Iterator[str]:
     vpc = settings.vpc
     if vpc.id and _is_set(vpc, "nat_gateways"):
-        yield _told("vpc.natGateways", "the network of vpc.id has its own; remove it")
+        yield _remark("vpc.natGateways", "the network of vpc.id has its own; remove it")
     if vpc.public_subnets:
         remedy = "the preflight looks at them, and nothing is put there; remove them"
-        yield _told("vpc.publicSubnets", remedy)
+        yield _remark("vpc.publicSubnets", remedy)
 
 
 def _of_storage(settings: Settings) -> Iterator[str]:
     for field in ("model_bucket_key_arn", "checkpoint_cache"):
         if settings.model_bucket is None and _is_set(settings.storage, field):
-            yield _told(f"storage.{to_camel(field)}", "there is no modelBucketArn; remove it")
+            yield _remark(f"storage.{to_camel(field)}", "there is no modelBucketArn; remove it")
 
 
 def _of_doors(settings: Settings) -> Iterator[str]:
     if not settings.edge.enabled:
         others = settings.edge.model_copy(update={"enabled": True})
         if others != Edge():
-            yield _told("edge", "edge.enabled is false; remove its other settings")
+            yield _remark("edge", "edge.enabled is false; remove its other settings")
         if _is_set(settings.gateway, "stage_name"):
-            yield _told("APIGW.stageName", "edge.enabled is false; remove it")
+            yield _remark("APIGW.stageName", "edge.enabled is false; remove it")
     if not settings.front.enabled and settings.front != BrowserEntry():
-        yield _told("front", "front.enabled is false; set it, or remove its other settings")
+        yield _remark("front", "front.enabled is false; set it, or remove its other settings")
 
 
 def _of_images(settings: Settings) -> Iterator[str]:
     cluster, images = settings.ray_cluster, settings.images
     if images.repository and _is_set(images, "keep"):
-        yield _told("images.keep", "images.repository is somebody else's registry; remove it")
+        yield _remark("images.keep", "images.repository is somebody else's registry; remove it")
     if cluster.redis_address and _is_set(cluster, "redis_image"):
-        yield _told("rayCluster.redisImage", "redisAddress is used instead; remove one of them")
+        yield _remark("rayCluster.redisImage", "redisAddress is used instead; remove one of them")
 
 
 def _of_volumes(settings: Settings) -> Iterator[str]:
@@ -131,10 +133,10 @@ def _of_volumes(settings: Settings) -> Iterator[str]:
         if nodes.image_cache == "soci" and _is_set(nodes, "data_volume"):
             path = f"modelsRuntime[{runtime.name}].nodes.dataVolume"
             remedy = "with imageCache: soci the node's own disks have the images; remove it,"
-            yield _told(path, f"{remedy} or set imageCache: none")
+            yield _remark(path, f"{remedy} or set imageCache: none")
 
 
-def _told(path: str, why: str, where: str = "here") -> str:
+def _remark(path: str, why: str, where: str = "here") -> str:
     return f"{path}: no effect {where}: {why}"
 
 

@@ -14,7 +14,7 @@ _LAST_PORT = 65_535
 
 
 def _signing(given: SecretStr) -> SecretStr:
-    """Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64."""
+    """Require a secret of Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64."""
     kind, _, text = given.get_secret_value().partition("_")
     try:
         size = len(b64decode(text, validate=True))
@@ -38,14 +38,14 @@ def _host(given: str) -> str:
 Positive = Annotated[int, Field(ge=1)]
 Cores = Annotated[float, Field(ge=0.1)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
-"""As Karpenter takes it: ``300s``, ``1h30m``, ``Never``."""
+"""Duration in Karpenter's form: ``300s``, ``1h30m``, ``Never``."""
 Arn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:[a-z0-9-]+:.+")]
 KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[^:]+:\d+:key/")]
 Cidr = IPv4Network
 Host = Annotated[str, AfterValidator(_host)]
 """Host as ``name`` or ``name:port``; an IPv6 address stands in brackets."""
 RetrySeconds = Annotated[int, Field(ge=0, le=43_000)]
-"""SQS keeps a message invisible for 12 hours, counted from its receipt."""
+"""Seconds before a call is repeated; SQS hides a message for 12 hours at most, from its receipt."""
 CallbackSecret = Annotated[SecretStr, AfterValidator(_signing)]
 Network = IPv4Network | IPv6Network
 """IP network, such as ``10.0.0.0/16``; a single address is a network, too."""

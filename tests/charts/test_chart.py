@@ -35,9 +35,7 @@ def test_the_schema_and_the_defaults_are_the_settings_own() -> None:
 def test_the_schema_says_what_a_key_is_for() -> None:
     kinds = json.loads(generated.SCHEMA.read_text())["$defs"]
 
-    assert kinds["Nodes"]["properties"]["maxGpus"]["description"].startswith(
-        "The most GPUs at once"
-    )
+    assert kinds["Nodes"]["properties"]["maxGpus"]["description"].startswith("Most GPUs at once")
     assert all("description" in kind for name, kind in kinds.items() if name in _GROUPS)
 
 

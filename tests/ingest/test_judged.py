@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.runtimes import TYPES
-from models.runtimes.content import told
+from models.runtimes.content import in_one_line
 from models.settings.groups import Tasks
 from models.task import Kind
 from tests.ingest.world import World, message
@@ -50,7 +50,7 @@ async def test_a_wrong_content_fails_and_asks_no_replica(
     assert report is not None
     assert report.failure is not None
     assert report.failure.kind == "TaskFailed"
-    assert report.failure.message == told(TYPES[name].faults(kind, content, options(name)))
+    assert report.failure.message == in_one_line(TYPES[name].faults(kind, content, options(name)))
     assert all(field in report.failure.message for field in wrong)
     assert report.failure.message in json.loads(output)["parameters"]["error_msg"]
 

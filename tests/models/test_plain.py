@@ -1,4 +1,4 @@
-"""Pydantic's errors in the words of people who write YAML or JSON."""
+"""Errors of pydantic in the words of people who write YAML or JSON."""
 
 from collections.abc import Mapping
 from typing import Any

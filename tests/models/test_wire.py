@@ -1,4 +1,4 @@
-"""A message on the tasks topic: what is a task, what is none, what stands for a large one."""
+"""Messages on the tasks topic: tasks, what is none, and pointers to large ones."""
 
 import json
 from typing import Any

@@ -9,7 +9,7 @@ _MONITORING = "tests/cdk/test_monitoring.py"
 _BROWSER_ENTRY = "tests/cdk/test_browser_entry.py"
 _WALLS = "tests/manifests/test_network.py"
 _CHECKPOINTS = "tests/manifests/test_checkpoints.py"
-_REFUSED = "tests/models/settings/test_deployable.py"
+_REFUSED = "tests/models/settings/test_consistency.py"
 _SIZES = "tests/cdk/test_least_sizes.py"
 
 MUTANTS = (
@@ -296,14 +296,14 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a key of another partition for nodes' volumes",
-        file="models/settings/deployable.py",
+        file="models/settings/consistency.py",
         old="    if key and not key.startswith(right):\n",
         new='    if key and f":kms:{region}:" not in key:\n',
         tests=_REFUSED,
     ),
     Mutant(
         mistake="a Kubernetes that Karpenter does not support yet in the settings",
-        file="models/settings/deployable.py",
+        file="models/settings/consistency.py",
         old="    _kubernetes(settings)\n",
         new="",
         tests=_REFUSED,

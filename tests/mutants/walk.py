@@ -102,8 +102,8 @@ MUTANTS = (
     Mutant(
         mistake="extraValues: what is told to win over a value is not what won",
         file="models/settings/reference_values.py",
-        old='if setting in _paths(each, "") and setting not in lost[path]:',
-        new="if setting in lost[path]:",
+        old='if setting in _paths(translation, "") and setting not in overridden[path]:',
+        new="if setting in overridden[path]:",
         tests="tests/models/settings/test_unused.py",
     ),
     Mutant(

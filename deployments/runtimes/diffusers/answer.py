@@ -8,7 +8,7 @@ from typing import Any
 from deployments.adapter import Answer, Artifact
 from deployments.runtimes.diffusers.samplers import sampler_of
 from models import strict_json
-from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
+from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 
 VERSION = "atelier diffusers"
 

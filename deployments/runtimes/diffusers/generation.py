@@ -27,7 +27,7 @@ from deployments.runtimes.diffusers.upscaling import Upscalers, with_progress
 from models.checkpoints import Checkpoints
 from models.report import Progress
 from models.runtimes.diffusers import Options
-from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
+from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
 

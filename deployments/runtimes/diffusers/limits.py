@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from models.errors import TaskFailed
 from models.runtimes.content import refuse
 from models.runtimes.diffusers import Options
-from models.runtimes.diffusers.drawing import TextToImage, too_many_pixels
+from models.runtimes.diffusers.generation_requests import TextToImage, too_many_pixels
 
 Size = tuple[int, int]
 """Width and height in pixels."""

@@ -8,7 +8,7 @@ from deployments.runtimes.diffusers.generation import Generation, Steps, Tools
 from deployments.runtimes.diffusers.pixels import opaque, picture
 from deployments.runtimes.diffusers.source_image import SourceImage, fit_source
 from models.errors import TaskFailed
-from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
+from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
 

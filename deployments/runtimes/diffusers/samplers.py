@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import TaskFailed
-from models.runtimes.diffusers.drawing import TextToImage
+from models.runtimes.diffusers.generation_requests import TextToImage
 from models.runtimes.diffusers.samplers import (
     AUTOMATIC,
     SAMPLERS,

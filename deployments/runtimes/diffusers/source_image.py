@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from deployments.runtimes.diffusers.limits import Size
-from models.runtimes.diffusers.drawing import ImageToImage
+from models.runtimes.diffusers.generation_requests import ImageToImage
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""

@@ -1,4 +1,4 @@
-"""The type ``comfyui``: graphs on a ComfyUI server."""
+"""Type ``comfyui``: graphs on a ComfyUI server."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ __all__ = ["COMFYUI", "Options"]
 
 
 class GraphContent(Content):
-    """A content that is a graph in ComfyUI's API format, or a body of ComfyUI's ``/prompt``."""
+    """Content that is a graph in ComfyUI's API format, or a body of ComfyUI's ``/prompt``."""
 
     @override
     def faults(self, content: Any, options: Group) -> Sequence[Fault]:

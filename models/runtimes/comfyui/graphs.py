@@ -1,4 +1,4 @@
-"""A graph of ComfyUI's API format: what it must look like; never what a node does."""
+"""Graphs in ComfyUI's API format: what they must look like; never what a node does."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _MOST_NODES = 10_000
 
 
 def unwrapped(content: Any) -> Any:
-    """The graph inside ``{"prompt": graph, "client_id": …}``, the body of ComfyUI's own API."""
+    """Take the graph out of ``{"prompt": graph, …}``, the body of ComfyUI's own API."""
     match content:
         case {"prompt": dict(graph)} if "class_type" not in graph:
             return graph
@@ -65,7 +65,7 @@ def _node_faults(
 
 
 def taken_from(value: Any) -> str | None:
-    """The id of the node that an input is taken from; None for a value of its own."""
+    """Return the id of the node that an input is taken from; None for a value of its own."""
     match value:
         case [str(node), int() | float() as slot] if not isinstance(slot, bool):
             return node
@@ -73,7 +73,7 @@ def taken_from(value: Any) -> str | None:
 
 
 def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find nodes that wait for each other: ComfyUI could never run them."""
+    """Find nodes that wait for each other in a circle: ComfyUI could never run them."""
     waits = {name: _sources(node) & graph.keys() for name, node in graph.items()}
     takers: dict[str, list[str]] = {name: [] for name in graph}
     for name, sources in waits.items():
@@ -93,7 +93,7 @@ def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _on_circle(waits: Mapping[str, set[str]]) -> str:
-    """A node of those that wait which is on the circle itself: each has a source among them."""
+    """Find a node that is on a circle, among nodes that wait and so each have a source there."""
     seen: set[str] = set()
     name = next(iter(waits))
     while name not in seen:

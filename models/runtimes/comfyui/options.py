@@ -1,4 +1,4 @@
-"""The options of the type ``comfyui``."""
+"""Options of the type ``comfyui``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +17,9 @@ class Options(ServedOptions):
     allow_nodes: frozenset[str] | None = None
     """Node classes that a graph may have; None: any."""
     allow_partial: bool = False
-    """Whether a graph runs of which ComfyUI accepts some outputs only."""
+    """Run a graph of which ComfyUI accepts some outputs only."""
     previews: bool = True
-    """Whether progress carries the pictures that ComfyUI sends while it samples."""
+    """Put the pictures that ComfyUI sends while it samples into the progress."""
     custom_nodes: tuple[Path, ...] = ()
     """Folders of node packs, besides ComfyUI's own."""
     model_paths: Mapping[str, tuple[Path, ...]] = {}

@@ -1,4 +1,4 @@
-"""The type ``diffusers``: Stable Diffusion in the replica's own process, in the Web UI's words."""
+"""Type ``diffusers``: Stable Diffusion in the replica's own process, in the Web UI's words."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from models.checkpoints import Checkpoints
 from models.runtimes.content import Content, Fault, JsonSchema
-from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
 from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle
 from models.runtimes.diffusers.fields import SECOND_PASS_UNLESS, WITHOUT_EFFECT
+from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 from models.runtimes.diffusers.options import Options
 from models.runtimes.diffusers.request import Request
 from models.runtimes.diffusers.samplers import SCHEMA
@@ -33,7 +33,7 @@ _NEEDED = {ImageToImage: "init_images", ExtraSingle: "image", ExtraBatch: "image
 
 @dataclass(frozen=True)
 class RequestContent(Content):
-    """A content that is a request of the Web UI."""
+    """Content that is a request of the Web UI."""
 
     model: type[Request]
 
@@ -72,16 +72,17 @@ def _lacks(runtime: Runtime, options: Group, folder: Path | None) -> Iterator[st
     yield from missing(runtime, Checkpoints(folder, pickles=pickles).stable_diffusion)
 
 
+_CONTENTS = {
+    Kind.TEXT_TO_IMAGE: RequestContent(TextToImage),
+    Kind.IMAGE_TO_IMAGE: RequestContent(ImageToImage),
+    Kind.EXTRA_SINGLE_IMAGE: RequestContent(ExtraSingle),
+    Kind.EXTRA_BATCH_IMAGES: RequestContent(ExtraBatch),
+}
 DIFFUSERS = RuntimeType(
     name="diffusers",
-    kinds=frozenset(Kind) - {Kind.PIPELINE},
+    kinds=frozenset(_CONTENTS),
     options=Options,
-    contents={
-        Kind.TEXT_TO_IMAGE: RequestContent(TextToImage),
-        Kind.IMAGE_TO_IMAGE: RequestContent(ImageToImage),
-        Kind.EXTRA_SINGLE_IMAGE: RequestContent(ExtraSingle),
-        Kind.EXTRA_BATCH_IMAGES: RequestContent(ExtraBatch),
-    },
+    contents=_CONTENTS,
     needs=("torch", "diffusers", "transformers", "safetensors", "peft"),
     lacks=_lacks,
 )

@@ -1,4 +1,4 @@
-"""The Web UI's requests to upscale pictures that there are already: the extra kinds."""
+"""Requests of the Web UI to upscale existing pictures: the extra kinds."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
@@ -20,20 +20,21 @@ class Upscaling(Request):
     unless: ClassVar[fields.Harmless] = fields.UPSCALED_UNLESS
 
     resize_mode: Annotated[int, Field(ge=0, le=1)] = 0
-    """Size by: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x ``upscaling_resize_h``."""
+    """Way to give the size: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x
+    ``upscaling_resize_h``."""
     upscaling_resize: Annotated[float, Field(gt=0, le=16)] = 2.0
     upscaling_resize_w: Positive = 512
     upscaling_resize_h: Positive = 512
     upscaling_crop: bool = True
     upscaler_1: str = "None"
-    """The name of an upscaler's file, or Lanczos, Nearest, None."""
+    """Name of an upscaler's file, or Lanczos, Nearest, None."""
     upscaler_2: str = "None"
     extras_upscaler_2_visibility: Share = 0.0
     """Opacity of the second upscaler's picture over the first's, from 0 to 1."""
 
 
 class ExtraSingle(Upscaling):
-    """The body of ``/sdapi/v1/extra-single-image``."""
+    """Body of ``/sdapi/v1/extra-single-image``."""
 
     misplaced: ClassVar[Mapping[str, str]] = {
         "imageList": MISPLACED.format(
@@ -42,11 +43,11 @@ class ExtraSingle(Upscaling):
     }
 
     image: Annotated[Picture, Field(min_length=1)]
-    """The picture, as base64 or a link."""
+    """Picture, as base64 or a link."""
 
 
 class NamedImage(BaseModel):
-    """A picture with a name."""
+    """Picture with a name."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -55,7 +56,7 @@ class NamedImage(BaseModel):
 
 
 class ExtraBatch(Upscaling):
-    """The body of ``/sdapi/v1/extra-batch-images``."""
+    """Body of ``/sdapi/v1/extra-batch-images``."""
 
     imageList: Annotated[tuple[NamedImage, ...], Field(min_length=1)]  # noqa: N815  # its name
 
@@ -65,7 +66,7 @@ class ExtraBatch(Upscaling):
         bare = given.get("imageList", given.get("images"))
         if not isinstance(bare, list):
             return super().gathered(given)
-        named = [{"data": each} if isinstance(each, str) else each for each in bare]
+        named = [{"data": picture} if isinstance(picture, str) else picture for picture in bare]
         return super().gathered(given) | {"imageList": named}
 
     @override

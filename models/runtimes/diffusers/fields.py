@@ -1,6 +1,6 @@
-"""The Web UI's fields and settings that this runtime does not honour, and what becomes of each.
+"""Fields and settings of the Web UI that this runtime does not honour, and their fate.
 
-Those of ``WITHOUT_EFFECT`` would not change a picture here and are taken with any value. Those of
+Fields of ``WITHOUT_EFFECT`` would not change a picture here and are taken with any value. Fields of
 ``UNLESS`` would: they are refused unless they have a value that leaves the picture as it is.
 """
 
@@ -148,7 +148,7 @@ WITHOUT_EFFECT = frozenset(
     }
 )
 KNOWN = frozenset({*SECOND_PASS, *MASKING, *UPSCALING, *DRAWING, *PICTURES, *WITHOUT_EFFECT})
-"""Every field of the Web UI's requests; one of another kind of task changes nothing there."""
+"""Fields of all the Web UI's requests; one of another kind of task changes nothing there."""
 
 HONOURED_SETTINGS = ("sd_model_checkpoint", "CLIP_stop_at_last_layers", "sd_vae")
 _SETTINGS_WITHOUT_EFFECT = frozenset(
@@ -184,7 +184,7 @@ _SETTINGS_STARTS = (
 
 
 def setting_without_effect(name: str) -> bool:
-    """Whether a setting of the Web UI leaves every picture of this runtime as it is."""
+    """Tell whether a setting of the Web UI leaves every picture of this runtime as it is."""
     if name in SETTINGS_UNLESS:
         return False
     return name in _SETTINGS_WITHOUT_EFFECT or name.startswith(_SETTINGS_STARTS)

@@ -1,4 +1,4 @@
-"""The options of the type ``diffusers``."""
+"""Options of the type ``diffusers``."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ class Options(Group):
     keep: Positive = 1
     """Checkpoints that stay in memory."""
     allow_pickle: bool = False
-    """Whether ``.ckpt`` and ``.pth`` files may be read (only their tensors are)."""
+    """Read ``.ckpt`` and ``.pth`` files, too (only their tensors are read)."""
     max_pictures: Positive = 16
     """Pictures of one task, ``batch_size`` times ``n_iter``."""
     max_pixels: Positive = 2048 * 2048

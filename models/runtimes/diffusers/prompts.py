@@ -1,4 +1,4 @@
-"""Refuse a prompt that is too long, or whose syntax means something to the Web UI alone."""
+"""Refusal of prompts that are too long, or whose syntax only the Web UI understands."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A request of the Web UI, as far as this runtime honours it; each kind of task has a subclass.
+"""Request of the Web UI, as far as this runtime honours it; a kind of task has a subclass.
 
 What it cannot honour and would change the picture is refused by name; what changes nothing is taken
 (`models.runtimes.diffusers.fields`), and a field that nobody knows is refused as misspelt.
@@ -61,7 +61,7 @@ class Request(BaseModel):
 
     @classmethod
     def gathered(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The honoured fields, with what ``alwayson_scripts`` carries where the Web UI has it."""
+        """Take the honoured fields, and what the Web UI has in ``alwayson_scripts``."""
         return {key: value for key, value in given.items() if key in cls.model_fields}
 
     def rules(self, given: Mapping[str, Any], options: Options) -> Iterator[Fault]:
@@ -71,13 +71,13 @@ class Request(BaseModel):
 
     @classmethod
     def unless_of(cls, given: Mapping[str, Any]) -> fields.Harmless:
-        """The fields that this very request may not have, unless with one of these values."""
+        """Return the fields that this request may not have, unless with one of these values."""
         del given
         return cls.unless
 
     @classmethod
     def most(cls, options: Options) -> Mapping[str, int]:
-        """The largest value of some fields under a runtime's options."""
+        """Return the largest value of some fields under a runtime's options."""
         del options
         return {}
 

@@ -24,7 +24,7 @@ SCHEMA = {
         },
     ]
 }
-"""A sampler's name as a JSON Schema."""
+"""JSON Schema of a sampler's name."""
 
 
 def sampler_named(name: str) -> tuple[str, str | None] | None:
@@ -47,6 +47,6 @@ def schedule_named(name: str) -> str | None:
 
 
 def _found(known: Iterable[str], name: str) -> str | None:
-    """The Web UI takes ``sgm_uniform`` for "SGM Uniform"."""
+    """Find a name by its letters: the Web UI takes ``sgm_uniform`` for "SGM Uniform"."""
     plain = name.strip().lower().replace("_", " ")
     return next((each for each in known if each.lower() == plain), None)

@@ -15,7 +15,7 @@ LATENT_UPSCALERS: Mapping[str, str] = {
     "Latent (nearest)": "nearest",
     "Latent (nearest-exact)": "nearest-exact",
 }
-"""The Web UI's ways to enlarge latents, each with torch's name of it."""
+"""Ways of the Web UI to enlarge latents, each with torch's name of it."""
 _LONGEST_SIDE = 16_384
 
 

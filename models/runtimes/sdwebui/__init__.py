@@ -1,4 +1,4 @@
-"""The type ``sdwebui``: a server of the Stable Diffusion Web UI's API (A1111, Forge, SD.Next)."""
+"""Type ``sdwebui``: a server of the Stable Diffusion Web UI's API (A1111, Forge, SD.Next)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ _MODELS: Mapping[Kind, type[Request]] = {
 
 @dataclass(frozen=True)
 class RequestContent(Content):
-    """A content that is a request to a server of the Web UI's API."""
+    """Content that is a request to a server of the Web UI's API."""
 
     model: type[Request]
 
@@ -87,7 +87,7 @@ class RequestContent(Content):
 
 
 def _is_new(fault: Fault, given: Mapping[str, Any]) -> bool:
-    """Whether a fault was not found before, as a value that must be an object."""
+    """Tell whether a fault was not found before, as a value that must be an object."""
     return fault.field not in {found.field for found in object_faults(given)}
 
 

@@ -1,4 +1,4 @@
-"""The options of the type ``sdwebui``."""
+"""Options of the type ``sdwebui``."""
 
 import re
 from typing import Annotated, Self
@@ -39,7 +39,7 @@ class Options(ServedOptions):
 
     @property
     def process(self) -> Process:
-        """The backend's process, told where to listen.
+        """Process of the backend, told where to listen.
 
         Without ``--server-name`` a server without its page (``--nowebui``) binds every interface.
         """

@@ -1,7 +1,7 @@
-"""The Web UI's requests as its servers take them: types and needed fields.
+"""Requests of the Web UI as its servers take them: types and needed fields.
 
-What they know better, such as their samplers, is left to them; a field that is nearly one of theirs
-is refused as misspelt.
+Facts that a server knows better, such as its samplers, are left to it; a field that is nearly one
+of its own is refused as misspelt.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class Request(BaseModel):
 
     @classmethod
     def gathered(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The request, with what ``alwayson_scripts`` carries where the Web UI has it."""
+        """Take the request, with what the Web UI has in ``alwayson_scripts``."""
         return given
 
     @classmethod
@@ -40,7 +40,7 @@ class Request(BaseModel):
 
 
 class TextToImage(Request):
-    """The body of ``/sdapi/v1/txt2img``."""
+    """Body of ``/sdapi/v1/txt2img``."""
 
     prompt: str = ""
     """Description of the picture."""
@@ -75,7 +75,7 @@ class TextToImage(Request):
     refiner_checkpoint: str | None = None
     refiner_switch_at: Share | None = None
     enable_hr: bool = False
-    """Whether a second pass paints the picture again, larger."""
+    """Flag: a second pass paints the picture again, larger."""
     firstphase_width: int = 0
     firstphase_height: int = 0
     hr_scale: Annotated[float, Field(gt=0)] = 2.0
@@ -105,14 +105,14 @@ class TextToImage(Request):
 
 
 class ImageToImage(TextToImage):
-    """The body of ``/sdapi/v1/img2img``."""
+    """Body of ``/sdapi/v1/img2img``."""
 
     needed: ClassVar[Mapping[str, str]] = {
         "init_images": "one picture at least is needed, as base64 or a link"
     }
 
     init_images: tuple[Picture, ...] = ()
-    """The picture to start from, as base64 or a link."""
+    """Picture to start from, as base64 or a link."""
     mask: Picture | None = None
     """Mask, whose white part is painted anew."""
     mask_blur: int | None = None
@@ -138,7 +138,8 @@ class Upscaling(Request):
     """Fields by which both extra requests say how to upscale."""
 
     resize_mode: Annotated[int, Field(ge=0, le=1)] = 0
-    """Size by: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x ``upscaling_resize_h``."""
+    """Way to give the size: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x
+    ``upscaling_resize_h``."""
     show_extras_results: bool = True
     gfpgan_visibility: Share = 0
     codeformer_visibility: Share = 0
@@ -155,23 +156,23 @@ class Upscaling(Request):
 
 
 class ExtraSingle(Upscaling):
-    """The body of ``/sdapi/v1/extra-single-image``."""
+    """Body of ``/sdapi/v1/extra-single-image``."""
 
     needed: ClassVar[Mapping[str, str]] = {"image": "is needed, as base64 or a link"}
 
     image: Picture = ""
-    """The picture, as base64 or a link."""
+    """Picture, as base64 or a link."""
 
 
 class NamedImage(BaseModel):
-    """A picture with a name."""
+    """Picture with a name."""
 
     data: Picture
     name: str = ""
 
 
 class ExtraBatch(Upscaling):
-    """The body of ``/sdapi/v1/extra-batch-images``."""
+    """Body of ``/sdapi/v1/extra-batch-images``."""
 
     needed: ClassVar[Mapping[str, str]] = {
         "imageList": "one picture at least is needed, as {data, name} or base64 or a link alone"
@@ -209,4 +210,4 @@ KNOWN = frozenset(
         *ExtraBatch.model_fields,
     }
 )
-"""Every field that is known; one that another kind of task has is left to the server."""
+"""Fields that are known; one that another kind of task has is left to the server."""

@@ -19,7 +19,7 @@ def unrouted(runtimes: int) -> routing.Policy:
 
 @pytest.mark.parametrize("runtimes", [1, 5, 8, 20])
 def test_sns_takes_the_policy_of_what_no_runtime_takes(runtimes: int) -> None:
-    """It multiplies the values of all attributes, to at most 150."""
+    """SNS multiplies the values of all attributes, to at most 150."""
     combined = 1
     for exists, others in unrouted(runtimes).values():
         assert exists == {"exists": False}

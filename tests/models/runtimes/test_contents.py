@@ -1,4 +1,4 @@
-"""A content is judged without a replica: what is right passes, each mistake is named at once."""
+"""Contents judged without a replica: right ones pass, each mistake is named at once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from cli.payload import payload
 from deployments.runtimes.diffusers import samplers
 from models.errors import TaskFailed
 from models.runtimes import TYPES, runtime_type
-from models.runtimes.content import MOST_FAULTS, Fault, nearest, refuse, shown, told
+from models.runtimes.content import MOST_FAULTS, Fault, in_one_line, nearest, refuse, shown
 from models.runtimes.contents import Contents
 from models.runtimes.diffusers.samplers import SAMPLERS, SCHEDULES
 from models.settings.groups import Runtime
@@ -47,12 +47,12 @@ def test_every_sample_is_right_for_the_runtimes_that_it_is_for(path: Path) -> No
 
 
 def accepted() -> list[pytest.ParameterSet]:
-    """The contract's examples that a runtime gets; a visible skip where there are none."""
+    """List the contract's examples that a runtime gets; a visible skip where there are none."""
     return [each for each in cases("validator", "topic") if each.marks or _asked(each.values[0])]
 
 
 def _asked(case: Any) -> tuple[str, Any] | None:
-    """Kind and content of an example that is accepted."""
+    """Return the kind and content of an example that is accepted."""
     message = case.get("message") or (case.get("reference_publish") or {}).get("message")
     match message:
         case {"metadata": {"tasktype": kind}, "content": dict(content)}:
@@ -100,7 +100,7 @@ def test_of_many_faults_the_first_are_told() -> None:
     faults = TYPES["comfyui"].faults("pipeline", graph, options("comfyui"))
 
     assert len(faults) == MOST_FAULTS
-    assert told(faults).endswith("; and more")
+    assert in_one_line(faults).endswith("; and more")
 
 
 def test_classes_that_a_runtime_does_not_allow_are_faults() -> None:

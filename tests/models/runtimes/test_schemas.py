@@ -1,4 +1,4 @@
-"""The JSON Schema of a content and its judge are of one mind."""
+"""JSON Schemas of contents, which agree with the judges of the contents."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def schema(name: str, kind: Kind) -> Mapping[str, Any]:
 
 
 def values(described: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Anything that a part of our schemas accepts."""
+    """Generate values that a part of our schemas accepts."""
     match described:
         case {"enum": [*choices]}:
             made: st.SearchStrategy[Any] = st.sampled_from(choices)

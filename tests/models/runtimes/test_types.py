@@ -1,4 +1,4 @@
-"""The descriptions of runtime types are those of their adapters, and light."""
+"""Descriptions of runtime types, which are those of their adapters, and light."""
 
 import subprocess
 import sys

@@ -32,6 +32,6 @@ def test_what_could_never_work_is_refused(changed: dict[str, Any], said: str) ->
 
 
 def test_a_load_balancers_certificate_is_of_a_name_that_people_ask_for() -> None:
-    """CloudFront hands their Host on; no certificate has the one of its own domain."""
+    """CloudFront hands on the browser's Host; no certificate has that of CloudFront's domain."""
     with pytest.raises(ValidationError, match="needs domain"):
         BrowserEntry.model_validate({"listenerCertificateArn": GIVEN["listenerCertificateArn"]})

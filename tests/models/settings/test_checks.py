@@ -1,4 +1,4 @@
-"""A configuration that cannot work is refused before anything starts, and all of it is told."""
+"""Refusal of a configuration that cannot work, before anything starts and in full."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from models.errors import SettingsError
 from models.machine import Machine, gpus_here
 from models.settings import Settings
-from models.settings.checks import Checked, check
+from models.settings.checks import CheckResult, check
 from tests.docs.configurations import NO_WEIGHTS
 
 HERE = Machine(gpus=0, cores=2, resources=frozenset({"pool"}))
@@ -238,7 +238,7 @@ def test_how_many_gpus_there_are_is_not_guessed() -> None:
 
 
 def test_nothing_wrong_is_nothing_refused() -> None:
-    assert check(settings({"type": "diffusers", "modelFilename": "shapes"}), HERE) == Checked()
+    assert check(settings({"type": "diffusers", "modelFilename": "shapes"}), HERE) == CheckResult()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the Lambda edge is told."""
+"""Configuration that the Lambda edge is deployed with."""
 
 from base64 import b64encode
 from typing import Any
@@ -45,7 +45,7 @@ def test_no_secret_is_in_it() -> None:
 
 @pytest.mark.parametrize("type_", ["comfyui", "sdwebui", "diffusers", "fake", "others"])
 def test_contents_are_judged_there_for_each_type_as_it_is_deployed(type_: str) -> None:
-    """Such as one whose server is its image's own."""
+    """A type may have a server in its own image, whose options the configuration leaves out."""
     told = EdgeConfig.of(settings(modelsRuntime=[{"name": "r", "type": type_}]))
 
     contents = Contents.of(Settings.read(args=told.settings).models_runtime, runtime_type)

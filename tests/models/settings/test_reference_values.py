@@ -1,4 +1,4 @@
-"""A configuration of the reference system means the same here, or says what has no place."""
+"""Configurations of the reference system, which mean the same here or say what has no place."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def test_an_image_may_be_named_by_its_parts(given: Any, image: str | None) -> No
 
 
 def test_a_volume_of_which_only_a_snapshot_is_said_has_the_size_that_it_has_anyway() -> None:
-    """The reference's guide has its image cache so."""
+    """The reference's guide sets up its image cache by a snapshot alone."""
     template = {"amiFamily": "Bottlerocket", "dataVolume": {"snapshotID": "snap-0123456789"}}
     nodes = read({"karpenter": {"nodeTemplate": template}}).nodes
 

@@ -1,4 +1,4 @@
-"""No secret that slipped into the wrong place is in an error, a log or a traceback."""
+"""Secrets in the wrong place, which no error, log or traceback shows."""
 
 import json
 import logging
@@ -25,9 +25,9 @@ _DEEPEST = 3
 
 
 def placed(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Configurations with a value in every place that the settings know, and in some they do not.
+    """Generate configurations with a value in every place, known to the settings or not.
 
-    What is not wrong there, such as a name, is left out by whoever feeds them.
+    A place where the value is right, such as a name, is left out by the tests.
     """
     for key, within in _places():
         yield key, _nested(key, value)
@@ -55,7 +55,7 @@ def placed(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def _places(
     schema: dict[str, Any] = SCHEMA, under: str = "", depth: int = 0
 ) -> Iterator[tuple[str, bool]]:
-    """Paths of all settings, and whether others stand within."""
+    """Walk the paths of all settings, and whether others stand within."""
     for name, field in schema["properties"].items():
         path = f"{under}.{name}".lstrip(".")
         options = [field, *field.get("anyOf", []), field.get("items", {})]
@@ -73,7 +73,7 @@ _NEEDED = {
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
-    """A mapping with the value at this path."""
+    """Put the value into mappings at this path."""
     first, _, rest = path.partition(".")
     if not rest:
         return {first: value}
@@ -83,7 +83,7 @@ def _nested(path: str, value: Any) -> dict[str, Any]:
 
 
 def said(call: Any) -> str:
-    """All that becomes of a refusal: its text, its traceback, and every error in its context."""
+    """Gather all that becomes of a refusal: its text, its traceback, the errors in its context."""
     try:
         call()
     except SettingsError as exc:
@@ -184,7 +184,7 @@ def test_the_command_that_checks_does_not_quote_it(tmp_path: Path, more: list[st
 
 
 def test_a_mistake_is_still_found_by_its_name() -> None:
-    """What reads like a setting is shown, and its place where it does not."""
+    """A word that reads like a setting is shown; of any other only the place."""
     given = [{"name": "ana", "key": "k", "calbackSecret": "x", "foo": 1}]
     lines = said(lambda: Settings.read(args=REFERENCE | {"apiKeys": given, "someSetting": 1}))
 

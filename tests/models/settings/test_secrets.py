@@ -1,4 +1,4 @@
-"""Secrets stay where a process finds them, and out of what is kept."""
+"""Secrets of a process, which stay where it finds them, and out of what is kept."""
 
 import json
 import pickle
@@ -27,7 +27,7 @@ def settings(**more: Any) -> Settings:
 
 
 def secrets(settings: Settings) -> tuple[list[str], str | None]:
-    """The keys, and what signs."""
+    """Return the secrets of the API keys, and the one that signs callbacks."""
     signing = settings.callbacks.secret
     keys = [each.key.get_secret_value() for each in settings.api_keys if each.key]
     return keys, signing.get_secret_value() if signing else None
@@ -63,7 +63,7 @@ def test_whoever_starts_before_the_keys_are_there_has_none(
 def test_what_stands_in_a_file_goes_along_and_wins(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where a process starts, the file may not be."""
+    """The file may not be where a process starts."""
     path = tmp_path / "config.yaml"
     keys = [{"name": "us", "key": "sesame"}]
     path.write_text(yaml.safe_dump(REFERENCE | {"apiKeys": keys}))
@@ -74,10 +74,11 @@ def test_what_stands_in_a_file_goes_along_and_wins(
 
 
 def test_no_other_setting_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = bound_settings(settings())
+    read = settings()
+    bound = bound_settings(read)
     monkeypatch.setenv("ATELIER_TASKS__MAXATTEMPTS", "7")
 
-    assert completed(bound) == bound
+    assert completed(bound) == read
 
 
 def test_a_wrong_secret_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_weights_must_come_from_somewhere() -> None:
 
 @pytest.mark.parametrize("name", ["studio-", "studio--two", "-studio", "s" * 41])
 def test_a_name_that_some_part_of_aws_would_not_take_is_refused(name: str) -> None:
-    """ECR among them: its repositories have single hyphens, between letters."""
+    """ECR is among them: its repositories have single hyphens, between letters."""
     assert refusal(stackName=name).startswith("stackName")
 
 

@@ -1,4 +1,4 @@
-"""What is taken and changes nothing is told by its name, and nothing else is."""
+"""Settings that are taken and change nothing, which alone are told by their names."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from deployments.runtimes.diffusers.source_image import Resize, SourceImage, fit_source, fitted
-from models.runtimes.diffusers.drawing import ImageToImage
+from models.runtimes.diffusers.generation_requests import ImageToImage
 from tests.runtimes.diffusers.conftest import mask, noise
 
 sides = st.integers(1, 40)

@@ -6,8 +6,8 @@ import pytest
 
 from deployments.runtimes.diffusers.samplers import sampler_of
 from models.errors import TaskFailed
-from models.runtimes.diffusers.drawing import ImageToImage, TextToImage
 from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle
+from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 
 
 def test_an_empty_request_has_the_web_uis_defaults() -> None:

@@ -1,8 +1,8 @@
-"""What `atelier up --aws-only` prints, as a shell takes it."""
+"""Lines that `atelier up --aws-only` prints, as a shell takes them."""
 
 import subprocess
 
-from models.exports import exports
+from models.shell_exports import exports
 
 
 def test_a_shell_reads_back_each_value() -> None:

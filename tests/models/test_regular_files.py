@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import SettingsError
-from models.regular import regular_bytes
+from models.regular_files import regular_bytes
 
 
 def test_a_file_is_read_and_one_that_is_missing_is_none(tmp_path: Path) -> None:

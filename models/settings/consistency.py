@@ -1,4 +1,4 @@
-"""What in settings AWS would refuse in mid-deployment, or would alarm without a cause."""
+"""Rules between groups of settings: what AWS would refuse in mid-deployment, or alarm about."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from models.settings import Settings
 
 _SPOT_DRAIN_SECONDS = 75
-"""Of the two minutes from AWS's notice to the end; the rest is Ray's and Kubernetes's."""
+"""Seconds for a drain, of the two minutes from AWS's notice to the end; the rest is Ray's and
+Kubernetes's."""
 
 _LONGEST_BUCKET = 63
 _LONGEST_QUEUE = 80
 
 
-def deployable(settings: "Settings") -> None:
-    """See to it that nothing is wrong between the groups of settings.
+def refuse_contradictions(settings: "Settings") -> None:
+    """Refuse settings that contradict each other between groups.
 
     Pods check theirs as well, which have defaults for what is not served: what is looked at here
     is served, or right by default beside anything (`cdk.manifests.serve_config`).
@@ -38,7 +39,7 @@ def deployable(settings: "Settings") -> None:
 def _drained_in_time(settings: "Settings") -> None:
     if settings.tasks.drain_seconds <= _SPOT_DRAIN_SECONDS:
         return
-    spot = [r.name for r in settings.models_runtime if "spot" in r.nodes.capacity]
+    spot = [each.name for each in settings.models_runtime if "spot" in each.nodes.capacity]
     if spot:
         raise ValueError(
             f"tasks.drainSeconds: at most {_SPOT_DRAIN_SECONDS} where a runtime runs on Spot"

@@ -1,4 +1,4 @@
-"""Regular files, read so that no FIFO or device in their place makes anybody wait."""
+"""Reading of regular files, for which no FIFO or device in their place makes anybody wait."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def regular_bytes(path: Path) -> bytes | None:
 
 
 def unreadable(path: Path, exc: OSError) -> SettingsError:
-    """The error of a file that the system does not give; nothing of the file is quoted."""
+    """Make the error for a file that the system does not give; quotes nothing of the file."""
     return SettingsError(f"{path}: cannot be read: {exc.strerror or type(exc).__name__}")
 
 

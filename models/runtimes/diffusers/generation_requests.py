@@ -1,4 +1,4 @@
-"""The Web UI's requests for pictures that are drawn: from text, or from text and a picture."""
+"""Requests of the Web UI for pictures that are drawn: from text, or from text and a picture."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
@@ -48,7 +48,7 @@ class Overrides(BaseModel):
 
 
 class TextToImage(Request):
-    """The body of ``/sdapi/v1/txt2img``."""
+    """Body of ``/sdapi/v1/txt2img``."""
 
     unless: ClassVar[fields.Harmless] = fields.DRAWN_UNLESS
     misplaced: ClassVar[Mapping[str, str]] = {
@@ -71,7 +71,7 @@ class TextToImage(Request):
     """Pixels of the picture's height; the checkpoint's own size if left out."""
     sampler_name: SamplerName = samplers.DEFAULT
     scheduler: ScheduleName = samplers.AUTOMATIC
-    """The schedule of the noise."""
+    """Schedule of the noise."""
     batch_size: Positive = 1
     """Pictures that are painted at the same time."""
     n_iter: Positive = 1
@@ -80,7 +80,7 @@ class TextToImage(Request):
     override_settings: Overrides = Overrides()
 
     enable_hr: bool = False
-    """Whether a second pass paints the picture again, larger."""
+    """Flag: a second pass paints the picture again, larger."""
     hr_scale: Annotated[float, Field(ge=1, le=8)] = 2.0
     hr_upscaler: UpscalerName = "Latent"
     """Name of an upscaler: a latent one, or an upscaler's file."""
@@ -97,7 +97,9 @@ class TextToImage(Request):
         # Some older clients send an index by name, and both fields empty or "None" mean Euler.
         name = given.get("sampler_name") or given.get("sampler_index")
         named = {"sampler_name": name} if name and name != "None" else {}
-        own = {k: v for k, v in super().gathered(given).items() if k != "sampler_name"}
+        own = {
+            key: value for key, value in super().gathered(given).items() if key != "sampler_name"
+        }
         return own | named | {"override_settings": _settings(given)}
 
     @classmethod
@@ -131,11 +133,11 @@ class TextToImage(Request):
 
     @property
     def echo(self) -> dict[str, Any]:
-        """The request as understood, without pictures."""
+        """Write the request as understood, without pictures."""
         return self.model_dump(exclude={"init_images", "mask"})
 
     def _second_pass_faults(self, width: int, height: int, most: int) -> Iterator[Fault]:
-        """Sides are rounded to what the checkpoint can do, so only what is clear is told."""
+        """Find faults of the second pass; sides are rounded later, so only clear ones are told."""
         by_x, by_y = self.hr_resize_x / width, self.hr_resize_y / height
         larger = int(width * (by_x or by_y or self.hr_scale))
         higher = int(height * (by_y or by_x or self.hr_scale))
@@ -153,7 +155,7 @@ class TextToImage(Request):
 
 
 class ImageToImage(TextToImage):
-    """The body of ``/sdapi/v1/img2img``."""
+    """Body of ``/sdapi/v1/img2img``."""
 
     unless: ClassVar[fields.Harmless] = {
         **fields.DRAWN_UNLESS,
@@ -162,7 +164,7 @@ class ImageToImage(TextToImage):
     misplaced: ClassVar[Mapping[str, str]] = {}
 
     init_images: tuple[Picture, ...] = ()
-    """The picture to start from, as base64 or a link; or one for each of a batch."""
+    """Picture to start from, as base64 or a link; or one for each of a batch."""
     mask: Picture | None = None
     """Mask, whose white part is painted anew."""
     mask_blur: Annotated[int, Field(ge=0, le=64)] = 4
@@ -171,7 +173,7 @@ class ImageToImage(TextToImage):
     """Filling under the mask at first: 0 its surroundings, 1 the picture, 2 noise, 3 nothing."""
     inpainting_mask_invert: bool = False
     inpaint_full_res: bool = True
-    """Whether the masked part alone is painted, at the full size."""
+    """Flag: the masked part alone is painted, at the full size."""
     inpaint_full_res_padding: Annotated[int, Field(ge=0, le=1024)] = 0
     resize_mode: Annotated[int, Field(ge=0, le=2)] = 0
     """Way to bring the picture to the size: 0 stretched, 1 cropped, 2 with borders."""
@@ -185,9 +187,13 @@ class ImageToImage(TextToImage):
     @classmethod
     @override
     def gathered(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The second pass is text-to-image's alone; the Web UI does not look at it here."""
+        """Leave the second pass out: it is text-to-image's alone; the Web UI ignores it here."""
         link = object_at(given, "alwayson_scripts").get("image_link")
-        own = {k: v for k, v in super().gathered(given).items() if k not in fields.SECOND_PASS}
+        own = {
+            key: value
+            for key, value in super().gathered(given).items()
+            if key not in fields.SECOND_PASS
+        }
         return own | ({"init_images": [link]} if link else {})
 
     @override

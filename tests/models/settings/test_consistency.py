@@ -1,4 +1,4 @@
-"""What AWS would refuse in mid-deployment is refused when settings are read."""
+"""Refusal of settings that AWS would refuse in mid-deployment."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""An environment as lines for a shell, each group with a word on where it comes from."""
+"""Environment variables as lines for a shell, each group with a word on where it comes from."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _NOTES: Mapping[str, str] = {
 
 
 def exports(environment: Mapping[str, str]) -> str:
-    """``export NAME=VALUE`` for each variable, quoted for ``sh``, between comments."""
+    """Write ``export NAME=VALUE`` for each variable, quoted for ``sh``, between comments."""
     return "".join(f"{line}\n" for line in _lines(environment))
 
 
