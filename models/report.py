@@ -1,4 +1,4 @@
-"""Reports, which say what is known of a task now, and the progress of a running task."""
+"""Report: what is known of a task now; and the progress of a running task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -119,12 +119,12 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Step ``step`` of ``of`` is done."""
+    """Progress: step ``step`` of ``of`` is done."""
 
     step: int
     of: int
     preview: bytes | None = None
-    """A small picture of the state so far (PNG or JPEG), where the runtime gives one."""
+    """Small picture of the state so far (PNG or JPEG), where the runtime gives one."""
 
 
 def _kept(context: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Task: one request for pictures, and the keys of its artifacts."""
+"""Task: one request for pictures, its callback, and the keys of its artifacts."""
 
 import hashlib
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ ENDS: tuple[CallbackEvent, ...] = ("completed", "failed", "cancelled")
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:
-    """Where to tell what becomes of a task."""
+    """URL to call, by a signed POST, when a task reaches one of the events."""
 
     url: str
     events: tuple[str, ...] = ENDS
@@ -47,15 +47,15 @@ class Callback:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One try to tell a callback's URL of one event."""
+    """Callback call: one try to tell a callback's URL of one event."""
 
     event: str
     at: float
-    """Seconds since 1970."""
+    """Moment of the call, in seconds since 1970."""
     status: int | None = None
-    """The HTTP status that came back, if any did."""
+    """HTTP status that came back, if any did."""
     error: str | None = None
-    """Why it was no success."""
+    """Reason why the call was no success."""
 
 
 @dataclass(frozen=True, kw_only=True)
