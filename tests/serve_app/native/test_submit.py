@@ -247,7 +247,7 @@ class UnwritableLedger(MemoryLedger):
 
 
 async def test_what_the_ledger_cannot_note_is_not_published() -> None:
-    """Without a row in the ledger nobody would know whose task it is."""
+    """Nobody would know whose task it is that has no row in the ledger."""
     world = World(ledger=UnwritableLedger())
     async with world.client() as client:
         answer = await client.post("/v1/tasks", json=asked(id="owl"))
