@@ -52,6 +52,7 @@ class Board(Live):
                 yield
         finally:
             self._held -= Counter([submission])  # forgets a submission at zero
+            # What was published twice can be held twice; only the last delivery lets go.
             if submission not in self._held:
                 self.stops.release(submission)
                 self._snapshots.release(submission)
@@ -79,6 +80,7 @@ class Board(Live):
     async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
         if (subscription := self._followers.get(follower)) is None:
             return None
+        # Nothing awaits between these two: an event is in the snapshot, or it comes as news.
         subscription.watched.add(submission)
         return self._snapshots.events(submission)
 

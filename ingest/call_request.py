@@ -31,6 +31,7 @@ class CallRequest(BaseModel):
     @property
     def name(self) -> str:
         """Id of the call (``webhook-id``): the same in every try and every copy of the message."""
+        # Joined by any separator two different triples could read the same; as JSON they cannot.
         parts = strict_json.written([self.id, self.submission, self.event])
         return f"msg_{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
 

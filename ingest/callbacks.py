@@ -81,6 +81,7 @@ class CallbackSender(Receiver):
             await self.queue.reject(delivery, reason="the message asks for no call")
             return
         if self._calling[request.origin] >= _MOST_PER_ORIGIN:
+            # No call was made, so this is no try: the ledger counts those, not the deliveries.
             await self.queue.extend(delivery, int(_TURNS.pause(delivery.attempt)))
             return
         calls, is_final = await self._try(delivery, request, payload)
@@ -93,6 +94,7 @@ class CallbackSender(Receiver):
         self._calling[request.origin] += 1
         try:
             async with lease(self.queue, delivery, self.lease_seconds):
+                # Both within the lease: a copy that came back before the note would call again.
                 call, is_final = await self._call(request, payload)
                 return await self.ledger.add_call(request.id, request.submission, call), is_final
         finally:
@@ -112,6 +114,7 @@ class CallbackSender(Receiver):
             return replace(call, error=str(exc)[:_LONGEST_ERROR]), False
         except CallRefused as exc:
             return replace(call, error=f"refused: {exc}"[:_LONGEST_ERROR]), True
+        # By Standard Webhooks, who answers 410 Gone wants no further calls.
         return replace(call, status=status, error=_error(status)), status == HTTPStatus.GONE
 
     def _headers(self, request: CallRequest, payload: str) -> Mapping[str, str]:
@@ -124,6 +127,7 @@ class CallbackSender(Receiver):
             "content-type": "application/json",
             "user-agent": "atelier",
             "webhook-id": request.name,
+            # When this try is made, not the event: receivers refuse what was signed minutes ago.
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": signer.sign(request.name, now, payload),
         }
@@ -143,6 +147,7 @@ class CallbackSender(Receiver):
             await self.queue.reject(delivery, reason=last.error or "")
         else:
             log.warning("callback_failed", extra={**fields, "why": last.error})
+            # The message itself waits, hidden for so long: a restart of ingest loses no retry.
             await self.queue.extend(delivery, self.rules.retry_seconds[tries - 1])
 
 

@@ -46,12 +46,14 @@ class Cancel:
             return await self.live.stop(report)
         except Unavailable as exc:  # a worker that has it asks the ledger at each third of a lease
             log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
+            # What was started is held, or will be delivered again: who has it then notifies.
             return report.attempt > 0
 
     async def _notify(self, report: Report) -> None:
         if report.context is None:
             return  # too long for the ledger; who receives the delivery has it, and notifies
         try:
+            # In this order: a crash in between notifies twice, the other way round never.
             await self.notifier.notify(report, json.loads(report.context))
             await self.ledger.mark_notified(report)
         except Unavailable as exc:

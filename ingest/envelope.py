@@ -42,6 +42,7 @@ class Envelope:
             body = _parsed(await self._payload(uri))
         given = attributes.get("submission", "")
         submission = given if is_submission(given) else message_id
+        # It becomes part of a key, and DynamoDB refuses an empty or very long one each time anew.
         if not is_submission(submission):
             raise InvalidTask("its MessageId is not 1 to 128 of A-Z, a-z, 0-9, '-' and '_'")
         task = task_of(body, runtime=self.runtime, submission=submission)
@@ -49,6 +50,7 @@ class Envelope:
         return replace(task, owner=owner if re.fullmatch(name_patterns.API_KEY, owner) else None)
 
     async def _payload(self, uri: str) -> bytes:
+        # Who may publish could else have any object read that ingest may read.
         if not uri.startswith(self.payloads) or not _is_object(uri):
             raise InvalidTask(f"payload {uri[:_SHOWN]} is not under {self.payloads}")
         try:
@@ -72,6 +74,7 @@ def _unwrapped(delivery: Delivery) -> tuple[str, dict[str, str], str]:
     """Find text, attributes and id of a message that was delivered raw or in SNS's own JSON."""
     outer = _parsed(delivery.body)
     match outer:
+        # A raw message is JSON, too; only SNS's three names together make an envelope.
         case {"Type": "Notification", "Message": str(text), "MessageId": str(message_id)}:
             return text, _attributes(outer.get("MessageAttributes")), message_id
         case _:

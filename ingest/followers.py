@@ -27,6 +27,7 @@ class Follower:
     async def take(self) -> Sequence[Event]:
         """Wait for events without a deadline; take all that are queued."""
         await self._added.wait()
+        # Nothing awaits from here to the swap, so no event falls between the two.
         self._added.clear()
         pending, self._pending = self._pending, {}
         return [event for snapshot in pending.values() for event in snapshot.since(0)]

@@ -45,6 +45,8 @@ async def with_head_start(
         if report.attempt == 1 and not report.ended:
             return await running
     finally:
+        # Also where the ledger did not answer. The end of the run is waited for, so two runs of
+        # one submission, which store under the same keys, never overlap.
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     return report if report.ended else await run(report)

@@ -35,6 +35,7 @@ async def _renewed(queue: Queue, delivery: Delivery, seconds: int) -> AsyncItera
     finally:
         renewal.cancel()
         with suppress(asyncio.CancelledError):
+            # One under way could else arrive after the hand-back, and hide the message again.
             await renewal
 
 

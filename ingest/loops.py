@@ -45,9 +45,10 @@ class Loops:
         _, late = await asyncio.wait(self._tasks.values(), timeout=seconds)
         for task in late:
             task.cancel()
-        if late:
+        if late:  # asyncio.wait refuses an empty set
             await asyncio.wait(late, timeout=seconds)
 
 
 def _error(task: asyncio.Task[None]) -> BaseException | None:
+    # Of a cancelled task `exception()` raises instead of returning it.
     return None if task.cancelled() else task.exception()

@@ -16,7 +16,8 @@ Age = tuple[float, str, str]
 
 NEWEST: Age = (inf, "", "")
 
-_MOST_EXAMINED = 500
+_MOST_EXAMINED = 500  # so that a search that finds little ends, too
+# DynamoDB has no number for an infinity, so that no client may send one.
 _AGE: TypeAdapter[Age] = TypeAdapter(tuple[Annotated[float, Field(allow_inf_nan=False)], str, str])
 
 
@@ -34,6 +35,7 @@ def age_after(cursor: str | None) -> Age:
     if cursor is None:
         return NEWEST
     try:
+        # The padding was cut off for URLs. Without `validate` foreign characters would be skipped.
         text = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return _AGE.validate_json(text, strict=True)
     except ValueError:
@@ -48,9 +50,12 @@ async def paged(reports: AsyncIterable[Report], search: Search, most: int, after
     found: list[Report] = []
     examined, last = 0, after
     async for report in reports:
+        # Ages fall, so this drops the page before as well as a task whose status changed meanwhile
+        # and which thus came in two partitions.
         if age(report) >= last:
             continue
         if len(found) == most or examined == _MOST_EXAMINED:
+            # Not before another report has come: a page that is full may be the last.
             return Page(reports=found, next=cursor(last))
         examined, last = examined + 1, age(report)
         if search.finds(report):

@@ -43,6 +43,8 @@ class Receiver(ABC):
 
     async def work(self) -> None:
         """Receive and handle until `drain`; return when all that is leased has ended."""
+        # Leaving the group waits for what is leased. `_handle_safely` lets no error out, for the
+        # first one would end all others.
         async with asyncio.TaskGroup() as group:
             while not self._draining:
                 await asyncio.sleep(_BACKOFF.pause(self._failures))
@@ -61,6 +63,7 @@ class Receiver(ABC):
     async def _receive(self) -> Sequence[Delivery]:
         """Wait for room, and receive as much as there is; hand it back if a drain began."""
         while self._leased >= self.capacity:
+            # Nothing awaits between the comparison and this, so no end of a delivery is missed.
             self._room.clear()
             await self._room.wait()
         if self._draining:

@@ -20,9 +20,11 @@ class Stops:
 
     def stop(self, submission: str, *, held: bool) -> None:
         """End its runs, now and to come; who stops one that ingest does not hold also notifies."""
+        # The first stop decides who notifies: a second cancel would begin the 10 seconds again.
         self._stopped.setdefault(submission, 0 if held else self.clock() + _STOPPER_SECONDS)
         if len(self._stopped) > _STOPS_KEPT:
             self._stopped.popitem(last=False)
+        # By `get`: indexing would keep an empty list of every submission that is ever stopped.
         for end in list(self._runs.get(submission, ())):
             end()
 

@@ -76,9 +76,11 @@ class Worker(Receiver):
         report = await self._ended(task, delivery)
         if report is None or self.board.stops.is_notified_by_stopper(task.submission):
             return  # the lease lapses: if the other one dies, the next delivery notifies
+        # In this order: a crash in between notifies twice, the other way round never.
         if not report.notified:
             await self.notifier.notify(report, task.context)
             _log_end(report)
+        # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
         await asyncio.gather(self.ledger.mark_notified(report), self.queue.ack(delivery))
 
     async def _ended(self, task: Task, delivery: Delivery) -> Report | None:
@@ -88,6 +90,7 @@ class Worker(Receiver):
         # A task that was cancelled before it came is known by its name alone.
         report = replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
         self.board.publish(task.submission, report)
+        # The ledger counts attempts, so that the number says whose report stands.
         return report if report.attempt == ended.attempt else None
 
     async def _run_or_ended(self, task: Task, delivery: Delivery) -> Report:
@@ -118,6 +121,7 @@ class Worker(Receiver):
             ended = report.failed(exc)
         except TaskFailed as exc:
             ended = report.failed(exc)
+        # Before the ledger knows of the end: who is told of it finds the file.
         return await self._with_output(task, ended)
 
     async def _requeue(self, task: Task, report: Report) -> None:
@@ -132,6 +136,7 @@ class Worker(Receiver):
             can = ", ".join(sorted(self.kinds))
             raise TaskFailed(f"tasktype {task.kind!r} is not supported by {task.runtime}: {can}")
         if report.attempt > self.rules.max_attempts:
+            # The last one ended without a report: its worker died, or a part of AWS was away.
             raise RuntimeUnavailable(f"lost its runtime in each of {report.attempt - 1} attempts")
         refuse(self.judge(task.kind, task.content))
 
@@ -146,6 +151,7 @@ class Worker(Receiver):
         try:
             with self.board.running(task.runtime, task.submission, run.cancel):
                 while not run.done():
+                    # Not `wait_for`, which would cancel the run at its timeout.
                     await asyncio.wait([run], timeout=self.rules.lease_seconds / 3)
                     if not run.done() and await self._has_ended(task):
                         run.cancel()

@@ -27,6 +27,8 @@ class Batch(Generic[Entry]):
         """
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
+        # Nothing awaits between the last, empty `_next` and the end of its task, so no entry falls
+        # between two senders. It is kept, since an event loop refers to its tasks but weakly.
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_all())
         await waiting.answer
@@ -51,6 +53,7 @@ class Batch(Generic[Entry]):
         except Exception as exc:  # noqa: BLE001 - raised again where the entry is waited for
             return [exc] * len(batch)
         except asyncio.CancelledError:
+            # Else those in `add` would wait for ever: nobody is left to settle their answers.
             for waiting in (*batch, *self._waiting):
                 waiting.answer.cancel()
             raise

@@ -43,6 +43,7 @@ class DynamoClaims(Claims):
                     ConditionExpression=_FREE,
                     ExpressionAttributeNames={"#id": "id", "#expires": "expires"},
                     ExpressionAttributeValues={":now": number(now)},
+                    # The refusal brings the claim that stands; a read could find it released.
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as exc:
@@ -55,6 +56,7 @@ class DynamoClaims(Claims):
                 TableName=self.table,
                 Key=_key(key),
                 UpdateExpression="SET #settled = :settled",
+                # UpdateItem makes a missing row: a claim without a value, which nobody can read.
                 ConditionExpression="attribute_exists(#id)",
                 ExpressionAttributeNames={"#id": "id", "#settled": "settled"},
                 ExpressionAttributeValues={":settled": {"BOOL": True}},

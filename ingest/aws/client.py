@@ -28,7 +28,8 @@ _Client = TypeVar("_Client")
 _CONFIG = AioConfig(
     connect_timeout=5,
     read_timeout=30,  # above the longest poll of a queue, 20 s
-    max_pool_connections=50,
+    max_pool_connections=50,  # botocore's 10 would have deliveries wait for each other
+    # The first attempt is one of the three; a call that hangs fails after some two minutes.
     retries={"mode": "standard", "total_max_attempts": 3},
     # Else botocore sends a checksum with each upload, in a trailer after its body.
     request_checksum_calculation="when_required",
@@ -61,6 +62,7 @@ class Clients:
 
     async def aclose(self) -> None:
         """Close all connections; clients that are used later are made anew."""
+        # First, as closing awaits: nobody may be handed a client that is being closed.
         self._made.clear()
         await self._open.aclose()
 
@@ -81,6 +83,7 @@ class Clients:
         return client
 
     async def _client(self, service: str) -> Any:
+        # Making one awaits, so that two first users would else make two.
         async with self._making:
             if service not in self._made:
                 self._made[service] = await self._make(service)
@@ -115,6 +118,8 @@ def translated(operation: str, *missing: str) -> Iterator[None]:
         if code not in missing:
             raise Unavailable(f"{operation}: {code}") from exc
     except (BotoCoreError, aiohttp.ClientError, TimeoutError) as exc:
+        # A body is read after botocore's part is done, so some of aiohttp's errors come as they
+        # are, such as that of an answer which was cut off.
         raise Unavailable(f"{operation}: {type(exc).__name__}") from exc
 
 

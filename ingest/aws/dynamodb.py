@@ -30,15 +30,21 @@ from models.task import Call, Task
 
 _DAY = 86_400  # seconds
 
+# A row that is not there fails every comparison and meets `attribute_not_exists`. Every report has
+# a status, and no claim has one, so that it tells the rows of tasks from all others. Names are
+# written with "#", since some (status, key) are reserved words of DynamoDB.
 _NEW = "attribute_not_exists(#status)"
 _KNOWN = "attribute_exists(#status)"
 _QUEUED = "#status = :is_queued"
 _NOT_ENDED = f"{_NEW} OR #status IN (:is_queued, :is_running)"
+# Compared in the write itself: UpdateItem would else make a row under an id that is nobody's.
 _NOT_ENDED_AND_OWNED = "#key = :owner AND #status IN (:is_queued, :is_running)"
+# Else a hand-back that comes late would call a task queued which runs again elsewhere.
 _IN_THIS_ATTEMPT = "#status = :is_running AND #attempt = :attempt"
 
 _FIRST = "if_not_exists(#created, :updated)"
 _FIRST_OWNER = "if_not_exists(#key, :key)"
+# DynamoDB itself adds, so that two deliveries that come at once are two attempts.
 _ONE_MORE = "if_not_exists(#attempt, :zero) + :one"
 _WITH_THE_OTHERS = "list_append(if_not_exists(#calls, :none), :calls)"
 
@@ -70,6 +76,7 @@ class DynamoLedger(Ledger):
             await dynamodb.delete_item(
                 TableName=self.table,
                 Key=key_of(task.id, task.submission),
+                # The topic may have taken it though its answer was lost: what has begun stays.
                 ConditionExpression=_QUEUED,
                 **_named(_QUEUED, {}),
             )
@@ -104,6 +111,7 @@ class DynamoLedger(Ledger):
 
     async def mark_notified(self, report: Report) -> None:
         row_key = key_of(report.id, report.submission)
+        # Else a row that has expired would come back as little more than this flag.
         await self._change(row_key, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
 
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
@@ -120,6 +128,7 @@ class DynamoLedger(Ledger):
     ) -> Report | None:
         rows = await (self._all(id) if submission is None else self._one(id, submission))
         owned = (row for row in rows if key is None or _is_owned(row, key))
+        # Ids are free text, so that one may be spelt as a claim's or that of the API keys' row.
         reports = [report_of(row) for row in owned if "status" in row]
         return max(reports, key=age, default=None)
 
@@ -138,7 +147,10 @@ class DynamoLedger(Ledger):
     async def _one(self, id: str, submission: str) -> Sequence[Row]:  # noqa: A002
         async with calling(self.clients.dynamodb(), "DynamoDB GetItem") as dynamodb:
             answer = await dynamodb.get_item(
-                TableName=self.table, Key=key_of(id, submission), ConsistentRead=True
+                TableName=self.table,
+                Key=key_of(id, submission),
+                # Else who asks right after submitting might be told that there is no such task.
+                ConsistentRead=True,
             )
         return [answer["Item"]] if "Item" in answer else []
 

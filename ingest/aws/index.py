@@ -34,6 +34,7 @@ class Index:
         """
         since = max(0.0, search.since)
         until = min(_EVER, after[0], _EVER if search.until is None else search.until)
+        # DynamoDB refuses BETWEEN with its bounds the wrong way round.
         if since > until:
             return
         async with AsyncExitStack() as stack:
@@ -65,6 +66,7 @@ class Index:
         self, partition: "_Partition", since: float, until: float
     ) -> AsyncGenerator[Report, None]:
         async with calling(self.clients.dynamodb(), "DynamoDB Query") as dynamodb:
+            # An index lags its table by moments, and DynamoDB has no consistent read of one.
             pages = dynamodb.get_paginator("query").paginate(
                 **self._query(partition, since, until),
                 ScanIndexForward=False,

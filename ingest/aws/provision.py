@@ -32,6 +32,7 @@ async def provision(settings: Settings, clients: Clients, *, raw: bool = False) 
     """
     making = _Provision(settings, clients)
     await making.topics()
+    # In the plans' order: SQS refuses dead letters in a queue that is not there yet.
     for plan in queues(settings.names, settings.models_runtime, settings.tasks):
         await making.queue_of(plan)
         if plan.policy is not None:
@@ -73,6 +74,7 @@ class _Provision:
 
     async def subscription(self, queue: str, policy: routing.Policy, raw: bool) -> None:
         """Let the tasks topic, and it alone, send the messages of this policy to the queue."""
+        # Before the subscription: what SNS is not allowed to send it does not send again.
         await self.queue(queue, {"Policy": strict_json.written(self._sending(queue))})
         attributes = {
             "FilterPolicy": strict_json.written(policy),
@@ -158,6 +160,7 @@ class _Provision:
                 GlobalSecondaryIndexes=[
                     {
                         "IndexName": name,
+                        # DynamoDB takes several attributes of either kind here, in this order.
                         "KeySchema": _schema(partition, table.INDEX_ORDER),
                         "Projection": {"ProjectionType": "ALL"},
                     }
@@ -171,6 +174,7 @@ class _Provision:
     async def _let_rows_expire(self, name: str) -> None:
         async with calling(self.clients.dynamodb(), "DynamoDB DescribeTimeToLive") as dynamodb:
             now = (await dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
+        # AWS refuses to enable it once more.
         if now.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
             return
         with translated("DynamoDB UpdateTimeToLive"):

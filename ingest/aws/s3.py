@@ -7,6 +7,7 @@ from ingest.aws.client import Clients, calling
 from models.ports import Objects
 
 _SCHEME = "s3://"
+# A number is the code of an answer without a body, which could say more.
 _MISSING = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -48,6 +49,7 @@ class S3Objects(Objects):
     async def link(self, uri: str, seconds: int) -> str:
         bucket, key = _parts(uri)
         async with calling(self.clients.s3(), "S3 link") as s3:
+            # Signed here, nothing is sent. A role's signature ends with the role's session.
             return await s3.generate_presigned_url(
                 "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
             )

@@ -71,6 +71,7 @@ class SqsQueue(Queue):
                 QueueUrl=url,
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=self.wait_seconds,
+                # SQS gives neither attributes nor counts unless it is asked for them.
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
@@ -84,6 +85,7 @@ class SqsQueue(Queue):
 
     async def reject(self, delivery: Delivery, reason: str) -> None:
         attributes = _with_reason(delivery.attributes, reason)
+        # In this order: a crash in between leaves the message twice, the other way round nowhere.
         await self._dead_letters.publish(delivery.body, attributes)
         await self.ack(delivery)
 
@@ -131,6 +133,7 @@ class SqsQueue(Queue):
         self, deliveries: Sequence[Delivery], failed: "Sequence[BatchResultErrorEntryTypeDef]"
     ) -> Sequence[Exception | None]:
         """Return for each delivery what went wrong with its entry of a batch call."""
+        # A batch is answered 200 even if entries failed; some codes have a namespace before a dot.
         codes = {int(each["Id"]): each["Code"].rpartition(".")[2] for each in failed}
         return [self._error(each, codes.get(n)) for n, each in enumerate(deliveries)]
 
@@ -186,8 +189,10 @@ def _texts(
 
 def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str]:
     """Add the reason; where there is no room leave out others, but none of `_NEEDED`."""
+    # False is sorted before True, so that the needed ones come first and are kept.
     others = sorted(attributes.keys() - {"reason"}, key=lambda name: name not in _NEEDED)
     kept = {name: attributes[name] for name in others[: _MOST_ATTRIBUTES - 1]}
+    # SQS refuses an empty value.
     return kept | {"reason": _printable(reason) or "rejected"}
 
 

@@ -63,4 +63,5 @@ class MemoryTopic(Topic):
             "Timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         typed = {key: {"Type": "String", "Value": value} for key, value in attributes.items()}
+        # SNS leaves the key out where a message has no attributes.
         return strict_json.written(envelope | ({"MessageAttributes": typed} if typed else {}))
