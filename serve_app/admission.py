@@ -43,6 +43,7 @@ class Admission:
             NotAdmitted: the key is nobody's; `Throttled`, one of these: used too often.
             Unavailable: the key is unknown, and a store of further keys does not answer.
         """
+        # Starlette decodes header fields as Latin-1, so this gives the bytes back that were sent.
         holder = await self.keys.holder(request.headers.get("x-api-key", "").encode("latin-1"))
         if holder is None:
             raise self._refusal(request)

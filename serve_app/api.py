@@ -50,10 +50,12 @@ def api(front: Front) -> FastAPI:
     for error in (Problem, HTTPException, RequestValidationError, Unavailable, Full):
         app.add_exception_handler(error, on_error)
     # The last one added is the first that a request meets.
+    # HeadAsGet ends a stream by an error. CatchAll, within it, lets that pass, as the answer began.
     app.add_middleware(CatchAll, problem=unexpected)
     app.add_middleware(HeadAsGet)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(front.trusted_proxies))
     app.add_middleware(HeadCheck, problem=refused_head)
+    # Outermost: whatever is too much is refused before anything else looks at it.
     app.add_middleware(RequestLimit, most=front.limits.requests, problem=busy)
     return app
 

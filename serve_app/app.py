@@ -76,6 +76,7 @@ def build(args: Args) -> Application:
         return assemble(settings)
     except SettingsError as exc:
         message = str(exc)
+    # Raised within the `except`, it would have the other one as its context.
     raise SettingsError(message)
 
 
@@ -104,12 +105,13 @@ def assemble(settings: Settings) -> Application:
             "resources": dict(settings.ingress.resources),
             "runtime_env": {"env_vars": dict(ONE_LOOP)},
         },
-        "health_check_period_s": 5,
+        "health_check_period_s": 5,  # 10 by default: so long a loop that ended goes unnoticed
     }
     ingest = serve.deployment(
         Ingest,
         name="Ingest",
         graceful_shutdown_timeout_s=ingest_shutdown_seconds(drain),
+        # Serve sleeps so long before it first looks whether all is done; 2 s by default.
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # an ingress replica follows with one, and calls with a few more
         **options,
@@ -160,7 +162,7 @@ class Ingress:
         return api(self.front)
 
     async def __del__(self) -> None:
-        if hasattr(self, "front"):
+        if hasattr(self, "front"):  # Python deletes what failed in its constructor, too
             await self.front.feed.close()
             await self.ports.close()
 
@@ -212,6 +214,7 @@ class Ingest:
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
         if hasattr(self, "loops"):
+            # In this order: handing back needs the connections that the ports hold.
             await self.loops.drain(self.drain_seconds)
             await self.ports.close()
 

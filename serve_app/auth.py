@@ -19,7 +19,7 @@ log = logging.getLogger("ray.serve.atelier.api")
 Clock = Callable[[], float]
 
 _READ_SECONDS = 5.0  # between two reads of a store of keys
-_READ_DEADLINE = 2.0
+_READ_DEADLINE = 2.0  # seconds; a call to AWS by itself may take minutes to fail
 
 
 class TokenBucket:
@@ -76,11 +76,12 @@ class _StoreReader:
 
     async def read(self) -> None:
         """Read the store; if it does not answer, go on with the last keys while they stay valid."""
+        # An answer is as old as its question: a key may be taken back while it is on its way.
         asked_at = self._clock()
         try:
             async with asyncio.timeout(_READ_DEADLINE):
                 self.found = await self._store.read()
-        except (Unavailable, SettingsError, OSError) as exc:
+        except (Unavailable, SettingsError, OSError) as exc:  # TimeoutError is an OSError
             self._warn("keys_not_read", str(exc) or "it took too long")
             self._forget()
         else:
@@ -123,10 +124,11 @@ class StoredKeys:
         if self._clock() < self._due or (self.complete and self._reading.locked()):
             return
         async with self._reading:
-            if self._clock() < self._due:
+            if self._clock() < self._due:  # another one read while this one waited for the lock
                 return
             for reader in self._readers:
                 await reader.read()
+            # Always a new list, by whose identity `Keys` tells that there was a reading.
             self.keys = [key for reader in self._readers for key in reader.found or ()]
             self._due = self._clock() + _READ_SECONDS
 
@@ -164,6 +166,7 @@ class Keys:
             self._listed_of = self._stored.keys
             self._listed = _listed((*self.keys, *self._stored.keys))
         found = _find(sha256(key).hexdigest(), self._listed)
+        # A 401 would tell the owner of a good key to give up; a 503 to come again.
         if found is None and not self._stored.complete:
             raise Unavailable("a store of API keys does not answer")
         if found is None or found.secret.expired(self._wall()):
@@ -174,7 +177,7 @@ class Keys:
         """Tell whether a secret still belongs to this holder, with the same role; not throttled."""
         try:
             now = await self.holder(key)
-        except Unavailable:
+        except Unavailable:  # its client comes again, and is told 503 if that lasts
             return False
         return now is not None and (now.name, now.role) == (holder.name, holder.role)
 
@@ -183,6 +186,7 @@ class Keys:
         held = self._holders.get(name)
         if held is None or held.role is not role:
             limit = self._throttle
+            # The bucket stays: a role that changes to and fro must not fill it.
             bucket = (
                 held.bucket
                 if held

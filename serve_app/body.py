@@ -47,7 +47,7 @@ class _Reading:
     def make_way(self, full: Full) -> None:
         """End the reading at the next turn of the event loop."""
         self.crowded_out = full
-        if not self.deadline.expired():
+        if not self.deadline.expired():  # rescheduling one that has is an error
             self.deadline.reschedule(asyncio.get_running_loop().time())
 
 
@@ -76,13 +76,14 @@ class Bodies:
         _refuse_announced(request)
         reading = _Reading(key, asyncio.timeout(self.limits.seconds))
         try:
+            # Listed within the block alone: a deadline can only be moved once it is entered.
             async with reading.deadline:
                 self._make_room(key)
                 return await self._received(request, reading)
         except TimeoutError:
             raise reading.crowded_out or TooSlow(self.limits.seconds) from None
         finally:
-            self._readings.pop(reading, None)
+            self._readings.pop(reading, None)  # one that made way is off the list already
 
     async def _received(self, request: Request, reading: _Reading) -> bytes:
         self._readings[reading] = None
@@ -90,7 +91,7 @@ class Bodies:
         async for part in request.stream():
             body += part
             _refuse_large(len(body))
-            if reading.crowded_out is None:
+            if reading.crowded_out is None:  # else it is off the list
                 self._readings[reading] = self._readings.pop(reading)  # now the last in line
         return bytes(body)
 
@@ -100,6 +101,7 @@ class Bodies:
         if by_key[key] >= limits.per_key:
             self._end_stillest(key, Full("bodies", limits.per_key, of_key=True))
         elif len(self._readings) >= limits.in_all:
+            # Whoever has the most gives one up, so that a key with few keeps them.
             ((most, _),) = by_key.most_common(1)
             self._end_stillest(most, Full("bodies", limits.in_all, of_key=False))
 
@@ -111,6 +113,7 @@ class Bodies:
 
 def _refuse_announced(request: Request) -> None:
     announced = request.headers.get("content-length", "")
+    # Sixteen digits are too large whatever they are, and of thousands Python makes no number.
     _refuse_large(int(announced[:16]) if announced.isdecimal() else 0)
 
 

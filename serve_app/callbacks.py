@@ -18,7 +18,7 @@ from deployments.inputs.guard import (
 from ingest.callbacks import CallRefused, Post
 from models.errors import InputRefused, Unavailable
 
-_AT_ONCE = 100
+_AT_ONCE = 100  # as many as the sender leases by default
 _CONNECT_SECONDS = 5  # for one address: the next gets its turn before the call's own deadline
 
 
@@ -44,7 +44,7 @@ class WebPost(Post):
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         try:
             return await self._status(web_url(url), headers, body)
-        except HostNotFound as exc:
+        except HostNotFound as exc:  # an InputRefused, too, but one that may pass
             raise Unavailable(str(exc)) from exc
         except InputRefused as exc:
             raise CallRefused(str(exc)) from exc

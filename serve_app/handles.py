@@ -19,7 +19,7 @@ from models.ports import Live, Pace, Runner
 from models.report import Progress, Report
 from models.task import Task
 
-_ANSWER_SECONDS = 5
+_ANSWER_SECONDS = 5  # Serve itself keeps a call for as long as no replica is there
 
 
 class ReplicaHandle(Runner):
@@ -36,6 +36,7 @@ class ReplicaHandle(Runner):
         except (RayError, RayServeException) as exc:
             raise RuntimeUnavailable(_why(exc)) from exc
         finally:
+            # A replica would else go on drawing for nobody; on a stream that ended it does nothing.
             stream.cancel()
 
 

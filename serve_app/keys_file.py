@@ -31,6 +31,7 @@ class FileKeys(KeyStore):
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(asyncio.to_thread(self._read))
             self._reading.add_done_callback(_take_error)
+        # A caller's deadline must not cancel what others wait for; the thread it could not end.
         return await asyncio.shield(self._reading)
 
     @property
@@ -45,6 +46,7 @@ class FileKeys(KeyStore):
         return True
 
     def _read(self) -> Sequence[ApiKey]:
+        # Before the file is read: what changes meanwhile gives another stamp the next time.
         now = self._stamp()
         if now is None:
             self._keys = ()

@@ -27,5 +27,6 @@ def _versioned(path: str, known: Sequence[Route]) -> str | None:
 
 def _nearest(path: str, known: Sequence[Route]) -> str | None:
     paths = [route.path_format for route in known]
+    # Cut, as its time grows with the square of the length, and anybody may ask.
     near = difflib.get_close_matches(path[:_LONGEST], paths, n=1, cutoff=_ALIKE)
     return near[0] if near else None

@@ -117,6 +117,7 @@ class CatchAll:
         try:
             await self.app(scope, receive, watch)
         except Exception as exc:
+            # Half an answer is out: only a broken connection tells a client that it is not whole.
             if started or scope["type"] != "http":
                 raise
             _note(exc, scope)

@@ -21,9 +21,13 @@ MOST_FIELDS = 100
 LONGEST_TARGET = 16 * 1024
 """Most bytes of path and query, as they were sent."""
 
+# Of two such fields a proxy may take the first and we the last: whose key it is and where a body
+# ends would then depend on who looks.
 _SINGLE = frozenset(
     {b"host", b"x-api-key", b"idempotency-key", b"last-event-id", b"content-length"}
 )
+# A name, an IPv4 address or an IPv6 one in brackets, then perhaps a port. No user, path or blank:
+# the URLs of answers are made of it.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _AUTHORITY = re.compile(r"https?://[^/?#]*")
 
@@ -77,6 +81,7 @@ class HeadCheck:
 def fault_of(scope: Scope) -> HeadFault | None:
     """Find the first fault of a request's head."""
     fields: Fields = scope["headers"]
+    # ASGI leaves raw_path to the server: Mangum gives None.
     target = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
     if len(target) + len(scope.get("query_string", b"")) > LONGEST_TARGET:
         return HeadFault.TOO_LONG
@@ -129,7 +134,9 @@ class _HeadOnly:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             await self.send(message)
+            # The server is done with that; of what comes later nothing is sent.
             await self.send({"type": "http.response.body", "body": b""})
         elif message.get("more_body"):
             self.left = True
+            # So do servers by ASGI when a client has left; a streaming response then ends.
             raise OSError("a HEAD has its whole answer")

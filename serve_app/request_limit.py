@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serve_app.problems import Problem
 from serve_app.slots import Full, Slots
 
+# Refused under load, they would take a busy replica out of service and load the others more.
 PROBES = frozenset({"/healthz", "/readyz"})
 """Paths of health checks, which have slots of their own."""
 MOST_PROBES = 500

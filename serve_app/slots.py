@@ -37,6 +37,7 @@ class Slots:
         Raises:
             Full: no slot is free.
         """
+        # Nothing awaits up to the count, so that no two requests take the last slot.
         if self._held[key] >= self.per_key:
             raise Full(self.what, self.per_key, of_key=True)
         if self.taken >= self.in_all:
@@ -46,5 +47,5 @@ class Slots:
             yield
         finally:
             self._held[key] -= 1
-            if not self._held[key]:
+            if not self._held[key]:  # else a zero would stay of every key that ever was
                 del self._held[key]

@@ -55,6 +55,7 @@ class Submit:
         payload_uri = f"s3://{self.bucket}/payloads/{task.submission}.json"
         payload = payload_uri if message.size > LARGEST else None
         try:
+            # The row first: a worker may start at once, and only the row says whose task it is.
             await self._queue(task, key, noted=noted)
             await self._publish(message, payload)
         except Unavailable:
@@ -72,6 +73,7 @@ class Submit:
 
     async def _publish(self, message: Message, payload: str | None) -> None:
         if payload is not None:
+            # Before its pointer, which may be followed as soon as it is published.
             await self.objects.put(payload, message.text.encode(), "application/json")
             message = message.stored_at(payload)
         await self.topic.publish(message.text, message.attributes)

@@ -48,6 +48,7 @@ def network(host: str) -> str:
         return "unknown"
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
+    # So a socket for both families names IPv4 clients; a single /64 has them all.
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(address), _SHARED), strict=False))

@@ -85,6 +85,7 @@ async def _list_checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:
     """
     if settings.checkpoints is not None:
         shelf = Checkpoints(settings.checkpoints).stable_diffusion
+        # It walks through a folder, which may be a mounted bucket.
         return await asyncio.to_thread(lambda: shelf.names)
     under = f"s3://{settings.model_bucket}/{STABLE_DIFFUSION}/"
     return [uri.removeprefix(under) for uri in await ports.objects.list(under)]

@@ -78,6 +78,7 @@ def adapter(settings: Settings, runtime: Runtime) -> Adapter:
 async def replica(settings: Settings, runtime: Runtime, objects: Objects) -> Replica:
     """Make a replica of a configured runtime, and wait until it can run a task."""
     loaded = adapter(settings, runtime)
+    # Serve sends tasks to a replica as soon as it is made.
     await loaded.ready()
     return Replica(
         adapter=loaded,

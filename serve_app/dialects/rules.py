@@ -69,6 +69,7 @@ def refuse_large(body: Any, limit: int) -> None:
 
 def refuse_last(faults: Iterable[str]) -> None:
     """Refuse a body for the last of its faults: clients know the texts in this order."""
+    # All are looked for first: a rule that raises by itself wins over the faults before it.
     for fault in list(faults)[-1:]:
         raise incorrect(fault)
 

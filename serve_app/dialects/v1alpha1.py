@@ -26,6 +26,7 @@ from serve_app.runtimes import Runtimes
 
 # What a topic takes as an attribute's value: XML's characters, and no longer than a file's name.
 _ATTRIBUTE = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,1024}")
+# As the Web UI writes a checkpoint's title: shapes.safetensors [6ce0161689].
 _HASH = re.compile(r" \[[0-9a-fA-F]+\]$")
 
 

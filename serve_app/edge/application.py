@@ -77,6 +77,7 @@ class GatewayEvent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = scope["aws.event"]["requestContext"]
         key_id = context["identity"].get("apiKeyId") or ""
+        # Every x-api-key goes, or the client could name an id of its own beside the gateway's.
         others = [(name, value) for name, value in scope["headers"] if name != b"x-api-key"]
         headers = [*others, (b"x-api-key", key_id.encode())]  # from here on nobody has the key
         scope = {**scope, "headers": headers, "app_root_path": _base(context, scope["path"])}
@@ -86,7 +87,7 @@ class GatewayEvent:
 def _base(context: Mapping[str, Any], path: str) -> str:
     """Return the base path of URLs: the stage, or nothing behind a domain of the user's own."""
     stage = f"/{context['stage']}"
-    whole: str = context["path"]
+    whole: str = context["path"]  # has the stage, too, unless the domain is the user's own
     return stage if whole != path and f"{whole}/".startswith(f"{stage}/") else ""
 
 
@@ -143,7 +144,7 @@ class SilentIngest(Live):
     @override
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         await asyncio.Event().wait()
-        yield ()
+        yield ()  # never reached; it makes this a generator
 
     @override
     async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:

@@ -69,7 +69,7 @@ class EmbeddedAws:
         try:
             self._process = self._start(Path(self._home.name))
             self._wait()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: what fails to enter is not left
             self.close()
             raise
         return self
@@ -194,5 +194,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
     with suppress(ProcessLookupError):
+        # It leads a group, as it has a session of its own; the group lives on while a member does.
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -35,6 +35,7 @@ def _end_with(parent: int) -> None:
     """Have the kernel end this process with its parent, and leave at once if that is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+    # Only now: of a parent that went before the call above the kernel says nothing.
     if os.getppid() != parent:
         sys.exit("its parent is gone")
 
@@ -44,6 +45,7 @@ def _answer_receives_at_once(sqs: ModuleType) -> None:
 
     SQS answers a waiting receive as soon as a message arrives.
     """
+    # A copy, for this module alone: the sleeps of the rest of MiniStack stay as they are.
     prompt = SimpleNamespace(**vars(asyncio))
     prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, _POLL_SECONDS))
     sqs.asyncio = prompt  # type: ignore[attr-defined]

@@ -46,12 +46,12 @@ def running_ray(settings: Settings, home: Path, report: StartReport) -> Iterator
     cpus = sum(r.replicas * r.cpus for r in settings.models_runtime) + 1
     try:
         context = ray.init(
-            address="local",
+            address="local",  # else Ray may join one that runs here already
             num_cpus=max(os.cpu_count() or 1, int(cpus) + 1),
             include_dashboard=True,
             dashboard_host="127.0.0.1",
             _node_ip_address="127.0.0.1",
-            _temp_dir=str(home / "ray"),
+            _temp_dir=str(home / "ray"),  # for its sockets: paths of 107 bytes at most
             log_to_driver=False,
             logging_level="error",
         )
@@ -80,6 +80,7 @@ def make_token(home: Path) -> Mapping[str, str]:
     Without one, Ray makes or reuses the token of the user's account.
     """
     path = home / "ray-token"
+    # Closed to others before it has the token, not after.
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}

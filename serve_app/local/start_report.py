@@ -26,6 +26,7 @@ class StartReport:
 
     def __init__(self) -> None:
         sys.stdout.flush()
+        # By descriptors: what is written in C or by child processes passes `sys.stdout` by.
         self._lines = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
 
@@ -47,7 +48,7 @@ def reporting_deployments(
         yield
     finally:
         done.set()
-        thread.join(_LAST_SECONDS)
+        thread.join(_LAST_SECONDS)  # a look may hang at Serve's controller
 
 
 def last_line(message: str) -> str:
@@ -62,6 +63,7 @@ def _watch(
     reported: dict[str, Any] = {}
     last = False
     while not last:
+        # One more look after the end, for what changed since the one before.
         last = done.wait(_LOOK_SECONDS)
         for name, status in deployments().items():
             states = {state: number for state, number in status.replica_states.items() if number}

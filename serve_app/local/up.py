@@ -51,12 +51,13 @@ def up(
     leave_on_signals()
     report = StartReport()
     with ExitStack() as stack:
+        # Entered first, so it is left last: everything that writes there has ended by then.
         stack.callback(_remove, home, unless=os.getppid())
         try:
             report.write(stage="checking the configuration")
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
-            settings = _settings(config)
+            settings = _settings(config)  # again, with what the environment has by now
             _check(settings, None if aws_only else Machine.this())
             for note in unused_here(settings):
                 report.write(note=note)

@@ -42,7 +42,7 @@ class Authentication:
     async def _holder(self, request: Request) -> Holder:
         try:
             return await self.admission.holder(request)
-        except WrongKeyThrottled as exc:
+        except WrongKeyThrottled as exc:  # a Throttled, which is a NotAdmitted
             raise ProblemKind.TOO_MANY_STRANGERS.problem(
                 _UNKNOWN, retry_after=exc.seconds
             ) from None
@@ -83,7 +83,7 @@ def _parsed(body: bytes) -> TaskRequest:
         given = read(body)
         _refuse_crowded(given)
         return TaskRequest.model_validate(given)
-    except TooMany:
+    except TooMany:  # a ValueError, as is ValidationError: both stand before it
         detail = f"A body has at most {MOST_VALUES} values; pass pictures as links instead."
         raise ProblemKind.TOO_LARGE.problem(detail) from None
     except ValidationError as exc:
@@ -106,6 +106,7 @@ def _refuse_crowded(given: Any) -> None:
 
 async def stream_slot(request: Request) -> AsyncIterator[None]:
     """Hold a slot for a stream of events until its client has taken all of it or has left."""
+    # FastAPI leaves this only after the response was sent, not when the operation returns.
     with _capacity(request).streams.held(request.state.holder.name):
         yield
 

@@ -39,6 +39,7 @@ class Idempotency:
         """
         if key is None:
             return await self._publish(accepted), False
+        # Quoted, a name has no slash: key "c" of "a/b" is not key "b/c" of "a".
         name = f"{quote(accepted.holder, safe='')}/{key}"
         mine = {"digest": accepted.digest, "submission": accepted.submission}
         claim = await self.claims.claim(name, strict_json.written(mine))
@@ -64,7 +65,7 @@ class Idempotency:
         try:
             return await self._publish(accepted, again=again)
         except Unavailable:
-            if not again:
+            if not again:  # else the first sender may have published it all the same
                 await self._release(name)
             raise
 

@@ -30,6 +30,8 @@ _MOMENT_SCHEMA = {
 class TaskIdConvertor(Convertor[str]):
     """Convertor of a task's id in a path: with slashes, but without the ends of other paths."""
 
+    # Nowhere in an id may the rest of the path be `/events` or `/artifacts/N`: those end the paths
+    # of other operations, which a greedy id would swallow.
     regex = r"(?:(?!/events$|/artifacts/[^/]*$).)+"
 
     @override
@@ -41,6 +43,7 @@ class TaskIdConvertor(Convertor[str]):
         return value
 
 
+# Now, since Starlette looks convertors up as soon as a route is made.
 register_url_convertor("task", TaskIdConvertor())
 
 
@@ -61,7 +64,7 @@ def _timestamp(text: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(_MOMENT) from None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None:  # else this machine's zone would be taken
         raise ValueError(_MOMENT)
     return moment.timestamp()
 

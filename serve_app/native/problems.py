@@ -144,6 +144,7 @@ def _answered(request: Request, exc: Exception) -> Problem:
         case Problem():
             return exc
         case RequestValidationError():
+            # FastAPI's paths begin with where a parameter stands: path, query or header.
             return invalid([{**e, "loc": e["loc"][1:]} for e in exc.errors()])
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return ProblemKind.NOT_FOUND.problem(

@@ -86,6 +86,7 @@ class EventStream:
         its key is refused.
         """
         cursor, sent, size = self._cursor, float("-inf"), 0
+        # One number back: of the last update the client may have read only the first events.
         updates = timeline(feed, self._report, cursor.boot, cursor.number - 1)
         stream = while_admitted(updates, feed, self._still_admitted)
         async with aclosing(stream):

@@ -58,6 +58,7 @@ class EventResponse(EventSourceResponse):
     """Response of server-sent events, each sent at once; ends when its client has read all."""
 
     def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        # Proxies would gather events, to compress them or, as nginx does, to fill a buffer.
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         super().__init__(events, headers=headers)
         self._events = events

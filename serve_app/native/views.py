@@ -16,7 +16,7 @@ from models.ports import Objects
 from models.report import Failure, Progress, Report
 from serve_app.watching.estimates import Wait
 
-_LINK_SECONDS = 3600
+_LINK_SECONDS = 3600  # S3 ends a link sooner if the credentials that signed it end
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ class Home:
         else:
             response = JSONResponse({"name": "atelier", "version": VERSION, "links": links})
         response.headers["Vary"] = "Accept"
-        # The host that was request_body for stands in it, which is no answer for anybody else.
+        # The host that was asked for stands in it, which is no answer for anybody else.
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -31,6 +31,7 @@ class Reference:
     @property
     def groups(self) -> Sequence[tuple[str, Sequence[Operation]]]:
         """Operations by their first tag; those without one come last."""
+        # Only neighbours are grouped; a stable sort leaves the others in the order of the routes.
         ordered = sorted(self._operations, key=lambda operation: _tag(operation) == _OTHERS)
         return [(tag, tuple(operations)) for tag, operations in groupby(ordered, _tag)]
 

@@ -78,6 +78,7 @@ class Feed:
     def start(self) -> None:
         """Start to follow the board, unless that was done."""
         if self._following is None or self._following.done():
+            # An Event belongs to the loop that first waited for it, which may be gone by now.
             self._open, self._has_pending = asyncio.Event(), asyncio.Event()
             self._lose()
             self._following = asyncio.create_task(self._follow(), name="feed")
@@ -120,6 +121,7 @@ class Feed:
         return self._mirrors.setdefault(submission, _Mirror())
 
     def _leave(self, submission: str) -> None:
+        # A watcher may have come back by now: then `_settle` finds nothing to do.
         if self.connected:
             self._ask(submission)
         elif (mirror := self._mirrors.get(submission)) and not mirror.watchers:
@@ -136,8 +138,10 @@ class Feed:
             try:
                 await self._read_stream()
             except* Exception as lost:  # noqa: BLE001 - whatever it is, watchers stay
+                # Task groups raise groups of errors; bare ones are taken as well.
                 why = "; ".join(f"{type(exc).__name__}: {exc}" for exc in lost.exceptions)
                 log.warning("feed_lost", extra={"why": why})
+            # A stream that was open starts the pauses anew.
             failures = 1 if self.connected else failures + 1
             self._lose()
             if _is_cancelled():
@@ -152,6 +156,8 @@ class Feed:
         """
         async with asyncio.TaskGroup() as group, aclosing(self.live.follow(self._name)) as stream:
             async for events in stream:
+                # Not before the first answer: only then does the board know this follower, and
+                # can be asked to watch something.
                 if not self.connected:
                     self._begin()
                     group.create_task(self._work_off())
@@ -194,6 +200,7 @@ class Feed:
             mirror.begin(events)
 
     async def _forget(self, submission: str, mirror: "_Mirror") -> None:
+        # Before the call: who begins to watch during it sees that the board must be asked again.
         mirror.known.clear()
         await self.live.unwatch(self._name, submission)
         if mirror.watchers:  # another watcher came meanwhile
@@ -256,6 +263,7 @@ class Watcher:
     async def news(self, seconds: float) -> None:
         """Wait for a new event, up to so many seconds."""
         await _set_within(seconds, self.woken)
+        # Before the next look for events: what comes between the two sets it again.
         self.woken.clear()
 
 

@@ -102,13 +102,14 @@ class _LedgerChecks:
         self._last = feed.clock()
         with suppress(Unavailable):
             found = await feed.ledger.find(self.report.id, self.report.submission)
+            # While ingest is connected all but the end comes from the board, numbered and in order.
             if found and (found.ended or not feed.connected):
                 return (_from_ledger(found),)
         return ()
 
 
 def _from_ledger(report: Report) -> Event:
-    number = int(report.ended)
+    number = int(report.ended)  # an end has the same id wherever it was heard of
     return Event(submission=report.submission, boot=LEDGER, number=number, update=report)
 
 
