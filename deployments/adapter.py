@@ -103,6 +103,7 @@ class Adapter(ABC):
         """
 
     @abstractmethod
+    # Not `async def`: with no `yield` in its body, that would be a coroutine, not a generator.
     def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         """Run the task: yield its progress, its artifacts in order of generation, last the answer.
 

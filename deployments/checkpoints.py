@@ -10,6 +10,8 @@ from typing import Any
 
 from models.runtimes.webui import object_at, settings_in
 
+# The name ends at the first colon; weights, which may be several, are passed over. A tag that is
+# never closed takes nothing of the prompt behind it: no name holds an angle bracket.
 _TAG = re.compile(r"<(?:lora|lyco|hypernet):\s*([^:<>]+?)\s*(?::[^<>]*)?>")
 _BUILT_IN = frozenset(
     {
@@ -25,6 +27,7 @@ _EXTRA = "extra-"
 
 def requested_checkpoint(content: Any) -> str | None:
     """Find the checkpoint that a request names, wherever the Web UI or the guide lets it stand."""
+    # In the order of `settings_in`: where a client sends both, what stands in the scripts wins.
     match content:
         case {"alwayson_scripts": {"override_settings": {"sd_model_checkpoint": str(name)}}}:
             return name or None
@@ -59,14 +62,16 @@ def _of_generation(content: Mapping[str, Any]) -> Iterator[Any]:
     scripts, settings = object_at(content, "alwayson_scripts"), settings_in(content)
     yield content.get("refiner_checkpoint")
     yield settings.get("sd_vae", scripts.get("sd_vae"))
-    yield from _listed(settings.get("forge_additional_modules"))
+    yield from _listed(settings.get("forge_additional_modules"))  # VAE, text encoders
     yield from _tags(content, "prompt", "negative_prompt")
+    # Without it the Web UI reads no field of the second pass, so their files are not needed.
     if content.get("enable_hr"):
         yield content.get("hr_checkpoint_name")
         yield from _listed(content.get("hr_additional_modules"))
         yield from _tags(content, "hr_prompt", "hr_negative_prompt")
         yield content.get("hr_upscaler")
     for extension in scripts:
+        # The Web UI finds an extension by its title in whatever case.
         if str(extension).lower() == "controlnet":
             yield from _models(_listed(object_at(scripts, extension).get("args")))
 

@@ -41,10 +41,13 @@ def deploy(
             "num_cpus": runtime.cpus,
             "num_gpus": runtime.gpus,
             "resources": dict(runtime.resources),
+            # Here, so that they hold however Serve was started: `atelier up`, `serve run`, KubeRay.
             "runtime_env": {"env_vars": {**ONE_LOOP, "OMP_NUM_THREADS": threads}},
         },
+        # Serve's default is 10 s. Each check also keeps a renewal's turn, which lapses after 60 s.
         health_check_period_s=5,
         graceful_shutdown_timeout_s=drain_seconds,
+        # Serve sleeps this long before it first looks whether a replica is idle; by default 2 s.
         graceful_shutdown_wait_loop_s=0.2,
     )
     return deployment.bind(make, turns_resources or {})

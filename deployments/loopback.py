@@ -29,6 +29,7 @@ def _rebind() -> None:
     bind = replica.add_port_to_grpc_server
 
     def bind_to_loopback(server: Any, address: str) -> Any:
+        # Only the host: with port 0 the system chooses, and Serve is told which one it took.
         return bind(server, address.replace("[::]", LOOPBACK))
 
     replica.add_port_to_grpc_server = bind_to_loopback

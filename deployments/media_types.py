@@ -8,8 +8,9 @@ import filetype
 from models.errors import TaskFailed
 
 _EBML = b"\x1a\x45\xdf\xa3"
-_HEADER = 64
-_XML_HEAD = 1024
+_HEADER = 64  # bytes: EBML's own header, with the document type, comes first
+_XML_HEAD = 1024  # characters for a declaration, a doctype and comments before <svg
+# Bytes that no text holds. Blanks, line ends and the escape that begins a colour may be in one.
 _CONTROLS = bytes(set(range(ord(" "))) - set(b"\t\n\v\f\r\x1b"))
 
 
@@ -59,7 +60,7 @@ def _text(data: bytes) -> MediaType | None:
     if _has_controls(data[:_XML_HEAD]):  # nearly every binary format ends here
         return None
     try:
-        text = data.decode("utf-8-sig").lstrip()
+        text = data.decode("utf-8-sig").lstrip()  # Windows' editors write a byte order mark
     except UnicodeDecodeError:
         return None
     if _has_controls(data):
@@ -82,6 +83,7 @@ def _is_json(text: str) -> bool:
         return False
     try:
         json.loads(text)
+    # RecursionError: too deep for Python's parser. It is text then, and no reason to fail a task.
     except (ValueError, RecursionError):
         return False
     return True

@@ -27,6 +27,7 @@ class Renewal:
         if self._running is None:
             await self.replica.adapter.check()
         elif self._running.done():
+            # Ended and still here means failed: a renewal that succeeds takes itself away.
             self._running.result()
 
     async def renew_if_due(self) -> None:
@@ -37,6 +38,7 @@ class Renewal:
         """
         if self._running is not None:
             await self.turns.take(self.replica.name)
+        # In this order: a turn that is taken for nothing keeps the others waiting for a minute.
         elif await self._is_bloated() and await self.turns.take(self.replica.name):
             self._running = asyncio.create_task(self._renew())
 
@@ -51,6 +53,7 @@ class Renewal:
 
     async def _renew(self) -> None:
         began = time.monotonic()
+        # If this fails, the turn is not given back: it lapses while the replica is replaced.
         await self.replica.renew()
         await self.turns.give_back(self.replica.name)
         self._running = None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from models.backoff import Backoff
 
-_TURN_SECONDS = 60.0
+_TURN_SECONDS = 60.0  # many health checks, each of which takes the turn again
 _BACKOFF = Backoff(first=1, longest=60)
 _FORGIVEN_AFTER = 600.0  # seconds without a failure
 
@@ -50,6 +50,7 @@ class MemoryTurns(RenewalTurns):
 
     async def take(self, replica: str) -> bool:
         now = self._clock()
+        # No lock: an actor's coroutines share one event loop, and nothing is awaited in here.
         if self._holder != replica and now < self._held_until:
             return False
         self._holder, self._held_until = replica, now + _TURN_SECONDS

@@ -54,6 +54,7 @@ class Replica:
         results = _Results(task)
         report = Report.of(task, Status.RUNNING, attempt)
         try:
+            # Before a slot is taken: the adapter works for another task meanwhile.
             inputs = await self.inputs.fetch(self.adapter.links(task))
             results.end_stage("inputs")
             async with self.slots:
@@ -68,10 +69,12 @@ class Replica:
                                 yield step
                             case Begun():
                                 results.end_stage("wait")
+                                # With several slots `run` changes checkpoints, not `load`.
                                 report = replace(report, checkpoint=self.adapter.checkpoint)
                             case _:
                                 results.keep(step)
                 results.end_stage("run")
+            # After the slot is free: the next task has the adapter while this one is stored.
             uris = await self._store(results)
             results.end_stage("store")
             yield report.completed(uris, f"{self.output}/{task.output_key}", results.seconds)
@@ -89,9 +92,12 @@ class Replica:
         Raises:
             RuntimeUnavailable: the fresh one did not get ready.
         """
+        # Semaphores are fair, so tasks that wait already go first. Two renewals at once would each
+        # hold some slots and wait for the rest; `Renewal` begins one at a time.
         for _ in range(self.adapter.slots):
             await self.slots.acquire()
         await self.adapter.close()
+        # Kept before it is ready: whoever gives up this renewal closes the one that is here.
         self.adapter = type(self.adapter)(self.adapter.spec)
         await self.adapter.ready()
         for _ in range(self.adapter.slots):
@@ -148,6 +154,7 @@ class Replica:
             for uri, artifact, type_ in zip(uris, results.artifacts, types, strict=True)
         ]
         output = f"{self.output}/{results.task.output_key}"
+        # No order among them: nobody is told of any before the report, which comes after all.
         await asyncio.gather(*puts, self.objects.put(output, out, "application/json"))
         return tuple(uris)
 
@@ -177,6 +184,7 @@ class _Results:
 
 def _rendered(answer: Any, artifacts: Sequence[Artifact], uris: Sequence[str]) -> bytes:
     """Write the answer as JSON, each artifact in it as its URI."""
+    # By identity: two pictures of the same bytes are two artifacts, each with a URI of its own.
     uri_of = {id(artifact): uri for artifact, uri in zip(artifacts, uris, strict=True)}
 
     def uri(value: Any) -> str:

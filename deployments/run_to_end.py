@@ -15,6 +15,7 @@ async def run_to_end(work: Awaitable[T]) -> T:
     running, cancelled = asyncio.ensure_future(work), False
     while not running.done():
         try:
+            # `await running` would pass the cancellation on to the work; this leaves it alone.
             await asyncio.wait([running])
         except asyncio.CancelledError:
             cancelled = True

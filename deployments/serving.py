@@ -40,6 +40,7 @@ class ServedReplica:
         await asyncio.sleep(await self.turns.start_delay())
         try:
             self.replica = await make()
+        # Not a cancellation: a replica that is stopped while it starts has not failed.
         except Exception:
             await self.turns.note_failure()
             raise
@@ -60,6 +61,7 @@ class ServedReplica:
             async for update in self.replica.run(task, attempt):
                 yield update
         except RuntimeUnavailable:
+            # For its effect: a broken replica leaves. What is raised is the task's own error.
             with suppress(RuntimeUnavailable):
                 await self._check()
             raise
@@ -74,7 +76,8 @@ class ServedReplica:
         await self.renewal.renew_if_due()
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
-        if hasattr(self, "renewal"):
+        if hasattr(self, "renewal"):  # not in a replica that failed to start
+            # First: a renewal under way would start a fresh backend after the close.
             await self.renewal.close()
             await self.replica.close()
 

@@ -36,6 +36,7 @@ class SharedTurns(RenewalTurns):
         await self._ask("note_failure")
 
     async def start_delay(self) -> float:
+        # Looked for, not made: as long as nothing has failed, no start need wait for an actor.
         if await asyncio.to_thread(self._find_actor) is None:
             return 0.0
         return float(await self._ask("start_delay") or 0.0)
@@ -43,6 +44,7 @@ class SharedTurns(RenewalTurns):
     async def _ask(self, method: str, *args: str) -> Any:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
+                # In a thread: for an actor's name Ray asks its head node and blocks meanwhile.
                 actor = await asyncio.to_thread(self._make_actor)
                 return await getattr(actor, method).remote(*args)
         except (RayError, TimeoutError) as exc:
@@ -52,6 +54,7 @@ class SharedTurns(RenewalTurns):
     def _make_actor(self) -> Any:
         """Return the actor, made if there is none yet."""
         # Detached: else it ends with the replica that made it, often the one that just failed.
+        # No CPU of its own: it must start on a node that replicas fill.
         options = {"lifetime": "detached", "get_if_exists": True, "num_cpus": 0}
         actor = ray.remote(MemoryTurns).options(
             name=self.name, namespace="atelier", resources=self.resources, **options
@@ -61,5 +64,5 @@ class SharedTurns(RenewalTurns):
     def _find_actor(self) -> Any:
         try:
             return ray.get_actor(self.name, namespace="atelier")
-        except ValueError:
+        except ValueError:  # how Ray says that there is none
             return None

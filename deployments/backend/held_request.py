@@ -37,6 +37,7 @@ class HeldRequest:
         self._released.set()
         try:
             return await self._sending
+        # The body's own, passed on by httpx, whose time-outs are no `TimeoutError`.
         except TimeoutError:  # its last byte was never sent, so the server did not begin
             return await self.again()
 
@@ -55,6 +56,7 @@ class HeldRequest:
         await asyncio.gather(self._sending, return_exceptions=True)
 
     async def _body(self) -> AsyncGenerator[bytes, None]:
+        # A byte is enough: JSON cannot be read before all bytes of the announced length are there.
         yield self._content[:-1]
         async with asyncio.timeout(_HELD_SECONDS):
             await self._released.wait()

@@ -15,6 +15,8 @@ _LONGEST_LINE = 2_000  # bytes
 # Lines logged in a second. A backend that writes more is still read: it would block on a full pipe.
 _LINES_PER_SECOND = 500
 _LINE_ENDS = re.compile(rb"[\r\n]+")  # a progress bar ends its lines with a carriage return
+# A terminal's sequences as a whole, then every control character but a tab: what a backend prints,
+# of whatever origin, must not colour, erase or forge lines of our log.
 _UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
@@ -57,8 +59,9 @@ class OutputLog:
 def _lines(output: int) -> Iterator[bytes]:
     """Yield lines without their ends, a long one cut; the last one may have no end."""
     rest = b""
+    # Returns what there is; a buffered read would wait for a line's end or a full buffer.
     while chunk := os.read(output, 65_536):
         *whole, rest = _LINE_ENDS.split(rest + chunk)
         yield from (line[:_LONGEST_LINE] for line in whole)
-        rest = rest[:_LONGEST_LINE]
+        rest = rest[:_LONGEST_LINE]  # output without any line end must not fill the memory
     yield rest

@@ -41,6 +41,7 @@ _KEPT_PREFIXES = (
     "PYTORCH_",
     "SSL_CERT_",
 )
+# Each library has a variable of its own; without it, it takes every core that it sees.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -77,8 +78,10 @@ class Backend:
         """
         try:
             await self._wait_until_ready(probe)
+            # The probe may have been answered by another server on this port while ours ended.
             self.check()
             await asyncio.to_thread(self._check_address)
+        # A cancellation, too, must leave no process behind.
         except BaseException:
             await self.close()
             raise
@@ -112,10 +115,12 @@ class Backend:
     def _started(self) -> "subprocess.Popen[bytes]":
         command = [word.replace("{port}", str(self._port)) for word in self.process.command]
         return subprocess.Popen(  # noqa: S603 - what the configuration says
+            # -I and -S: neither PYTHONPATH, nor this folder, nor site-packages can get between it
+            # and the standard library; it starts sooner, too.
             [sys.executable, "-I", "-S", supervisor.__file__, *command],
             env=self._environment(),
             cwd=self.process.folder,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE,  # never written to: its closing says that we are gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C goes to the replica, which closes it
@@ -126,6 +131,8 @@ class Backend:
             k: v for k, v in os.environ.items() if k in _KEPT_NAMES or k.startswith(_KEPT_PREFIXES)
         }
         threads = dict.fromkeys(_THREADS, str(self.process.threads)) if self.process.threads else {}
+        # Unbuffered: into a pipe Python writes late, and a crash would take the last lines along.
+        # What is configured comes last and wins.
         return {**kept, "PYTHONUNBUFFERED": "1", **threads, **self.process.environment}
 
     async def _wait_until_ready(self, probe: Callable[[], Awaitable[bool]]) -> None:
@@ -142,7 +149,7 @@ class Backend:
             self._output.listen(self._supervisor.stdout)
 
     def _end(self, process: "subprocess.Popen[bytes]") -> None:
-        process.terminate()
+        process.terminate()  # the supervisor passes the signal on
         with suppress(subprocess.TimeoutExpired):
             process.wait(self.process.stop_seconds)
         if process.stdin:
@@ -171,6 +178,7 @@ class Backend:
 async def _answers(probe: Callable[[], Awaitable[bool]]) -> bool:
     try:
         return await probe()
+    # Only this means "not yet": an answer of the wrong kind does not get better by waiting.
     except httpx.TransportError:
         return False
 

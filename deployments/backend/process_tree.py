@@ -18,7 +18,7 @@ def addresses(root: int, port: int) -> set[str]:
     """Return the addresses on which the tree below a process listens on a TCP port."""
     found = set()
     for process in _tree(root):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error):  # ended meanwhile, or not ours to look into
             found |= {
                 socket.laddr.ip
                 for socket in process.net_connections("tcp")

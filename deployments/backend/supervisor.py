@@ -21,7 +21,7 @@ from pathlib import Path
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 _NOT_STARTED = 127  # as a shell says it
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0  # between looks at the parent, should the pipe stay open
 _KILL_SECONDS = 0.01  # a process with much memory takes a while to go
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -35,7 +35,7 @@ def main(command: list[str]) -> int:
         backend = subprocess.Popen(  # noqa: S603 - what the configuration says
             command,
             stdin=subprocess.DEVNULL,
-            process_group=0,
+            process_group=0,  # one signal reaches the backend and what it started
             preexec_fn=die_with_us,  # noqa: PLW1509 - there is one thread
         )
     except OSError as exc:
@@ -45,15 +45,18 @@ def main(command: list[str]) -> int:
         signal.signal(number, lambda number, _: _signal(-backend.pid, number))
     status = _watch(backend.pid, wake)
     _end(backend.pid)
-    return 128 - status if status < 0 else status
+    return 128 - status if status < 0 else status  # as a shell tells a signal
 
 
 def _heed_children() -> int:
     """Return a pipe that is readable once a child has ended; undo the replica's signal settings."""
+    # A blocked signal stays blocked across fork and exec, down to the backend.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # Python goes on with `select` after a signal (PEP 475), so a handler alone does not end it: the
+    # pipe does. Without a handler SIGCHLD is dropped, and nothing is written to the pipe.
     signal.signal(signal.SIGCHLD, lambda *_: None)
     wake, woken = os.pipe()
-    os.set_blocking(woken, False)
+    os.set_blocking(woken, False)  # demanded by set_wakeup_fd; a full pipe wakes as well
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     return wake
 
@@ -65,6 +68,7 @@ def _watch(backend: int, wake: int) -> int:
         ready, _, _ = select.select([pipe, wake], [], [], _POLL_SECONDS)
         if wake in ready:
             os.read(wake, 4096)
+            # All of them: signals of several children may arrive as one.
             ended = dict(_reap())
             if backend in ended:
                 return ended[backend]
@@ -88,6 +92,7 @@ def _reap() -> Iterator[tuple[int, int]]:
 def _end(backend: int) -> None:
     """Kill the backend's group, then whatever left it, until no descendant is there."""
     _signal(-backend, signal.SIGKILL)
+    # Again until none is left: one may have started another between the look and the signal.
     while left := _descendants():
         for process in left:
             _signal(process, signal.SIGKILL)
@@ -107,6 +112,7 @@ def _parents() -> Iterator[tuple[int, int]]:
     """Yield each process and its parent; none on a system without ``/proc``."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
+            # "pid (name) state parent …": the name may itself hold blanks and brackets.
             fields = stat.read_bytes().rpartition(b")")[2].split()
         except OSError:  # it has just ended
             continue

@@ -26,9 +26,11 @@ _CONCURRENT = 16
 _CONNECT_SECONDS = 5
 _PAUSE_SECONDS = 0.2
 _SHOWN = 200  # characters
+# Unpacked, for the length that is announced is then the one that the limit is about.
 _HEADERS = ((b"User-Agent", b"atelier"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity"))
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GZIPPED = frozenset({"gzip", "x-gzip", "deflate"})
+# Not all that Pillow reads: rare formats are little tried, and for EPS it starts Ghostscript.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
 _BROKEN = (
     httpcore.NetworkError,
@@ -96,6 +98,7 @@ class Inputs:
     async def _fetch(self, link: str) -> bytes:
         limit = self._limits.timeout_seconds
         try:
+            # In this order: the time runs from a free slot on, not while others are fetched.
             async with self._slots, asyncio.timeout(limit):
                 data = await self._read(link)
             _check_picture(data, self._limits.max_pixels)
@@ -158,6 +161,7 @@ class Inputs:
     async def _body(self, answer: httpcore.Response) -> bytes:
         _check_status(answer.status)
         length = _header(answer, b"content-length")
+        # Only to refuse early: the header may be missing or wrong, so what comes is counted, too.
         if length.isdecimal() and int(length) > self._limits.max_bytes:
             raise self._too_large()
         body = bytearray()
@@ -175,6 +179,7 @@ class Inputs:
             raise InputRefused(f"it is encoded as {encoding[:_SHOWN]!r}")
         try:
             unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its header
+            # Bounded, since packed data may unpack to a thousand times its size.
             data = unpacking.decompress(body, self._limits.max_bytes)
         except zlib.error as exc:
             raise InputRefused(f"it says it is {encoding} and is not") from exc
@@ -235,6 +240,7 @@ def _check_picture(data: bytes, most: int) -> None:
 
 def _shown(link: str) -> str:
     """Shorten a link for a message, without its query (it may be signed) or password."""
+    # Greedy up to the last @ before the path: a password may hold one itself.
     without_login = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", link)
     address, cut, _ = without_login.partition("?")
     return address[:_SHOWN] + ("…" if len(address) > _SHOWN else "") + ("?…" if cut else "")

@@ -36,14 +36,15 @@ _METADATA = tuple(
         "192.0.0.192/32",  # Oracle
     )
 )
-_UNICAST_V6 = ip_network("2000::/3")
+_UNICAST_V6 = ip_network("2000::/3")  # the only part of IPv6 given out for public addresses
 _NAT64 = ip_network("64:ff9b::/96")
-_COMPATIBLE = ip_network("::/96")
+_COMPATIBLE = ip_network("::/96")  # an IPv4 address in a deprecated form
 # Not public, whatever this version of `ipaddress` says.
 _SPECIAL = tuple(
     ip_network(net)
     for net in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
 )
+# RFC 5214: the upper half of an interface's identifier; the lower one is an IPv4 address.
 _ISATAP = (0x00005EFE, 0x02005EFE)
 _LOW = 0xFFFFFFFF
 _LAST_PORT = 0xFFFF
@@ -86,6 +87,7 @@ def as_httpcore(url: httpx.URL) -> httpcore.URL:
 
 async def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host, by the system's resolver; it alone bounds the wait."""
+    # Of one type, else each address comes once for TCP, UDP and raw sockets.
     lookup = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, lookup)
     return [str(socket_address[0]) for *_, socket_address in found]
@@ -149,6 +151,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         error: Exception = httpcore.ConnectError("no address")
+        # To the address that was judged: the name, resolved once more, might lead elsewhere.
         for address in await self._guard.addresses(host, port):
             try:
                 return await self._network.connect_tcp(
@@ -183,6 +186,7 @@ def _faces(address: Address) -> Iterator[Address]:
         yield from address.teredo or ()
         number = int(address)
         isatap = number >> 32 & _LOW in _ISATAP
+        # Not :: and ::1, which are IPv6's own: unspecified and loopback.
         if address in _NAT64 or isatap or (address in _COMPATIBLE and number > 1):
             yield IPv4Address(number & _LOW)
 

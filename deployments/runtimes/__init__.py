@@ -64,6 +64,7 @@ def _adapters(module: str) -> list[type[Adapter]]:
     """List adapters that the module or package itself defines, without those that it imports."""
     members = vars(_imported(module)).values()
     adapters = [cls for cls in members if isinstance(cls, type) and issubclass(cls, Adapter)]
+    # With dots, so that a module `fake_gpu` is not taken for a part of `fake`.
     found = [cls for cls in adapters if f"{cls.__module__}.".startswith(f"{module}.")]
     return list(dict.fromkeys(found))
 

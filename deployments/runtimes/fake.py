@@ -148,7 +148,7 @@ class FakeAdapter(Adapter):
         room = self.options.payload_bytes - len(png)
         if room <= 0:
             return png
-        return png[:-_PNG_END] + self._noise + png[-_PNG_END:]
+        return png[:-_PNG_END] + self._noise + png[-_PNG_END:]  # IEND must come last
 
 
 async def _until(due: float) -> None:
@@ -182,6 +182,8 @@ def _count(task: Task, content: Mapping[str, Any], default: int) -> int:
 
 def _noise(size: int) -> bytes:
     """Make a PNG chunk that viewers skip; once, because a task should cost no CPU time."""
+    # The case of a name's letters is PNG's own code: n for a chunk that may be ignored, o for a
+    # private one, I is fixed, s for one that an editor may copy.
     body = b"noIs" + random.Random(0).randbytes(size)
     return struct.pack(">I", size) + body + struct.pack(">I", zlib.crc32(body))
 

@@ -49,7 +49,7 @@ class ComfyUiAdapter(Adapter):
         async with AsyncExitStack() as stack:
             self._server = await stack.enter_async_context(serving(self.spec, self._options))
             await warm_up(self, Kind.PIPELINE, self._options.warm_up)
-            self._stack = stack.pop_all()
+            self._stack = stack.pop_all()  # kept open only if all of it went well
 
     async def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         graph, folder = self._graph(task), _folder(task.submission)
@@ -102,18 +102,21 @@ class ComfyUiAdapter(Adapter):
         for number, link in enumerate(graph.links, start=1):
             if link not in inputs:
                 raise TaskFailed(f"link {number} of the graph has no input")
+            # A name of ours: one from the link could lead out of the folder.
             name = f"{number}{sniff(inputs[link]).extension}"
             names[link] = await self._ready_server.client.upload(name, folder, inputs[link])
         return names
 
     async def _tried(self, graph: Graph) -> AsyncGenerator[Step, None]:
         """Run the graph; once more with memory and caches dropped if that may end better."""
+        # One for both tries: what was told must not fall back.
         progress = GraphProgress(graph.weights)
         for is_last in (False, True):
             prompt = TrackedPrompt(graph, progress)
             async with aclosing(self._ready_server.prompts.run(prompt, fresh=is_last)) as steps:
                 async for step in steps:
                     if isinstance(step, Begun):
+                        # The prompt before may have broken it meanwhile.
                         self._ready_server.check()
                     yield step
             outputs = await self._outputs(prompt, is_last=is_last)
@@ -146,6 +149,7 @@ def _final_steps(
 
 def _folder(submission: str) -> str:
     """Name the folder of a submission's inputs: the submission, or its hash if that is no name."""
+    # One segment of a path: no separator and no dot, so neither another folder nor a hidden one.
     if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", submission):
         return submission
     return hashlib.sha256(submission.encode()).hexdigest()

@@ -13,7 +13,7 @@ from models import strict_json
 from models.errors import RuntimeUnavailable
 
 _CONNECT_SECONDS = 5
-_ANSWER_SECONDS = 60
+_ANSWER_SECONDS = 60  # it does not answer while it reads a checkpoint
 _AWAY = frozenset({502, 503, 504})  # from a proxy: the server is not there
 
 
@@ -100,6 +100,7 @@ class Client:
         """Return ``running`` or ``pending``; None if the prompt is not in the queue."""
         queue = await self._get_object("/queue")
         for state in ("running", "pending"):
+            # An entry is a list: number, id of the prompt, graph, further data, outputs.
             if any(item[1] == prompt for item in queue.get(f"queue_{state}") or ()):
                 return state
         return None
@@ -129,6 +130,7 @@ class Client:
 
     async def upload(self, name: str, folder: str, data: bytes) -> str:
         """Put a file into its folder of inputs; return the name by which a node finds it."""
+        # Without "overwrite" a name that a former attempt left may become "1 (1).png".
         fields = {"type": "input", "subfolder": folder, "overwrite": "true"}
         answer = await self._answer(
             "POST", "/upload/image", data=fields, files={"image": (name, data)}
@@ -146,6 +148,7 @@ class Client:
         return None
 
     async def _queue(self, content: bytes | AsyncGenerator[bytes], size: int) -> httpx.Response:
+        # Of a generator httpx knows no length, and would send it chunked.
         headers = {"Content-Type": "application/json", "Content-Length": f"{size}"}
         return await self._answer("POST", "/prompt", content=content, headers=headers)
 

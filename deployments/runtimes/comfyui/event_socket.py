@@ -45,7 +45,7 @@ class EventSocket:
     def __init__(self, url: str) -> None:
         self.client = uuid4().hex
         """Id under which ComfyUI tells us of our prompts, also after a reconnect."""
-        self._url = f"{url.replace('http', 'ws', 1)}/ws?clientId={self.client}"
+        self._url = f"{url.replace('http', 'ws', 1)}/ws?clientId={self.client}"  # https: wss
         self._tracked: TrackedPrompt | None = None
         self._connected = asyncio.Event()
         self._socket: ClientConnection | None = None
@@ -76,7 +76,7 @@ class EventSocket:
         """Hang up."""
         if self._listening is not None:
             self._listening.cancel()
-            await asyncio.wait([self._listening])
+            await asyncio.wait([self._listening])  # not `await`: its cancellation is not ours
 
     def check(self) -> None:
         """Raise if the socket is not read any more.
@@ -109,10 +109,12 @@ class EventSocket:
                     await socket.send(_FEATURE_FLAGS)
                     self._note_connection(socket)
                     async for message in socket:
+                        # Not when connected: one that hangs up at once is asked more rarely.
                         failures = 0
                         self._dispatch(message)
             except _BROKEN as exc:
                 log.warning("comfyui_socket_lost", extra={"why": type(exc).__name__})
+            # Reached by a normal close as well, which ends the loop without an exception.
             self._connected.clear()
             if self._tracked is not None:
                 self._tracked.note_disconnect()
@@ -156,6 +158,7 @@ class EventSocket:
 
 def image_in(message: bytes) -> SocketImage | None:
     """Read the picture in a binary message; None if it is of a kind that holds none."""
+    # Two numbers, big-endian: the kind, then the picture's format; with metadata, their length.
     kind, size = int.from_bytes(message[:4]), int.from_bytes(message[4:8])
     if kind == _IMAGE:
         return SocketImage(message[8:])

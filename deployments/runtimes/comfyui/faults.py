@@ -10,6 +10,7 @@ from models.errors import TaskFailed
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 
+# ComfyUI tells an exception as text alone, and each of torch's devices has words of its own.
 _MEMORY_SIGNS = (
     "OutOfMemory",
     "out of memory",
@@ -28,6 +29,7 @@ class RetryWithFreshMemory(Exception):
 def fault_of(error: Mapping[str, Any]) -> DeviceFault | None:
     """Find the device's fault behind a failed node; None if the failure is the graph's own."""
     text = f"{error.get('exception_type')}: {error.get('exception_message')}"
+    # Memory first: "CUDA error: out of memory" has the signs of both.
     if any(sign in text for sign in _MEMORY_SIGNS):
         return DeviceFault.MEMORY
     return DeviceFault.DEVICE if any(sign in text for sign in _DEVICE_SIGNS) else None

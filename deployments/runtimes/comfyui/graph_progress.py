@@ -16,6 +16,7 @@ class GraphProgress:
         """Note that a share of a node is done, from 0 to 1; other graphs' nodes do not count."""
         if node in self._reached:
             done = int(self._weights[node] * min(max(share, 0.0), 1.0))
+            # A node may count several times from 0.
             self._reached[node] = max(self._reached[node], done)
 
     def finish(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.runtimes.comfyui.graphs import unwrapped
 
+# As a whole, and numbered where a node takes several: ckpt_name, clip_name1, lora_name_2.
 _FIELD = re.compile(
     r"(?:ckpt|checkpoint|vae|lora|unet|clip|clip_vision|control_net|controlnet|style_model|gligen"
     r"|hypernetwork|upscale_model|photomaker_model|audio_encoder|model_patch|model)_name_?\d*"
@@ -13,7 +14,7 @@ _FIELD = re.compile(
 """Fields of ComfyUI's own loaders, and of many nodes beside them."""
 _SUFFIX = re.compile(r"\.(?:safetensors|sft|ckpt|pt2?|pth|bin|pkl|gguf|onnx)", re.IGNORECASE)
 """Extensions of weights files: those that ComfyUI lists, GGUF's and ONNX's."""
-_TEXTS = frozenset({"text", "prompt", "filename_prefix"})
+_TEXTS = frozenset({"text", "prompt", "filename_prefix"})  # prose may end like a file's name
 _BUILT_IN = frozenset({"", "none", "pixel_space"})
 """Values, in lower case, of such fields that stand for no file."""
 

@@ -32,6 +32,7 @@ async def outcome(prompt: TrackedPrompt, server: Server) -> dict[str, Any]:
         RetryWithFreshMemory: it may end better with memory and caches dropped.
     """
     entry = await server.prompts.history(prompt)
+    # ComfyUI keeps 10,000 entries in memory, each with its graph; one too many fails no task.
     with suppress(RuntimeUnavailable):
         await server.client.forget(prompt.id)
     _judge(entry, prompt, server)
@@ -53,6 +54,7 @@ def _judge(entry: HistoryEntry, prompt: TrackedPrompt, server: Server) -> None:
             server.prompts.give_up(str(failure))
             raise RuntimeUnavailable(str(failure))
         raise failure
+    # Before the status, which is a failure's here, too.
     if entry.is_interrupted:  # by somebody else: a stopped run of ours asks no outcome
         raise RuntimeUnavailable("somebody else interrupted ComfyUI")
     if entry.is_failed:

@@ -51,6 +51,7 @@ class Prompts:
             TaskFailed: ComfyUI refused the graph.
             RuntimeUnavailable: it is gone, or has lost the prompt.
         """
+        # Before the lock: the graph is on its way while the prompt before has the GPU.
         request = self._client.held_prompt(prompt.graph, prompt.id, self._events.client)
         async with aclosing(request) as held, self._gpu:
             if fresh:
@@ -58,6 +59,7 @@ class Prompts:
                 await asyncio.sleep(_SETTLE_SECONDS)
             else:
                 yield Begun()
+            # What such nodes make comes over the socket alone; the history has nothing of it.
             if prompt.graph.senders:
                 await self._events.connected()
             with self._events.following(prompt):
@@ -100,6 +102,7 @@ class Prompts:
         prompt.id = submitted.prompt or prompt.id
         if not submitted.accepted or (submitted.node_errors and not self._options.allow_partial):
             found = problems(submitted.node_errors)
+            # Accepted for its valid outputs it may be running by now: `run` withdraws it.
             raise refused(
                 submitted.body, {problem: await self._choices(problem) for problem in found}
             )
@@ -118,6 +121,7 @@ class Prompts:
             async with asyncio.timeout(_SILENCE_SECONDS):
                 await prompt.changed.wait()
         prompt.changed.clear()
+        # A disconnect, too, ends the wait without a message: what came meanwhile is lost.
         if prompt.messages == before and not prompt.is_over:
             await self._ask_history(prompt)
 
@@ -127,6 +131,7 @@ class Prompts:
         try:
             prompt.history = await self._client.history(prompt.id)
         except RuntimeUnavailable as exc:
+            # A process that ended says why; a lost connection does not.
             self._backend.check()
             if now - prompt.last_answer > patience:
                 self.give_up(str(exc))
@@ -134,10 +139,11 @@ class Prompts:
             return
         prompt.last_answer = now
         if prompt.history is not None:
+            # Ended without a single message: ComfyUI has forgotten this socket.
             await (self._await_images(prompt) if prompt.messages else self._events.reconnect())
         elif now - prompt.last_message > patience:
             await self._check_not_lost(prompt)
-            prompt.last_message = now
+            prompt.last_message = now  # asked again only after as long a silence
 
     async def _await_images(self, prompt: TrackedPrompt) -> None:
         """Let the socket catch up with the history if pictures come over it."""
@@ -169,7 +175,9 @@ class Prompts:
         seconds = self._options.obey_seconds
         try:
             async with asyncio.timeout(seconds):
+                # Until that is answered, nobody knows whether the prompt is queued, or as what.
                 await asyncio.wait([sending])
+                # Asked each time: it may begin to run between the look and the removal.
                 while state := await self._client.queue_state(prompt.id):
                     stop = self._client.drop if state == "pending" else self._client.interrupt
                     await stop(prompt.id)

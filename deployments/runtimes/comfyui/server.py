@@ -64,11 +64,13 @@ async def serving(spec: RuntimeSpec, options: Options) -> AsyncIterator[Server]:
         workspace, process = None, options.backend
         if process.command:
             workspace = Workspace.made()
+            # The stack is undone backwards: the folders go after the process that writes to them.
             stack.push_async_callback(asyncio.to_thread, workspace.remove)
             configured = {**options.model_paths, "custom_nodes": options.custom_nodes}
             paths = merged(configured, bucket_paths(spec.checkpoints))
             process = workspace.with_arguments(process, paths, previews=options.previews)
         backend = Backend(process, name=spec.name)
+        # Said before the start: one that fails halfway leaves something to undo.
         stack.push_async_callback(backend.close)
         await backend.start()
         client, events = Client(backend.url), EventSocket(backend.url)

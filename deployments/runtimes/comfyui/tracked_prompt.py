@@ -60,6 +60,7 @@ class TrackedPrompt:
             case "execution_cached", {"nodes": [*nodes]}:
                 for node in nodes:
                     self.progress.reach(node, 1)
+            # The last message about a prompt, after success, failure and interruption alike.
             case "executing", {"node": None}:
                 self._leave()
                 self.has_ended = True

@@ -64,7 +64,7 @@ class Workspace:
         }
         if _has_database(process):  # replicas that share one would lock each other out
             arguments["--database-url"] = f"sqlite:///{self.folder / 'comfyui.db'}"
-        present = {word.partition("=")[0] for word in process.command}
+        present = {word.partition("=")[0] for word in process.command}  # also `--port=8188`
         missing = [word for pair in arguments.items() if pair[0] not in present for word in pair]
         if paths:  # ComfyUI takes this option several times
             missing += ["--extra-model-paths-config", str(self._written(paths))]
@@ -85,6 +85,7 @@ class Workspace:
     def _written(self, paths: Paths) -> Path:
         file = self.folder / "model-paths.yaml"
         lines = {
+            # ComfyUI reads a folder from each line of one text.
             kind: "\n".join(str(path.absolute()) for path in folders)
             for kind, folders in paths.items()
         }
@@ -120,6 +121,7 @@ def _has_database(process: Process) -> bool:
 def _remove_orphans(parent: Path) -> None:
     for folder in parent.glob(f"{_PREFIX}*"):
         owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        # A pid that was given out anew only keeps a folder longer.
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -73,6 +73,7 @@ class DiffusersAdapter(Adapter):
             raise RuntimeUnavailable("the GPU failed, and this process cannot use it any more")
 
     async def close(self) -> None:
+        # First: there is one thread, and the close would wait in it for the task's end.
         await self._worker.stop()
         if self._pool:
             await self._worker.call(self._pool.close)

@@ -100,7 +100,7 @@ class Infotext:
             "denoising_strength": strength if second_pass else None,
             "clip_skip": request.override_settings.CLIP_stop_at_last_layers,
             "extra_generation_params": {},
-            "index_of_first_image": 0,
+            "index_of_first_image": 0,  # a grid, if there were one, would come before
             "infotexts": [self.infotext(index) for index in range(count)],
             "styles": [],
             "job_timestamp": self.began.strftime("%Y%m%d%H%M%S"),

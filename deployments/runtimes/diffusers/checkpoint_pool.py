@@ -71,6 +71,7 @@ class CheckpointPool:
         """
         path = self._path(requested)
         if path not in self._loaded:
+            # First, as memory may not hold both.
             self._make_room()
             with self._faults():
                 self._loaded[path] = open_pipeline(path, self._name(path), self._device)
@@ -182,6 +183,7 @@ def _device(runtime: str, options: Options) -> torch.device:
 
 
 def _free(after: DeviceFault | None = None) -> None:
+    # After a fault of the device each call of CUDA raises, in the place of the error itself.
     if after is not DeviceFault.DEVICE and torch.cuda.is_available():
         torch.cuda.empty_cache()
 

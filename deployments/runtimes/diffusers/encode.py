@@ -43,6 +43,7 @@ class Encoder:
     @property
     def room(self) -> int:
         """Tokens of a chunk, without its start and its end: 75."""
+        # A tokenizer that was told no limit says 1e30.
         window = min(self.tokenizer.model_max_length, self.network.config.max_position_embeddings)
         return int(window) - 2
 
@@ -71,6 +72,7 @@ class Encoder:
         return Condition(_weighted(words, chunk), getattr(output, "text_embeds", None))
 
     def _tokens(self, span: Span) -> list[_Token]:
+        # Not verbose: it would warn of a text beyond the window, which is cut into chunks anyway.
         ids = self.tokenizer(span.text, add_special_tokens=False, verbose=False).input_ids
         return [_Token(id_, span.weight) for id_ in ids]
 
@@ -91,6 +93,7 @@ class Encoder:
             return layer
         if skip == 1:
             return output.last_hidden_state  # type: ignore[no-any-return]  # untyped library
+        # The inner layers' outputs are not normalised, and the UNet was trained on normalised ones.
         return self.network.final_layer_norm(output.hidden_states[-skip])  # type: ignore[no-any-return]
 
 
@@ -118,6 +121,7 @@ def encode(
         encoded: list[list[Condition]] = []
         for encoder, chunks in zip(encoders, text, strict=True):
             encoded.append([])
+            # Both prompts stand in one batch of the UNet, which takes one length.
             for chunk in _padded(chunks, max(lengths)):
                 encoded[-1].append(encoder.encode(chunk, skip, is_sdxl=pipeline.is_sdxl))
                 yield

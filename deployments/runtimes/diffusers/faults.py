@@ -4,7 +4,7 @@ import torch
 
 from deployments.device_fault import DeviceFault
 
-_NO_MEMORY = "can't allocate memory"
+_NO_MEMORY = "can't allocate memory"  # of the CPU: torch has no class for it
 _DEVICE = ("CUDA error", "cuDNN error", "CUBLAS_STATUS")
 
 

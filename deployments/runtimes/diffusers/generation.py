@@ -72,6 +72,7 @@ class Generation:
         """
         artifacts = []
         text, tags = prompt.loras(self.request.prompt)
+        # Around the encoding, too: a LoRA may change the text encoder.
         with lora.applied(self._pipeline, tags, self.tools.checkpoints.loras):
             guidance = yield from self._guidance(text)
             for batch in range(self.request.n_iter):
@@ -88,6 +89,7 @@ class Generation:
     @cached_property
     def _seeds(self) -> tuple[int, ...]:
         """Seed of each picture; random ones come from the submission, so a retry repeats them."""
+        # 32 bits, as many as the Web UI draws.
         drawn = int.from_bytes(hashlib.sha256(self.task.submission.encode()).digest()[:4])
         first = drawn if self.request.seed < 0 else self.request.seed
         return tuple(range(first, first + self.request.pictures))
@@ -139,6 +141,7 @@ class Generation:
 
     def _preview(self, running: Sequence[Sampling], shown: int, step: int) -> bytes | None:
         previews = self.tools.previews
+        # No preview of the last step: the picture itself comes next.
         if running[0].finished or not previews.is_due(shown, step):
             return None
         return previews.sheet(self._pipeline, running, self._small_sources)

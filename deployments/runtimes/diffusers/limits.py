@@ -39,6 +39,7 @@ class Limits:
         x, y = request.hr_resize_x, request.hr_resize_y
         by_x, by_y = (x or 0) / size[0], (y or 0) / size[1]
         scale = request.hr_scale
+        # As in the Web UI: a side that is 0 follows the other one, and both win over the scale.
         width = self._fit(size[0] * ((by_x or by_y) or scale))
         height = self._fit(size[1] * ((by_y or by_x) or scale))
         self._check_pixels("hr_scale", width, height)

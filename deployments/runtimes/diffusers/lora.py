@@ -31,7 +31,7 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
         yield
     finally:
         if files:
-            pipeline.parts.unload_lora_weights()
+            pipeline.parts.unload_lora_weights()  # also of those before one that failed
 
 
 def _load(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
@@ -41,5 +41,6 @@ def _load(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
         raise TaskFailed(
             f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {first_line(exc)}"
         ) from exc
+    # diffusers only logs a warning where no tensor's name fits.
     if not any(name in names for names in pipeline.parts.get_list_adapters().values()):
         raise TaskFailed(f"LoRA {tag.name!r} has nothing for the checkpoint {pipeline.name!r}")

@@ -58,7 +58,7 @@ class Pipeline:
     @property
     def factor(self) -> int:
         """Pixels of a latent's side."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))  # each block but one halves
 
     @property
     def native_side(self) -> int:
@@ -83,6 +83,7 @@ def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
         _refuse_other_architectures(parts, name)
         parts.to(device)
     except _UNREADABLE as exc:
+        # The device's fault, which is a RuntimeError as well, says nothing of the file.
         if fault(exc):
             raise
         raise TaskFailed(f"checkpoint {name} cannot be loaded: {first_line(exc)}") from exc

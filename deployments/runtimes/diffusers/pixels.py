@@ -29,10 +29,11 @@ def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
         raise TaskFailed(f"{field}: the link {text} was not fetched")
     try:
         with Image.open(io.BytesIO(_decoded(text) if data is None else data)) as image:
+            # Pillow has read the header so far; `load` is what decodes the pixels.
             if image.width * image.height > _MOST_PIXELS:
                 raise TaskFailed(f"{field}: {image.width}x{image.height} pixels are too many")
             image.load()
-            return ImageOps.exif_transpose(image)
+            return ImageOps.exif_transpose(image)  # cameras store how a picture is to be turned
     except UnidentifiedImageError:  # its words name an object of ours
         raise TaskFailed(f"{field}: {_NO_PICTURE}") from None
     except (OSError, ValueError, Image.DecompressionBombError) as exc:
@@ -77,6 +78,7 @@ def to_latents(pipeline: Pipeline, image: Image.Image) -> torch.Tensor:
     """
     vae = pipeline.vae
     values = (to_tensor(image) * 2 - 1).to(pipeline.device, vae.dtype)
+    # The mode, not a sample: the same picture gives the same latents each time.
     latents = vae.encode(values).latent_dist.mode().float()
     shifted: torch.Tensor = latents - (vae.config.get("shift_factor") or 0)
     return shifted * float(vae.config.scaling_factor)
@@ -100,6 +102,7 @@ def from_latents(pipeline: Pipeline, latents: torch.Tensor) -> Image.Image:
 def _decoded(text: str) -> bytes:
     body = text.partition(",")[2] if text.startswith("data:") else text
     try:
+        # Strict, or Python drops what is no base64 and decodes the rest. Line breaks are no fault.
         return base64.b64decode("".join(body.split()), validate=True)
     except binascii.Error as exc:
         raise ValueError(f"not base64: {exc}") from None

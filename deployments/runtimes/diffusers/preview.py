@@ -38,6 +38,7 @@ class Previews:
 
     def __init__(self, every: int, side: int) -> None:
         self._every, self._side = every, side
+        # Weak: a checkpoint that leaves memory takes its map along.
         self._colours: WeakKeyDictionary[Pipeline, torch.Tensor] = WeakKeyDictionary()
         self._off: WeakSet[Pipeline] = WeakSet()
 
@@ -121,7 +122,7 @@ def _features(latents: torch.Tensor) -> torch.Tensor:
     own = latents.float().cpu()
     around = F.avg_pool2d(F.pad(own, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     plain = torch.cat([own, around, torch.ones_like(own[:, :1])], dim=1)[0].flatten(1).T
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)  # a map fits only the mixing it was made with
     mixing = torch.randn(plain.shape[1], _MIXTURES, generator=generator)
     return torch.cat([plain, torch.tanh(plain @ mixing)], dim=1)
 

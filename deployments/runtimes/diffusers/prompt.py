@@ -14,6 +14,9 @@ from models.runtimes.diffusers.prompts import LORA, wrong_tags
 MORE = 1.1
 LESS = 1 / MORE
 
+# A weight is taken with the ")" that it closes; its digits are possessive, for to give some back
+# can never help. Text stops before ":" and "B", which may begin a weight or a BREAK; where they do
+# not, the dot at the end takes them.
 _TOKEN = re.compile(
     r"\\(?P<escaped>[\\()\[\]])"
     r"|(?P<weight>:\s*(?P<by>[+-]?(?:\d++(?:\.\d*+)?|\.\d++))\s*\))"
@@ -111,14 +114,16 @@ def _read(prompt: str) -> list[Span | Break]:
 
 def _weighed(pieces: list[Span | Break], brackets: list[_Weighed]) -> Iterator[Span | Break]:
     """Weigh each piece by the brackets around it, in one walk however deep they are nested."""
+    # Popped from the end: by their start, and of those that start together the outermost first.
     waiting = sorted(brackets, key=lambda bracket: (-bracket.start, bracket.end))
+    # Ends and weights of the brackets round this piece, innermost last; the first one never ends.
     around: list[tuple[int, float]] = [(len(pieces) + 1, 1.0)]
     for index, piece in enumerate(pieces):
         while around[-1][0] <= index:
             around.pop()
         while waiting and waiting[-1].start <= index:
             bracket = waiting.pop()
-            if bracket.end > index:
+            if bracket.end > index:  # else it holds nothing
                 around.append((bracket.end, around[-1][1] * bracket.by))
         yield Span(piece.text, around[-1][1]) if isinstance(piece, Span) else piece
 

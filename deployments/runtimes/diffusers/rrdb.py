@@ -114,6 +114,7 @@ def read_rrdb(path: Path) -> Rrdb:
 
 def _tensors(path: Path) -> Mapping[str, Any]:
     tensors = read_tensors(path)
+    # Where a file has both, the averaged weights (EMA) are those to paint with.
     for wrapper in ("params_ema", "params", "state_dict"):
         tensors = tensors.get(wrapper, tensors)
     return tensors
@@ -130,11 +131,12 @@ def _named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _numbered_end(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Name the layers whose number in the first scheme depends on how many there are."""
+    # 0 and 1 are the first layer and the trunk in every network.
     numbers = sorted({int(n) for key in tensors if (n := _number(key)) and int(n) > 1})
     renamed = {number: f"ups.{place}" for place, number in enumerate(numbers[:-2], 1)}
     renamed |= dict(zip(numbers[-2:], ("full", "last"), strict=False))
     trunk = next((k for k in tensors if re.match(r"^model\.1\.sub\.\d+\.weight$", k)), None)
-    last_of_trunk = trunk.removesuffix("weight") if trunk else "\0"
+    last_of_trunk = trunk.removesuffix("weight") if trunk else "\0"  # no key holds a NUL
     names = {}
     for key, tensor in tensors.items():
         number = _number(key)
@@ -157,7 +159,7 @@ def _nested(name: str) -> str:
 
 def _built(named: Mapping[str, Tensor]) -> Rrdb:
     width, channels = named["first.weight"].shape[:2]
-    shuffle = {3: 1, 12: 2, 48: 4}[channels]
+    shuffle = {3: 1, 12: 2, 48: 4}[channels]  # folding multiplies RGB's channels by its square
     network = Rrdb(
         width=width,
         growth=named["blocks.0.dense.1.layers.1.weight"].shape[0],

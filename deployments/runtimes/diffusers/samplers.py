@@ -75,6 +75,7 @@ class Sampler:
     def _spacing(self) -> Mapping[str, Any]:
         if self.schedule == AUTOMATIC:
             return {}
+        # Others off: the checkpoint's own configuration may switch one on, and two are refused.
         return _PLAIN | dict(_SCHEDULE_SETTINGS[self.schedule])
 
 
@@ -95,6 +96,7 @@ _TABLE = (
     Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", {}, "Karras"),
     Sampler("DDIM", "DDIMScheduler"),
     Sampler("DDPM", "DDPMScheduler"),
+    # Without it PNDM begins with Runge-Kutta steps, which PLMS has not.
     Sampler("PLMS", "PNDMScheduler", {"skip_prk_steps": True}),
     Sampler("UniPC", "UniPCMultistepScheduler"),
     Sampler("DEIS", "DEISMultistepScheduler"),

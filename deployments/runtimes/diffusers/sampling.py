@@ -16,8 +16,8 @@ from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.samplers import Sampler
 from models.errors import TaskFailed
 
-_MOST_STRENGTH = 0.999
-_DISTILLED_STEPS = 50
+_MOST_STRENGTH = 0.999  # as in the Web UI, which takes one step more than this share
+_DISTILLED_STEPS = 50  # as LCM and TCD have it, which refuse to take more than these
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +118,10 @@ class Sampling:
         stepped = self.scheduler.step(
             self._prediction, self.timestep, self.latents, **self._noise_source
         )
+        # Before the mask: what is kept gets the noise of the step that comes next.
         self._done += 1
         self.latents = self._masked(stepped.prev_sample)
+        # Only at the end: the question makes the CPU wait for the GPU.
         if self.finished and not torch.isfinite(self.latents).all():
             raise TaskFailed("the picture came out as no numbers (NaN): the checkpoint is broken")
 
@@ -146,8 +148,10 @@ class Sampling:
             self.scheduler.set_timesteps(steps, device=device, original_inference_steps=most)
         else:
             self.scheduler.set_timesteps(steps, device=device)
+        # A scheduler of second order has two timesteps, and two calls of the UNet, a step.
         skipped = self._skipped(steps) * self.scheduler.order
         if hasattr(self.scheduler, "set_begin_index"):
+            # Else it looks for its place by the timestep's value, which may stand there twice.
             self.scheduler.set_begin_index(skipped)
         plan: torch.Tensor = self.scheduler.timesteps[skipped:]
         return plan

@@ -154,6 +154,7 @@ def _with_borders(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _area(mask: Image.Image, size: Size, *, invert: bool) -> Image.Image:
+    # As the Web UI tells them apart: drawn on transparency, the drawing is in the alpha channel.
     if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != (255, 255):
         flat = mask.getchannel("A")
     else:
@@ -189,6 +190,7 @@ def _feathered(area: Image.Image, blur: int) -> Image.Image:
     if not blur or area.getbbox() is None:
         return area
     soft = np.asarray(area.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
+    # A blur has half its height at an edge: what is below that lies outside, and is cut away.
     inside = np.clip(2 * soft / soft.max() - 1, 0, 1) * 255
     return ImageChops.darker(Image.fromarray(inside.round().astype(np.uint8)), area)
 
@@ -206,6 +208,7 @@ def _spread_colours(image: Image.Image, mask: Image.Image) -> Image.Image:
 
 def _blurred(layer: Image.Image, radius: int) -> Image.Image:
     """Blur with the colours weighted by their opacity, and opaque where any reaches."""
+    # RGBa has the colours multiplied by their opacity, so the hidden ones do not bleed in.
     soft = layer.convert("RGBa").filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
     soft.putalpha(soft.getchannel("A").point([min(255, 4 * value) for value in range(256)]))
     return soft

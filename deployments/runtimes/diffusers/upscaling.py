@@ -75,7 +75,7 @@ class Upscalers:
             if image.width >= size[0] and image.height >= size[1]:
                 break
             image = yield from self._pass(network, image)
-            if network.scale == 1:
+            if network.scale == 1:  # a network that only cleans never gets larger
                 break
         return image.resize(size, _PILLOW["Lanczos"]) if image.size != size else image
 
@@ -85,6 +85,7 @@ class Upscalers:
         try:
             return self.shelf.find(stem)
         except TaskFailed as exc:
+            # The file is there, and its own error says why it is not read.
             if stem in known or "pickled" in str(exc):
                 raise
             available = ", ".join(self.names)
@@ -137,7 +138,7 @@ def _padded(piece: torch.Tensor, multiple: int) -> torch.Tensor:
     return F.pad(piece, (0, extra_x, 0, extra_y), mode="replicate") if extra_y or extra_x else piece
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # an extra request blends two
 def _network(path: Path, changed: int, device: torch.device) -> Rrdb:
     del changed  # a file replaced under its name is another network
     return read_rrdb(path).to(device, torch.float16 if device.type == "cuda" else torch.float32)

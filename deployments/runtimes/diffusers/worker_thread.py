@@ -45,9 +45,11 @@ class WorkerThread:
 
         def put(item: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed; nobody reads any more
+                # In the loop's own thread, the only one that may touch its queue.
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
         future = self._thread.submit(_step_through, begin, iteration, put)
+        # Also if the work raised or was never begun: the reader must not wait for ever.
         future.add_done_callback(lambda _: put(_END))
         self._iteration = iteration
         try:
@@ -56,6 +58,7 @@ class WorkerThread:
             future.result()
         finally:
             iteration.stop.set()
+            # The iterator cleans up in the thread (a LoRA is removed): no other run before that.
             await run_to_end(_ended(future))
             self._iteration = None
 
@@ -70,7 +73,7 @@ class WorkerThread:
     async def close(self) -> None:
         """End the iteration under way, and the thread after it."""
         await self.stop()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)  # waiting would block the loop
 
 
 def _step_through(

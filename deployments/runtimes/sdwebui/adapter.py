@@ -59,12 +59,15 @@ class SdWebUiAdapter(Adapter):
     async def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         session = self._ready_session
         async with self._noting_loss(), AsyncExitStack() as stack:
+            # Whatever can be done ahead is done before the lock, while the task before is drawn.
             request = await session.request(task, inputs)
             checkpoint, content = await self._checkpoint(task), write_json(request.body)
             send = partial(session.server.generate, request.path)
             async with aclosing(HeldRequest(send, content)) as held, session.lock:
+                # Before `Begun`, at which the replica notes it.
                 self.checkpoint = self._name(task, checkpoint)
                 yield Begun()
+                # The task before may have left the server broken.
                 await self.check()
                 if checkpoint:
                     await session.checkpoints.use(checkpoint)
@@ -75,6 +78,7 @@ class SdWebUiAdapter(Adapter):
                         async for step in steps:
                             yield step
                     response = await generation.answer()
+                    # On the outer stack, which outlives the lock.
                     stack.push_async_callback(response.aclose)
             # Read outside the lock: the next task is drawn meanwhile.
             answer = read_answer(await session.server.rest(response))

@@ -52,6 +52,7 @@ class Checkpoints:
         """
         if found := self._found(name):
             return found
+        # The server reads its folder when it starts, and when it is told to.
         await self.server.post(f"{API}/refresh-checkpoints")
         entries = await self.server.get(f"{API}/sd-models")
         self._known = [Checkpoint.of(entry) for entry in entries]

@@ -26,6 +26,7 @@ _REQUEST_EXCEPTIONS = frozenset(
 )
 _WRONG_SHAPES = ("shapes cannot be multiplied", "size mismatch")
 """Messages about a LoRA or a ControlNet of another family than the checkpoint."""
+# In the text of an error that a server without a model raises for every request.
 _LOST_CHECKPOINT = "NoneType"
 
 
@@ -42,6 +43,7 @@ def refusal(answer: httpx.Response) -> TaskError:
     body = _json(answer)
     why = _reason(body) or answer.text.strip()[:_LONGEST] or answer.reason_phrase
     message = f"the server answered {answer.status_code}: {why}"
+    # Memory first: "CUDA error: out of memory" has the signs of both.
     if any(sign in why.lower() for sign in _MEMORY_SIGNS):
         return OutOfMemory(message)
     if any(sign in why.lower() for sign in _DEVICE_SIGNS):

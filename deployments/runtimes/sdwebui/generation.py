@@ -31,6 +31,7 @@ class Generation:
         while not await self._ends_within(every):
             poll = asyncio.create_task(poller.poll())
             try:
+                # A busy server answers a poll late; the picture does not wait for it.
                 await asyncio.wait({poll, self._request}, return_when=asyncio.FIRST_COMPLETED)
                 progress = poll.result() if poll.done() else None
             finally:
@@ -61,7 +62,7 @@ class Generation:
                     with contextlib.suppress(TaskError):
                         await self._server.post(f"{API}/interrupt", quick=True)
                     await self._ends_within(_INTERRUPT_SECONDS)
-        obeyed = self._request.done()
+        obeyed = self._request.done()  # before the cancel, after which it always is
         self._request.cancel()
         await asyncio.wait({self._request})
         await self._close_unread()
@@ -70,7 +71,7 @@ class Generation:
     async def _close_unread(self) -> None:
         request = self._request
         if not (self._taken or request.cancelled() or request.exception()):
-            await request.result().aclose()
+            await request.result().aclose()  # unread, it would keep its connection for good
 
     async def _ends_within(self, seconds: float) -> bool:
         ended, _ = await asyncio.wait({self._request}, timeout=seconds)

@@ -39,6 +39,7 @@ class ProgressPoller:
         if answer.get("active") is answer.get("queued") is answer.get("completed") is False:
             self.name = None  # older than `force_task_id`: it knows no generation by a name
         share = _share(answer)
+        # The last step is told by the adapter, once the picture is there.
         step = -1 if share is None else min(TOTAL - 1, int(share * TOTAL))
         if step <= self._newest_step:
             return None
@@ -47,7 +48,7 @@ class ProgressPoller:
 
     async def _ask(self, *, preview: bool) -> Mapping[str, Any]:
         if self.name is None:
-            skip = "false" if preview else "true"
+            skip = "false" if preview else "true"  # a picture costs the server time
             answer = await self.server.get(f"{API}/progress?skip_current_image={skip}")
         else:
             body = {

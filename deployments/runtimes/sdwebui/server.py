@@ -35,7 +35,7 @@ class Server:
             headers=_JSON,
             timeout=_SHORT_TIMEOUT,
             limits=_LIMITS,
-            trust_env=False,
+            trust_env=False,  # no proxy of the environment between us and loopback
         )
 
     async def get(self, path: str) -> Any:
@@ -74,13 +74,13 @@ class Server:
             "POST",
             path,
             content=content,
-            headers={"Content-Length": f"{size}"},
+            headers={"Content-Length": f"{size}"},  # a generator would be sent chunked
             timeout=_LONG_TIMEOUT,
         )
         with _translating_errors():
             answer = await self._client.send(request, stream=True)
             if answer.is_error:
-                await answer.aread()
+                await answer.aread()  # a streamed answer has no body before
                 raise refusal(answer)
         return answer
 

@@ -80,6 +80,7 @@ class Session:
         request = await self.names.resolve(request_of(task, inputs))
         if not self._is_tracked(request) or request.body.get(_TASK_NAME):
             return request
+        # In the form of the ids that the server's own page makes.
         return request.with_fields(**{_TASK_NAME: f"task({uuid.uuid4().hex})"})
 
     def poller(self, request: Request, preview_every: float) -> ProgressPoller:
@@ -100,6 +101,7 @@ class Session:
             return await held.answer()
         except OutOfMemory as exc:
             log.warning("out_of_memory", extra={"runtime": self.spec.name, "why": str(exc)})
+        # A server may lack these paths; the second try shows whether memory was freed.
         with contextlib.suppress(TaskError):
             await self.server.post(f"{API}/unload-checkpoint")
             await self.server.post(f"{API}/reload-checkpoint")

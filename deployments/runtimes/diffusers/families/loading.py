@@ -61,6 +61,7 @@ def _from_file(path: Path, dtype: torch.dtype, configurations: Path) -> Any:
     classes = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
     with tempfile.TemporaryDirectory(prefix="atelier-") as folder:
         _configuration(configurations / found, Path(folder))
+        # Without `config` diffusers asks the hub for one, even with `local_files_only`.
         return getattr(diffusers, classes[found]).from_single_file(
             str(path), config=folder, dtype=dtype, local_files_only=True
         )

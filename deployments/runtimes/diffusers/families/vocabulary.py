@@ -23,7 +23,7 @@ def write_tokenizer(folder: Path, pad: str = _END) -> None:
 
 def _pairs() -> list[str]:
     lines = gzip.decompress(SOURCE.read_bytes()).decode().split("\n")
-    return lines[1 : _PAIRS + 1]
+    return lines[1 : _PAIRS + 1]  # a comment first; at the end pairs that CLIP lacks
 
 
 def _vocabulary(pairs: list[str]) -> dict[str, int]:
