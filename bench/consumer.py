@@ -45,6 +45,7 @@ async def main() -> None:
     where = os.environ
     clients = Clients(where["AWS_DEFAULT_REGION"])
     objects, output = S3Objects(clients), f"s3://{where['S3_BUCKET']}"
+    # With or without a scheme; without any, `urlsplit` would take the host for a path.
     server = urlsplit(f"http://{where['API_BASE_URL'].removeprefix('http://')}")
     runtime = Runtime(
         name=where["RUNTIME_NAME"],

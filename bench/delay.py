@@ -29,7 +29,7 @@ async def _serve(port: int, seconds: float) -> None:
         await _relay(reader, writer, port, seconds)
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    print(server.sockets[0].getsockname()[1], flush=True)  # the parent waits for this line
     async with server:
         await server.serve_forever()
 
@@ -40,13 +40,14 @@ async def _relay(
     with suppress(OSError):
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_pump(to_reader, writer, 0))
+            group.create_task(_pump(to_reader, writer, 0))  # one way: a round trip costs one delay
             group.create_task(_pump(reader, to_writer, seconds))
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
     """Pass on each chunk so long after it came, in order, without slowing the reading."""
     loop = asyncio.get_running_loop()
+    # Without a limit: a full queue would stop the reading, and TCP the client.
     pending: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
     async def read() -> None:
@@ -56,6 +57,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
                 data = await reader.read(_CHUNK)
                 pending.put_nowait((loop.time() + seconds, data))
             return
+        # The connection broke, and no empty read marked its end: this does.
         pending.put_nowait((0, b""))
 
     async def write() -> None:

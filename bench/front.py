@@ -62,7 +62,7 @@ def config(folder: Path, setup: Setup) -> dict[str, Any]:
         "APIGW": {"throttle": {"rateLimit": 1e6, "burstLimit": 1_000_000}},
         "limits": {"streams": {"perKey": streams, "inAll": streams}},
         "tasks": {"deadlineSeconds": _HOUR},
-        "alarms": {"starvedMinutes": _HOUR // 60 + 1},
+        "alarms": {"starvedMinutes": _HOUR // 60 + 1},  # settings demand more than the deadline
     }
 
 
@@ -81,6 +81,7 @@ async def load(
 ) -> Figures:
     """Send so many, a few at once; how many a second, and how long one takes."""
     took: list[float] = []
+    # Shared by all senders: each takes the next number, so none is idle while others have work.
     numbers = iter(range(count))
 
     async def sender() -> None:
@@ -139,6 +140,7 @@ async def beside_streams(
         beside = await submissions(client, setup, f"beside {setup.held} streams")
     after = await submissions(client, setup, "alone again")
     for name, figures in beside.items():
+        # Of before and after, so that a machine that got slower meanwhile does not count.
         alone = statistics.mean([before[name]["per_s"], after[name]["per_s"]])
         figures["ratio"] = round(figures["per_s"] / alone, 2)
     named = {f"{name} beside {setup.held} streams": of for name, of in beside.items()}
@@ -181,6 +183,7 @@ def _front(platform: LocalPlatform) -> psutil.Process:
     found = [
         process
         for process in psutil.Process(platform.pid).children(recursive=True)
+        # Ray names a worker's process after the actor in it.
         if "ServeReplica:atelier:Ingress" in " ".join(process.cmdline())
     ]
     return found[0]
@@ -202,7 +205,7 @@ def _client(platform: LocalPlatform) -> httpx.AsyncClient:
         base_url=platform.address["url"],
         headers={"x-api-key": platform.address["api_key"]},
         timeout=httpx.Timeout(60, read=LATE),
-        limits=httpx.Limits(max_connections=None),
+        limits=httpx.Limits(max_connections=None),  # with httpx's 100 most streams would wait
     )
 
 

@@ -63,7 +63,7 @@ class Usage:
 def publish(platform: LocalPlatform, name: str, link: str | None = None) -> None:
     content: dict[str, Any] = {"prompt": name, "seed": 1}
     if link:
-        content["init_images"] = [f"{link}?{name}"]
+        content["init_images"] = [f"{link}?{name}"]  # a link of its own: no cache may answer
     kind = "image-to-image" if link else "text-to-image"
     metadata = {"id": name, "runtime": RUNTIME, "tasktype": kind, "prefix": "bench"}
     platform.publish({"metadata": metadata, "content": content}, runtime=RUNTIME)
@@ -98,19 +98,21 @@ def usage(root: int) -> Mapping[str, Usage]:
     """Sum up CPU seconds and memory of the platform's own processes, and of Ray's daemons."""
     groups: dict[str, list[psutil.Process]] = {"platform": [], "ray": []}
     for process in psutil.Process(root).children(recursive=True):
+        # Ray names a worker's process after the actor in it: ingest, fronts and replicas.
         group = "platform" if "ServeReplica" in " ".join(process.cmdline()) else "ray"
         groups[group].append(process)
     return {name: _sum(processes) for name, processes in groups.items()}
 
 
 def _sum(processes: Sequence[psutil.Process]) -> Usage:
-    cpu = sum(sum(p.cpu_times()[:2]) for p in processes)
+    cpu = sum(sum(p.cpu_times()[:2]) for p in processes)  # user and system
+    # PSS, for Ray's workers share much of their memory, which would count once for each.
     return Usage(cpu, sum(p.memory_full_info().pss for p in processes) / 2**20)
 
 
 def backlog(setup: Setup, platform: LocalPlatform, link: str, log: Path) -> dict[str, Any]:
     """Publish all at once; the GPU's own log says how it was kept."""
-    skip = len(_intervals(log))
+    skip = len(_intervals(log))  # tasks that warmed it up
     before = usage(platform.pid)
     for number in range(setup.backlog):
         publish(platform, f"backlog-{number}", link if number % 2 else None)
@@ -140,6 +142,7 @@ def _per_task(
 def _intervals(log: Path) -> list[tuple[float, float]]:
     lines = log.read_text().splitlines() if log.exists() else []
     told = [json.loads(line) for line in lines]
+    # Without loads of checkpoints, which the log has, too.
     return sorted((one["start"], one["end"]) for one in told if "task" in one)
 
 
@@ -160,6 +163,7 @@ def singles(setup: Setup, platform: LocalPlatform) -> dict[str, Any]:
 class Picture(BaseHTTPRequestHandler):
     """Answers every request with one small PNG."""
 
+    # The default, 1.0, closes after each answer, and a new connection costs one delay more.
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:

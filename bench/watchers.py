@@ -46,6 +46,7 @@ async def watching(
     end = time.monotonic() + LATE
     try:
         while not all(watcher.came for watcher in watchers):
+            # One that is done was refused or cut off, for no watched task ends so early.
             if time.monotonic() > end or any(task.done() for task in tasks):
                 sys.exit("not all watchers were told a first event")
             await asyncio.sleep(0.05)
