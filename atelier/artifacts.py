@@ -35,6 +35,7 @@ class Artifacts:
         body = io.BytesIO()
 
         def begin(_: int | None) -> None:
+            # A new try gets the file from its first byte again; what a broken one left must go.
             body.seek(0)
             body.truncate()
 
@@ -64,6 +65,7 @@ class Artifacts:
         report, params = progress or _ignore, {"submission": task.submission}
         files = []
         for artifact in task.artifacts:
+            # One at a time: a presigned link may expire while others are downloaded.
             link = await self._link(path, params, artifact.n)
             with await self._caller.channel.call(Saving, folder) as saving:
                 await self._fill(saving, link, artifact.n, most, report)

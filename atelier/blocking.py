@@ -34,10 +34,13 @@ def _iterating(
         source = method(self._client, *args, **kwargs)
         try:
             while True:
+                # `anext` is stepped like a coroutine: its StopIteration holds what was yielded.
                 yield _now(anext(source))
         except StopAsyncIteration:
             return
         finally:
+            # Without an event loop nothing else finalizes an async generator that is left early,
+            # and its connection would stay taken.
             _now(source.aclose())
 
     return call
@@ -54,6 +57,7 @@ def _now(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
+    # Something was awaited that a loop has to resume; the coroutine hangs where it is.
     raise RuntimeError("a blocking channel waits for an event loop")
 
 

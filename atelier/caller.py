@@ -24,6 +24,7 @@ from atelier.tries import Tries
 Model = TypeVar("Model", bound=BaseModel)
 
 _MOST = 5  # tries of one call
+# 202: a task was accepted, 204: the stream of events has nothing more to tell.
 _RIGHT = frozenset({200, 202, 204})
 _FOUND = frozenset({200})
 # Content codings that change no byte. Some stores give back the last, which an upload of the SDK
@@ -59,6 +60,7 @@ class Caller:
         Raises:
             Misused: the path or a parameter cannot stand in a URL.
         """
+        # As bytes: httpx encodes text in headers as ASCII, and a key may have other letters.
         named = {name.encode(): value.encode() for name, value in (headers or {}).items()}
         try:
             return httpx.Request(
@@ -106,12 +108,15 @@ class Caller:
         """
         tries = tries or self.tries()
         while True:
+            # Not 0, by which a socket would not wait at all; less would be a ValueError.
             seconds = max(0.001, min(self.timeout, tries.left))
+            # `send` of httpx takes no timeout, but reads this one; each try has less time left.
             request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
             try:
                 response = await self.channel.send(request, stream=stream)
                 if response.status_code in right:
                     return await self._plain(response) if stream else response
+                # Within the `try`, since a 503 is an `Unreachable`, too, and is tried again.
                 raise error(response)
             except Unreachable as exc:
                 await tries.again(exc)
@@ -132,6 +137,7 @@ class Caller:
             NotFound: the store does not have it (any more).
             TooLarge: there are more than ``most`` bytes.
         """
+        # One count for all of it: each break does not bring five tries more.
         tries = self.tries()
         while True:
             # Identity: the answer is to be the artifact itself, and no packed form of it.
@@ -152,6 +158,7 @@ class Caller:
     async def _plain(self, answer: httpx.Response) -> httpx.Response:
         codings = answer.headers.get("content-encoding", "").lower().split(",")
         if packed := {coding.strip() for coding in codings} - _PLAIN:
+            # The body is not read, so the connection has to be given back by hand.
             await self.channel.leave(answer)
             raise Misaddressed.packed(answer.request.url, packed)
         return answer
@@ -163,6 +170,7 @@ class Caller:
         most: int | None,
     ) -> None:
         taken = 0
+        # The length may be missing or wrong, so the bytes are counted as well.
         if most is not None and (_size(answer) or 0) > most:
             await self.channel.leave(answer)
             raise TooLarge(most)
@@ -180,6 +188,8 @@ def _checked(url: str) -> str:
         parts = httpx.URL(url)
     except httpx.InvalidURL as exc:
         raise Misused(f"the URL is none: {exc}") from None
+    # Without user and password, of which httpx makes an `Authorization` header unasked; without a
+    # query, since paths are put behind the URL.
     if parts.scheme not in ("http", "https") or not parts.host or parts.query or parts.userinfo:
         raise Misused("the URL must be like http://127.0.0.1:8000 or https://host/stage")
     return url.rstrip("/")
@@ -187,10 +197,12 @@ def _checked(url: str) -> str:
 
 def _size(answer: httpx.Response) -> int | None:
     text = answer.headers.get("content-length", "")
+    # `isdigit` alone is true of letters such as "²", at which `int` fails.
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _header(api_key: str) -> bytes:
+    # A line break would begin another header, and blanks at either end are lost on the way.
     if not api_key.isprintable() or api_key != api_key.strip() or not api_key:
         raise Misused("the API key is empty, or has blanks or control characters in it")
     return api_key.encode()

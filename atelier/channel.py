@@ -81,11 +81,13 @@ class AsyncChannel(Channel):
     """Channel that waits in the running event loop."""
 
     def __init__(self) -> None:
+        # httpx follows no redirect unless told to: an artifact's store must not get the API key.
         hooks = {"response": [_keep_location_later]}
         self._http = httpx.AsyncClient(limits=_LIMITS, verify=_tls(), event_hooks=hooks)
 
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         with _translated(request):
+            # Always streamed, so that a body can be counted before it is in memory.
             response = await self._http.send(request, stream=True)
             if not stream or response.status_code != HTTPStatus.OK:  # an error's body is read whole
                 response.stream = _Bounded(response)
@@ -100,6 +102,7 @@ class AsyncChannel(Channel):
             with _translated(response.request):
                 async with aclosing(EventSource(response).aiter_sse()) as events:
                     async for event in events:
+                        # Only a whole event starts the count anew; lines alone do not.
                         body.since_event = 0
                         yield event
         finally:
@@ -229,6 +232,7 @@ class _Until(_Checked):
         self.since_event += len(part)
         if self.since_event > _MOST:
             raise Misaddressed.at(self._url, "an event has no end")
+        # Looked at when something comes; where nothing does, the read's own timeout ends it.
         if time.monotonic() > self._until:
             raise TimedOut
 
@@ -239,6 +243,7 @@ class _Bounded(_Checked):
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(response.stream)
         self._url = response.request.url
+        # Packed bodies grow up to a thousandfold while httpx unpacks them, so fewer bytes may come.
         self._left = _MOST_PACKED if "content-encoding" in response.headers else _MOST
 
     def _check(self, part: bytes) -> None:
@@ -257,4 +262,5 @@ def _translated(request: httpx.Request) -> Iterator[None]:
     except httpx.DecodingError as exc:
         raise Misaddressed.at(request.url, "its answer cannot be unpacked") from exc
     except httpx.TransportError as exc:
+        # Timeouts have no text of their own.
         raise Unreachable.at(request.url, str(exc) or type(exc).__name__) from exc

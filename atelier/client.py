@@ -41,6 +41,7 @@ TaskRef = str | TaskView
 """Task by its id, which means its newest submission; or by a view, which means that very one."""
 
 _PAGE = 100
+# Visible ASCII is what the value of a header holds on every way.
 _KEY = re.compile("[!-~]{1,255}")
 
 
@@ -112,6 +113,7 @@ class AsyncClient:
 
     async def send(self, task: TaskRequest, *, idempotency_key: str | None = None) -> TaskView:
         """Submit a task that is made already, once, however often that has to be tried."""
+        # Made once, before the first try: to the platform all tries are one submission then.
         key = uuid4().hex if idempotency_key is None else idempotency_key
         if not _KEY.fullmatch(key):
             raise Misused("idempotency_key: must be 1 to 255 characters of visible ASCII")
@@ -208,6 +210,7 @@ class AsyncClient:
         Raises:
             TimedOut: the task has not ended after ``timeout`` seconds.
         """
+        # Counted from this call, though the generator begins only when it is iterated.
         until = time.monotonic() + timeout
         return TaskEvents(self._caller, *_path(task, submission), until).events()
 
@@ -280,6 +283,8 @@ def _path(task: TaskRef, submission: str | None) -> tuple[str, Mapping[str, str 
     """Return the path of a task, and the parameters that name its submission."""
     if isinstance(task, TaskView):
         return _path(task.id, task.submission)
+    # A slash belongs to the id. Half of a surrogate pair, which an id in JSON may hold, would be an
+    # error of `quote`.
     return f"/v1/tasks/{quote(task, safe='', errors='surrogatepass')}", {"submission": submission}
 
 
@@ -292,6 +297,8 @@ def _task(fields: Mapping[str, Any]) -> TaskRequest:
 
 def _json(task: TaskRequest) -> bytes:
     try:
+        # Defaults are left to the server, which may be newer. JSON in ASCII escapes halves of
+        # surrogate pairs, so `encode` cannot fail; NaN is no JSON, though Python would write it.
         return json.dumps(task.model_dump(exclude_unset=True), allow_nan=False).encode()
     except (TypeError, ValueError) as exc:
         raise Misused(f"content, context: {exc}") from None

@@ -34,6 +34,7 @@ _FORBIDDEN = "urn:atelier:forbidden"
 _FOREIGN = "about:blank"
 _SERVER = 500
 _TOO_LARGE = 413
+# Without 500: a fault of the platform itself is not mended by asking again.
 _PASSING = frozenset({408, 429, 502, 503, 504})
 _LONGEST = 300  # characters quoted of what is not ours
 
@@ -138,12 +139,14 @@ def error_of(response: httpx.Response) -> AtelierError:
     """Make an error of an answer that is no success."""
     where, problem = shown(response.request.url), _problem_of(response)
     match problem.status:
+        # API Gateway says 403 to an unknown key; the platform says it of a role, in its own form.
         case 403 if problem.type == _FORBIDDEN:
             return Unauthorized(problem)
         case 401 | 403:
             return Unauthorized(_with_detail(problem, f"the API key is not known at {where}"))
         case status if status in _PASSING or status >= _SERVER or problem.type == _IN_PROGRESS:
             return Unavailable(problem, where, _seconds(response))
+        # Not in our form: a proxy or another server. Only its 413 is about the request.
         case status if problem.type == _FOREIGN and status != _TOO_LARGE:
             return Misaddressed.at(response.request.url, f"status {status}")
         case 404:
@@ -157,6 +160,7 @@ def link_error(response: httpx.Response) -> AtelierError:
     problem, where = _problem_of(response), shown(response.request.url)
     if problem.status in _PASSING or problem.status >= _SERVER:
         return Unavailable(problem, where, _seconds(response))
+    # S3 says 403 of an expired link, and of a missing object to those who may not list.
     gone = f"{where} answers {problem.status}: the artifact is not there any more"
     return NotFound(_with_detail(problem, gone))
 
@@ -194,6 +198,7 @@ def read(model: type[Model], body: bytes | str) -> Model:
         ValueError: the document is something else, or no JSON.
     """
     try:
+        # pydantic's own reader of JSON refuses half of a surrogate pair; Python's lets it be.
         return model.model_validate(json.loads(body))
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -22,6 +22,7 @@ from atelier.errors import Misused
 from models.native import ArtifactView, TaskView
 
 _LINK = re.compile(r"(https?|s3)://|data:", re.IGNORECASE)
+# Dots and slashes are unfit, too: so a name neither leaves its folder nor is hidden in it.
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_ID, _DIGITS, _HIGHEST = 80, 16, 999_999
 _HEAD = 8192  # bytes, as many as `filetype` looks at
@@ -74,7 +75,7 @@ class Saving:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._part = folder / f".{uuid4().hex}.part"
-        self._file = self._part.open("x+b")
+        self._file = self._part.open("x+b")  # x: over no file, and through no link
         self.size = 0
         """Count of bytes written so far."""
 
@@ -121,6 +122,7 @@ def stem_of(task: TaskView, artifact: ArtifactView) -> str:
 
     For an id of letters, digits, ``-`` and ``_`` that is the name of the object in the store.
     """
+    # A name that begins with a dash would be an option to the programs that are given it.
     name = _UNFIT.sub("_", task.id)[:_LONGEST_ID].lstrip("-") or "task"
     submission = task.submission.encode(errors="surrogatepass")
     number = min(max(artifact.n, 0), _HIGHEST)
@@ -156,11 +158,13 @@ def _extension(head: bytes, uri: str) -> str:
 def _placed(part: Path, path: Path) -> bool:
     """Give a file a name if that is free, and tell so; a link that stands there is not followed."""
     try:
+        # A link, unlike a rename, fails where the name is taken; the check and the naming are one.
         os.link(part, path)
     except FileExistsError:
         return False
     except OSError:  # a file system without links
         try:
+            # The empty file takes the name first, which is as atomic; the rename only fills it.
             path.open("x").close()
         except FileExistsError:
             return False

@@ -50,13 +50,16 @@ class TaskEvents:
                             return
                 why = Unreachable("the stream of events ends before the task does")
             except Unavailable as exc:
+                # Said by the edge, which never has events: another try is of no use.
                 if exc.problem.type == _NOT_HERE:
                     break
                 why = exc
             except Unreachable as exc:
                 why = exc
+            # Before another try, whose error would be the connection's and not that the time is up.
             if time.monotonic() >= self.until:
                 raise TimedOut from why
+            # A task may outlive many connections; one that worked does not count against the next.
             if self.well:
                 self.well = False
                 tries = self.caller.tries(self.until, most=_UNCOUNTED)
@@ -104,4 +107,6 @@ class TaskEvents:
                     if event := event_of(message):
                         yield event
         finally:
+            # A read that brings nothing for `timeout` seconds fails. So a connection that stood
+            # longer was alive: keep-alive lines came, though no event.
             self.well |= time.monotonic() - began > self.caller.timeout

@@ -37,6 +37,7 @@ class Tries:
         self.made += 1
         # Jitter: everybody who was refused at that moment was told the same time.
         pause = why.retry_after + _BACKOFF.pause(self.made) * random.uniform(0.5, 1)
+        # No pause that ends after the deadline is begun: the caller hears of it now.
         if not why.passing or self.made >= self.most or pause > self.left:
             raise why
         await self.channel.sleep(pause)
