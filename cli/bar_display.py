@@ -26,6 +26,7 @@ class BarDisplay(Display):
     def __init__(self, console: Console, names: Sequence[str], paint: Painter | None) -> None:
         self._bars = Progress(
             SpinnerColumn(),
+            # No markup: brackets in an id would be read as Rich's styles.
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=max(4, min(_BAR, console.width - _TEXTS))),
             TextColumn("{task.fields[state]}", markup=False),
@@ -80,4 +81,6 @@ class BarDisplay(Display):
         former, self._picture = self._picture, picture
         self._live.update(self.view, refresh=True)
         if former:
+            # Only now, that the new one is drawn: freed earlier, the picture's place would flash
+            # empty. A terminal keeps what was sent to it until it is told to free it.
             former.cleanup()

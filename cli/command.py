@@ -34,11 +34,13 @@ def command(function: Command) -> Command:
         except (AtelierError, OSError) as exc:
             raise typer.Exit(connection.complain(exc)) from None
 
+    # Typer asks for the signature, and would be shown that of the function, as `wraps` has it.
     run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
     return run
 
 
 def _options(group: Any) -> Iterator[Parameter]:
+    # Typer's options are the extras of `Annotated`, which are left out unless asked for.
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):
         annotation, default = hints[field.name], field.default

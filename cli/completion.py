@@ -53,11 +53,13 @@ def _names_in_time(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -
     found: list[str] = []
 
     def run() -> None:
+        # `extend` appends name by name, so what came before the deadline is there when it ends.
         found.extend(_names(ctx, ask))
 
     thread = Thread(target=run, daemon=True)
     thread.start()
     thread.join(_SECONDS)
+    # Copied, for the thread may go on; a daemon, it does not keep the command from ending.
     return list(found)
 
 

@@ -56,6 +56,7 @@ class Follow:
             with self._display(names) as display:
                 outcomes = asyncio.run(self._follow_all(tasks, display))
         except KeyboardInterrupt:
+            # `asyncio.run` turns Ctrl-C into a cancel, lets the followers end, and raises this.
             self.connection.out.note(f"They go on; see them again: {command_line('watch', *names)}")
             raise
         raise typer.Exit(max(map(self._report, names, outcomes)))
@@ -89,8 +90,10 @@ class Follow:
                     if isinstance(event, TaskView):
                         return await self._save(client, event, row, display)
         except BrokenPipeError:
+            # An OSError, too, but of our own output: its reader has gone, and no task is at fault.
             raise
         except (AtelierError, OSError) as exc:
+            # Not raised: `gather` would hand it on at once, and the other tasks be left.
             return exc
         raise AssertionError("events end with the task's end")
 

@@ -16,6 +16,7 @@ FIELDS = (
 )
 """Fields of a task's content that have options of the same names."""
 
+# A wrong field begins its line, and a colon ends its path; `?status=` may stand anywhere.
 _PARAMETER = re.compile(r"\?(submission|status|runtime|key|since|until|limit)=")
 _CONTENT = re.compile(rf"^content\.({'|'.join(FIELDS)})(?=:)", re.MULTILINE)
 

@@ -17,6 +17,7 @@ from cli.tasks import cancel, get, list_, save, watch
 from cli.up import up
 from cli.usage_errors import Commands
 
+# Without boto3 these cannot even be imported; words that name the extra stand in their place.
 if is_installed("aws"):
     from cli.aws.app import app as aws
     from cli.keys.command import app as keys

@@ -78,6 +78,7 @@ class Output:
         name, *others = heads
         table = Table(Column(name, no_wrap=True), *others, box=None, pad_edge=False)
         for row in rows:
+            # `Text` is no markup: what a prompt has in brackets stays.
             table.add_row(*(Text(_cell(cell)) for cell in row))
         console = Console(highlight=False)
         if not console.is_terminal:

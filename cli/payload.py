@@ -53,8 +53,10 @@ def payload(text: str) -> Payload:
         Misused: it is nothing that could be submitted.
     """
     try:
+        # Python reads NaN and Infinity, which JSON has not and the platform refuses.
         return _payload(json.loads(text, parse_constant=_refuse))
     except ValidationError as exc:
+        # A ValueError, too, hence before it.
         raise Misused.of(exc) from None
     except ValueError as exc:
         raise Misused(f"not JSON: {exc}") from None
@@ -75,10 +77,12 @@ def _payload(body: Any) -> Payload:
             "content": content,
         }:
             return Payload(task=_message(metadata, content))
+        # Before the Web UI's own bodies, since a `prompt` stands in this one, too.
         case {"alwayson_scripts": {"id_task": _} as scripts}:
             return _legacy(scripts, body)
         case {"nodes": list(), "links": list()}:
             raise Misused(_EXPORT)
+        # ComfyUI wraps a graph as `prompt`; the Web UI's `prompt` is text, and no graph.
         case {"prompt": dict(graph)} | dict(graph) if _is_graph(graph):
             return Payload(task=TaskRequest(kind=Kind.PIPELINE, content=graph))
         case {"kind": str()}:  # validation names the wrong key

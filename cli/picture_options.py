@@ -93,6 +93,7 @@ class PictureOptions:
         named = {name: getattr(self, name) for name in FIELDS}
         named |= {"prompt": prompt, "upscaling_resize": self.upscale, "upscaler_1": self.upscaler}
         known = {name: value for name, value in named.items() if value is not None}
+        # Last, so that an option of its own wins over the same field in --option.
         return {**dict(map(_parse_option, self.option or ())), **known}
 
     def _pictures(self, kind: Kind) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from atelier import PreviewEvent
 
 _WIDEST = 60  # cells
 _LOWEST = 3  # rows below which nothing can be recognized
+# Pillow's other decoders stay away from bytes of unknown origin: EPS's starts Ghostscript.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 64 << 20
@@ -83,6 +84,7 @@ def _read(source: Source) -> PIL.Image.Image | None:
     else:
         body = source.read_bytes()
     image = PIL.Image.open(io.BytesIO(body), formats=_FORMATS)
+    # `open` has read no more than the head, so this refuses a bomb before it is unpacked.
     if image.width * image.height > _MOST_PIXELS:
         return None
     image.draft("RGB", (1024, 1024))  # lets JPEGs be decoded at reduced size

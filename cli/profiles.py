@@ -37,10 +37,12 @@ def read() -> Mapping[str, Profile]:
         text = path().read_text()
         return TypeAdapter(dict[str, Profile]).validate_python(tomllib.loads(text))
     except FileNotFoundError:
+        # An OSError, hence before it; to have no profiles is no fault.
         return {}
     except ValidationError as exc:
         raise Misused(f"{path()}: {_faults(exc)}") from None
     except (OSError, ValueError) as exc:
+        # ValueError: broken TOML, or bytes that are no UTF-8.
         raise Misused(f"{path()}: {exc}") from None
 
 

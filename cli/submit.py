@@ -145,6 +145,7 @@ def submit(
         task = _routed(task, given.checkpoint, client)
         for copy in address.copies(task):
             sent.append(client.send(copy))
+            # Told one by one: where a later one is refused, the ids of those before it are known.
             _print_task(connection.out, sent[-1], followed=bool(follow))
     if follow:
         follow(sent)
@@ -180,6 +181,7 @@ def _empty_task(fields: PictureOptions, prompt: str | None) -> TaskRequest:
 
 def _read(file: Path) -> Payload:
     try:
+        # Editors of Windows may begin a file with a byte order mark, at which JSON would fail.
         return payload(sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig"))
     except (OSError, ValueError) as exc:
         raise Misused(f"{file}: {getattr(exc, 'strerror', None) or exc}") from None

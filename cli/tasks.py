@@ -73,6 +73,7 @@ def list_(
             until=parse_time(until, now),
             limit=limit,
         )
+        # Within the block: pages are fetched while those before are printed.
         connection.out.listing(found, _HEADS, lambda task: _row(task, now))
 
 
@@ -83,6 +84,7 @@ def cancel(connection: Connection, ids: Ids, submission: Submission = None) -> N
     """
     _refuse_ambiguous(ids, submission)
     with connection.client() as client:
+        # `max` goes through all of them, whatever becomes of one.
         raise typer.Exit(max(_cancel(connection, client, id_, submission) for id_ in ids))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from atelier import Misused
 
 _DURATION = re.compile(r"(\d+)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # the smallest first
 
 
 def parse_time(said: str | None, now: float) -> float | None:

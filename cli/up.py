@@ -88,6 +88,7 @@ class Session:
     def _start(self, stages: Stages) -> News:
         """Show each stage of the start; return its outcome: up, environment or failed."""
         for line in self._platform.news():
+            # None comes each second without a line: so a part that dies in silence is noticed, too.
             news = line or {}
             match news:
                 case {"stage": str(stage)}:
@@ -122,6 +123,7 @@ class Session:
             return USAGE
         # Before the process is stopped, for its folder is removed then.
         self._out.complain(f"{news['failed']}; {self._log()}")
+        # One that has lost a part cannot drain any more; it is killed when the block is left.
         if self._platform.gone() is None:
             self._platform.stop(_QUICK_SECONDS)
         return ENDED_BADLY
@@ -136,6 +138,7 @@ class Session:
         signal_number = self._platform.asked_to_stop
         self._out.note("stopping …")
         self._platform.stop(_DRAIN_SECONDS if self._is_up else _QUICK_SECONDS)
+        # As a shell tells that a signal has ended a command.
         return OK if self._is_up else 128 + signal.Signals(signal_number)
 
     def _show_environment(self, environment: Mapping[str, str]) -> None:
@@ -143,6 +146,7 @@ class Session:
             self._out.json(environment)
         else:  # in one write, for readers that close the pipe early
             self._out.lines(exports(environment).rstrip())
+        # A pipe is written in blocks: a script that reads this line would wait for it for ever.
         sys.stdout.flush()
 
     def _show_address(self, address: Mapping[str, Any]) -> None:

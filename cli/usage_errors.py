@@ -12,6 +12,8 @@ from models.plain import plain
 from models.visible import visible
 
 _BOUNDS = frozenset({"greater_than_equal", "less_than_equal"})
+# Click's own sentence. The first `.*` takes all it can, so a value that holds these words, too, is
+# cut at the last of them.
 _CHOICE = re.compile(r"(?P<given>.*) is not one of (?P<known>.*)\.", re.DOTALL)
 
 
@@ -21,6 +23,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that is asked for."""
         try:
+            # Options of a subcommand are converted only when it is invoked.
             return super().invoke(ctx)
         except typer.BadParameter as exc:
             exc.message = explain(exc)

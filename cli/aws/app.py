@@ -19,6 +19,7 @@ app = typer.Typer(
         " missing; 3 not signed in; 4 not deployed; 5 not reachable; 6 not in time."
     ),
 )
+# Options are kubectl's and helm's own, also without a `--` before them.
 _PASSED_ON = {"ignore_unknown_options": True}
 
 app.command()(command(deploy))

@@ -13,7 +13,9 @@ _COUNTS = {
     "ApproximateNumberOfMessagesNotVisible": "held",
     "ApproximateNumberOfMessagesDelayed": "delayed",
 }
+# The code as SQS's former protocol says it, and as the present one does.
 _NONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+# Figures come each minute, some minutes late.
 _LOOK_BACK = timedelta(minutes=15)
 
 
@@ -74,5 +76,6 @@ def oldest(aws: Aws, queue: str) -> float | None:
         Period=60,
         Statistics=["Maximum"],
     )
+    # CloudWatch gives them in no order.
     points = sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
     return float(points[-1]["Maximum"]) if points else None

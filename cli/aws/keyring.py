@@ -35,6 +35,7 @@ class TableKeyring(Keyring):
         self._version = 0
 
     def read(self) -> Sequence[ApiKey]:
+        # Consistent: an old version read here would make the conditional write fail for nothing.
         row = self._dynamodb.get_item(
             TableName=self._settings.names.ledger, Key=self._key, ConsistentRead=True
         ).get("Item", {})
@@ -78,6 +79,7 @@ class TableKeyring(Keyring):
                 usagePlanId=self._plan, keyId=key, keyType="API_KEY"
             )
         except ClientError:
+            # In no plan it would open nothing, and no list would show it.
             self._gateway.delete_api_key(apiKey=key)
             raise
         return key
@@ -90,6 +92,7 @@ class TableKeyring(Keyring):
     def disable_gateway_key(self, name: str) -> bool:
         """Disable the stack's gateway key of this name; it is deleted once the file drops it."""
         of_stack = self._installation.stack.of_type("AWS::ApiGateway::ApiKey") if self._plan else []
+        # The query may find longer names as well, which begin with this one.
         named = self._installation.aws.paginated(
             "apigateway", "get_api_keys", "items", nameQuery=self._named(name)
         )

@@ -41,6 +41,7 @@ def logs(
     """Show the logs of a part of the platform, oldest first."""
     group = group_of(installation, component)
     start = int(time.time() * 1_000) - milliseconds(since)
+    # Streams bring their events late and in no common order: look back a while, print none twice.
     seen: set[str] = set()
     while True:
         for event in events_since(installation.aws, group, start, task):
@@ -81,6 +82,7 @@ def milliseconds(since: str) -> int:
 
 def events_since(aws: Aws, group: str, start: int, task: str | None) -> Iterator[Any]:
     """Return events of all streams of the group since ``start``, ordered by time."""
+    # In quotes, as CloudWatch demands of words with other characters than letters and digits.
     pattern = {"filterPattern": json.dumps(task)} if task else {}
     events = aws.paginated(
         "logs", "filter_log_events", "events", logGroupName=group, startTime=start, **pattern

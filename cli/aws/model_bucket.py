@@ -14,6 +14,7 @@ from models.settings import Settings
 
 CHECKPOINTS = "Stable-diffusion/"
 """Prefix of the keys of checkpoints."""
+# A HEAD is answered without a body, which a code would stand in: so the status is the code.
 _MISSING = frozenset({"404", "NoSuchBucket"})
 _NO_TAGS = NOT_ALLOWED | {"NoSuchTagSet"}
 _NO_POLICY = "NoSuchBucketPolicy"
@@ -57,6 +58,7 @@ class ModelBucket:
             Bucket=self.name, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True)
         )
         self.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._tls_policy()))
+        # Last: what an interrupted run has left is known by the missing tag.
         tags = [tag(key, self.stack) for key in (TAG, PROJECT)]
         self.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tags})
 
@@ -72,9 +74,11 @@ class ModelBucket:
         Other notifications of the bucket stay.
         """
         configuration = self.s3.get_bucket_notification_configuration(Bucket=self.name)
+        # Not S3's but boto3's, which refuses it in the call below.
         configuration.pop("ResponseMetadata", None)
         if "EventBridgeConfiguration" in configuration:
             return False
+        # S3 replaces the whole of it, so what others have set goes along.
         self.s3.put_bucket_notification_configuration(
             Bucket=self.name,
             NotificationConfiguration={**configuration, "EventBridgeConfiguration": {}},
@@ -141,6 +145,7 @@ class Upload:
 
         ``tell`` gets the bytes of each piece sent.
         """
+        # S3 takes 10,000 parts of a file: at 64 MiB enough for 625 GiB.
         config = TransferConfig(max_concurrency=8, multipart_chunksize=64 * 2**20)
         for path, key in self.files:
             self.bucket.s3.upload_file(

@@ -38,6 +38,7 @@ _NOT_SIGNED_IN = frozenset(
         "UnrecognizedClientException",
     }
 )
+# "403" is the code of an answer to HEAD, which has no body.
 NOT_ALLOWED = frozenset(
     {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
@@ -119,6 +120,7 @@ def translated() -> Iterator[None]:
     except (sdk.ConnectionError, sdk.HTTPClientError) as exc:
         raise NotReachable(f"AWS does not answer: {exc}") from exc
     except sdk.BotoCoreError as exc:
+        # The base of most of those above, hence after them.
         raise AwsError(str(exc)) from exc
 
 
@@ -198,6 +200,7 @@ def admin_of(aws: Aws) -> str | None:
     """Return the IAM user or role that EKS should know as administrator; None for the root user."""
     kind, _, rest = aws.caller.arn.rpartition(":")[2].partition("/")
     if kind == "assumed-role":
+        # STS leaves out the role's path, without which EKS knows no such role; IAM tells it.
         role = rest.partition("/")[0]
         return str(aws.client("iam").get_role(RoleName=role)["Role"]["Arn"])
     return aws.caller.arn if kind == "user" else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.aws.sdk import Aws, NotDeployed, suppressed
 
-_MISSING = "ValidationError"
+_MISSING = "ValidationError"  # also CloudFormation's code for a stack that is not there
 _CREATED_ANEW = {"none", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 _RESUMED = {"CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_FAILED"}  # with --no-rollback
 

@@ -94,6 +94,7 @@ class Tools:
             raise RequirementMissing(
                 f"{name} is not installed; `make setup` in {self.root} brings it"
             )
+        # First what is in our buffer, which the program writes past.
         sys.stdout.flush()
         completed = subprocess.run(  # noqa: S603 - found above
             [found, *args],
@@ -111,6 +112,7 @@ class Tools:
 
     def cdk(self, *args: str, config: Path) -> None:
         """Run the CDK's command on the platform of this configuration."""
+        # The CDK gives this to a shell, and the path may have blanks.
         app = f'"{sys.executable}" -m cdk.app'
         tools = Tools(self.root, {**self.environment, "ATELIER_CONFIG": str(config.resolve())})
         tools.run("cdk", *args, "--app", app, "--no-notices")
@@ -156,6 +158,7 @@ def unpacked_program(name: str) -> Path:
     if not found:
         raise RequirementMissing(f"{name} comes with the cdk extra: pip install 'atelier[cdk]'")
     (archive,) = found
+    # Archives are called NAME@VERSION: another version is unpacked to another folder.
     cached = user_cache_path("atelier") / archive.stem.rpartition("@")[2] / name
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ def draw(estimates: Sequence[Estimate], title: str, path: Path) -> None:
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ModuleNotFoundError:
         raise Misused("--chart needs matplotlib: pip install 'atelier[charts]'") from None
+    # Not by pyplot, which would look for a display and keep the figure.
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.subplots()
     names = [f"{estimate.name}\n${cents(estimate.total)}" for estimate in estimates]
@@ -35,6 +36,7 @@ def draw(estimates: Sequence[Estimate], title: str, path: Path) -> None:
     axes.set(xlabel="USD a month", title=title)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     try:
+        # Without matplotlib's version in it, the same chart is the same file.
         figure.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
     except ValueError as exc:
         raise Misused(f"--chart {path}: {exc}") from None

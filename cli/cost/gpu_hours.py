@@ -12,6 +12,7 @@ from models.settings.groups import Runtime
 from models.settings.nodes import Nodes, Volume
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
+# gp3's price has so many IOPS and so much throughput in it; only more is counted.
 _FREE_IOPS = 3_000
 _FREE_THROUGHPUT = 125
 _BARE = Volume(size=20)  # the data volume that Bottlerocket always has
@@ -87,6 +88,7 @@ def _spot_share(load: Load, nodes: Nodes) -> Decimal:
             raise Misused("--spot: the runtime's nodes.capacity has no spot")
         return Decimal(0)
     if load.spot is None:
+        # An assumption: on demand stands in for a tenth.
         return Decimal("0.9") if "on-demand" in nodes.capacity else Decimal(1)
     if load.spot < 1 and "on-demand" not in nodes.capacity:
         raise Misused("--spot: the runtime's nodes.capacity has nothing but spot")

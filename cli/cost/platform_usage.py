@@ -104,6 +104,7 @@ def _api(load: Load, settings: Settings) -> list[UsageLine]:
 def _messages(load: Load, settings: Settings) -> list[UsageLine]:
     published = 3 if settings.tasks.notify_running else 2
     why = "the task, its result" + (" and its start" if settings.tasks.notify_running else "")
+    # A lease is renewed at each third of it.
     renewals = int(load.seconds // (settings.tasks.lease_seconds / 3))
     a_task = _RECEIVES_AND_DELETES + renewals
     polls = _polled(settings) * HOURS * SECONDS / max(settings.tasks.poll_seconds, 1)
@@ -143,6 +144,7 @@ def _storage(load: Load, settings: Settings) -> list[UsageLine]:
     output_gib = _gib(load, load.picture_kib)
     days = Decimal(storage.output_days) if storage.output_days else _DAYS
     standard = min(days, Decimal(storage.infrequent_days or days))
+    # S3 counts the days before an object moves at the higher price, and each move by itself.
     moved = load.images / Decimal(1000) if days > standard else 0
     kept = f"kept {storage.output_days} days" if storage.output_days else "those of one month"
     types = len({runtime.type for runtime in settings.models_runtime})

@@ -24,6 +24,7 @@ class Price(BaseModel):
     usd: Annotated[Decimal, Field(ge=0)]
     """US dollars without tax and free tiers; in the first tier if prices fall with the amount."""
     source: str
+    # A year, a month or a day, as exactly as the source says it.
     as_of: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
 
 

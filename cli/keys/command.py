@@ -99,6 +99,7 @@ def revoke(
         keys, ended = revoked(keyring.read(), name, secret, now)
         if ended:
             keyring.write(tidied(keys, now))
+    # After the store: should the gateway fail here, front and edge refuse the secret all the same.
     keyring.remove_gateway_keys(ended)
     if not (secret is None and keyring.disable_gateway_key(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")
@@ -172,6 +173,7 @@ def _parse_expiry(said: str | None) -> datetime | None:
 
 
 def _parse_moment(said: str) -> datetime:
+    # Bounded, since `datetime` ends with the year 9999.
     if said.endswith("d") and said[:-1].isdecimal() and len(said) <= len("99999d"):
         return datetime.fromtimestamp(int(time.time()) + int(said[:-1]) * 86_400, UTC)
     try:

@@ -98,13 +98,17 @@ class FileKeyring(Keyring):
         path = self._target
         part = path.with_name(f".{path.name}.{os.getpid()}")
         text = _HEAD + yaml.safe_dump(as_document(keys), sort_keys=False, allow_unicode=True)
+        # EXCL: nobody's file or link. Its owner's alone, until it takes the mode of the old one.
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w") as file:
+                # Before a word is in it: who may not hand it over has written nothing.
                 self._take_over(path, file.fileno())
                 file.write(text)
                 file.flush()
+                # Else a crash could leave the new name with an empty file behind it.
                 os.fsync(file.fileno())
+            # The lock holds off those who take it, and an editor does not.
             if regular_bytes(path) != self._was:
                 raise Misused(f"somebody changed {self.where} at the same time; run it again")
             part.replace(path)
@@ -118,6 +122,7 @@ class FileKeyring(Keyring):
             self._wait_for(lock)
             yield
         finally:
+            # Gives the lock back, as the end of a killed process does.
             os.close(lock)
 
     @property
@@ -133,6 +138,7 @@ class FileKeyring(Keyring):
         path = self._target
         path = path.with_name(f".{path.name}.lock")
         try:  # not opened for writing: other users, too, can lock it
+            # NONBLOCK: opened for reading, a FIFO of that name would wait for a writer.
             return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
         except OSError as exc:
             raise Misused(f"{path} cannot be opened for locking: {exc.strerror}") from None
@@ -141,6 +147,7 @@ class FileKeyring(Keyring):
         end = time.monotonic() + self.patience
         while True:
             try:
+                # Asked again and again: `flock` itself waits without end.
                 return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= end:

@@ -23,6 +23,7 @@ def keep_log(home: Path) -> Path:
 
 def _files(home: Path) -> Iterator[Path]:
     yield from (home / "up.log", home / "aws.log")
+    # With the 2 of a year: `session_latest` is a link to one of them, whose files would come twice.
     for session in (home / "ray").glob("session_2*"):
         for pattern in _OF_RAY:
             yield from sorted((session / "logs").glob(pattern))
@@ -34,4 +35,5 @@ def _end(file: Path) -> str:
             log.seek(max(0, file.stat().st_size - _MOST))
             return log.read(_MOST).decode(errors="replace")
     except OSError:
+        # Not every part came so far as to have a log, and Ray may take one away while it is read.
         return ""

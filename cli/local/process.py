@@ -24,7 +24,7 @@ import psutil
 
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
 _LOOK_SECONDS = 1.0
-_KILL_SECONDS = 10.0
+_KILL_SECONDS = 10.0  # the kernel kills no process that waits for a disk
 _LONGEST = 16  # characters of a folder in which Ray's socket paths fit
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -47,10 +47,13 @@ class Platform:
         """First signal that asked for the end; 0 before. Later ones change nothing."""
 
     def __enter__(self) -> Self:
+        # First of all: a signal from now on ends the start in order, and leaves no folder behind.
         self._install_signal_handlers()
+        # Children from before, as a test's process may have: they are not the platform's.
         self._former = frozenset(
             process.pid for process in psutil.Process().children(recursive=True)
         )
+        # Before the start: an orphan goes to the subreaper that there is when its parent ends.
         _adopt_orphans()
         self.home = Path(tempfile.mkdtemp(prefix="atelier-", dir=_short_folder()))
         (self.home / "tmp").mkdir()
@@ -60,6 +63,7 @@ class Platform:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                # Python's and Ray's temporary folders, such as pymp-…, are removed with ours.
                 env={**os.environ, "TMPDIR": str(self.home / "tmp")},
                 start_new_session=True,
             )
@@ -71,6 +75,7 @@ class Platform:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # Killed before the folder goes, in which whoever lives would go on writing.
         _kill_all(self._former)
         if self._process is not None and self._process.stdout is not None:
             self._process.wait()
@@ -90,20 +95,24 @@ class Platform:
         received = b""
         output = self._process.stdout if self._process else None
         while output is not None and not self.asked_to_stop:
+            # `select` goes on after a signal's handler (PEP 475); a byte in this pipe ends it.
             watched = [output.fileno(), self._wake]
             ready, _, _ = select.select(watched, [], [], _LOOK_SECONDS)
             if output.fileno() not in ready:
+                # All but the platform itself, whose exit code is for `Popen` to fetch.
                 _reap(self._former | {self._process.pid} if self._process else self._former)
                 yield None
                 continue
             if not (more := os.read(output.fileno(), 65536)):
                 return
+            # The last piece is the beginning of a line, or empty.
             *lines, received = (received + more).split(b"\n")
             yield from map(json.loads, lines)
 
     def watch(self, part: str, pid: int) -> None:
         """Count a process as a part without which nothing works."""
         with suppress(psutil.NoSuchProcess):
+            # psutil compares times of creation: a stranger who gets the pid later is not this part.
             self._parts[part] = psutil.Process(pid)
 
     def gone(self) -> str | None:
@@ -120,6 +129,7 @@ class Platform:
 
     def _install_signal_handlers(self) -> None:
         self._wake, woken = os.pipe()
+        # Python demands it: a handler must never wait, be the pipe full.
         os.set_blocking(woken, False)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
         for number in _SIGNALS:
@@ -143,6 +153,7 @@ def _adopt_orphans() -> None:
 
 def _lives(process: psutil.Process) -> bool:
     try:
+        # A zombie has ended, and is listed until somebody waits for it.
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
@@ -162,6 +173,7 @@ def _kill_all(but: frozenset[int]) -> None:
     while (descendants := _descendants(but)) and time.monotonic() < deadline:
         for process in descendants:
             with suppress(psutil.NoSuchProcess):
+                # Children of those become ours only when they end, hence the loop.
                 process.kill()
         time.sleep(0.02)
         _reap(but)

@@ -37,6 +37,7 @@ def apply_keys(cluster: Cluster, settings: Settings) -> Sequence[str]:
     }
     path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
     applied = cluster.apply(path, wanted)
+    # By the time of the last change, which an apply that changes nothing leaves as it was.
     return _restart_pods(
         cluster, settings, max(manager["time"] for manager in applied["metadata"]["managedFields"])
     )
@@ -57,6 +58,7 @@ def _restart_pods(cluster: Cluster, settings: Settings, since: str) -> Sequence[
     path = f"/api/v1/namespaces/{settings.ray_cluster.namespace}/pods"
     selector = urlencode({"labelSelector": _LABELS.format(kube.ray_service(settings.names))})
     pods = (pod["metadata"] for pod in cluster.get(f"{path}?{selector}")["items"])
+    # Both in UTC and in whole seconds, so that texts sort as times do.
     old = [pod["name"] for pod in pods if pod["creationTimestamp"] <= since]
     for pod in old:
         cluster.delete(f"{path}/{pod}")

@@ -61,6 +61,7 @@ class RequestedSettings:
         """Return the document of a new configuration."""
         bucket = self.bucket or f"{model_bucket_prefix(self.stack_name)}{token_hex(2)}"
         runtime = self._added(self.runtime or "sdruntime", [])
+        # API Gateway serves nobody in China without an ICP licence.
         in_china = self.partition == "aws-cn"
         edge = {"edge": {"enabled": False}} if in_china else {}
         first = {"stackName": self.stack_name, "aws": {}, "modelBucketArn": self._arn(bucket)}
@@ -140,6 +141,7 @@ class Draft:
         Raises:
             Misused: it would be wrong.
         """
+        # Beside the file itself, for paths in it count from its folder.
         trial = self.path.with_name(f".{self.path.name}.draft")
         try:
             _write_privately(trial, self.text)
@@ -156,6 +158,7 @@ class Draft:
         part = self.path.with_name(f".{self.path.name}.part")
         _write_privately(part, self.text)
         if self.former is not None:
+            # The mode that its readers had; until then nobody else could read it.
             shutil.copymode(self.path, part)
         part.replace(self.path)
 
@@ -163,6 +166,7 @@ class Draft:
 def _write_privately(path: Path, text: str) -> None:
     """Write a file that only its owner can read: it may hold API keys."""
     path.touch(mode=0o600)
+    # `touch` sets the mode of a new file only.
     path.chmod(0o600)
     path.write_text(text)
 

@@ -41,6 +41,7 @@ class Images:
         for kind in self.bases:
             if kind not in builds:
                 note(f"--base-image {kind}: not used, for its image is there; change images.tag")
+        # All before the first build, which takes minutes: what may not be made fails at once.
         for kind in builds:
             Repositories(self.aws, self.settings).make(kind)
         if builds:
@@ -56,6 +57,7 @@ class Images:
         platform = f"linux/{images.architecture_of(self.settings, kind)}"
         uri = images.image(self.settings, kind)
         # `buildx` uses the builder that the preflight inspected; `docker build` may use another.
+        # --load: else a builder in a container keeps the image, and `docker push` finds none.
         build = ["buildx", "build", "--load", "--platform", platform, "--tag", uri]
         return [*build, *self._arguments(kind), "."]
 

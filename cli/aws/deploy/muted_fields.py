@@ -131,6 +131,7 @@ def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField)
         return None
     tests = [_test(at, running, field.keys)]
     if name:
+        # Paths count groups, and somebody may have added or removed one: then the name differs.
         tests = [_test(at, running, ("groupName",)), *tests]
     # JSON patch: `add` replaces an existing value.
     operation = {"op": "add", "path": _pointer(*at, *field.keys), "value": merged}
@@ -143,6 +144,7 @@ def _change(name: str, at: Keys, running: Spec, wanted: Spec, field: MutedField)
 
 def _test(at: Keys, group: Spec, keys: Keys) -> Mapping[str, Any]:
     """Make a patch's test of the present value, or of the nearest parent if there is none."""
+    # Ends with the group itself, at the latest.
     while value(group, keys) is None:
         keys = keys[:-1]
     return {"op": "test", "path": _pointer(*at, *keys), "value": value(group, keys)}

@@ -42,6 +42,7 @@ class Preflight:
         return [finding for name, check in checks.items() for finding in _run_check(name, check)]
 
     def _checks(self) -> Mapping[str, Iterator[Finding]]:
+        # Generators: AWS is asked only when `_run_check` iterates one, and catches its errors.
         aws, settings = self.aws, self.settings
         return {
             "programs": programs(self.tools),

@@ -67,6 +67,7 @@ class RayClusterPatcher:
         """Patch what differs; retry if somebody else writes or deletes at the same time."""
         cause: AwsError | None = None
         for _ in range(_TRIES):
+            # Not made yet, or about to go: KubeRay makes it by the newest spec by itself.
             changed = changes(self._spec(name) or wanted, wanted)
             if not changed:
                 return
@@ -74,6 +75,7 @@ class RayClusterPatcher:
                 operations = [operation for change in changed for operation in change.operations]
                 self.cluster.patch(self._path(name), operations)
             except (Conflict, ObjectMissing) as exc:
+                # Somebody has written since it was read, as the patch's own tests tell: once more.
                 cause = exc
                 time.sleep(self.pause)
                 continue

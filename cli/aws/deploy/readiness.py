@@ -38,6 +38,7 @@ class Readiness:
             try:
                 service = RayService.of(self.cluster, self.settings)
             except ObjectMissing:
+                # An AwsError, too, hence before it: nothing would ever serve, and no picture come.
                 raise
             except AwsError as exc:
                 self.note(f"{exc}; a picture will tell")
@@ -53,6 +54,7 @@ class Readiness:
             if service.text != last_text and not service.up:
                 last_text = service.text
                 self.note(f"RayService {service.name}: {last_text}")
+            # One that is up gets its second look beyond the deadline, too.
             if time.monotonic() > deadline and not service.up:
                 raise NotInTime(f"RayService {service.name} does not serve yet: {last_text}")
             was_up = service.up

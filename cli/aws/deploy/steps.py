@@ -54,8 +54,10 @@ class Deployment:
         if self.options.with_snapshot:
             self._make_snapshot()
         stack = self._deploy_stack()
+        # A bucket of the stack's own is there only now.
         if not has_bucket:
             self._fill_bucket()
+        # The Secret is optional to pods: those that are up already are restarted to read it.
         self._apply_keys()
         self._patch_ray_clusters()
         self._await_readiness()
@@ -152,6 +154,7 @@ class Deployment:
         installation = self.installation
         name = installation.stack.name
         options = [
+            # The CDK's question needs a terminal; ours has been answered.
             "--require-approval",
             "never",
             "--import-existing-resources",

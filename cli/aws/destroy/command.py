@@ -38,10 +38,12 @@ def destroy(
         try:
             _delete(installation, drain_seconds=None if now else drain_seconds)
         except AwsError:
+            # Described anew: `installation.stack` remembers how the stack was before.
             half = Stack(installation.aws, installation.stack.name).status == "DELETE_FAILED"
             if half and (left := leftovers()):
                 _report(installation, stays, left)
             raise
+    # Only now: agents and functions make their groups again for as long as they run.
     erase_logs(installation.aws, list(leftovers.log_names()))
     if delete_data:
         stays = _delete_data(installation, stays)
@@ -72,6 +74,7 @@ def _confirm(
 
 def _delete(installation: Installation, *, drain_seconds: float | None) -> None:
     """Drain and delete the stack; tasks are accepted again if it is not deleted."""
+    # Listed before: CloudFormation knows a deleted stack by its id alone.
     functions = installation.stack.of_type("AWS::Lambda::Function")
     drain = Drain(installation.aws, installation.settings, installation.out.note)
     tools = Tools(environment=installation.aws.environment)

@@ -34,6 +34,7 @@ class Drain:
         try:
             yield
         except BaseException:
+            # Ctrl-C as well: the topic would stay closed to everybody.
             if self._read_policy() is not None:  # a half-deleted stack may have none
                 self._set_policy({**former, "Statement": _without_ours(former)})
             raise
@@ -81,6 +82,7 @@ class Drain:
         """Make the policy statement that denies publishing, whatever other statements allow."""
         return {
             "Sid": _SID,
+            # A Deny wins over every Allow, wherever that stands.
             "Effect": "Deny",
             "Principal": "*",
             "Action": "sns:Publish",

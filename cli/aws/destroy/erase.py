@@ -39,6 +39,7 @@ def _erase_bucket(aws: Aws, name: str) -> None:
     """Delete a bucket with all versions, delete markers and unfinished multipart uploads."""
     s3 = aws.client("s3")
     versions = _versions(aws, name)
+    # The next page is asked for by the last key, so deleting what was listed skips nothing.
     while batch := list(islice(versions, _AT_ONCE)):
         done = s3.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
         if done.get("Errors"):
@@ -55,6 +56,7 @@ def _erase_table(aws: Aws, name: str) -> None:
     table = dynamodb.describe_table(TableName=name)["Table"]
     if table.get("DeletionProtectionEnabled"):
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        # DynamoDB deletes no table that is being updated.
         dynamodb.get_waiter("table_exists").wait(TableName=name)
     dynamodb.delete_table(TableName=name)
     dynamodb.get_waiter("table_not_exists").wait(TableName=name)

@@ -13,6 +13,7 @@ from models.names.queues import queue_names
 from models.names.tags import PROJECT, TAG
 from models.settings import Settings
 
+# EC2 goes on listing what has ended, instances for about an hour.
 _GONE = frozenset({"terminated", "shutting-down", "deleted", "deleting"})
 _OF_EC2 = (
     ("volume", "describe_volumes", "Volumes", "VolumeId", "delete-volume --volume-id"),
@@ -121,6 +122,7 @@ class Leftovers:
     def roles(self) -> Iterator[Leftover]:
         for role in self._temporary("list_roles", "Role"):
             name = role["RoleName"]
+            # IAM deletes no role that has a policy.
             policy = f"aws iam delete-role-policy --role-name {name} --policy-name {name}"
             yield Leftover("role", name, f"{policy} && aws iam delete-role --role-name {name}")
 
@@ -180,6 +182,7 @@ class Leftovers:
 
         Those that carry two come twice.
         """
+        # One call each, for what is found by several filters must match all of them.
         for filter_ in _filters(self._cluster):
             yield from self.aws.paginated("ec2", call, key, Filters=[filter_])
 

@@ -29,7 +29,7 @@ from cli.aws.sdk import (
 
 TOKEN_SECONDS = 900
 """Longest lifetime in seconds that EKS accepts of a token."""
-_SIGNED_SECONDS = 60
+_SIGNED_SECONDS = 60  # as `aws eks get-token` signs; EKS counts 15 min all the same
 _SECONDS = 15
 _REFUSED = 400
 _SHOWN = 500
@@ -91,6 +91,7 @@ class Cluster:
             NotReachable: the API does not answer; it may be open to its own network only.
             AwsError: the API refuses.
         """
+        # force: ours, although another writer owns the field; a conflict (409) otherwise.
         query = "?fieldManager=atelier&force=true"
         body, content_type = json.dumps(wanted), "application/apply-patch+yaml"
         return self._request("PATCH", f"{path}{query}", body, content_type)
@@ -200,10 +201,12 @@ def token(aws: Aws, cluster: str) -> str:
         "method": "GET",
         "url": f"{endpoint}/?Action=GetCallerIdentity&Version=2011-06-15",
         "body": {},
+        # Signed along with the URL: so one cluster's token opens no other.
         "headers": {"x-k8s-aws-id": cluster},
         "context": {},
     }
     url = signer.generate_presigned_url(
         request, region_name=client.meta.region_name, expires_in=_SIGNED_SECONDS, operation_name=""
     )
+    # EKS wants it without the padding of base64.
     return "k8s-aws-v1." + urlsafe_b64encode(url.encode()).decode().rstrip("=")

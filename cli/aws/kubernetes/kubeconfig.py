@@ -51,6 +51,7 @@ def print_token(
     profile: Annotated[str | None, typer.Option(help="Who you are.")] = None,
 ) -> None:
     """Print a token for the cluster, as kubectl asks for one; `kubeconfig` writes the call."""
+    # A minute less: kubectl keeps a token until then, and EKS would refuse an old one.
     until = datetime.now(UTC) + timedelta(seconds=TOKEN_SECONDS - 60)
     try:
         with translated():
@@ -128,6 +129,7 @@ def _command() -> Sequence[str]:
 
 
 def _default() -> Path:
+    # A list of files, as PATH is.
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     return Path(first) if first else Path.home() / ".kube" / "config"
 

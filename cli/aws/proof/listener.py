@@ -14,7 +14,7 @@ from models.settings import Settings
 Notification = Mapping[str, Any]
 
 _KEEP_SECONDS = 3_600
-_POLL_SECONDS = 20
+_POLL_SECONDS = 20  # the longest that SQS holds a poll
 
 
 @dataclass
@@ -65,6 +65,7 @@ def listening(aws: Aws, settings: Settings) -> Iterator[Listener]:
     attributes = {
         "MessageRetentionPeriod": str(_KEEP_SECONDS),
         "SqsManagedSseEnabled": "true",
+        # In the same call as the queue: subscribed without it, SNS could deliver nothing.
         "Policy": json.dumps(_sending(queue, topic)),
     }
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
@@ -74,6 +75,7 @@ def listening(aws: Aws, settings: Settings) -> Iterator[Listener]:
             Protocol="sqs",
             Endpoint=queue,
             Attributes={"RawMessageDelivery": "true"},
+            # Else SNS may answer "pending confirmation", which cannot be unsubscribed.
             ReturnSubscriptionArn=True,
         )["SubscriptionArn"]
         try:

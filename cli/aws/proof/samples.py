@@ -101,6 +101,7 @@ def sample_tasks(
             api=api,
             runtime=runtime.name,
             kind=kind,
+            # Cut in front: the end is what tells the tasks of a run apart.
             id=f"{run}-{api}-{runtime.name}-{kind}"[-64:].lstrip("-_"),
             prefix="atelier-test",
             content=_content(folder / file),

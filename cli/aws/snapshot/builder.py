@@ -28,6 +28,7 @@ done
 old=$({_CTR} images ls -q)
 [ -z "$old" ] || {_CTR} images rm $old
 """
+# Shell of POSIX and no jq: what is before the password is cut off, then its quote and the rest.
 # Kubelet's credential provider gets the registry's password with the instance's role, so that it
 # is in no command that SSM keeps, and in no log.
 _PASSWORD = f"""\
@@ -36,6 +37,7 @@ password=${{{{got#*'"password":"'}}}}
 [ "$password" != "$got" ] || exit 4
 set -- --user "AWS:${{{{password%%'"'*}}}}"
 """
+# The label by which CRI marks the images that it has pulled itself.
 _PULL = f"""\
 set --
 {{sign_in}}{_CTR} images pull --label io.cri-containerd.image=managed "$@" '{{image}}' > /dev/null
@@ -103,6 +105,7 @@ class BuilderInstance:
             time.sleep(_PAUSE)
 
     def _state(self, command: str) -> Mapping[str, Any]:
+        # For a moment after `send_command` SSM does not know its own command.
         with suppressed(*_NOT_YET):
             invocation: Mapping[str, Any] = self.aws.client("ssm").get_command_invocation(
                 CommandId=command, InstanceId=self.instance

@@ -73,6 +73,7 @@ def _start_with_retries(aws: Aws, recipe: Recipe, ami: str, profile: str) -> str
         except ClientError as exc:
             if code_of(exc) == "VPCIdNotSpecified":
                 raise RequirementMissing(_NOWHERE) from exc
+            # IAM spreads slowly. EC2's code says only "invalid"; its text names the profile.
             if "IAM Instance Profile" not in str(exc) or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)
@@ -120,6 +121,7 @@ def _profile(aws: Aws, recipe: Recipe) -> Iterator[str]:
     """Create an instance profile with the given role, or with one for SSM and image pulls."""
     iam = aws.client("iam")
     name = f"{recipe.stack}-snapshot-{token_hex(3)}"
+    # Undone in reverse: IAM deletes no profile with a role, and no role with a policy.
     with ExitStack() as undo:
         role = recipe.role or _role(aws, name, undo)
         iam.create_instance_profile(InstanceProfileName=name)

@@ -13,7 +13,7 @@ from cli.aws.snapshot.builder import PREPARE, BuilderInstance, pull_script
 from cli.aws.snapshot.instance import DISK, temporary_instance
 from cli.aws.snapshot.recipe import Recipe
 
-_SNAPSHOT = {"Delay": 15, "MaxAttempts": 240}
+_SNAPSHOT = {"Delay": 15, "MaxAttempts": 240}  # an hour; boto3's own are ten minutes
 
 
 def make_snapshot(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
@@ -34,6 +34,7 @@ def make_snapshot(aws: Aws, recipe: Recipe, note: Callable[[str], None]) -> str:
             note(f"pulling {image}")
             builder.run(pull_script(image))
         ec2 = aws.client("ec2")
+        # Stopped first: what the file system still holds in memory is on the volume then.
         ec2.stop_instances(InstanceIds=[instance])
         ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])
         note("making the snapshot")
@@ -70,6 +71,7 @@ def _create_snapshot(aws: Aws, recipe: Recipe, volume: str) -> str:
     try:
         ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=_SNAPSHOT)
     except BaseException:
+        # Ctrl-C as well: what nobody waits for any more would be finished, and cost.
         ec2.delete_snapshot(SnapshotId=snapshot)
         raise
     return str(snapshot)

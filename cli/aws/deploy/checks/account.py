@@ -6,6 +6,7 @@ from cli.aws.deploy.checks.finding import Finding
 from cli.aws.sdk import Aws, suppressed
 from models.settings import Settings
 
+# Where the CDK's bootstrap stack leaves its version; hnb659fds is its default qualifier.
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 _SPOT_ROLE = "/aws-service-role/spot.amazonaws.com/"
 
@@ -34,6 +35,8 @@ def has_spot_role(aws: Aws) -> bool:
 
 
 def make_spot_role(aws: Aws) -> None:
+    # EC2 would make the role with the first Spot node, but only for a caller who may create
+    # service-linked roles, and Karpenter may not.
     if not has_spot_role(aws):
         aws.client("iam").create_service_linked_role(AWSServiceName="spot.amazonaws.com")
 

@@ -53,9 +53,11 @@ def _obstacle(tools: Tools, platforms: set[str]) -> tuple[str, str] | None:
         return "there is no Docker", "install Docker"
     if tools.output_of("docker", "info") is None:
         return "Docker's daemon does not answer", "start it (`docker info` says why)"
+    # --bootstrap starts a builder that does not run: it tells its platforms only then.
     builder = tools.output_of("docker", "buildx", "inspect", "--bootstrap")
     if builder is None:
         return "Docker has no buildx", "install its plugin docker-buildx"
+    # Of `linux/amd64*` and `linux/amd64/v2`, too, only system and architecture.
     unsupported = platforms - set(re.findall(r"linux/\w+", builder))
     if not unsupported:
         return None

@@ -25,12 +25,14 @@ def certificates(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _fault(aws: Aws, arn: str, domain: str) -> str | None:
+    # In the region of the ARN: CloudFront takes certificates of us-east-1 alone.
     acm = Aws(arn.split(":")[3], aws.profile).client("acm")
     with suppressed("ResourceNotFoundException"):
         certificate = acm.describe_certificate(CertificateArn=arn)["Certificate"]
         if certificate["Status"] != "ISSUED":
             return f"{arn} is {certificate['Status']}"
         names = {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", ())}
+        # A wildcard stands for one label: `*.example.org` is no name of a.b.example.org.
         if names.isdisjoint({domain, f"*.{domain.partition('.')[2]}"}):
             return f"{arn} is of {', '.join(sorted(names))}, not of {domain}"
         return None

@@ -15,7 +15,7 @@ from models.settings import Settings
 _NVIDIA = "-nvidia"
 """Suffix of the Bottlerocket variant that Karpenter chooses for instances with NVIDIA GPUs."""
 _ANOTHER = "choose another cluster.version"
-_IN_SSM = {"amd64": "x86_64", "arm64": "arm64"}
+_IN_SSM = {"amd64": "x86_64", "arm64": "arm64"}  # Bottlerocket's words for them
 
 
 def addons(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -69,6 +69,7 @@ def _offered(aws: Aws, name: str, kubernetes: str) -> list[str]:
 
 
 def _age(version: str) -> list[int]:
+    # As numbers: by letters, `eksbuild.10` would be older than `eksbuild.9`.
     return [int(number) for number in re.findall(r"\d+", version)]
 
 

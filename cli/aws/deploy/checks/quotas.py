@@ -13,6 +13,7 @@ Kind = tuple[str, str]
 """Capacity type and instance family; EC2 has a quota for each pair."""
 
 _SYSTEM: Kind = ("on-demand", "standard")
+# EC2 counts vCPUs, not instances. The codes are the same in every account and region.
 _QUOTAS: Mapping[Kind, tuple[str, str]] = {
     _SYSTEM: ("L-1216C47A", "Running On-Demand Standard instances"),
     ("spot", "standard"): ("L-34B43A08", "All Standard Spot Instance Requests"),
@@ -132,6 +133,7 @@ def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
 def _quota_value(aws: Aws, code: str) -> int | None:
     """Return the account's quota, else the default of new accounts; None if EC2 tells neither."""
     client = aws.client("service-quotas")
+    # A quota that nobody ever changed may not be listed for an account; its default then holds.
     for call in (client.get_service_quota, client.get_aws_default_service_quota):
         with suppressed(_NOT_KNOWN):
             return int(call(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])

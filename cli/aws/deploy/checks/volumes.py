@@ -43,6 +43,7 @@ class _Key:
     @property
     def is_customers(self) -> bool:
         """Flag: a customer-managed key; AWS-managed ones are open to whoever starts a node."""
+        # One that KMS does not know is taken for a customer's, so that its fault is reported.
         return self.said.get("KeyManager") != "AWS"
 
     @property
@@ -116,6 +117,7 @@ def _key_finding(name: str, key: _Key) -> Finding:
 
 def _key_of(aws: Aws, snapshot: str) -> str | None:
     """Return a snapshot's key; None if it has none, or is missing (`snapshots` reports that)."""
+    # By a filter, which finds nothing where an id that is missing is an error.
     ids = [{"Name": "snapshot-id", "Values": [snapshot]}]
     found = aws.paginated("ec2", "describe_snapshots", "Snapshots", Filters=ids)
     return next((described.get("KmsKeyId") for described in found), None)

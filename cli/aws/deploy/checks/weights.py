@@ -15,6 +15,7 @@ SAMPLE_MODELS = ROOT / "samples" / "models"
 _PIPELINE = "/model_index.json"
 """Suffix of the key that marks a folder as one checkpoint in diffusers' format."""
 _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin)$")
+# The Web UI's titles end with a hash of the file: `name.safetensors [6ce0161689]`.
 _HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
 _AWS_OWN = "alias/aws/s3"
 _SHOWN = 5
@@ -58,6 +59,7 @@ def _key_finding(bucket: ModelBucket, settings: Settings) -> Iterator[Finding]:
         rules = encryption["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
     keys = [key for default in defaults if (key := default.get("KMSMasterKeyID"))]
+    # Also right where no rule names a key, which is S3's own encryption.
     if settings.storage.model_bucket_key_arn or all(key.endswith(_AWS_OWN) for key in keys):
         return
     remedy = "set storage.modelBucketKeyArn to its ARN: else nothing may read the weights"
