@@ -176,6 +176,7 @@ def _bars() -> Progress:
 
 def paint(platform: LocalPlatform) -> list[DemoTask]:
     """Paint all scenes, and enlarge them; the tasks in the scenes' order, the enlarging last."""
+    # In three runs: each links pictures of the run before, which have to be there.
     tasks = {scene: painted(scene) for scene in SCENES if scene is not REPAINTED}
     run(platform, list(tasks.values()))
     tasks[REPAINTED] = repainted(REPAINTED, _picture(tasks[SCENES[0]]))
@@ -237,6 +238,7 @@ def main() -> int:
 
 def _report(tasks: Sequence[DemoTask], paths: Sequence[Path], verdicts: Sequence[bool]) -> None:
     table = Table("picture", "sent by", "as", "took", "as asked")
+    # Not strict: the last task is the enlarging, which has no picture of its own.
     for task, path, verdict in zip(tasks, paths, verdicts, strict=False):
         took = task.times["completed"] - task.times["queued"]
         table.add_row(

@@ -85,6 +85,7 @@ class LocalPlatform:
             TopicArn=self.address["results_topic"],
             Protocol="sqs",
             Endpoint=got["Attributes"]["QueueArn"],
+            # Raw: the body is the notification itself, and not SNS's envelope around it.
             Attributes={"RawMessageDelivery": "true"},
         )
         return url
@@ -113,6 +114,7 @@ def running(
         command, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
+            # One line of JSON when all is up; none at all means that the start has failed.
             line = process.stdout.readline() if process.stdout else ""
             if not line:
                 raise RuntimeError(f"the platform did not start (status {process.wait()})")

@@ -82,6 +82,7 @@ def watch(command: list[str], folder: Path) -> Iterator[Frame]:
     stream.feed(f"$ atelier {shlex.join(WORDS)}\r\n".encode())
     yield Frame(drawn(screen), time.monotonic())
     child, terminal = pty.fork()
+    # `pty.fork` returns twice: 0 in the child, whose terminal is the new one.
     if child == 0:
         _become(command, folder)
     _resize(terminal)
@@ -162,6 +163,7 @@ def save(frames: Sequence[Frame], file: Path) -> None:
     """An animation of the frames, each as long as it was seen, within bounds."""
     images = [frame.image.quantize(96, dither=Image.Dither.NONE) for frame in frames]
     pauses = [later.since - frame.since for frame, later in pairwise(frames)]
+    # Longer pauses are cut: while a start or a queue is waited for, nothing is to be seen.
     seconds = [_FIRST, *(min(_LONGEST, max(_SHORTEST, pause)) for pause in pauses[1:]), _LAST]
     images[0].save(
         file,

@@ -21,6 +21,7 @@ from samples.cloud.gaps import fill
 from samples.cloud.template import Template, serverless
 from serve_app.local.emulator import EmbeddedAws
 
+# macOS says arm64 and Linux aarch64 of the same.
 HERE: Final = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 """Architecture of this machine, since the emulator runs the function on it."""
 
@@ -42,6 +43,7 @@ class Cloud:
 
     def own_client(self, service: str) -> Any:
         """Return a client with the rights of the environment's credentials."""
+        # By hand: boto3's default session would keep the credentials that it has found first.
         return boto3.Session().client(service)
 
     @property
@@ -152,6 +154,7 @@ def _create(aws: EmbeddedAws, stack: str, template: Template, bucket: str) -> Ma
     cloudformation = _client(aws, "cloudformation")
     cloudformation.create_stack(
         StackName=stack,
+        # By URL, as the CDK does it: in the call itself a template may have 51,200 bytes.
         TemplateURL=f"{aws.endpoint}/{bucket}/{stack}",
         Capabilities=["CAPABILITY_IAM"],
     )
@@ -160,6 +163,7 @@ def _create(aws: EmbeddedAws, stack: str, template: Template, bucket: str) -> Ma
             StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
     except WaiterError as exc:
+        # The waiter's own error names no resource.
         raise RuntimeError(_why(cloudformation, stack)) from exc
     [made] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}

@@ -41,6 +41,7 @@ def _bucket(s3: Any, given: Properties) -> None:
 
 def _rule(given: Properties) -> dict[str, Any]:
     """Translate a rule to S3's words; unknown ones are passed on, so that S3 refuses them."""
+    # CloudFormation has words of its own for what S3's API calls otherwise.
     rest = dict(given)
     rule = {"ID": rest.pop("Id"), "Filter": {"Prefix": rest.pop("Prefix", "")}}
     if days := rest.pop("ExpirationInDays", None):

@@ -47,6 +47,7 @@ async def working(settings: Settings, cloud: Cloud) -> AsyncIterator[None]:
         try:
             yield
         finally:
+            # Ingest first: what it holds ends on the replicas, which have to be there for that.
             await loops.drain(settings.tasks.drain_seconds)
             for made in replicas:
                 await made.close()
@@ -57,6 +58,7 @@ async def _ports(settings: Settings, cloud: Cloud, role: str) -> AsyncIterator[P
     """Make the ports of a role: their clients keep the credentials that the environment has now."""
     async with Clients(settings.aws.region) as clients:
         with cloud.acting_as(role):
+            # Made while the environment has the role, from which each takes its credentials now.
             for make in (clients.s3, clients.sqs, clients.sns, clients.dynamodb):
                 await make()
         yield wire(settings, clients)

@@ -47,6 +47,7 @@ def serverless(template: Template) -> Template:
     resources = template["Resources"]
     unmade = {name for name, each in resources.items() if not _is_made(each)}
     kept = {name: _untied(each, unmade) for name, each in resources.items() if name not in unmade}
+    # Until none is lost any more: what refers to one that was dropped is dropped in the next turn.
     while lost := {
         name for name, each in kept.items() if _names(each) & resources.keys() - kept.keys()
     }:
@@ -84,6 +85,7 @@ def _names(node: Any) -> set[str]:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return {name}
         case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), *_]}:
+            # The name alone of `${Name.Attribute}`; `${!text}` is no reference, but text.
             return set(re.findall(r"\$\{([A-Za-z0-9]+)", text))
         case dict():
             depends = node.get("DependsOn", [])

@@ -50,6 +50,7 @@ def fidelity(vae: AutoencoderKL, pictures: Tensor) -> float:
     with torch.no_grad():
         signal = as_signal(pictures)
         again = vae.decode(vae.encode(signal).latent_dist.mean).sample.clamp(-1, 1)
+    # The signal reaches from -1 to 1: the square of its reach is 4.
     return 10 * math.log10(4 / functional.mse_loss(again, signal).item())
 
 
@@ -65,10 +66,12 @@ def _new_autoencoder() -> AutoencoderKL:
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         layers_per_block=1,
+        # Must divide 16, the fewest channels; the usual 32 does not.
         norm_num_groups=4,
         mid_block_add_attention=False,
         latent_channels=4,
         sample_size=64,
+        # `_whiten` gives latents a deviation of 1; diffusers' default, 0.18215, would shrink them.
         scaling_factor=1.0,
     )
 
@@ -93,6 +96,7 @@ def _loss(vae: AutoencoderKL, signal: Tensor) -> Tensor:
     noise = torch.randn_like(mean) * LATENT_NOISE * mean.detach().std()
     again = vae.decode(mean + noise).sample
     blur = (again - signal).abs().mean() + 2 * functional.mse_loss(again, signal)
+    # The last term keeps latents from growing without end, which would drown their noise.
     loss: Tensor = blur + 1e-4 * mean.pow(2).mean()
     return loss
 
@@ -110,10 +114,12 @@ def _whiten(vae: AutoencoderKL, latents: Tensor) -> None:
     """
     mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     into, out_of = vae.quant_conv, vae.post_quant_conv
+    # The bias first, since it needs the weights as they were before they are scaled.
     out_of.bias += out_of.weight[:, :, 0, 0] @ mean
     out_of.weight *= deviation[None, :, None, None]
     channels = len(mean)
     into.weight[:channels] /= deviation[:, None, None, None]
     into.bias[:channels] = (into.bias[:channels] - mean) / deviation
+    # The other half of its outputs are logarithms of variances: e^-10 is as good as none.
     into.weight[channels:] = 0
     into.bias[channels:] = -10

@@ -67,6 +67,7 @@ def imagine(rng: Random) -> Sample:
 
 def held_out(colour: str, shape: str, background: str) -> bool:
     """Tell whether this triple is kept from training."""
+    # No factor shares a divisor with 11: each colour and each shape is held out somewhere.
     place = COLOURS.index(colour) + 4 * SHAPES.index(shape) + 7 * COLOURS.index(background)
     return place % HELD_OUT_EVERY == 0
 
@@ -94,6 +95,7 @@ def _single(rng: Random, manner: Manner) -> Sample:
 
 
 def _triple(rng: Random, manner: Manner) -> tuple[str, str, str]:
+    # Drawn again and again: ten triples of eleven are allowed.
     while True:
         colour, background = rng.sample(COLOURS, 2)
         shape = rng.choice(SHAPES)
@@ -107,6 +109,7 @@ def _placed(rng: Random, figure: Figure, size: str | None, place: str | None) ->
     radius = SIZES[size or "medium"] * (1 + _jitter(rng, 0.06))
     room = max(0.0, 1 - radius)
     x, y = PLACES[place or "in the center"]
+    # Kept within the frame by its radius; the jitter after it may cross the edge a little.
     x = min(room, max(-room, x)) + _jitter(rng, 0.04)
     y = min(room, max(-room, y)) + _jitter(rng, 0.04)
     return Figure(figure.shape, figure.colour, x, y, radius)

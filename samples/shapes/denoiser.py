@@ -95,7 +95,9 @@ def train_denoiser(
     for step in range(schedule.steps):
         _set_rate(optimizer, schedule, step)
         training.learn(_loss(denoiser, scheduler, lesson, schedule))
+        # Closely at first: else the random weights of the beginning would linger in it.
         _follow(average, weights, min(schedule.averaging, (step + 1) / (step + 10)))
+    # The models get the averaged weights for their own.
     _follow(weights, average, 0.0)
     return denoiser
 
@@ -127,6 +129,7 @@ def _new_denoiser(tokenizer: CLIPTokenizer) -> Denoiser:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=WIDTH,
+        # To this model of diffusers the number of heads, whatever its name says.
         attention_head_dim=4,
         norm_num_groups=8,
     )

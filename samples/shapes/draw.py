@@ -68,6 +68,7 @@ def render(scene: Scene, size: int, samples: int = 2) -> Pixels:
 
 def coverage(figure: Figure, size: int, samples: int = 2) -> Plane:
     """Tell for each pixel how much of it the figure covers, 0 to 1."""
+    # Points in the middle of their cells, so that a shape in the centre comes out symmetrical.
     points = (np.arange(size * samples) + 0.5) / (size * samples) * 2 - 1
     x = (points[None, :] - figure.x) / figure.radius
     y = (points[:, None] - figure.y) / figure.radius
@@ -104,6 +105,7 @@ def _ring(x: Plane, y: Plane) -> Plane:
 
 
 def _heart(x: Plane, y: Plane) -> Plane:
+    # The heart curve (u² + v² - 1)³ = u²v³ in a frame whose y points up, moved to the centre.
     u, v = 1.2 * x, 0.12 - 1.2 * y
     return (u**2 + v**2 - 1) ** 3 - u**2 * v**3
 

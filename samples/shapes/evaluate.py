@@ -109,6 +109,7 @@ def wishes(seeds: int = 2) -> dict[str, list[Wish]]:
             for seed in range(first, first + (seeds if wording == "full" else 1))
             for triple in triples
         ]
+        # Seeds ten apart: no two of these wordings begin with the same noise.
         for first, (wording, form) in zip(range(0, 100, 10), WORDINGS.items(), strict=False)
     }
     pairs = [(colour, shape) for shape in SHAPES for colour in COLOURS]
@@ -154,6 +155,7 @@ def grant(
             height=SIZE,
             num_inference_steps=steps,
             guidance_scale=guidance,
+            # A generator for each picture: with one for all, a picture would change with its batch.
             generator=[torch.Generator().manual_seed(wish.seed) for wish in batch],
         ).images
     return [Verdict(wish, image, judge(image)) for wish, image in zip(group, images, strict=True)]

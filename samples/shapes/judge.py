@@ -36,10 +36,12 @@ def judge(image: Image.Image) -> Seen:
     pixels = _pixels(image)
     ground = _border_colour(pixels)
     contrast = np.abs(pixels - ground).sum(-1)
+    # The 99th percentile, for a few odd pixels shall not say how strong a figure's colour is.
     core = contrast > max(FAINT, 0.6 * float(np.percentile(contrast, 99)))
     if core.sum() < SPECK:
         return Seen(_nearest(ground))
     paint = np.median(pixels[core], axis=0)
+    # Nearer to the paint than to the ground: the soft edge between them falls to one side.
     figure = (np.abs(pixels - paint).sum(-1) < contrast) & (contrast > FAINT)
     return Seen(_nearest(ground), _nearest(paint), _shape(_without_specks(figure)))
 
@@ -55,6 +57,7 @@ def _pixels(image: Image.Image) -> Plane:
 def _border_colour(pixels: Plane) -> Plane:
     strips = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
     border = np.concatenate([strip.reshape(-1, 3) for strip in strips])
+    # The median, since a large figure may reach the border.
     middle: Plane = np.median(border, axis=0)
     return middle
 
@@ -71,6 +74,7 @@ def _without_specks(figure: Mask) -> Mask:
 def _largest_piece(mask: Mask) -> Mask:
     """Let the largest number spread through each connected piece, then keep the widest spread."""
     labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
+    # Each turn spreads by one pixel, and numbers only grow: it ends when all pieces are filled.
     while True:
         padded = np.pad(labels, 1)
         around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
@@ -92,6 +96,7 @@ def _shape(figure: Mask) -> str | None:
 
 @cache
 def _template(shape: str) -> Mask:
+    # Larger than a figure ever is in a picture, so that its outline is smooth; the frame scales it.
     return _framed(coverage(Figure(shape, "black", radius=0.95), 2 * LOOK, samples=1) > 0)
 
 

@@ -39,6 +39,7 @@ def _vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     ends = [letter + WORD_END for letter in letters]
     merged = [left + right for left, right in merges]
+    # In CLIP's order: bytes, bytes that end a word, what was merged, and the two marks.
     tokens = dict.fromkeys([*letters, *ends, *merged, START, END])
     return {token: number for number, token in enumerate(tokens)}
 
@@ -49,6 +50,6 @@ def _config() -> dict[str, object]:
         "model_max_length": LENGTH,
         "bos_token": START,
         "eos_token": END,
-        "pad_token": END,
+        "pad_token": END,  # as in Stable Diffusion 1
         "unk_token": END,
     }

@@ -108,6 +108,7 @@ def _learn(
     samples: Sequence[Sample],
     schedule: denoiser.Schedule,
 ) -> Denoiser:
+    # In parts: 40,000 pictures at once would be half a gigabyte.
     latents = [
         encode(vae, pictures(samples[start : start + 1024], SIZE))
         for start in range(0, len(samples), 1024)

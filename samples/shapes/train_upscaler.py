@@ -46,6 +46,7 @@ def main(
     small, large = _lessons(Random(seed), scenes)
     blurred = through(vae, small)
     say(f"drew {len(small)} pairs of pictures")
+    # Twice, for the clean and the blurred ones have the same large pictures.
     upscaler = train(torch.cat([small, blurred]), large.repeat(2, 1, 1, 1), steps)
     _measure(upscaler, vae, Random(seed + 1))
     out.parent.mkdir(parents=True, exist_ok=True)

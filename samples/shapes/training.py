@@ -39,6 +39,7 @@ class Training:
 
     def _tell(self, loss: float) -> None:
         self.step += 1
+        # A plain mean of the first hundred steps, then one that forgets.
         fresh = max(0.01, 1 / self.step)
         self.loss += (loss - self.loss) * fresh
         if self.step % max(1, self.steps // TELLINGS) == 0:

@@ -30,6 +30,7 @@ def new_upscaler() -> Rrdb:
     for name, weight in upscaler.named_parameters():
         if name.endswith("weight") and not name.startswith(("blocks", "trunk")):
             with torch.no_grad():
+                # Dirac's kernel passes a colour on as it is, and what is random is faint.
                 weight[:COLOURS] *= WHISPER
                 weight[:COLOURS] += nn.init.dirac_(torch.empty_like(weight[:COLOURS]))
     return upscaler
