@@ -30,6 +30,7 @@ class Instance:
     @property
     def free_memory(self) -> float:
         """GiB left to pods: Karpenter counts on 7.5 % less than is written on the box."""
+        # The share is Karpenter's own default of `vmMemoryOverheadPercent`.
         return self.memory * 0.925 - 1.5
 
     def pods(self, cpus: float, memory: float, gpus: int) -> int:
@@ -47,4 +48,5 @@ def pods_at_most(runtime: Runtime) -> int:
 
 def gpus_of_pod(runtime: Runtime) -> int:
     """Return the whole GPUs of a pod: replicas that share a GPU share a pod."""
+    # Kubernetes hands out whole GPUs only; the parts of one are Ray's to share.
     return math.ceil(runtime.gpus)

@@ -19,7 +19,9 @@ PIPELINE_FOLDER = "model_index.json"
 
 _SAFE = frozenset({".safetensors"})
 _PICKLED = frozenset({".ckpt", ".pth", ".pt", ".bin"})
+# "sd.safetensors [6ce0161689]": ten digits, of older servers eight; other brackets are names.
 _TITLE_HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
+# These endings and no others: a name may have dots of its own, as "v1.5" has.
 _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin|gguf)$")
 
 
@@ -108,6 +110,7 @@ def _weights(folder: Path) -> Iterator[Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
+            # What lies inside a pipeline's folder is a part of one checkpoint, and none by itself.
             yield from [path] if (path / PIPELINE_FOLDER).is_file() else _weights(path)
         elif path.suffix in _SAFE | _PICKLED:
             yield path

@@ -13,6 +13,7 @@ AtelierError
 import re
 from typing import Any
 
+# Takes "<_io.BytesIO object at 0x7f…>" with the blank before it; the address tells nobody anything.
 _OBJECT = re.compile(r" ?<[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
 """Object as Python prints it, which libraries put into their messages."""
 

@@ -46,8 +46,10 @@ class Snapshot:
 def _slots(event: Event) -> tuple[str, ...]:
     match event.update:
         case Report():
+            # Every report is a change of status, and stays; of progress only the newest counts.
             return (f"report {event.number}",)
         case Progress(preview=None):
+            # Most progress comes without a picture; then the last one is still the newest.
             return ("progress",)
         case Progress():
             return ("progress", "preview")

@@ -20,6 +20,7 @@ def free_port(port: int, owner: str) -> int:
     if not 0 <= port <= HIGHEST_PORT:
         raise SettingsError(f"port {port} of {owner}: must be 0 to {HIGHEST_PORT}")
     with socket.socket() as probe:
+        # As servers set it: else a port with connections in TIME_WAIT seems to be in use.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
+# Ray gives each node a resource with its address, and one with its accelerator's model.
 _OF_EACH_NODE = ("node:", "accelerator_type:")
 _OTHERS = (Path("/dev/kfd"), Path("/dev/dxg"), Path("/dev/accel"), Path("/dev/nvidia0"))
 """Devices of other makers, or of drivers that do not list GPUs under `_NVIDIA`."""
@@ -46,6 +47,7 @@ def gpus_here(environment: Mapping[str, str] = os.environ, root: Path = Path("/"
     if visible is None:
         return count
     named = [name for name in visible.split(",") if name.strip()]
+    # CUDA reads the list up to its first invalid entry: a -1 in front hides every GPU.
     return 0 if named[:1] == ["-1"] else min(count, len(named))
 
 

@@ -27,6 +27,7 @@ class _Form:
     wanted: str
 
     def check(self, given: str) -> str:
+        # The length first, so no pattern meets a long text. `$` would let a line's end pass.
         if len(given) > self.most or not re.fullmatch(self.pattern, given):
             raise ValueError(self.wanted)
         return given
@@ -38,6 +39,7 @@ class _Form:
         return {"type": "string", "pattern": f"^{self.pattern}$", "maxLength": self.most}
 
 
+# Without a dot in front there is neither ".." nor a hidden folder; slashes are collapsed later.
 _SEGMENT = r"[^/.\x00-\x1f][^/\x00-\x1f]*"
 
 Identifier = Annotated[
@@ -59,6 +61,7 @@ Prefix = Annotated[
         "must be folders with '/' between, none of which starts with '.'",
     ),
 ]
+# Visible ASCII alone; right behind the slashes anything but a third one.
 WebUrl = Annotated[str, _Form("https?://[!-.0-~][!-~]*", 2048, "must be an http or https URL")]
 
 

@@ -41,6 +41,7 @@ def plain(error: ErrorDetails | Mapping[str, Any], *, mapping: str = "an object"
             return f"must have at most {_items(error['ctx']['max_length'])}"
         case str(kind) if kind in _WORDS:
             return _WORDS[kind].format(mapping=mapping)
+    # pydantic puts these words before the text of an error that a validator raises.
     said = str(error["msg"])
     return said.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 

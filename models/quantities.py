@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+# An e is an exponent only with digits behind it: 1E is an exa, 1E3 a thousand.
 _FORM = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|[kMGTPE]|[KMGTPE]i)?")
 _FACTORS: Mapping[str | None, Decimal] = {
     None: Decimal(1),

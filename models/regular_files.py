@@ -14,6 +14,7 @@ def regular_bytes(path: Path) -> bytes | None:
         SettingsError: it cannot be read, or is a folder, a FIFO or a device.
     """
     try:
+        # Looked at unopened first: opening a device may do something to it, whatever the flags say.
         _regular(path.stat(), path)
         # Another file may take the place after the look; without waiting it is found out.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:

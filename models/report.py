@@ -129,6 +129,7 @@ class Progress:
 
 def _kept(context: Any) -> str | None:
     text = strict_json.written(context)
+    # The text is escaped to ASCII, so its characters are bytes.
     return text if len(text) <= _LONGEST_CONTEXT else None
 
 

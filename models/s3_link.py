@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 SCHEME = "s3://"
 
+# More than S3 takes today: old buckets of us-east-1 have capitals, underscores, 255 characters.
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _LONGEST_KEY = 1024  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -41,5 +42,6 @@ def s3_link(link: str) -> S3Link:
 def _bytes(key: str) -> int:
     try:
         return len(key.encode())
+    # JSON can escape half of a character, for which UTF-8 has no bytes.
     except UnicodeEncodeError:
         raise ValueError("its key is not Unicode text") from None

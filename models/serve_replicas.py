@@ -5,6 +5,7 @@ Whoever deploys the replicas and whoever checks the pods that they run in read t
 
 from decimal import Decimal
 
+# A decimal, since its multiples are compared: as a float three of them are more than 0.3.
 CPUS = Decimal("0.1")
 """CPUs that Ray reserves for a replica of the ingress or of ingest."""
 

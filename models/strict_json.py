@@ -16,7 +16,9 @@ DEEPEST = 200  # levels; far below Python's own limit, which depends on who call
 MOST_VALUES = 400_000
 """Most lists, objects and commas of a JSON text; a mebibyte of numbers has fewer."""
 _CUT = "…"
+# Possessive (`*+`): with nothing to go back to, a text of quotes and backslashes takes linear time.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# A good pair matches, too: this finds texts that are worth the look that costs more.
 _HALF_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -34,6 +36,7 @@ def read(raw: str | bytes) -> Any:
         TooMany: it would take long to read; it was not.
         ValueError: with what is wrong with it; nothing of the text is quoted.
     """
+    # Here things are only counted, so halves of characters pass; further down they are refused.
     _refuse_bombs(raw if isinstance(raw, bytes) else raw.encode(errors="surrogatepass"))
     value = _parsed(raw)
     try:
@@ -66,7 +69,9 @@ def written(
 
 def _parsed(raw: str | bytes) -> Any:
     try:
+        # By itself `json.loads` guesses UTF-16 and UTF-32, too, and lets halves of characters pass.
         text = raw.decode() if isinstance(raw, bytes) else raw
+        # `parse_constant` sees NaN and Infinity alone, and 1e999 becomes infinite, too.
         return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
@@ -75,6 +80,7 @@ def _parsed(raw: str | bytes) -> Any:
     except _NotFinite:
         raise
     except ValueError:
+        # What is left is Python's own bound of an integer's digits, 4,300 by default.
         raise ValueError("a number has too many digits") from None
     except RecursionError:
         raise _deep() from None
@@ -111,7 +117,9 @@ def _refuse_bombs(raw: bytes) -> None:
         return
     if raw.count(b'"') - raw.count(b'\\"') > 4 * MOST_VALUES:  # a key and a string for each value
         raise TooMany("it has too many values")
+    # Of very many strings this takes long, hence the refusal above.
     bare = _STRING.sub(b"", raw)
+    # Of too much the first bytes say whether it is deep or wide; the rest is not walked.
     if bare.count(b"[") + bare.count(b"{") + bare.count(b",") > MOST_VALUES:
         raise (
             _deep() if _depth(bare[: 2 * DEEPEST]) > DEEPEST else TooMany("it has too many values")
@@ -131,6 +139,7 @@ def _mended(value: Any, levels: int) -> Any:
         case float() if not math.isfinite(value):
             return None
         case str():
+            # Two halves that belong together become a character, one alone becomes U+FFFD.
             return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case dict() | list() | tuple() if not levels:
             return _CUT

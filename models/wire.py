@@ -22,6 +22,7 @@ OWNER = "owner"
 """Attribute by which others' messages may name the API key that a task belongs to."""
 
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
+# The second is how the first version of AWS's client library for Java marks a pointer.
 _POINTERS = frozenset({_POINTER, "com.amazon.sqs.javamessaging.MessageS3Pointer"})
 _LONGEST_KEY = 1024  # bytes of an S3 key
 _LONGEST_CONTEXT = 200 * 1024  # its notification has to fit into one message, too
@@ -53,6 +54,7 @@ class Message:
 
     def stored_at(self, uri: str) -> "Message":
         """Point to this message's text, stored under an ``s3://`` URI, in a message of its own."""
+        # By this attribute the client libraries see that the body is a pointer.
         stored = {"ExtendedPayloadSize": str(len(self.text.encode()))}
         return Message(body=pointer_to(uri), attributes={**self.attributes, **stored})
 
@@ -187,6 +189,7 @@ def _prefix(given: Any) -> str:
 
 
 def _context(given: Any) -> Any:
+    # Written as ASCII, so characters are bytes; SNS counts the escapes, too.
     if len(strict_json.written(given)) > _LONGEST_CONTEXT:
         raise InvalidTask(f"metadata.context is over {_LONGEST_CONTEXT} bytes")
     return given
@@ -224,6 +227,7 @@ def _events(given: Any) -> tuple[str, ...]:
 
 def _check_keys(task: Task) -> None:
     """Refuse a task whose artifacts' keys S3 would not take, or that leave their folder."""
+    # An id may have slashes; the prefix is clean already, so what changes here is the id.
     if clean_prefix(task.folder) != task.folder:
         raise InvalidTask(f"metadata.id {task.id[:_SHOWN]!r} has empty segments")
     try:

@@ -33,6 +33,7 @@ def yaml_document(raw: bytes | str, name: str) -> Any:
         where = f"{_place(exc.problem_mark)}: {exc.problem}"
     except yaml.MarkedYAMLError as exc:
         where = _place(exc.problem_mark or exc.context_mark)
+    # PyYAML makes values as it reads: 2027-02-30 is a ValueError, deep nesting the other.
     except (yaml.YAMLError, ValueError, RecursionError):
         where = ": it holds what YAML in UTF-8 has no place for"
     # Outside, so that not even the error's context holds what the file does.

@@ -44,6 +44,7 @@ def kinds(settings: Settings) -> list[str]:
 
 def architecture(instance_type: str) -> str:
     """Name a processor as Kubernetes and Docker do; a ``g`` behind the generation is Graviton."""
+    # Takes m7g, c7gn and g5g; refuses g6 and g4dn, whose g is the family's name.
     graviton = re.match(r"^[a-z]+\d+g[a-z]*\.", instance_type)
     return "arm64" if graviton else "amd64"
 

@@ -76,6 +76,7 @@ class Names:
     @property
     def log_group(self) -> str:
         """Log group of the containers' output; Container Insights gives it this name."""
+        # In the case that the cluster's own name has, unlike all other names here.
         return f"/aws/containerinsights/{self.stack_name}/application"
 
     @property

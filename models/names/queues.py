@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LONGEST_DAYS = 14
 """Days that SQS keeps a message, at most."""
+# Twice the longest that `callbacks.timeoutSeconds` may be.
 _CALL_SECONDS = 60
 _CALL_RECEIVES = 1_000  # a call that waits for its turn is received again and again
 

@@ -19,6 +19,7 @@ def of_runtime(runtime: "Runtime") -> Policy:
     named = {RUNTIME: [{"equals-ignore-case": runtime.name}]}
     if runtime.model_filename is None:
         return named
+    # All keys of a policy must match; a message names its runtime, or by v1alpha1 a checkpoint.
     return {"$or": [named, {CHECKPOINT: [runtime.model_filename]}]}
 
 
@@ -38,8 +39,10 @@ def of_unrouted(runtimes: Iterable["Runtime"]) -> Policy:
 
 
 def _none_of(values: Sequence[str]) -> Sequence[Any]:
+    # One of a list is enough. `anything-but` by itself takes no message that lacks the attribute.
     return [{"exists": False}, {"anything-but": list(values)}]
 
 
 def _cases(name: str) -> Sequence[str]:
+    # Only spellings that people write: all of them would be two for each letter.
     return sorted({name, name.upper(), name.capitalize(), name.title()})

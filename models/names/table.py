@@ -4,6 +4,7 @@ KEY = ("id", "submission")
 """Partition and sort key."""
 INDEX = "by-runtime-and-status"
 INDEX_PARTITION = ("runtime", "status")
+# Moments may be equal; with id and submission each row has one place, where a page can go on.
 INDEX_ORDER = ("created", "id", "submission")
 KEY_INDEX = "by-key"
 """Name of the index of the tasks of each API key, in the order of `INDEX_ORDER`."""

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from models.settings.base import Group
 
 Seconds = Annotated[float, Field(gt=0)]
+# YAML reads 1 as a number, and an environment has texts alone.
 Value = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
@@ -17,6 +18,7 @@ class Process(Group):
 
     command: tuple[str, ...] = ()
     """Program and arguments; ``{port}`` in an argument stands for the port."""
+    # Scheme, host and port: the paths behind them are the adapter's.
     url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = None
     """URL of a server that already runs; nothing is started."""
     environment: Annotated[Mapping[str, Value], Field(repr=False)] = {}

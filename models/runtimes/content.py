@@ -59,6 +59,7 @@ class Content(ABC):
 
 def inlined(schema: JsonSchema) -> JsonSchema:
     """Put definitions in the places that refer to them, so that a schema can stand anywhere."""
+    # No model of ours contains itself: of one that did, this would never come to an end.
     definitions = schema.get("$defs", {})
 
     def whole(part: Any) -> Any:
@@ -119,6 +120,7 @@ def shown(value: Any) -> str:
             return f"an object of {len(value)}"
         case list() | tuple() if value:
             return f"a list of {len(value)}"
+        # Python refuses to write an integer of more than 4,300 digits.
         case int() if abs(value) > 10**_LONGEST:
             return "a number of many digits"
         case _:
@@ -137,6 +139,7 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
     Nothing is close to a name of more than 80 characters, which is not compared.
     """
+    # difflib compares each letter with each, and the text is a stranger's.
     if len(name) > _LONGEST_NAME:
         return None
     return next(iter(difflib.get_close_matches(name, known, 1, cutoff)), None)

@@ -18,6 +18,7 @@ ROUTING = frozenset(
 """Keys of ``alwayson_scripts`` that are no extension: the guide's clients put them there."""
 NOT_AN_OBJECT = "must be an object, the body of a Web UI request"
 
+# With white space, since many encoders break the lines.
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _LOOKED_AT = 200  # characters: what is no base64 shows it early
 

@@ -50,11 +50,14 @@ def is_whole(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
+            # The format: a length of eight bytes, so many bytes of JSON, then the tensors, whose
+            # offsets count from there. Past the bound the eight bytes are of some other file.
             length = int.from_bytes(file.read(_LENGTH), "little")
             header = json.loads(file.read(length)) if length <= _LONGEST_HEADER else {}
         ends = [
             tensor["data_offsets"][1] for key, tensor in header.items() if key != "__metadata__"
         ]
         return path.stat().st_size == _LENGTH + length + max(ends, default=0)
+    # What is no such file may look like anything, and so fail at any step above.
     except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
         return False

@@ -27,10 +27,12 @@ def moment(given: object) -> datetime:
         ValueError: it is neither, or no time of UTC.
     """
     match given:
+        # Before `date`, since each datetime is one as well.
         case datetime():
             found = given
         case date():
             found = datetime(given.year, given.month, given.day, tzinfo=UTC)
+        # `fromisoformat` takes it for a midnight without a zone, which is refused below.
         case str() if len(given) == len("2027-01-31"):
             return moment(_parsed(given).date())
         case str():
@@ -40,6 +42,7 @@ def moment(given: object) -> datetime:
     if found.tzinfo is None:
         raise ValueError(_MOMENT)
     try:
+        # The first hours of the year 1 in an eastern zone lie before the years that Python has.
         found.astimezone(UTC)
     except OverflowError:
         raise ValueError(_RANGE) from None

@@ -98,6 +98,7 @@ def _shown(loc: Loc, model: type[BaseModel]) -> Loc:
     for key in loc:
         names = _names(within) if within else []
         known = isinstance(key, int) or key in names or is_misspelt(key, names)
+        # Once true it stays true: whatever follows lies beneath that setting.
         secret = secret or key in _SECRETS_NEAR
         harmless = known or (not secret and reads_like_a_name(str(key)))
         shown.append(key if harmless else "…")
@@ -125,6 +126,7 @@ def allowed(loc: Loc, model: type[BaseModel]) -> str:
 
 def is_misspelt(text: str, names: Iterable[str]) -> bool:
     """Tell whether a text of letters is at most two letters off one of these names."""
+    # The lengths first: the distance of two long texts takes long.
     return re.fullmatch(r"[A-Za-z]+", text) is not None and any(
         abs(len(text) - len(name)) <= _LETTERS_OFF and letters_off(text, name) <= _LETTERS_OFF
         for name in names
@@ -133,6 +135,7 @@ def is_misspelt(text: str, names: Iterable[str]) -> bool:
 
 def letters_off(one: str, other: str) -> int:
     """Count the letters to change, add or leave out that lead from one text to the other."""
+    # Invariant: how far the letters of `one` so far are from each beginning of `other`.
     row = list(range(len(other) + 1))
     for n, left in enumerate(one, 1):
         before, row = row, [n]

@@ -6,10 +6,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 _LONGEST = 63
+# No two dots in a row, and a letter or a digit at both ends.
 _PATTERN = "[a-z0-9](([.]?[a-z0-9-])*[.]?[a-z0-9])?$"
 
 
 def _possible(given: str) -> str:
+    # Of an ARN what stands behind its empty region and account; a name has no colon.
     name = given.rpartition(":::")[2]
     if not 3 <= len(name) <= _LONGEST:  # noqa: PLR2004 - S3's own bounds
         raise ValueError(f"a bucket's name has 3 to {_LONGEST} characters")

@@ -136,6 +136,7 @@ def _undescribed(path: str, runtime: Runtime, machine: Machine | None) -> CheckR
 
 def _modules() -> frozenset[str]:
     """List the types that have a module, importable here or not."""
+    # Looked for and not imported: an adapter imports torch or whatever its type needs.
     package = find_spec(_ADAPTERS)
     folders = [] if package is None else package.submodule_search_locations or []
     found = iter_modules([str(Path(folder) / "runtimes") for folder in folders])
@@ -147,6 +148,7 @@ def _warm_up(path: str, type_: RuntimeType, options: Group) -> Iterator[str]:
     if content is not None:
         kind = Kind.TEXT_TO_IMAGE if Kind.TEXT_TO_IMAGE in type_.kinds else Kind.PIPELINE
         for fault in type_.faults(kind, dict(content), options):
+            # A fault of the content as a whole has no field.
             yield f"{path}.warmUp.{fault.field}: {fault.message}".replace(".:", ":")
 
 
@@ -185,6 +187,7 @@ def _script(command: tuple[str, ...]) -> str | None:
 
 
 def _is_program(name: str, folder: Path) -> bool:
+    # As at its start: without a slash PATH is searched, with one the path is seen from the folder.
     if os.sep not in name:
         return shutil.which(name) is not None
     return os.access(folder / name, os.X_OK)

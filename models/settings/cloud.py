@@ -24,6 +24,7 @@ class Vpc(Group):
     lets them in."""
     more_cidrs: tuple[Cidr, ...] = ()
     """Further address ranges of an existing network, which the HTTP API's pods let in as well."""
+    # EKS wants subnets in two zones at least.
     zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]$")], ...], Field(min_length=2)] = (
         "a",
         "b",
@@ -67,6 +68,7 @@ class Vpc(Group):
         if not _LARGEST <= prefix <= _SMALLEST:
             raise ValueError(f"cidr: AWS takes /{_LARGEST} to /{_SMALLEST}")
         subnets = 2 * len(self.zones)
+        # CDK gives all subnets one size, a power of two: six take three bits, so a /16 makes /19s.
         if self.id is None and prefix + (subnets - 1).bit_length() > _SMALLEST:
             raise ValueError(f"cidr: too small for {subnets} subnets of /{_SMALLEST} at least")
         return self
@@ -112,6 +114,7 @@ class Storage(Group):
     """KMS key that an existing model bucket encrypts with, if it is a customer's own."""
     output_days: Positive | None = None
     """Days after which artifacts are deleted; None: never."""
+    # S3 moves nothing to that class in an object's first 30 days.
     infrequent_days: Annotated[int, Field(ge=30)] | None = None
     """Days after which artifacts move to the storage class for infrequent access; None: never."""
     checkpoint_cache: Annotated[int, Field(ge=0)] = 50
@@ -141,6 +144,7 @@ class Edge(Group):
     """Longest run of the function; API Gateway itself waits for 29 seconds."""
     concurrency: Annotated[int, Field(ge=1)] | None = None
     """Calls at once, reserved for the function; None: as many as the account has."""
+    # CloudWatch Logs takes these numbers of days, some more, and none between them.
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 30
     set_account_role: bool = True
     """Set API Gateway's role for logs, of which an account has one in a region; false: somebody
@@ -155,6 +159,7 @@ class Alarms(Group):
     """Seconds that a task has waited in its queue."""
     failed_ratio: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Share of failures among the tasks that ended within a quarter of an hour."""
+    # One day: an alarm looks back no further in periods of a minute.
     starved_minutes: Annotated[int, Field(ge=1, le=1_440)] = 20
     """Minutes in which tasks wait and no replica has brought one to its end."""
     interruptions: Positive = 5

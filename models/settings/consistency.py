@@ -32,6 +32,7 @@ def refuse_contradictions(settings: "Settings") -> None:
     _front(settings)
     _volume_key(settings)
     _kubernetes(settings)
+    # A single task that takes its full time would look like replicas that all hang.
     if settings.alarms.starved_minutes * 60 <= settings.tasks.deadline_seconds:
         raise ValueError("alarms.starvedMinutes must be longer than tasks.deadlineSeconds")
 

@@ -33,4 +33,5 @@ def without_credentials(given: Any) -> Any:
 
 def is_credential(name: str) -> bool:
     """Tell whether a setting or a variable of this name holds a credential."""
+    # The last word decides: HF_TOKEN is a credential, TOKEN_LIMIT and tokenizer are none.
     return name.lower().replace("-", "_").rsplit("_", maxsplit=1)[-1] in _CREDENTIAL

@@ -76,4 +76,5 @@ def _completed(runtime: Mapping[str, Any]) -> dict[str, Any]:
 
 def key_names(settings: Settings) -> tuple[str, ...]:
     """Name the API keys that the gateway has: those configured, and at least one."""
+    # Without any key API Gateway would let nobody in.
     return tuple(dict.fromkeys(key.name for key in settings.api_keys)) or ("default",)

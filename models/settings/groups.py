@@ -99,9 +99,11 @@ class Tasks(Group):
 
     max_attempts: Positive = 3
     """Starts before a task whose runtime keeps vanishing is reported as failed."""
+    # SQS hides a message for 12 hours at most; of three seconds a third is one.
     lease_seconds: Annotated[int, Field(ge=3, le=43_200)] = 30
     """Seconds of a lease: a message of a dead worker comes back after so long; renewed at a third
     of it."""
+    # SQS's longest poll has 20 seconds.
     poll_seconds: Annotated[int, Field(ge=0, le=20)] = 20
     """Seconds that a receive waits for a message; a drain waits for it too."""
     deadline_seconds: Positive = 600

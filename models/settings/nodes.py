@@ -13,6 +13,7 @@ Capacity = Literal["spot", "on-demand"]
 ImageCache = Literal["soci", "ebs-snapshot", "none"]
 _OWN_TAINTS = (("nvidia.com/gpu", "NoSchedule"), ("runtime", "NoSchedule"))
 """Keys and effects of the taints that the platform gives its own nodes."""
+# The empty alternative in front is for an empty key.
 _TAGS_OF_OTHERS = re.compile(
     r"|aws:.*|eks:eks-cluster-name|kubernetes\.io/cluster.*"
     r"|karpenter\.sh/(nodepool|nodeclaim)|karpenter\.k8s\.aws/ec2nodeclass"
@@ -63,6 +64,7 @@ class Requirement(Group):
             raise ValueError(f"values: {self.operator} needs one at least")
         number = "".join(self.values)
         if self.operator in {"Gt", "Lt"} and (
+            # `isdecimal` by itself takes the digits of every script.
             len(self.values) != 1 or not (number.isascii() and number.isdecimal())
         ):
             raise ValueError(f"values: {self.operator} takes one whole number, 0 or more")

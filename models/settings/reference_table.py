@@ -53,6 +53,7 @@ def _capacity(given: Given) -> Given:
     kinds = {"spot": "spot", "onDemand": "on-demand"}
     if set(given) - set(kinds):
         raise Unlike("spot and onDemand are known, and no others")
+    # The chart has both kinds by default, so one that is left out is wanted.
     return {"nodes": {"capacity": [kinds[key] for key in kinds if given.get(key, True)]}}
 
 

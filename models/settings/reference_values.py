@@ -41,9 +41,12 @@ def translated(extra: Given, own: Given, model: type[Group]) -> dict[str, Any]:
             beneath = _over(_bounded(TRANSLATED[path](value), beneath), beneath)
         except Unlike as exc:
             raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
+        # A value of the wrong form may fail anywhere in its translation. `Unlike` comes first: it
+        # is a ValueError, too, but its reason may be told.
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise ValueError(f"extraValues.{path}: is not understood") from None
     settings = _over(own, beneath)
+    # Without the chart's values: the model would translate them again, and never come to an end.
     if wrong := _complaints({**settings, "extraValues": None}, model):
         _blame(extra, wrong, model)
     return settings

@@ -49,6 +49,7 @@ from models.settings.groups import (
 from models.settings.limits import Limits
 from models.yaml_text import yaml_file
 
+# pydantic-settings asks the class for its sources, so no argument can bring the file there.
 _file: ContextVar[Mapping[str, Any]] = ContextVar("the parsed file")
 
 
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
         env_prefix="ATELIER_",
-        env_prefix_target="all",
+        env_prefix_target="all",  # for aliases, too, which all settings have
         env_nested_delimiter="__",
     )
 
@@ -115,6 +116,7 @@ class Settings(BaseSettings):
         # No source that nobody asked for; the environment is read by one of our own.
         del env_settings, dotenv_settings, file_secret_settings
         file = InitSettingsSource(settings_cls, init_kwargs=dict(_file.get({})))
+        # The first one that has a value wins.
         return init_settings, Environment(settings_cls), file
 
     @classmethod
@@ -141,6 +143,7 @@ class Settings(BaseSettings):
             raise ValueError("modelsRuntime: at least one runtime is needed")
         _once("modelsRuntime[].name", (runtime.name for runtime in self.models_runtime))
         _once(
+            # By it v1alpha1, which names no runtime, finds one.
             "modelsRuntime[].modelFilename",
             (runtime.model_filename for runtime in self.models_runtime),
         )
@@ -199,6 +202,7 @@ def _parse(path: Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise SettingsError(f"{path}: must be a mapping of settings, such as stackName: atelier")
     given = _texts(parsed, str(path))
+    # Relative to the configuration, and not to where the command happens to be called.
     if isinstance(beside := given.get("apiKeysFile"), str):
         given["apiKeysFile"] = str(path.absolute().parent / Path(beside).expanduser())
     return given

@@ -29,6 +29,7 @@ def _host(given: str) -> str:
     """Require a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port."""
     if not _HOST.fullmatch(given):
         raise ValueError("must be name or name:port, without a scheme or a path")
+    # Behind the bracket, if there is one: an IPv6 address has colons of its own.
     _, colon, port = given.rpartition("]")[2].partition(":")
     if colon and not 1 <= int(port) <= _LAST_PORT:
         raise ValueError(f"its port must be 1 to {_LAST_PORT}")

@@ -17,6 +17,7 @@ _MOST_NODES = 10_000
 def unwrapped(content: Any) -> Any:
     """Take the graph out of ``{"prompt": graph, …}``, the body of ComfyUI's own API."""
     match content:
+        # A bare graph may have a node with the id "prompt", and a node has a class.
         case {"prompt": dict(graph)} if "class_type" not in graph:
             return graph
     return content
@@ -30,6 +31,7 @@ def graph_faults(content: Any, allowed: Collection[str] | None) -> Iterator[Faul
     graph = unwrapped(content)
     if not isinstance(graph, dict) or not graph:
         yield Fault("", _NOT_A_GRAPH)
+    # The editor's format lists its nodes; here even a node whose id is "nodes" is an object.
     elif isinstance(graph.get("nodes"), list):
         yield Fault("", EDITOR_FORMAT)
     elif len(graph) > _MOST_NODES:
@@ -67,6 +69,7 @@ def _node_faults(
 def taken_from(value: Any) -> str | None:
     """Return the id of the node that an input is taken from; None for a value of its own."""
     match value:
+        # ComfyUI, too, takes an id and a number for a link, and any other list for a value.
         case [str(node), int() | float() as slot] if not isinstance(slot, bool):
             return node
     return None
@@ -79,6 +82,8 @@ def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:
     for name, sources in waits.items():
         for source in sources:
             takers[source].append(name)
+    # What waits for nothing can run, and frees those that take from it. What is left when nobody is
+    # ready any more waits in a circle, or behind one.
     ready = [name for name, sources in waits.items() if not sources]
     while ready:
         done = ready.pop()
@@ -98,6 +103,7 @@ def _on_circle(waits: Mapping[str, set[str]]) -> str:
     name = next(iter(waits))
     while name not in seen:
         seen.add(name)
+        # Each step leads to a source that waits as well, so the walk must come back to a node.
         name = min(waits[name])
     return name
 

@@ -185,6 +185,7 @@ _SETTINGS_STARTS = (
 
 def setting_without_effect(name: str) -> bool:
     """Tell whether a setting of the Web UI leaves every picture of this runtime as it is."""
+    # First: `sd_vae_encode_method` and `img2img_extra_noise` begin like settings that are harmless.
     if name in SETTINGS_UNLESS:
         return False
     return name in _SETTINGS_WITHOUT_EFFECT or name.startswith(_SETTINGS_STARTS)

@@ -105,6 +105,7 @@ class TextToImage(Request):
     @classmethod
     @override
     def unless_of(cls, given: Mapping[str, Any]) -> fields.Harmless:
+        # Nothing is parsed yet, so 0 and the texts that pydantic reads as false may stand here.
         second = given.get("enable_hr") not in (None, False, "false", "False", "0")
         return {**cls.unless, **(fields.SECOND_PASS_UNLESS if second else {})}
 
@@ -122,6 +123,7 @@ class TextToImage(Request):
                 f"{self.pictures} pictures (batch_size x n_iter) are more than the "
                 f"{options.max_pictures} allowed in one task",
             )
+        # A side that is left out is the checkpoint's, which only a replica knows.
         if self.width and self.height and self.width * self.height > options.max_pixels:
             yield too_many_pixels("width", self.width, self.height, options.max_pixels)
         elif self.width and self.height and self.enable_hr:
@@ -139,6 +141,7 @@ class TextToImage(Request):
     def _second_pass_faults(self, width: int, height: int, most: int) -> Iterator[Fault]:
         """Find faults of the second pass; sides are rounded later, so only clear ones are told."""
         by_x, by_y = self.hr_resize_x / width, self.hr_resize_y / height
+        # As in the Web UI: of one given side the other follows; without either the scale counts.
         larger = int(width * (by_x or by_y or self.hr_scale))
         higher = int(height * (by_y or by_x or self.hr_scale))
         if (larger - _ROUNDED) * (higher - _ROUNDED) > most:
@@ -188,6 +191,7 @@ class ImageToImage(TextToImage):
     @override
     def gathered(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Leave the second pass out: it is text-to-image's alone; the Web UI ignores it here."""
+        # Clients of the reference system put the picture's link here; it wins over `init_images`.
         link = object_at(given, "alwayson_scripts").get("image_link")
         own = {
             key: value

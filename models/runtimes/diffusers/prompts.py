@@ -9,6 +9,8 @@ MOST_CHUNKS = 64
 """Most chunks of a prompt: each is encoded by itself, and looked at in every step."""
 
 LORA = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
+# The first takes [a:b:0.5], [a:0.5] and [a|b]; it leaves [a], which only weakens, and brackets
+# behind a backslash.
 _UNSUPPORTED = (
     (
         re.compile(r"(?<!\\)\[[^\[\]]*:\s*[\d.]+\s*\]|(?<!\\)\[[^\[\]|]*\|[^\[\]]*\]"),
@@ -18,7 +20,9 @@ _UNSUPPORTED = (
     (re.compile(r"<(hypernet):[^<>]*>"), "hypernetworks are"),
 )
 _BREAK = re.compile(r"\bBREAK\b")
+# Letters alone: a number may be a weight, as in (word:1.2), which makes no token.
 _WORD = re.compile(r"[^\W\d_]+")
+# CLIP reads 77, and two of them mark the start and the end.
 _ROOM = 75
 """Tokens of a chunk; a word is one at least."""
 

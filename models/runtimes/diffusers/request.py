@@ -49,6 +49,7 @@ class Request(BaseModel):
         if not isinstance(content, dict):
             return None, [Fault("", NOT_AN_OBJECT)]
         given = {str(key): value for key, value in content.items() if value is not None}
+        # First, since below each unknown field is compared with all that are known.
         if crowded := first(crowd_faults(given)):
             return None, crowded
         found = (object_faults, cls._field_faults, extension_faults, setting_faults)

@@ -68,4 +68,5 @@ def _does_something(script: Any) -> bool:
 
 
 def _is_enabled(arg: Any) -> bool:
+    # A unit of ControlNet that says nothing of it is switched on.
     return bool(arg.get("enabled", True)) if isinstance(arg, dict) else bool(arg)

@@ -9,6 +9,7 @@ from models.runtimes.backend import Process, ServedOptions
 
 _FLAGS = {"--server-name": "127.0.0.1", "--port": "{port}"}
 _LOOPBACK = re.compile(r"--server-name[ =](127\.0\.0\.1|localhost)\b")
+# The first binds every interface, the others lead in from the internet by a tunnel.
 _OPENING = ("--listen", "--share", "--ngrok")
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -46,6 +47,7 @@ class Options(ServedOptions):
         command = self.backend.command
         if not command:
             return self.backend
+        # Looked for within words, since `--port=7861` is one word.
         lacking = (pair for pair in _FLAGS.items() if not any(pair[0] in word for word in command))
         flags = (word for pair in lacking for word in pair)
         return self.backend.model_copy(update={"command": (*command, *flags)})
