@@ -49,6 +49,7 @@ class Addons(Construct):
         network.role.add_managed_policy(ManagedPolicy.from_aws_managed_policy_name(_CNI))
         acknowledge_managed_policies(network.role, "Made for this plugin, and kept with it.", _CNI)
         return DependencyGroup(
+            # A text, as the add-on's schema wants it; without it nothing enforces a NetworkPolicy.
             self._addon("vpc-cni", {"enableNetworkPolicy": "true"}, network),
             self._addon("kube-proxy"),
             self._addon("eks-pod-identity-agent"),
@@ -57,6 +58,7 @@ class Addons(Construct):
     def _healthy_on_nodes(self) -> list[CfnAddon]:
         agent = self._identity("CloudWatch", "cloudwatch-agent", namespace="amazon-cloudwatch")
         insights = self._addon("amazon-cloudwatch-observability", _insights(), agent)
+        # Before the agent: a group that it had made already would fail the stack.
         insights.node.add_dependency(*self.logs.values())
         self._grant_log_writes(agent.role)
         tolerant = {"node": {"tolerateAllTaints": True}}  # GPU nodes are tainted, and mount

@@ -127,6 +127,7 @@ class BrowserEntry(Construct):
             port=SERVE_PORT,
             protocol=ApplicationProtocol.HTTP,
             target_type=TargetType.IP,
+            # Serve's proxy answers this path itself, without asking a replica.
             health_check=HealthCheck(path="/-/healthz", interval=Duration.seconds(10)),
             deregistration_delay=_DRAIN,
             stickiness_cookie_duration=_STICKY,
@@ -157,6 +158,7 @@ class BrowserEntry(Construct):
             protocol=ApplicationProtocol.HTTPS if secure else ApplicationProtocol.HTTP,
             certificates=certificates or None,
             ssl_policy=SslPolicy.TLS13_RES if secure else None,
+            # CDK's default opens the port to every address.
             open=False,
             default_action=self._signed_in(ListenerAction.forward([self.targets])),
         )
@@ -189,7 +191,7 @@ class BrowserEntry(Construct):
             else None,  # CloudFront chooses itself for its own domain
             default_behavior=BehaviorOptions(
                 origin=origin,
-                allowed_methods=AllowedMethods.ALLOW_ALL,
+                allowed_methods=AllowedMethods.ALLOW_ALL,  # POST is in no smaller set
                 cache_policy=CachePolicy.CACHING_DISABLED,
                 # With the viewer's Host: the sign-in returns to it, and the certificate is for it.
                 origin_request_policy=OriginRequestPolicy.ALL_VIEWER,
@@ -234,6 +236,7 @@ class BrowserEntry(Construct):
         lookup = AwsCustomResource(
             self,
             "Origins",
+            # CDK makes the same call when the stack is created.
             on_update=AwsSdkCall(
                 service="ec2",
                 action="describeSecurityGroups",
@@ -248,6 +251,7 @@ class BrowserEntry(Construct):
             policy=AwsCustomResourcePolicy.from_sdk_calls(
                 resources=AwsCustomResourcePolicy.ANY_RESOURCE
             ),
+            # The SDK of the function's runtime knows this call; a download could fail a deployment.
             install_latest_aws_sdk=False,
         )
         lookup.node.add_dependency(self.distribution)

@@ -63,6 +63,7 @@ def bundle(settings: Settings, cache: Path | None = None) -> Path:
     ours = {str(path.relative_to(ROOT)): path.read_bytes() for path in files}
     packages = _packages(settings.edge.architecture, cache)
     content = {**ours, FILE: config}
+    # No file's name has a NUL, so none can run into the digest behind it.
     named = (name.encode() + b"\0" + sha256(body).digest() for name, body in content.items())
     zipped = cache / f"edge-{_hash([packages.name.encode(), *named])}.zip"
     if not zipped.exists():
@@ -92,6 +93,7 @@ def sources(root: Path = ROOT) -> list[Path]:
         path = _path(root, name)
         if path is not None and path not in found:
             found.add(path)
+            # Python imports a module's packages first, so their files are needed as well.
             pending += [name.rpartition(".")[0], *_imports(path)]
     return sorted(found)
 
@@ -117,6 +119,7 @@ def _imports(path: Path) -> Iterator[str]:
                 yield from (alias.name for alias in node.names)
             case ast.ImportFrom(module=str(module)):
                 yield module
+                # It may be a module or a name in one; for a name no file is found.
                 yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
@@ -133,6 +136,7 @@ def _packages(architecture: str, cache: Path) -> Path:
 def _install(architecture: str, pins: Path, folder: Path) -> None:
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(folder)]
     command += ["--python-version", PYTHON, "--python-platform", _PLATFORMS[architecture]]
+    # Wheels alone: what is compiled here would be for the processor of this machine.
     command += ["--only-binary", ":all:", "--constraint", str(pins), *PACKAGES]
     subprocess.run(command, check=True)  # noqa: S603 - our own words only
     # botocore brings descriptions of 400 services, 25 MB.
@@ -155,6 +159,7 @@ def _write_zip(zipped: Path, fill: "partial[None]", onto: Path | None = None) ->
     The zip appears whole or not at all.
     """
     zipped.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its goal, since a file replaces another in one step within one file system only.
     with tempfile.TemporaryDirectory(dir=zipped.parent) as temporary:
         folder, new_zip = Path(temporary, "folder"), Path(temporary, zipped.name)
         folder.mkdir()
@@ -174,6 +179,7 @@ def _delete_old_zips(cache: Path) -> None:
         cache.glob(f"edge-{'[0-9a-f]' * _HASHED}.zip"), key=lambda path: path.stat().st_mtime
     )
     for old in zips[:-_KEPT]:
+        # Another build may have deleted it since.
         old.unlink(missing_ok=True)
 
 
@@ -184,6 +190,7 @@ def _compile(folder: Path) -> None:
     before, and on the order of its sets. The zip keeps no times, so bytecode is never checked by
     them.
     """
+    # Without `-s` the bytecode would hold the temporary folder's name, new each time.
     command = [sys.executable, "-m", "compileall", "-q", "-f", "-s", str(folder)]
     command += ["--invalidation-mode", "unchecked-hash", str(folder)]
     subprocess.run(command, check=True, env={"PYTHONHASHSEED": "0"}, cwd=folder.parent)  # noqa: S603
@@ -191,6 +198,8 @@ def _compile(folder: Path) -> None:
 
 def _entry(path: Path) -> ZipInfo:
     entry = ZipInfo(path.as_posix())  # dated 1980 by default: the same content makes the same zip
+    # The mode of Unix stands in the upper half; `writestr` would make it 0600, so that the
+    # function's own user could not read the file.
     entry.external_attr = 0o644 << 16
     entry.compress_type = ZIP_DEFLATED
     return entry

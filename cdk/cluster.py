@@ -140,6 +140,7 @@ class Cluster(Construct):
             name,
             cluster=self.interface,
             manifest=list(objects),
+            # By `kubectl apply` from the start: what is there already is taken over and no error.
             overwrite=True,
             prune=prune,
         )
@@ -163,6 +164,7 @@ class Cluster(Construct):
             version=KubernetesVersion.of(self._settings.cluster.version),
             vpc=network.vpc,
             vpc_subnets=[private],
+            # Auto Mode is the default, and brings nodes of EKS's own.
             default_capacity_type=DefaultCapacityType.NODEGROUP,
             default_capacity=0,  # CDK would make a node group of its own
             # The role that deploys is no administrator of the cluster unless the settings name it.
@@ -206,7 +208,9 @@ class Cluster(Construct):
             node_role=make_node_role(self, f"{self.name}: system nodes"),
             subnets=SubnetSelection(subnets=network.vpc.private_subnets),
             launch_template_spec=LaunchTemplateSpec(
-                id=str(template.launch_template_id), version=template.latest_version_number
+                id=str(template.launch_template_id),
+                # As a number, so that a changed template changes the node group, and its nodes.
+                version=template.latest_version_number,
             ),
             enable_node_auto_repair=True,
         )
@@ -233,6 +237,7 @@ class Cluster(Construct):
             "Node",
             http_tokens=LaunchTemplateHttpTokens.REQUIRED,
             http_put_response_hop_limit=1,
+            # The root volume of Amazon Linux 2023, by the name that its image gives it.
             block_devices=[BlockDevice(device_name="/dev/xvda", volume=disk)],
         )
 

@@ -95,6 +95,7 @@ class Edge(Construct):
             memory_size=edge.memory,
             timeout=Duration.seconds(edge.timeout_seconds),
             reserved_concurrent_executions=edge.concurrency,
+            # By CDK's own writer of JSON, since the keys' ids are tokens until the deployment.
             environment={KEY_NAMES: Stack.of(self).to_json_string(key_names)},
             role=self.role,
             tracing=Tracing.ACTIVE,
@@ -106,6 +107,7 @@ class Edge(Construct):
 
     def _log_group(self, child: str, name: str) -> LogGroup:
         group = LogGroup(self, child, log_group_name=name, removal_policy=RemovalPolicy.DESTROY)
+        # By the L1 construct: the L2 takes an enumeration, the setting is a number of days.
         cfn_group = cast("CfnLogGroup", group.node.default_child)
         cfn_group.retention_in_days = self._settings.edge.log_days
         return group
@@ -151,13 +153,14 @@ class Edge(Construct):
         self.api.add_gateway_response(
             "Unauthorized",
             type=ResponseType.INVALID_API_KEY,  # API Gateway's type for a missing key, too
-            status_code="401",
+            status_code="401",  # its own answer would be 403
             templates={"application/json": _message("Unauthorized")},
         )
         self.api.add_gateway_response(
             "TooManyRequests",
             type=ResponseType.THROTTLED,
             status_code="429",
+            # In API Gateway a constant stands in quotes of its own.
             response_headers={"Retry-After": "'1'"},
             templates={"application/json": _message("Too Many Requests")},
         )
@@ -183,6 +186,7 @@ class Edge(Construct):
             f" --query value --output text --region {Stack.of(self).region}"
         )
         for name, value in {"FrontApiEndpoint": self.api.url, "GetAPIKeyCommand": command}.items():
+            # Else the construct's path and a hash would be in the output's name.
             CfnOutput(self, name, value=value).override_logical_id(name)
 
     def _acknowledge(self) -> None:

@@ -60,7 +60,9 @@ def _rate() -> CfnWebACL.RuleProperty:
     To the load balancer all connections come from CloudFront.
     """
     forwarded = CfnWebACL.ForwardedIPConfigurationProperty(
-        header_name=_ADDRESS_HEADER, fallback_behavior="NO_MATCH"
+        header_name=_ADDRESS_HEADER,
+        # For what has no valid address there: not counted, rather than blocked.
+        fallback_behavior="NO_MATCH",
     )
     by_address = CfnWebACL.RateBasedStatementProperty(
         limit=_RATE, aggregate_key_type="FORWARDED_IP", forwarded_ip_config=forwarded
@@ -88,6 +90,7 @@ def _managed(group: str, priority: int) -> CfnWebACL.RuleProperty:
     return CfnWebACL.RuleProperty(
         name=group,
         priority=priority,
+        # `none` leaves the group's rules their own actions; `count` would let everything pass.
         override_action=CfnWebACL.OverrideActionProperty(none={}),
         statement=CfnWebACL.StatementProperty(managed_rule_group_statement=rules),
         visibility_config=_visibility(group),

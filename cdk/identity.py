@@ -53,4 +53,5 @@ def _pods_of(cluster: Cluster, namespace: str, service_account: str) -> SessionT
             }
         },
     )
+    # With sts:TagSession, without which EKS, which tags each session, cannot assume the role.
     return SessionTagsPrincipal(pods)

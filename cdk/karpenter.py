@@ -46,6 +46,7 @@ class Karpenter(Construct):
             "NodeAccess",
             cluster=cluster.interface,
             principal=self.node_role.role_arn,
+            # The type alone lets nodes join, and takes no policies beside it.
             access_policies=[],
             access_entry_type=AccessEntryType.EC2_LINUX,
         )
@@ -139,6 +140,7 @@ class Karpenter(Construct):
 
     def _values(self) -> Mapping[str, Any]:
         return {
+            # Its chart puts no two replicas on a node: on a single one the second never starts.
             "replicas": min(2, self._settings.cluster_components.desired_count),
             "serviceAccount": {"name": _SERVICE_ACCOUNT},
             "settings": {

@@ -77,11 +77,13 @@ class KarpenterPolicies:
         """Allow launching what is tagged as this cluster's, and changing or ending nothing else."""
         launch = ["ec2:RunInstances", "ec2:CreateFleet"]
         used = [self._ec2(kind) for kind in _USED_BY_LAUNCH]
+        # Neither names an account in its ARN.
         images = [self._ec2(kind, account="") for kind in ("image", "snapshot")]
         made = [self._ec2(kind) for kind in _MADE_BY_LAUNCH]
         return [
             _allow(launch, images + used),
             _allow(launch, [self._ec2("launch-template")], self._owned("ResourceTag")),
+            # A RequestTag is what the call gives to what it makes; what is there has a ResourceTag.
             _allow([*launch, "ec2:CreateLaunchTemplate"], made, self._requested()),
             _allow(["ec2:CreateTags"], made, self._requested(**_ON_CREATION)),
             _allow(["ec2:CreateTags"], [self._ec2("instance")], self._retagged()),
@@ -113,8 +115,10 @@ class KarpenterPolicies:
             service="ssm", account="", resource="parameter", resource_name="aws/service/*"
         )
         return [
+            # EC2's Describe calls know no resource; the region is all that can bound them.
             _allow([f"ec2:Describe{what}" for what in _DESCRIBED], ["*"], here),
             _allow(["ssm:GetParameter"], [images]),
+            # Without the region: prices and IAM are answered from elsewhere than where nodes are.
             _allow(["pricing:GetProducts", "iam:ListInstanceProfiles"], ["*"]),
             _allow(["iam:GetInstanceProfile"], [profiles]),
         ]

@@ -61,6 +61,7 @@ class LoadBalancerController(Construct):
             values=self._values(),
             after=[self.identity],
         )
+        # The chart brings the kind TargetGroupBinding: before it Kubernetes knows none.
         cluster.apply(self, "Binding", [self._binding(targets)], after=[installed, namespace])
 
     def _grant_registration(self, targets: ITargetGroup) -> None:
@@ -80,6 +81,7 @@ class LoadBalancerController(Construct):
         vpc = self._cluster.eks.vpc
         return {
             "clusterName": self._cluster.name,
+            # By itself it would ask the node's metadata for region and VPC, which no pod reaches.
             "region": self._settings.aws.region,
             "vpcId": vpc.vpc_id,
             "image": {

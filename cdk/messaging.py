@@ -34,6 +34,7 @@ class Messaging(Construct):
         self.tasks = self._topic(settings.names.tasks_topic, key, "sdNotificationLambdaCfn")
         self.results = self._topic(settings.names.results_topic, key, "sdNotificationOutputCfn")
         self._all: dict[str, Queue] = {}
+        # Those of services first: each subscription names the queue of what is undelivered.
         for plan in (
             *queues_of_services(settings.names, settings.model_bucket),
             *queues(settings.names, settings.models_runtime, settings.tasks),
@@ -138,6 +139,7 @@ class Messaging(Construct):
             protocol="sqs",
             endpoint=queue.queue_arn,
             filter_policy=plan.policy,
+            # As in the reference system; raw, SNS would drop what has more than ten attributes.
             raw_message_delivery=False,
             redrive_policy={"deadLetterTargetArn": undelivered.queue_arn},
         )

@@ -41,6 +41,7 @@ class TaskEnds(Construct):
                 metric_namespace=namespace,
                 metric_name=metric,
                 metric_value="1",
+                # CloudWatch takes no default value beside dimensions: no line, no data point.
                 dimensions={_RUNTIME: f"{_JSON_LINE}.runtime"},
             )
 
@@ -95,6 +96,7 @@ def ended(queue: IQueue) -> Metric:
 def starved(queue: IQueue) -> MathExpression:
     """Return 1 for a minute in which tasks are there and none of them ends, else 0."""
     return MathExpression(
+        # Without FILL a minute without deletions would have no value, and so raise no alarm.
         expression="IF((waiting + held > 0) AND (FILL(ended, 0) < 1), 1, 0)",
         using_metrics={"waiting": waiting(queue), "held": in_flight(queue), "ended": ended(queue)},
         label="starved",

@@ -139,6 +139,7 @@ class Monitoring(Construct):
         return self._alarm(
             "spot-interruptions",
             metrics.interruptions(self._warnings),
+            # An alarm compares by "greater than".
             above=most - 1,
             periods=1,
             why=f"AWS took back {most} Spot nodes of this account and region in 15 minutes: "

@@ -39,6 +39,7 @@ class Network(Construct):
                 reason="The settings say which zones; asking AWS would need credentials.",
             )
         )
+        # Of an existing network Karpenter is told the subnets by their ids.
         if vpc.id is None:
             for subnet in self.vpc.private_subnets:
                 Tags.of(subnet).add(DISCOVERY, cluster_name)

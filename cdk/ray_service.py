@@ -53,6 +53,7 @@ class RayService(Construct):
             after=[self.namespace, self.ingest, self.runtimes],
         )
         before = [self._operator(), nodes, parts, *self._weights(weights), *self._secrets()]
+        # Last: its pods start at once, and need nodes, weights, the password, service accounts.
         self.manifest = cluster.apply(self, "Service", [service], after=before)
 
     def _weights(self, objects: Sequence[Manifest]) -> list[IDependable]:
@@ -118,5 +119,6 @@ class RayService(Construct):
             create_namespace=False,
             values={"name": kube.redis_secret(self._settings.names), "key": kube.REDIS_PASSWORD},
         )
+        # Not by `install`, which takes charts from registries: what that waits for stands here.
         installed.node.add_dependency(self._cluster.ready, self.namespace)
         return [installed]

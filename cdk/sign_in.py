@@ -69,6 +69,7 @@ class CognitoSignIn(Construct):
         acknowledge(self.pool, "COG8", paid)
         self._client = self.pool.add_client(
             "Balancer",
+            # A load balancer takes no client without a secret.
             generate_secret=True,
             prevent_user_existence_errors=True,
             o_auth=OAuthSettings(

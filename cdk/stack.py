@@ -36,6 +36,7 @@ class Platform(Stack):
     ) -> None:
         """Compose the stack; ``edge_code``, the zip of the edge's function, is built if missing."""
         aws = settings.aws
+        # An emulator's zeros are no account; without one the template is for whichever it meets.
         env = Environment(account=None if aws.is_local else aws.account, region=aws.region)
         super().__init__(scope, name, env=env, description=f"atelier: {settings.stack_name}")
         self.settings = settings

@@ -106,6 +106,7 @@ class Storage(Construct):
 
     def _ledger(self) -> Table:
         name = self._settings.names.ledger
+        # Written out: a policy of the table's own that refers to the table would be a circle.
         arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=name)
         ledger = Table(
             self,
@@ -223,6 +224,7 @@ def _grant_listing(grantee: IRole, bucket: IBucket) -> None:
 def _grant_objects(grantee: IRole, actions: list[str], bucket: IBucket, prefix: str = "") -> None:
     grant(grantee, actions, [bucket.arn_for_objects(f"{prefix}*")])
     cfn_bucket = bucket.node.default_child
+    # cdk-nag reports a bucket of the stack by its logical id, and one from outside by its name.
     own_arn = (
         isinstance(cfn_bucket, CfnBucket) and f"<{Stack.of(bucket).get_logical_id(cfn_bucket)}.Arn>"
     )

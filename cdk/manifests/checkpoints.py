@@ -23,7 +23,9 @@ def claim(settings: Settings, existing: str | None = None) -> str | None:
 
 def _volume(settings: Settings, bucket: str) -> Manifest:
     name = _volume_name(settings)
+    # Mountpoint shows files to the user that mounts alone, unless told; pods run as another.
     options = ["read-only", "allow-other", f"region {settings.aws.region}"]
+    # By the driver's own role, whichever pod mounts it.
     attributes = {"bucketName": bucket, "authenticationSource": "driver"}
     if cache := settings.storage.checkpoint_cache:
         attributes |= {"cache": "emptyDir", "cacheEmptyDirSizeLimit": f"{cache}Gi"}
@@ -59,6 +61,7 @@ def _claim(settings: Settings) -> Manifest:
         "metadata": metadata(settings, kube.checkpoints(settings)),
         "spec": {
             "accessModes": ["ReadOnlyMany"],
+            # Empty and not left out: the default class would make a disk for the claim.
             "storageClassName": "",
             "volumeName": _volume_name(settings),
             "resources": {"requests": _NOMINAL_SIZE},

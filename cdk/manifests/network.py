@@ -36,6 +36,7 @@ def policies(settings: Settings) -> list[Manifest]:
 def _policy(settings: Settings, name: str, selector: Manifest, **rules: list[Manifest]) -> Manifest:
     spec = {
         "podSelector": selector,
+        # Named: by an empty list of rules alone Kubernetes would not close the way out.
         "policyTypes": [direction.capitalize() for direction in rules],
         **rules,
     }
@@ -51,6 +52,7 @@ def _into_head(settings: Settings) -> list[Manifest]:
     """Admit HTTP from the load balancer, and KubeRay, which deploys and watches the application."""
     cidrs = (settings.vpc.cidr, *settings.vpc.more_cidrs)
     vpc: list[Manifest] = [{"ipBlock": {"cidr": str(cidr)}} for cidr in cidrs]
+    # In one element both selectors must hold; in two elements either would let a pod in.
     operator = {
         "namespaceSelector": {},
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}},
@@ -66,6 +68,7 @@ def _to_outside() -> list[Manifest]:
     dns = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
     cache = {"ipBlock": {"cidr": _NODE_DNS}}
     return [
+        # Answers that are too long for UDP come by TCP.
         {"to": [dns, cache], "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]},
         {"to": [{"ipBlock": {"cidr": _POD_IDENTITY}}], "ports": [_tcp(80)]},
         {"to": [_internet()], "ports": [_tcp(443), _tcp(80)]},

@@ -187,6 +187,7 @@ def _node_class(settings: Settings, name: str, instance_profile: str, more: Mani
             "amiSelectorTerms": [{"alias": f"bottlerocket@{settings.cluster.bottlerocket}"}],
             "instanceProfile": instance_profile,
             "subnetSelectorTerms": subnets or [{"tags": {DISCOVERY: cluster}}],
+            # EKS itself tags the cluster's security group so.
             "securityGroupSelectorTerms": [{"tags": {"aws:eks:cluster-name": cluster}}],
             "metadataOptions": dict(METADATA),
             **more,
@@ -197,6 +198,7 @@ def _node_class(settings: Settings, name: str, instance_profile: str, more: Mani
 def _requirements(nodes: Nodes) -> list[Manifest]:
     architectures = sorted({architecture(kind) for kind in nodes.instance_types})
     own = (
+        # The operator again: a default one was left out, and Karpenter has none.
         one.model_dump(mode="json", exclude_defaults=True) | {"operator": one.operator}
         for one in nodes.requirements
     )

@@ -16,7 +16,7 @@ GCS_PORT = 6379
 REDIS_PORT = 6379
 DASHBOARD_PORT = 8265
 METRICS_PORT = 8080
-_AGENT_PORT = 52365
+_AGENT_PORT = 52365  # Ray's default of --dashboard-agent-listen-port, on every node
 # A node that is interrupted is taken after two minutes. The replica gets its `drainSeconds`, Ray
 # a little longer to see that it is done, Kubernetes a little longer than Ray.
 _RAY_GRACE = 15
@@ -72,6 +72,7 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
         **_container(settings, "ray-worker", image_of(settings, runtime), drain, pod.env),
         "imagePullPolicy": pod.image_pull_policy,
         "readinessProbe": ready(),
+        # Kubernetes places by requests, Ray by limits: both have to mean the same.
         "resources": {"requests": exactly, "limits": exactly},
     }
     spec = {
@@ -81,6 +82,7 @@ def runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifes
         "tolerations": [_tolerated(taint) for taint in taints(runtime)],
         "terminationGracePeriodSeconds": int(drain) + _KUBERNETES_GRACE,
     }
+    # Ours last: network policies select pods by them.
     own = {**pod.labels, RUNTIME: kube.label(runtime.name), **labels(settings, "runtime")}
     annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
     return {"metadata": {"labels": own, **annotations}, "spec": spec}
@@ -95,6 +97,7 @@ def _pod(settings: Settings, component: str, container: Manifest) -> Manifest:
     return {
         "serviceAccountName": kube.service_account(settings.names, component),
         "automountServiceAccountToken": False,
+        # Else each Service becomes variables (ATELIER_REDIS_SERVICE_HOST) that look like ours.
         "enableServiceLinks": False,
         "securityContext": security.pod(),
         "containers": [container],

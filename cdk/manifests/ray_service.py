@@ -65,6 +65,7 @@ def ray_cluster(settings: Settings) -> Manifest:
             },
         },
         "headGroupSpec": {
+            # Ray then places nothing here that asks for a CPU; its parameters are texts.
             "rayStartParams": {"num-cpus": "0"},
             "template": pods.head(settings),
         },

@@ -46,6 +46,7 @@ def serve_config(settings: Settings) -> str:
         SettingsError: a credential would stand in it.
     """
     config = {
+        # A proxy on each node would keep an idle node up until it has drained, half a minute more.
         "proxy_location": "HeadOnly",
         "http_options": {
             "host": "0.0.0.0",  # noqa: S104 - a pod's; the network policy says who comes in

@@ -63,10 +63,12 @@ def _stateful_set(settings: Settings) -> Manifest:
 
 def _container(settings: Settings) -> Manifest:
     secret = {"name": kube.redis_secret(settings.names), "key": kube.REDIS_PASSWORD}
+    # A connection is enough; a ping would need the password in the probe's command.
     asked = {"tcpSocket": {"port": "redis"}, "periodSeconds": 5}
     return {
         "name": "valkey",
         "image": settings.ray_cluster.redis_image,
+        # Kubernetes itself puts the variable in; no shell runs.
         "args": ["--requirepass", "$(PASSWORD)", "--appendonly", "yes", "--dir", "/data"],
         "env": [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": secret}}],
         "ports": [{"name": "redis", "containerPort": REDIS_PORT}],

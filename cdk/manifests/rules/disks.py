@@ -35,6 +35,7 @@ _WRITABLE = ("emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath")
 _TEMPORARY = "/tmp"  # noqa: S108 - where pods write
 _REWRITES = 2
 """Copies of the append-only file on disk while Valkey rewrites it."""
+# Options of Valkey that name a place to write to; log files and sockets count.
 _FILES = re.compile(
     r"^--(dir|logfile|pidfile|unixsocket|aclfile|dbfilename|append(dir|file)name|cluster-config-file)$"
 )

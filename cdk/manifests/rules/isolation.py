@@ -38,6 +38,7 @@ def _pods_closed(objects: Objects) -> Iterator[str]:
         labels = pod["metadata"]["labels"].items()
         for direction in _PEERS:
             closing = [one["podSelector"] for one in policies if direction in one]
+            # What has expressions, too, may select less than its labels do, and is not relied on.
             plain = (one["matchLabels"] for one in closing if one.keys() == {"matchLabels"})
             if not any(each.items() <= labels for each in plain):
                 yield f"{name}: no NetworkPolicy closes its {direction}"
@@ -46,6 +47,7 @@ def _pods_closed(objects: Objects) -> Iterator[str]:
 def _open_to_somebody(objects: Objects) -> Iterator[str]:
     for name, policy in objects.named("NetworkPolicy").items():
         for direction, peers in _PEERS.items():
+            # Without peers, or with an empty list of them, a rule lets everybody pass.
             if not all(rule.get(peers) for rule in policy["spec"].get(direction, ())):
                 yield f"{name}: {direction} is open to everybody"
 

@@ -7,6 +7,7 @@ from cdk.manifests.rules.rule import Group, Objects, Rule
 
 _NAME = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _NAME_LENGTH = 47
+# A duration as Go writes it, or digits alone.
 _DURATION = re.compile(r"^(\d+(\.\d+)?(h|m|s|ms))+$|^\d+$")
 _LABEL_KEY = re.compile(r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$")
 _UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")

@@ -53,6 +53,7 @@ def _tolerates(toleration: Manifest, taint: Manifest) -> bool:
     )
     return (
         toleration.get("key") == taint["key"]
+        # A toleration without an effect is for all effects.
         and toleration.get("effect", taint["effect"]) == taint["effect"]
         and same_value
     )
@@ -105,6 +106,7 @@ def _drift_waits(objects: Objects) -> Iterator[str]:
 def _reasons_never_acted_on(pool: Manifest) -> set[str]:
     """Return the reasons for which the pool's budgets let Karpenter take no node at any time."""
     budgets = pool.get("disruption", {}).get("budgets", [])
+    # A budget with a schedule holds at times only.
     none = [one for one in budgets if one["nodes"] in {"0", "0%"} and "schedule" not in one]
     return {reason for one in none for reason in one.get("reasons", _REASONS)}
 
@@ -124,6 +126,7 @@ def _spot_first(objects: Objects) -> Iterator[str]:
         capacity = group.pod["nodeSelector"].get(CAPACITY, "")
         by_pool[name][capacity] = group.spec.get("priority", 0)
     for name, priority in by_pool.items():
+        # By these defaults a pool with one kind of capacity passes.
         if priority.get("spot", 1) <= priority.get("on-demand", 0):
             yield f"{name}: on demand would be taken before Spot"
 

@@ -27,6 +27,7 @@ def _drains_in_time(objects: Objects) -> Iterator[str]:
     """
     served = objects.arguments.get("tasks", {}).get("drainSeconds", Tasks().drain_seconds)
     for group in objects.workers:
+        # Where nothing is set, Ray and Kubernetes both take 30 seconds.
         ray = Decimal(group.environment.get(_DRAIN) or 30)
         pod = group.pod.get("terminationGracePeriodSeconds", 30)
         longest = served if _is_runtime(group) else ingest_shutdown_seconds(served)
@@ -57,6 +58,7 @@ def _replica_fits_pod(objects: Objects) -> Iterator[str]:
 def _replicas_within_gpus(objects: Objects) -> Iterator[str]:
     for runtime in objects.arguments["modelsRuntime"]:
         groups = _groups_of(objects, runtime["name"])
+        # Through a text, since as a float 0.1 is a little more than a tenth.
         each = Decimal(str(runtime.get("gpus", 1))) or Decimal(1)
         pods = [
             (max(group.requested(GPU), Decimal(1)), group.spec["maxReplicas"]) for group in groups
@@ -159,6 +161,7 @@ def _references(objects: Objects) -> Iterator[str]:
         if account not in accounts:
             yield f"{group.name}: there is no ServiceAccount {account!r}"
         for wanted in _claims(group):
+            # A claim of another name is the user's own, and not made here.
             if wanted.startswith(f"{objects.name}-checkpoints") and wanted not in claims:
                 yield f"{group.name}: there is no PersistentVolumeClaim {wanted!r}"
     volumes = objects.named("PersistentVolume")
@@ -232,6 +235,7 @@ def _token_of_kubernetes(objects: Objects) -> Iterator[str]:
 def _images_pinned(objects: Objects) -> Iterator[str]:
     for group in objects.groups:
         image = group.ray_container["image"]
+        # Behind the last slash, since a registry's name may have a port.
         if ":" not in image.rpartition("/")[2] or image.endswith(":latest"):
             yield f"{group.name}: {image} has no version: replicas would differ"
 
