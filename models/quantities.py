@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 # An e is an exponent only with digits behind it: 1E is an exa, 1E3 a thousand.
-_FORM = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|[kMGTPE]|[KMGTPE]i)?")
+_FORM = re.compile(r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(n|u|m|[kMGTPE]|[KMGTPE]i)?")
 _FACTORS: Mapping[str | None, Decimal] = {
     None: Decimal(1),
     **{unit: Decimal(1000) ** -power for power, unit in enumerate("mun", 1)},

@@ -1,8 +1,11 @@
 """Names of values that are credentials, wherever free-form settings hold them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+# The last word decides: HF_TOKEN and hfToken are credentials, TOKEN_LIMIT and tokenizer are none.
+_WORD = re.compile(r"[_-]|(?<=[a-z0-9])(?=[A-Z])")
 _CREDENTIAL = ("auth", "credential", "key", "password", "secret", "token")
 
 
@@ -33,5 +36,4 @@ def without_credentials(given: Any) -> Any:
 
 def is_credential(name: str) -> bool:
     """Tell whether a setting or a variable of this name holds a credential."""
-    # The last word decides: HF_TOKEN is a credential, TOKEN_LIMIT and tokenizer are none.
-    return name.lower().replace("-", "_").rsplit("_", maxsplit=1)[-1] in _CREDENTIAL
+    return _WORD.split(name)[-1].lower() in _CREDENTIAL

@@ -16,6 +16,8 @@ from models.quantities import GIB, quantity
         ("6k", 6_000),
         ("1Ki", 1_024),
         ("1e3", 1_000),
+        ("2.", 2),
+        (".5", "0.5"),
         ("2E", 2 * Decimal(10) ** 18),
     ],
 )
@@ -23,7 +25,7 @@ def test_a_quantity_is_a_number(text: str | float, number: Decimal | str | int) 
     assert quantity(text) == Decimal(number)
 
 
-@pytest.mark.parametrize("text", ["", "much", "2 Gi", "2gi", "-1", "1GiB"])
+@pytest.mark.parametrize("text", ["", "much", "2 Gi", "2gi", "-1", "1GiB", "1.2.3", "."])
 def test_anything_else_is_no_quantity(text: str) -> None:
     with pytest.raises(ValueError, match="500m"):
         quantity(text)

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 from models.runtimes.backend import Process, ServedOptions
 
 _FLAGS = {"--server-name": "127.0.0.1", "--port": "{port}"}
-_LOOPBACK = re.compile(r"--server-name[ =](127\.0\.0\.1|localhost)\b")
+_LOOPBACK = re.compile(r"--server-name[ =](127\.0\.0\.1|localhost)(?![\w.-])")
 # The first binds every interface, the others lead in from the internet by a tunnel.
 _OPENING = ("--listen", "--share", "--ngrok")
 

@@ -53,6 +53,7 @@ def test_a_wrong_password_is_not_shown() -> None:
         (["--share"], "--share opens the server to others"),
         (["--server-name", "0.0.0.0"], "--server-name must be 127.0.0.1"),
         (["--server-name=192.168.0.1"], "--server-name must be 127.0.0.1"),
+        (["--server-name", "localhost.example.com"], "--server-name must be 127.0.0.1"),
         (["--server-name", "127.0.0.1", "--listen"], "--listen opens"),
     ],
 )
