@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Everything that the tests need; with `make setup EXTRAS=dev` neither torch nor the CDK comes.
 ALL := cdk,dev,diffusers
 EXTRAS ?= $(ALL)
+ifneq ($(words $(EXTRAS)),1)
+$(error EXTRAS must be names with commas between them and no blanks, such as EXTRAS=cdk,dev)
+endif
 READY := $(VENV)/.ready-$(ALL)
 # Whatever is set up already; all where nothing is.
 SOME := $(firstword $(wildcard $(VENV)/.ready-*) $(READY))
@@ -83,7 +86,7 @@ test-sdwebui: $(READY)  ## the sdwebui runtime on a real server: SDWEBUI=its fol
 	SDWEBUI="$(abspath $(SDWEBUI))" $(BIN)/python -m pytest -k sdwebui \
 		tests/contracts/test_runtimes.py tests/runtimes/sdwebui/test_process.py
 
-lint: $(SOME)  ## format, lint, docstrings, types
+lint: $(READY)  ## format, lint, docstrings, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m tests.house
