@@ -1,7 +1,6 @@
 """Imports go one way; the syntax trees of all files say so."""
 
 import ast
-import re
 from collections.abc import Iterator, Mapping, Set as AbstractSet
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -47,6 +46,7 @@ SETTINGS_IN = (
     "serve_app/local/",
 )
 """Modules of `serve_app` that read settings, to put it together; others get ports and values."""
+SETTINGS = frozenset({"Settings", "KeylessSettings", "BoundSettings"})
 
 
 def sources() -> list[Path]:
@@ -145,34 +145,66 @@ def _is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def test_the_front_is_handed_values_and_only_its_assembly_reads_settings() -> None:
-    read = [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in sorted((ROOT / "serve_app").rglob("*.py"))
-        if not str(path.relative_to(ROOT)).startswith(SETTINGS_IN)
-        for name in _handed_settings(ast.parse(path.read_text()))
-    ]
-
-    assert read == []
+def test_the_front_is_handed_values_and_only_its_assembly_imports_settings() -> None:
+    assert _settings_imported_below(ROOT) == []
 
 
-def test_who_is_handed_settings_is_found_by_name() -> None:
-    tree = ast.parse(
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        "from models.settings import Settings as S",
+        "from models.settings.settings import Settings\n\nConf = Settings",
+        "from serve_app.assembly.front import Settings\n\ndef made(*given: Settings): ...",
+        "from models.settings import Settings\n\nT = TypeVar('T', bound=Settings)",
+        "class Made:\n    def __init__(self):\n        from models.settings import Settings",
+        "if True:\n    from models.settings import Settings\n    def made(given: Settings): ...",
+        "try:\n    from models.settings import Settings\nexcept ImportError:\n    pass",
+        "from models.settings import Runtime, Settings\n\nclass Narrower(Settings): ...",
+        "from models.settings import Settings\n\nSTATE: Settings",
+        "if TYPE_CHECKING:\n    from models.settings import Settings",
+        "from models.settings.secrets import BoundSettings",
+        "from models.settings.secrets import KeylessSettings as Runtime",
+        "from models.settings.settings import *",
+        "import models",
+        "import models.strict_json",
+        "import models.settings",
+        "import models.settings as s",
+        "import models.settings.settings as s",
+        "import models.settings.secrets as s",
+        "from models import settings",
+        "from models import settings as s",
+        "from models.settings import settings",
+        "from models.settings import secrets",
+        "import serve_app.edge",
+        "from serve_app.assembly import front",
+    ],
+)
+def test_settings_are_found_however_a_file_imports_them(cheat: str, tmp_path: Path) -> None:
+    (tmp_path / "serve_app").mkdir()
+    (tmp_path / "serve_app" / "cheat.py").write_text(cheat)
+    lines = cheat.splitlines()
+    [line] = [number for number, text in enumerate(lines, 1) if "import " in text]
+
+    [found] = _settings_imported_below(tmp_path)
+
+    assert found.startswith(f"serve_app/cheat.py:{line}: imports ")
+
+
+def test_groups_of_settings_may_be_imported_and_the_assembly_may_import_all(tmp_path: Path) -> None:
+    (tmp_path / "serve_app" / "local").mkdir(parents=True)
+    (tmp_path / "serve_app" / "local" / "up.py").write_text("from models.settings import Settings")
+    (tmp_path / "serve_app" / "good.py").write_text(
         """
-class Kept:
-    settings: "Settings | None"
-
-class Made:
-    def __init__(self, given: Settings) -> None:
-        self.kept: Settings = given
-
-async def asked(*, given: list[settings.Settings]) -> None: ...
-
-def spared(why: SettingsError) -> Settings: ...
+import json
+import models.settings.limits as bounds
+from models import strict_json
+from models.settings import Runtime, groups
+from models.settings.groups import Throttle
+from models.settings.limits import Bodies as Limits
 """
     )
 
-    assert list(_handed_settings(tree)) == ["Kept.settings", "Made.__init__(given)", "asked(given)"]
+    assert _settings_imported_below(tmp_path) == []
 
 
 def test_no_runtime_is_heavy_to_ask_what_it_can_do() -> None:
@@ -187,22 +219,48 @@ def _standard() -> frozenset[str]:
     return frozenset(sys.stdlib_module_names)
 
 
-def _handed_settings(tree: ast.AST, owner: str = "") -> Iterator[str]:
-    """Yield each parameter of a function and each field of a class that is annotated `Settings`."""
-    for node in ast.iter_child_nodes(tree):
+def _settings_imported_below(root: Path) -> list[str]:
+    """Name each file and line of the front that imports settings and is not to."""
+    places = {path: str(path.relative_to(root)) for path in (root / "serve_app").rglob("*.py")}
+    return [
+        f"{place}:{line}: imports {name}"
+        for path, place in sorted(places.items())
+        if not place.startswith(SETTINGS_IN)
+        for line, name in _settings_imports(ast.parse(path.read_text()))
+    ]
+
+
+def _settings_imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Find the imports, at any depth, of settings or of a module that they are reached through."""
+    for node in ast.walk(tree):
         match node:
-            case ast.ClassDef():
-                yield from _handed_settings(node, f"{owner}{node.name}.")
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                given = node.args
-                for arg in (*given.posonlyargs, *given.args, *given.kwonlyargs):
-                    if arg.annotation and _names_settings(arg.annotation):
-                        yield f"{owner}{node.name}({arg.arg})"
-                yield from _handed_settings(node, f"{owner}{node.name}.")
-            case ast.AnnAssign(target=ast.Name(name), annotation=annotation) if owner:
-                if isinstance(tree, ast.ClassDef) and _names_settings(annotation):
-                    yield f"{owner}{name}"
+            case ast.Import():
+                for alias in node.names:
+                    bound = alias.name if alias.asname else alias.name.partition(".")[0]
+                    if bound in _ways_to_settings():
+                        yield node.lineno, alias.name
+            case ast.ImportFrom(module=str(module), level=0):
+                for alias in node.names:
+                    name = f"{module}.{alias.name}"
+                    is_all = alias.name == "*" and module in _ways_to_settings()
+                    if alias.name in SETTINGS or name in _ways_to_settings() or is_all:
+                        yield node.lineno, name
 
 
-def _names_settings(annotation: ast.expr) -> bool:
-    return re.search(r"\bSettings\b", ast.unparse(annotation)) is not None
+@cache
+def _ways_to_settings() -> AbstractSet[str]:
+    """Return the modules of ours that name settings, and the packages around them."""
+    found = {_module_name(path) for path in sources() if _names_settings(path.read_text())}
+    return found | {
+        ".".join(name.split(".")[:length])
+        for name in found
+        for length in range(1, name.count(".") + 1)
+    }
+
+
+def _names_settings(source: str) -> bool:
+    return any(
+        isinstance(node, ast.Name | ast.alias | ast.ClassDef)
+        and (node.id if isinstance(node, ast.Name) else node.name) in SETTINGS
+        for node in ast.walk(ast.parse(source))
+    )

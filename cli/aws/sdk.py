@@ -64,7 +64,7 @@ class NotSignedIn(AwsError):
 
 
 class NotDeployed(AwsError):
-    """There is no such stack."""
+    """The stack does not exist."""
 
     code = NOT_FOUND
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from tests.house.source import Source
 
 _WORDS = """
-    about after all also among and any as at because before between both but by during each
-    every everything for from he her his how if in into it its like no none not nothing of on one
-    ones only or our ours over per she since so some such than that their them these they this
-    those to under until we what when where whether which while who whom whose why with without
+    about after all also among and any as at because before between both but by during each every
+    everything for from he her his how if in into it its like no none not nothing now of on one ones
+    only or our ours over per she since so some such than that their them there these they this
+    those to under until we what whatever when where whether which while who whom whose why with
+    within without
 """
 REFUSED = frozenset(_WORDS.split())
 """Pronouns, relatives, prepositions, conjunctions and particles that open no docstring."""

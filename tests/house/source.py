@@ -11,8 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-
 
 @dataclass(frozen=True)
 class Docstring:
@@ -48,14 +46,13 @@ class Source:
     def docstrings(self) -> Iterator[Docstring]:
         """Docstrings of the module, its classes and functions, and of fields and constants.
 
-        The last are strings that stand alone below an assignment, as editors read them.
+        The last are strings that stand alone below an assignment, as editors read them, be it in
+        an ``if`` or a ``try``.
         """
         for node in ast.walk(self.tree):
-            if isinstance(node, _Documented):
-                for statement in node.body:
-                    match statement:
-                        case ast.Expr(value=ast.Constant(value=str(text), lineno=line)):
-                            yield Docstring(line, text)
+            match node:
+                case ast.Expr(value=ast.Constant(value=str(text), lineno=line)):
+                    yield Docstring(line, text)
 
 
 def work_tree(folder: Path = ROOT) -> Sequence[Source]:

@@ -40,6 +40,33 @@ def test_the_docstrings_of_modules_constants_classes_fields_and_functions_are_ju
     assert str(found[0]) == "models/made_up.py:1: a docstring opens with 'Of'"
 
 
+def test_docstrings_below_a_condition_or_an_attempt_are_judged_too() -> None:
+    text = '''
+        if DEBUG:
+            LIMIT = 3
+            """Now it is low."""
+        else:
+            LIMIT = 4
+            """Whatever is left."""
+
+        class Lease:
+            try:
+                seconds = fast()
+                """Within a minute."""
+            except OSError:
+                seconds = 3
+                """There is no clock."""
+    '''
+    found = sorted(refused_openings([source(text)]), key=lambda opening: opening.line)
+
+    assert [(opening.line, opening.word) for opening in found] == [
+        (3, "Now"),
+        (6, "Whatever"),
+        (11, "Within"),
+        (14, "There"),
+    ]
+
+
 def test_a_verb_or_a_noun_is_an_opening() -> None:
     good = '"""Return the lease."""\nlease = 3\n"""Lease of what is run."""\n'
 

@@ -1,4 +1,4 @@
-"""Whatever the socket loses, history knows; what the device does, the replica heeds."""
+"""Losses of the socket are made good from history; devices in trouble, the replica heeds."""
 
 import asyncio
 import json

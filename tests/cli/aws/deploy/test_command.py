@@ -88,7 +88,7 @@ def test_without_api_gateway_the_proof_goes_by_sns(
 def test_a_platform_that_makes_no_picture_is_not_called_deployed(
     signed_in: Any, programs: Programs, atelier: Call
 ) -> None:
-    """There is a stack, and nothing that works on its queues."""
+    """The stack stands, and nothing works on its queues."""
     result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", "--timeout", "0.2")
 
     assert result.exit_code == 1
