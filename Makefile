@@ -94,7 +94,7 @@ lint: $(READY)  ## format, lint, docstrings, types
 
 check: lint test  ## lint, and every test
 
-bench: $(READY)  ## measure the line, the HTTP front, the previews; with HARNESS= also beside a yardstick
+bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= also beside a yardstick
 	$(BIN)/python -m bench.overlap
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews

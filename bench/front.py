@@ -1,9 +1,9 @@
 """Measure what the HTTP API bears: `make bench`.
 
-Submissions a second and their latency, on each API; the bare `/healthz` of the same front in the
+Submissions a second and their latency, on each API; the bare `/healthz` of the same replica in the
 same run is what HTTP through Ray Serve costs at all. Then the same beside clients that each hold a
 stream of a queued task, as a share of what came without. Then clients watch by SSE, first a queued
-task each, then all of them one running task: what that costs the front in memory and CPU, and how
+task each, then all of them one running task: what that costs the replica in memory and CPU, and how
 far apart they are told of one event. The one runtime is held, so the GPU's side costs nothing here.
 """
 
@@ -79,7 +79,7 @@ def v1(name: str, runtime: str = HELD) -> tuple[str, Any]:
 async def load(
     send: Callable[[int], Awaitable[httpx.Response]], count: int, at_once: int
 ) -> Figures:
-    """Send so many, a few at once; how many a second, and how long one takes."""
+    """Send ``count`` requests, a few at once; return how many a second, and how long one takes."""
     took: list[float] = []
     # Shared by all senders: each takes the next number, so none is idle while others have work.
     numbers = iter(range(count))

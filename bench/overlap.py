@@ -98,7 +98,7 @@ def usage(root: int) -> Mapping[str, Usage]:
     """Sum up CPU seconds and memory of the platform's own processes, and of Ray's daemons."""
     groups: dict[str, list[psutil.Process]] = {"platform": [], "ray": []}
     for process in psutil.Process(root).children(recursive=True):
-        # Ray names a worker's process after the actor in it: ingest, fronts and replicas.
+        # Ray names a worker's process after the actor in it: the replicas of all deployments.
         group = "platform" if "ServeReplica" in " ".join(process.cmdline()) else "ray"
         groups[group].append(process)
     return {name: _sum(processes) for name, processes in groups.items()}

@@ -1,4 +1,4 @@
-"""Clients that watch tasks of one front by server-sent events, and what they cost it."""
+"""Clients that watch tasks at one ingress replica by server-sent events, and what they cost it."""
 
 import asyncio
 import statistics
@@ -60,7 +60,7 @@ async def watching(
 async def idle_cost(
     client: httpx.AsyncClient, front: psutil.Process, watched: Sequence[Watcher], seconds: float
 ) -> Figures:
-    """Memory and CPU that watchers cost the front while nothing happens to their tasks."""
+    """Memory and CPU that watchers cost the replica while nothing happens to their tasks."""
     before = _pss(front)
     async with watching(client, watched):
         cpu = _cpu(front)
@@ -104,5 +104,5 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def _pss(process: psutil.Process) -> float:
-    """KiB."""
+    """KiB of memory that the process takes, shared pages by its share of them."""
     return float(process.memory_full_info().pss) / 1024

@@ -15,7 +15,7 @@ class Instance:
 
     cpus: int
     memory: float
-    """GiB."""
+    """GiB of memory."""
     gpus: int = 0
     nvme: bool = False
     """Flag: it has NVMe disks of its own, which outlive no stop and cost nothing more."""

@@ -75,7 +75,10 @@ def pointed_uri(body: Any) -> str | None:
 
 
 def message_of(task: Task) -> Message:
-    """Write a task as the message that brings it to its runtime; `task_of` reads the body."""
+    """Write a task as the message that brings it to its runtime; `task_of` reads the body.
+
+    The task's ``owner`` does not travel in it: whose the task is the ledger's row says.
+    """
     attributes = {"runtime": task.runtime, SUBMISSION: task.submission}
     return Message(body=body_of(task), attributes=attributes)
 

@@ -147,7 +147,6 @@ class Ingress:
         keep_to_loopback()
         settings = secrets.completed(bound)
         log_to(settings.log_file)
-        self.settings = settings
         self.ports = wire(settings)
         self.front = assemble_front(
             settings,

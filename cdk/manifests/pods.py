@@ -145,7 +145,7 @@ def _size(runtime: Runtime) -> Manifest:
 
 
 def ready() -> Manifest:
-    """Probe Ray's agent on the pod.
+    """Build the probe of Ray's agent on the pod.
 
     KubeRay's own probe asks for a Serve proxy on each worker, and only the head has one.
     """
@@ -159,7 +159,10 @@ def ready() -> Manifest:
 
 
 def _keys(settings: Settings) -> Manifest:
-    """Load the API keys' Secret; without it the HTTP API refuses everybody, and SNS still works."""
+    """Build the source of the API keys' variables: a Secret.
+
+    Without it the HTTP API refuses everybody, and SNS still works.
+    """
     return {"secretRef": {"name": kube.keys_secret(settings.names), "optional": True}}
 
 

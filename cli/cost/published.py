@@ -49,7 +49,7 @@ class PublishedEstimate:
     """Pictures a month."""
     rows: tuple[Row, ...]
     stated_total: Decimal
-    """Sum that its text states."""
+    """Sum that the text of the estimate states, which may differ from that of its rows."""
 
     @property
     def items(self) -> tuple[PricedLine, ...]:

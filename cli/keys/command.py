@@ -99,7 +99,7 @@ def revoke(
         keys, ended = revoked(keyring.read(), name, secret, now)
         if ended:
             keyring.write(tidied(keys, now))
-    # After the store: should the gateway fail here, front and edge refuse the secret all the same.
+    # After the store: should the gateway fail here, ingress and edge refuse the secret anyway.
     keyring.remove_gateway_keys(ended)
     if not (secret is None and keyring.disable_gateway_key(name)) and not ended:
         raise Misused(f"{name} has no such secret that is valid; `atelier keys list` shows them")

@@ -25,24 +25,24 @@ class Volume(Group):
     """EBS volume of the type gp3."""
 
     size: Positive
-    """GiB."""
+    """GiB of the volume."""
     iops: Annotated[int, Field(ge=3_000, le=16_000)] = 3_000
     throughput: Annotated[int, Field(ge=125, le=1_000)] = 125
-    """MiB/s."""
+    """MiB/s that the volume reads and writes at most."""
 
 
 class OsVolume(Volume):
     """Volume of Bottlerocket itself, made from a snapshot of 4 GiB."""
 
     size: Annotated[int, Field(ge=4)] = 10
-    """GiB."""
+    """GiB of the volume."""
 
 
 class DataVolume(Volume):
     """Volume for images and what pods write; Bottlerocket's own default is 20 GiB."""
 
     size: Annotated[int, Field(ge=20)] = 100
-    """GiB; where the volume holds checkpoints too, ``storage.checkpointCache`` more."""
+    """GiB of the volume; where it holds checkpoints too, ``storage.checkpointCache`` more."""
 
 
 class Taint(Group):

@@ -120,9 +120,9 @@ class WaitQuery(_Query):
 
 class ListQuery(_Query):
     status: tuple[Status, ...] = ()
-    """May be repeated."""
+    """Status of the tasks listed; the parameter may be repeated."""
     runtime: Annotated[tuple[RuntimeName, ...], Field(max_length=_MOST_RUNTIMES)] = ()
-    """May be repeated."""
+    """Runtime of the tasks listed; the parameter may be repeated."""
     key: str | None = None
     """Name of the API key that the tasks belong to; only operators may name another's."""
     since: Moment = 0

@@ -47,7 +47,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
     Paths below a task's come before its own, since an id may have slashes.
     """
     estimates = Estimates(front.runtimes, front.ledger, front.feed, front.backlog)
-    tasks, offer = Tasks(front, estimates), Catalogue(front, estimates)
+    tasks, catalogue = Tasks(front, estimates), Catalogue(front, estimates)
     admission = Admission(keys=front.keys, wrong_keys=front.capacity.wrong_keys)
     reads, acts = (Security(Authentication(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
 
@@ -119,13 +119,13 @@ def add_routes(app: FastAPI, front: Front) -> None:
     )
     add(
         "/runtimes",
-        offer.runtimes,
+        catalogue.runtimes,
         operation_id="listRuntimes",
         responses={200: answer("All of them.", examples.RUNTIMES), **problems()},
     )
     add(
         "/runtimes/{name}/schema",
-        offer.schema,
+        catalogue.schema,
         operation_id="getRuntimeSchema",
         responses={
             200: answer("By kind, a JSON Schema.", examples.SCHEMA),
@@ -134,11 +134,11 @@ def add_routes(app: FastAPI, front: Front) -> None:
     )
     add(
         "/checkpoints",
-        offer.checkpoints,
+        catalogue.checkpoints,
         operation_id="listCheckpoints",
         responses={200: answer("All of them.", examples.CHECKPOINTS), **problems()},
     )
-    app.add_api_route("/readyz", offer.ready, include_in_schema=False)
+    app.add_api_route("/readyz", catalogue.ready, include_in_schema=False)
 
 
 NATIVE = HttpApi(

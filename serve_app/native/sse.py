@@ -75,7 +75,7 @@ class EventStream:
         self._still_admitted = still_admitted
         self._cursor = cursor
         self._views = views
-        self._outlook = estimates
+        self._estimates = estimates
         self._last_status: tuple[Status, int, int | None] | None = None
         self._id = f"{LEDGER}.0.0"
 
@@ -125,7 +125,7 @@ class EventStream:
 
     async def _status(self) -> Sequence[Named]:
         """Make a status event, unless the client has the same already."""
-        wait = await self._outlook.wait(self._report)
+        wait = await self._estimates.wait(self._report)
         now = (self._report.status, self._report.attempt, wait.position)
         if now == self._last_status:
             return ()

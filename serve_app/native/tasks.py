@@ -167,9 +167,9 @@ class Tasks:
         if cursor.is_end_of(report):
             return Response(status_code=HTTPStatus.NO_CONTENT)
         views, still_admitted = self._views(request), self._still_admitted(request)
-        telling = EventStream(report, cursor, views, self.estimates, still_admitted)
+        event_stream = EventStream(report, cursor, views, self.estimates, still_admitted)
         most = self.front.limits.streams.max_bytes
-        return EventResponse(telling.events(self.front.feed, most))
+        return EventResponse(event_stream.events(self.front.feed, most))
 
     async def artifact(
         self,

@@ -25,7 +25,7 @@ class SnapshotInstallation(Installation):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """Options that say how the snapshot is options."""
+    """Options that say how the snapshot is made."""
 
     arch: Annotated[
         Literal["x86_64", "arm64", "amd64"], typer.Option("--arch", "-A", help="Of the images.")

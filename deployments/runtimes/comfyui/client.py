@@ -114,7 +114,7 @@ class Client:
         _checked(await self._answer("POST", "/interrupt", json={"prompt_id": prompt}))
 
     async def free(self) -> None:
-        """Have it drop its models and the results that it keeps for later prompts, soon."""
+        """Have ComfyUI drop its models and the results that it keeps for later prompts, soon."""
         body = {"unload_models": True, "free_memory": True}
         _checked(await self._answer("POST", "/free", json=body))
 

@@ -44,7 +44,7 @@ class Problem:
 
     @property
     def reason(self) -> dict[str, Any]:
-        """Describe it for the task's failure, without the paths of ComfyUI's source."""
+        """Describe the problem for the task's failure, without the paths of ComfyUI's source."""
         keys = ("node", "kind", "field", "type", "message", "details")
         return {key: getattr(self, key) for key in keys}
 

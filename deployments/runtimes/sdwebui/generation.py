@@ -27,7 +27,7 @@ class Generation:
     async def progress(
         self, poller: ProgressPoller, every: float
     ) -> AsyncGenerator[Progress, None]:
-        """Yield each step forward until it is answered; ``every`` is in seconds."""
+        """Yield each step forward until the server has answered; ``every`` is in seconds."""
         while not await self._ends_within(every):
             poll = asyncio.create_task(poller.poll())
             try:
@@ -52,7 +52,7 @@ class Generation:
         return answer
 
     async def stop(self, seconds: float) -> bool:
-        """Interrupt it until it is answered, by a partial picture that is dropped.
+        """Interrupt the generation until the server answers it; the partial picture is dropped.
 
         False if the server did not obey within so many seconds.
         """

@@ -41,7 +41,7 @@ def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     wanted: dict[Kind, tuple[int, int]] = {}
     for kind, least, most in _vcpus(aws, settings):
         former = wanted.get(kind, (least, 0))
-        # System nodes come first in `_wanted`; their number is this quota's least.
+        # System nodes come first in `_vcpus`; their number is this quota's least.
         wanted[kind] = former[0] if kind == _SYSTEM else min(former[0], least), former[1] + most
     for kind, (least, most) in wanted.items():
         yield _quota(aws, kind, least, most)
