@@ -1,7 +1,8 @@
 """Weights files that a request of the Web UI's shape names; knows names only, and no file.
 
-Looked into are the prompts, the request's own fields, its settings and the ControlNet extension.
-Left out are textual inversions, which are plain words of a prompt, and other extensions' files.
+Looked into are the prompts, the request's own fields, its settings, the ControlNet extension and
+the script "SD upscale". Left out are textual inversions, which are plain words of a prompt, and the
+files of other extensions and scripts.
 """
 
 import re
@@ -9,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.runtimes.webui import object_at, settings_in
+from models.task import Kind
 
 # The name ends at the first colon; weights, which may be several, are passed over. A tag that is
-# never closed takes nothing of the prompt behind it: no name holds an angle bracket.
-_TAG = re.compile(r"<(?:lora|lyco|hypernet):\s*([^:<>]+?)\s*(?::[^<>]*)?>")
+# never closed takes nothing of the prompt behind it: no name holds an angle bracket. Blanks around
+# a name are stripped later: matched here by parts of their own, a long run of them took seconds.
+_TAG = re.compile(r"<(?:lora|lyco|hypernet):([^:<>]+)(?::[^<>]*)?>")
 _BUILT_IN = frozenset(
     {
         *("", "none", "automatic", "lanczos", "nearest"),
@@ -23,6 +26,8 @@ _BUILT_IN = frozenset(
 _LATENT = "latent"
 _EXTRA = "extra-"
 """Beginning of the kinds that only enlarge pictures."""
+_SD_UPSCALE = "sd upscale"
+"""Title, in lower case, of the Web UI's own script that enlarges a picture and redraws it."""
 
 
 def requested_checkpoint(content: Any) -> str | None:
@@ -50,7 +55,16 @@ def needed_files(checkpoint: str | None, kind: str, content: Any) -> list[str]:
 
 
 def _others(kind: str, content: Mapping[str, Any]) -> Iterator[Any]:
-    return _of_generation(content) if needs_checkpoint(kind) else _of_extras(content)
+    if not needs_checkpoint(kind):
+        yield from _of_extras(content)
+        return
+    yield from _of_generation(content)
+    if kind == Kind.IMAGE_TO_IMAGE:
+        yield from _of_enlarging(content)
+    # Image-to-image has no second pass, and without `enable_hr` the Web UI reads no field of it.
+    elif content.get("enable_hr"):
+        yield from _of_second_pass(content)
+    yield from _of_controlnet(content)
 
 
 def _of_extras(content: Mapping[str, Any]) -> Iterator[Any]:
@@ -59,27 +73,42 @@ def _of_extras(content: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _of_generation(content: Mapping[str, Any]) -> Iterator[Any]:
-    scripts, settings = object_at(content, "alwayson_scripts"), settings_in(content)
+    settings = settings_in(content)
     yield content.get("refiner_checkpoint")
-    yield settings.get("sd_vae", scripts.get("sd_vae"))
+    # Not the guide's `alwayson_scripts.sd_vae`: it is routing, which the Web UI never gets.
+    yield from (settings.get(key) for key in ("sd_vae", "sd_lora", "sd_hypernetwork"))
     yield from _listed(settings.get("forge_additional_modules"))  # VAE, text encoders
     yield from _tags(content, "prompt", "negative_prompt")
-    # Without it the Web UI reads no field of the second pass, so their files are not needed.
-    if content.get("enable_hr"):
-        yield content.get("hr_checkpoint_name")
-        yield from _listed(content.get("hr_additional_modules"))
-        yield from _tags(content, "hr_prompt", "hr_negative_prompt")
-        yield content.get("hr_upscaler")
+
+
+def _of_controlnet(content: Mapping[str, Any]) -> Iterator[Any]:
+    scripts = object_at(content, "alwayson_scripts")
     for extension in scripts:
         # The Web UI finds an extension by its title in whatever case.
         if str(extension).lower() == "controlnet":
             yield from _models(_listed(object_at(scripts, extension).get("args")))
 
 
+def _of_second_pass(content: Mapping[str, Any]) -> Iterator[Any]:
+    yield content.get("hr_checkpoint_name")
+    yield from _listed(content.get("hr_additional_modules"))
+    yield from _tags(content, "hr_prompt", "hr_negative_prompt")
+    yield content.get("hr_upscaler")
+
+
+def _of_enlarging(content: Mapping[str, Any]) -> Iterator[Any]:
+    yield settings_in(content).get("upscaler_for_img2img")
+    match content:
+        # The third argument is the upscaler: its name, or its number among those of the server.
+        case {"script_name": str(title), "script_args": [_, _, upscaler, *_]}:
+            if title.lower() == _SD_UPSCALE:
+                yield upscaler
+
+
 def _tags(content: Mapping[str, Any], *fields: str) -> Iterator[str]:
     for field in fields:
         if isinstance(prompt := content.get(field), str):
-            yield from _TAG.findall(prompt)
+            yield from (name.strip() for name in _TAG.findall(prompt))
 
 
 def _models(units: list[Any]) -> Iterator[Any]:

@@ -43,7 +43,13 @@ def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> Non
         ({"refiner_checkpoint": "refiner.safetensors"}, ["refiner.safetensors"]),
         ({"refiner_checkpoint": "None"}, []),
         ({SETTINGS: {"sd_vae": "clear.pt"}}, ["clear.pt"]),
-        ({"alwayson_scripts": {"sd_vae": "clear.pt"}}, ["clear.pt"]),
+        ({"alwayson_scripts": {"sd_vae": "clear.pt"}}, []),
+        ({"alwayson_scripts": {SETTINGS: {"sd_vae": "clear.pt"}}}, ["clear.pt"]),
+        ({SETTINGS: {"sd_lora": "ink", "sd_hypernetwork": "old"}}, ["ink", "old"]),
+        ({SETTINGS: {"sd_lora": "None", "sd_hypernetwork": ""}}, []),
+        ({SETTINGS: {"upscaler_for_img2img": "ESRGAN_4x"}}, []),
+        ({"script_name": "SD upscale", "script_args": [None, 64, "ESRGAN_4x", 2]}, []),
+        ({"prompt": "<lora: > <lora: :1> <lora:\t:1>"}, []),
         ({SETTINGS: {"sd_vae": "Automatic"}}, []),
         ({SETTINGS: {"forge_additional_modules": ["ae.sft", "t5.sft"]}}, ["ae.sft", "t5.sft"]),
         ({"hr_upscaler": "ESRGAN_4x", "hr_prompt": "<lora:ink:1>"}, []),
@@ -57,6 +63,34 @@ def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> Non
 )
 def test_the_files_beside_the_checkpoint(content: Any, names: list[str]) -> None:
     assert needed_files(None, Kind.TEXT_TO_IMAGE, content) == names
+
+
+@pytest.mark.parametrize("beginning", ["<lora:", "<lora:ink", "<lora:ink:"])
+def test_a_long_run_of_blanks_is_passed_over_at_once(beginning: str) -> None:
+    content = {"prompt": beginning + " " * 200_000, "negative_prompt": "<lora:ink>"}
+
+    assert needed_files(None, Kind.TEXT_TO_IMAGE, content) == ["ink"]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ({SETTINGS: {"upscaler_for_img2img": "ESRGAN_4x"}}, ["ESRGAN_4x"]),
+        ({SETTINGS: {"upscaler_for_img2img": "None"}}, []),
+        ({"script_name": "sd Upscale", "script_args": ["", 64, "ESRGAN_4x", 2]}, ["ESRGAN_4x"]),
+        ({"script_name": "SD upscale", "script_args": ["", 64, 3, 2.0]}, []),
+        ({"script_name": "SD upscale", "script_args": ["", 64]}, []),
+        ({"script_name": "loopback", "script_args": ["", 64, "ESRGAN_4x", 2]}, []),
+    ],
+)
+def test_image_to_image_needs_what_enlarges_its_picture(content: Any, names: list[str]) -> None:
+    assert needed_files(None, Kind.IMAGE_TO_IMAGE, content) == names
+
+
+def test_image_to_image_has_no_second_pass() -> None:
+    second = {"hr_upscaler": "ESRGAN_4x", "hr_checkpoint_name": "large", "hr_prompt": "<lora:ink>"}
+
+    assert needed_files(None, Kind.IMAGE_TO_IMAGE, {"enable_hr": True, **second}) == []
 
 
 @pytest.mark.parametrize("extension", ["ControlNet", "controlnet"])

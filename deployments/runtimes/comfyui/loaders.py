@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.runtimes.comfyui.graphs import unwrapped
+from models.runtimes.comfyui.graphs import taken_from, unwrapped
 
 # As a whole, and numbered where a node takes several: ckpt_name, clip_name1, lora_name_2.
 _FIELD = re.compile(
@@ -33,19 +33,32 @@ def _names(graph: Any) -> Iterator[str]:
     for node in graph.values() if isinstance(graph, dict) else ():
         inputs = node.get("inputs") if isinstance(node, dict) else None
         if isinstance(inputs, dict):
-            yield from _of_inputs(inputs)
-
-
-def _of_inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
-    for field, value in inputs.items():
-        match value:
-            case str() if _FIELD.fullmatch(field):
-                if value.strip().lower() not in _BUILT_IN:
+            for field, value in _texts(inputs, graph):
+                if _FIELD.fullmatch(field):
+                    if value.strip().lower() not in _BUILT_IN:
+                        yield value
+                elif field not in _TEXTS and _is_weights(value):
                     yield value
-            case str() if field not in _TEXTS and _is_weights(value):
-                yield value
+
+
+def _texts(inputs: Mapping[str, Any], graph: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each text within a node's inputs, in their order, with the field that it is under."""
+    # A stack and no recursion: a content may be nested deeper than Python's calls can be.
+    # What has a link's form is one where ComfyUI looks for links: at the top, known node or not.
+    left = [(field, value) for field, value in _last_first(inputs) if taken_from(value) is None]
+    while left:
+        field, value = left.pop()
+        match value:
+            case str():
+                yield field, value
             case dict() if value.get("on", True):  # a row of rgthree's "Power Lora Loader"
-                yield from _of_inputs(value)
+                left += _last_first(value)
+            case list() if taken_from(value) not in graph:  # otherwise a link to a node
+                left += [(field, item) for item in reversed(value)]
+
+
+def _last_first(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return list(fields.items())[::-1]
 
 
 def _is_weights(value: str) -> bool:

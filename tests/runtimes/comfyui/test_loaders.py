@@ -1,5 +1,6 @@
 """Weights files are found in the nodes that load them, those of other authors too."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,6 +34,13 @@ def test_a_loaders_field_names_a_file(field: str) -> None:
         ({"lora_name": "None"}, []),
         ({"vae_name": "pixel_space"}, []),
         ({"ckpt_name": ["2", 0]}, []),
+        ({"ckpt_name": [["1", 0]]}, []),
+        ({"loras": ["a.safetensors", "b.safetensors"]}, ["a.safetensors", "b.safetensors"]),
+        ({"rows": [{"lora": "b.safetensors"}], "sam": "a.pth"}, ["b.safetensors", "a.pth"]),
+        ({"rows": [{"on": False, "lora": "b.safetensors"}]}, []),
+        ({"rows": [["b.safetensors", 0.8]]}, ["b.safetensors"]),
+        ({"lora_name": ["ink", "None"]}, ["ink"]),
+        ({"text": ["a poster of model.ckpt"]}, []),
         ({"sampler_name": "euler", "scheduler": "karras"}, []),
         ({"text": "a poster of model.ckpt"}, []),
     ],
@@ -49,6 +57,23 @@ def test_names_come_once_in_the_nodes_order_whether_the_graph_is_wrapped_or_not(
     }
 
     assert weights_files(graph) == weights_files({"prompt": graph}) == ["b", "a"]
+
+
+def test_a_link_is_no_name_though_its_nodes_id_reads_like_one() -> None:
+    loader = node("Loader", model=["a.pt", 0], rows=[["a.pt", 0]])
+
+    assert weights_files({"a.pt": node("Other"), "1": loader}) == []
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"row": inner}, lambda inner: [inner]])
+def test_a_name_is_found_however_deep_it_is(wrap: Callable[[Any], Any]) -> None:
+    value: Any = "a.pt"
+    for _ in range(5_000):
+        value = wrap(value)
+
+    found = weights_files({"1": {"class_type": "Node", "inputs": {"rows": value}}})
+
+    assert found == ["a.pt"]
 
 
 @given(JSON)
