@@ -20,7 +20,7 @@ PIPELINE_FOLDER = "model_index.json"
 _SAFE = frozenset({".safetensors"})
 _PICKLED = frozenset({".ckpt", ".pth", ".pt", ".bin"})
 # "sd.safetensors [6ce0161689]": ten digits, of older servers eight; other brackets are names.
-_TITLE_HASH = re.compile(r"\s+\[[0-9a-fA-F]{6,64}\]$")
+_TITLE_HASH = re.compile(r"(?<!\s)\s+\[[0-9a-fA-F]{6,64}\]$")
 # These endings and no others: a name may have dots of its own, as "v1.5" has.
 _EXTENSION = re.compile(r"\.(safetensors|ckpt|pth|pt|bin|gguf)$")
 
