@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.event import Event
+from models.fleet import Demand, Supply
 from models.report import Progress, Report, Status
 from models.settings.api_keys import ApiKey
 from models.task import Call, Task
@@ -288,6 +289,29 @@ class Pace:
     """
     checkpoints: tuple[str, ...]
     """Checkpoints that the replicas ran with last, sorted."""
+
+
+class FleetStore(ABC):
+    """Newest demand and supply of each runtime, by which ingest and the scaling policy meet.
+
+    A call takes 2 seconds at most, then `Unavailable` is raised.
+    """
+
+    @abstractmethod
+    async def write_demand(self, runtime: str, demand: Demand) -> None:
+        """Put a demand in the place of the runtime's last one."""
+
+    @abstractmethod
+    async def demand(self, runtime: str) -> Demand | None:
+        """Read the newest demand; None before the first."""
+
+    @abstractmethod
+    async def write_supply(self, runtime: str, supply: Supply) -> None:
+        """Put a supply in the place of the runtime's last one."""
+
+    @abstractmethod
+    async def supply(self, runtime: str) -> Supply | None:
+        """Read the newest supply; None before the first."""
 
 
 class Live(ABC):

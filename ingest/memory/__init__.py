@@ -4,6 +4,7 @@ They behave as the ports on AWS do (the same contract tests run over both), but 
 """
 
 from ingest.memory.claims import MemoryClaims
+from ingest.memory.fleet import MemoryFleetStore
 from ingest.memory.keys import MemoryKeys
 from ingest.memory.ledger import MemoryLedger
 from ingest.memory.objects import MemoryObjects
@@ -13,6 +14,7 @@ from ingest.memory.topic import MemoryTopic, Published
 __all__ = [
     "DeadLetter",
     "MemoryClaims",
+    "MemoryFleetStore",
     "MemoryKeys",
     "MemoryLedger",
     "MemoryObjects",

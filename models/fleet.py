@@ -1,0 +1,58 @@
+"""Fleet: what a runtime's queue asks for, and what its replicas are; between ingest and the policy.
+
+Ingest measures a `Demand`, the scaling policy answers with a `Supply`. Either is sent whole each
+time, so whoever reads the newest one knows all.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class StartPhase(StrEnum):
+    """Phase of a replica's start, in the words that people are told."""
+
+    NODE = "waiting for a node"
+    REPLICA = "starting a replica"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """Demand on one runtime, as ingest measured it."""
+
+    waiting: int
+    """Tasks that no replica has begun: those visible in the queue, and those leased and judged."""
+    running: int
+    """Tasks that a replica has begun: they have its GPU, or load a checkpoint onto it."""
+    oldest_seconds: float = 0
+    """Age of the oldest waiting task that ingest knows, in seconds since it was sent."""
+    seconds: float | None = None
+    """GPU seconds that a waiting task takes, loading left out: moving averages of each checkpoint,
+    weighted by the tasks that ask for it; None before any task has ended."""
+    load_seconds: float | None = None
+    """Seconds that a checkpoint takes to load: a moving average; None before any was loaded."""
+    beat: int = 0
+    """Count of the measurements so far; a beat that stands still means that nobody measures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supply:
+    """Replicas of one runtime, as Serve's controller has them, and what the policy wants."""
+
+    wanted: int
+    """Replicas that the policy wants now, within the bounds of the settings."""
+    running: tuple[str, ...] = ()
+    """Names of the replicas that take tasks, sorted."""
+    starting: int = 0
+    """Replicas that are wanted and do not run yet."""
+    start_seconds: float | None = None
+    """Seconds from wanting a replica to its running: a moving average; None before the first."""
+    reason: str = ""
+    """Reason for the number wanted, in words that a person understands."""
+    obstacle: str | None = None
+    """Reason why a start takes long, in words; None where nothing is known to be in its way."""
+    phase: StartPhase | None = None
+    """Phase of the start that is furthest, while some replica starts."""
+    never_started: bool = False
+    """Flag: replicas were wanted, and none has run since Serve knows the runtime."""
+    beat: int = 0
+    """Count of the decisions so far; a beat that stands still means that nobody decides."""

@@ -1,0 +1,102 @@
+"""Group of settings that says how the replicas of a runtime follow its queue."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field, model_validator
+
+from models.settings.base import Group
+from models.settings.values import Positive
+
+_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+"""Moment from which an expression is read to see if it is one."""
+
+
+def _cron(given: str) -> str:
+    try:
+        CronSim(given, _ANY_DAY)
+    except CronSimError:
+        raise ValueError("must be a cron expression of five fields, such as 0 8 * * 1-5") from None
+    return given
+
+
+def _zone(given: str) -> str:
+    try:
+        ZoneInfo(given)
+    except (OSError, ValueError):
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin") from None
+    return given
+
+
+class RatePolicy(Group):
+    """Bound on how many replicas come or go within a period."""
+
+    type: Literal["Pods", "Percent"]
+    value: Positive
+    """Replicas, or percent of those that there were at the start of the period."""
+    period_seconds: Annotated[int, Field(ge=1, le=1_800)]
+
+
+class Rate(Group):
+    """Rate at which replicas come or go, in the words of Kubernetes' HorizontalPodAutoscaler."""
+
+    stabilization_window_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
+    """Seconds for which a number must have been wanted: the most careful one in them is taken."""
+    select_policy: Literal["Max", "Min", "Disabled"] = "Max"
+    """Policy that counts where several bound the rate; ``Disabled``: none come, or go."""
+    policies: tuple[RatePolicy, ...] = ()
+    """Bounds; without any, as many come or go as are wanted."""
+
+
+class DownRate(Rate):
+    """Rate at which replicas go: a minute's stabilization if nothing is set."""
+
+    stabilization_window_seconds: Annotated[int, Field(ge=0, le=3_600)] = 60
+    """Seconds of which the highest number that was wanted is kept."""
+
+
+class Window(Group):
+    """Hours in which a runtime has more replicas at least, such as a team's working hours."""
+
+    start: Annotated[str, AfterValidator(_cron)]
+    """Cron expression (minute, hour, day, month, weekday) of when the hours begin."""
+    end: Annotated[str, AfterValidator(_cron)]
+    """Cron expression of when they end."""
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    min_replicas: Annotated[int, Field(ge=0)]
+    """Fewest replicas within these hours."""
+
+
+class Scaling(Group):
+    """Scaling of a runtime's replicas: bounds, and how they follow the queue."""
+
+    min_replicas: Annotated[int, Field(ge=0)] | None = None
+    """Fewest replicas, 0 allowed. None: 0 on AWS, 1 on one machine."""
+    max_replicas: Positive | None = None
+    """Most replicas. None: as many as ``nodes.maxGpus`` allows on AWS; on one machine
+    ``minReplicas``, 1 at least."""
+    queue_length: Positive = 10
+    """Tasks for each replica, where no ``targetLatencySeconds`` is set, or nothing is measured."""
+    target_latency_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Seconds within which a backlog is to be done, at the fewest GPU-seconds; it decides in place
+    of ``queueLength``."""
+    cooldown_seconds: Annotated[float, Field(ge=0)] = 300
+    """Seconds without any task before the last replicas go."""
+    polling_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1
+    """Seconds between two looks at the length of the queue; a task that ingest has received counts
+    at once."""
+    scale_on_in_flight: bool = True
+    """Count tasks that run as those that wait. False: they add no replica, and keep theirs."""
+    scale_up: Rate = Rate()
+    scale_down: DownRate = DownRate()
+    schedule: tuple[Window, ...] = ()
+    """Hours with more replicas at least; where several hold, the highest number."""
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        least, most = self.min_replicas, self.max_replicas
+        if least is not None and most is not None and least > most:
+            raise ValueError("minReplicas must not be more than maxReplicas")
+        return self
