@@ -30,6 +30,7 @@ PYTHON = ".".join(platform.python_version_tuple()[:2])
 """Python version of the function: the one that runs here, since modules are compiled here."""
 PACKAGES = (
     "aiobotocore",
+    "cronsim",
     "fastapi",
     "filetype",
     "jinja2",

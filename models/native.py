@@ -152,7 +152,12 @@ class TaskView(_Words):
     position: int | None = None
     """Tasks queued before this one, while it is queued; null where that is not known."""
     eta_seconds: float | None = None
-    """Seconds until the task ends, about; null where that is not known."""
+    """Seconds until a queued task ends, about; null where that is not known."""
+    phase: str | None = None
+    """Phase in words: ``waiting for a node``, ``starting a replica``, ``3rd in the queue``,
+    ``loading a checkpoint``, ``running``; null after the end, and where it is not known."""
+    why: str | None = None
+    """Reason why a queued task takes long, in words; null where nothing is in its way."""
     progress: ProgressView | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     """Seconds that each stage took: ``inputs``, ``wait``, ``load``, ``run``, ``store``."""
@@ -193,11 +198,29 @@ class RuntimeView(_Words):
     loaded: tuple[str, ...] = ()
     """Checkpoints that its replicas ran with last."""
     replicas: int
-    """Configured replicas."""
+    """Replicas that run now; where ``wanted`` is null that is not known, and this is the fewest
+    that there are by the configuration."""
+    wanted: int | None = None
+    """Replicas that the scaling policy wants now; null where ingest is not connected, as all that
+    follows but the bounds."""
+    starting: int | None = None
+    """Replicas that are wanted and do not run yet."""
+    min_replicas: int | None = None
+    """Fewest replicas by the configuration."""
+    max_replicas: int | None = None
+    """Most replicas by the configuration."""
+    reason: str | None = None
+    """Reason for the number that is wanted, in words."""
+    obstacle: str | None = None
+    """Reason why a start takes long, in words; null where nothing is in its way."""
+    never_started: bool | None = None
+    """Flag: replicas were wanted, and none has run yet."""
     backlog: int | None = None
     """Tasks that wait in the runtime's queue, about; null where that is not known."""
     leased: int | None = None
+    """Tasks that ingest has received and not ended."""
     running: int | None = None
+    """Tasks that have a GPU."""
     seconds_per_task: float | None = None
 
 
@@ -231,6 +254,8 @@ class StatusEvent(_Words):
     attempt: int
     position: int | None = None
     eta_seconds: float | None = None
+    phase: str | None = None
+    why: str | None = None
 
 
 class PreviewEvent(_Words):

@@ -289,6 +289,10 @@ class Pace:
     """
     checkpoints: tuple[str, ...]
     """Checkpoints that the replicas ran with last, sorted."""
+    demand: Demand | None = None
+    """Newest measurement of what the queue asks for; None where none is made."""
+    supply: Supply | None = None
+    """Newest answer of the scaling policy; None before the first."""
 
 
 class FleetStore(ABC):

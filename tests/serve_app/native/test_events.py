@@ -80,7 +80,7 @@ async def test_a_task_is_watched_from_its_queue_to_its_end(
         report = await world.complete(OWL)
         rest = await watch.rest()
 
-    waits = {"position": 0, "eta_seconds": None}
+    waits = {"position": 0, "eta_seconds": None, "phase": None, "why": None}
     assert queued == ("status", {"status": "queued", "attempt": 0, **waits})
     assert running[1] == {"status": "running", "attempt": 1, **dict.fromkeys(waits)}
     assert progress == ("progress", {"step": 1, "of": 4})
