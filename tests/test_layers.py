@@ -28,6 +28,7 @@ RAY_IN = frozenset(
         "serve_app/handles.py",
         "serve_app/local/ray_cluster.py",
         "deployments/deploy.py",
+        "deployments/ray_fleet_store.py",
         "deployments/serving.py",
         "deployments/shared_turns.py",
         "deployments/loopback.py",

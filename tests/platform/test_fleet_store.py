@@ -1,0 +1,89 @@
+"""Newest demand and supply in the key-value store of a real Ray, and of one that hangs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+from ray.experimental import internal_kv
+
+from deployments.ray_fleet_store import RayFleetStore
+from models.errors import Unavailable
+from models.fleet import Demand
+from models.ports import FleetStore
+from tests.contracts.fleet import DEMAND, FleetStoreContract
+from tests.platform.own_ray import folder
+from tests.platform.test_replicas import RAY
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with folder() as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def gcs(home: Path) -> Iterator[psutil.Process]:
+    """Process of the head's GCS, of a Ray that this process is connected to."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in RAY.items():
+            patch.setenv(name, value)
+        ray.init(
+            address="local",
+            num_cpus=1,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(home),
+            log_to_driver=False,
+        )
+        children = psutil.Process(os.getpid()).children(recursive=True)
+        yield next(one for one in children if one.name() == "gcs_server")
+        ray.shutdown()
+
+
+@pytest.fixture
+def store(gcs: psutil.Process) -> FleetStore:
+    assert gcs.is_running()
+    return RayFleetStore("tests")
+
+
+class TestRayFleetStore(FleetStoreContract):
+    pass
+
+
+async def test_two_applications_keep_apart(store: FleetStore) -> None:
+    await store.write_demand("shared", DEMAND)
+
+    assert await RayFleetStore("others").demand("shared") is None
+
+
+async def test_what_another_version_wrote_is_read_as_far_as_it_is_known(store: FleetStore) -> None:
+    _put("old", b'{"waiting": 3, "running": 1, "mood": "fine"}')
+    _put("broken", b'{"waiting": "many"}')
+
+    assert await store.demand("old") == Demand(waiting=3, running=1)
+    with pytest.raises(Unavailable, match="the demand of broken is written by another version"):
+        await store.demand("broken")
+
+
+async def test_a_head_that_hangs_is_unavailable(store: FleetStore, gcs: psutil.Process) -> None:
+    gcs.suspend()
+    try:
+        with pytest.raises(Unavailable, match="Ray's head did not answer"):
+            await store.write_demand("hung", DEMAND)
+        with pytest.raises(Unavailable, match="Ray's head did not answer"):
+            await store.demand("hung")
+    finally:
+        gcs.resume()
+
+    await store.write_demand("hung", DEMAND)
+    assert await store.demand("hung") == DEMAND
+
+
+def _put(runtime: str, value: bytes) -> None:
+    client = internal_kv.internal_kv_get_gcs_client()
+    client.internal_kv_put(f"fleet/tests/{runtime}/demand".encode(), value, True, b"atelier")
