@@ -8,6 +8,7 @@ from atelier import Event, Status, StatusEvent, TaskView
 from atelier.events import name_of
 from cli.block_display import BlockDisplay
 from cli.output import Output
+from cli.times import format_rough
 
 
 class Display(BlockDisplay, ABC):
@@ -43,23 +44,40 @@ class JsonDisplay(Display):
 
 
 class LineDisplay(Display):
-    """Display of a text line for each status."""
+    """Display of a text line for each change of a task's state."""
 
     def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
         self.names = names
+        self._last = [""] * len(names)
 
     def take(self, row: int, event: Event) -> None:
-        if isinstance(event, StatusEvent | TaskView):
-            self.out.note(f"{self.names[row]}: {state(event)}")
+        if not isinstance(event, StatusEvent | TaskView):
+            return
+        line = f"{self.names[row]}: {'; '.join(filter(None, (state(event), event.why)))}"
+        if line != self._last[row]:
+            self._last[row] = line
+            self.out.note(line)
 
 
-def state(event: StatusEvent | TaskView) -> str:
-    """Describe a task's state in a few words."""
+def state(event: StatusEvent | TaskView, waited: float = 0) -> str:
+    """Describe a task's state in a few words, ``waited`` seconds after it was told."""
     match event:
         case TaskView(status=Status.COMPLETED):
             return f"completed in {sum(event.seconds.values()):.1f} s"
-        case StatusEvent(status=Status.QUEUED, position=int(position)):
-            return f"queued behind {position}"
+        case StatusEvent() | TaskView(status=Status.QUEUED | Status.RUNNING):
+            ends = _ends(event, waited) or _behind(event)
+            return ", ".join(filter(None, (event.phase or event.status.value, ends)))
         case _:
             return event.status.value
+
+
+def _ends(event: StatusEvent | TaskView, waited: float) -> str | None:
+    eta = event.eta_seconds
+    return None if eta is None else f"about {format_rough(eta - waited)}"
+
+
+def _behind(event: StatusEvent | TaskView) -> str | None:
+    """Tell the tasks before this one, unless the phase is its place in the queue."""
+    told = not event.position or "queue" in (event.phase or "")
+    return None if told else f"behind {event.position}"

@@ -54,14 +54,21 @@ class Output:
         documents: Iterable[_Document],
         heads: Sequence[str],
         cells: Callable[[_Document], Sequence[Cell]],
+        *,
+        narrowest: int = 0,
     ) -> None:
         """Print a line for each document to a program, a table with the cells of each to a person.
 
         Nothing is asked of the documents before they are printed, so they may come page by page.
+        ``narrowest``: columns of a terminal below which each gets a block of lines instead.
         """
         if self.as_json:
             for document in documents:
                 self.json(document)
+        elif self._columns < narrowest:
+            for document in documents:
+                self.pairs(dict(zip(heads, cells(document), strict=True)))
+                self.line("")
         else:
             self.table(heads, map(cells, documents))
 
@@ -80,10 +87,12 @@ class Output:
         for row in rows:
             # `Text` is no markup: what a prompt has in brackets stays.
             table.add_row(*(Text(_cell(cell)) for cell in row))
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _ANY
-        console.print(table)
+        Console(highlight=False, width=self._columns).print(table)
+
+    @property
+    def _columns(self) -> int:
+        console = Console()
+        return console.width if console.is_terminal else _ANY
 
     def pairs(self, known: Mapping[str, Cell | None]) -> None:
         """Print names and values, without those that are None or empty."""

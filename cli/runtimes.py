@@ -6,6 +6,9 @@ from atelier import RuntimeView
 from cli.connection import Connection
 from cli.output import Cell
 
+_NARROWEST = 72
+"""Columns that the table of runtimes needs to be read."""
+
 
 def runtimes(connection: Connection) -> None:
     """List the configured runtimes, and how they are doing.
@@ -14,8 +17,12 @@ def runtimes(connection: Connection) -> None:
     """
     with connection.client() as client:
         listed = client.runtimes()
-    heads = ("runtime", "kinds", "checkpoint", "waiting", "running", "a task")
-    connection.out.listing(listed, heads, _cells)
+    heads = ("runtime", "replicas", "waiting", "running", "a task", "checkpoint", "kinds")
+    connection.out.listing(listed, heads, _cells, narrowest=_NARROWEST)
+    if not connection.as_json:
+        reasons = ((runtime.name, _reason(runtime)) for runtime in listed)
+        for line in [f"{name}: {reason}" for name, reason in reasons if reason]:
+            connection.out.line(line)
 
 
 def checkpoints(connection: Connection) -> None:
@@ -35,12 +42,29 @@ def checkpoints(connection: Connection) -> None:
 def _cells(runtime: RuntimeView) -> Sequence[Cell]:
     return (
         runtime.name,
-        [kind.value for kind in runtime.kinds],
-        (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
+        _replicas(runtime),
         _known(runtime.backlog),
         _known(runtime.running),
         "" if runtime.seconds_per_task is None else f"{runtime.seconds_per_task:.1f} s",
+        (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
+        [kind.value for kind in runtime.kinds],
     )
+
+
+def _replicas(runtime: RuntimeView) -> Sequence[str]:
+    """Tell how many replicas run, how many are wanted if that differs, and how many start."""
+    if runtime.wanted is None:
+        least, most = runtime.min_replicas, runtime.max_replicas
+        return [str(runtime.replicas) if least == most else f"{least} to {most}"]
+    wanted = "" if runtime.wanted == runtime.replicas else f"{runtime.wanted} wanted"
+    starting = f"{runtime.starting} starting" if runtime.starting else ""
+    return [str(runtime.replicas), *filter(None, (wanted, starting))]
+
+
+def _reason(runtime: RuntimeView) -> str:
+    """Tell why so many replicas are wanted, and what is in their way."""
+    never = "none has started yet" if runtime.never_started else ""
+    return "; ".join(filter(None, (runtime.reason, never, runtime.obstacle)))
 
 
 def _known(number: int | None) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from atelier import Client, Kind, Misused, TaskRequest, TaskView
 from cli.completion import runtimes
 from cli.connection import Connection
+from cli.display import state
 from cli.downloads import refuse_file
 from cli.follow import Follow
 from cli.output import Output, command_line
@@ -217,4 +218,5 @@ def _print_task(out: Output, task: TaskView, *, followed: bool) -> None:
         out.note(f"{task.id}: sent to {task.runtime}")
     else:
         out.answer(task, task.id)
-        out.note(f"sent to {task.runtime}; see it with: {command_line('watch', task.id)}")
+        sent = f"sent to {task.runtime}: {state(task)}"
+        out.note(f"{sent}; see it with: {command_line('watch', task.id)}")

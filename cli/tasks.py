@@ -15,7 +15,7 @@ from cli.downloads import MaxBytes, download_bars, refuse_file
 from cli.exit_codes import OK
 from cli.follow import Follow
 from cli.output import Cell
-from cli.times import format_age, format_time, parse_time
+from cli.times import format_age, format_rough, format_time, parse_time
 
 Id = Annotated[
     str,
@@ -168,8 +168,10 @@ def _fields(task: TaskView) -> Mapping[str, Cell | None]:
         "runtime": task.runtime,
         "kind": task.kind,
         "attempt": _count(task.attempt or None),
+        "now": task.phase,
+        "because": task.why,
         "queued behind": _count(task.position),
-        "ends in about": None if task.eta_seconds is None else f"{task.eta_seconds:.0f} s",
+        "ends in about": None if task.eta_seconds is None else format_rough(task.eta_seconds),
         "progress": f"step {progress.step} of {progress.of}" if progress else None,
         "took": ", ".join(f"{name} {took:.2f} s" for name, took in task.seconds.items()),
         "checkpoint": task.checkpoint,

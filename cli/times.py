@@ -50,3 +50,13 @@ def format_age(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return "0s"
+
+
+def format_rough(seconds: float) -> str:
+    """Format an estimate of a duration in the unit that people would name: ``5 s``, ``2 min``."""
+    if not math.isfinite(seconds):
+        return "?"
+    for unit, size in (("h", 5400), ("min", 90)):
+        if seconds >= size:
+            return f"{seconds / _SECONDS[unit[0]]:.0f} {unit}"
+    return f"{max(1, math.ceil(seconds / 5)) * 5} s"

@@ -26,6 +26,10 @@ def task(status: str = "failed") -> dict[str, Any]:
         "kind": f"k{ATTACK}",
         "status": status,
         "attempt": 1,
+        "position": 10**400,
+        "eta_seconds": 1e308,
+        "phase": f"p{ATTACK}{HALF}",
+        "why": f"w{ATTACK}{HALF}",
         "progress": {"step": 10**400, "of": -1},
         "seconds": {f"run{ATTACK}": 1e308},
         "checkpoint": f"c{ATTACK}{HALF}",
@@ -48,6 +52,10 @@ RUNTIME = {
     "kinds": ["pipeline"],
     "checkpoint": f"c{ATTACK}{HALF}",
     "replicas": 1,
+    "wanted": 10**400,
+    "starting": -1,
+    "reason": f"n{ATTACK}{HALF}",
+    "obstacle": f"o{ATTACK}{HALF}",
     "loaded": [ATTACK],
 }
 PROBLEM = {
@@ -58,6 +66,7 @@ PROBLEM = {
     "errors": [{"field": f"f{ATTACK}", "message": ATTACK}],
 }
 EVENTS = (
+    ("status", {"status": "queued", "attempt": 0, "phase": ATTACK, "why": f"w{ATTACK}{HALF}"}),
     ("status", {"status": "running", "attempt": 1}),
     ("progress", {"step": 1, "of": 10**400}),
     ("preview", {"content_type": ATTACK, "data": ATTACK}),

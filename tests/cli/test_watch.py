@@ -6,6 +6,7 @@ import signal
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import pytest
@@ -13,6 +14,8 @@ from rich.console import Console
 
 from atelier import Client, PreviewEvent, ProgressView, Status, StatusEvent
 from cli.bar_display import BarDisplay
+from cli.display import LineDisplay, state
+from cli.output import Output
 from cli.preview import painter
 from tests.atelier.served_platform import KEY, Platform, png
 from tests.cli.conftest import Atelier
@@ -117,6 +120,83 @@ def drawn(on: Console) -> str:
     return file.getvalue()
 
 
+def screen_of(on: Console, names: Sequence[str], *told: StatusEvent) -> list[str]:
+    """Return the screen's rows after each task was told one event."""
+    with BarDisplay(on, names, None) as bars:
+        for row, event in enumerate(told):
+            bars.take(row, event)
+    screen = Console(record=True, file=io.StringIO(), width=on.width, height=on.height)
+    screen.print(bars.view)
+    return [line.rstrip() for line in screen.export_text().splitlines()]
+
+
+NODE = StatusEvent(
+    status=Status.QUEUED,
+    attempt=0,
+    position=2,
+    eta_seconds=130,
+    phase="waiting for a node",
+    why="no Spot capacity for g6.xlarge",
+)
+
+
+@pytest.mark.parametrize("width", [100, 80, 60])
+def test_a_task_that_waits_says_for_what_how_long_and_why(width: int) -> None:
+    running = StatusEvent(status=Status.RUNNING, attempt=1, phase="loading a checkpoint")
+    long = "f" * 32
+    waiting, loading, why = screen_of(console(width), [long, "robot"], NODE, running)
+
+    assert " waiting for a node, about 2 min " in waiting
+    assert waiting.endswith("0:00:00")
+    assert " loading a checkpoint " in loading
+    assert why == "no Spot capacity for g6.xlarge"
+
+
+def test_what_many_tasks_wait_for_is_said_once_and_no_longer_than_they_wait() -> None:
+    both = screen_of(console(), ["a", "b"], NODE, NODE)
+    on = console()
+    with BarDisplay(on, ["a"], None) as bars:
+        bars.take(0, NODE)
+        bars.take(0, StatusEvent(status=Status.RUNNING, attempt=1))
+        after = on.render_lines(bars.view)
+
+    assert len(both) == 3
+    assert len(after) == 1
+
+
+def test_a_wait_counts_down_between_two_events() -> None:
+    assert [state(NODE, waited) for waited in (0, 60, 128, 600)] == [
+        f"waiting for a node, about {left}" for left in ("2 min", "70 s", "5 s", "5 s")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"position": 2, "phase": "3rd in the queue"}, "3rd in the queue"),
+        ({"position": 2, "phase": "starting a replica"}, "starting a replica, behind 2"),
+        ({"position": 2}, "queued, behind 2"),
+        ({"position": 0}, "queued"),
+        ({}, "queued"),
+    ],
+)
+def test_what_is_not_known_is_not_said(told: Mapping[str, Any], said: str) -> None:
+    assert state(StatusEvent(status=Status.QUEUED, attempt=0, **told)) == said
+
+
+def test_a_state_is_said_again_only_when_it_reads_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    display = LineDisplay(Output(as_json=False), ["robot"])
+    for eta in (130, 125, 40):
+        display.take(0, NODE.model_copy(update={"eta_seconds": eta}))
+
+    assert capsys.readouterr().err.splitlines() == [
+        "robot: waiting for a node, about 2 min; no Spot capacity for g6.xlarge",
+        "robot: waiting for a node, about 40 s; no Spot capacity for g6.xlarge",
+    ]
+
+
 @QUIET
 @pytest.mark.parametrize(
     ("size", "picture", "shown"),
@@ -138,6 +218,18 @@ def test_a_picture_keeps_its_shape_and_fits(
 
     assert (len(rows[0]), len(rows)) == shown
     assert len(set(rows)) == 1
+
+
+@QUIET
+def test_a_picture_leaves_room_for_what_tasks_wait_for() -> None:
+    on = console(40, 12)
+    with BarDisplay(on, ["a", "b"], painter(on)) as bars:
+        bars.take(0, NODE.model_copy(update={"why": "no Spot capacity " * 5}))
+        bars.take(1, preview(64, 64))
+        lines = on.render_lines(bars.view)
+
+    assert len(lines) <= 12 - 5
+    assert len(rows_of(console(40, 12), preview(64, 64), names=["a", "b"])) == 5
 
 
 @QUIET
