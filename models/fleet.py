@@ -30,6 +30,8 @@ class Demand:
     weighted by the tasks that ask for it; None before any task has ended."""
     load_seconds: float | None = None
     """Seconds that a checkpoint takes to load: a moving average; None before any was loaded."""
+    load_share: float = 0
+    """Share, from 0 to 1, of the tasks begun lately that had a checkpoint to load first."""
     beat: int = 0
     """Count of the measurements so far; a beat that stands still means that nobody measures."""
 

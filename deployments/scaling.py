@@ -1,0 +1,221 @@
+"""Scaling policy: how many replicas a runtime shall have now, and the reason in words.
+
+Pure functions, without Ray and without a clock: Serve's autoscaler, the simulator and the estimates
+of when a task ends all call them.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from deployments.scaling_hours import least_by_hours
+from deployments.scaling_memory import Memory
+from deployments.scaling_rates import least_by_rate, most_by_rate
+from deployments.scaling_rules import Choice, Present, asked, count, seconds_of_task
+from models.fleet import Demand, Supply
+from models.settings.scaling import Rate, Scaling
+
+__all__ = ["Decision", "Memory", "Observed", "decide", "eta"]
+
+START_SECONDS = 120.0
+"""Seconds that a replica's start is taken to last before one was measured."""
+_SETTLED_SECONDS = 12.0
+"""Seconds without a task before the last replica goes, at least: Serve wakes a deployment again by
+counts of requests that are up to 10 seconds old."""
+_BUSY_SHARE = 0.85
+"""Share of their time that replicas may work before one fewer would be too few."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """Replicas of a runtime as Serve's controller has them."""
+
+    target: int
+    """Replicas that are wanted until now."""
+    running: int = 0
+    """Replicas that take tasks; those that leave are not among them."""
+    start_seconds: float | None = None
+    """Seconds from wanting a replica to its running, lately; None before the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Number of replicas for now."""
+
+    wanted: int
+    reason: str
+    """Reason for the number, in words that a person understands."""
+    memory: Memory
+    """Memory to hand to the next decision."""
+
+
+def decide(
+    demand: Demand | None,
+    supply: Observed,
+    rules: Scaling,
+    memory: Memory,
+    *,
+    now: float,
+    wall: datetime,
+) -> Decision:
+    """Decide how many replicas a runtime shall have; raises nothing.
+
+    ``demand``: None if nothing is measured, then all stays as it is; ``rules``: with both bounds
+    set; ``now``: seconds of a monotonic clock; ``wall``: the moment by which a schedule holds.
+    """
+    case = _Case(supply, rules, _Bounds.at(wall, rules), now)
+    memory = memory.starting(max(supply.target - supply.running, 0), now)
+    if demand is None or memory.measured is None:
+        memory = memory.missed(supply.target, rules, now)
+    if demand is None:
+        choice = Choice(supply.target, f"no measurement: kept at {supply.target}")
+    else:
+        wish = asked(demand, case.present(memory), rules)
+        memory = memory.asked(wish.replicas, rules, now)
+        memory = memory.ran(count(demand.running), idle=not wish.replicas, now=now)
+        choice, memory = case.choice(demand, wish, memory)
+    choice = case.bounds.kept(choice)
+    # KEDA, not the autoscaler with the rates, brings the first replica and takes the last.
+    change = max(choice.replicas, 1) - max(supply.target, 1)
+    memory = memory.changed(change, rules, now)
+    return Decision(wanted=choice.replicas, reason=choice.reason, memory=memory)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Bounds of the number of replicas, at a moment."""
+
+    least: int
+    most: int
+    scheduled: bool
+    """Flag: a schedule's hours raise the lower bound."""
+
+    @staticmethod
+    def at(wall: datetime, rules: Scaling) -> "_Bounds":
+        least, hours = rules.min_replicas or 0, least_by_hours(rules.schedule, wall)
+        most = max(least, 1) if rules.max_replicas is None else rules.max_replicas
+        return _Bounds(min(max(least, hours), most), most, scheduled=hours > least)
+
+    def kept(self, choice: Choice) -> Choice:
+        """Return the nearest number within the bounds, and say which one changes it."""
+        if choice.replicas > self.most:
+            return Choice(self.most, f"{choice.reason}, limit reached: maxReplicas {self.most}")
+        if choice.replicas < self.least:
+            setting = "schedule" if self.scheduled else "minReplicas"
+            return Choice(self.least, f"{choice.reason}, {setting}: {self.least}")
+        return choice
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Situation to decide on: what there is, the rules, and the moment."""
+
+    supply: Observed
+    rules: Scaling
+    bounds: _Bounds
+    now: float
+
+    def present(self, memory: Memory) -> Present:
+        """Return what the tasks can reckon with."""
+        start = START_SECONDS if self.supply.start_seconds is None else self.supply.start_seconds
+        return Present(
+            running=min(self.supply.running, self.supply.target),
+            coming=[start - (self.now - began) for began in memory.starts],
+            start_seconds=start,
+        )
+
+    def choice(self, demand: Demand, wish: Choice, memory: Memory) -> tuple[Choice, Memory]:
+        """Choose between what the tasks ask for and what there is; note a surplus."""
+        calm = replace(memory, surplus=None)
+        if not wish.replicas:
+            if self._gone(memory):
+                return Choice(0, "nothing to do"), calm
+            wish = Choice(min(self.supply.target, 1), self._idle(memory))
+        up = max(memory.lowest[0].replicas, min(wish.replicas, 1))
+        down = max(memory.highest[0].replicas, 1)
+        if up > self.supply.target:
+            return self._raised(up, wish, memory), calm
+        if down < self.supply.target:
+            return self._lowered(down, demand, wish, memory)
+        return self._held(wish), calm
+
+    def _gone(self, memory: Memory) -> bool:
+        """Tell whether the last replica may go, whatever the rates: KEDA's step, too."""
+        return not self.bounds.least and self._idled(memory) >= self._cooldown
+
+    @property
+    def _cooldown(self) -> float:
+        return max(self.rules.cooldown_seconds, _SETTLED_SECONDS)
+
+    def _idled(self, memory: Memory) -> float:
+        return self.now - (self.now if memory.active is None else memory.active)
+
+    def _idle(self, memory: Memory) -> str:
+        if self.bounds.least or not self.supply.target:
+            return "nothing to do"
+        return f"nothing to do for {self._idled(memory):.0f} s of {self._cooldown:.0f} s"
+
+    def _held(self, wish: Choice) -> Choice:
+        target, rules = self.supply.target, self.rules
+        if wish.replicas == target:
+            return wish
+        return _kept(
+            target, wish, _within(rules.scale_up if wish.replicas > target else rules.scale_down)
+        )
+
+    def _raised(self, number: int, wish: Choice, memory: Memory) -> Choice:
+        current = max(self.supply.target, 1)
+        most = most_by_rate(self.rules.scale_up, current, memory.changes, self.now)
+        if most is None or number <= most:
+            return Choice(number, wish.reason)
+        return _kept(most, wish, "no more come at once, by scaleUp")
+
+    def _lowered(
+        self, number: int, demand: Demand, wish: Choice, memory: Memory
+    ) -> tuple[Choice, Memory]:
+        target = self.supply.target
+        slow = least_by_rate(self.rules.scale_down, target, memory.changes, self.now)
+        steady = min(math.ceil(memory.busy / _BUSY_SHARE), target)
+        floor = max(number, steady, slow)
+        busy = min(count(demand.running), target)
+        since = (self.now if memory.surplus is None else memory.surplus) if busy > floor else None
+        memory = replace(memory, surplus=since)
+        if since is not None and self.now - since < self._cooldown:
+            return _kept(busy, wish, "they run tasks"), memory
+        if floor == wish.replicas:
+            return wish, memory
+        if floor == number:
+            return _kept(floor, wish, _within(self.rules.scale_down)), memory
+        why = (
+            f"{memory.busy:.1f} run tasks on average"
+            if floor == steady
+            else "no more go at once, by scaleDown"
+        )
+        return _kept(floor, wish, why), memory
+
+
+def _within(rate: Rate) -> str:
+    return f"asked for within {rate.stabilization_window_seconds} s"
+
+
+def _kept(number: int, wish: Choice, why: str) -> Choice:
+    return Choice(number, f"{wish.reason}, kept at {number}: {why}")
+
+
+def eta(position: int, demand: Demand, supply: Supply, rules: Scaling) -> float | None:
+    """Estimate the seconds until the task at a place in the queue ends; None if nothing is known.
+
+    ``position``: 0 for the next one. Replicas that start are taken to need a whole start, and a
+    checkpoint's loading is counted once.
+    """
+    if demand.seconds is None:
+        return None
+    most = max(supply.wanted, 1) if rules.max_replicas is None else rules.max_replicas
+    running = min(len(supply.running), most)
+    coming = min(max(supply.wanted - running, 0 if running else 1), most - running)
+    start = START_SECONDS if supply.start_seconds is None else supply.start_seconds
+    ahead = (max(position, 0) + min(max(demand.running, 0), running) / 2) * seconds_of_task(demand)
+    begun = ahead / running if running else math.inf
+    if begun > start and coming:
+        begun = (ahead + coming * start) / (running + coming)
+    return max(begun, 0) + (demand.load_seconds or 0) + demand.seconds

@@ -1,0 +1,107 @@
+"""Scaling policy as a table of situations."""
+
+from typing import Any
+
+import pytest
+
+from deployments.scaling import Memory, Observed, decide, eta
+from models.fleet import Demand, Supply
+from tests.deployments.scaling_cases import (
+    BOTH,
+    BY_DAY,
+    BY_NIGHT,
+    IN_TOKYO,
+    LATENCY,
+    LESS,
+    NEVER,
+    NOON,
+    PERCENT,
+    PODS,
+    SPARING,
+    rules,
+    tasks,
+    there,
+)
+
+
+@pytest.mark.parametrize(
+    ("demand", "supply", "given", "wanted", "reason"),
+    [
+        # By number.
+        (tasks(), there(0), {}, 0, "nothing to do"),
+        (tasks(1), there(0), {}, 1, "1 task waits: 1 replica at 10 tasks each"),
+        (tasks(12, 3), there(1), {}, 2, "12 tasks wait, 3 run: 2 replicas at 10 tasks each"),
+        (tasks(0, 1), there(1), {}, 1, "1 task runs: 1 replica at 10 tasks each"),
+        (tasks(0, 20), there(2), {}, 2, "20 tasks run: 2 replicas at 10 tasks each"),
+        (tasks(9), there(0), {"queueLength": 3}, 3, "9 tasks wait: 3 replicas at 3 tasks each"),
+        (tasks(9, 5), there(5), SPARING, 5, "9 tasks wait, 5 run: 5 replicas at 10 waiting tasks"),
+        (tasks(30, 2), there(2), SPARING, 3, "30 tasks wait, 2 run: 3 replicas at 10 waiting"),
+        (tasks(1, 1), there(0), SPARING, 1, "1 task waits, 1 runs: 1 replica at 10 waiting tasks"),
+        # By latency. A start takes 30 s, so none is worth it for less than 30 s of work.
+        (tasks(40), there(1), LATENCY, 4, "40 tasks wait: 4 replicas at 10 tasks each"),
+        (tasks(40, seconds=1.5), there(1), LATENCY, 1, "40 tasks wait: 1 replica within 60 s"),
+        (tasks(60, seconds=1.5), there(1), LATENCY, 2, "60 tasks wait: 2 replicas within 60 s"),
+        (tasks(60, seconds=1.5), there(0), LATENCY, 3, "60 tasks wait: 3 replicas within 60 s"),
+        (tasks(60, seconds=1.5), there(0, start=5), LATENCY, 2, "2 replicas within 60 s"),
+        (tasks(60, seconds=1.5), there(0, start=None), LATENCY, 1, "1 replica within 240 s"),
+        (tasks(60, seconds=1.5, load_seconds=30), there(1), LATENCY, 1, "1 replica within 120 s"),
+        (tasks(60, seconds=1.5, load_seconds=30, load_share=0.5), there(1), LATENCY, 16, "120 s"),
+        (tasks(40, seconds=2, oldest_seconds=50), there(1, start=5), LATENCY, 15, "within 10 s"),
+        (tasks(40, seconds=2, oldest_seconds=999), there(1, start=5), LATENCY, 15, "within 10 s"),
+        (tasks(2, seconds=300), there(0), LATENCY, 2, "2 tasks wait: 2 replicas within 60 s"),
+        (tasks(1, 1, seconds=40), there(1), LATENCY, 1, "1 task waits, 1 runs: 1 replica within"),
+        # Those that start are reckoned with.
+        (tasks(60, seconds=1.5), there(3, 0), LATENCY, 3, "60 tasks wait: 3 replicas within 60 s"),
+        (tasks(60, seconds=1.5), there(2, 1), LATENCY, 2, "60 tasks wait: 2 replicas within 60 s"),
+        # Bounds.
+        (tasks(90), there(2), {"maxReplicas": 5}, 5, "10 tasks each, limit reached: maxReplicas 5"),
+        (tasks(), there(3), {"maxReplicas": 2}, 2, "limit reached: maxReplicas 2"),
+        (tasks(), there(0), {"minReplicas": 2}, 2, "nothing to do, minReplicas: 2"),
+        (tasks(), there(2), {"minReplicas": 2}, 2, "nothing to do"),
+        (tasks(), there(0), BY_DAY, 3, "nothing to do, schedule: 3"),
+        (tasks(), there(0), BY_DAY | {"maxReplicas": 2}, 2, "nothing to do, schedule: 2"),
+        (tasks(), there(0), BY_NIGHT, 0, "nothing to do"),
+        (tasks(), there(0), IN_TOKYO, 3, "nothing to do, schedule: 3"),
+        # Measurements that are missing.
+        (None, there(3), {}, 3, "no measurement: kept at 3"),
+        (None, there(0), {}, 0, "no measurement: kept at 0"),
+        (None, there(7), {"maxReplicas": 5}, 5, "kept at 7, limit reached: maxReplicas 5"),
+        (None, there(0), {"minReplicas": 1}, 1, "kept at 0, minReplicas: 1"),
+        # Rates.
+        (tasks(200), there(2), PODS, 6, "20 replicas at 10 tasks each, kept at 6: no more come"),
+        (tasks(200), there(2), PERCENT, 3, "kept at 3: no more come at once, by scaleUp"),
+        (tasks(200), there(2), BOTH, 6, "kept at 6: no more come at once, by scaleUp"),
+        (tasks(200), there(2), LESS, 3, "kept at 3: no more come at once, by scaleUp"),
+        (tasks(200), there(2), NEVER, 2, "kept at 2: no more come at once, by scaleUp"),
+        (tasks(200), there(0), PERCENT, 2, "kept at 2: no more come at once, by scaleUp"),
+        (tasks(200), there(0), NEVER, 1, "kept at 1: no more come at once, by scaleUp"),
+    ],
+)
+def test_a_situation_has_its_number_and_its_reason(
+    demand: Demand | None, supply: Observed, given: dict[str, Any], wanted: int, reason: str
+) -> None:
+    decided = decide(demand, supply, rules(**given), Memory(), now=1000, wall=NOON)
+
+    assert (decided.wanted, reason in decided.reason) == (wanted, True), decided.reason
+
+
+@pytest.mark.parametrize(
+    ("position", "supply", "seconds"),
+    [
+        (0, Supply(wanted=0, start_seconds=30), 30 + 5 + 2),
+        (9, Supply(wanted=3, start_seconds=30), 30 + 9 * 2 / 3 + 5 + 2),
+        (0, Supply(wanted=1, running=("a",), start_seconds=30), 1 + 5 + 2),
+        (9, Supply(wanted=1, running=("a",), start_seconds=30), 1 + 9 * 2 + 5 + 2),
+        (49, Supply(wanted=2, running=("a",), start_seconds=30), (1 + 98 + 30) / 2 + 5 + 2),
+        (0, Supply(wanted=1), 120 + 5 + 2),
+    ],
+)
+def test_the_end_of_a_task_is_estimated(position: int, supply: Supply, seconds: float) -> None:
+    running = len(supply.running)
+    measured = tasks(50, running, seconds=2, load_seconds=5)
+
+    assert eta(position, measured, supply, rules()) == seconds
+
+
+def test_no_end_is_estimated_before_a_task_has_ended() -> None:
+    assert eta(0, tasks(1), Supply(wanted=1), rules()) is None
