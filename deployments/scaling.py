@@ -12,7 +12,7 @@ from deployments.scaling_hours import least_by_hours
 from deployments.scaling_memory import Memory
 from deployments.scaling_rates import least_by_rate, most_by_rate
 from deployments.scaling_rules import Choice, Present, asked, count, seconds_of_task
-from models.fleet import Demand, Supply
+from models.fleet import LIMIT_REACHED, Demand, Supply
 from models.settings.scaling import Rate, Scaling
 
 __all__ = ["Decision", "Memory", "Observed", "decide", "eta"]
@@ -24,6 +24,8 @@ _SETTLED_SECONDS = 12.0
 counts of requests that are up to 10 seconds old."""
 _BUSY_SHARE = 0.85
 """Share of their time that replicas may work before one fewer would be too few."""
+_OVERDUE_SHARE = 0.1
+"""Share of a start that one is taken to need that has lasted for as long as they do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,8 @@ class _Bounds:
     def kept(self, choice: Choice) -> Choice:
         """Return the nearest number within the bounds, and say which one changes it."""
         if choice.replicas > self.most:
-            return Choice(self.most, f"{choice.reason}, limit reached: maxReplicas {self.most}")
+            why = f"{choice.reason}, {LIMIT_REACHED}: maxReplicas {self.most}"
+            return Choice(self.most, why)
         if choice.replicas < self.least:
             setting = "schedule" if self.scheduled else "minReplicas"
             return Choice(self.least, f"{choice.reason}, {setting}: {self.least}")
@@ -205,15 +208,16 @@ def _kept(number: int, wish: Choice, why: str) -> Choice:
 def eta(position: int, demand: Demand, supply: Supply, rules: Scaling) -> float | None:
     """Estimate the seconds until the task at a place in the queue ends; None if nothing is known.
 
-    ``position``: 0 for the next one. Replicas that start are taken to need a whole start, and a
-    checkpoint's loading is counted once.
+    ``position``: 0 for the next one. Replicas that start are taken to come with the first of them,
+    one that is late within a tenth of a start, and a checkpoint's loading is counted once.
     """
     if demand.seconds is None:
         return None
     most = max(supply.wanted, 1) if rules.max_replicas is None else rules.max_replicas
     running = min(len(supply.running), most)
     coming = min(max(supply.wanted - running, 0 if running else 1), most - running)
-    start = START_SECONDS if supply.start_seconds is None else supply.start_seconds
+    whole = START_SECONDS if supply.start_seconds is None else supply.start_seconds
+    start = max(whole - supply.starting_seconds, whole * _OVERDUE_SHARE)
     ahead = (max(position, 0) + min(max(demand.running, 0), running) / 2) * seconds_of_task(demand)
     begun = ahead / running if running else math.inf
     if begun > start and coming:

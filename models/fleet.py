@@ -7,6 +7,9 @@ time, so whoever reads the newest one knows all.
 from dataclasses import dataclass
 from enum import StrEnum
 
+LIMIT_REACHED = "limit reached"
+"""Words in a supply's reason where more replicas were wanted than the settings allow."""
+
 
 class StartPhase(StrEnum):
     """Phase of a replica's start, in the words that people are told."""
@@ -46,6 +49,8 @@ class Supply:
     """Names of the replicas that take tasks, sorted."""
     starting: int = 0
     """Replicas that are wanted and do not run yet."""
+    starting_seconds: float = 0
+    """Whole seconds for which the first of those that start has been wanted."""
     start_seconds: float | None = None
     """Seconds from wanting a replica to its running: a moving average; None before the first."""
     reason: str = ""

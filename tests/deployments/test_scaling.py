@@ -94,6 +94,8 @@ def test_a_situation_has_its_number_and_its_reason(
         (9, Supply(wanted=1, running=("a",), start_seconds=30), 1 + 9 * 2 + 5 + 2),
         (49, Supply(wanted=2, running=("a",), start_seconds=30), (1 + 98 + 30) / 2 + 5 + 2),
         (0, Supply(wanted=1), 120 + 5 + 2),
+        (0, Supply(wanted=1, starting=1, starting_seconds=90), 30 + 5 + 2),
+        (0, Supply(wanted=1, starting=1, starting_seconds=999), 12 + 5 + 2),
     ],
 )
 def test_the_end_of_a_task_is_estimated(position: int, supply: Supply, seconds: float) -> None:
