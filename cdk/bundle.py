@@ -38,6 +38,7 @@ PACKAGES = (
     "pydantic",
     "pydantic-settings",
     "pyyaml",
+    "tzdata",
     "uvicorn",
 )
 _OURS = frozenset({"deployments", "ingest", "models", "serve_app"})

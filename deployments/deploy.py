@@ -35,7 +35,7 @@ def deploy(
     deployment = serve.deployment(
         ServedReplica,
         name=runtime.name,
-        num_replicas=runtime.replicas,
+        num_replicas=runtime.first_replicas,
         max_ongoing_requests=runtime.admit,
         ray_actor_options={
             "num_cpus": runtime.cpus,

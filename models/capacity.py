@@ -1,12 +1,20 @@
-"""Pods that an instance has room for, and pods that a runtime may have.
+"""Bounds of a runtime's replicas, and the pods that these need and an instance has room for.
 
-The cluster's objects, the quotas that a deployment needs and the estimate of costs count alike.
+Serve, the cluster's objects, the quotas that a deployment needs and the estimate of costs count
+alike.
 """
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from models.settings.groups import Runtime
+if TYPE_CHECKING:  # the settings themselves ask for the bounds
+    from models.settings.groups import Runtime
+    from models.settings.scaling import BoundedScaling
+
+_MOST_UNSET = 5
+"""Most replicas on AWS where neither ``scaling.maxReplicas`` nor ``nodes.maxGpus`` is set."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +49,58 @@ class Instance:
         return int(min((there / wanted for there, wanted in rooms if wanted), default=0))
 
 
-def pods_at_most(runtime: Runtime) -> int:
-    """Return the pods of each kind of capacity: as many as GPUs allow; without any, ``maxGpus``."""
-    return runtime.nodes.max_gpus // max(1, gpus_of_pod(runtime))
+def bounded_scaling(runtime: "Runtime", *, on_aws: bool) -> "BoundedScaling":
+    """Fill in the bounds of a runtime's scaling.
+
+    ``on_aws``: nodes come as replicas need them, down to none; else all is on one machine.
+    """
+    most = most_replicas(runtime, on_aws=on_aws)
+    return runtime.scaling.bounded(min(_least_replicas(runtime, on_aws=on_aws), most), most)
 
 
-def gpus_of_pod(runtime: Runtime) -> int:
+def _least_replicas(runtime: "Runtime", *, on_aws: bool) -> int:
+    if runtime.replicas is not None:
+        return runtime.replicas
+    least = runtime.scaling.min_replicas
+    return least if least is not None else int(not on_aws)
+
+
+def most_replicas(runtime: "Runtime", *, on_aws: bool) -> int:
+    """Return the most replicas: the lower of what replicas and, on AWS, GPUs are bounded by."""
+    set_ = runtime.replicas or runtime.scaling.max_replicas
+    by_gpus = _pods_by_gpus(runtime) if on_aws else None
+    if by_gpus is None:
+        least = _least_replicas(runtime, on_aws=on_aws)
+        return set_ or max(least, _MOST_UNSET if on_aws else 1)
+    # One at least: that GPUs do not suffice for one is refused where the cluster's objects are.
+    return max(1, min(filter(None, (set_, by_gpus * replicas_of_pod(runtime))), default=1))
+
+
+def pods_at_most(runtime: "Runtime") -> int:
+    """Return the pods of each kind of capacity that a runtime may have on AWS; 0: too few GPUs."""
+    wanted = pods_for(runtime, most_replicas(runtime, on_aws=True))
+    by_gpus = _pods_by_gpus(runtime)
+    return wanted if by_gpus is None else min(wanted, by_gpus)
+
+
+def _pods_by_gpus(runtime: "Runtime") -> int | None:
+    """Return the pods that ``nodes.maxGpus`` allows, and so many of those without a GPU."""
+    most = runtime.nodes.max_gpus
+    return None if most is None else most // max(1, gpus_of_pod(runtime))
+
+
+def pods_for(runtime: "Runtime", replicas: int) -> int:
+    """Return the pods that so many replicas need."""
+    return math.ceil(replicas / replicas_of_pod(runtime))
+
+
+def replicas_of_pod(runtime: "Runtime") -> int:
+    """Return the replicas that share a pod's GPUs; 1 where they have none."""
+    # Through a text, since as a float 0.1 is a little more than a tenth.
+    return int(gpus_of_pod(runtime) / Decimal(str(runtime.gpus))) if runtime.gpus else 1
+
+
+def gpus_of_pod(runtime: "Runtime") -> int:
     """Return the whole GPUs of a pod: replicas that share a GPU share a pod."""
     # Kubernetes hands out whole GPUs only; the parts of one are Ray's to share.
     return math.ceil(runtime.gpus)

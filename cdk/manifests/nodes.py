@@ -10,7 +10,7 @@ from typing import Any
 
 from cdk.manifests.base import Manifest, cluster_metadata
 from cdk.manifests.instances import at_most, share
-from models.capacity import gpus_of_pod, pods_at_most
+from models.capacity import gpus_of_pod, pods_at_most, pods_for
 from models.names import kube
 from models.names.images import architecture
 from models.names.tags import PROJECT
@@ -225,7 +225,8 @@ def _limits(settings: Settings, runtime: Runtime) -> Manifest:
     node's GPUs, the last one never comes. There is room for all pods of each kind of capacity, and
     for the first replicas of the cluster that takes over in an upgrade.
     """
-    upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
+    upgrades = settings.ray_cluster.upgrade == "NewCluster"
+    upgrade = pods_for(runtime, runtime.first_replicas) if upgrades else 0
     kinds = [pods_at_most(runtime)] * len(runtime.nodes.capacity)
     most = max(
         sum(_limit_for(runtime, kind, pods) for pods in (*kinds, upgrade))

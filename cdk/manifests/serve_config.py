@@ -28,7 +28,7 @@ NOT_SERVED = (
     "apiKeysFile",
 )  # fmt: skip
 _NOT_OF_RUNTIME = ("namespace", "chartRepository", "chartVersion", "extraValues", "pod")
-SERVED_OF_GROUP = {"alarms": "starvedMinutes", "nodes": "capacity"}
+SERVED_OF_GROUP = {"alarms": ("starvedMinutes",), "nodes": ("capacity", "maxGpus")}
 
 
 def runtime_resource(runtime: str) -> str:
@@ -98,10 +98,10 @@ def _runtime(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drop(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop settings by name, and all of some groups but the one setting that is served."""
+    """Drop settings by name, and all of some groups but the settings that are served."""
     left = {key: value for key, value in given.items() if key not in names}
-    for group, name in SERVED_OF_GROUP.items():
+    for group, served in SERVED_OF_GROUP.items():
         of_group = left.pop(group, {})
-        if name in of_group:
-            left[group] = {name: of_group[name]}
+        if kept := {name: of_group[name] for name in served if name in of_group}:
+            left[group] = kept
     return left

@@ -57,7 +57,7 @@ def hours(load: Load, runtime: Runtime) -> Hours:
     work = load.images * Decimal(str(load.seconds)) / SECONDS * of_node / busy
     rework = work * spot * Decimal(str(load.rework))
     nodes = _nodes_at_once((work + rework) / Decimal(str(load.hours)), runtime)
-    idle = _idle_hours(load, runtime.nodes, nodes, work + rework)
+    idle = _idle_hours(load, runtime, nodes, work + rework)
     return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot)
 
 
@@ -97,19 +97,20 @@ def _spot_share(load: Load, nodes: Nodes) -> Decimal:
 
 def _nodes_at_once(wanted: Decimal, runtime: Runtime) -> int:
     nodes = int(wanted.to_integral_value(ROUND_CEILING))
-    most = pods_at_most(runtime) * len(runtime.nodes.capacity)
+    most = pods_at_most(runtime)
     if nodes > most:
         raise Misused(
             f"{nodes} nodes at once do so much in so many --hours, and {runtime.name} may have"
-            f" {most} (nodes.maxGpus, for each kind of capacity)"
+            f" {most} (scaling.maxReplicas, nodes.maxGpus)"
         )
     return nodes
 
 
-def _idle_hours(load: Load, nodes: Nodes, count: int, worked: Decimal) -> Decimal:
+def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> Decimal:
+    nodes = runtime.nodes
     if nodes.consolidate_after == _NEVER:
         return count * HOURS - worked
-    tail = Decimal(str(load.cold_seconds)) + nodes.idle_seconds
+    tail = Decimal(str(load.cold_seconds + runtime.scaling.cooldown_seconds)) + nodes.idle_seconds
     return load.bursts * count * (tail + seconds_of(nodes.consolidate_after)) / SECONDS
 
 

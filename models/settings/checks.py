@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
+from models.capacity import bounded_scaling, most_replicas
 from models.checkpoints import STABLE_DIFFUSION, place_of
 from models.errors import SettingsError
 from models.machine import Machine
@@ -173,8 +174,9 @@ def _backend(path: str, runtime: Runtime, options: Group) -> Iterator[str]:
         yield f"{path}.command: there is no program of the name that comes first"
     elif (script := _script(backend.command)) and not (folder / script).is_file():
         yield f"{path}.command: the script {script} is not in {folder.absolute()}"
-    if backend.port and runtime.replicas > 1:
-        yield f"{path}.port: {runtime.replicas} replicas cannot share one; 0 takes free ones"
+    most = most_replicas(runtime, on_aws=False)
+    if backend.port and most > 1:
+        yield f"{path}.port: {most} replicas cannot share one; 0 takes free ones"
 
 
 def _script(command: tuple[str, ...]) -> str | None:
@@ -226,15 +228,25 @@ def _core_faults(runtimes: Iterable[Runtime], cores: int) -> Iterator[str]:
         path = f"modelsRuntime[{runtime.name}]"
         if runtime.cpus > cores:
             yield f"{path}.cpus: {runtime.cpus:g} are wanted and {cores} are here"
-        elif runtime.replicas * max(1, runtime.cpus) > most:
-            yield f"{path}.replicas: {runtime.replicas} are too many for {cores} cores"
+        elif (replicas := most_replicas(runtime, on_aws=False)) * max(1, runtime.cpus) > most:
+            key = "replicas" if runtime.replicas else "scaling.maxReplicas"
+            yield f"{path}.{key}: {replicas} are too many for {cores} cores"
 
 
 def gpu_faults(settings: Settings, machine: Machine) -> Iterator[str]:
-    """Say that a machine has fewer GPUs than the runtimes ask for."""
-    wanted = sum(runtime.replicas * runtime.gpus for runtime in settings.models_runtime)
-    if machine.gpus is not None and wanted > machine.gpus:
+    """Say that a machine has fewer GPUs than the runtimes ask for.
+
+    Beyond the fewest replicas of all runtimes they take turns, as their queues say.
+    """
+    if machine.gpus is None:
+        return
+    bounds = [(one, bounded_scaling(one, on_aws=False)) for one in settings.models_runtime]
+    wanted = max(
+        sum(runtime.gpus * scaling.min_replicas for runtime, scaling in bounds),
+        *(runtime.gpus * scaling.max_replicas for runtime, scaling in bounds),
+    )
+    if wanted > machine.gpus:
         yield (
-            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {machine.gpus} are here;"
+            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {machine.gpus:g} are here;"
             " gpus: 0 lets a replica compute on the CPU"
         )

@@ -1,13 +1,14 @@
 """Groups of settings that the platform needs on a laptop as on AWS."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from models.settings.base import Group
 from models.settings.nodes import Nodes, Pod
 from models.settings.reference_values import translated
+from models.settings.scaling import Scaling
 from models.settings.values import (
     CallbackSecret,
     Host,
@@ -137,7 +138,10 @@ class Runtime(Group):
     extra_values: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """Chart values of the reference system; what they mean here stands beneath what is set
     itself."""
-    replicas: Positive = 1
+    replicas: Positive | None = None
+    """Replicas, exactly so many, day and night; None: as many as ``scaling`` lets the queue
+    decide."""
+    scaling: Scaling = Scaling()
     gpus: Annotated[float, Field(ge=0)] = 1
     """GPUs of a replica; 0 for one that computes on the CPU."""
     cpus: Annotated[float, Field(gt=0)] = 1
@@ -162,10 +166,28 @@ class Runtime(Group):
             return {**given, "extraValues": {}}
         return translated(extra, given, cls) if isinstance(extra, dict) else given
 
+    @model_validator(mode="after")
+    def _bounded_once(self) -> Self:
+        bounds = {
+            "minReplicas": self.scaling.min_replicas,
+            "maxReplicas": self.scaling.max_replicas,
+        }
+        given = " and ".join(
+            f"scaling.{name}" for name, bound in bounds.items() if bound is not None
+        )
+        if self.replicas is not None and given:
+            raise ValueError(f"replicas says exactly how many there are: leave out it, or {given}")
+        return self
+
+    @property
+    def first_replicas(self) -> int:
+        """Replicas that a new cluster begins with, one at least."""
+        return self.replicas or self.scaling.min_replicas or 1
+
     @property
     def capacity(self) -> int:
         """Tasks that may be leased at once."""
-        return self.replicas * self.admit + self.lookahead
+        return self.first_replicas * self.admit + self.lookahead
 
 
 class Aws(Group):

@@ -81,12 +81,14 @@ class Nodes(Group):
     )
     """Kinds of capacity; both: Spot first, on demand where there was none for
     ``rayCluster.startMinutes``."""
-    max_gpus: Positive = 5
-    """Most GPUs at once, of each kind of capacity, that replicas have: the bound of the bill. Nodes
-    are counted whole: on instances with several GPUs as many may be up as these need, and while a
-    new Ray cluster takes over, as many more as its first ``replicas`` need."""
-    idle_seconds: Positive = 300
-    """Seconds that a pod does nothing before it goes; its node goes ``consolidateAfter`` later."""
+    max_gpus: Positive | None = None
+    """Most GPUs at once, of each kind of capacity, that replicas have: the bound of the bill. None:
+    as many as ``scaling.maxReplicas`` need. Nodes are counted whole: on instances with several GPUs
+    as many may be up as these need, and while a new Ray cluster takes over, as many more as its
+    first replicas need."""
+    idle_seconds: Positive = 60
+    """Seconds that a pod without a replica stays; its node goes ``consolidateAfter`` later. How
+    long a replica without a task stays is said by ``scaling.cooldownSeconds``."""
     consolidate: bool = False
     """Remove nodes that are half empty, too, and not only those without a task."""
     consolidate_after: Duration = "60s"

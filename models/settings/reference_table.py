@@ -20,15 +20,10 @@ _STORED = "runtime.persistence"
 _GPU = "nvidia.com/gpu"
 _IMAGES = "public.ecr.aws/bingjiao/"  # the reference's own: without Ray, no worker of ours
 IMAGE = f"{_API}.image"
-MIN_REPLICAS = f"{_SCALING}.minReplicaCount"
 _FIXED = "`replicas` says how many run; remove it"
 REMEDIES: Given = {
     "runtime.replicas": _FIXED,
-    f"{_SCALING}.queueLength": _FIXED,
-    f"{_SCALING}.pollingInterval": _FIXED,
-    f"{_SCALING}.scaleOnInFlight": _FIXED,
     f"{_SCALING}.extraHPAConfig": _FIXED,
-    MIN_REPLICAS: "0 is taken as 1, one replica stays; set 1",
     f"{_AGENT}.xray": "only API Gateway and its function are traced; remove it",
     IMAGE: "the reference's own image has no Ray; set pod.image, or remove it",
     f"{_TEMPLATE}.osVolume.snapshotID": "images are in that of dataVolume; set it there",
@@ -43,6 +38,10 @@ class Unlike(ValueError):
 
 def _nodes(key: str) -> Translate:
     return lambda value: {"nodes": {key: value}}
+
+
+def _scaling(key: str) -> Translate:
+    return lambda value: {"scaling": {key: value}}
 
 
 def _pod(key: str) -> Translate:
@@ -159,9 +158,12 @@ TRANSLATED: Mapping[str, Translate] = {
     f"{_TEMPLATE}.userData": _nodes("userData"),
     "runtime.labels": _pod("labels"),
     "runtime.annotations": _pod("annotations"),
-    f"{_SCALING}.cooldownPeriod": _nodes("idleSeconds"),
-    MIN_REPLICAS: lambda value: {"replicas": max(1, int(value))},
-    f"{_SCALING}.maxReplicaCount": _nodes("maxGpus"),
+    f"{_SCALING}.queueLength": _scaling("queueLength"),
+    f"{_SCALING}.cooldownPeriod": _scaling("cooldownSeconds"),
+    f"{_SCALING}.pollingInterval": _scaling("pollingSeconds"),
+    f"{_SCALING}.minReplicaCount": _scaling("minReplicas"),
+    f"{_SCALING}.maxReplicaCount": _scaling("maxReplicas"),
+    f"{_SCALING}.scaleOnInFlight": _scaling("scaleOnInFlight"),
     IMAGE: pod_image,
     f"{_API}.modelFilename": lambda value: {"modelFilename": value or None},
     f"{_API}.extraEnv": _environment,
@@ -184,9 +186,6 @@ MEANS_NOTHING = frozenset(
         "runtime.serviceAccountName",
         "runtime.replicas",
         f"{_SCALING}.enabled",
-        f"{_SCALING}.queueLength",
-        f"{_SCALING}.pollingInterval",
-        f"{_SCALING}.scaleOnInFlight",
         f"{_SCALING}.extraHPAConfig",
         f"{_API}.modelMountPath",
         f"{_AGENT}.image",

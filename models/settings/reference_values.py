@@ -17,7 +17,6 @@ from models.settings.reference_table import (
     INSTEAD,
     KNOWN,
     MEANS_NOTHING,
-    MIN_REPLICAS,
     READ_IN_PART,
     TRANSLATED,
     Given,
@@ -38,7 +37,7 @@ def translated(extra: Given, own: Given, model: type[Group]) -> dict[str, Any]:
     beneath: dict[str, Any] = {}
     for path, value in _leaves(extra, ""):
         try:
-            beneath = _over(_bounded(TRANSLATED[path](value), beneath), beneath)
+            beneath = _over(TRANSLATED[path](value), beneath)
         except Unlike as exc:
             raise ValueError(f"extraValues.{path}: is not understood: {exc}") from None
         # A value of the wrong form may fail anywhere in its translation. `Unlike` comes first: it
@@ -79,9 +78,7 @@ def _meaningless(given: Given, under: str) -> Iterator[str]:
         path = f"{under}.{key}".lstrip(".")
         if value is None:
             continue
-        if path == MIN_REPLICAS:
-            says_nothing = int(value) < 1
-        elif path == IMAGE:
+        if path == IMAGE:
             says_nothing = _asks(value) and not pod_image(value)
         else:
             says_nothing = path in MEANS_NOTHING and _asks(value)
@@ -148,7 +145,7 @@ def _paths(given: Given, under: str) -> Iterator[str]:
     """Walk the settings in a translation, by their paths."""
     for key, value in given.items():
         path = f"{under}.{key}".lstrip(".")
-        if path in {"nodes", "pod"}:
+        if path in {"nodes", "pod", "scaling"}:
             yield from _paths(value, path)
         else:
             yield path
@@ -175,14 +172,6 @@ def _leaves(given: Given, under: str) -> Iterator[tuple[str, Any]]:
             hint = f"; did you mean {near[0]}?" if near else ""
             shown = path if reads_like_a_name(str(key)) else f"{under}.…".lstrip(".")
             raise ValueError(f"extraValues.{shown}: unknown value{hint}")
-
-
-def _bounded(upper: Given, lower: Given) -> Given:
-    """Keep the lower of two bounds where two chart values bound the GPUs."""
-    bounds = [given.get("nodes", {}).get("maxGpus") for given in (upper, lower)]
-    if None in bounds:
-        return upper
-    return {"nodes": {"maxGpus": min(map(int, bounds))}}
 
 
 def _over(upper: Given, lower: Given) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def _cron(given: str) -> str:
 def _zone(given: str) -> str:
     try:
         ZoneInfo(given)
-    except (OSError, ValueError):
+    except (LookupError, OSError, ValueError):
         raise ValueError("must be the name of a time zone, such as Europe/Berlin") from None
     return given
 
@@ -100,3 +100,15 @@ class Scaling(Group):
         if least is not None and most is not None and least > most:
             raise ValueError("minReplicas must not be more than maxReplicas")
         return self
+
+    def bounded(self, least: int, most: int) -> "BoundedScaling":
+        """Fill in both bounds: the fewest and the most replicas."""
+        bounds = {"minReplicas": least, "maxReplicas": most}
+        return BoundedScaling.model_validate(self.model_dump(by_alias=True) | bounds)
+
+
+class BoundedScaling(Scaling):
+    """Scaling of a runtime whose bounds are both known."""
+
+    min_replicas: Annotated[int, Field(ge=0)]
+    max_replicas: Positive

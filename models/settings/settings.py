@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from models.capacity import bounded_scaling
 from models.errors import SettingsError
 from models.names import Names
 from models.settings import cloud
@@ -47,6 +48,7 @@ from models.settings.groups import (
     Tasks,
 )
 from models.settings.limits import Limits
+from models.settings.scaling import BoundedScaling
 from models.yaml_text import yaml_file
 
 # pydantic-settings asks the class for its sources, so no argument can bring the file there.
@@ -162,6 +164,21 @@ class Settings(BaseSettings):
     def runtime(self, name: str) -> Runtime | None:
         """Find the runtime of this name, in any case."""
         return next((each for each in self.models_runtime if each.name == name.lower()), None)
+
+    def scaling_of(self, runtime: Runtime) -> BoundedScaling:
+        """Return the scaling of one of these runtimes, with both bounds filled in."""
+        return bounded_scaling(runtime, on_aws=not self.aws.is_local)
+
+    def on_one_machine(self) -> Self:
+        """Fill in the bounds of each runtime's scaling for a machine to which no nodes come."""
+        runtimes = (
+            runtime
+            if runtime.replicas
+            else runtime.model_copy(update={"scaling": bounded_scaling(runtime, on_aws=False)})
+            for runtime in self.models_runtime
+        )
+        # Nor do nodes bound the GPUs there.
+        return self.model_copy(update={"models_runtime": tuple(runtimes)})
 
     @property
     def names(self) -> Names:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from models.errors import SettingsError, Unavailable
+from models.machine import Machine
 from models.settings import Settings
+from models.settings.checks import gpu_faults
 from serve_app.local.signals import leave_on_signals
 from serve_app.local.start_report import StartReport, last_line, reporting_deployments
 
@@ -43,7 +45,7 @@ def running_ray(settings: Settings, home: Path, report: StartReport) -> Iterator
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
 
     # On a laptop the replicas share what cores there are.
-    cpus = sum(r.replicas * r.cpus for r in settings.models_runtime) + 1
+    cpus = 1 + sum(settings.scaling_of(r).max_replicas * r.cpus for r in settings.models_runtime)
     try:
         context = ray.init(
             address="local",  # else Ray may join one that runs here already
@@ -92,12 +94,8 @@ def check_gpus(settings: Settings, available: float) -> None:
     Raises:
         SettingsError: the runtimes ask for more.
     """
-    wanted = sum(r.replicas * r.gpus for r in settings.models_runtime)
-    if wanted > available:
-        raise SettingsError(
-            f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {available:g} are here;"
-            " gpus: 0 lets a replica compute on the CPU"
-        )
+    if fault := next(gpu_faults(settings, Machine(gpus=int(available))), None):
+        raise SettingsError(fault)
 
 
 @contextmanager

@@ -57,7 +57,9 @@ def up(
             report.write(stage="checking the configuration")
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
-            settings = _settings(config)  # again, with what the environment has by now
+            settings = _settings(
+                config
+            ).on_one_machine()  # again, with what the environment has by now
             _check(settings, None if aws_only else Machine.this())
             for note in unused_here(settings):
                 report.write(note=note)

@@ -84,7 +84,7 @@ class Catalogue:
             checkpoint=runtime.model_filename,
             dynamic=runtime.dynamic_model,
             loaded=pace.checkpoints if pace else (),
-            replicas=runtime.replicas,
+            replicas=runtime.first_replicas,
             backlog=backlog,
             leased=pace.leased if pace else None,
             running=pace.running if pace else None,

@@ -73,4 +73,4 @@ class Estimates:
         pace = await self.pace(name) if self._feed.connected else None
         if runtime is None or pace is None or pace.seconds is None:
             return None
-        return round((position + 1) * pace.seconds / runtime.replicas, 1)
+        return round((position + 1) * pace.seconds / runtime.first_replicas, 1)

@@ -29,6 +29,7 @@ LEFT: Mapping[str, Any] = {
     "storage.modelBucketKeyArn": None,
     "aws.partition": "aws",
     f"{RUNTIME}.extraValues": {},
+    f"{RUNTIME}.replicas": None,
 }
 """Settings whose changes do not fit the others', and which the chart does not use."""
 

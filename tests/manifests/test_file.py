@@ -58,7 +58,7 @@ def test_it_says_what_cannot_work(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         "{stackName: mine, modelBucketArn: 'arn:aws:s3:::mine',"
-        " modelsRuntime: [{name: a, type: fake, gpus: 8}]}"
+        " modelsRuntime: [{name: a, type: fake, gpus: 8, nodes: {maxGpus: 5}}]}"
     )
     run = _run(str(config))
 

@@ -406,8 +406,18 @@ def test_a_mistake_is_caught_by_the_rule_that_names_it(rule: str, number: int) -
     [
         (runtime(pod={"memory": 40}), "pod-fits-instance: pictures-spot: a pod of 6 cores, 40 GiB"),
         (runtime(cpus=7), "replica-fits-pod: pictures-spot: a replica wants cpus: 7"),
-        (runtime(gpus=8), "group-can-start: pictures-spot: maxGpus is less than the GPUs of one"),
-        (runtime(replicas=11), "replicas-within-gpus: pictures: replicas: 11, and nodes.maxGpus"),
+        (
+            runtime(gpus=8, nodes={"maxGpus": 5}),
+            "group-can-start: pictures-spot: maxGpus is less than the GPUs of one",
+        ),
+        (
+            runtime(replicas=6, nodes={"maxGpus": 5}),
+            "replicas-within-gpus: pictures: replicas: 6, and nodes.maxGpus allow 5",
+        ),
+        (
+            runtime(scaling={"minReplicas": 6}, nodes={"maxGpus": 5}),
+            "replicas-within-gpus: pictures: scaling.minReplicas: 6, and nodes.maxGpus allow 5",
+        ),
         (
             runtime(nodes={"instanceTypes": ["c7i.4xlarge"], "imageCache": "none"}),
             "pod-fits-instance: pictures-spot: a pod of 12 cores, 24 GiB and 1 GPUs fits on none",

@@ -182,7 +182,7 @@ def test_a_configuration_of_the_reference_becomes_a_cluster_and_an_application()
 def test_a_change_of_machines_alone_starts_no_replica_anew() -> None:
     before = ray_service()
     after = ray_service(
-        runtime(nodes={"maxGpus": 9, "instanceTypes": ["g6.4xlarge"]}, pod={"cpu": 3}),
+        runtime(nodes={"idleSeconds": 9, "instanceTypes": ["g6.4xlarge"]}, pod={"cpu": 3}),
         rayCluster={"headCpu": 2},
         cluster={"bottlerocket": "v1.70.0"},
         alarms={"emails": ["a@example.org"]},

@@ -159,8 +159,8 @@ MUTANTS = (
     Mutant(
         mistake="documents say that Serve takes a change that makes a new Ray cluster",
         file="docs/deploy.md",
-        old="`replicas`; throttle; `tasks`, but for `tasks.drainSeconds` | Serve",
-        new="`replicas`; throttle; `tasks`, `tasks.drainSeconds` | Serve",
+        old="`scaling`; throttle; `tasks`, but for `tasks.drainSeconds` | Serve",
+        new="`scaling`; throttle; `tasks`, `tasks.drainSeconds` | Serve",
         tests="tests/cli/aws/deploy/test_muted_fields.py",
     ),
     Mutant(
@@ -264,8 +264,8 @@ MUTANTS = (
     Mutant(
         mistake="quotas without the nodes of an upgrade",
         file="cli/aws/deploy/checks/quotas.py",
-        old="runtime.replicas if settings",
-        new="0 if settings",
+        old="first_replicas) if upgrades else 0",
+        new="first_replicas) if not upgrades else 0",
         tests=QUOTAS,
     ),
     Mutant(

@@ -67,16 +67,16 @@ MUTANTS = (
     Mutant(
         mistake="extraValues: the chart's cooldownPeriod is taken and means nothing",
         file="models/settings/reference_table.py",
-        old='    f"{_SCALING}.cooldownPeriod": _nodes("idleSeconds"),\n',
+        old='    f"{_SCALING}.cooldownPeriod": _scaling("cooldownSeconds"),\n',
         new='    f"{_SCALING}.cooldownPeriod": lambda _: {},\n',
         tests=_of_chart("has_an_effect[runtime.scaling.cooldownPeriod]"),
     ),
     Mutant(
-        mistake="extraValues: queueLength has no effect, and nobody is told",
+        mistake="extraValues: persistence.size has no effect, and nobody is told",
         file="models/settings/reference_values.py",
         old="            says_nothing = path in MEANS_NOTHING and _asks(value)\n",
-        new='            says_nothing = path in MEANS_NOTHING - {f"{_SCALING}.queueLength"}\n',
-        tests=_of_chart("without_an_effect_is_told_by_its_name[runtime.scaling.queueLength]"),
+        new='            says_nothing = path in MEANS_NOTHING - {"runtime.persistence.size"}\n',
+        tests=_of_chart("without_an_effect_is_told_by_its_name[runtime.persistence.size]"),
     ),
     Mutant(
         mistake="extraValues: an image by its parts, as the reference's guide has it, is refused",

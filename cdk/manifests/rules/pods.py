@@ -63,10 +63,14 @@ def _replicas_within_gpus(objects: Objects) -> Iterator[str]:
         pods = [
             (max(group.requested(GPU), Decimal(1)), group.spec["maxReplicas"]) for group in groups
         ]
-        most = sum(int(gpus / each) * many for gpus, many in pods)
-        wanted = runtime.get("replicas", 1)
-        if wanted > most:
-            yield f"{runtime['name']}: replicas: {wanted}, and nodes.maxGpus allow {most}"
+        most = min((int(gpus / each) * many for gpus, many in pods), default=0)
+        least = runtime.get("scaling", {}).get("minReplicas", 0)
+        for key, wanted in (
+            ("replicas", runtime.get("replicas", 0)),
+            ("scaling.minReplicas", least),
+        ):
+            if wanted > most:
+                yield f"{runtime['name']}: {key}: {wanted}, and nodes.maxGpus allow {most}"
 
 
 def _front_fits_workers(objects: Objects) -> Iterator[str]:

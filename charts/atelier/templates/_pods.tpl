@@ -74,3 +74,19 @@ limits:
 cpus: {{ $cpus }}
 memory: {{ $memory }}
 {{- end -}}
+
+{{/* The pods of each kind of capacity that a runtime may have, and those of its first replicas. */}}
+{{- define "atelier.podCounts" -}}
+{{- $gpus := int (ceil .gpus) -}}
+{{- $each := ternary (int (floor (divf $gpus (.gpus | default 1)))) 1 (gt $gpus 0) -}}
+{{- $least := int (.replicas | default .scaling.minReplicas) -}}
+{{- $replicas := int (.replicas | default .scaling.maxReplicas) -}}
+{{- if not (or $replicas .nodes.maxGpus) -}}{{- $replicas = max $least 5 -}}{{- end -}}
+{{- $pods := div (add $replicas $each -1) $each -}}
+{{- with .nodes.maxGpus -}}
+  {{- $allowed := div . (max 1 $gpus) -}}
+  {{- $pods = ternary (min $pods $allowed) $allowed (gt $replicas 0) -}}
+{{- end -}}
+most: {{ $pods }}
+first: {{ div (add (max 1 $least) $each -1) $each }}
+{{- end -}}

@@ -16,8 +16,8 @@
 {{- $servers := include "atelier.fixed" (dict "root" . "of" "servers") | fromYaml -}}
 {{- range .Values.config.modelsRuntime -}}
   {{- $one := omit . "namespace" "chartRepository" "chartVersion" "extraValues" "nodes" "pod" -}}
-  {{- with (.nodes | default dict).capacity -}}
-    {{- $one = set $one "nodes" (dict "capacity" .) -}}
+  {{- with pick (.nodes | default dict) "capacity" "maxGpus" -}}
+    {{- $one = set $one "nodes" . -}}
   {{- end -}}
   {{- $options := deepCopy (.options | default dict) -}}
   {{- if and (hasKey $servers .type) (not (hasKey $options "backend")) -}}

@@ -14,11 +14,15 @@ from cdk.manifests import objects
 from cdk.manifests.serve_config import arguments
 from cli.aws.deploy.cluster_secret import secret_environment
 from models.settings.edge import EdgeConfig
+from models.settings.scaling import Scaling
 from tests.cdk.walk.changes import Given, read
 from tests.cdk.walk.leaves import Leaf
-from tests.cdk.walk.reads import Read, read_in
+from tests.cdk.walk.reads import Read, models, read_in
 
-_APPLICATION = ("serve_app", "ingest", "deployments", "models/runtimes", "models/names/routing.py")
+_APPLICATION = (
+    *("serve_app", "ingest", "deployments", "models/runtimes", "models/names/routing.py"),
+    "models/capacity.py",
+)
 _EDGE = ("serve_app", "ingest", "models/names/routing.py", "models/runtimes")
 """Files of the edge that use settings, and do not only check them or make names of them."""
 
@@ -88,7 +92,8 @@ def _differences(leaf: Leaf, old: Deployed, new: Deployed) -> Iterator[str]:
 
 @cache
 def _read_in_the_cluster() -> AbstractSet[Read]:
-    return {read for place in _APPLICATION for read in read_in(place)}
+    rules = {(model.__name__, field) for model in models(Scaling) for field in model.model_fields}
+    return rules | {read for place in _APPLICATION for read in read_in(place)}
 
 
 @cache

@@ -28,8 +28,11 @@ EXAMPLES: Mapping[str, Any] = {
     "runtime.labels": {"team": "art"},
     "runtime.annotations": {"note": "pods"},
     f"{_SCALING}.cooldownPeriod": 77,
+    f"{_SCALING}.queueLength": 7,
+    f"{_SCALING}.pollingInterval": 7,
     f"{_SCALING}.minReplicaCount": 2,
     f"{_SCALING}.maxReplicaCount": 7,
+    f"{_SCALING}.scaleOnInFlight": False,
     f"{_API}.image": "registry.example.com/mine:1",
     f"{_API}.modelFilename": "another.safetensors",
     f"{_API}.extraEnv": [{"name": "TEAM", "value": "art"}],
@@ -45,7 +48,6 @@ AS_IT_IS: Mapping[str, str] = {
 """Values of which only the one that holds anyway is accepted."""
 MEANINGLESS: Mapping[str, Any] = {
     **dict.fromkeys(sorted(MEANS_NOTHING), "something"),
-    f"{_SCALING}.minReplicaCount": 0,
     f"{_API}.image": "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest",
     f"{_TEMPLATE}.osVolume.snapshotID": "snap-0a",
     f"{_API}.resources.requests": {"cpu": "2500m"},

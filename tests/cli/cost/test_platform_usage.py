@@ -61,15 +61,19 @@ def test_interruptions_make_only_spots_work_be_done_again() -> None:
 
 
 def test_a_burst_waits_for_its_node_and_leaves_it_idle() -> None:
-    """A burst takes 240 s to start, 300 s until the pod goes, 60 s until the node does: 1/6 h."""
-    assert hours(changed(bursts=6)).idle == 1
-    assert hours(changed(bursts=6), nodes={"idleSeconds": 900}).idle == 2
-    assert hours(changed(bursts=6), nodes={"consolidateAfter": "11m"}).idle == 2
+    """A node takes 240 s to come; then replica, pod and node stay for 240, 60 and 60 s: 1/6 h."""
+    scaling = {"cooldownSeconds": 240}
+
+    assert hours(changed(bursts=6), scaling=scaling).idle == 1
+    assert hours(changed(bursts=6), scaling={"cooldownSeconds": 840}).idle == 2
+    assert hours(changed(bursts=6), scaling=scaling, nodes={"idleSeconds": 660}).idle == 2
+    assert hours(changed(bursts=6), scaling=scaling, nodes={"consolidateAfter": "11m"}).idle == 2
 
 
 def test_every_node_of_a_burst_idles() -> None:
     """Four hours of work within two: two nodes."""
-    taken = hours(changed(images=4 * 3_600, hours=2, bursts=6))
+    load = changed(images=4 * 3_600, hours=2, bursts=6)
+    taken = hours(load, scaling={"cooldownSeconds": 240})
 
     assert [taken.nodes, taken.idle] == [2, 2]
 
@@ -95,8 +99,12 @@ def test_spot_goes_as_the_nodes_let() -> None:
     [
         (changed(spot=1), {"nodes": {"capacity": ["on-demand"]}}, "has no spot"),
         (changed(spot=0), {"nodes": {"capacity": ["spot"]}}, "nothing but spot"),
-        (changed(images=360_000, hours=1), {}, "100 nodes at once .* may have 10"),
-        (changed(images=36_000, hours=1), {"gpus": 2}, "10 nodes at once .* may have 4"),
+        (changed(images=360_000, hours=1), {}, "100 nodes at once .* may have 5"),
+        (
+            changed(images=36_000, hours=1),
+            {"gpus": 2, "nodes": {"maxGpus": 5}},
+            "10 nodes at once .* may have 2",
+        ),
         (changed(), {"gpus": 0}, "computes on the CPU"),
     ],
 )
@@ -161,7 +169,8 @@ def test_a_task_takes_fourteen_writes_by_http_and_seven_by_sns() -> None:
 def test_long_tasks_renew_their_lease() -> None:
     """A lease of 30 s is renewed every 10 s: a task of 25 s does it twice."""
     short = quantity(used(changed(images=1_000_000)), "sqs", "requests")
-    long = quantity(used(changed(images=1_000_000, seconds=25)), "sqs", "requests")
+    many = {"scaling": {"maxReplicas": 10}}
+    long = quantity(used(changed(images=1_000_000, seconds=25), runtime=many), "sqs", "requests")
 
     assert long - short == 2
 

@@ -86,7 +86,8 @@ def test_what_a_runtimes_pods_are() -> None:
     )
 
     assert (runtime.pod.labels, runtime.pod.annotations) == ({"a": "b"}, {"c": "d"})
-    assert (runtime.nodes.idle_seconds, runtime.replicas, runtime.nodes.max_gpus) == (120, 2, 7)
+    scaling = runtime.scaling
+    assert (scaling.cooldown_seconds, scaling.min_replicas, scaling.max_replicas) == (120, 2, 7)
     assert runtime.pod.image == "registry.example.org/mine:1"
     assert (runtime.model_filename, runtime.dynamic_model) == ("x.safetensors", True)
     assert runtime.pod.env == {"E": "1"}
@@ -171,13 +172,6 @@ def test_what_a_runtime_says_itself_wins() -> None:
 
     assert runtime.nodes.max_gpus == 3
     assert runtime.nodes.instance_types == ("g5.xlarge",)
-
-
-def test_of_two_bounds_the_lower_holds() -> None:
-    extra = provisioner(resourceLimits={"nvidia.com/gpu": 4})
-    for most, holds in ((9, 4), (2, 2)):
-        scaling = {"runtime": {"scaling": {"maxReplicaCount": most}}}
-        assert read(extra | scaling).nodes.max_gpus == holds
 
 
 @pytest.mark.parametrize(

@@ -88,16 +88,10 @@ def test_a_laptop_is_told_of_groups_in_one_line() -> None:
     assert told.startswith(f"{names}: no effect on this machine; `atelier")
 
 
-def test_the_references_scaling_by_queue_length_is_told() -> None:
+def test_the_references_scaling_by_queue_length_is_none_of_it() -> None:
     given = scaling(queueLength=5, pollingInterval=1, minReplicaCount=0, cooldownPeriod=300)
-    told = unused(settings({}, extraValues=given))
-    path = "modelsRuntime[sd].extraValues.runtime.scaling"
 
-    assert told == [
-        f"{path}.queueLength: no effect here: `replicas` says how many run; remove it",
-        f"{path}.pollingInterval: no effect here: `replicas` says how many run; remove it",
-        f"{path}.minReplicaCount: no effect here: 0 is taken as 1, one replica stays; set 1",
-    ]
+    assert not unused(settings({}, extraValues=given))
 
 
 def test_the_references_machinery_is_told_in_one_line() -> None:
@@ -130,20 +124,10 @@ def test_the_references_own_image_is_told_and_another_is_not() -> None:
 
 def test_a_chart_value_that_another_setting_wins_over_is_told() -> None:
     extra = scaling(maxReplicaCount=7, minReplicaCount=2)
-    [told] = unused(settings({}, extraValues=extra, nodes={"maxGpus": 3}))
+    [told] = unused(settings({}, extraValues=extra, scaling={"maxReplicas": 3}))
 
     assert told.endswith(
-        ".maxReplicaCount: no effect here: nodes.maxGpus says otherwise; remove one of them"
-    )
-
-
-def test_of_two_chart_values_the_one_that_won_is_named() -> None:
-    limits = {"karpenter": {"provisioner": {"resourceLimits": {"nvidia.com/gpu": 100}}}}
-    [told] = unused(settings({}, extraValues={**scaling(maxReplicaCount=3), **limits}))
-
-    assert told.endswith(
-        ".resourceLimits: no effect here: extraValues.runtime.scaling.maxReplicaCount says "
-        "otherwise; remove one of them"
+        ".maxReplicaCount: no effect here: scaling.maxReplicas says otherwise; remove one of them"
     )
 
 
@@ -156,7 +140,7 @@ def test_of_a_value_that_is_several_settings_the_one_that_lost_is_named() -> Non
 
 
 def test_what_is_told_quotes_no_value() -> None:
-    extra = {**scaling(queueLength="s3cr3t"), "global": {"token": "s3cr3t"}}
+    extra = {**scaling(extraHPAConfig="s3cr3t"), "global": {"token": "s3cr3t"}}
     given = settings({"checkpoints": "/s3cr3t"}, extraValues=extra, namespace="s3cr3t")
 
     assert "s3cr3t" not in "\n".join(unused_on_aws(given))
@@ -187,5 +171,4 @@ def test_the_references_own_file_is_taken_with_notes() -> None:
     told = unused_on_aws(Settings.read(args=REFERENCE))
     names = [each.partition(": no effect here: ")[0].partition(".")[2] for each in told]
 
-    scaled = "extraValues.runtime.scaling.queueLength"
-    assert names == ["chartRepository", "chartVersion", scaled]
+    assert names == ["chartRepository", "chartVersion"]

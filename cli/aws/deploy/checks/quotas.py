@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.sdk import Aws, suppressed
-from models.capacity import Instance, gpus_of_pod, pods_at_most
+from models.capacity import Instance, gpus_of_pod, pods_at_most, pods_for
 from models.settings import Runtime, Settings
 
 Kind = tuple[str, str]
@@ -62,7 +62,8 @@ def _vcpus(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
         nodes = system.desired_count * sizes[system.instance_type].cpus
         yield _SYSTEM, nodes, nodes + _SPARE
     for runtime in runtimes:
-        upgrade = runtime.replicas if settings.ray_cluster.upgrade == "NewCluster" else 0
+        upgrades = settings.ray_cluster.upgrade == "NewCluster"
+        upgrade = pods_for(runtime, runtime.first_replicas) if upgrades else 0
         for family, least, most in _of_runtime(runtime, upgrade, sizes):
             for capacity in runtime.nodes.capacity:
                 yield (capacity, family), least, most

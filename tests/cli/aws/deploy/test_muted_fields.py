@@ -19,6 +19,9 @@ VALUES: Mapping[str, Any] = {
     "options": {"warm": False},
     "modelFilename": "shapes",
     "replicas": 2,
+    "scaling": {"cooldownSeconds": 60},
+    "scaling.queueLength": 5,
+    "scaling.maxReplicas": 9,
     "tasks": {"leaseSeconds": 100},
     "tasks.drainSeconds": 50,
     "nodes": {"tags": {"a": "b"}},
@@ -43,7 +46,7 @@ VALUES: Mapping[str, Any] = {
     "storage.checkpointCache": 9,
 }
 """Other value of each setting that the table names."""
-_OF_RUNTIME = {"options", "modelFilename", "replicas", "nodes", "pod"}
+_OF_RUNTIME = {"options", "modelFilename", "replicas", "scaling", "nodes", "pod"}
 
 
 def settings(path: str = "", value: Any = None, *, more: Any = ()) -> Settings:

@@ -226,7 +226,10 @@ def test_where_there_was_nothing_its_surroundings_are_tested(stack: Stack) -> No
 
 def test_groups_in_another_order_get_their_own_bounds(stack: Stack) -> None:
     """Groups are matched by name: with `upgrade: None` a running cluster keeps its order."""
-    two, one = ({"name": name, "type": "diffusers", "gpus": 2} for name in ("two", "one"))
+    two, one = (
+        {"name": name, "type": "diffusers", "gpus": 2, "nodes": {"maxGpus": 4}}
+        for name in ("two", "one")
+    )
     stack.serves(wanted(two, one, ray={"upgrade": "None"}, maxGpus=5))
     turned = wanted(one, two | {"nodes": {"maxGpus": 8}}, ray={"upgrade": "None"}, maxGpus=5)
     stack.apply(turned)
