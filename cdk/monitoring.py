@@ -24,7 +24,7 @@ from constructs import Construct
 
 from cdk import metrics
 from cdk.messaging import Messaging
-from cdk.metrics import ENDED, FAILED, TaskEnds
+from cdk.metrics import ENDED, FAILED, RUNNING, STARTING, WANTED, LogMetrics
 from models.settings import Settings
 
 _CLOUDWATCH = ServicePrincipal("cloudwatch.amazonaws.com")
@@ -53,7 +53,7 @@ class Monitoring(Construct):
         self._settings = settings
         self._limits = settings.alarms
         self._messaging = messaging
-        self._task_ends = TaskEnds(
+        self._log_metrics = LogMetrics(
             self, "Ends", namespace=f"atelier/{settings.names.stack}", log=log
         )
         self._warnings = spot_warnings
@@ -114,7 +114,7 @@ class Monitoring(Construct):
             )
             yield self._alarm(
                 f"{runtime}-failed",
-                self._task_ends.failed_ratio(runtime),
+                self._log_metrics.failed_ratio(runtime),
                 above=self._limits.failed_ratio,
                 periods=1,
                 why=f"Of {runtime}'s tasks that ended in 15 minutes more than "
@@ -123,11 +123,11 @@ class Monitoring(Construct):
             )
             yield self._alarm(
                 f"{runtime}-starved",
-                metrics.starved(queue),
+                self._log_metrics.starved(runtime, queue),
                 above=0,
                 periods=self._limits.starved_minutes,
-                why=f"Tasks of {runtime} are there, and none ended in "
-                f"{self._limits.starved_minutes} minutes: no replica runs, or each hangs.",
+                why=f"For {self._limits.starved_minutes} minutes {runtime} had fewer replicas than "
+                "its tasks want, or tasks none of which ended: no node comes, or replicas fail.",
             )
 
     def _watched_queue_alarms(self) -> Iterable[Alarm]:
@@ -178,10 +178,17 @@ class Monitoring(Construct):
                 _graph(f"{runtime}: tasks", [metrics.waiting(queue), metrics.in_flight(queue)]),
                 _graph(f"{runtime}: age of the oldest, s", [metrics.oldest_age(queue)]),
             )
-            ends = [self._task_ends.count(metric, runtime) for metric in (ENDED, FAILED)]
+            ends = [self._log_metrics.count(metric, runtime) for metric in (ENDED, FAILED)]
+            replicas = (WANTED, RUNNING, STARTING)
+            dashboard.add_widgets(
+                _graph(
+                    f"{runtime}: replicas wanted, running, starting",
+                    [self._log_metrics.replicas(metric, runtime) for metric in replicas],
+                ),
+            )
             dashboard.add_widgets(
                 _graph(f"{runtime}: tasks ended, and failed, a minute", ends),
-                _graph(f"{runtime}: failed, of all", [self._task_ends.failed_ratio(runtime)]),
+                _graph(f"{runtime}: failed, of all", [self._log_metrics.failed_ratio(runtime)]),
             )
         stops = [metrics.waiting(queue) for queue, _ in self._messaging.watched_queues.values()]
         dashboard.add_widgets(

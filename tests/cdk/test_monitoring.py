@@ -15,7 +15,7 @@ from aws_cdk.aws_events import EventPattern, Rule
 from aws_cdk.aws_logs import LogGroup
 
 from cdk.messaging import Messaging
-from cdk.metrics import ENDED, FAILED, FILTERS
+from cdk.metrics import ENDED, FAILED, FILTERS, RUNNING, WANTED
 from cdk.monitoring import Monitoring
 from models.errors import TaskFailed
 from models.settings import Settings
@@ -106,7 +106,10 @@ def test_each_alarm_looks_at_what_aws_measures_under_this_name(
     assert looked_at(alarms["comfy-oldest"]) == {"": oldest}
     assert looked_at(alarms["comfy-dead-letters"]) == {"": visible}
     assert looked_at(alarms["unrouted"]) == {"": visible}
+    fleet = ("atelier/studio", "Runtime")
     assert looked_at(alarms["comfy-starved"]) == {
+        "wanted": (fleet[0], WANTED, fleet[1], "Minimum"),
+        "running": (fleet[0], RUNNING, fleet[1], "Maximum"),
         "waiting": visible,
         "held": ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", "Maximum"),
         "ended": ("AWS/SQS", "NumberOfMessagesDeleted", "QueueName", "Sum"),
@@ -167,8 +170,10 @@ async def test_tasks_that_end_are_counted_by_their_lines_in_the_log(
         await until(lambda: world.queue.depth == 0)
 
     counted = {
-        metric: [e["log_processed"]["task"] for e in events() if matches(pattern, e)]
-        for metric, pattern in FILTERS.items()
+        metric: [
+            e["log_processed"]["task"] for e in events() if matches(FILTERS[metric].pattern, e)
+        ]
+        for metric in (ENDED, FAILED)
     }
     ends = [e["log_processed"] for e in events() if e["log_processed"]["message"] == "task_ended"]
     assert [end["status"] for end in ends] == ["completed", "failed", "cancelled"]
@@ -178,17 +183,17 @@ async def test_tasks_that_end_are_counted_by_their_lines_in_the_log(
 
 def test_the_counts_are_taken_from_the_clusters_log_for_each_runtime(alone: Template) -> None:
     (log,) = alone.find_resources("AWS::Logs::LogGroup")
-    for metric, pattern in FILTERS.items():
+    for metric, each in FILTERS.items():
         alone.has_resource_properties(
             "AWS::Logs::MetricFilter",
             {
                 "LogGroupName": {"Ref": log},
-                "FilterPattern": pattern,
+                "FilterPattern": each.pattern,
                 "MetricTransformations": [
                     {
                         "MetricName": metric,
                         "MetricNamespace": "atelier/studio",
-                        "MetricValue": "1",
+                        "MetricValue": each.value,
                         "Dimensions": [{"Key": "Runtime", "Value": "$.log_processed.runtime"}],
                     }
                 ],
@@ -240,9 +245,22 @@ def test_a_ratio_of_few_tasks_says_nothing(
 def test_a_runtime_starves_while_tasks_are_there_and_none_ends(
     alarms: Alarms, waiting: int, held: int, ended: int | None, starved: int
 ) -> None:
-    alarm = alarms["comfy-starved"]
+    alarm, fleet = alarms["comfy-starved"], {"wanted": 2, "running": 2}
 
-    assert computed(alarm, waiting=waiting, held=held, ended=ended) == starved
+    assert computed(alarm, waiting=waiting, held=held, ended=ended, **fleet) == starved
+
+
+@pytest.mark.parametrize(
+    ("wanted", "running", "starved"),
+    [(0, 0, 0), (2, 2, 0), (0, 3, 0), (2, 1, 1), (1, 0, 1), (None, None, 0)],
+)
+def test_a_runtime_starves_while_it_has_fewer_replicas_than_wanted(
+    alarms: Alarms, wanted: int | None, running: int | None, starved: int
+) -> None:
+    """At zero nothing is wanted and nothing runs, which is no lack."""
+    alarm, queue = alarms["comfy-starved"], {"waiting": 0, "held": 0, "ended": 0}
+
+    assert computed(alarm, wanted=wanted, running=running, **queue) == starved
 
 
 def test_the_dashboard_shows_every_queue_and_all_alarms(alone: Template, alarms: Alarms) -> None:
@@ -284,17 +302,21 @@ def computed(alarm: dict[str, Any], **values: float | None) -> float:
         "IF": lambda condition, yes, no: yes if condition else no,
         "FILL": lambda value, other: other if value is None else value,
     }
-    spelt = expression.replace(" AND ", " and ").replace("failed / ended", "failed / max(ended, 1)")
+    spelt = (
+        expression.replace(" AND ", " and ")
+        .replace(" OR ", " or ")
+        .replace("failed / ended", "failed / max(ended, 1)")
+    )
     result: float = eval(spelt, functions | values)
     return result
 
 
-_TERM = re.compile(r'\(\$\.([\w.]+) (=|!=) "(\w+)"\)')
+_TERM = re.compile(r'\(?\$\.([\w.]+) (=|!=) "(\w+)"\)?')
 
 
 def matches(pattern: str, event: Any) -> bool:
     """Match the part of CloudWatch Logs' patterns in use: comparisons of text, joined by ``&&``."""
-    assert _TERM.sub("t", pattern) == "{ t && t }"
+    assert _TERM.sub("t", pattern) in {"{ t && t }", "{ t }"}
     return all(
         (_at(event, path) == text) == (operator == "=")
         for path, operator, text in _TERM.findall(pattern)
