@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from ray.exceptions import RayError
@@ -47,17 +47,13 @@ class RayFleetStore(FleetStore):
     async def _write(self, runtime: str, what: str, value: bytes) -> None:
         key = self._key(runtime, what)
         await _answer(
-            lambda: internal_kv.internal_kv_get_gcs_client().internal_kv_put(
-                key, value, True, _NAMESPACE, timeout=_SECONDS
-            )
+            lambda gcs: gcs.internal_kv_put(key, value, True, _NAMESPACE, timeout=_SECONDS)
         )
 
     async def _read(self, runtime: str, what: str, kind: TypeAdapter[T]) -> T | None:
         key = self._key(runtime, what)
-        found = await _answer(
-            lambda: internal_kv.internal_kv_get_gcs_client().internal_kv_get(
-                key, _NAMESPACE, timeout=_SECONDS
-            )
+        found: bytes | None = await _answer(
+            lambda gcs: gcs.internal_kv_get(key, _NAMESPACE, timeout=_SECONDS)
         )
         try:
             return None if found is None else kind.validate_json(found)
@@ -68,15 +64,18 @@ class RayFleetStore(FleetStore):
         return f"fleet/{self._application}/{runtime}/{what}".encode()
 
 
-async def _answer(call: Callable[[], T]) -> T:
-    """Wait for a call of Ray's that blocks, for two seconds at most.
+async def _answer(call: Callable[[Any], T]) -> T:
+    """Wait for a call of GCS's client, which blocks, for two seconds at most.
 
     Raises:
-        Unavailable: Ray refused it or did not answer.
+        Unavailable: GCS refused it or did not answer, or this process has left Ray.
     """
+    gcs = internal_kv.internal_kv_get_gcs_client()
+    if gcs is None:
+        raise Unavailable("this process is not connected to Ray")
     try:
         async with asyncio.timeout(_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(_threads(), call)
+            return await asyncio.get_running_loop().run_in_executor(_threads(), call, gcs)
     except (RayError, TimeoutError) as exc:
         raise Unavailable(f"Ray's head did not answer: {type(exc).__name__}") from exc
 

@@ -31,6 +31,7 @@ RAY_IN = frozenset(
         "deployments/ray_fleet_store.py",
         "deployments/serving.py",
         "deployments/shared_turns.py",
+        "deployments/start_watch.py",
         "deployments/loopback.py",
     }
 )
