@@ -1,0 +1,110 @@
+"""Measure a fleet that follows its queue, from zero nodes and back: `make bench-scale`.
+
+Ray's own autoscaler starts and ends the nodes; they alone are fake, processes of this machine, and
+the GPU on them is simulated. The worker groups are those of the objects that the stack applies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+
+from bench.fake_cluster.platform import running_fleet, settings
+from bench.report import OUT, Out, report
+from bench.scaling.chart import draw
+from bench.scaling.figures import Figures, figures
+from bench.scaling.observer import Observer
+from bench.scaling.scenarios import SCENARIOS, Outcome, Scenario, Setup, played
+from models.settings import Settings
+
+RUNTIME = "pictures"
+
+
+def fleet_settings(setup: Setup, log: Path) -> Settings:
+    """Read the settings of one runtime with these parameters, whose GPU keeps a log."""
+    options = {
+        "gpuMs": setup.gpu_seconds * 1000,
+        "loadMs": setup.load_seconds * 1000,
+        "log": str(log),
+    }
+    scaling = {
+        "minReplicas": 0,
+        "maxReplicas": setup.most_replicas,
+        "queueLength": setup.queue_length,
+        "targetLatencySeconds": setup.target_seconds,
+        "cooldownSeconds": setup.cooldown_seconds,
+        "scaleDown": {"stabilizationWindowSeconds": 5},
+    }
+    return settings(
+        {
+            "name": RUNTIME,
+            "type": "fake",
+            "modelFilename": "one.safetensors",
+            "gpus": 1,
+            "cpus": 1,
+            "options": options,
+            "scaling": scaling,
+            "nodes": {"instanceTypes": ["g5.xlarge"], "idleSeconds": setup.idle_seconds},
+            "pod": {"cpu": 1, "memory": 2},
+        },
+        tasks={"drainSeconds": 20, "pollSeconds": 2},
+    )
+
+
+def measure(
+    setup: Setup, scenarios: Mapping[str, Scenario]
+) -> Mapping[str, tuple[Outcome, Figures]]:
+    """Play scenarios on one fleet, and reckon the figures of each."""
+    with TemporaryDirectory(prefix="scale-") as folder:
+        log = Path(folder) / "gpu.log"
+        with running_fleet(fleet_settings(setup, log)) as fleet, Observer(fleet, RUNTIME) as watch:
+            outcomes = [
+                played(name, scenario, watch, setup)
+                for name, scenario in track(scenarios.items(), "scenarios", len(scenarios))
+            ]
+        return {one.name: (one, figures(one, setup, log)) for one in outcomes}
+
+
+def main(
+    *,
+    tasks: Annotated[int, typer.Option(help="of each burst")] = 24,
+    gpu_seconds: float = 2,
+    load_seconds: float = 1,
+    most_replicas: int = 3,
+    queue_length: int = 8,
+    target_seconds: Annotated[float, typer.Option(help="targetLatencySeconds")] = 30,
+    cooldown_seconds: float = 15,
+    idle_seconds: Annotated[int, typer.Option(help="nodes.idleSeconds")] = 5,
+    out: Out = OUT,
+) -> None:
+    """Measure a fleet that follows its queue, from zero and back."""
+    setup = Setup(
+        tasks=tasks,
+        gpu_seconds=gpu_seconds,
+        load_seconds=load_seconds,
+        most_replicas=most_replicas,
+        queue_length=queue_length,
+        target_seconds=target_seconds,
+        cooldown_seconds=cooldown_seconds,
+        idle_seconds=idle_seconds,
+    )
+    found = measure(setup, SCENARIOS)
+    out.mkdir(parents=True, exist_ok=True)
+    draw([outcome for outcome, _ in found.values()], out / "scale.png")
+    kept: dict[str, Any] = {
+        name: {**reckoned.row, "samples": [asdict(sample) for sample in outcome.samples]}
+        for name, (outcome, reckoned) in found.items()
+    }
+    rows = [
+        (field.name, *(reckoned.row[field.name] for _, reckoned in found.values()))
+        for field in fields(Figures)
+    ]
+    report(out / "scale.json", asdict(setup), kept, ("figure", *found), rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)
