@@ -23,8 +23,8 @@ from ingest.envelope import Envelope
 from ingest.loops import Loops
 from ingest.notify import Notifier
 from ingest.worker import Worker
+from models.event import Update
 from models.ports import Runner
-from models.report import Progress, Report
 from models.settings.groups import Inputs as InputSettings, Runtime, Tasks
 from models.task import Task
 
@@ -37,7 +37,7 @@ class InProcess(Runner):
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
 
-    def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         return self.replica.run(task, attempt)
 
 

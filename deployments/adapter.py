@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from deployments.checkpoints import needed_files, needs_checkpoint, requested_checkpoint
 from deployments.inputs.fields import image_links
-from models.report import Progress
+from models.report import Progress, Stage
 from models.runtimes import RuntimeType
 from models.settings.base import Group
 from models.task import Kind, Task
@@ -42,8 +42,8 @@ class Answer:
     body: Any
 
 
-Step = Progress | Begun | Artifact | Answer
-"""Item that a run yields."""
+Step = Progress | Begun | Stage | Artifact | Answer
+"""Item that a run yields; a `Stage` where `run` itself changes checkpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,20 +3,26 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, Step
 from deployments.media_types import sniff
 from models import strict_json
-from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
+from models.errors import RuntimeUnavailable, TaskFailed
+from models.event import Update
 from models.ports import Objects
-from models.report import Progress, Report, Status
+from models.report import Progress, Report, Stage, Status
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
+
+_TOLD_SECONDS = 0.05
+"""Seconds of a load from which on it is told: a checkpoint that is there already takes fewer."""
+_EXIT_SECONDS = 0.5
+"""Seconds in which a backend that a task found gone is seen to be gone."""
 
 
 class Fetcher(Protocol):
@@ -45,11 +51,14 @@ class Replica:
         self.slots = asyncio.Semaphore(adapter.slots)
         """Taken while a task has the adapter, and all of them by a renewal."""
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
-        """Run a task: yield its progress and last its report; a refusal is a report.
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
+        """Run a task: yield its stages and progress, and last its report; a refusal is a report.
+
+        The first `Stage.RUNNING` says that it has the GPU, and that the backend is well.
 
         Raises:
-            RuntimeUnavailable: the backend or the store is away; another try may end better.
+            RuntimeUnavailable: the backend is away; another try may end better.
+            Unavailable: the store is away.
         """
         results = _Results(task)
         report = Report.of(task, Status.RUNNING, attempt)
@@ -57,9 +66,11 @@ class Replica:
             # Before a slot is taken: the adapter works for another task meanwhile.
             inputs = await self.inputs.fetch(self.adapter.links(task))
             results.end_stage("inputs")
-            async with self.slots:
+            async with self._slot():
                 results.end_stage("wait")
-                await self._load(task)
+                async with aclosing(self._load(task)) as stages:
+                    async for stage in stages:
+                        yield stage
                 results.end_stage("load")
                 report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
                 async with aclosing(self._steps(task, inputs)) as steps:
@@ -71,7 +82,10 @@ class Replica:
                                 results.end_stage("wait")
                                 # With several slots `run` changes checkpoints, not `load`.
                                 report = replace(report, checkpoint=self.adapter.checkpoint)
-                            case _:
+                                yield Stage.RUNNING
+                            case Stage():
+                                yield step
+                            case Artifact() | Answer():
                                 results.keep(step)
                 results.end_stage("run")
             # After the slot is free: the next task has the adapter while this one is stored.
@@ -80,8 +94,6 @@ class Replica:
             yield report.completed(uris, f"{self.output}/{task.output_key}", results.seconds)
         except TaskFailed as exc:
             yield report.failed(exc)
-        except Unavailable as exc:
-            raise RuntimeUnavailable(str(exc)) from exc
 
     async def renew(self) -> None:
         """Replace the adapter by a fresh one between two tasks.
@@ -108,7 +120,48 @@ class Replica:
         await self.adapter.close()
         await self.inputs.close()
 
-    async def _load(self, task: Task) -> None:
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Hold a slot of an adapter that can run a task.
+
+        Where one finds it gone, those that wait for the slot find it so before they begin.
+        """
+        async with self.slots:
+            await self.adapter.check()
+            try:
+                yield
+            except RuntimeUnavailable:
+                await self._see_exit()
+                raise
+
+    async def _see_exit(self) -> None:
+        """Wait until the adapter knows that it is gone, half a second at most: it may be well."""
+        with suppress(RuntimeUnavailable):
+            for _ in range(10):
+                await self.adapter.check()
+                await asyncio.sleep(_EXIT_SECONDS / 10)
+
+    async def _load(self, task: Task) -> AsyncGenerator[Stage, None]:
+        """Load the task's checkpoint; yield that it does, if it takes a while.
+
+        With one slot the task has the GPU, and that is yielded before and after.
+        """
+        has_gpu = self.adapter.slots == 1
+        loading = asyncio.create_task(self._loaded(task))
+        try:
+            if has_gpu:
+                yield Stage.RUNNING  # beside the load
+            _, slow = await asyncio.wait([loading], timeout=_TOLD_SECONDS)
+            if slow:
+                yield Stage.LOADING
+            await loading
+            if slow and has_gpu:
+                yield Stage.RUNNING
+        finally:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+
+    async def _loaded(self, task: Task) -> None:
         try:
             async with asyncio.timeout(self.deadline):
                 await self.adapter.load(task)

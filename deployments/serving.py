@@ -14,7 +14,7 @@ from deployments.renewal_turns import MemoryTurns, RenewalTurns
 from deployments.replica import Replica
 from deployments.shared_turns import SharedTurns
 from models.errors import RuntimeUnavailable
-from models.report import Progress, Report
+from models.event import Update
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
@@ -47,15 +47,16 @@ class ServedReplica:
         self.replica.name = name
         self.renewal = Renewal(self.replica, self.turns)
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         """Run a task as `Replica.run` does; while the replica leaves, a call never returns.
 
         Raises:
-            RuntimeUnavailable: the backend or the store is away; another try may end better.
+            RuntimeUnavailable: the backend is away; another try may end better.
+            Unavailable: the store is away.
         """
         if self.leaving:
-            # Hang instead of raising: a refusal would be retried immediately and burn the task's
-            # attempts. The call ends with this process, a moment later.
+            # Hang instead of raising: a refusal would be retried immediately, and come here again.
+            # The call ends with this process, a moment later.
             await asyncio.Event().wait()
         try:
             async for update in self.replica.run(task, attempt):

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 
 from ingest.followers import Followers
-from ingest.paces import Paces
+from ingest.paces import Hold, Paces
 from ingest.snapshots import Snapshots
 from ingest.stops import Stops
 from models.event import Event, Update
@@ -33,7 +33,7 @@ class Board(Live):
         """Count of the deliveries of each submission that ingest holds."""
         self._snapshots = Snapshots()
         self._followers = Followers()
-        self._paces = Paces()
+        self.runtimes = Paces(clock)
 
     def publish(self, submission: str, update: Update) -> None:
         """Publish an update of a submission to its followers."""
@@ -44,12 +44,15 @@ class Board(Live):
         self._followers.publish(event)
 
     @contextmanager
-    def holding(self, runtime: str, submission: str) -> Iterator[None]:
-        """Mark a submission as held: ingest has its delivery, and notifies of its end."""
+    def holding(self, runtime: str, submission: str, sent: float = 0) -> Iterator[Hold]:
+        """Mark a submission as held: ingest has its delivery, and notifies of its end.
+
+        ``sent``: when its message was sent, in epoch seconds; 0 if that is not known.
+        """
         self._held[submission] += 1
         try:
-            with self._paces.leased(runtime):
-                yield
+            with self.runtimes.of(runtime).holding(sent) as hold:
+                yield hold
         finally:
             self._held -= Counter([submission])  # forgets a submission at zero
             # What was published twice can be held twice; only the last delivery lets go.
@@ -57,19 +60,15 @@ class Board(Live):
                 self.stops.release(submission)
                 self._snapshots.release(submission)
 
-    @contextmanager
-    def running(self, runtime: str, submission: str, end: Callable[[], object]) -> Iterator[None]:
-        """Mark a submission as running; ``end`` ends the run, at once if it is stopped already."""
-        with self._paces.running(runtime), self.stops.running(submission, end):
-            yield
+    def is_likely_new(self, submission: str, sent: float) -> bool:
+        """Tell whether a submission is likely neither stopped nor over.
 
-    def add_run(self, report: Report) -> None:
-        """Take a replica's report into the pace of its runtime."""
-        self._paces.add(report)
-
-    def was_up_at(self, sent: float) -> bool:
-        """Tell whether a cancel of a message sent then, in epoch seconds, would be known here."""
-        return sent > self._began
+        A cancel of a message that was sent (in epoch seconds) before the board was up is not known
+        here, nor is an end that is long past.
+        """
+        return sent > self._began and not (
+            self.stops.is_stopped(submission) or self._snapshots.has_ended(submission)
+        )
 
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         with self._followers.following(follower) as subscription:
@@ -97,4 +96,4 @@ class Board(Live):
         return held
 
     async def paces(self) -> Mapping[str, Pace]:
-        return self._paces.now()
+        return self.runtimes.now()

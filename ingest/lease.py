@@ -5,10 +5,16 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from models.backoff import Backoff
 from models.errors import RuntimeUnavailable, Unavailable
 from models.ports import Delivery, Queue
 
 log = logging.getLogger("ray.serve.atelier.ingest")
+
+_AT_ONCE = 3
+"""Deliveries of a message that are handed back at once, whoever may take the next one."""
+_PAUSES = Backoff(first=1, longest=30)
+"""Pauses of a message that was handed back so often, in seconds, by its further deliveries."""
 
 
 @asynccontextmanager
@@ -16,14 +22,16 @@ async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator
     """Renew a delivery's lease while the block runs, each third of so many seconds.
 
     Where the block ends with `RuntimeUnavailable` or is cancelled, the delivery is handed back at
-    once. After any other error the lease lapses: a delivery that breaks its worker comes back
-    slowly.
+    once; after its third delivery with a pause, since a task that no replica begins has no attempts
+    that would end this. After any other error the lease lapses: a delivery that breaks its worker
+    comes back slowly.
     """
     try:
         async with _renewed(queue, delivery, seconds):
             yield
     except (RuntimeUnavailable, asyncio.CancelledError):
-        await _hand_back(queue, delivery)  # after the last renewal, which would undo it
+        # After the last renewal, which would undo it.
+        await _hand_back(queue, delivery, int(_PAUSES.pause(delivery.attempt - _AT_ONCE)))
         raise
 
 
@@ -48,8 +56,8 @@ async def _renew(queue: Queue, delivery: Delivery, seconds: int) -> None:
             log.warning("lease_not_renewed", extra={"message_id": delivery.id, "why": str(exc)})
 
 
-async def _hand_back(queue: Queue, delivery: Delivery) -> None:
+async def _hand_back(queue: Queue, delivery: Delivery, seconds: int) -> None:
     try:
-        await queue.extend(delivery, 0)
+        await queue.extend(delivery, seconds)
     except Unavailable as exc:
         log.warning("not_handed_back", extra={"message_id": delivery.id, "why": str(exc)})

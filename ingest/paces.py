@@ -1,73 +1,176 @@
-"""Paces of runtimes: how many tasks each has in hand, and how long one takes."""
+"""Paces of runtimes: the tasks that each has in hand, what they ask for, and how long one takes."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+import asyncio
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum, auto
+from statistics import fmean
 
+from models.fleet import Demand, Supply
 from models.ports import Pace
 from models.report import Report, Status
 
 _NEWEST_WEIGHT = 0.2
-"""Weight of the newest task in the moving average of seconds."""
+"""Weight of the newest task in a moving average of seconds."""
+_LOADED_SECONDS = 0.05
+"""Seconds from which on the stage ``load`` has loaded something."""
+_CHECKPOINTS_KEPT = 1_000
+"""Checkpoints whose seconds are remembered: clients may ask for any name."""
+
+
+class Place(Enum):
+    """Place of a held task on its way."""
+
+    LEASED = auto()
+    """Held, and no replica is asked: it is not judged yet, or its run is over."""
+    WAITING = auto()
+    RUNNING = auto()
+
+
+class Average:
+    """Moving average of seconds; None before the first."""
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+
+    def add(self, newest: float) -> None:
+        old = newest if self.seconds is None else self.seconds
+        self.seconds = old + _NEWEST_WEIGHT * (newest - old)
+
+
+@dataclass(eq=False)
+class Hold:
+    """Hold of a task in the counts of its runtime."""
+
+    pace: "RuntimePace"
+    since: float
+    """Time of sending, or of the lease if that is not known."""
+    place: Place = Place.LEASED
+    checkpoint: str | None = None
+    """Checkpoint that the task asks for, as the task spells it."""
+
+    @contextmanager
+    def waiting(self, checkpoint: str | None) -> Iterator[None]:
+        """Count the task as one that asks for a replica while the block runs."""
+        self.checkpoint = checkpoint
+        self._move(Place.WAITING)
+        try:
+            yield
+        finally:
+            self._move(Place.LEASED)
+
+    def begin(self) -> None:
+        """Count the task as running: it has the GPU."""
+        self._move(Place.RUNNING)
+
+    def add(self, report: Report) -> None:
+        """Take the report of a replica into the averages; only completed tasks count."""
+        if report.status is Status.COMPLETED:
+            self.pace.add(report, self.checkpoint)
+
+    def _move(self, place: Place) -> None:
+        self.place = place
+        self.pace.changed.set()
+
+
+class RuntimePace:
+    """Pace of one runtime; ``clock`` is the wall clock, by which messages were sent."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.changed = asyncio.Event()
+        """Set where the tasks in hand have changed; whoever measures clears it."""
+        self.demand: Demand | None = None
+        self.supply: Supply | None = None
+        self._held: set[Hold] = set()
+        self._taken = Average()
+        self._run, self._load = Average(), Average()
+        self._run_by_checkpoint: OrderedDict[str | None, Average] = OrderedDict()
+        """Averages by the name that was asked for, the one of the newest task last."""
+        self._checkpoints: dict[str, str] = {}
+        """Newest checkpoint that each replica ran with."""
+
+    @contextmanager
+    def holding(self, sent: float) -> Iterator[Hold]:
+        """Count a task as leased while the block runs."""
+        hold = Hold(self, sent or self.clock())
+        self._held.add(hold)
+        try:
+            yield hold
+        finally:
+            self._held.remove(hold)
+
+    def add(self, report: Report, checkpoint: str | None) -> None:
+        """Take the report of a task into account that asked for this checkpoint."""
+        load, run = (report.seconds.get(stage, 0.0) for stage in ("load", "run"))
+        self._taken.add(load + run)
+        self._run.add(run)
+        self._run_by_checkpoint.setdefault(checkpoint, Average()).add(run)
+        self._run_by_checkpoint.move_to_end(checkpoint)
+        if len(self._run_by_checkpoint) > _CHECKPOINTS_KEPT:
+            self._run_by_checkpoint.popitem(last=False)
+        if load > _LOADED_SECONDS:
+            self._load.add(load)
+        if report.replica and report.checkpoint:
+            self._checkpoints[report.replica] = report.checkpoint
+
+    def measure(self, backlog: int) -> Demand:
+        """Measure the demand, with so many tasks in the queue; each time with another beat."""
+        waiting = self._at(Place.WAITING)
+        oldest = min((hold.since for hold in waiting), default=self.clock())
+        self.demand = Demand(
+            waiting=backlog + len(waiting),
+            running=len(self._at(Place.RUNNING)),
+            oldest_seconds=max(0.0, self.clock() - oldest),
+            seconds=self._seconds_of(waiting),
+            load_seconds=self._load.seconds,
+            beat=self.demand.beat + 1 if self.demand else 1,
+        )
+        return self.demand
+
+    def take(self, supply: Supply) -> None:
+        """Keep the newest supply, and forget the checkpoints of replicas that are gone."""
+        self.supply = supply
+        for gone in self._checkpoints.keys() - set(supply.running):
+            del self._checkpoints[gone]
+
+    def now(self) -> Pace:
+        """Return the pace as it is now."""
+        return Pace(
+            leased=len(self._held),
+            running=len(self._at(Place.RUNNING)),
+            seconds=self._taken.seconds,
+            checkpoints=tuple(sorted(set(self._checkpoints.values()))),
+            demand=self.demand,
+            supply=self.supply,
+        )
+
+    def _at(self, place: Place) -> list[Hold]:
+        return [hold for hold in self._held if hold.place is place]
+
+    def _seconds_of(self, waiting: list[Hold]) -> float | None:
+        """Average the seconds of the tasks that wait, each by its checkpoint, if that is known."""
+        if self._run.seconds is None:
+            return None
+        known = (self._run_by_checkpoint.get(hold.checkpoint, self._run) for hold in waiting)
+        return fmean(
+            [each.seconds for each in known if each.seconds is not None] or [self._run.seconds]
+        )
 
 
 class Paces:
-    """Counts the tasks of each runtime, and averages the time that completed ones took."""
+    """Paces by the name of the runtime."""
 
-    def __init__(self) -> None:
-        self._runtimes: dict[str, _Runtime] = defaultdict(_Runtime)
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._runtimes: dict[str, RuntimePace] = defaultdict(lambda: RuntimePace(clock))
 
-    @contextmanager
-    def leased(self, runtime: str) -> Iterator[None]:
-        """Count a task as leased while the block runs."""
-        counts = self._runtimes[runtime]
-        counts.leased += 1
-        try:
-            yield
-        finally:
-            counts.leased -= 1
-
-    @contextmanager
-    def running(self, runtime: str) -> Iterator[None]:
-        """Count a task as running while the block runs."""
-        counts = self._runtimes[runtime]
-        counts.running += 1
-        try:
-            yield
-        finally:
-            counts.running -= 1
-
-    def add(self, report: Report) -> None:
-        """Take a replica's report into account; only completed tasks count."""
-        if report.status is Status.COMPLETED:
-            self._runtimes[report.runtime].add(report)
+    def of(self, runtime: str) -> RuntimePace:
+        """Return the pace of a runtime, made at the first question."""
+        return self._runtimes[runtime]
 
     def now(self) -> Mapping[str, Pace]:
-        """Paces by the name of the runtime; a runtime that had no task yet is missing."""
-        return {name: runtime.pace() for name, runtime in self._runtimes.items()}
-
-
-@dataclass
-class _Runtime:
-    leased: int = 0
-    running: int = 0
-    seconds: float | None = None
-    """Moving average of the time for which a task held the GPU; None before the first."""
-    checkpoints: dict[str, str] = field(default_factory=dict)
-    """Newest checkpoint that each replica ran with."""
-
-    def add(self, report: Report) -> None:
-        took = sum(report.seconds.get(stage, 0) for stage in ("load", "run"))
-        old = took if self.seconds is None else self.seconds
-        self.seconds = old + _NEWEST_WEIGHT * (took - old)
-        if report.replica and report.checkpoint:
-            self.checkpoints[report.replica] = report.checkpoint
-
-    def pace(self) -> Pace:
-        return Pace(
-            leased=self.leased,
-            running=self.running,
-            seconds=self.seconds,
-            checkpoints=tuple(sorted(set(self.checkpoints.values()))),
-        )
+        """Return all paces; a runtime that nobody has asked for is missing."""
+        return {name: pace.now() for name, pace in self._runtimes.items()}

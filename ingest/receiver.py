@@ -52,6 +52,21 @@ class Receiver(ABC):
                     self._leased += 1
                     group.create_task(self._handle_safely(delivery))
 
+    @property
+    def is_slowed_down(self) -> bool:
+        """Flag: the platform was unavailable to the last delivery."""
+        return self._failures > 0
+
+    @property
+    def is_full(self) -> bool:
+        """Flag: as much is leased as may be, so that more may wait in the queue."""
+        return self._leased >= self.capacity
+
+    def resize(self, capacity: int) -> None:
+        """Let so many deliveries be leased from now on; what is leased stays."""
+        self.capacity = capacity
+        self._room.set()
+
     def drain(self) -> None:
         """Receive no more.
 
@@ -62,7 +77,7 @@ class Receiver(ABC):
 
     async def _receive(self) -> Sequence[Delivery]:
         """Wait for room, and receive as much as there is; hand it back if a drain began."""
-        while self._leased >= self.capacity:
+        while self.is_full:
             # Nothing awaits between the comparison and this, so no end of a delivery is missed.
             self._room.clear()
             await self._room.wait()

@@ -34,6 +34,10 @@ class Snapshots:
         snapshot = self._snapshots.get(submission)
         return snapshot.since(0) if snapshot else []
 
+    def has_ended(self, submission: str) -> bool:
+        """Tell whether a submission is one of those that ended lately."""
+        return submission in self._ended
+
     def release(self, submission: str) -> None:
         """Drop the snapshot of a submission that ingest no longer holds, unless it has ended."""
         if submission not in self._ended:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from models.report import Progress, Report
+from models.report import Progress, Report, Stage
 
-Update = Report | Progress
-"""News of a submission: a report when its status changes, progress while it runs."""
+Update = Report | Stage | Progress
+"""News of a submission: a report when its status changes, stage and progress while it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +21,20 @@ class Event:
 
 
 class Snapshot:
-    """Newest state of a submission: its reports, the newest progress and the newest preview."""
+    """Newest state of a submission: its reports, the newest stage, progress and preview."""
 
     def __init__(self) -> None:
         self._events: dict[str, Event] = {}
         """Events by the slot that they fill, the newest last; one may fill two slots."""
 
     def add(self, event: Event) -> None:
-        """Take in an event; older progress, and an older preview, make way for it."""
-        for slot in _slots(event):
+        """Take in an event; an older stage, progress or preview makes way for it."""
+        slots = _slots(event)
+        # A stage is one of a run: a report that another began, or none, ends it.
+        outdated = (*slots, "stage") if isinstance(event.update, Report) else slots
+        for slot in outdated:
             self._events.pop(slot, None)
+        for slot in slots:
             self._events[slot] = event
 
     def drop_preview(self) -> None:
@@ -48,6 +52,8 @@ def _slots(event: Event) -> tuple[str, ...]:
         case Report():
             # Every report is a change of status, and stays; of progress only the newest counts.
             return (f"report {event.number}",)
+        case Stage():
+            return ("stage",)
         case Progress(preview=None):
             # Most progress comes without a picture; then the last one is still the newest.
             return ("progress",)

@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.event import Event
+from models.event import Event, Update
 from models.fleet import Demand, Supply
-from models.report import Progress, Report, Status
+from models.report import Report, Status
 from models.settings.api_keys import ApiKey
 from models.task import Call, Task
 
@@ -155,15 +155,21 @@ class Ledger(ABC):
 
     @abstractmethod
     async def start(self, task: Task) -> Report:
-        """Count an attempt and return the report, running; if the task has ended, return how."""
+        """Count an attempt and return the report, running; if the task has ended, return how.
+
+        An attempt begins when the task has the GPU.
+        """
 
     @abstractmethod
     async def finish(self, report: Report) -> Report:
         """Note the end of a task; return the report that stands: this, or one accepted earlier."""
 
     @abstractmethod
-    async def requeue(self, report: Report) -> None:
-        """Note that this attempt is over and another waits, unless more has happened since."""
+    async def requeue(self, report: Report, *, counts: bool = True) -> None:
+        """Note that this attempt is over and another waits, unless more has happened since.
+
+        Unless it ``counts``, the attempt is taken back.
+        """
 
     @abstractmethod
     async def cancel(
@@ -264,13 +270,15 @@ class Runner(ABC):
     """Runtime's replicas as the worker sees them."""
 
     @abstractmethod
-    def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
-        """Run a task; yield progress, and last the report of its end.
+    def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
+        """Run a task; yield its stages and progress, and last the report of its end.
 
-        It takes as long as the task does. Closing the generator stops the run.
+        The first `Stage.RUNNING` says that it has the GPU. It takes as long as the task does, with
+        its wait for a replica. Closing the generator stops the run.
 
         Raises:
             RuntimeUnavailable: no replica brought the task to an end; another try may.
+            Unavailable: the store of inputs or artifacts is away.
         """
 
 

@@ -1,4 +1,4 @@
-"""Report: what is known of a task now; and the progress of a running task."""
+"""Report: what is known of a task now; and the stages and progress of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,16 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Stage(StrEnum):
+    """Stage of a run, in the words that people are told.
+
+    A run has begun with its first `RUNNING`: until then the task waits for the GPU.
+    """
+
+    LOADING = "loading a checkpoint"
+    RUNNING = "running"
 
 
 _LONGEST_CONTEXT = 4_096  # bytes of JSON; a ledger's row is written again at every transition
@@ -49,7 +59,8 @@ class Report:
     status: Status
     kind: str = ""
     attempt: int = 0
-    """Number of times that the task was started."""
+    """Number of times that the task was started: that it had a GPU. A start that was given up for
+    another reason than its runtime's absence is not counted."""
     artifacts: tuple[str, ...] = ()
     """``s3://`` URIs in the order of generation."""
     output: str | None = None

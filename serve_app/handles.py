@@ -14,9 +14,9 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from models.errors import RuntimeUnavailable, TaskError, Unavailable
-from models.event import Event
+from models.event import Event, Update
 from models.ports import Live, Pace, Runner
-from models.report import Progress, Report
+from models.report import Report
 from models.task import Task
 
 _ANSWER_SECONDS = 5  # Serve itself keeps a call for as long as no replica is there
@@ -28,13 +28,14 @@ class ReplicaHandle(Runner):
     def __init__(self, handle: DeploymentHandle) -> None:
         self._run = handle.options(method_name="run", stream=True, _by_reference=True)
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         stream = self._run.remote(task, attempt)
         try:
             async for update in stream:
                 yield update
         except (RayError, RayServeException) as exc:
-            raise RuntimeUnavailable(_why(exc)) from exc
+            is_store = isinstance(exc, RayTaskError) and isinstance(exc.cause, Unavailable)
+            raise (Unavailable if is_store else RuntimeUnavailable)(_why(exc)) from exc
         finally:
             # A replica would else go on drawing for nobody; on a stream that ended it does nothing.
             stream.cancel()
@@ -91,4 +92,5 @@ def _translated() -> Iterator[None]:
 def _why(exc: Exception) -> str:
     """Name what failed, without Ray's own text: that has a traceback with an address."""
     cause = exc.cause if isinstance(exc, RayTaskError) else exc
-    return str(cause) if isinstance(cause, TaskError) else type(cause).__name__
+    known = isinstance(cause, TaskError | Unavailable)
+    return str(cause) if known else type(cause).__name__

@@ -50,6 +50,7 @@ LEFT_OUT = {
         "tests/cli/test_watch.py",
         "tests/contracts",
         "tests/deployments/backend",
+        "tests/deployments/test_attempts.py",
         "tests/deployments/test_renewal.py",
         "tests/docs/test_commands.py",
         "tests/docs/test_first_task.py",

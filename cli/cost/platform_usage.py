@@ -18,7 +18,6 @@ _RECEIVES_AND_DELETES = 3  # a send by SNS, a receive and a delete, none of them
 _TABLE_WRITES = 1 + 1 + 1 + 1  # queue, start, finish, tell
 _INDEX_WRITES = 1 + 2 + 2 + 1  # a changed status is a delete and a put there
 _KEY_INDEX_WRITES = 1 + 1 + 1 + 1  # of a task that came by HTTP; the others have no key
-_UNQUEUED = 3  # writes saved by tasks from SNS, whose first row is "running"
 _OBJECTS = 2  # a picture and its .out
 _ANSWER_KIB = 1
 _LOOKS = 10  # requests of a browser for a picture
@@ -127,7 +126,7 @@ def _polled(settings: Settings) -> int:
 
 def _ledger(load: Load, settings: Settings) -> list[UsageLine]:
     by_http = settings.edge.enabled or settings.front.enabled
-    by_key = _KEY_INDEX_WRITES if by_http else -_UNQUEUED
+    by_key = _KEY_INDEX_WRITES if by_http else 0
     writes = (_TABLE_WRITES + _INDEX_WRITES + by_key) * load.row_kib
     why = f"{writes} units a task, its indexes included"
     rows = _gib(load, load.row_kib) * settings.tasks.ledger_days / _DAYS

@@ -46,6 +46,7 @@ _FIRST = "if_not_exists(#created, :updated)"
 _FIRST_OWNER = "if_not_exists(#key, :key)"
 # DynamoDB itself adds, so that two deliveries that come at once are two attempts.
 _ONE_MORE = "if_not_exists(#attempt, :zero) + :one"
+_ONE_LESS = "#attempt - :one"
 _WITH_THE_OTHERS = "list_append(if_not_exists(#calls, :none), :calls)"
 
 _CONSTANTS: Values = {
@@ -91,10 +92,11 @@ class DynamoLedger(Ledger):
         row_key = key_of(report.id, report.submission)
         return report_of(await self._change(row_key, values(report), when=_NOT_ENDED))
 
-    async def requeue(self, report: Report) -> None:
+    async def requeue(self, report: Report, *, counts: bool = True) -> None:
         row_key = key_of(report.id, report.submission)
         queued = {"status": {"S": Status.QUEUED.value}, "attempt": number(report.attempt)}
-        await self._change(row_key, queued, when=_IN_THIS_ATTEMPT)
+        how = {} if counts else {"attempt": _ONE_LESS}
+        await self._change(row_key, queued, when=_IN_THIS_ATTEMPT, how=how)
 
     async def cancel(
         self,

@@ -39,10 +39,11 @@ class MemoryLedger(Ledger):
         known = self._reports.get((report.id, report.submission))
         return known if known and known.ended else self._note(report)
 
-    async def requeue(self, report: Report) -> None:
+    async def requeue(self, report: Report, *, counts: bool = True) -> None:
         known = self._reports.get((report.id, report.submission))
         if known and known.status is Status.RUNNING and known.attempt == report.attempt:
-            self._note(replace(known, status=Status.QUEUED))
+            attempt = known.attempt if counts else known.attempt - 1
+            self._note(replace(known, status=Status.QUEUED, attempt=attempt))
 
     async def cancel(
         self,

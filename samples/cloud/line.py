@@ -8,8 +8,8 @@ from ingest.aws.client import Clients
 from ingest.board import Board
 from ingest.loops import Loops
 from ingest.wiring import Ports, wire
+from models.event import Update
 from models.ports import Runner
-from models.report import Progress, Report
 from models.settings import Settings
 from models.task import Task
 from samples.cloud.deploy import Cloud
@@ -22,7 +22,7 @@ class Near(Runner):
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         async with aclosing(self.replica.run(task, attempt)) as stream:
             async for said in stream:
                 yield said

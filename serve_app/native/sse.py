@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from models.event import Event
 from models.native import PreviewEvent, StatusEvent
-from models.report import Progress, Report, Status
+from models.report import Progress, Report, Stage, Status
 from serve_app.native.views import Views, progress_view
 from serve_app.watching.estimates import Estimates
 from serve_app.watching.feed import Feed
@@ -105,9 +105,12 @@ class EventStream:
 
     async def _parts(self, event: Event) -> Sequence[bytes]:
         """Encode what an update adds to what the client has read."""
+        parts: Sequence[bytes]
         match event.update:
             case Progress() as progress:
                 parts = _progress(event.boot, event.number, progress)
+            case Stage():
+                parts = ()
             case Report(ended=True) as report:
                 parts = _encoded(event.boot, event.number, await self._end(report))
             case Report() as report:

@@ -20,8 +20,9 @@ from typing_extensions import override
 
 from ingest.memory import MemoryClaims, MemoryObjects
 from models.errors import TaskFailed
+from models.event import Update
 from models.ports import Runner
-from models.report import Progress, Report, Status
+from models.report import Progress, Report, Stage, Status
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents
 from models.settings import Settings
@@ -68,8 +69,9 @@ class Painter(Runner):
         self.going.set()
         """Event without which tasks stay at their first step."""
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         self.started.append(task)
+        yield Stage.RUNNING
         yield Progress(step=1, of=2, preview=png("blue"))
         await self.going.wait()
         if isinstance(task.content, dict) and "fail" in task.content:

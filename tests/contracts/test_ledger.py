@@ -194,6 +194,15 @@ async def test_an_attempt_that_is_over_waits_again(kept: World, task: Task) -> N
     assert (await kept.ledger.start(task)).attempt == 2
 
 
+async def test_an_attempt_that_does_not_count_is_taken_back(kept: World, task: Task) -> None:
+    await kept.ledger.start(task)
+    second = await kept.ledger.start(task)
+    await kept.ledger.requeue(second, counts=False)
+
+    assert await kept.ledger.find(task.id) == replace(second, status=Status.QUEUED, attempt=1)
+    assert (await kept.ledger.start(task)).attempt == 2
+
+
 async def test_an_attempt_that_is_over_does_not_undo_the_next(kept: World, task: Task) -> None:
     first = await kept.ledger.start(task)
     await kept.ledger.requeue(first)

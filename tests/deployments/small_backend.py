@@ -16,7 +16,10 @@ HELD: list[bytes] = []
 
 
 class Handler(BaseHTTPRequestHandler):
-    """``/`` answers; ``/leak/N`` holds N MiB more, ``/bear/N`` a child; ``/exit/N`` ends it."""
+    """``/`` answers; ``/leak/N`` holds N MiB more, ``/bear/N`` a child; ``/exit/N`` ends it.
+
+    ``/wait/N`` answers after N seconds.
+    """
 
     def do_GET(self) -> None:
         match self.path.split("/")[1:]:
@@ -24,6 +27,8 @@ class Handler(BaseHTTPRequestHandler):
                 HELD.append(b"m" * 2**20 * int(size))
             case ["bear", size]:
                 bear(f"held = b'm' * {int(size) * 2**20}")
+            case ["wait", seconds]:
+                time.sleep(float(seconds))
             case ["exit", code]:
                 threading.Timer(0.05, os._exit, [int(code)]).start()
         self.send_response(200)

@@ -11,7 +11,8 @@ from deployments.replica import Replica
 from deployments.runtimes.fake import FakeAdapter
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, RuntimeUnavailable, Unavailable
-from models.report import Progress, Report, Status
+from models.event import Update
+from models.report import Progress, Report, Stage, Status
 from models.task import Kind, Task
 
 OUTPUT = "s3://outputs"
@@ -58,11 +59,16 @@ def task(submission: str = "s1", **content: Any) -> Task:
 
 
 async def report_of(made: Replica, given: Task) -> Report:
-    said = [step async for step in made.run(given, 1)]
-    assert all(isinstance(step, Progress) for step in said[:-1])
+    said = [update async for update in made.run(given, 1)]
+    assert not any(isinstance(update, Report) for update in said[:-1])
     last = said[-1]
     assert isinstance(last, Report)
     return last
+
+
+async def stages_of(made: Replica, given: Task) -> list[Update]:
+    """Run a task; return its updates without its progress and its report."""
+    return [update async for update in made.run(given, 1) if isinstance(update, Stage)]
 
 
 async def test_artifacts_and_answer_are_stored_under_the_contracts_names() -> None:
@@ -179,6 +185,61 @@ async def test_the_deadline_begins_when_a_task_does(waiting: Replica) -> None:
     assert [one.status for one in (long_waiting, long_running)] == ["completed", "failed"]
 
 
+async def test_with_several_slots_a_task_begins_when_its_adapter_says_so(waiting: Replica) -> None:
+    assert await stages_of(waiting, task(waits=0, runs=0)) == [Stage.RUNNING]
+
+
+async def test_a_load_is_told_if_it_takes_a_while() -> None:
+    options = {"gpuMs": 1, "loadMs": 100, "checkpoints": ["a", "b"]}
+    made = replica(FakeAdapter(RuntimeSpec(name="r", options=options)))
+    first = await stages_of(made, task("s1", checkpoint="a"))
+    second = await stages_of(made, task("s2", checkpoint="a"))
+
+    assert first == [Stage.RUNNING, Stage.LOADING, Stage.RUNNING]
+    assert second == [Stage.RUNNING]
+
+
+async def test_a_load_that_fails_fails_its_task_alone() -> None:
+    options = {"gpuMs": 1, "checkpoints": ["a"]}
+    made = replica(FakeAdapter(RuntimeSpec(name="r", options=options)))
+    failed = await report_of(made, task("s1", checkpoint="none"))
+    ran = await report_of(made, task("s2", checkpoint="a"))
+
+    assert [report.status for report in (failed, ran)] == ["failed", "completed"]
+
+
+class Mortal(FakeAdapter):
+    """Backend that dies under a task, and is seen to be dead only a moment later."""
+
+    dead = False
+
+    async def check(self) -> None:
+        if self.dead:
+            raise RuntimeUnavailable("the process ended")
+
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        async for step in super().run(task, inputs):
+            yield step
+            asyncio.get_running_loop().call_later(0.1, setattr, self, "dead", True)
+            raise RuntimeUnavailable("the connection was lost")
+
+
+async def test_what_waits_for_a_backend_that_died_never_begins() -> None:
+    made = replica(Mortal(RuntimeSpec(name="r", options={"gpuMs": 20})))
+    stages: dict[str, list[Update]] = {f"s{n}": [] for n in range(4)}
+
+    async def run(name: str) -> None:
+        async for update in made.run(task(name), 1):
+            stages[name].append(update)
+
+    ends = await asyncio.gather(*map(run, stages), return_exceptions=True)
+
+    assert all(isinstance(end, RuntimeUnavailable) for end in ends)
+    assert [Stage.RUNNING in stages[name] for name in stages] == [True, False, False, False]
+
+
 async def test_a_report_names_the_checkpoint_that_its_own_task_had(waiting: Replica) -> None:
     first = report_of(waiting, task("s1", waits=0, runs=0.1))
     second = report_of(waiting, task("s2", waits=0.05, runs=0))
@@ -231,8 +292,8 @@ class Away(MemoryObjects):
         raise Unavailable("S3 is down")
 
 
-async def test_a_store_that_is_away_is_worth_another_try() -> None:
-    with pytest.raises(RuntimeUnavailable, match="S3 is down"):
+async def test_a_store_that_is_away_is_not_the_runtimes_absence() -> None:
+    with pytest.raises(Unavailable, match="S3 is down"):
         await report_of(replica(objects=Away()), task())
 
 

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from ingest.board import Board
-from models.event import Event
-from models.report import Progress, Report, Status
+from models.event import Event, Update
+from models.report import Progress, Report, Stage, Status
 from models.task import Task
 
 TASK = Task(submission="s1", id="a", runtime="painter", kind="text-to-image")
+QUEUED = Report.of(TASK, Status.QUEUED, 1)
 RUNNING = Report.of(TASK, Status.RUNNING, 1)
 DONE = RUNNING.completed((), "s3://o/a.out", {"load": 1.0, "run": 3.0})
 
@@ -34,14 +35,14 @@ async def following(board: Board, name: str = "front") -> AsyncIterator[list[Eve
         await asyncio.wait([task])
 
 
-async def collected(events: list[Event], count: int) -> list[Report | Progress]:
+async def collected(events: list[Event], count: int) -> list[Update]:
     async with asyncio.timeout(5):
         while len(events) < count:
             await asyncio.sleep(0)
     return _updates(events)
 
 
-def _updates(events: Sequence[Event]) -> list[Report | Progress]:
+def _updates(events: Sequence[Event]) -> list[Update]:
     return [event.update for event in events]
 
 
@@ -90,6 +91,23 @@ async def test_a_slow_follower_is_told_the_newest_progress() -> None:
     assert updates == [Progress(step=99, of=100)]
 
 
+async def test_a_stage_is_told_until_another_follows_or_the_status_changes() -> None:
+    board = Board()
+    async with following(board):
+        with board.holding("painter", "s1"):
+            board.publish("s1", RUNNING)
+            board.publish("s1", Stage.RUNNING)
+            board.publish("s1", Stage.LOADING)
+            loading = await board.watch("front", "s1")
+            board.publish("s1", QUEUED)
+            again = await board.watch("front", "s1")
+
+    assert loading is not None
+    assert again is not None
+    assert _updates(loading) == [RUNNING, Stage.LOADING]
+    assert _updates(again) == [RUNNING, QUEUED]
+
+
 async def test_who_does_not_follow_cannot_watch() -> None:
     board = Board()
 
@@ -135,9 +153,9 @@ async def test_what_was_handed_back_is_not_kept() -> None:
 async def test_a_stop_ends_what_runs_and_what_will() -> None:
     board, stopped = Board(), []
     with board.holding("painter", "s1"):
-        with board.running("painter", "s1", lambda: stopped.append(1)):
+        with board.stops.running("s1", lambda: stopped.append(1)):
             held = await board.stop(RUNNING.cancelled())
-        with board.running("painter", "s1", lambda: stopped.append(2)):
+        with board.stops.running("s1", lambda: stopped.append(2)):
             pass
 
     assert held
@@ -171,13 +189,15 @@ async def test_who_stopped_it_has_some_seconds_to_tell() -> None:
 async def test_the_pace_follows_what_was_completed() -> None:
     board = Board()
     with (
-        board.holding("painter", "s1"),
-        board.holding("painter", "s2"),
-        board.running("painter", "s1", lambda: None),
+        board.holding("painter", "s1") as first,
+        board.holding("painter", "s2") as second,
+        first.waiting(None),
+        second.waiting(None),
     ):
+        first.begin()
         pace = (await board.paces())["painter"]
-    board.add_run(DONE)
-    board.add_run(RUNNING.cancelled())
+        first.add(DONE)
+        second.add(RUNNING.cancelled())
     after = (await board.paces())["painter"]
 
     assert (pace.leased, pace.running, pace.seconds) == (2, 1, None)

@@ -56,6 +56,7 @@ async def test_a_finished_task_that_was_not_told_is_notified_by_the_next_deliver
     running = await world.ledger.start(task)
     await world.ledger.finish(running.completed(("s3://outputs/x.png",), "s3://outputs/x.out", {}))
     await world.publish()
+    await world.redeliver()
 
     async with world.working():
         (notification,) = await world.notifications(1)

@@ -89,16 +89,29 @@ class AwayLedger(MemoryLedger):
 
     away = True
 
-    async def start(self, task: Task) -> Report:
+    def check(self) -> None:
         if self.away:
             raise Unavailable("the ledger is down")
+
+    async def start(self, task: Task) -> Report:
+        self.check()
         return await super().start(task)
+
+    async def find(
+        self,
+        id: str,  # noqa: A002
+        submission: str | None = None,
+        key: str | None = None,
+    ) -> Report | None:
+        self.check()
+        return await super().find(id, submission, key)
 
 
 async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World) -> None:
     ledger = AwayLedger()
     world.worker.ledger = ledger
     await world.publish()
+    await world.redeliver()
 
     async with world.working() as work:
         await asyncio.sleep(0.2)
@@ -108,6 +121,24 @@ async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World
         (notification,) = await world.notifications(1)
 
     assert notification["status"] == "completed"
+
+
+async def test_a_run_that_is_ahead_of_a_ledger_that_is_down_is_stopped(world: World) -> None:
+    ledger = AwayLedger()
+    world.worker.ledger = ledger
+    world.runtime.acts = [60.0, 0.0]
+    await world.publish(submission="s1")
+
+    async with world.working():
+        await until(lambda: world.runtime.stopped == 1)
+        await world.publish(submission="s2")  # no run is ahead of it again
+        await asyncio.sleep(0.6)
+        runs = world.runtime.runs
+        ledger.away = False
+        notifications = await world.notifications(2)
+
+    assert runs == 1
+    assert {one["submission"] for one in notifications} == {"s1", "s2"}
 
 
 class Deaf(MemoryTopic):
@@ -141,24 +172,54 @@ async def test_a_report_that_could_not_be_notified_is_notified_later_without_a_s
     assert world.runtime.runs == 1
 
 
-async def test_of_two_racing_attempts_one_report_is_told(world: World) -> None:
+async def test_copies_of_what_runs_wait_for_its_end(world: World) -> None:
     world.runtime.acts = [0.2]
-    await world.publish(submission="s1")
+    for _ in range(3):
+        await world.publish(submission="s1")
+
+    async with world.working():
+        await until(lambda: world.queue.depth == 0)
+    report = await world.ledger.find("a")
+
+    assert report is not None
+    assert (world.runtime.runs, report.attempt, len(world.results.published)) == (1, 1, 1)
+
+
+async def test_a_copy_takes_over_what_lost_its_runtime(world: World) -> None:
+    world.runtime.acts = [RuntimeUnavailable("node gone"), 0.1]
+    for _ in range(2):
+        await world.publish(submission="s1")
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    assert (notification["status"], world.runtime.runs) == ("completed", 2)
+    assert len(world.results.published) == 1
+
+
+async def test_of_two_racing_attempts_one_report_is_told(world: World) -> None:
+    """The other one runs elsewhere, as beside an ingest that is about to be replaced."""
+    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
+    world.runtime.acts = [0.3]
     await world.publish(submission="s1")
 
     async with world.working():
-        await world.notifications(1)
-        await until(lambda: world.runtime.runs == 2)
-        await asyncio.sleep(0.4)
+        await until(lambda: world.runtime.runs == 1)
+        elsewhere = await world.ledger.start(task)
+        await world.ledger.finish(elsewhere.completed((), "s3://outputs/x.out", {}))
+        await asyncio.sleep(0.5)
 
-    assert len(world.results.published) == 1
+    assert world.results.published == []
+    assert world.queue.depth == 1
 
 
 async def test_a_task_that_lost_its_runtime_every_time_is_not_started_again(world: World) -> None:
     task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
+    await world.publish()
+    await world.redeliver(3)
     for _ in range(3):  # three workers started it, and died with it
         await world.ledger.start(task)
-    await world.publish()
 
     async with world.working():
         (notification,) = await world.notifications(1)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ingest.board import Board
@@ -12,8 +13,9 @@ from ingest.envelope import Envelope
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from ingest.worker import Worker
+from models.event import Update
 from models.ports import Runner
-from models.report import Progress, Report, Status
+from models.report import Progress, Report, Stage, Status
 from models.settings.groups import Tasks
 from models.task import Kind, Task
 
@@ -24,21 +26,43 @@ class Mute(Exception):
     """Act of a runtime: end without a report."""
 
 
+@dataclass
+class Unbegun(Exception):
+    """Act of a runtime: raise an error before the task has the GPU."""
+
+    error: Exception
+
+
 class Runtime(Runner):
-    """Runtime that plays its acts in turn, then the last again: an error to raise, or a pause."""
+    """Runtime that plays its acts in turn, then the last again: an error to raise, or a pause.
+
+    With ``slots`` set, only so many tasks have the GPU at once.
+    """
 
     def __init__(self) -> None:
         self.acts: list[Exception | float] = [0.0]
         self.started: list[Task] = []
         self.stopped = 0
+        self.slots = asyncio.Semaphore(1_000)
 
     @property
     def runs(self) -> int:
         return len(self.started)
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         self.started.append(task)
         act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+        if isinstance(act, Unbegun):
+            raise act.error
+        async with self.slots:
+            yield Stage.RUNNING
+            async with aclosing(self._play(task, attempt, act)) as updates:
+                async for update in updates:
+                    yield update
+
+    async def _play(
+        self, task: Task, attempt: int, act: Exception | float
+    ) -> AsyncGenerator[Update, None]:
         yield Progress(step=1, of=1)
         if isinstance(act, Mute):
             return
@@ -97,6 +121,12 @@ class World:
 
     async def publish(self, *, submission: str = "s1", **metadata: Any) -> None:
         await self.tasks.publish(json.dumps(message(**metadata)), {"submission": submission})
+
+    async def redeliver(self, times: int = 1) -> None:
+        """Receive what waits in the queue, and hand it back."""
+        for _ in range(times):
+            for delivery in await self.queue.receive(10):
+                await self.queue.extend(delivery, 0)
 
     async def notifications(self, count: int) -> list[Mapping[str, Any]]:
         await until(lambda: len(self.results.published) >= count, seconds=20)

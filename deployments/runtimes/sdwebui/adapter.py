@@ -21,7 +21,7 @@ from deployments.runtimes.sdwebui.request import CHECKPOINT_KINDS, webui_content
 from deployments.runtimes.sdwebui.server import BrokeOff, Server, login, write_json
 from deployments.runtimes.sdwebui.session import Session
 from models.errors import RuntimeUnavailable
-from models.report import Progress
+from models.report import Progress, Stage
 from models.runtimes.sdwebui import SDWEBUI, Options
 from models.task import Kind, Task
 
@@ -64,13 +64,15 @@ class SdWebUiAdapter(Adapter):
             checkpoint, content = await self._checkpoint(task), write_json(request.body)
             send = partial(session.server.generate, request.path)
             async with aclosing(HeldRequest(send, content)) as held, session.lock:
+                # The task before may have left the server broken.
+                await self.check()
                 # Before `Begun`, at which the replica notes it.
                 self.checkpoint = self._name(task, checkpoint)
                 yield Begun()
-                # The task before may have left the server broken.
-                await self.check()
-                if checkpoint:
+                if checkpoint and checkpoint != session.checkpoints.current:
+                    yield Stage.LOADING
                     await session.checkpoints.use(checkpoint)
+                    yield Stage.RUNNING
                 work = session.generate(held)
                 poller = session.poller(request, self._options.preview_every)
                 async with self._generating(Generation(session.server, work)) as generation:

@@ -19,9 +19,9 @@ from deployments.replica import Replica
 from deployments.runtimes import kinds_of
 from ingest.board import Board
 from ingest.wiring import Ports, wire
+from models.event import Update
 from models.names.tags import PROJECT, TAG, tag
 from models.ports import Runner
-from models.report import Progress, Report
 from models.settings import Runtime, Settings
 from models.task import Task
 from serve_app.api import api
@@ -179,7 +179,7 @@ class _Here(Runner):
         self.replica = replica
 
     @override
-    def run(self, task: Task, attempt: int) -> AsyncGenerator[Progress | Report, None]:
+    def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         return self.replica.run(task, attempt)
 
 

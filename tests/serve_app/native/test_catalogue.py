@@ -35,7 +35,7 @@ async def test_runtimes_are_told_with_how_they_are_doing(
 ) -> None:
     ran = Report.of(task(), Status.COMPLETED)
     ran = replace(ran, seconds={"run": 4}, replica="r1", checkpoint="shapes.safetensors")
-    world.board.add_run(ran)
+    world.board.runtimes.of("sdruntime").add(ran, None)
     with world.board.holding("sdruntime", "s1"):
         told, _ = await runtimes(client)
 

@@ -79,7 +79,8 @@ async def test_a_queued_task_is_told_with_its_position_and_its_wait(
     for n in range(4):
         await world.ledger.queue(task(f"s{n}", id=f"owl-{n}"))
         clock.now += 1
-    world.board.add_run(replace(Report.of(OWL, Status.COMPLETED), seconds={"load": 1, "run": 4}))
+    ran = replace(Report.of(OWL, Status.COMPLETED), seconds={"load": 1, "run": 4})
+    world.board.runtimes.of("sdruntime").add(ran, None)
     await world.feed.ready()
     view = await get(client, "owl-2")
 
@@ -203,7 +204,7 @@ async def test_a_running_task_is_cancelled(world: World, client: httpx.AsyncClie
     stopped: list[str] = []
     with (
         world.board.holding("sdruntime", "s1"),
-        world.board.running("sdruntime", "s1", lambda: stopped.append("s1")),
+        world.board.stops.running("s1", lambda: stopped.append("s1")),
     ):
         await world.run(OWL)
         answer = await client.delete("/v1/tasks/owl")
