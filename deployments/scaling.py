@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from deployments.scaling_hours import least_by_hours
+from deployments.scaling_bounds import Bounds
 from deployments.scaling_memory import Memory
 from deployments.scaling_rates import least_by_rate, most_by_rate
-from deployments.scaling_rules import Choice, Present, asked, count, seconds_of_task
-from models.fleet import LIMIT_REACHED, Demand, Supply
+from deployments.scaling_rules import Choice, Present, asked, count, seconds_of_task, start_seconds
+from models.fleet import Demand, Supply
 from models.settings.scaling import Rate, Scaling
 
 __all__ = ["Decision", "Memory", "Observed", "decide", "eta"]
@@ -65,17 +65,18 @@ def decide(
     ``demand``: None if nothing is measured, then all stays as it is; ``rules``: with both bounds
     set; ``now``: seconds of a monotonic clock; ``wall``: the moment by which a schedule holds.
     """
-    case = _Case(supply, rules, _Bounds.at(wall, rules), now)
+    case = _Case(supply, rules, Bounds.at(wall, rules), now)
     memory = memory.starting(max(supply.target - supply.running, 0), now)
     if demand is None or memory.measured is None:
         memory = memory.missed(supply.target, rules, now)
     if demand is None:
         choice = Choice(supply.target, f"no measurement: kept at {supply.target}")
     else:
-        wish = asked(demand, case.present(memory), rules)
+        memory = case.counted(demand, memory)
+        present = case.present(demand, memory)
+        wish = asked(demand, present, rules)
         memory = memory.asked(wish.replicas, rules, now)
-        memory = memory.ran(count(demand.running), idle=not wish.replicas, now=now)
-        choice, memory = case.choice(demand, wish, memory)
+        choice, memory = case.choice(demand, present, wish, memory)
     choice = case.bounds.kept(choice)
     # KEDA, not the autoscaler with the rates, brings the first replica and takes the last.
     change = max(choice.replicas, 1) - max(supply.target, 1)
@@ -84,50 +85,41 @@ def decide(
 
 
 @dataclass(frozen=True)
-class _Bounds:
-    """Bounds of the number of replicas, at a moment."""
-
-    least: int
-    most: int
-    scheduled: bool
-    """Flag: a schedule's hours raise the lower bound."""
-
-    @staticmethod
-    def at(wall: datetime, rules: Scaling) -> "_Bounds":
-        least, hours = rules.min_replicas or 0, least_by_hours(rules.schedule, wall)
-        most = max(least, 1) if rules.max_replicas is None else rules.max_replicas
-        return _Bounds(min(max(least, hours), most), most, scheduled=hours > least)
-
-    def kept(self, choice: Choice) -> Choice:
-        """Return the nearest number within the bounds, and say which one changes it."""
-        if choice.replicas > self.most:
-            why = f"{choice.reason}, {LIMIT_REACHED}: maxReplicas {self.most}"
-            return Choice(self.most, why)
-        if choice.replicas < self.least:
-            setting = "schedule" if self.scheduled else "minReplicas"
-            return Choice(self.least, f"{choice.reason}, {setting}: {self.least}")
-        return choice
-
-
-@dataclass(frozen=True)
 class _Case:
     """Situation to decide on: what there is, the rules, and the moment."""
 
     supply: Observed
     rules: Scaling
-    bounds: _Bounds
+    bounds: Bounds
     now: float
 
-    def present(self, memory: Memory) -> Present:
+    @property
+    def start(self) -> float:
+        """Seconds that a start takes until the replica runs."""
+        return START_SECONDS if self.supply.start_seconds is None else self.supply.start_seconds
+
+    def counted(self, demand: Demand, memory: Memory) -> Memory:
+        """Note what was measured."""
+        start = start_seconds(demand, self.start)
+        waiting, busy = count(demand.waiting), count(demand.running)
+        return memory.counted(waiting, busy, self.now, start_seconds=start)
+
+    def present(self, demand: Demand, memory: Memory) -> Present:
         """Return what the tasks can reckon with."""
-        start = START_SECONDS if self.supply.start_seconds is None else self.supply.start_seconds
+        start = start_seconds(demand, self.start)
+        growth = memory.growth(count(demand.waiting), start_seconds=start)
         return Present(
             running=min(self.supply.running, self.supply.target),
-            coming=[start - (self.now - began) for began in memory.starts],
-            start_seconds=start,
+            coming=[self.start - (self.now - began) for began in memory.starts],
+            start_seconds=self.start,
+            growth=growth,
+            # Those that are busy do what comes, and what the line gets shorter by.
+            load=max(memory.busy + growth * seconds_of_task(demand), 0.0),
         )
 
-    def choice(self, demand: Demand, wish: Choice, memory: Memory) -> tuple[Choice, Memory]:
+    def choice(
+        self, demand: Demand, present: Present, wish: Choice, memory: Memory
+    ) -> tuple[Choice, Memory]:
         """Choose between what the tasks ask for and what there is; note a surplus."""
         calm = replace(memory, surplus=None)
         if not wish.replicas:
@@ -139,7 +131,7 @@ class _Case:
         if up > self.supply.target:
             return self._raised(up, wish, memory), calm
         if down < self.supply.target:
-            return self._lowered(down, demand, wish, memory)
+            return self._lowered(down, demand, present, wish, memory)
         return self._held(wish), calm
 
     def _gone(self, memory: Memory) -> bool:
@@ -159,12 +151,11 @@ class _Case:
         return f"nothing to do for {self._idled(memory):.0f} s of {self._cooldown:.0f} s"
 
     def _held(self, wish: Choice) -> Choice:
-        target, rules = self.supply.target, self.rules
+        target = self.supply.target
         if wish.replicas == target:
             return wish
-        return _kept(
-            target, wish, _within(rules.scale_up if wish.replicas > target else rules.scale_down)
-        )
+        rate = self.rules.scale_up if wish.replicas > target else self.rules.scale_down
+        return _kept(target, wish, _within(rate))
 
     def _raised(self, number: int, wish: Choice, memory: Memory) -> Choice:
         current = max(self.supply.target, 1)
@@ -174,11 +165,11 @@ class _Case:
         return _kept(most, wish, "no more come at once, by scaleUp")
 
     def _lowered(
-        self, number: int, demand: Demand, wish: Choice, memory: Memory
+        self, number: int, demand: Demand, present: Present, wish: Choice, memory: Memory
     ) -> tuple[Choice, Memory]:
         target = self.supply.target
         slow = least_by_rate(self.rules.scale_down, target, memory.changes, self.now)
-        steady = min(math.ceil(memory.busy / _BUSY_SHARE), target)
+        steady = min(math.ceil(present.load / _BUSY_SHARE), target)
         floor = max(number, steady, slow)
         busy = min(count(demand.running), target)
         since = (self.now if memory.surplus is None else memory.surplus) if busy > floor else None
@@ -189,12 +180,9 @@ class _Case:
             return wish, memory
         if floor == number:
             return _kept(floor, wish, _within(self.rules.scale_down)), memory
-        why = (
-            f"{memory.busy:.1f} run tasks on average"
-            if floor == steady
-            else "no more go at once, by scaleDown"
-        )
-        return _kept(floor, wish, why), memory
+        if floor == steady:
+            return _kept(floor, wish, f"{present.load:.1f} are busy with what comes"), memory
+        return _kept(floor, wish, "no more go at once, by scaleDown"), memory
 
 
 def _within(rate: Rate) -> str:

@@ -13,8 +13,8 @@ from deployments.scaling_rates import (
 )
 from models.settings.scaling import Scaling
 
-_BUSY_SECONDS = 60.0
-"""Time constant of the mean of busy replicas."""
+_SECONDS = 60.0
+"""Time constant of the means, in seconds; that of waiting tasks is a start if it takes longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class Memory:
     """Moments when those that start were wanted first, oldest first."""
     busy: float = 0
     """Mean of the replicas that run tasks, weighted towards now."""
+    waiting: float = 0
+    """Mean of the tasks that wait, weighted towards now."""
     measured: float | None = None
     """Moment of the newest measurement; None before the first."""
     active: float | None = None
@@ -53,13 +55,23 @@ class Memory:
             lowest=with_higher_forgotten(self.lowest, latest, up.stabilization_window_seconds),
         )
 
-    def ran(self, busy: int, *, idle: bool, now: float) -> Self:
-        """Note how many replicas run tasks, and if there is no task at all."""
+    def counted(self, waiting: int, busy: int, now: float, *, start_seconds: float) -> Self:
+        """Note how many tasks wait, and how many replicas run one."""
         passed = math.inf if self.measured is None else max(now - self.measured, 0.0)
-        share = 1 - math.exp(-passed / _BUSY_SECONDS)
-        active = self.active if idle and self.active is not None else now
-        mean = self.busy + (busy - self.busy) * share
-        return replace(self, busy=mean, measured=now, active=active)
+        recent = -math.expm1(-passed / _SECONDS)
+        within_start = -math.expm1(-passed / max(start_seconds, _SECONDS))
+        idle = not waiting and not busy
+        return replace(
+            self,
+            busy=self.busy + (busy - self.busy) * recent,
+            waiting=self.waiting + (waiting - self.waiting) * within_start,
+            measured=now,
+            active=self.active if idle and self.active is not None else now,
+        )
+
+    def growth(self, waiting: int, *, start_seconds: float) -> float:
+        """Return by how many tasks a second the line of waiting ones grows; below 0 it shrinks."""
+        return (waiting - self.waiting) / max(start_seconds, _SECONDS)
 
     def missed(self, target: int, rules: Scaling, now: float) -> Self:
         """Note that nothing is known: there may be tasks that ask for what there is."""

@@ -1,7 +1,7 @@
 """Rules by which a runtime's tasks ask for replicas: by their number, or within a latency."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.fleet import Demand
@@ -24,13 +24,17 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Present:
-    """Replicas that there are, in the seconds that the rule of latency reckons with."""
+    """Replicas that there are, and how the tasks develop."""
 
     running: int
     coming: Sequence[float]
     """Seconds that each of the starting ones still needs until it runs, fewest first."""
     start_seconds: float
-    """Seconds that the start of one more takes."""
+    """Seconds that the start of one more takes, until it runs."""
+    growth: float
+    """Tasks a second by which the line of waiting ones grows; below 0 it shrinks."""
+    load: float
+    """Replicas that are busy with the tasks which come lately."""
 
 
 def asked(demand: Demand, present: Present, rules: Scaling) -> Choice:
@@ -44,20 +48,78 @@ def asked(demand: Demand, present: Present, rules: Scaling) -> Choice:
         wanted = math.ceil(counted / rules.queue_length)
         how = f"at {rules.queue_length} {_what(rules)} each"
     else:
-        load = _seconds(demand.load_seconds)
-        start = _seconds(present.start_seconds) + load
-        left = rules.target_latency_seconds - _seconds(demand.oldest_seconds)
-        within = max(left, _WORTH * start, 1.0)
-        halves = running / 2 if rules.scale_on_in_flight else 0  # half of each is done
-        work = (waiting + halves) * seconds_of_task(demand)
-        worked = [within - min(_seconds(rest) + load, start) for rest in present.coming]
-        wanted = _fewest(work, within, present.running, worked, within - start)
-        wanted = min(wanted, counted)
-        how = f"within {within:.0f} s"
+        backlog = _Backlog(demand, present, rules.target_latency_seconds)
+        wanted = min(backlog.fewest(in_flight=rules.scale_on_in_flight), counted)
+        how = f"within {backlog.within:.0f} s"
     if not rules.scale_on_in_flight:
         wanted = max(wanted, min(present.running + len(present.coming), running))
     wanted = max(wanted, 1 if waiting + running else 0)
     return Choice(wanted, f"{_told(waiting, running)}: {replicas(wanted)} {how}")
+
+
+@dataclass(frozen=True)
+class _Backlog:
+    """Backlog that shall be done within a latency."""
+
+    demand: Demand
+    present: Present
+    target: float
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left of the target for the oldest task."""
+        return max(self.target - _seconds(self.demand.oldest_seconds), 1.0)
+
+    @property
+    def start(self) -> float:
+        return start_seconds(self.demand, self.present.start_seconds)
+
+    @property
+    def within(self) -> float:
+        """Seconds within which the backlog shall be done: a start must be worth its while."""
+        return max(self.left, _WORTH * self.start)
+
+    def fewest(self, *, in_flight: bool) -> int:
+        """Return the fewest replicas that do all work in time.
+
+        A line that gets too long before one more replica could help is reckoned with the tasks that
+        will come, too: as many as lately, but for the last ones, which may wait in their turn.
+        """
+        waiting = count(self.demand.waiting)
+        seconds = seconds_of_task(self.demand)
+        halves = count(self.demand.running) / 2 if in_flight else 0  # half of each is done
+        work = (waiting + halves) * seconds
+        line = (waiting + max(self.present.growth, 0.0) * self.start) * seconds
+        if in_flight and self.present.running and line > self._done(self.left):
+            work += self.present.load * max(self.within - self.target, 0.0)
+        return self._fewest(work)
+
+    def _fewest(self, work: float) -> int:
+        """Return the fewest replicas that do so many seconds of work."""
+        number = self.present.running
+        if work <= number * self.within:
+            return math.ceil(work / self.within)
+        left = work - number * self.within
+        for seconds in self._worked(self.within):
+            if left <= 0:
+                return number
+            left, number = left - seconds, number + 1
+        return number + math.ceil(max(left, 0.0) / (self.within - self.start))
+
+    def _done(self, within: float) -> float:
+        """Return the seconds of work that the replicas do within a time."""
+        return self.present.running * within + sum(self._worked(within))
+
+    def _worked(self, within: float) -> Iterator[float]:
+        """Yield the seconds within a time that each starting replica works, most first."""
+        for seconds in self.present.coming:
+            rest = min(start_seconds(self.demand, seconds), self.start)
+            yield max(within - rest, 0.0)
+
+
+def start_seconds(demand: Demand, running: float) -> float:
+    """Return the seconds until a replica does its first task, from those until it runs."""
+    return _seconds(running) + _seconds(demand.load_seconds)
 
 
 def seconds_of_task(demand: Demand) -> float:
@@ -74,24 +136,6 @@ def count(tasks: int) -> int:
 def replicas(number: int) -> str:
     """Say a number of replicas."""
     return f"{number} {'replica' if number == 1 else 'replicas'}"
-
-
-def _fewest(
-    work: float, within: float, running: int, worked: Sequence[float], of_one_more: float
-) -> int:
-    """Return the fewest replicas that do so many seconds of work within a time.
-
-    ``worked``: seconds within it that each of those that start now can work, most first;
-    ``of_one_more``: those of a replica that is yet to start.
-    """
-    if work <= running * within:
-        return math.ceil(work / within)
-    left, number = work - running * within, running
-    for seconds in worked:
-        if left <= 0:
-            return number
-        left, number = left - seconds, number + 1
-    return number + math.ceil(max(left, 0.0) / of_one_more)
 
 
 def _seconds(measured: float | None) -> float:

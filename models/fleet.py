@@ -34,7 +34,8 @@ class Demand:
     load_seconds: float | None = None
     """Seconds that a checkpoint takes to load: a moving average; None before any was loaded."""
     load_share: float = 0
-    """Share, from 0 to 1, of the tasks begun lately that had a checkpoint to load first."""
+    """Share, from 0 to 1, of the tasks begun lately for which a replica changed its checkpoint; the
+    first that a replica loads is none of them, since it belongs to its start."""
     beat: int = 0
     """Count of the measurements so far; a beat that stands still means that nobody measures."""
 

@@ -96,10 +96,38 @@ def test_replicas_stay_that_the_mean_of_the_work_needs() -> None:
     line.go(200, tasks(0, 2))
     assert (line.target, line.reason) == (
         3,
-        "2 tasks run: 1 replica at 10 tasks each, kept at 3: 2.0 run tasks on average",
+        "2 tasks run: 1 replica at 10 tasks each, kept at 3: 2.0 are busy with what comes",
     )
 
     assert line.go(200, tasks(0, 1)) == [3, 2]
+
+
+def test_a_line_that_grows_gets_its_replica_before_the_latency_is_passed() -> None:
+    """Tasks come a fifth faster than one replica does them; a start takes two minutes."""
+    line = Line(rules(targetLatencySeconds=60), start=120, target=1)
+    line.go(120, tasks(2, 1, seconds=1.5))
+    waiting = 2.0
+    while line.target == 1:
+        waiting += 0.8 - 1 / 1.5
+        line.go(1, tasks(int(waiting), 1, seconds=1.5, oldest_seconds=waiting * 1.5))
+
+    assert 15 < waiting * 1.5 < 45
+
+
+def test_a_line_that_stays_as_long_as_it_is_gets_none() -> None:
+    line = Line(rules(targetLatencySeconds=60), start=120, target=1)
+
+    assert line.go(900, tasks(15, 1, seconds=1.5, oldest_seconds=22)) == [1]
+
+
+def test_those_that_did_a_backlog_do_not_stay_for_what_they_did() -> None:
+    line = Line(rules(targetLatencySeconds=300, cooldownSeconds=600))
+    line.go(1, tasks(2000, seconds=1.5))
+    for left in range(2000, 0, -10):
+        line.go(1, tasks(left, 10, seconds=1.5, oldest_seconds=min(line.now, 250)))
+
+    assert line.target > 5
+    assert line.go(60, tasks(seconds=1.5))[-1] == 1
 
 
 def test_no_replica_that_runs_a_task_goes_before_a_cooldown() -> None:

@@ -1,0 +1,56 @@
+"""Bounds of the number of replicas at a moment: those of the rules, and a schedule's hours."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from deployments.scaling_rules import Choice
+from models.fleet import LIMIT_REACHED
+from models.settings.scaling import Scaling, Window
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Fewest and most replicas."""
+
+    least: int
+    most: int
+    setting: str
+    """Setting that the fewest come from."""
+
+    @classmethod
+    def at(cls, wall: datetime, rules: Scaling) -> Self:
+        """Return the bounds at a moment; the highest number of the hours that hold counts."""
+        least, scheduled = rules.min_replicas or 0, _scheduled(rules, wall)
+        most = max(least, 1) if rules.max_replicas is None else rules.max_replicas
+        setting = "schedule" if scheduled > least else "minReplicas"
+        return cls(min(max(least, scheduled), most), most, setting)
+
+    def kept(self, choice: Choice) -> Choice:
+        """Return the nearest number within the bounds, and say which one changes it."""
+        if choice.replicas > self.most:
+            why = f"{choice.reason}, {LIMIT_REACHED}: maxReplicas {self.most}"
+            return Choice(self.most, why)
+        if choice.replicas < self.least:
+            return Choice(self.least, f"{choice.reason}, {self.setting}: {self.least}")
+        return choice
+
+
+def _scheduled(rules: Scaling, wall: datetime) -> int:
+    # Cron knows minutes: what holds at the start of one holds in all of it.
+    minute = wall.replace(second=0, microsecond=0)
+    held = (window.min_replicas for window in rules.schedule if _holds(window, minute))
+    return max(held, default=0)
+
+
+@lru_cache(maxsize=256)
+def _holds(window: Window, minute: datetime) -> bool:
+    """Tell whether a window's next end comes before its next start."""
+    there = minute.astimezone(ZoneInfo(window.timezone))
+    return next(CronSim(window.end, there), _NEVER) < next(CronSim(window.start, there), _NEVER)
