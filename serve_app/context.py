@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from ingest.cancel import Cancel
 from models.ports import Claims, Ledger, Objects
 from models.runtimes.contents import Contents
+from models.settings.groups import Runtime
 from models.settings.limits import Limits
+from models.settings.scaling import BoundedScaling
 from serve_app.auth import Keys
 from serve_app.capacity import Capacity
 from serve_app.runtimes import Runtimes
@@ -26,6 +28,8 @@ class Front:
     keys: Keys
     capacity: Capacity
     runtimes: Runtimes
+    scaling: Callable[[Runtime], BoundedScaling]
+    """Function that tells how a runtime's replicas follow its queue, with both bounds."""
     contents: Contents
     """Contents of tasks that each runtime accepts."""
     signs_callbacks: SignsCallbacks

@@ -23,21 +23,29 @@ class Deployment:
     """Running replicas."""
     of: int
     """Wanted replicas."""
+    healthy: bool = False
+    """Flag: Serve has what it wants, be it no replica at all."""
     why: str = ""
     """Reason that Serve gives for not being ready; empty if it gives none."""
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "Deployment":
-        return cls(name=told["deployment"], running=told["running"], of=told["of"], why=told["why"])
+        return cls(
+            name=told["deployment"],
+            running=told["running"],
+            of=told["of"],
+            healthy=told["healthy"],
+            why=told["why"],
+        )
 
     @property
     def ready(self) -> bool:
-        return 0 < self.of <= self.running
+        return self.running >= self.of if self.of else self.healthy
 
     @property
     def text(self) -> str:
         if self.ready:
-            return "running"
+            return "running" if self.of else "at zero: the first task starts a replica"
         number = f"{self.running} of {self.of} running" if self.of > 1 else "starting"
         return f"{number}: {self.why}" if self.why else number
 

@@ -56,6 +56,7 @@ def assemble_front(
         keys=keys,
         capacity=Capacity.of(settings.limits),
         runtimes=Runtimes.of(settings.models_runtime, kinds_of_type),
+        scaling=settings.scaling_of,
         contents=Contents.of(settings.models_runtime, describe),
         signs_callbacks=signs_callbacks or (lambda key: settings.callback_secret(key) is not None),
         ledger=ports.ledger,

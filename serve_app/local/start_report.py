@@ -2,7 +2,7 @@
 
 ``{"stage"}``: the step that begins. ``{"part", "pid"}``: a process without which nothing works.
 ``{"note"}``: a remark on the configuration.
-``{"deployment", "running", "of", "why"}``: the progress of a deployment.
+``{"deployment", "running", "of", "healthy", "why"}``: the progress of a deployment.
 At the end of the start one of ``{"up"}`` with the address, ``{"environment"}`` of the embedded
 AWS alone, and ``{"failed"}``; ``"usage"`` is true there if the configuration is to be mended.
 """
@@ -68,6 +68,7 @@ def _watch(
         for name, status in deployments().items():
             states = {state: number for state, number in status.replica_states.items() if number}
             now = {"running": states.get("RUNNING", 0), "of": sum(states.values())}
+            now["healthy"] = status.status == "HEALTHY"
             now["why"] = last_line(status.message)
             if reported.get(name) != now:
                 reported[name] = now

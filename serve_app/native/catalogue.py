@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
+from models.fleet import Supply
 from models.native import (
     CheckpointList,
     CheckpointView,
@@ -77,24 +78,42 @@ class Catalogue:
         pace, backlog = await asyncio.gather(
             self.estimates.pace(name), self.estimates.backlog(name)
         )
-        return RuntimeView(
+        scaling = self.front.scaling(runtime)
+        view = RuntimeView(
             name=name,
             type=runtime.type,
             kinds=tuple(sorted(self.front.runtimes.kinds(name))),
             checkpoint=runtime.model_filename,
             dynamic=runtime.dynamic_model,
             loaded=pace.checkpoints if pace else (),
-            replicas=runtime.first_replicas,
+            replicas=scaling.min_replicas,
+            min_replicas=scaling.min_replicas,
+            max_replicas=scaling.max_replicas,
             backlog=backlog,
             leased=pace.leased if pace else None,
             running=pace.running if pace else None,
             seconds_per_task=pace.seconds if pace else None,
         )
+        return _supplied(view, pace.supply) if pace and pace.supply else view
 
     async def _ask_ledger(self) -> bool:
         """Ask the ledger for a task that never was; True if it answers."""
         await self.front.ledger.find("ready", "ready")
         return True
+
+
+def _supplied(view: RuntimeView, supply: Supply) -> RuntimeView:
+    """Tell of a runtime's replicas, too, as Serve has them and the policy wants them."""
+    return view.model_copy(
+        update={
+            "replicas": len(supply.running),
+            "wanted": supply.wanted,
+            "starting": supply.starting,
+            "reason": supply.reason,
+            "obstacle": supply.obstacle,
+            "never_started": supply.never_started,
+        }
+    )
 
 
 def _loads(runtime: Runtime, checkpoint: str) -> bool:

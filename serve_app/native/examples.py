@@ -12,6 +12,7 @@ from models.native import (
     RuntimeList,
     RuntimeView,
     SchemaView,
+    StatusEvent,
     TaskList,
     TaskView,
 )
@@ -52,7 +53,9 @@ QUEUED = TaskView(
     status=Status.QUEUED,
     attempt=0,
     position=3,
-    eta_seconds=14.0,
+    eta_seconds=134.0,
+    phase="waiting for a node",
+    why="a node was not started: no Spot capacity",
     key="shop",
     context={"order": 7},
     created=1795320000.0,
@@ -67,6 +70,8 @@ COMPLETED = QUEUED.model_copy(
         "attempt": 1,
         "position": None,
         "eta_seconds": None,
+        "phase": None,
+        "why": None,
         "seconds": {"inputs": 0.1, "wait": 0.0, "load": 0.0, "run": 3.2, "store": 0.2},
         "checkpoint": "shapes",
         "artifacts": (ArtifactView(n=1, uri=f"{_URI}-1.png", url=f"{_LINK}-1.png?X-Amz-…"),),
@@ -81,7 +86,13 @@ COMPLETED = QUEUED.model_copy(
 )
 
 CANCELLED = QUEUED.model_copy(
-    update={"status": Status.CANCELLED, "position": None, "eta_seconds": None}
+    update={
+        "status": Status.CANCELLED,
+        "position": None,
+        "eta_seconds": None,
+        "phase": None,
+        "why": None,
+    }
 )
 
 LIST = TaskList(tasks=(COMPLETED,), next="WzE3OTUzMjAwMDAuMCwgImhhcmJvdXItMSJd")
@@ -96,9 +107,15 @@ RUNTIMES = RuntimeList(
             dynamic=True,
             loaded=("shapes",),
             replicas=1,
-            backlog=3,
-            leased=6,
-            running=4,
+            wanted=2,
+            starting=1,
+            min_replicas=0,
+            max_replicas=5,
+            reason="13 tasks wait, 1 runs: 2 replicas at 10 tasks each",
+            never_started=False,
+            backlog=9,
+            leased=5,
+            running=1,
             seconds_per_task=3.4,
         ),
     )
@@ -117,8 +134,18 @@ SCHEMA = SchemaView(
 
 CHECKPOINTS = CheckpointList(checkpoints=(CheckpointView(name="shapes", runtimes=("sdruntime",)),))
 
-EVENTS = (
-    'event: status\ndata: {"status":"running","attempt":1,"position":null,"eta_seconds":null}\n'
-    "id: 5f0c1a2b.17.1\nretry: 2000\n\n"
-    'event: progress\ndata: {"step":4,"of":20}\nid: 5f0c1a2b.21.1\nretry: 2000\n\n'
+_STATUSES = (
+    StatusEvent(
+        status=Status.QUEUED,
+        attempt=0,
+        position=3,
+        eta_seconds=134.0,
+        phase="waiting for a node",
+        why="a node was not started: no Spot capacity",
+    ),
+    StatusEvent(status=Status.RUNNING, attempt=1, phase="loading a checkpoint"),
 )
+EVENTS = "".join(
+    f"event: status\ndata: {status.model_dump_json()}\nid: 5f0c1a2b.{number}.1\nretry: 2000\n\n"
+    for number, status in enumerate(_STATUSES, 17)
+) + ('event: progress\ndata: {"step":4,"of":20}\nid: 5f0c1a2b.21.1\nretry: 2000\n\n')

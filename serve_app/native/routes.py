@@ -46,7 +46,7 @@ def add_routes(app: FastAPI, front: Front) -> None:
 
     Paths below a task's come before its own, since an id may have slashes.
     """
-    estimates = Estimates(front.runtimes, front.ledger, front.feed, front.backlog)
+    estimates = Estimates(front)
     tasks, catalogue = Tasks(front, estimates), Catalogue(front, estimates)
     admission = Admission(keys=front.keys, wrong_keys=front.capacity.wrong_keys)
     reads, acts = (Security(Authentication(admission, role)) for role in (Role.VIEWER, Role.ARTIST))

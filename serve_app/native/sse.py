@@ -7,7 +7,7 @@ there, and the event's place among those that the update gives.
 import base64
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import filetype
@@ -76,7 +76,8 @@ class EventStream:
         self._cursor = cursor
         self._views = views
         self._estimates = estimates
-        self._last_status: tuple[Status, int, int | None] | None = None
+        self._stage = Stage.RUNNING
+        self._last_status: StatusEvent | None = None
         self._id = f"{LEDGER}.0.0"
 
     async def events(self, feed: Feed, most: int) -> AsyncGenerator[bytes, None]:
@@ -92,9 +93,10 @@ class EventStream:
         async with aclosing(stream):
             async for happened in stream:
                 parts = [part for event in happened for part in await self._parts(event)]
+                silent = feed.clock() - sent >= feed.intervals.heartbeat
                 if not parts and self._report.status is Status.QUEUED:
-                    parts = await self._moved_in_queue()
-                if not parts and feed.clock() - sent >= feed.intervals.heartbeat:
+                    parts = await self._moved_in_queue(silent=silent)
+                if not parts and silent:
                     parts = [HEARTBEAT]
                 if parts:
                     chunk = b"".join(parts)
@@ -109,34 +111,41 @@ class EventStream:
         match event.update:
             case Progress() as progress:
                 parts = _progress(event.boot, event.number, progress)
-            case Stage():
-                parts = ()
+            case Stage() as stage:
+                self._stage = stage
+                parts = _encoded(event.boot, event.number, await self._status())
             case Report(ended=True) as report:
                 parts = _encoded(event.boot, event.number, await self._end(report))
             case Report() as report:
                 self._report = replace(self._report, status=report.status, attempt=report.attempt)
+                self._stage = Stage.RUNNING
                 parts = _encoded(event.boot, event.number, await self._status())
         self._id = f"{event.boot}.{event.number}.{len(parts)}"
         return [part for place, part in enumerate(parts, 1) if not self._cursor.has(event, place)]
 
-    async def _moved_in_queue(self) -> list[bytes]:
-        """Encode the status again if the task's position in its queue has changed.
+    async def _moved_in_queue(self, *, silent: bool) -> list[bytes]:
+        """Encode the status again if what the task waits for has changed.
 
-        It has the id of the event before, so that a client that goes on there misses nothing.
+        After a ``silent`` while another estimate of its end is enough. It has the id of the event
+        before, so that a client that goes on there misses nothing.
         """
-        return [_part(self._id, *named) for named in await self._status()]
+        return [_part(self._id, *named) for named in await self._status(timed=silent)]
 
-    async def _status(self) -> Sequence[Named]:
-        """Make a status event, unless the client has the same already."""
-        wait = await self._estimates.wait(self._report)
-        now = (self._report.status, self._report.attempt, wait.position)
-        if now == self._last_status:
-            return ()
-        self._last_status = now
-        status, attempt, position = now
+    async def _status(self, *, timed: bool = False) -> Sequence[Named]:
+        """Make a status event, unless the client has the same already, up to its estimate.
+
+        ``timed``: the estimate counts, too.
+        """
+        wait = await self._estimates.wait(self._report, self._stage)
         event = StatusEvent(
-            status=status, attempt=attempt, position=position, eta_seconds=wait.eta_seconds
+            status=self._report.status, attempt=self._report.attempt, **asdict(wait)
         )
+        last = self._last_status
+        if last and not timed:
+            last = last.model_copy(update={"eta_seconds": wait.eta_seconds})
+        if event == last:
+            return ()
+        self._last_status = event
         return [("status", event)]
 
     async def _end(self, report: Report) -> Sequence[Named]:

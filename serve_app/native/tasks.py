@@ -38,7 +38,7 @@ from serve_app.native.problems import ProblemKind
 from serve_app.native.sse import Cursor, EventStream
 from serve_app.native.views import Views
 from serve_app.watching.estimates import Estimates
-from serve_app.watching.timeline import StillAdmitted, end_of, progress_of
+from serve_app.watching.timeline import Run, StillAdmitted, end_of, run_of
 
 log = logging.getLogger("ray.serve.atelier.api")
 
@@ -227,11 +227,9 @@ class Tasks:
 
     async def _view(self, request: Request, report: Report) -> TaskView:
         running = report.status is Status.RUNNING
-        return await self._views(request).task(
-            report,
-            await self.estimates.wait(report),
-            await progress_of(self.front.feed, report.submission) if running else None,
-        )
+        run = await run_of(self.front.feed, report.submission) if running else Run()
+        wait = await self.estimates.wait(report, run.stage)
+        return await self._views(request).task(report, wait, run.progress)
 
     def _views(self, request: Request) -> Views:
         return Views(objects=self.front.objects, base=str(request.base_url))

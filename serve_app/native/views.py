@@ -42,6 +42,8 @@ class Views:
             attempt=report.attempt,
             position=wait.position,
             eta_seconds=wait.eta_seconds,
+            phase=wait.phase,
+            why=wait.why,
             progress=progress_view(progress) if progress else None,
             seconds=dict(report.seconds),
             checkpoint=report.checkpoint,

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 
 from models.errors import Unavailable
 from models.event import Event
-from models.report import Progress, Report
+from models.report import Progress, Report, Stage
 from serve_app.watching.feed import Feed
 
 LEDGER = "ledger"
@@ -70,14 +71,27 @@ async def end_of(
     return None
 
 
-async def progress_of(feed: Feed, submission: str) -> Progress | None:
-    """Return the newest progress of a task; None while ingest is not connected."""
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Newest state of a task's run."""
+
+    stage: Stage = Stage.RUNNING
+    progress: Progress | None = None
+
+
+async def run_of(feed: Feed, submission: str) -> Run:
+    """Return the newest state of a task's run, as far as it is known here."""
     feed.start()
     if not feed.connected:
-        return None
+        return Run()
     async with feed.watching(submission) as watcher:
         updates = [event.update for event in watcher.all]
-        return next((each for each in reversed(updates) if isinstance(each, Progress)), None)
+        stages = [each for each in updates if isinstance(each, Stage)]
+        progress = [each for each in updates if isinstance(each, Progress)]
+        return Run(
+            stage=stages[-1] if stages else Stage.RUNNING,
+            progress=progress[-1] if progress else None,
+        )
 
 
 def ended(event: Event) -> Report | None:

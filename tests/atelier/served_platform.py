@@ -272,6 +272,7 @@ def _front(world: World, store: Store) -> Front:
         keys=Keys(settings.api_keys, settings.gateway.throttle),
         capacity=Capacity.of(settings.limits),
         runtimes=Runtimes(configured=settings.models_runtime, kinds=lambda _: frozenset(Kind)),
+        scaling=settings.scaling_of,
         signs_callbacks=lambda _: True,
         contents=Contents.of(settings.models_runtime, runtime_type),
         ledger=world.ledger,

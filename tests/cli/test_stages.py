@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from cli.local.stages import StageBars, StageLines
+from cli.local.stages import Deployment, StageBars, StageLines
 from cli.output import Output
 
 
@@ -26,3 +26,25 @@ def test_without_a_terminal_a_note_is_a_line(capsys: pytest.CaptureFixture[str])
     StageLines(Output(as_json=True)).note("vpc: no effect")
 
     assert capsys.readouterr().err == "note: vpc: no effect\n"
+
+
+@pytest.mark.parametrize(
+    ("running", "of", "healthy", "text"),
+    [
+        (0, 0, False, "starting"),
+        (0, 1, False, "starting"),
+        (1, 2, False, "1 of 2 running"),
+        (2, 2, True, "running"),
+        (0, 0, True, "at zero: the first task starts a replica"),
+    ],
+)
+def test_a_deployment_without_replicas_is_ready_once_none_is_wanted(
+    running: int,
+    of: int,
+    healthy: bool,
+    text: str,
+) -> None:
+    told = {"deployment": "comfy", "running": running, "of": of, "healthy": healthy, "why": ""}
+    deployment = Deployment.read(told)
+
+    assert (deployment.text, deployment.ready) == (text, text.startswith(("running", "at zero")))

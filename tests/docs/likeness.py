@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CHANGING = frozenset(
-    {"attempt", "eta_seconds", "position", "seconds", "wait_seconds", "pace_seconds"}
+    {"attempt", "eta_seconds", "phase", "position", "seconds", "wait_seconds", "pace_seconds"}
 )
 """Keys of JSON whose values depend on the machine."""
 

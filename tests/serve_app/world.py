@@ -16,6 +16,7 @@ from ingest.notify import Notifier
 from models.backoff import Backoff
 from models.errors import Unavailable
 from models.event import Event
+from models.fleet import Demand, Supply
 from models.ports import KeyStore, Live, Pace
 from models.report import Report, Status
 from models.runtimes import runtime_type
@@ -140,7 +141,12 @@ def settings(burst: int = 10_000, **more: Any) -> Settings:
         "checkpoints": ".",
         "outputBucketName": "outputs",
         "modelsRuntime": [
-            {"name": "sdruntime", "type": "fake", "modelFilename": "shapes.safetensors"},
+            {
+                "name": "sdruntime",
+                "type": "fake",
+                "modelFilename": "shapes.safetensors",
+                "scaling": {"maxReplicas": 4},
+            },
             {"name": "comfy", "type": "fake", "dynamicModel": True},
         ],
         "APIGW": {"throttle": {"rateLimit": 1, "burstLimit": burst}},
@@ -187,6 +193,12 @@ class World:
     def board(self) -> Board:
         return self.ingest.there
 
+    def scale(self, supply: Supply, demand: Demand, runtime: str = "sdruntime") -> None:
+        """Let ingest know the newest demand on a runtime, and the policy's answer."""
+        pace = self.board.runtimes.of(runtime)
+        pace.demand = demand
+        pace.take(supply)
+
     def client(self, **more: Any) -> httpx.AsyncClient:
         """Make a client in this process, which sees an answer only once that is whole."""
         transport = httpx.ASGITransport(self.app)
@@ -231,6 +243,7 @@ class World:
                 configured=self.settings.models_runtime,
                 kinds=lambda name: self.kinds.get(name, frozenset()),
             ),
+            scaling=self.settings.scaling_of,
             signs_callbacks=lambda key: self.settings.callback_secret(key) is not None,
             contents=Contents.of(self.settings.models_runtime, runtime_type),
             ledger=self.ledger,

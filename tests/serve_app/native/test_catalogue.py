@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from ingest.memory import MemoryLedger
 from models.errors import Unavailable
+from models.fleet import Demand, Supply
 from models.report import Report, Status
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, task
@@ -21,6 +22,16 @@ class SilentLedger(MemoryLedger):
         self, id: str, submission: str | None = None, key: str | None = None
     ) -> Report | None:
         raise Unavailable
+
+
+IDLE = Demand(waiting=0, running=0)
+SCALED = Supply(
+    wanted=3,
+    running=("r1", "r2"),
+    starting=1,
+    reason="30 tasks wait: 3 replicas at 10 tasks each",
+    obstacle="no Spot capacity",
+)
 
 
 async def runtimes(client: httpx.AsyncClient) -> list[Mapping[str, Any]]:
@@ -37,6 +48,7 @@ async def test_runtimes_are_told_with_how_they_are_doing(
     ran = replace(ran, seconds={"run": 4}, replica="r1", checkpoint="shapes.safetensors")
     world.board.runtimes.of("sdruntime").add(ran, None)
     with world.board.holding("sdruntime", "s1"):
+        world.scale(SCALED, IDLE)
         told, _ = await runtimes(client)
 
     assert told == {
@@ -46,14 +58,14 @@ async def test_runtimes_are_told_with_how_they_are_doing(
         "checkpoint": "shapes.safetensors",
         "dynamic": False,
         "loaded": ["shapes.safetensors"],
-        "replicas": 1,
-        "wanted": None,
-        "starting": None,
-        "min_replicas": None,
-        "max_replicas": None,
-        "reason": None,
-        "obstacle": None,
-        "never_started": None,
+        "replicas": 2,
+        "wanted": 3,
+        "starting": 1,
+        "min_replicas": 1,
+        "max_replicas": 4,
+        "reason": "30 tasks wait: 3 replicas at 10 tasks each",
+        "obstacle": "no Spot capacity",
+        "never_started": False,
         "backlog": 3,
         "leased": 1,
         "running": 0,
@@ -67,8 +79,25 @@ async def test_what_does_not_answer_is_null(world: World, client: httpx.AsyncCli
     told = await runtimes(client)
 
     assert [one["name"] for one in told] == ["sdruntime", "comfy"]
-    for unknown in ("backlog", "leased", "running", "seconds_per_task"):
-        assert [one[unknown] for one in told] == [None, None]
+    unknown = ("backlog", "leased", "running", "seconds_per_task", "wanted", "starting")
+    for name in (*unknown, "reason", "obstacle", "never_started"):
+        assert [one[name] for one in told] == [None, None]
+    assert [(one["replicas"], one["min_replicas"], one["max_replicas"]) for one in told] == [
+        (1, 1, 4),
+        (1, 1, 1),
+    ]
+
+
+async def test_a_runtime_that_never_started_says_so(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    why = "a replica did not start: no such checkpoint"
+    supply = Supply(wanted=1, starting=1, obstacle=why, never_started=True)
+    world.scale(supply, IDLE, "comfy")
+    _, told = await runtimes(client)
+
+    assert (told["replicas"], told["wanted"], told["starting"]) == (0, 1, 1)
+    assert (told["never_started"], told["obstacle"]) == (True, why)
 
 
 async def test_checkpoints_are_told_with_who_can_load_them(
@@ -90,6 +119,17 @@ async def test_a_front_that_hears_ingest_and_the_ledger_is_ready(
     answer = await client.get("/readyz")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+async def test_a_front_is_ready_without_any_replica(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    for name in ("sdruntime", "comfy"):
+        world.scale(Supply(wanted=0), IDLE, name)
+    ready = await client.get("/readyz")
+
+    assert [one["replicas"] for one in await runtimes(client)] == [0, 0]
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
 
 
 async def test_what_a_front_lacks_is_told() -> None:

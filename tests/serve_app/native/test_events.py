@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,8 +13,9 @@ import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 
 from ingest.memory import MemoryKeys
+from models.fleet import Demand, StartPhase, Supply
 from models.native import TaskView
-from models.report import Progress, Report, Status
+from models.report import Progress, Report, Stage, Status
 from models.settings.api_keys import ApiKey
 from serve_app.watching.feed import Intervals
 from tests.serve_app.native.test_submit import problem
@@ -21,6 +23,7 @@ from tests.serve_app.world import QUICK, World, serving, task
 
 PNG = b"\x89PNG\r\n\x1a\n rather small"
 OWL = task()
+DEMAND = Demand(waiting=1, running=0, seconds=5)
 
 
 @pytest.fixture
@@ -80,9 +83,10 @@ async def test_a_task_is_watched_from_its_queue_to_its_end(
         report = await world.complete(OWL)
         rest = await watch.rest()
 
-    waits = {"position": 0, "eta_seconds": None, "phase": None, "why": None}
+    waits = {"position": 0, "eta_seconds": None, "phase": "1st in the queue", "why": None}
+    runs = {**dict.fromkeys(waits), "phase": "running"}
     assert queued == ("status", {"status": "queued", "attempt": 0, **waits})
-    assert running[1] == {"status": "running", "attempt": 1, **dict.fromkeys(waits)}
+    assert running[1] == {"status": "running", "attempt": 1, **runs}
     assert progress == ("progress", {"step": 1, "of": 4})
     picture = {"content_type": "image/png", "data": base64.b64encode(PNG).decode()}
     assert both == [("progress", {"step": 2, "of": 4}), ("preview", picture)]
@@ -236,6 +240,62 @@ async def test_a_changed_position_is_told(world: World) -> None:
 
     assert [json.loads(event.data)["position"] for event in (first, second)] == [1, 0]
     assert first.id == second.id == "ledger.0.1"
+
+
+async def test_a_start_is_told_phase_by_phase_up_to_the_run(
+    world: World, served: httpx.AsyncClient
+) -> None:
+    await world.ledger.queue(OWL)
+    await world.feed.ready()
+    told = []
+    async with watching(served) as watch:
+        for supply in (
+            Supply(wanted=0),
+            Supply(wanted=1, starting=1, phase=StartPhase.NODE),
+            Supply(wanted=1, starting=1, phase=StartPhase.NODE, obstacle="no Spot capacity"),
+            Supply(wanted=1, starting=1, phase=StartPhase.REPLICA),
+            Supply(wanted=1, running=("r1",)),
+        ):
+            world.scale(supply, DEMAND)
+            told.append(await watch.next())
+        await world.run(OWL)
+        told.append(await watch.next())
+        for stage in (Stage.LOADING, Stage.RUNNING):
+            world.board.publish("s1", stage)
+            told.append(await watch.next())
+        world.board.publish("s1", Stage.RUNNING)
+        world.board.publish("s1", Progress(step=1, of=9))
+        last, _ = await watch.next()
+
+    phases = [(data["phase"], data["why"]) for _, data in told]
+    assert phases == [
+        ("1st in the queue", None),
+        ("waiting for a node", None),
+        ("waiting for a node", "no Spot capacity"),
+        ("starting a replica", None),
+        ("1st in the queue", None),
+        ("running", None),
+        ("loading a checkpoint", None),
+        ("running", None),
+    ]
+    assert last == "progress"
+
+
+async def test_another_estimate_alone_is_told_in_place_of_silence() -> None:
+    quiet = World(intervals=replace(QUICK, heartbeat=0.1))
+    await quiet.ledger.queue(OWL)
+    await quiet.feed.ready()
+    start = Supply(wanted=1, starting=1, start_seconds=60)
+    etas: list[float | None] = []
+    async with serving(quiet) as client, watching(client) as watch:
+        for waited in (0, 20, 40):
+            quiet.scale(replace(start, starting_seconds=waited), DEMAND)
+            while not etas or etas[-1] != 65 - waited:
+                name, data = await watch.next()
+                etas.append(data["eta_seconds"])
+
+    assert name == "status"
+    assert set(etas) <= {None, 65, 45, 25}
 
 
 async def test_a_task_that_came_by_sns_is_watched(world: World, served: httpx.AsyncClient) -> None:

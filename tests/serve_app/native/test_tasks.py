@@ -10,13 +10,15 @@ from typing_extensions import override
 
 from ingest.memory import MemoryLedger
 from models.errors import TaskFailed, Unavailable
-from models.report import Progress, Report, Status
+from models.fleet import Demand, StartPhase, Supply
+from models.report import Progress, Report, Stage, Status
 from models.task import Call, Callback
 from tests.clock import Clock
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import World, task
 
 OWL = task()
+DEMAND = Demand(waiting=4, running=0, seconds=5)
 
 
 class SilentLedger(MemoryLedger):
@@ -79,12 +81,70 @@ async def test_a_queued_task_is_told_with_its_position_and_its_wait(
     for n in range(4):
         await world.ledger.queue(task(f"s{n}", id=f"owl-{n}"))
         clock.now += 1
-    ran = replace(Report.of(OWL, Status.COMPLETED), seconds={"load": 1, "run": 4})
-    world.board.runtimes.of("sdruntime").add(ran, None)
+    world.scale(Supply(wanted=1, running=("r1",)), DEMAND)
     await world.feed.ready()
     view = await get(client, "owl-2")
 
     assert (view["position"], view["eta_seconds"]) == (2, 15.0)
+    assert (view["phase"], view["why"]) == ("3rd in the queue", None)
+
+
+@pytest.mark.parametrize(
+    ("supply", "told"),
+    [
+        (Supply(wanted=0, start_seconds=60), ("1st in the queue", 65.0, None)),
+        (
+            Supply(wanted=1, starting=1, start_seconds=60, phase=StartPhase.NODE),
+            ("waiting for a node", 65.0, None),
+        ),
+        (
+            Supply(wanted=1, starting=1, starting_seconds=40, start_seconds=60),
+            ("starting a replica", 25.0, None),
+        ),
+        (
+            Supply(wanted=1, starting=1, phase=StartPhase.NODE, obstacle="no Spot capacity"),
+            ("waiting for a node", 125.0, "no Spot capacity"),
+        ),
+        (
+            Supply(wanted=1, running=("r1",), reason="limit reached: maxReplicas 1"),
+            ("1st in the queue", 5.0, "limit reached: maxReplicas 1"),
+        ),
+        (
+            Supply(wanted=2, running=("r1",), starting=1, phase=StartPhase.NODE),
+            ("1st in the queue", 5.0, None),
+        ),
+    ],
+)
+async def test_a_submission_and_a_look_say_what_the_task_waits_for(
+    world: World, client: httpx.AsyncClient, supply: Supply, told: tuple[str, float, str | None]
+) -> None:
+    world.scale(supply, DEMAND)
+    await world.feed.ready()
+    body = {"runtime": "sdruntime", "kind": "text-to-image", "content": {"prompt": "an owl"}}
+    sent = (await client.post("/v1/tasks", json=body)).json()
+    seen = await get(client, sent["id"])
+
+    for view in (sent, seen):
+        assert (view["phase"], view["eta_seconds"], view["why"]) == told
+
+
+@pytest.mark.parametrize("stage", Stage)
+async def test_a_running_task_is_told_with_what_its_replica_does(
+    world: World, client: httpx.AsyncClient, stage: Stage
+) -> None:
+    await world.run(OWL)
+    world.board.publish("s1", stage)
+    world.scale(Supply(wanted=1, obstacle="no Spot capacity"), DEMAND)
+    await world.feed.ready()
+    view = await get(client)
+
+    assert (view["phase"], view["why"], view["eta_seconds"]) == (stage.value, None, None)
+
+
+async def test_what_has_ended_is_in_no_phase(world: World, client: httpx.AsyncClient) -> None:
+    await world.complete(OWL)
+
+    assert (await get(client))["phase"] is None
 
 
 async def test_far_behind_the_position_is_not_known(
@@ -120,7 +180,9 @@ async def test_where_ingest_is_away_the_rest_is_told(
     queued, running = await get(client), await get(client, "other")
 
     assert (queued["position"], queued["eta_seconds"]) == (0, None)
+    assert (queued["phase"], queued["why"]) == ("1st in the queue", None)
     assert (running["status"], running["progress"]) == ("running", None)
+    assert running["phase"] == "running"
     assert world.ingest.paced == 0  # it was not waited for
 
 

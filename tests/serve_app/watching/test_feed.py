@@ -12,7 +12,7 @@ import pytest
 from ingest.board import Board
 from models.event import Event
 from models.report import Progress, Report
-from serve_app.watching.timeline import end_of, progress_of, timeline
+from serve_app.watching.timeline import Run, end_of, run_of, timeline
 from tests.serve_app.world import QUICK, World, task
 
 OWL = task()
@@ -142,7 +142,7 @@ async def test_who_polls_does_not_ask_ingest_each_time() -> None:
     async with asyncio.timeout(10):
         for step in (1, 2, 3):
             world.board.publish("s1", progress := Progress(step=step, of=9))
-            while await progress_of(world.feed, "s1") != progress:
+            while (await run_of(world.feed, "s1")).progress != progress:
                 await asyncio.sleep(0)
     await world.feed.close()
 
@@ -221,7 +221,7 @@ async def test_an_end_is_waited_for_no_longer_than_asked(world: World) -> None:
 async def test_progress_is_not_waited_for_where_ingest_is_away(world: World) -> None:
     world.ingest.go()
 
-    assert await progress_of(world.feed, "s1") is None
+    assert await run_of(world.feed, "s1") == Run()
     assert world.ingest.watches == 0
 
 
