@@ -14,7 +14,7 @@ from models.ports import Pace
 from models.report import Report, Status
 
 _NEWEST_WEIGHT = 0.2
-"""Weight of the newest task in a moving average of seconds."""
+"""Weight of the newest task in a moving average."""
 _LOADED_SECONDS = 0.05
 """Seconds from which on the stage ``load`` has loaded something."""
 _CHECKPOINTS_KEPT = 1_000
@@ -31,14 +31,15 @@ class Place(Enum):
 
 
 class Average:
-    """Moving average of seconds; None before the first."""
+    """Moving average; its value is None before the first number."""
 
     def __init__(self) -> None:
-        self.seconds: float | None = None
+        self.value: float | None = None
 
     def add(self, newest: float) -> None:
-        old = newest if self.seconds is None else self.seconds
-        self.seconds = old + _NEWEST_WEIGHT * (newest - old)
+        """Take in a number, which has the weight 0.2."""
+        old = newest if self.value is None else self.value
+        self.value = old + _NEWEST_WEIGHT * (newest - old)
 
 
 @dataclass(eq=False)
@@ -86,8 +87,8 @@ class RuntimePace:
         self.demand: Demand | None = None
         self.supply: Supply | None = None
         self._held: set[Hold] = set()
-        self._taken = Average()
-        self._run, self._load = Average(), Average()
+        self._taken, self._run = Average(), Average()
+        self._load, self._load_share = Average(), Average()
         self._run_by_checkpoint: OrderedDict[str | None, Average] = OrderedDict()
         """Averages by the name that was asked for, the one of the newest task last."""
         self._checkpoints: dict[str, str] = {}
@@ -112,6 +113,7 @@ class RuntimePace:
         self._run_by_checkpoint.move_to_end(checkpoint)
         if len(self._run_by_checkpoint) > _CHECKPOINTS_KEPT:
             self._run_by_checkpoint.popitem(last=False)
+        self._load_share.add(float(load > _LOADED_SECONDS))
         if load > _LOADED_SECONDS:
             self._load.add(load)
         if report.replica and report.checkpoint:
@@ -119,14 +121,15 @@ class RuntimePace:
 
     def measure(self, backlog: int) -> Demand:
         """Measure the demand, with so many tasks in the queue; each time with another beat."""
-        waiting = self._at(Place.WAITING)
-        oldest = min((hold.since for hold in waiting), default=self.clock())
+        waiting, now = self._at(Place.WAITING), self.clock()
+        oldest = min((hold.since for hold in waiting), default=now)
         self.demand = Demand(
             waiting=backlog + len(waiting),
             running=len(self._at(Place.RUNNING)),
-            oldest_seconds=max(0.0, self.clock() - oldest),
+            oldest_seconds=max(0.0, now - oldest),
             seconds=self._seconds_of(waiting),
-            load_seconds=self._load.seconds,
+            load_seconds=self._load.value,
+            load_share=self._load_share.value or 0.0,
             beat=self.demand.beat + 1 if self.demand else 1,
         )
         return self.demand
@@ -142,7 +145,7 @@ class RuntimePace:
         return Pace(
             leased=len(self._held),
             running=len(self._at(Place.RUNNING)),
-            seconds=self._taken.seconds,
+            seconds=self._taken.value,
             checkpoints=tuple(sorted(set(self._checkpoints.values()))),
             demand=self.demand,
             supply=self.supply,
@@ -153,12 +156,9 @@ class RuntimePace:
 
     def _seconds_of(self, waiting: list[Hold]) -> float | None:
         """Average the seconds of the tasks that wait, each by its checkpoint, if that is known."""
-        if self._run.seconds is None:
-            return None
-        known = (self._run_by_checkpoint.get(hold.checkpoint, self._run) for hold in waiting)
-        return fmean(
-            [each.seconds for each in known if each.seconds is not None] or [self._run.seconds]
-        )
+        averages = [self._run_by_checkpoint.get(hold.checkpoint, self._run) for hold in waiting]
+        values = [each.value for each in averages or [self._run] if each.value is not None]
+        return fmean(values) if values else None
 
 
 class Paces:

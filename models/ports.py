@@ -289,7 +289,7 @@ class Pace:
     leased: int
     """Tasks that ingest has received and not ended."""
     running: int
-    """Leased tasks that are handed to a replica."""
+    """Leased tasks that have a GPU."""
     seconds: float | None
     """GPU time of a task: a moving average in which the newest has the weight 0.2; None at first.
 
@@ -357,4 +357,4 @@ class Live(ABC):
 
     @abstractmethod
     async def paces(self) -> Mapping[str, Pace]:
-        """Read the paces of all runtimes that have had a task, by name."""
+        """Read the paces of the runtimes that ingest works for, by name."""

@@ -18,6 +18,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.deploy import ONE_LOOP, deploy
 from deployments.loopback import keep_to_loopback
+from deployments.ray_fleet_store import RayFleetStore
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here, kinds_of
 from ingest.board import Board
@@ -35,7 +36,7 @@ from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused
 from serve_app.api import api
 from serve_app.assembly.front import assemble_front
-from serve_app.assembly.workers import adapter, callback_sender, replica, worker
+from serve_app.assembly.workers import adapter, callback_sender, fleet, replica, worker
 from serve_app.auth import Keys
 from serve_app.handles import IngestHandle, ReplicaHandle
 from serve_app.keys_file import FileKeys
@@ -187,8 +188,13 @@ class Ingest:
             )
             for runtime in settings.models_runtime
         }
+        store = RayFleetStore(serve.get_replica_context().app_name)
         self.loops = Loops(
-            {**workers, settings.names.callback_calls: callback_sender(settings, self.ports)}
+            {
+                **workers,
+                settings.names.callback_calls: callback_sender(settings, self.ports),
+                "the fleet": fleet(settings, workers, self.board, store),
+            }
         )
 
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:

@@ -1,5 +1,6 @@
 """Assembly of workers, the callback sender and replicas from settings; knows no Ray."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from deployments.adapter import Adapter, RuntimeSpec
@@ -9,11 +10,13 @@ from deployments.runtimes import adapter_class, described, kinds_of
 from ingest.board import Board
 from ingest.callbacks import CallbackSender
 from ingest.envelope import Envelope
+from ingest.fleet import Fleet, RuntimeFleet
 from ingest.wiring import Ports
 from ingest.worker import Worker
-from models.ports import Objects, Runner
+from models.ports import FleetStore, Objects, Runner
 from models.runtimes.contents import Contents
 from models.settings import Runtime, Settings
+from models.task import Task
 from serve_app.assembly.front import notifier
 from serve_app.callbacks import WebPost
 
@@ -54,9 +57,31 @@ def worker(
         runner=runner,
         kinds=kinds_of(runtime.type),
         judge=partial(contents.faults, runtime.name),
+        checkpoint_of=partial(_checkpoint_of, adapter(settings, runtime)),
         output=output,
         rules=settings.tasks,
     )
+
+
+def fleet(
+    settings: Settings, workers: Mapping[str, Worker], board: Board, store: FleetStore
+) -> Fleet:
+    """Make the loop by which the workers of all runtimes, by name, follow their replicas."""
+    fleets = []
+    for runtime in settings.models_runtime:
+        scaling = settings.scaling_of(runtime)
+        each = RuntimeFleet(
+            runtime=runtime.name,
+            worker=workers[runtime.name],
+            pace=board.runtimes.of(runtime.name),
+            store=store,
+            admit=runtime.admit,
+            lookahead=runtime.lookahead,
+            most_replicas=scaling.max_replicas,
+            polling_seconds=scaling.polling_seconds,
+        )
+        fleets.append(each)
+    return Fleet(fleets)
 
 
 def adapter(settings: Settings, runtime: Runtime) -> Adapter:
@@ -87,3 +112,8 @@ async def replica(settings: Settings, runtime: Runtime, objects: Objects) -> Rep
         output=f"s3://{settings.names.output_bucket}",
         deadline=settings.tasks.deadline_seconds,
     )
+
+
+def _checkpoint_of(adapter: Adapter, task: Task) -> str | None:
+    """Find the first weights file that a task needs, which is its checkpoint if it needs one."""
+    return next(iter(adapter.checkpoints(task)), None)

@@ -1,0 +1,151 @@
+"""Fleet: measures what the queue of each runtime asks for, and follows the replicas that there are.
+
+What they make of one another is the scaling policy's, beyond the `FleetStore`.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ingest.paces import RuntimePace
+from ingest.worker import Worker
+from models.errors import Unavailable
+from models.fleet import Supply
+from models.ports import FleetStore
+
+log = logging.getLogger("ray.serve.atelier.ingest")
+
+_LONGEST_PAUSE = 0.5
+"""Most seconds between two measurements."""
+_SHORTEST_PAUSE = 0.1
+"""Fewest seconds between them, however much changes."""
+_ROOM_SECONDS = 2.0
+"""Seconds of room for more after which what was visible in the queue has been received."""
+_LOG_SECONDS = 60.0
+
+
+@dataclass(kw_only=True, eq=False)
+class RuntimeFleet:
+    """Measures the demand on one runtime, and lets its worker follow the supply."""
+
+    runtime: str
+    worker: Worker
+    pace: RuntimePace
+    store: FleetStore
+    admit: int
+    """Tasks that a replica admits at once."""
+    lookahead: int
+    """Tasks to be leased beyond those."""
+    most_replicas: int
+    polling_seconds: float
+    """Seconds between two looks at the length of the queue."""
+    clock: Callable[[], float] = time.monotonic
+    _backlog: int = field(default=0, init=False)
+    _full_at: float = field(default=-math.inf, init=False)
+    """Time at which the worker had no room last."""
+    _logged_at: float = field(default=-math.inf, init=False)
+    _logged: tuple[int, ...] = field(default=(), init=False)
+    _failing: bool = field(default=False, init=False)
+
+    async def follow(self) -> None:
+        """Measure and follow, twice a second and at a change, for ever."""
+        while True:
+            self.pace.changed.clear()
+            await self._exchange()
+            await asyncio.sleep(_SHORTEST_PAUSE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST_PAUSE - _SHORTEST_PAUSE):
+                    await self.pace.changed.wait()
+
+    async def look(self) -> None:
+        """Look at the length of the queue from time to time while more may wait there, for ever."""
+        while True:
+            if self._is_full_lately:
+                with suppress(Unavailable):  # who receives from it says so
+                    self._backlog = await self.worker.queue.backlog()
+                await asyncio.sleep(self.polling_seconds)
+            else:
+                await asyncio.sleep(_SHORTEST_PAUSE)
+
+    async def _exchange(self) -> None:
+        """Write the demand and read the supply; where the store is away, all stays as it was."""
+        demand = self.pace.measure(self._waiting_in_queue())
+        try:
+            await self.store.write_demand(self.runtime, demand)
+            supply = await self.store.supply(self.runtime)
+        except Unavailable as exc:
+            self._complain(exc)
+            return
+        self._failing = False
+        if supply is not None:
+            self._take(supply)
+
+    def _waiting_in_queue(self) -> int:
+        """Count what waits in the queue for room; what there is room for is judged first.
+
+        A message that is refused must not count, at zero replicas above all. Nor must one that was
+        received: SQS's own count may lag behind by a minute.
+        """
+        if self.worker.is_full:
+            self._full_at = self.clock()
+        if not self._is_full_lately:
+            self._backlog = 0
+        return self._backlog
+
+    @property
+    def _is_full_lately(self) -> bool:
+        return self.clock() - self._full_at < _ROOM_SECONDS
+
+    def _take(self, supply: Supply) -> None:
+        self.pace.take(supply)
+        self.worker.asleep = not supply.running
+        # At zero as with one: what is leased there is judged, and is with the first at once.
+        replicas = min(max(len(supply.running), 1), self.most_replicas)
+        capacity = replicas * self.admit + self.lookahead
+        if capacity != self.worker.capacity:
+            self.worker.resize(capacity)
+        self._log(supply)
+
+    def _log(self, supply: Supply) -> None:
+        """Log how the fleet stands, each minute and when it changes."""
+        counts = (supply.wanted, len(supply.running), supply.starting)
+        if counts == self._logged and self.clock() - self._logged_at < _LOG_SECONDS:
+            return
+        self._logged, self._logged_at = counts, self.clock()
+        wanted, running, starting = counts
+        waiting = self.pace.demand.waiting if self.pace.demand else 0
+        fields = {"wanted": wanted, "running": running, "starting": starting, "waiting": waiting}
+        log.info("fleet", extra={"runtime": self.runtime, **fields})
+
+    def _complain(self, exc: Unavailable) -> None:
+        if not self._failing:
+            self._failing = True
+            log.warning("fleet_unknown", extra={"runtime": self.runtime, "why": str(exc)})
+
+
+class Fleet:
+    """Loop over the fleets of all runtimes."""
+
+    def __init__(self, fleets: Sequence[RuntimeFleet]) -> None:
+        self.fleets = fleets
+        self._draining = asyncio.Event()
+
+    async def work(self) -> None:
+        """Follow until `drain`."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(loop)
+                for each in self.fleets
+                for loop in (each.follow(), each.look())
+            ]
+            await self._draining.wait()
+            for task in tasks:
+                task.cancel()
+
+    def drain(self) -> None:
+        """Follow no more: another ingest measures, or none does, and the replicas stay."""
+        self._draining.set()

@@ -1,0 +1,302 @@
+"""Fleet: only tasks that a replica could take are demand, and ingest follows the replicas."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from ingest.fleet import Fleet, RuntimeFleet
+from ingest.loops import Loops
+from ingest.memory import MemoryFleetStore
+from ingest.paces import RuntimePace
+from models.errors import Unavailable
+from models.fleet import Demand, Supply
+from models.ports import FleetStore
+from models.report import Report, Status
+from models.runtimes.content import Fault
+from models.settings.groups import Tasks
+from models.task import Task
+from tests.ingest.world import World, until
+
+TASK = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
+
+
+class Store(MemoryFleetStore):
+    """Store that keeps every demand, and may be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.demands: list[Demand] = []
+        self.away = False
+
+    @property
+    def newest(self) -> Demand:
+        return self.demands[-1] if self.demands else Demand(waiting=0, running=0)
+
+    @override
+    async def write_demand(self, runtime: str, demand: Demand) -> None:
+        if self.away:
+            raise Unavailable("Ray's head did not answer")
+        self.demands.append(demand)
+        await super().write_demand(runtime, demand)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(Tasks(leaseSeconds=3))
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def fleet_of(world: World, store: FleetStore, **rules: Any) -> RuntimeFleet:
+    given = {"admit": 2, "lookahead": 1, "most_replicas": 3, "polling_seconds": 0.1}
+    return RuntimeFleet(
+        runtime="sdruntime",
+        worker=world.worker,
+        pace=world.board.runtimes.of("sdruntime"),
+        store=store,
+        **(given | rules),
+    )
+
+
+@asynccontextmanager
+async def following(world: World, store: FleetStore, **rules: Any) -> AsyncIterator[None]:
+    """Let a world's worker follow its fleet while the block runs."""
+    fleet = Fleet([fleet_of(world, store, **rules)])
+    work = asyncio.create_task(fleet.work())
+    try:
+        yield
+    finally:
+        fleet.drain()
+        await work
+
+
+def refuse(kind: str, content: Any) -> Sequence[Fault]:
+    del kind, content
+    return (Fault("prompt", "must not be empty"),)
+
+
+async def test_a_message_that_is_refused_is_no_demand(world: World, store: Store) -> None:
+    world.worker.judge = refuse
+    await store.write_supply("sdruntime", Supply(wanted=0))
+
+    async with following(world, store), world.working():
+        for number in range(20):  # more than are leased at once
+            await world.publish(submission=f"s{number}")
+        await world.notifications(20)
+        await until(lambda: len(store.demands) > 5)
+
+    assert world.worker.asleep
+    assert world.runtime.runs == 0
+    assert {(demand.waiting, demand.running) for demand in store.demands} == {(0, 0)}
+
+
+async def test_a_task_that_waits_is_demand_until_it_has_ended(world: World, store: Store) -> None:
+    gpu = world.runtime.slots = asyncio.Semaphore(0)
+    world.runtime.acts = [0.5]
+    await store.write_supply("sdruntime", Supply(wanted=0))
+
+    async with following(world, store), world.working():
+        await world.publish()
+        await until(lambda: store.newest.waiting == 1)
+        await until(lambda: store.newest.oldest_seconds > 0.2)
+        gpu.release()
+        await until(lambda: store.newest.running == 1)
+        running = store.newest
+        await world.notifications(1)
+        await until(lambda: store.newest.running == 0)
+
+    assert (running.waiting, running.oldest_seconds) == (0, 0)
+    assert (store.newest.waiting, store.newest.seconds) == (0, 0.5)
+    assert [demand.beat for demand in store.demands] == [*range(1, len(store.demands) + 1)]
+
+
+async def test_what_there_is_no_room_for_is_demand_too(world: World, store: Store) -> None:
+    world.runtime.slots = asyncio.Semaphore(1)
+    world.runtime.acts = [60.0]
+    for number in range(20):
+        await world.publish(submission=f"s{number}")
+
+    async with following(world, store), world.working() as work:
+        await until(lambda: store.newest.waiting == 19)
+        work.cancel()
+
+    assert store.newest.running <= 1
+
+
+async def test_a_queue_that_was_emptied_is_no_demand_any_more(world: World, store: Store) -> None:
+    """The queue's own count lags behind, as that of SQS."""
+
+    async def five() -> int:
+        return 5
+
+    world.runtime.acts = [60.0]
+    world.queue.backlog = five  # type: ignore[method-assign] # as SQS counts
+    for number in range(4):
+        await world.publish(submission=f"s{number}")
+
+    async with following(world, store), world.working() as work:
+        await until(lambda: store.newest.waiting == 5)
+        world.worker.resize(5)
+        await until(lambda: store.newest.waiting == 0)
+        work.cancel()
+
+    assert world.runtime.runs == 4
+
+
+@pytest.mark.parametrize(("running", "capacity"), [(0, 3), (1, 3), (2, 5), (3, 7), (4, 7)])
+async def test_as_much_is_leased_as_the_replicas_admit(
+    world: World, store: Store, running: int, capacity: int
+) -> None:
+    names = tuple(f"r-{number}" for number in range(running))
+    await store.write_supply("sdruntime", Supply(wanted=running, running=names))
+
+    async with following(world, store):
+        await until(lambda: world.worker.capacity == capacity)
+
+    assert world.worker.asleep == (running == 0)
+
+
+async def test_more_is_leased_as_soon_as_replicas_come(world: World, store: Store) -> None:
+    world.runtime.acts = [60.0]
+    for number in range(9):
+        await world.publish(submission=f"s{number}")
+
+    async with following(world, store), world.working() as work:
+        await store.write_supply("sdruntime", Supply(wanted=1))
+        await until(lambda: world.runtime.runs == 3)
+        await store.write_supply("sdruntime", Supply(wanted=3, running=("a", "b", "c")))
+        await until(lambda: world.runtime.runs == 7)
+        is_full = world.worker.is_full
+        work.cancel()
+
+    assert is_full
+
+
+def completed(replica: str, checkpoint: str, **seconds: float) -> Report:
+    report = replace(Report.of(TASK, Status.RUNNING, 1), replica=replica, checkpoint=checkpoint)
+    return report.completed((), "s3://o/a.out", seconds)
+
+
+async def test_the_checkpoints_of_replicas_that_are_gone_are_forgotten(
+    world: World, store: Store
+) -> None:
+    pace = world.board.runtimes.of("sdruntime")
+    pace.add(completed("r-1", "one"), None)
+    pace.add(completed("r-2", "two"), None)
+    before = pace.now().checkpoints
+    await store.write_supply("sdruntime", Supply(wanted=1, running=("r-2",)))
+
+    async with following(world, store):
+        await until(lambda: pace.supply is not None)
+
+    assert before == ("one", "two")
+    assert (await world.board.paces())["sdruntime"].checkpoints == ("two",)
+
+
+def test_seconds_are_those_of_the_checkpoints_that_are_asked_for() -> None:
+    pace = RuntimePace(lambda: 100.0)
+    unmeasured = pace.measure(0)
+    pace.add(completed("r", "a", run=1.0, load=0.01), "a")
+    pace.add(completed("r", "b", run=9.0, load=4.0), "b")
+    idle = pace.measure(0)
+    with (
+        pace.holding(40.0) as first,
+        pace.holding(90.0) as second,
+        pace.holding(0) as third,
+        first.waiting("a"),
+        second.waiting("a"),
+        third.waiting("b"),
+    ):
+        waiting = pace.measure(7)
+
+    assert (unmeasured.seconds, unmeasured.load_seconds, unmeasured.load_share) == (None, None, 0)
+    assert (idle.seconds, idle.load_seconds, idle.load_share) == (2.6, 4.0, 0.2)
+    assert (waiting.waiting, waiting.oldest_seconds) == (10, 60)
+    assert waiting.seconds == pytest.approx(11 / 3)
+
+
+def test_names_of_checkpoints_without_end_are_not_all_kept() -> None:
+    pace = RuntimePace(lambda: 0.0)
+    for number in range(1_500):
+        pace.add(completed("r", "x", run=float(number)), f"name-{number}")
+    with pace.holding(0) as first, first.waiting("name-0"):
+        of_a_forgotten_one = pace.measure(0).seconds
+
+    assert of_a_forgotten_one is not None
+    assert of_a_forgotten_one > 1_000
+
+
+async def test_a_store_that_is_away_changes_nothing_and_is_told_once(
+    world: World, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.write_supply("sdruntime", Supply(wanted=2, running=("a", "b")))
+
+    async with following(world, store):
+        await until(lambda: world.worker.capacity == 5)
+        store.away = True
+        await asyncio.sleep(1.2)
+        while_away = world.worker.capacity
+        store.away = False
+        beat = store.newest.beat
+        await until(lambda: store.newest.beat > beat)
+
+    told = [record for record in caplog.records if record.message == "fleet_unknown"]
+    assert while_away == 5
+    assert len(told) == 1
+
+
+def is_taken(pace: RuntimePace, supply: Supply) -> bool:
+    return pace.supply == supply
+
+
+async def test_how_the_fleet_stands_is_logged_when_it_changes_and_each_minute(
+    world: World, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ray.serve.atelier.ingest")
+    now = [0.0]
+    pace = world.board.runtimes.of("sdruntime")
+
+    async with following(world, store, clock=lambda: now[0]):
+        for supply in (Supply(wanted=1, starting=1), Supply(wanted=1, running=("a",))):
+            await store.write_supply("sdruntime", supply)
+            await until(partial(is_taken, pace, supply))
+        now[0] = 61
+        await until(lambda: len(_fleet_lines(caplog)) == 3)
+
+    assert _fleet_lines(caplog) == [
+        ("sdruntime", 1, 0, 1, 0),
+        ("sdruntime", 1, 1, 0, 0),
+        ("sdruntime", 1, 1, 0, 0),
+    ]
+
+
+def _fleet_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[Any, ...]]:
+    names = ("runtime", "wanted", "running", "starting", "waiting")
+    records = [record for record in caplog.records if record.message == "fleet"]
+    return [tuple(getattr(record, name) for name in names) for record in records]
+
+
+class Broken(MemoryFleetStore):
+    """Store with a bug."""
+
+    @override
+    async def write_demand(self, runtime: str, demand: Demand) -> None:
+        raise KeyError(runtime)
+
+
+async def test_a_loop_over_the_fleet_that_ends_is_noticed(world: World) -> None:
+    loops = Loops({"the fleet": Fleet([fleet_of(world, Broken())])})
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(RuntimeError, match="the worker of the fleet ended"):
+        loops.check_health()
