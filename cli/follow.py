@@ -37,7 +37,7 @@ class Follow:
 
     connection: Connection
     watch: bool
-    """Flag: the tasks' events are shown."""
+    """Flag: the tasks' events are shown; else, and only on a terminal, bars without pictures."""
     save: Path | None
     """Folder to save artifacts in; None: save none."""
     most: int | None = None
@@ -63,13 +63,11 @@ class Follow:
 
     def _display(self, names: Sequence[str]) -> Display:
         out = self.connection.out
-        if not self.watch:
-            return NoDisplay()
         if out.as_json:
-            return JsonDisplay(out, names)
+            return JsonDisplay(out, names) if self.watch else NoDisplay()
         if sys.stderr.isatty() and not out.err.is_dumb_terminal:
-            return BarDisplay(out.err, names, painter(out.err))
-        return LineDisplay(out, names)
+            return BarDisplay(out.err, names, painter(out.err) if self.watch else None)
+        return LineDisplay(out, names) if self.watch else NoDisplay()
 
     async def _follow_all(self, tasks: Sequence[TaskRef], display: Display) -> Sequence[Outcome]:
         endpoint = self.connection.endpoint

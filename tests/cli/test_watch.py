@@ -293,6 +293,17 @@ def test_a_person_sees_progress_previews_and_files(
     assert "robot-" in screen.shown
 
 
+def test_a_person_who_only_waits_sees_bars_without_previews(platform: Platform, held: str) -> None:
+    del held
+    with Terminal(platform.url, "submit", "a robot", "--id", "second", "--wait") as screen:
+        screen.until("━")
+        platform.go()
+
+        assert screen.end() == 0
+    assert "completed in 0.5 s" in screen.shown
+    assert HALF not in screen.shown
+
+
 def test_a_terminal_without_a_size_shows_no_preview(platform: Platform, held: str) -> None:
     with Terminal(platform.url, "watch", held, rows=0, columns=0) as screen:
         screen.until("running")
