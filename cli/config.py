@@ -39,14 +39,15 @@ def check(
     try:
         settings = Settings.read(path)
         local = settings.aws.is_local and not elsewhere
-        checked = checks.check(settings, Machine.this() if local else None)
+        here = Machine.this() if local else None
+        checked = checks.check(settings, here)
         checked.refuse()
     except SettingsError as exc:
         message = str(exc)
         out.complain(message if message.startswith(f"{path}: ") else f"{path}:\n{message}")
         raise typer.Exit(USAGE) from None
     notes = [
-        *_without_effect(settings, here=local),
+        *_without_effect(settings, here),
         *(f"not checked: {item}" for item in checked.unchecked),
         *(() if local else _ELSEWHERE),
     ]
@@ -56,10 +57,10 @@ def check(
 _ELSEWHERE = ("not checked: folders, weights, programs and GPUs, for they are on other machines",)
 
 
-def _without_effect(settings: Settings, *, here: bool) -> Sequence[str]:
+def _without_effect(settings: Settings, here: Machine | None) -> Sequence[str]:
     if not settings.aws.is_local:
         return unused_on_aws(settings)
-    return unused_here(settings) if here else unused(settings)
+    return unused_here(settings, here.gpus) if here else unused(settings)
 
 
 def _show(out: Output, path: Path, settings: Settings, notes: Sequence[str]) -> None:

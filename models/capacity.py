@@ -58,6 +58,19 @@ def bounded_scaling(runtime: "Runtime", *, on_aws: bool) -> "BoundedScaling":
     return runtime.scaling.bounded(min(_least_replicas(runtime, on_aws=on_aws), most), most)
 
 
+def scaling_here(runtime: "Runtime", gpus: int | None) -> "BoundedScaling":
+    """Fill in the bounds of a runtime's scaling for a machine with so many GPUs to itself.
+
+    ``gpus``: None if it is not known, then they bound nothing.
+    """
+    bounds = bounded_scaling(runtime, on_aws=False)
+    if gpus is None or not runtime.gpus:
+        return bounds
+    room = max(1, int(gpus / Decimal(str(runtime.gpus))))
+    most = max(bounds.min_replicas, min(bounds.max_replicas, room))
+    return bounds.bounded(bounds.min_replicas, most)
+
+
 def _least_replicas(runtime: "Runtime", *, on_aws: bool) -> int:
     if runtime.replicas is not None:
         return runtime.replicas
@@ -70,10 +83,11 @@ def most_replicas(runtime: "Runtime", *, on_aws: bool) -> int:
     set_ = runtime.replicas or runtime.scaling.max_replicas
     by_gpus = _pods_by_gpus(runtime) if on_aws else None
     if by_gpus is None:
-        least = _least_replicas(runtime, on_aws=on_aws)
+        least = max(_least_replicas(runtime, on_aws=on_aws), runtime.scaling.most_by_hours)
         return set_ or max(least, _MOST_UNSET if on_aws else 1)
+    allowed = by_gpus * replicas_of_pod(runtime)
     # One at least: that GPUs do not suffice for one is refused where the cluster's objects are.
-    return max(1, min(filter(None, (set_, by_gpus * replicas_of_pod(runtime))), default=1))
+    return max(1, min(set_ or allowed, allowed))
 
 
 def pods_at_most(runtime: "Runtime") -> int:

@@ -71,10 +71,11 @@ def build(args: Args) -> Application:
     """
     try:
         settings = Settings.read(args.config, args.model_extra)
-        check(settings, _machine(), described_here).refuse()
+        machine = _machine()
+        check(settings, machine, described_here).refuse()
         for note in unused(settings):
             log.warning(note)
-        return assemble(settings)
+        return assemble(settings.on_one_machine(machine.gpus) if machine else settings)
     except SettingsError as exc:
         message = str(exc)
     # Raised within the `except`, it would have the other one as its context.

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
-from models.capacity import bounded_scaling, most_replicas
+from models.capacity import bounded_scaling, most_replicas, scaling_here
 from models.checkpoints import STABLE_DIFFUSION, place_of
 from models.errors import SettingsError
 from models.machine import Machine
@@ -212,7 +212,7 @@ def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
     """Say what replicas ask for that a machine has not: GPUs, cores, Ray's own resources."""
     yield from gpu_faults(settings, machine)
     if machine.cores is not None:
-        yield from _core_faults(settings.models_runtime, machine.cores)
+        yield from _core_faults(settings.models_runtime, machine.cores, machine.gpus)
     runtimes = settings.models_runtime
     asking = {f"modelsRuntime[{runtime.name}]": runtime.resources for runtime in runtimes}
     for path, resources in {**asking, "ingress": settings.ingress.resources}.items():
@@ -222,30 +222,26 @@ def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
                 yield f"{path}.resources{shown}: no node of the Ray here has it; leave it out"
 
 
-def _core_faults(runtimes: Iterable[Runtime], cores: int) -> Iterator[str]:
+def _core_faults(runtimes: Iterable[Runtime], cores: int, gpus: int | None) -> Iterator[str]:
     most = _REPLICAS_A_CORE * cores
     for runtime in runtimes:
         path = f"modelsRuntime[{runtime.name}]"
         if runtime.cpus > cores:
             yield f"{path}.cpus: {runtime.cpus:g} are wanted and {cores} are here"
-        elif (replicas := most_replicas(runtime, on_aws=False)) * max(1, runtime.cpus) > most:
+        elif (replicas := scaling_here(runtime, gpus).max_replicas) * max(1, runtime.cpus) > most:
             key = "replicas" if runtime.replicas else "scaling.maxReplicas"
             yield f"{path}.{key}: {replicas} are too many for {cores} cores"
 
 
 def gpu_faults(settings: Settings, machine: Machine) -> Iterator[str]:
-    """Say that a machine has fewer GPUs than the runtimes ask for.
+    """Say that a machine has fewer GPUs than the runtimes ask for at least.
 
-    Beyond the fewest replicas of all runtimes they take turns, as their queues say.
+    More replicas come only as far as there are GPUs, of one runtime after another.
     """
-    if machine.gpus is None:
-        return
-    bounds = [(one, bounded_scaling(one, on_aws=False)) for one in settings.models_runtime]
-    wanted = max(
-        sum(runtime.gpus * scaling.min_replicas for runtime, scaling in bounds),
-        *(runtime.gpus * scaling.max_replicas for runtime, scaling in bounds),
-    )
-    if wanted > machine.gpus:
+    runtimes = settings.models_runtime
+    least = sum(one.gpus * bounded_scaling(one, on_aws=False).min_replicas for one in runtimes)
+    wanted = max(least, *(runtime.gpus for runtime in runtimes))
+    if machine.gpus is not None and wanted > machine.gpus:
         yield (
             f"modelsRuntime[].gpus: {wanted:g} GPUs are wanted and {machine.gpus:g} are here;"
             " gpus: 0 lets a replica compute on the CPU"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.capacity import scaling_here
 from models.settings.base import Group
 from models.settings.nodes import Nodes, Pod
 from models.settings.reference_values import translated
@@ -178,6 +179,12 @@ class Runtime(Group):
         if self.replicas is not None and given:
             raise ValueError(f"replicas says exactly how many there are: leave out it, or {given}")
         return self
+
+    def on_one_machine(self, gpus: int | None) -> Self:
+        """Fill in the bounds of the scaling for a machine with so many GPUs, None if unknown."""
+        nodes = self.nodes.model_copy(update={"max_gpus": None})
+        scaling = self.scaling if self.replicas else scaling_here(self, gpus)
+        return self.model_copy(update={"nodes": nodes, "scaling": scaling})
 
     @property
     def first_replicas(self) -> int:

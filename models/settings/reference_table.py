@@ -2,34 +2,43 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from models.quantities import GIB, quantity
+from models.settings.reference_hpa import rates, unread
 
 Given = Mapping[str, Any]
 Translate = Callable[[Any], Given]
 
 _PROVISIONER = "karpenter.provisioner"
 _TEMPLATE = "karpenter.nodeTemplate"
-_SCALING = "runtime.scaling"
+SCALING = "runtime.scaling"
 _API = "runtime.inferenceApi"
 _AGENT = "runtime.queueAgent"
 _STORED = "runtime.persistence"
 _GPU = "nvidia.com/gpu"
 _IMAGES = "public.ecr.aws/bingjiao/"  # the reference's own: without Ray, no worker of ours
 IMAGE = f"{_API}.image"
-_FIXED = "`replicas` says how many run; remove it"
+SWITCH = f"{SCALING}.enabled"
+REPLICAS = "runtime.replicas"
+SWITCHED_OFF = f"{SWITCH} is false, so {REPLICAS} stay as they are; remove one of them"
+"""Remedy for what says how replicas scale where they do not."""
+MOUNTS = (f"{_STORED}.enabled", f"{_STORED}.s3")
+"""Values that mean nothing, switched on or off."""
+_MOUNTED = "weights are there anyway: of pod.existingClaim, else of modelBucketArn; remove it"
 REMEDIES: Given = {
-    "runtime.replicas": _FIXED,
-    f"{_SCALING}.extraHPAConfig": _FIXED,
+    REPLICAS: f"the queue says how many run; remove it, or set {SWITCH}: false",
+    f"{SCALING}.extraHPAConfig": "of a HorizontalPodAutoscaler its behavior is read; remove it",
     f"{_AGENT}.xray": "only API Gateway and its function are traced; remove it",
     IMAGE: "the reference's own image has no Ray; set pod.image, or remove it",
+    **dict.fromkeys(MOUNTS, _MOUNTED),
     f"{_TEMPLATE}.osVolume.snapshotID": "images are in that of dataVolume; set it there",
     f"{_API}.resources.requests": "a pod has its share of the node; set limits, or remove it",
 }
-"""Remedies for values that say something which does not come true here, by their paths."""
+"""Remedies for values that say something which does not come true here, by their paths or what
+these begin with."""
 
 
 class Unlike(ValueError):
@@ -132,14 +141,26 @@ def _gib(text: Any) -> Decimal:
     return quantity(text) / GIB
 
 
-EMPTY: tuple[Any, ...] = (None, "", {}, [])
-_OF_VOLUME = {"size", "type", "iops", "throughput"}
-READ_IN_PART: Mapping[str, AbstractSet[str]] = {
-    f"{_TEMPLATE}.osVolume": _OF_VOLUME,
-    f"{_TEMPLATE}.dataVolume": _OF_VOLUME | {"snapshotID"},
-    f"{_API}.resources": {"limits"},
+def _scaled(on: Any) -> Given:
+    """Translate the switch of scaling; how many replicas there are without stands elsewhere."""
+    if not isinstance(on, bool):
+        raise Unlike("must be true or false")
+    return {} if on else {"replicas": 1}
+
+
+def _but(*read: str) -> Callable[[Given], Iterator[str]]:
+    return lambda given: (key for key in given if key not in read and given[key] not in _EMPTY)
+
+
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
+_OF_VOLUME = ("size", "type", "iops", "throughput")
+READ_IN_PART: Mapping[str, Callable[[Given], Iterator[str]]] = {
+    f"{_TEMPLATE}.osVolume": _but(*_OF_VOLUME),
+    f"{_TEMPLATE}.dataVolume": _but(*_OF_VOLUME, "snapshotID"),
+    f"{_API}.resources": _but("limits"),
+    f"{SCALING}.extraHPAConfig": unread,
 }
-"""Keys that say something, of values that are translated in part."""
+"""Walks of the keys that nobody reads, of values that are translated in part."""
 TRANSLATED: Mapping[str, Translate] = {
     f"{_PROVISIONER}.labels": _nodes("labels"),
     f"{_PROVISIONER}.annotations": _nodes("annotations"),
@@ -158,12 +179,14 @@ TRANSLATED: Mapping[str, Translate] = {
     f"{_TEMPLATE}.userData": _nodes("userData"),
     "runtime.labels": _pod("labels"),
     "runtime.annotations": _pod("annotations"),
-    f"{_SCALING}.queueLength": _scaling("queueLength"),
-    f"{_SCALING}.cooldownPeriod": _scaling("cooldownSeconds"),
-    f"{_SCALING}.pollingInterval": _scaling("pollingSeconds"),
-    f"{_SCALING}.minReplicaCount": _scaling("minReplicas"),
-    f"{_SCALING}.maxReplicaCount": _scaling("maxReplicas"),
-    f"{_SCALING}.scaleOnInFlight": _scaling("scaleOnInFlight"),
+    f"{SCALING}.queueLength": _scaling("queueLength"),
+    f"{SCALING}.cooldownPeriod": _scaling("cooldownSeconds"),
+    f"{SCALING}.pollingInterval": _scaling("pollingSeconds"),
+    f"{SCALING}.minReplicaCount": _scaling("minReplicas"),
+    f"{SCALING}.maxReplicaCount": _scaling("maxReplicas"),
+    f"{SCALING}.scaleOnInFlight": _scaling("scaleOnInFlight"),
+    f"{SCALING}.extraHPAConfig": lambda given: {"scaling": rates(given)},
+    SWITCH: _scaled,
     IMAGE: pod_image,
     f"{_API}.modelFilename": lambda value: {"modelFilename": value or None},
     f"{_API}.extraEnv": _environment,
@@ -184,9 +207,7 @@ MEANS_NOTHING = frozenset(
         f"{_TEMPLATE}.subnetSelector",
         "runtime.type",
         "runtime.serviceAccountName",
-        "runtime.replicas",
-        f"{_SCALING}.enabled",
-        f"{_SCALING}.extraHPAConfig",
+        REPLICAS,
         f"{_API}.modelMountPath",
         f"{_AGENT}.image",
         f"{_AGENT}.extraEnv",

@@ -99,12 +99,19 @@ class Scaling(Group):
         least, most = self.min_replicas, self.max_replicas
         if least is not None and most is not None and least > most:
             raise ValueError("minReplicas must not be more than maxReplicas")
+        if most is not None and self.most_by_hours > most:
+            raise ValueError("schedule[].minReplicas must not be more than maxReplicas")
         return self
 
+    @property
+    def most_by_hours(self) -> int:
+        """Highest of the lower bounds that hours set; 0 without any."""
+        return max((window.min_replicas for window in self.schedule), default=0)
+
     def bounded(self, least: int, most: int) -> "BoundedScaling":
-        """Fill in both bounds: the fewest and the most replicas."""
-        bounds = {"minReplicas": least, "maxReplicas": most}
-        return BoundedScaling.model_validate(self.model_dump(by_alias=True) | bounds)
+        """Fill in both bounds: the fewest and the most replicas; hours change nothing at those."""
+        given = dict(self) | {"min_replicas": least, "max_replicas": most}
+        return BoundedScaling.model_construct(**given)
 
 
 class BoundedScaling(Scaling):

@@ -169,16 +169,13 @@ class Settings(BaseSettings):
         """Return the scaling of one of these runtimes, with both bounds filled in."""
         return bounded_scaling(runtime, on_aws=not self.aws.is_local)
 
-    def on_one_machine(self) -> Self:
-        """Fill in the bounds of each runtime's scaling for a machine to which no nodes come."""
-        runtimes = (
-            runtime
-            if runtime.replicas
-            else runtime.model_copy(update={"scaling": bounded_scaling(runtime, on_aws=False)})
-            for runtime in self.models_runtime
-        )
-        # Nor do nodes bound the GPUs there.
-        return self.model_copy(update={"models_runtime": tuple(runtimes)})
+    def on_one_machine(self, gpus: int | None) -> Self:
+        """Fill in the bounds of each runtime's scaling for a machine to which no nodes come.
+
+        ``gpus``: those of the machine; None if they are not known.
+        """
+        runtimes = tuple(runtime.on_one_machine(gpus) for runtime in self.models_runtime)
+        return self.model_copy(update={"models_runtime": runtimes})
 
     @property
     def names(self) -> Names:

@@ -13,8 +13,8 @@ from models.settings import Settings
 from models.settings.browser_entry import BrowserEntry
 from models.settings.cloud import Edge
 from models.settings.groups import Runtime
-from models.settings.reference_table import REMEDIES
 from models.settings.reference_values import replaced, without_meaning
+from models.settings.unused_scaling import unused_scaling_here, unused_scaling_on_aws
 
 _OF_AWS: Mapping[str, str] = {
     "cluster_components": "clusterComponents",
@@ -40,12 +40,15 @@ def unused(settings: Settings) -> Sequence[str]:
 
 def unused_on_aws(settings: Settings) -> Sequence[str]:
     """Name the settings that change nothing in a deployment on AWS."""
-    of_aws = (_of_files, _of_network, _of_storage, _of_doors, _of_images, _of_volumes)
+    of_aws = (_of_files, _of_network, _of_storage, _of_doors, _of_images, _of_volumes, _of_replicas)
     return [*unused(settings), *(remark for find in of_aws for remark in find(settings))]
 
 
-def unused_here(settings: Settings) -> Sequence[str]:
-    """Name the settings that change nothing on this machine: groups of them, in one line."""
+def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
+    """Name the settings that change nothing on this machine: groups of them, in one line.
+
+    ``gpus``: those of the machine; None if they are not known.
+    """
     groups = [
         *(name for field, name in _OF_AWS.items() if _is_set(settings, field)),
         *(
@@ -56,13 +59,18 @@ def unused_here(settings: Settings) -> Sequence[str]:
         *(["APIGW.stageName"] if _is_set(settings.gateway, "stage_name") else []),
     ]
     remark = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
-    return [*unused(settings), *([remark] if groups else [])]
+    scaling = [
+        _remark(f"modelsRuntime[{runtime.name}].{path}", why)
+        for runtime in settings.models_runtime
+        for path, why in unused_scaling_here(runtime, gpus)
+    ]
+    return [*unused(settings), *scaling, *([remark] if groups else [])]
 
 
 def _of_runtime(settings: Settings, runtime: Runtime) -> Iterator[str]:
     path = f"modelsRuntime[{runtime.name}]"
     right = settings.ray_cluster.namespace
-    if _is_set(runtime, "namespace") and runtime.namespace != right:
+    if "namespace" in runtime.model_fields_set and runtime.namespace != right:
         remedy = "all pods are in rayCluster.namespace; set that, or remove this"
         yield _remark(f"{path}.namespace", remedy)
     if runtime.chart_repository:
@@ -74,10 +82,10 @@ def _of_runtime(settings: Settings, runtime: Runtime) -> Iterator[str]:
 
 def _of_extra_values(path: str, runtime: Runtime) -> Iterator[str]:
     names = without_meaning(runtime.extra_values)
-    for name in names:
-        if name in REMEDIES:
-            yield _remark(f"{path}.{name}", REMEDIES[name])
-    if machinery := [name for name in names if name not in REMEDIES]:
+    for name, own_remedy in names.items():
+        if own_remedy is not None:
+            yield _remark(f"{path}.{name}", own_remedy)
+    if machinery := [name for name, own_remedy in names.items() if own_remedy is None]:
         remedy = "the reference's own machinery is not here; remove them"
         yield _remark(f"{path}: {', '.join(machinery)}", remedy)
     for name, own in replaced(runtime.extra_values, runtime):
@@ -134,6 +142,12 @@ def _of_volumes(settings: Settings) -> Iterator[str]:
             path = f"modelsRuntime[{runtime.name}].nodes.dataVolume"
             remedy = "with imageCache: soci the node's own disks have the images; remove it,"
             yield _remark(path, f"{remedy} or set imageCache: none")
+
+
+def _of_replicas(settings: Settings) -> Iterator[str]:
+    for runtime in settings.models_runtime:
+        for path, why in unused_scaling_on_aws(runtime):
+            yield _remark(f"modelsRuntime[{runtime.name}].{path}", why)
 
 
 def _remark(path: str, why: str, where: str = "here") -> str:

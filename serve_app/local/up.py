@@ -57,12 +57,12 @@ def up(
             report.write(stage="checking the configuration")
             missing = _missing(Settings.read(config))
             os.environ.update(missing)
-            settings = _settings(
-                config
-            ).on_one_machine()  # again, with what the environment has by now
-            _check(settings, None if aws_only else Machine.this())
-            for note in unused_here(settings):
+            settings = _settings(config)  # again, with what the environment has by now
+            machine = Machine.this()
+            _check(settings, None if aws_only else machine)
+            for note in unused_here(settings, machine.gpus):
                 report.write(note=note)
+            settings = settings.on_one_machine(machine.gpus)
             if not aws_only:
                 port = _http_port(port, aws_port)
             report.write(stage="starting the embedded AWS")

@@ -100,6 +100,9 @@ CASES: Mapping[str, Values] = {
             {
                 "name": "comfy",
                 "type": "comfyui",
+                "scaling": {
+                    "schedule": [{"start": "0 8 * * *", "end": "0 9 * * *", "minReplicas": 7}],
+                },
                 "nodes": {"imageCache": "none", "userData": "[a]\n"},
             },
         ],
@@ -121,19 +124,25 @@ CASES: Mapping[str, Values] = {
             {
                 "name": "shared",
                 "type": "fake",
-                "gpus": 0.5,
+                "gpus": 0.3,
+                "scaling": {"minReplicas": 4, "queueLength": 3},
                 "nodes": {"userData": "[settings.a]\n"},
             },
             {
                 "name": "unlisted",
                 "type": "fake",
                 "gpus": 2,
+                "scaling": {"maxReplicas": 2, "minReplicas": 2},
                 "nodes": {"maxGpus": 7, "instanceTypes": ["g9.huge", "g6.12xlarge"]},
             },
             {
                 "name": "of-metal",
                 "type": "fake",
                 "gpus": 0,
+                "scaling": {
+                    "maxReplicas": 9,
+                    "schedule": [{"start": "0 8 * * *", "end": "0 9 * * *", "minReplicas": 8}],
+                },
                 "nodes": {"instanceTypes": ["c7i.metal", "c7i.metal-24xl"], "imageCache": "none"},
             },
         ],

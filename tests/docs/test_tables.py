@@ -14,6 +14,7 @@ from cli import exit_codes
 from cli.main import app
 from models.runtimes import TYPES
 from models.settings import Settings
+from models.settings.scaling import Scaling
 from tests.docs.pages import PAGES, ROOT, spans
 
 _SETTING = re.compile(r"([A-Za-z]+(?:\[\])?(?:\.[A-Za-z]+)+)(?:: .*)?")
@@ -88,6 +89,19 @@ def test_a_types_options_are_listed_with_their_defaults(type_: str, heading: str
         default = fields[key].default
         if isinstance(default, bool | int | float):
             assert told == str(default).lower(), key
+
+
+def test_the_settings_of_scaling_are_listed_with_their_defaults() -> None:
+    listed = {
+        named(cells[0])[0]: cells[1]
+        for cells in rows("docs/settings.md", "| `scaling` | default | |")
+    }
+    defaults = {str(f.alias): f.default for f in Scaling.model_fields.values()}
+
+    assert listed == {
+        key: str(default).lower() if isinstance(default, bool | int | float) else ""
+        for key, default in defaults.items()
+    }
 
 
 def test_the_clients_methods_are_listed_with_their_parameters() -> None:

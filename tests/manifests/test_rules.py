@@ -51,6 +51,7 @@ def env(container: Any, name: str, value: str) -> None:
 
 Spoil = Callable[[Spoilt], Any]
 POOL = "karpenter.sh/nodepool"
+_HOURS = {"start": "0 8 * * *", "end": "0 18 * * *"}
 CAPACITY = "karpenter.sh/capacity-type"
 
 MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
@@ -413,6 +414,10 @@ def test_a_mistake_is_caught_by_the_rule_that_names_it(rule: str, number: int) -
         (
             runtime(replicas=6, nodes={"maxGpus": 5}),
             "replicas-within-gpus: pictures: replicas: 6, and nodes.maxGpus allow 5",
+        ),
+        (
+            runtime(scaling={"schedule": [_HOURS | {"minReplicas": 6}]}, nodes={"maxGpus": 5}),
+            "replicas-within-gpus: pictures: scaling.schedule[0].minReplicas: 6, and nodes.maxGpus",
         ),
         (
             runtime(scaling={"minReplicas": 6}, nodes={"maxGpus": 5}),

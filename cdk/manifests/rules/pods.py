@@ -64,13 +64,18 @@ def _replicas_within_gpus(objects: Objects) -> Iterator[str]:
             (max(group.requested(GPU), Decimal(1)), group.spec["maxReplicas"]) for group in groups
         ]
         most = min((int(gpus / each) * many for gpus, many in pods), default=0)
-        least = runtime.get("scaling", {}).get("minReplicas", 0)
-        for key, wanted in (
-            ("replicas", runtime.get("replicas", 0)),
-            ("scaling.minReplicas", least),
-        ):
+        for key, wanted in _least_replicas(runtime):
             if wanted > most:
                 yield f"{runtime['name']}: {key}: {wanted}, and nodes.maxGpus allow {most}"
+
+
+def _least_replicas(runtime: Manifest) -> Iterator[tuple[str, int]]:
+    """Walk the settings that say how many replicas there are at least."""
+    scaling = runtime.get("scaling", {})
+    yield "replicas", runtime.get("replicas", 0)
+    yield "scaling.minReplicas", scaling.get("minReplicas", 0)
+    for number, window in enumerate(scaling.get("schedule", ())):
+        yield f"scaling.schedule[{number}].minReplicas", window["minReplicas"]
 
 
 def _front_fits_workers(objects: Objects) -> Iterator[str]:

@@ -81,7 +81,10 @@ memory: {{ $memory }}
 {{- $each := ternary (int (floor (divf $gpus (.gpus | default 1)))) 1 (gt $gpus 0) -}}
 {{- $least := int (.replicas | default .scaling.minReplicas) -}}
 {{- $replicas := int (.replicas | default .scaling.maxReplicas) -}}
-{{- if not (or $replicas .nodes.maxGpus) -}}{{- $replicas = max $least 5 -}}{{- end -}}
+{{- if not (or $replicas .nodes.maxGpus) -}}
+  {{- $replicas = max $least 5 -}}
+  {{- range .scaling.schedule -}}{{- $replicas = max $replicas .minReplicas -}}{{- end -}}
+{{- end -}}
 {{- $pods := div (add $replicas $each -1) $each -}}
 {{- with .nodes.maxGpus -}}
   {{- $allowed := div . (max 1 $gpus) -}}

@@ -194,8 +194,9 @@ class Deployment:
             return
         except AwsError as exc:
             installation.out.note(
-                "a running Ray cluster may not have the file's nodes.maxGpus, nodes.taints and"
-                f" rayCluster.ingestWorkers: {exc}; put that right, and run this again"
+                "a running Ray cluster may not have the file's scaling.maxReplicas, nodes.maxGpus,"
+                f" nodes.taints and rayCluster.ingestWorkers: {exc}; put that right, and run this"
+                " again"
             )
 
     def _await_readiness(self) -> None:

@@ -9,6 +9,10 @@ from tests.cdk.walk.leaves import Leaf
 
 Given = Mapping[str, Any]
 
+_POLICIES = [
+    {"type": "Pods", "value": 4, "periodSeconds": 15},
+    {"type": "Percent", "value": 50, "periodSeconds": 60},
+]
 BASE: Given = {
     "stackName": "Studio",
     "modelBucketArn": "arn:aws:s3:::studio-models",
@@ -18,9 +22,9 @@ BASE: Given = {
             "name": "sdruntime",
             "type": "diffusers",
             "scaling": {
-                "scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}]},
-                "scaleDown": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}]},
-                "schedule": [{"start": "0 8 * * 1-5", "end": "0 18 * * 1-5", "minReplicas": 1}],
+                "scaleUp": {"policies": _POLICIES},
+                "scaleDown": {"policies": _POLICIES},
+                "schedule": [{"start": "0 8 * * 1-5", "end": "0 18 * * 1-5", "minReplicas": 3}],
             },
             "nodes": {
                 "taints": [{"key": "team", "value": "art"}],
@@ -85,12 +89,12 @@ OTHER: Given = {
     f"{_RUNTIME}.scaling.schedule[].start": "0 9 * * 1-5",
     f"{_RUNTIME}.scaling.schedule[].end": "0 17 * * 1-5",
     f"{_RUNTIME}.scaling.schedule[].timezone": "Europe/Berlin",
-    f"{_RUNTIME}.scaling.schedule[].minReplicas": 2,
+    f"{_RUNTIME}.scaling.schedule[].minReplicas": 4,
     f"{_RUNTIME}.gpus": 2,
     f"{_RUNTIME}.options": {"maxPixels": 4_711},
     f"{_RUNTIME}.nodes.instanceTypes": ["g6e.xlarge"],
     f"{_RUNTIME}.nodes.capacity": ["on-demand"],
-    f"{_RUNTIME}.nodes.maxGpus": 7,
+    f"{_RUNTIME}.nodes.maxGpus": 9,
     f"{_RUNTIME}.nodes.consolidateAfter": "77s",
     f"{_RUNTIME}.nodes.expireAfter": "77h",
     f"{_RUNTIME}.nodes.imageCache": "none",
@@ -188,6 +192,7 @@ OTHER: Given = {
 _EXISTING = {"vpc.id": "vpc-0b", "vpc.privateSubnets": ["subnet-0a", "subnet-0b", "subnet-0c"]}
 _ON_A_VOLUME = {f"{_RUNTIME}.nodes.imageCache": "none"}
 BESIDE: Mapping[str, Given] = {
+    f"{_RUNTIME}.replicas": {f"{_RUNTIME}.scaling": {}},
     f"{_RUNTIME}.nodes.snapshot": {
         f"{_RUNTIME}.nodes.imageCache": "ebs-snapshot",
         f"{_RUNTIME}.nodes.snapshot": "snap-0a",

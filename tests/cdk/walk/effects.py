@@ -14,10 +14,9 @@ from cdk.manifests import objects
 from cdk.manifests.serve_config import arguments
 from cli.aws.deploy.cluster_secret import secret_environment
 from models.settings.edge import EdgeConfig
-from models.settings.scaling import Scaling
 from tests.cdk.walk.changes import Given, read
 from tests.cdk.walk.leaves import Leaf
-from tests.cdk.walk.reads import Read, models, read_in
+from tests.cdk.walk.reads import Read, read_in
 
 _APPLICATION = (
     *("serve_app", "ingest", "deployments", "models/runtimes", "models/names/routing.py"),
@@ -77,13 +76,14 @@ def _deployed(given: str) -> Deployed:
 
 
 def _differences(leaf: Leaf, old: Deployed, new: Deployed) -> Iterator[str]:
-    asked = (leaf.model.__name__, leaf.field)
+    alike = (*leaf.model.__mro__, *leaf.model.__subclasses__())
+    asked = {(model.__name__, leaf.field) for model in alike}
     for key in old.objects.keys() | new.objects.keys():
         if old.objects.get(key) != new.objects.get(key):
             yield key[0]
-    if old.arguments != new.arguments and asked in _read_in_the_cluster():
+    if old.arguments != new.arguments and asked & _read_in_the_cluster():
         yield "application"
-    carried = old.edge_settings != new.edge_settings and asked in _read_at_the_edge()
+    carried = old.edge_settings != new.edge_settings and asked & _read_at_the_edge()
     if old.edge != new.edge or carried:
         yield "edge"
     if old.secrets != new.secrets:
@@ -92,8 +92,7 @@ def _differences(leaf: Leaf, old: Deployed, new: Deployed) -> Iterator[str]:
 
 @cache
 def _read_in_the_cluster() -> AbstractSet[Read]:
-    rules = {(model.__name__, field) for model in models(Scaling) for field in model.model_fields}
-    return rules | {read for place in _APPLICATION for read in read_in(place)}
+    return {read for place in _APPLICATION for read in read_in(place)}
 
 
 @cache

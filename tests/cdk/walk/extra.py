@@ -33,6 +33,8 @@ EXAMPLES: Mapping[str, Any] = {
     f"{_SCALING}.minReplicaCount": 2,
     f"{_SCALING}.maxReplicaCount": 7,
     f"{_SCALING}.scaleOnInFlight": False,
+    f"{_SCALING}.extraHPAConfig": {"scaleDown": {"stabilizationWindowSeconds": 77}},
+    f"{_SCALING}.enabled": False,
     f"{_API}.image": "registry.example.com/mine:1",
     f"{_API}.modelFilename": "another.safetensors",
     f"{_API}.extraEnv": [{"name": "TEAM", "value": "art"}],
@@ -48,6 +50,7 @@ AS_IT_IS: Mapping[str, str] = {
 """Values of which only the one that holds anyway is accepted."""
 MEANINGLESS: Mapping[str, Any] = {
     **dict.fromkeys(sorted(MEANS_NOTHING), "something"),
+    f"{_SCALING}.extraHPAConfig.name": "mine",
     f"{_API}.image": "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest",
     f"{_TEMPLATE}.osVolume.snapshotID": "snap-0a",
     f"{_API}.resources.requests": {"cpu": "2500m"},
@@ -56,7 +59,7 @@ MEANINGLESS: Mapping[str, Any] = {
 
 
 def with_value(path: str, value: Any) -> dict[str, Any]:
-    """Return a configuration with a chart value; nothing else is said of the nodes."""
+    """Return a configuration with a chart value; nothing else is said of nodes, scaling."""
     given = without_value()
     put(given, f"{UNDER}.{path}", value)
     return given
@@ -66,6 +69,7 @@ def without_value() -> dict[str, Any]:
     """Return that configuration without the chart value."""
     given = before(UNDER)
     put(given, "modelsRuntime[].nodes", {})
+    put(given, "modelsRuntime[].scaling", {})
     return given
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,10 +29,13 @@ What is set in vain is told by `atelier config check`, `atelier up` and `atelier
 - `NodePool`, `RayService` and other words: objects in Kubernetes. `EC2::VPC` and others with two
   colons: resources of the stack, the ones that have the value itself; `stackName` is in all names.
 """
+_SCALING = Path(__file__).with_name("replicas.md").read_text()
 _EXTRA_HEAD = """\
 ## `modelsRuntime[].extraValues`
 
 The reference system's chart values, as its own files have them. What a runtime says itself wins.
+`runtime.scaling.enabled: false` makes `runtime.replicas` the number of replicas, 1 if that is not
+set. `extraHPAConfig` has `scaleUp` and `scaleDown`, in a `behavior` or without one.
 """
 
 
@@ -40,7 +43,8 @@ def page(templates: Templates) -> str:
     """Return the page's text."""
     rows = (_row(leaf, templates) for leaf in leaves())
     tables = [_table("setting | default | what it changes", rows)]
-    return "\n".join([_HEAD, *tables, _EXTRA_HEAD, _table("value | here", _extra_rows())])
+    values = _table("value | here", _extra_rows())
+    return "\n".join([_HEAD, *tables, _SCALING, _EXTRA_HEAD, values])
 
 
 def _table(head: str, rows: Iterable[str]) -> str:
@@ -102,9 +106,9 @@ def _extra_rows() -> Iterator[str]:
     for path, only in AS_IT_IS.items():
         yield f"| `{path}` | only `{only}`, as it is anyway |"
     for path, told in REMEDIES.items():
-        which = f": {MEANINGLESS[path]}" if path in {*EXAMPLES} else ""
+        which = f": {MEANINGLESS.get(path, 'other keys')}" if path in {*EXAMPLES} else ""
         yield f"| `{path}{which}` | no effect here: {told} |"
     for path, told in INSTEAD.items():
         yield f"| `{path}` | refused: {told} |"
-    rest = (f"`{path}`" for path in MEANINGLESS if path not in REMEDIES)
+    rest = (f"`{path}`" for path in MEANINGLESS if not path.startswith(tuple(REMEDIES)))
     yield f"| {', '.join(rest)} | no effect: the reference's own machinery |"

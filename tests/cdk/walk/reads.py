@@ -27,8 +27,8 @@ Held = Mapping[str, AbstractSet[str]]
 
 
 def models(model: type[BaseModel] = Settings) -> Iterator[type[BaseModel]]:
-    """Walk the groups of settings, the whole first."""
-    yield model
+    """Walk the groups of settings, the whole first, each with the special ones of its kind."""
+    yield from (model, *model.__subclasses__())
     for info in model.model_fields.values():
         if inner := model_in(info.annotation):
             yield from models(inner)

@@ -104,6 +104,10 @@ def test_what_any_machine_can_know_is_refused_wherever_it_runs(
         ({"type": "fake", "cpus": 64}, "modelsRuntime[r0].cpus: 64 are wanted and 2 are here"),
         ({"type": "fake", "replicas": 1000}, "r0].replicas: 1000 are too many for 2 cores"),
         (
+            {"type": "fake", "gpus": 0, "scaling": {"maxReplicas": 1000}},
+            "r0].scaling.maxReplicas: 1000 are too many for 2 cores",
+        ),
+        (
             {"type": "fake", "cpus": 2, "replicas": 9},
             "modelsRuntime[r0].replicas: 9 are too many for 2 cores",
         ),
@@ -235,6 +239,14 @@ def test_how_many_gpus_there_are_is_not_guessed() -> None:
     assert not check(wants, Machine(gpus=None)).wrong
     assert not check(wants, Machine(gpus=4)).wrong
     assert check(wants, Machine(gpus=3)).wrong
+
+
+def test_runtimes_whose_replicas_come_and_go_take_turns_at_the_gpus() -> None:
+    one = {"type": "fake", "gpus": 1, "scaling": {"minReplicas": 0, "maxReplicas": 20}}
+
+    assert not check(settings(one, one), Machine(gpus=1, cores=2)).wrong
+    assert check(settings(one, one), Machine(gpus=0, cores=2)).wrong
+    assert check(settings(one, one | {"replicas": 2, "scaling": {}}), Machine(gpus=1)).wrong
 
 
 def test_nothing_wrong_is_nothing_refused() -> None:

@@ -7,6 +7,7 @@ import pytest
 from models.errors import SettingsError
 from models.settings import Runtime, Settings
 from models.settings.nodes import Nodes
+from models.settings.scaling import Scaling
 from tests.models.settings.test_settings import REFERENCE
 
 
@@ -174,6 +175,79 @@ def test_what_a_runtime_says_itself_wins() -> None:
     assert runtime.nodes.instance_types == ("g5.xlarge",)
 
 
+def scaled(**given: Any) -> dict[str, Any]:
+    return {"runtime": {"scaling": given}}
+
+
+def test_how_replicas_follow_the_queue() -> None:
+    runtime = read(
+        scaled(
+            enabled=True,
+            minReplicaCount=0,
+            maxReplicaCount=20,
+            queueLength=7,
+            cooldownPeriod=60,
+            pollingInterval=2,
+            scaleOnInFlight=False,
+        )
+    )
+    scaling = runtime.scaling
+
+    assert runtime.replicas is None
+    assert (scaling.min_replicas, scaling.max_replicas, scaling.queue_length) == (0, 20, 7)
+    assert (scaling.cooldown_seconds, scaling.polling_seconds) == (60, 2)
+    assert not scaling.scale_on_in_flight
+    assert runtime.nodes == Nodes()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_rates_of_the_references_autoscaler(nested: bool) -> None:
+    few = [{"type": "Percent", "value": 10, "periodSeconds": 60}]
+    behavior = {
+        "scaleUp": {"selectPolicy": "Min", "policies": few},
+        "scaleDown": {"stabilizationWindowSeconds": 300, "policies": None},
+    }
+    config = {"behavior": behavior} if nested else behavior
+    scaling = read(scaled(extraHPAConfig=config)).scaling
+
+    assert scaling.scale_up.select_policy == "Min"
+    assert [policy.model_dump(by_alias=True) for policy in scaling.scale_up.policies] == few
+    assert scaling.scale_down.stabilization_window_seconds == 300
+
+
+@pytest.mark.parametrize(
+    ("replicas", "count"), [({}, 1), ({"replicas": 3}, 3), ({"replicas": None}, 1)]
+)
+def test_scaling_that_is_switched_off_leaves_replicas_as_they_are(
+    replicas: dict[str, Any], count: int
+) -> None:
+    off = {"enabled": False, "minReplicaCount": 0, "maxReplicaCount": 5, "queueLength": 7}
+    runtime = read({"runtime": {"scaling": off, **replicas}})
+
+    assert runtime.replicas == count
+    assert runtime.scaling == Scaling()
+
+
+def test_replicas_of_a_chart_that_scales_are_none() -> None:
+    assert read({"runtime": {"replicas": 3, "scaling": {"enabled": True}}}).replicas is None
+
+
+def test_a_runtimes_own_bounds_win_over_the_charts() -> None:
+    bounds = scaled(minReplicaCount=0, maxReplicaCount=5, queueLength=7)
+    fixed = read(bounds, replicas=2)
+    least = read(scaled(enabled=False), scaling={"minReplicas": 1})
+    more = read(bounds, scaling={"maxReplicas": 9})
+
+    assert (fixed.replicas, fixed.scaling.min_replicas, fixed.scaling.queue_length) == (2, None, 7)
+    assert (least.replicas, least.scaling.min_replicas) == (None, 1)
+    assert (more.scaling.min_replicas, more.scaling.max_replicas) == (0, 9)
+
+
+def test_a_charts_bound_that_contradicts_the_runtimes_own_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"extraValues\.runtime\.scaling\.minReplicaCount: "):
+        read(scaled(minReplicaCount=6), scaling={"maxReplicas": 5})
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
@@ -210,6 +284,21 @@ def test_what_a_runtime_says_itself_wins() -> None:
             "nodeTemplate.dataVolume: nodes.dataVolume.size: Input should be greater",
         ),
         (provisioner(instanceType="g5.xlarge"), "provisioner.instanceType: nodes.instanceTypes: "),
+        (scaled(queueLength=0), "runtime.scaling.queueLength: scaling.queueLength: Input should"),
+        (scaled(enabled="no"), "runtime.scaling.enabled: is not understood: must be true or false"),
+        (
+            scaled(minReplicaCount=6, maxReplicaCount=5),
+            "runtime.scaling.minReplicaCount: scaling: minReplicas must not be more than maxRep",
+        ),
+        (
+            {"runtime": {"scaling": {"enabled": False}, "replicas": 0}},
+            "runtime.replicas: replicas: Input should be greater",
+        ),
+        (scaled(extraHPAConfig="slow"), "runtime.scaling.extraHPAConfig: is not understood"),
+        (
+            scaled(extraHPAConfig={"scaleUp": {"policies": [{"type": "Nodes"}]}}),
+            "runtime.scaling.extraHPAConfig: scaling.scaleUp.policies[0].",
+        ),
     ],
 )  # fmt: skip
 def test_what_has_no_place_is_named(extra: dict[str, Any], said: str) -> None:

@@ -94,6 +94,44 @@ def test_the_references_scaling_by_queue_length_is_none_of_it() -> None:
     assert not unused(settings({}, extraValues=given))
 
 
+def test_scaling_that_is_switched_off_is_told() -> None:
+    given = scaling(enabled=False, queueLength=5, maxReplicaCount=7)
+    given["runtime"]["replicas"] = 2
+    told = unused(settings({}, extraValues=given))
+    why = "no effect here: runtime.scaling.enabled is false, so runtime.replicas stay as they are"
+
+    assert [each.partition("; ")[0].rpartition("scaling.enabled")[0] for each in told] == [
+        f"modelsRuntime[sd].extraValues.runtime.scaling.{name}: no effect here: runtime."
+        for name in ("queueLength", "maxReplicaCount")
+    ]
+    assert all(why in each for each in told)
+
+
+def test_replicas_of_a_chart_that_scales_are_told() -> None:
+    [told] = unused(settings({}, extraValues={"runtime": {"replicas": 2}}))
+
+    assert told.startswith("modelsRuntime[sd].extraValues.runtime.replicas: no effect here: the qu")
+
+
+def test_what_of_an_autoscaler_is_no_rate_is_told_by_its_name() -> None:
+    down = {"policies": [], "tolerance": 0.2, "selectPolicy": None}
+    config = {"behavior": {"scaleDown": down, "scaleUp": None}, "minReplicas": 2, "x-y": 1}
+    told = unused(settings({}, extraValues=scaling(extraHPAConfig=config)))
+    path = "modelsRuntime[sd].extraValues.runtime.scaling.extraHPAConfig"
+    why = "no effect here: of a HorizontalPodAutoscaler its behavior is read; remove it"
+
+    assert told == [
+        f"{path}.{name}: {why}" for name in ("minReplicas", "…", "behavior.scaleDown.tolerance")
+    ]
+
+
+def test_weights_that_shall_not_be_mounted_are_told() -> None:
+    off = {"enabled": False}
+    for stored in (off, {"s3": off}):
+        [told] = unused(settings({}, extraValues={"runtime": {"persistence": stored}}))
+        assert "no effect here: weights are there anyway" in told
+
+
 def test_the_references_machinery_is_told_in_one_line() -> None:
     agent = {"image": "agent:1", "xray": {"enabled": True}, "resources": {}}
     of_runtime: dict[str, Any] = {"queueAgent": agent, "persistence": {"s3": {}}}
@@ -131,6 +169,30 @@ def test_a_chart_value_that_another_setting_wins_over_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("chart", "own", "told"),
+    [
+        (
+            {"minReplicaCount": 2},
+            {"replicas": 3},
+            ".minReplicaCount: no effect here: replicas says",
+        ),
+        ({"enabled": False}, {"replicas": 3}, ".enabled: no effect here: replicas says otherwise"),
+        (
+            {"enabled": False},
+            {"scaling": {"maxReplicas": 3}},
+            ".enabled: no effect here: scaling.maxReplicas says otherwise",
+        ),
+    ],
+)
+def test_what_may_not_stand_beside_a_chart_value_wins_over_it(
+    chart: dict[str, Any], own: dict[str, Any], told: str
+) -> None:
+    [found] = unused(settings({}, extraValues=scaling(**chart), **own))
+
+    assert told in found
+
+
 def test_of_a_value_that_is_several_settings_the_one_that_lost_is_named() -> None:
     volume = {"size": "200Gi", "iops": 4000, "snapshotID": "snap-0a"}
     extra = {"karpenter": {"nodeTemplate": {"dataVolume": volume}}}
@@ -140,7 +202,7 @@ def test_of_a_value_that_is_several_settings_the_one_that_lost_is_named() -> Non
 
 
 def test_what_is_told_quotes_no_value() -> None:
-    extra = {**scaling(extraHPAConfig="s3cr3t"), "global": {"token": "s3cr3t"}}
+    extra = {**scaling(extraHPAConfig={"s3cr3t": 1}), "global": {"token": "s3cr3t"}}
     given = settings({"checkpoints": "/s3cr3t"}, extraValues=extra, namespace="s3cr3t")
 
     assert "s3cr3t" not in "\n".join(unused_on_aws(given))
@@ -171,4 +233,4 @@ def test_the_references_own_file_is_taken_with_notes() -> None:
     told = unused_on_aws(Settings.read(args=REFERENCE))
     names = [each.partition(": no effect here: ")[0].partition(".")[2] for each in told]
 
-    assert names == ["chartRepository", "chartVersion"]
+    assert names == ["namespace", "chartRepository", "chartVersion"]

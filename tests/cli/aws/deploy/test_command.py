@@ -102,7 +102,7 @@ def test_bounds_that_could_not_be_carried_are_told_with_what_to_do(
     result = atelier("deploy", "-n", unique("d"), *REGION, *FAKE, "--yes", "--skip-proof")
 
     assert result.exit_code == 0, result.output
-    assert "a running Ray cluster may not have the file's nodes.maxGpus" in result.output
+    assert "a running Ray cluster may not have the file's scaling.maxReplicas" in result.output
     assert "put that right, and run this again" in result.output
 
 

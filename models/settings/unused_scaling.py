@@ -1,0 +1,85 @@
+"""Settings of replicas that change nothing, because other ones decide: each with a remedy."""
+
+from collections.abc import Iterator
+
+from pydantic.alias_generators import to_camel
+
+from models.capacity import bounded_scaling, gpus_of_pod, pods_for, scaling_here
+from models.settings.groups import Runtime
+from models.settings.reference_values import origin
+from models.settings.scaling import BoundedScaling, Rate, Scaling
+
+Unused = tuple[str, str]
+"""Path of a setting beneath its runtime, and why it has no effect."""
+
+_OF_BOUNDS = frozenset({"min_replicas", "max_replicas", "polling_seconds"})
+"""Fields of `Scaling` that say something even where as many replicas run at any time."""
+
+
+def unused_scaling_on_aws(runtime: Runtime) -> Iterator[Unused]:
+    """Walk the settings of a runtime's replicas that change nothing on AWS."""
+    yield from _between(runtime, bounded_scaling(runtime, on_aws=True))
+    yield from _of_gpus(runtime)
+
+
+def unused_scaling_here(runtime: Runtime, gpus: int | None) -> Iterator[Unused]:
+    """Walk those that change nothing on a machine; ``gpus``: how many it has, None if unknown."""
+    bounds, set_ = scaling_here(runtime, gpus), runtime.scaling.max_replicas
+    yield from _between(runtime, bounds)
+    if set_ is not None and bounds.max_replicas < set_:
+        path = _origin("scaling.maxReplicas", runtime)
+        yield (
+            path,
+            f"the GPUs here are enough for {bounds.max_replicas}; lower it, or keep it for others",
+        )
+
+
+def _origin(setting: str, runtime: Runtime) -> str:
+    """Name a setting by the chart value that it comes from, if it comes from one."""
+    return origin(setting, runtime.extra_values, runtime)
+
+
+def _between(runtime: Runtime, bounds: BoundedScaling) -> Iterator[Unused]:
+    if bounds.min_replicas < bounds.max_replicas:
+        yield from _of_hours(bounds)
+        yield from _of_rate("scaleUp", bounds.scale_up)
+        yield from _of_rate("scaleDown", bounds.scale_down)
+        return
+    if runtime.replicas is None:
+        why = "at least as many replicas run as at most; set scaling.maxReplicas, or remove it"
+    else:
+        why = f"{_origin('replicas', runtime)} says exactly how many run; remove one of them"
+    for field, info in Scaling.model_fields.items():
+        if field not in _OF_BOUNDS and getattr(bounds, field) != info.default:
+            yield _origin(f"scaling.{to_camel(field)}", runtime), why
+
+
+def _of_hours(bounds: BoundedScaling) -> Iterator[Unused]:
+    for number, window in enumerate(bounds.schedule):
+        if window.min_replicas <= bounds.min_replicas:
+            why = "scaling.minReplicas is no less at any hour; set more, or remove these hours"
+            yield f"scaling.schedule[{number}].minReplicas", why
+
+
+def _of_rate(side: str, rate: Rate) -> Iterator[Unused]:
+    if rate.select_policy == "Min" and len(rate.policies) < 2:  # noqa: PLR2004 - one of several
+        yield f"scaling.{side}.selectPolicy", "there are no two policies; add one, or remove it"
+    if rate.select_policy == "Disabled" and rate.policies:
+        yield f"scaling.{side}.policies", "selectPolicy is Disabled; remove one of them"
+
+
+def _of_gpus(runtime: Runtime) -> Iterator[Unused]:
+    """Name the higher of two bounds, where replicas and GPUs are bounded."""
+    most, setting = runtime.scaling.max_replicas, "scaling.maxReplicas"
+    if runtime.replicas is not None:
+        most, setting = runtime.replicas, "replicas"
+    gpus = runtime.nodes.max_gpus
+    if most is None or gpus is None:
+        return
+    replicas, limit = _origin(setting, runtime), _origin("nodes.maxGpus", runtime)
+    allowed = bounded_scaling(runtime, on_aws=True).max_replicas
+    needed = pods_for(runtime, most) * max(1, gpus_of_pod(runtime))
+    if allowed < most:
+        yield replicas, f"{limit} is enough for {allowed}; raise that, or lower this"
+    elif needed < gpus:
+        yield limit, f"{replicas} never needs more than {needed}; remove one of them"

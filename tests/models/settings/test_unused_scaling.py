@@ -1,0 +1,123 @@
+"""Settings of replicas that another setting takes the effect from, told by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from models.settings.unused import unused, unused_here, unused_on_aws
+from tests.models.settings.test_unused import scaling, settings
+
+HOURS = {"start": "0 8 * * *", "end": "0 18 * * *"}
+GPUS = {"karpenter": {"provisioner": {"resourceLimits": {"nvidia.com/gpu": 100}}}}
+_ONE = {"type": "Pods", "value": 1, "periodSeconds": 60}
+
+
+def told(remarks: Sequence[str]) -> list[tuple[str, str]]:
+    parts = [remark.partition(": no effect here: ") for remark in remarks]
+    return [(path.removeprefix("modelsRuntime[sd]."), why) for path, _, why in parts]
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "why"),
+    [
+        (
+            {"scaling": {"maxReplicas": 9}, "nodes": {"maxGpus": 5}},
+            "scaling.maxReplicas",
+            "nodes.maxGpus is enough for 5; raise that, or lower this",
+        ),
+        (
+            {"scaling": {"maxReplicas": 3}, "nodes": {"maxGpus": 5}},
+            "nodes.maxGpus",
+            "scaling.maxReplicas never needs more than 3; remove one of them",
+        ),
+        (
+            {"replicas": 3, "nodes": {"maxGpus": 5}},
+            "nodes.maxGpus",
+            "replicas never needs more than 3; remove one of them",
+        ),
+        (
+            {"extraValues": {**scaling(maxReplicaCount=20), **GPUS}},
+            "extraValues.karpenter.provisioner.resourceLimits",
+            (
+                "extraValues.runtime.scaling.maxReplicaCount never needs more than 20;"
+                " remove one of them"
+            ),
+        ),
+        (
+            {"replicas": 2, "scaling": {"queueLength": 3}},
+            "scaling.queueLength",
+            "replicas says exactly how many run; remove one of them",
+        ),
+        (
+            {"replicas": 2, "extraValues": scaling(cooldownPeriod=60)},
+            "extraValues.runtime.scaling.cooldownPeriod",
+            "replicas says exactly how many run; remove one of them",
+        ),
+        (
+            {"extraValues": scaling(enabled=False), "scaling": {"targetLatencySeconds": 9}},
+            "scaling.targetLatencySeconds",
+            "extraValues.runtime.scaling.enabled says exactly how many run; remove one of them",
+        ),
+        (
+            {"scaling": {"minReplicas": 2, "maxReplicas": 2, "scaleOnInFlight": False}},
+            "scaling.scaleOnInFlight",
+            "at least as many replicas run as at most; set scaling.maxReplicas, or remove it",
+        ),
+        (
+            {"scaling": {"minReplicas": 2, "schedule": [{**HOURS, "minReplicas": 2}]}},
+            "scaling.schedule[0].minReplicas",
+            "scaling.minReplicas is no less at any hour; set more, or remove these hours",
+        ),
+        (
+            {"scaling": {"scaleUp": {"selectPolicy": "Min", "policies": [_ONE]}}},
+            "scaling.scaleUp.selectPolicy",
+            "there are no two policies; add one, or remove it",
+        ),
+        (
+            {"scaling": {"scaleDown": {"selectPolicy": "Disabled", "policies": [_ONE]}}},
+            "scaling.scaleDown.policies",
+            "selectPolicy is Disabled; remove one of them",
+        ),
+    ],
+)
+def test_on_aws(given: dict[str, Any], path: str, why: str) -> None:
+    assert told(unused_on_aws(settings({}, **given))) == [(path, why)]
+    assert not unused(settings({}, **given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scaling": {"maxReplicas": 5}, "nodes": {"maxGpus": 5}},
+        {"scaling": {"maxReplicas": 2}, "nodes": {"maxGpus": 4}, "gpus": 1.5},
+        {"scaling": {"maxReplicas": 3}, "nodes": {"maxGpus": 2}, "gpus": 0.5},
+        {"replicas": 2, "scaling": {"pollingSeconds": 5}},
+        {"scaling": {"scaleUp": {"selectPolicy": "Disabled"}}},
+        {"scaling": {"minReplicas": 2, "schedule": [{**HOURS, "minReplicas": 3}]}},
+        {"extraValues": scaling(queueLength=7, pollingInterval=2, minReplicaCount=0)},
+    ],
+)
+def test_nothing_is_told_of_what_has_an_effect(given: dict[str, Any]) -> None:
+    assert told(unused_on_aws(settings({}, **given))) == []
+
+
+def test_a_laptop_is_told_how_many_its_gpus_are_enough_for() -> None:
+    given = settings({}, scaling={"maxReplicas": 5, "queueLength": 3})
+
+    assert told(unused_here(given, 2)) == [
+        (
+            "scaling.maxReplicas",
+            "the GPUs here are enough for 2; lower it, or keep it for others",
+        )
+    ]
+    assert told(unused_here(given, None)) == []
+
+
+def test_a_laptop_with_one_replica_is_told_that_nothing_scales_it() -> None:
+    assert told(unused_here(settings({}, scaling={"queueLength": 3}), 1)) == [
+        (
+            "scaling.queueLength",
+            "at least as many replicas run as at most; set scaling.maxReplicas, or remove it",
+        )
+    ]
