@@ -15,7 +15,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale compare clean
+.PHONY: help setup demo cloud-demo up test quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale simulate compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= 
 
 bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON and picture in bench/out
 	$(BIN)/python -m bench.scale
+
+simulate: $(READY)  ## days of a fleet under the scaling policy, beside the reference's, in minutes
+	$(BIN)/python -m bench.simulate
 
 compare: $(READY)  ## ours beside a yardstick: HARNESS=the folder of its bench.py
 	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }

@@ -72,6 +72,7 @@ def decide(
     if demand is None:
         choice = Choice(supply.target, f"no measurement: kept at {supply.target}")
     else:
+        demand, memory = memory.completed(demand)
         memory = case.counted(demand, memory)
         present = case.present(demand, memory)
         wish = asked(demand, present, rules)

@@ -11,6 +11,7 @@ from deployments.scaling_rates import (
     with_higher_forgotten,
     with_lower_forgotten,
 )
+from models.fleet import Demand
 from models.settings.scaling import Scaling
 
 _SECONDS = 60.0
@@ -33,6 +34,8 @@ class Memory:
     """Mean of the replicas that run tasks, weighted towards now."""
     waiting: float = 0
     """Mean of the tasks that wait, weighted towards now."""
+    seconds: float | None = None
+    """GPU seconds of a task when they were known last."""
     measured: float | None = None
     """Moment of the newest measurement; None before the first."""
     active: float | None = None
@@ -72,6 +75,12 @@ class Memory:
     def growth(self, waiting: int, *, start_seconds: float) -> float:
         """Return by how many tasks a second the line of waiting ones grows; below 0 it shrinks."""
         return (waiting - self.waiting) / max(start_seconds, _SECONDS)
+
+    def completed(self, demand: Demand) -> tuple[Demand, Self]:
+        """Fill in what is not measured any more: whoever measures has started again."""
+        if demand.seconds is None:
+            return replace(demand, seconds=self.seconds), self
+        return demand, replace(self, seconds=demand.seconds)
 
     def missed(self, target: int, rules: Scaling, now: float) -> Self:
         """Note that nothing is known: there may be tasks that ask for what there is."""

@@ -14,10 +14,12 @@ from atelier import Misused
 from cli.cost import comparison, output
 from cli.cost.chart import draw
 from cli.cost.comparison import Estimate
+from cli.cost.gpu_hours import hours
 from cli.cost.load import Load
 from cli.cost.platform_usage import usage
 from cli.cost.prices import Prices, prices_of_file, regions, shipped
 from cli.cost.published import PublishedEstimate, seed_a, seed_b
+from cli.cost.simulated import hours_of, load_of, runs_of_file
 from cli.cost.usage_lines import by_part, priced
 from cli.exit_codes import USAGE
 from cli.output import Output
@@ -61,6 +63,12 @@ class EstimateOptions:
     prices: Annotated[
         Path | None, typer.Option(help="A table of your own: its prices go before the shipped.")
     ] = None
+    simulated: Annotated[
+        Path | None,
+        typer.Option(help="Runs that bench.simulate has kept: their load, and their hours."),
+    ] = None
+    trace: Annotated[str | None, typer.Option(help="Which of its traces.")] = None
+    policy: Annotated[str | None, typer.Option(help="Which of its policies.")] = None
     chart: Annotated[Path | None, typer.Option(help="Draw it, too: a .png or .svg file.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")] = False
 
@@ -74,6 +82,12 @@ class EstimateOptions:
             return Settings.read(self.config, None if self.config else _DEFAULTS)
         except SettingsError as exc:
             raise Misused(str(exc)) from None
+
+    @property
+    def names_ours(self) -> bool:
+        """Flag: some option is for an installation of this platform alone."""
+        own = (self.runtime, self.gpu, self.region, self.prices, self.simulated)
+        return any(option is not None for option in own)
 
     @property
     def of(self) -> Runtime:
@@ -113,12 +127,14 @@ def cost(
 
     atelier cost --config config.yaml --images 200000 --seconds 4
 
+    atelier cost --simulated runs.json --trace daily --policy "60 s"
+
     atelier cost compare --chart cost.png
     """
     if scenario is Scenario.OURS:
         _ours(options, load)
         return
-    if load != Load() or options.runtime or options.gpu or options.region or options.prices:
+    if load != Load() or options.names_ours:
         raise Misused(f"{scenario} has its own load, nodes and prices: leave those options out")
     if scenario is Scenario.COMPARE:
         _compared(options)
@@ -136,7 +152,14 @@ _SEEDS = {
 def _ours(options: EstimateOptions, load: Load) -> None:
     runtime, table = options.of, options.table
     kind = options.gpu or runtime.nodes.instance_types[0]
-    items = priced(usage(load, options.settings, runtime, kind), table)
+    if options.simulated:
+        runs = runs_of_file(options.simulated, options.trace, options.policy)
+        load, taken = load_of(runs, load), hours_of(runs, runtime)
+    elif options.trace or options.policy:
+        raise Misused("--trace and --policy choose among the runs of --simulated")
+    else:
+        taken = hours(load, runtime)
+    items = priced(usage(load, taken, options.settings, runtime, kind), table)
     images = Decimal(load.images)
     estimate = Estimate(name=Scenario.OURS, images=images, parts=by_part(items))
     _draw(options, [estimate], f"{load.images:,} pictures a month in {table.region}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from cli.cost.gpu_hours import hours
 from cli.cost.load import Load
 from cli.cost.platform_usage import usage
 from cli.cost.prices import shipped
@@ -73,5 +74,6 @@ def _ours(like: str, load: Load, settings: Settings) -> Estimate:
     runtime = settings.models_runtime[0]
     nodes = runtime.nodes.model_copy(update={"capacity": ("spot", "on-demand")})
     runtime = runtime.model_copy(update={"nodes": nodes})
-    items = priced(usage(load, settings, runtime, GPU), shipped(REGION))
+    taken = hours(load, runtime)
+    items = priced(usage(load, taken, settings, runtime, GPU), shipped(REGION))
     return Estimate(name=f"ours, as {like}", images=Decimal(load.images), parts=by_part(items))

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from atelier import Misused
 from cli.cost.load import Load
 from cli.cost.usage_lines import HOURS, SECONDS, Part, UsageLine
-from models.capacity import pods_at_most
+from models.capacity import bounded_scaling, pods_at_most
 from models.settings.groups import Runtime
 from models.settings.nodes import Nodes, Volume
 
@@ -31,6 +31,10 @@ class Hours:
     """Nodes that run at once while tasks come."""
     spot: Decimal
     """Share of work and idle time on Spot, 0 to 1."""
+    starts: int
+    """Times that a node is started."""
+    source: str = ""
+    """Simulation that they come from; empty: they follow from the load."""
 
     @property
     def on_spot(self) -> Decimal:
@@ -47,25 +51,34 @@ def hours(load: Load, runtime: Runtime) -> Hours:
     Raises:
         Misused: the runtime has no GPU, or not as many as the load needs.
     """
+    spot = _spot_share(load, runtime.nodes)
+    of_node = share_of_node(runtime)
+    busy = Decimal(str(load.busy))
+    work = load.images * Decimal(str(load.seconds)) / SECONDS * of_node / busy
+    rework = work * spot * Decimal(str(load.rework))
+    nodes = nodes_at_once((work + rework) / Decimal(str(load.hours)), runtime)
+    idle = _idle_hours(load, runtime, nodes, work + rework)
+    starts = load.bursts * nodes
+    return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot, starts=starts)
+
+
+def share_of_node(runtime: Runtime) -> Decimal:
+    """Return the share of a node that a replica takes, since replicas may share a GPU.
+
+    Raises:
+        Misused: the runtime has no GPU.
+    """
     if not runtime.gpus:
         raise Misused(
             f"{runtime.name} computes on the CPU (gpus: 0): --runtime names one with GPUs"
         )
-    spot = _spot_share(load, runtime.nodes)
-    of_node = min(Decimal(str(runtime.gpus)), Decimal(1))  # replicas may share a GPU
-    busy = Decimal(str(load.busy))
-    work = load.images * Decimal(str(load.seconds)) / SECONDS * of_node / busy
-    rework = work * spot * Decimal(str(load.rework))
-    nodes = _nodes_at_once((work + rework) / Decimal(str(load.hours)), runtime)
-    idle = _idle_hours(load, runtime, nodes, work + rework)
-    return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot)
+    return min(Decimal(str(runtime.gpus)), Decimal(1))
 
 
-def lines(load: Load, runtime: Runtime, kind: str) -> list[UsageLine]:
+def lines(taken: Hours, runtime: Runtime, kind: str) -> list[UsageLine]:
     """Return the usage lines of the nodes and their volumes."""
-    taken = hours(load, runtime)
     both = f"of {taken.work:.1f} h of work and {taken.idle:.1f} h of coming up and idling"
-    again = f"{taken.rework:.1f} h done again; {taken.nodes} at once"
+    again = f"{taken.rework:.1f} h done again; {taken.nodes} at once{taken.source}"
     return [
         _node(f"{kind} spot", taken.on_spot, f"{taken.spot:.0%} {both}, {again}"),
         _node(f"{kind} on demand", taken.on_demand, f"{1 - taken.spot:.0%} {both}"),
@@ -95,13 +108,18 @@ def _spot_share(load: Load, nodes: Nodes) -> Decimal:
     return Decimal(str(load.spot))
 
 
-def _nodes_at_once(wanted: Decimal, runtime: Runtime) -> int:
+def nodes_at_once(wanted: Decimal, runtime: Runtime) -> int:
+    """Return the nodes that so much work at once takes.
+
+    Raises:
+        Misused: the runtime may not have so many.
+    """
     nodes = int(wanted.to_integral_value(ROUND_CEILING))
     most = pods_at_most(runtime)
     if nodes > most:
         raise Misused(
-            f"{nodes} nodes at once do so much in so many --hours, and {runtime.name} may have"
-            f" {most} (scaling.maxReplicas, nodes.maxGpus)"
+            f"{nodes} nodes at once do so much, and {runtime.name} may have {most}"
+            f" (scaling.maxReplicas, nodes.maxGpus)"
         )
     return nodes
 
@@ -110,8 +128,13 @@ def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> De
     nodes = runtime.nodes
     if nodes.consolidate_after == _NEVER:
         return count * HOURS - worked
-    tail = Decimal(str(load.cold_seconds + runtime.scaling.cooldown_seconds)) + nodes.idle_seconds
-    return load.bursts * count * (tail + seconds_of(nodes.consolidate_after)) / SECONDS
+    scaling = bounded_scaling(runtime, on_aws=True)
+    least = scaling.min_replicas * share_of_node(runtime)  # they never go
+    tail = Decimal(str(load.cold_seconds + scaling.cooldown_seconds)) + nodes.idle_seconds
+    passing = (
+        load.bursts * max(count - least, Decimal()) * (tail + seconds_of(nodes.consolidate_after))
+    )
+    return max(least * HOURS - worked, Decimal()) + passing / SECONDS
 
 
 def _volumes(nodes: Nodes, months: Decimal) -> list[UsageLine]:

@@ -29,17 +29,17 @@ _METRICS_OF_API = 3 * 5  # calls, both kinds of errors, both latencies: of each 
 _TRACED = Decimal("0.05")  # share of the calls after the first in a second: X-Ray's default rule
 
 
-def usage(load: Load, settings: Settings, runtime: Runtime, kind: str) -> list[UsageLine]:
-    """Return every usage line that has a price; ``kind``: instance type of the GPU nodes.
+def usage(
+    load: Load, taken: gpu_hours.Hours, settings: Settings, runtime: Runtime, kind: str
+) -> list[UsageLine]:
+    """Return every usage line that has a price.
 
-    Raises:
-        Misused: the runtime cannot take the load.
+    ``taken``: hours of the GPU nodes that do the load; ``kind``: their instance type.
     """
-    nodes = gpu_hours.hours(load, runtime)
     return [
-        *gpu_hours.lines(load, runtime, kind),
+        *gpu_hours.lines(taken, runtime, kind),
         *_cluster(load, settings),
-        *_network(load, settings, starts=load.bursts * nodes.nodes),
+        *_network(load, settings, starts=taken.starts),
         *(_api(load, settings) if settings.edge.enabled else ()),
         *_messages(load, settings),
         *_ledger(load, settings),

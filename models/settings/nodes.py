@@ -86,7 +86,7 @@ class Nodes(Group):
     as many as ``scaling.maxReplicas`` need. Nodes are counted whole: on instances with several GPUs
     as many may be up as these need, and while a new Ray cluster takes over, as many more as its
     first replicas need."""
-    idle_seconds: Positive = 60
+    idle_seconds: Positive = 30
     """Seconds that a pod without a replica stays; its node goes ``consolidateAfter`` later. How
     long a replica without a task stays is said by ``scaling.cooldownSeconds``."""
     consolidate: bool = False

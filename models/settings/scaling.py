@@ -82,7 +82,7 @@ class Scaling(Group):
     target_latency_seconds: Annotated[float, Field(gt=0)] | None = None
     """Seconds within which a backlog is to be done, at the fewest GPU-seconds; it decides in place
     of ``queueLength``."""
-    cooldown_seconds: Annotated[float, Field(ge=0)] = 300
+    cooldown_seconds: Annotated[float, Field(ge=0)] = 240
     """Seconds without any task before the last replicas go."""
     polling_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1
     """Seconds between two looks at the length of the queue; a task that ingest has received counts

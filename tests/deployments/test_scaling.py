@@ -59,7 +59,6 @@ from tests.deployments.scaling_cases import (
         (tasks(), there(0), {"minReplicas": 2}, 2, "nothing to do, minReplicas: 2"),
         (tasks(), there(2), {"minReplicas": 2}, 2, "nothing to do"),
         (tasks(), there(0), BY_DAY, 3, "nothing to do, schedule: 3"),
-        (tasks(), there(0), BY_DAY | {"maxReplicas": 2}, 2, "nothing to do, schedule: 2"),
         (tasks(), there(0), BY_NIGHT, 0, "nothing to do"),
         (tasks(), there(0), IN_TOKYO, 3, "nothing to do, schedule: 3"),
         # Measurements that are missing.

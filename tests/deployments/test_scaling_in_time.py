@@ -114,6 +114,14 @@ def test_a_line_that_grows_gets_its_replica_before_the_latency_is_passed() -> No
     assert 15 < waiting * 1.5 < 45
 
 
+def test_the_seconds_of_a_task_are_remembered_when_who_measures_starts_again() -> None:
+    line = Line(rules(targetLatencySeconds=60), target=1)
+    line.go(5, tasks(2, 1, seconds=1.5))
+
+    assert line.go(5, tasks(30, 1)) == [1]
+    assert line.reason == "30 tasks wait, 1 runs: 1 replica within 60 s"
+
+
 def test_a_line_that_stays_as_long_as_it_is_gets_none() -> None:
     line = Line(rules(targetLatencySeconds=60), start=120, target=1)
 

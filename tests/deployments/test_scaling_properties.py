@@ -33,24 +33,25 @@ hours: Given = st.builds(
     start=st.sampled_from(["0 8 * * *", "*/7 * * * *", "0 0 29 2 *"]),
     end=st.sampled_from(["0 18 * * 1-5", "3 * * * *"]),
     timezone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati"]),
-    minReplicas=st.integers(0, 40),
 )
 
 
 @st.composite
 def rules(draw: st.DrawFn, *, rate: Given = rates) -> Scaling:
     least = draw(st.integers(0, 20))
+    most = draw(st.integers(max(least, 1), 40))
+    windows = draw(st.lists(hours, max_size=2))
     return Scaling.model_validate(
         {
             "minReplicas": least,
-            "maxReplicas": draw(st.integers(max(least, 1), 40)),
+            "maxReplicas": most,
             "queueLength": draw(st.integers(1, 30)),
             "targetLatencySeconds": draw(st.none() | st.floats(0.1, 1e4)),
             "cooldownSeconds": draw(st.floats(0, 1000)),
             "scaleOnInFlight": draw(st.booleans()),
             "scaleUp": draw(rate),
             "scaleDown": draw(rate),
-            "schedule": draw(st.lists(hours, max_size=2)),
+            "schedule": [each | {"minReplicas": draw(st.integers(0, most))} for each in windows],
         }
     )
 

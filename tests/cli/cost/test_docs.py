@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Atelier
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "cost.md"
-SHOWN = re.findall(r"```sh\natelier (cost.*)\n```\n\n```\n((?:.*\n)*?)```", PAGE.read_text())
+SHOWN = re.findall(r"```sh\natelier (cost[^|\n]*)\n```\n\n```\n((?:.*\n)*?)```", PAGE.read_text())
 
 
 def test_the_page_shows_every_scenario() -> None:

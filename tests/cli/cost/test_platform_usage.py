@@ -32,7 +32,9 @@ def settings(**given: Any) -> Settings:
 
 def used(load: Load = LOAD, **given: Any) -> list[UsageLine]:
     of = settings(**given)
-    return [line for line in usage(load, of, of.models_runtime[0], "g6.2xlarge") if line.quantity]
+    runtime = of.models_runtime[0]
+    taken = gpu_hours.hours(load, runtime)
+    return [line for line in usage(load, taken, of, runtime, "g6.2xlarge") if line.quantity]
 
 
 def quantity(lines: list[UsageLine], service: str, dimension: str) -> Decimal:
@@ -61,19 +63,28 @@ def test_interruptions_make_only_spots_work_be_done_again() -> None:
 
 
 def test_a_burst_waits_for_its_node_and_leaves_it_idle() -> None:
-    """A node takes 240 s to come; then replica, pod and node stay for 240, 60 and 60 s: 1/6 h."""
-    scaling = {"cooldownSeconds": 240}
+    """A node takes 240 s to come; then replica, pod and node stay for 270, 30 and 60 s: 1/6 h."""
+    scaling = {"cooldownSeconds": 270}
 
     assert hours(changed(bursts=6), scaling=scaling).idle == 1
-    assert hours(changed(bursts=6), scaling={"cooldownSeconds": 840}).idle == 2
-    assert hours(changed(bursts=6), scaling=scaling, nodes={"idleSeconds": 660}).idle == 2
+    assert hours(changed(bursts=6), scaling={"cooldownSeconds": 870}).idle == 2
+    assert hours(changed(bursts=6), scaling=scaling, nodes={"idleSeconds": 630}).idle == 2
     assert hours(changed(bursts=6), scaling=scaling, nodes={"consolidateAfter": "11m"}).idle == 2
+
+
+def test_replicas_that_never_go_cost_the_whole_month() -> None:
+    """A node works for an hour and idles for 729; one more comes for six sixths of an hour."""
+    kept = hours(changed(bursts=6), scaling={"minReplicas": 1})
+    load = changed(images=2 * 3_600, hours=1, bursts=6)
+    more = hours(load, scaling={"minReplicas": 1, "cooldownSeconds": 270})
+
+    assert [kept.idle, more.idle] == [729, 728 + 1]
 
 
 def test_every_node_of_a_burst_idles() -> None:
     """Four hours of work within two: two nodes."""
     load = changed(images=4 * 3_600, hours=2, bursts=6)
-    taken = hours(load, scaling={"cooldownSeconds": 240})
+    taken = hours(load, scaling={"cooldownSeconds": 270})
 
     assert [taken.nodes, taken.idle] == [2, 2]
 

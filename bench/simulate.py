@@ -1,0 +1,157 @@
+"""Simulate a runtime's fleet under the scaling policy, beside the reference's: `make simulate`.
+
+Discrete events from a seed: tasks come; replicas start on nodes that boot, load checkpoints, draw,
+are interrupted and go. The policy is the code that Serve's autoscaler calls. Beside it stands
+KEDA's scaler with a HorizontalPodAutoscaler, as the reference system has them. Under either the
+first task goes to any replica that is free.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.simulation.figures import COLUMNS, by_trace_and_policy, cells, run_of, worse
+from bench.simulation.policies import Keda, Ours, described
+from bench.simulation.router import Fifo
+from bench.simulation.run import Simulation
+from bench.simulation.traces import TRACES
+from bench.simulation.world import World
+from cli.cost.prices import shipped
+from cli.cost.simulated import Simulated, SimulatedRun
+from models.settings import Settings
+
+KEDA = "KEDA"
+CONFIGURED = "as configured"
+RULES: dict[str, dict[str, Any]] = {
+    "queueLength 10": {"queueLength": 10},
+    "60 s": {"targetLatencySeconds": 60},
+    "300 s": {"targetLatencySeconds": 300},
+}
+"""Rules of the policy in turn; all other settings have their defaults."""
+_INSTALLATION = {"stackName": "simulated", "modelBucketArn": "arn:aws:s3:::models"}
+_REGION, _GPU = "us-east-1", "g6.2xlarge"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Plan of a run: a trace, a policy and a seed."""
+
+    trace: str
+    policy: str
+    seed: int
+    world: World
+    config: Path | None = None
+    runtime: str | None = None
+
+    def run(self) -> SimulatedRun:
+        """Follow the trace to its end."""
+        trace = TRACES[self.trace]
+        # Every policy sees the same tasks; what chance does to nodes differs, as their moments do.
+        tasks, chance = trace.make(Random(self.seed)), Random(f"nodes {self.seed}")
+        simulation = Simulation(tasks, self.rules(), Fifo(chance), self.world, chance)
+        return run_of(
+            simulation.run(),
+            trace=self.trace,
+            hours=trace.hours,
+            policy=self.policy,
+            seed=self.seed,
+            spot=self.world.spot_share,
+            usd=_price(self.world.spot_share),
+        )
+
+    def rules(self) -> Ours | Keda:
+        """Make the policy, as it is before the first task."""
+        most = TRACES[self.trace].most
+        if self.policy == KEDA:
+            return Keda(most)
+        if self.config:
+            settings = Settings.read(self.config)
+            named = settings.runtime(self.runtime) if self.runtime else None
+            return Ours.of(settings, named or settings.models_runtime[0])
+        scaling = {"maxReplicas": most} | RULES[self.policy]
+        runtime = {"name": "simulated", "type": "fake", "scaling": scaling}
+        settings = Settings.read(None, _INSTALLATION | {"modelsRuntime": [runtime]})
+        return Ours.of(settings, settings.models_runtime[0])
+
+
+def _price(spot: float) -> float:
+    """Return the price of a node for an hour, at a share of Spot."""
+    prices = shipped(_REGION)
+    on_spot, on_demand = (prices.of("ec2", f"{_GPU} {kind}").usd for kind in ("spot", "on demand"))
+    return spot * float(on_spot) + (1 - spot) * float(on_demand)
+
+
+def simulated(plans: Sequence[Plan]) -> Simulated:
+    """Run the plans, as many at once as there are cores."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        runs = tuple(pool.map(Plan.run, plans))
+    parameters = {"world": asdict(plans[0].world), "node": f"{_GPU} in {_REGION}"}
+    policies = {plan.policy: described(plan.rules()) for plan in plans}
+    return Simulated(parameters=parameters | {"policies": policies}, runs=runs)
+
+
+def show(outcome: Simulated, console: Console) -> None:
+    """Print a table of the runs, and where a policy is worse than KEDA."""
+    grouped = by_trace_and_policy(outcome.runs)
+    table = Table("trace", "policy", *COLUMNS)
+    for (trace, policy), runs in grouped.items():
+        table.add_row(trace, policy, *cells(runs), end_section=policy == KEDA)
+    console.print(table)
+    policies = outcome.parameters["policies"]
+    for name, value in {**outcome.parameters, "policies": "", **policies}.items():
+        console.print(f"{name}: {value}")
+    console.print(f"seeds: {sorted({run.seed for run in outcome.runs})}; means of them")
+    for (trace, policy), runs in grouped.items():
+        theirs = grouped.get((trace, KEDA), ())
+        for found in worse(runs, theirs) if theirs and policy != KEDA else ():
+            console.print(f"worse than {KEDA}: {trace}, {policy}: {found}")
+
+
+def _world(given: Sequence[str]) -> World:
+    known = {field.name for field in fields(World)}
+    pairs = dict(each.split("=", 1) for each in given)
+    if unknown := pairs.keys() - known:
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}"
+        )
+    return World(**{name: float(value) for name, value in pairs.items()})
+
+
+def main(
+    *,
+    trace: Annotated[list[str] | None, typer.Option(help="a trace; else each of them")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="a policy; else each of them")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="a seed; else 1, 2 and 3")] = None,
+    config: Annotated[Path | None, typer.Option(help="a config.yaml: its scaling, too")] = None,
+    runtime: Annotated[str | None, typer.Option(help="its runtime; else the first")] = None,
+    world: Annotated[list[str] | None, typer.Option(help="such as boot_seconds=120")] = None,
+    kept: Annotated[Path | None, typer.Option("--json", help="file to keep the runs in")] = None,
+) -> None:
+    """Simulate days of a fleet; print latencies, hours and money, each a mean over the seeds."""
+    policies = policy or [*RULES, *([CONFIGURED] if config else []), KEDA]
+    parts = product(trace or TRACES, policies, seed or [1, 2, 3])
+    made = _world(world or ())
+    plans = [
+        Plan(*part, made, config if part[1] == CONFIGURED else None, runtime) for part in parts
+    ]
+    outcome = simulated(plans)
+    show(outcome, Console(width=110))
+    if kept:
+        lines = ",\n".join(run.model_dump_json() for run in outcome.runs)
+        kept.write_text(
+            f'{{"parameters": {json.dumps(outcome.parameters)},\n"runs": [\n{lines}]}}\n'
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)
