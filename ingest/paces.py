@@ -31,10 +31,10 @@ class Place(Enum):
 
 
 class Average:
-    """Moving average; its value is None before the first number."""
+    """Moving average; its value is None before the first number, unless it begins with one."""
 
-    def __init__(self) -> None:
-        self.value: float | None = None
+    def __init__(self, value: float | None = None) -> None:
+        self.value = value
 
     def add(self, newest: float) -> None:
         """Take in a number, which has the weight 0.2."""
@@ -88,7 +88,7 @@ class RuntimePace:
         self.supply: Supply | None = None
         self._held: set[Hold] = set()
         self._taken, self._run = Average(), Average()
-        self._load, self._load_share = Average(), Average()
+        self._load, self._load_share = Average(), Average(0.0)
         self._run_by_checkpoint: OrderedDict[str | None, Average] = OrderedDict()
         """Averages by the name that was asked for, the one of the newest task last."""
         self._checkpoints: dict[str, str] = {}
@@ -113,7 +113,8 @@ class RuntimePace:
         self._run_by_checkpoint.move_to_end(checkpoint)
         if len(self._run_by_checkpoint) > _CHECKPOINTS_KEPT:
             self._run_by_checkpoint.popitem(last=False)
-        self._load_share.add(float(load > _LOADED_SECONDS))
+        if report.replica in self._checkpoints:  # else it is the replica's first, part of its start
+            self._load_share.add(float(load > _LOADED_SECONDS))
         if load > _LOADED_SECONDS:
             self._load.add(load)
         if report.replica and report.checkpoint:

@@ -225,6 +225,17 @@ def test_seconds_are_those_of_the_checkpoints_that_are_asked_for() -> None:
     assert waiting.seconds == pytest.approx(11 / 3)
 
 
+def test_the_first_checkpoint_of_a_replica_is_no_change_of_checkpoints() -> None:
+    """It belongs to the start: what many begin with at once says nothing of later."""
+    pace = RuntimePace(lambda: 0.0)
+    for replica in ("r-1", "r-2", "r-3"):
+        pace.add(completed(replica, "a", run=1.0, load=4.0), "a")
+    started = pace.measure(0)
+    pace.add(completed("r-1", "b", run=1.0, load=4.0), "b")
+
+    assert (started.load_share, pace.measure(0).load_share) == (0, 0.2)
+
+
 def test_names_of_checkpoints_without_end_are_not_all_kept() -> None:
     pace = RuntimePace(lambda: 0.0)
     for number in range(1_500):
