@@ -226,7 +226,7 @@ def test_seconds_are_those_of_the_checkpoints_that_are_asked_for() -> None:
 
 
 def test_the_first_checkpoint_of_a_replica_is_no_change_of_checkpoints() -> None:
-    """It belongs to the start: what many begin with at once says nothing of later."""
+    """A first load belongs to a start: what many begin with at once says nothing of later."""
     pace = RuntimePace(lambda: 0.0)
     for replica in ("r-1", "r-2", "r-3"):
         pace.add(completed(replica, "a", run=1.0, load=4.0), "a")
