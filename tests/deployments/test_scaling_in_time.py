@@ -103,15 +103,18 @@ def test_replicas_stay_that_the_mean_of_the_work_needs() -> None:
 
 
 def test_a_line_that_grows_gets_its_replica_before_the_latency_is_passed() -> None:
-    """Tasks come a fifth faster than one replica does them; a start takes two minutes."""
+    """Tasks come half as fast again as one replica does them, and a start takes two minutes.
+
+    It is asked for before the wait of a new one and the age of the oldest fill the latency, too.
+    """
     line = Line(rules(targetLatencySeconds=60), start=120, target=1)
     line.go(120, tasks(2, 1, seconds=1.5))
     waiting = 2.0
     while line.target == 1:
-        waiting += 0.8 - 1 / 1.5
+        waiting += 1 - 1 / 1.5
         line.go(1, tasks(int(waiting), 1, seconds=1.5, oldest_seconds=waiting * 1.5))
 
-    assert 15 < waiting * 1.5 < 45
+    assert 15 < waiting * 1.5 < 30
 
 
 def test_the_seconds_of_a_task_are_remembered_when_who_measures_starts_again() -> None:
@@ -159,6 +162,15 @@ def test_more_come_in_each_period_by_the_rate() -> None:
 
     assert line.go(29, tasks(200)) == [0, 5, 9]
     assert line.go(29, tasks(200)) == [9, 13, 17]
+
+
+def test_changes_are_remembered_for_as_long_as_a_policy_looks_back() -> None:
+    line = Line(rules(**PODS, scaleDown={"stabilizationWindowSeconds": 0}))
+    for _ in range(100):
+        line.go(2, tasks(200))
+        line.go(2, tasks(10))
+
+    assert 5 < len(line.memory.changes) <= 15
 
 
 def test_all_stays_while_nothing_is_measured_and_the_cooldown_begins_anew() -> None:

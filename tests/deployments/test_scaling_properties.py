@@ -71,8 +71,8 @@ looks = st.lists(
 )
 impossible = st.builds(
     Demand,
-    waiting=st.integers(),
-    running=st.integers(),
+    waiting=st.integers() | st.just(10**400),
+    running=st.integers() | st.just(10**400),
     oldest_seconds=finite,
     seconds=st.none() | finite,
     load_seconds=st.none() | finite,
