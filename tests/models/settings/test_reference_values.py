@@ -1,19 +1,27 @@
 """Configurations of the reference system, which mean the same here or say what has no place."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings as examples, strategies as st
 
 from models.errors import SettingsError
 from models.settings import Runtime, Settings
 from models.settings.nodes import Nodes
+from models.settings.reference_table import KNOWN
 from models.settings.scaling import Scaling
+from models.settings.unused import unused_on_aws
 from tests.models.settings.test_settings import REFERENCE
 
 
-def read(extra: dict[str, Any] | None, **own: Any) -> Runtime:
+def settings_with(extra: dict[str, Any] | None, **own: Any) -> Settings:
     runtime = {"name": "a", "type": "sdwebui", "extraValues": extra, **own}
-    return Settings.read(args=REFERENCE | {"modelsRuntime": [runtime]}).models_runtime[0]
+    return Settings.read(args=REFERENCE | {"modelsRuntime": [runtime]})
+
+
+def read(extra: dict[str, Any] | None, **own: Any) -> Runtime:
+    return settings_with(extra, **own).models_runtime[0]
 
 
 def provisioner(**given: Any) -> dict[str, Any]:
@@ -307,3 +315,43 @@ def test_what_has_no_place_is_named(extra: dict[str, Any], said: str) -> None:
 
     assert str(refused.value).startswith("modelsRuntime[0]: extraValues.")
     assert said in str(refused.value)
+
+
+NAMES = ("scaleUp", "scaleDown", "policies", "behavior", "enabled", "selectPolicy", "metrics")
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 9) | st.sampled_from(["", "Max", "10", "no"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner),
+    max_leaves=6,
+)
+charts = st.fixed_dictionaries(
+    {},
+    optional={
+        "replicas": anything,
+        "scaling": anything
+        | st.dictionaries(
+            st.sampled_from([path.rpartition(".")[2] for path in KNOWN if "scaling." in path]),
+            anything,
+        ),
+        "persistence": st.dictionaries(st.sampled_from(["enabled", "s3"]), anything),
+    },
+)
+
+
+@examples(deadline=None, derandomize=True, max_examples=300)
+@given(runtime=charts, replicas=st.none() | st.integers(1, 3), most=st.none() | st.integers(1, 3))
+def test_any_scaling_of_a_chart_is_taken_or_refused_by_its_path(
+    runtime: dict[str, Any], replicas: int | None, most: int | None
+) -> None:
+    own = {"replicas": replicas} if replicas else {"scaling": {"maxReplicas": most}}
+
+    assert all(
+        ": no effect " in said or said.startswith("modelsRuntime[0]: extraValues.runtime.")
+        for said in notes_or_refusal({"runtime": runtime}, **own)
+    )
+
+
+def notes_or_refusal(extra: dict[str, Any], **own: Any) -> Sequence[str]:
+    try:
+        return unused_on_aws(settings_with(extra, **own))
+    except SettingsError as exc:
+        return [str(exc)]
