@@ -27,11 +27,15 @@ SWITCHED_OFF = f"{SWITCH} is false, so {REPLICAS} stay as they are; remove one o
 """Remedy for what says how replicas scale where they do not."""
 MOUNTS = (f"{_STORED}.enabled", f"{_STORED}.s3")
 """Values that mean nothing, switched on or off."""
+_TRACED = "only API Gateway and its function are traced; remove it"
+_MISPLACED = "karpenter.scaling"
+"""Place of scaling in a file that the reference's own script once wrote."""
 _MOUNTED = "weights are there anyway: of pod.existingClaim, else of modelBucketArn; remove it"
 REMEDIES: Given = {
     REPLICAS: f"the queue says how many run; remove it, or set {SWITCH}: false",
     f"{SCALING}.extraHPAConfig": "of a HorizontalPodAutoscaler its behavior is read; remove it",
-    f"{_AGENT}.xray": "only API Gateway and its function are traced; remove it",
+    _MISPLACED: f"the chart has it in {SCALING}; move it there",
+    **dict.fromkeys((f"{_AGENT}.xray", f"{_AGENT}.XRay"), _TRACED),
     IMAGE: "the reference's own image has no Ray; set pod.image, or remove it",
     **dict.fromkeys(MOUNTS, _MOUNTED),
     f"{_TEMPLATE}.osVolume.snapshotID": "images are in that of dataVolume; set it there",
@@ -209,13 +213,16 @@ MEANS_NOTHING = frozenset(
         "runtime.serviceAccountName",
         REPLICAS,
         f"{_API}.modelMountPath",
+        _MISPLACED,
         f"{_AGENT}.image",
+        f"{_AGENT}.imagePullPolicy",
         f"{_AGENT}.extraEnv",
         f"{_AGENT}.resources",
         f"{_AGENT}.s3Bucket",
         f"{_AGENT}.snsTopicArn",
         f"{_AGENT}.sqsQueueUrl",
         f"{_AGENT}.xray",
+        f"{_AGENT}.XRay",
         f"{_STORED}.enabled",
         f"{_STORED}.labels",
         f"{_STORED}.annotations",

@@ -175,6 +175,104 @@ def test_a_key_with_nothing_after_it_says_nothing(extra: Any) -> None:
     assert read(extra).model_dump(exclude={"extra_values"}) == nothing
 
 
+CHART: dict[str, Any] = {
+    "global": {"awsRegion": "us-west-2", "stackName": "", "runtime": ""},
+    "karpenter": {
+        "provisioner": {
+            "labels": {},
+            "capacityType": {"onDemand": True, "spot": True},
+            "instanceType": ["g5.xlarge", "g5.2xlarge"],
+            "extraRequirements": [],
+            "extraTaints": [],
+            "resourceLimits": {"nvidia.com/gpu": 100},
+            "consolidation": True,
+            "disruption": {"consolidateAfter": "30s", "expireAfter": "Never"},
+        },
+        "nodeTemplate": {
+            "iamRole": "",
+            "securityGroupSelector": {},
+            "subnetSelector": {},
+            "tags": {},
+            "amiFamily": "Bottlerocket",
+            "instanceStorePolicy": "RAID0",
+            "osVolume": {"size": "10Gi", "type": "gp3", "iops": 3000, "throughput": 125},
+            "dataVolume": {},
+            "userData": "",
+        },
+    },
+    "runtime": {
+        "type": "sdwebui",
+        "labels": {},
+        "annotations": {},
+        "serviceAccountName": "runtime-sa",
+        "replicas": 1,
+        "scaling": {
+            "enabled": True,
+            "queueLength": 10,
+            "cooldownPeriod": 60,
+            "maxReplicaCount": 20,
+            "minReplicaCount": 0,
+            "pollingInterval": 1,
+            "scaleOnInFlight": False,
+            "extraHPAConfig": {},
+        },
+        "inferenceApi": {
+            "image": "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest",
+            "modelFilename": "",
+            "modelMountPath": "/opt/ml/code/models",
+            "commandArguments": "",
+            "extraEnv": {},
+            "imagePullPolicy": "IfNotPresent",
+            "resources": {
+                "limits": {"nvidia.com/gpu": "1"},
+                "requests": {"nvidia.com/gpu": "1", "cpu": "2500m", "memory": "6Gi"},
+            },
+        },
+        "queueAgent": {
+            "image": "public.ecr.aws/bingjiao/sd-on-eks/queue-agent:latest",
+            "imagePullPolicy": "IfNotPresent",
+            "extraEnv": {},
+            "dynamicModel": False,
+            "s3Bucket": "",
+            "snsTopicArn": "",
+            "sqsQueueUrl": "",
+            "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
+            "xray": {"enabled": True, "daemon": {"image": "xray:3.3.14"}},
+            "XRay": {"enabled": True},
+        },
+        "persistence": {
+            "enabled": True,
+            "existingClaim": "",
+            "existingVolume": "",
+            "labels": {},
+            "annotations": {},
+            "storageClass": "-",
+            "size": "2Ti",
+            "accessModes": ["ReadWriteMany"],
+            "s3": {"enabled": True, "modelBucket": ""},
+        },
+    },
+}
+"""Values with the keys and defaults of the reference's own charts, of all its versions."""
+
+
+def test_no_value_of_the_references_own_chart_is_refused() -> None:
+    runtime = read(CHART)
+
+    assert (runtime.scaling.min_replicas, runtime.scaling.max_replicas) == (0, 20)
+    assert (runtime.scaling.cooldown_seconds, runtime.nodes.max_gpus) == (60, 100)
+    assert not runtime.scaling.scale_on_in_flight
+
+
+def test_scaling_in_the_place_where_a_script_of_the_reference_put_it_is_told() -> None:
+    given = settings_with({"karpenter": {"scaling": {"queueLength": 10}}})
+
+    assert any(
+        "karpenter.scaling: no effect here: the chart has it in runtime.scaling; move it" in told
+        for told in unused_on_aws(given)
+    )
+
+
 def test_what_a_runtime_says_itself_wins() -> None:
     extra = provisioner(instanceType=["g5.xlarge"], resourceLimits={"nvidia.com/gpu": 100})
     runtime = read(extra, nodes={"maxGpus": 3})
