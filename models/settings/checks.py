@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
-from models.capacity import bounded_scaling, most_replicas, scaling_here
+from models.capacity import bounded_scaling, scaling_here
 from models.checkpoints import STABLE_DIFFUSION, place_of
 from models.errors import SettingsError
 from models.machine import Machine
@@ -114,7 +114,8 @@ def _runtime(
     if machine is not None:
         folder = settings.checkpoints.expanduser() if settings.checkpoints else None
         there = folder if folder and folder.is_dir() else None
-        wrong += [*_packages(path, type_), *_backend(f"{path}.options.backend", runtime, options)]
+        replicas = scaling_here(runtime, machine.gpus).max_replicas
+        wrong += [*_packages(path, type_), *_backend(f"{path}.options.backend", replicas, options)]
         wrong += type_.lacks(runtime, options, there) if there or not folder else ()
     return CheckResult(tuple(wrong), tuple(_left_to_servers(path, runtime, options)))
 
@@ -162,7 +163,7 @@ def _packages(path: str, type_: RuntimeType) -> Iterator[str]:
         )
 
 
-def _backend(path: str, runtime: Runtime, options: Group) -> Iterator[str]:
+def _backend(path: str, replicas: int, options: Group) -> Iterator[str]:
     """Find what keeps a server of the replica's own from being started."""
     if not isinstance(options, ServedOptions) or not options.backend.command:
         return
@@ -174,9 +175,8 @@ def _backend(path: str, runtime: Runtime, options: Group) -> Iterator[str]:
         yield f"{path}.command: there is no program of the name that comes first"
     elif (script := _script(backend.command)) and not (folder / script).is_file():
         yield f"{path}.command: the script {script} is not in {folder.absolute()}"
-    most = most_replicas(runtime, on_aws=False)
-    if backend.port and most > 1:
-        yield f"{path}.port: {most} replicas cannot share one; 0 takes free ones"
+    if backend.port and replicas > 1:
+        yield f"{path}.port: {replicas} replicas cannot share one; 0 takes free ones"
 
 
 def _script(command: tuple[str, ...]) -> str | None:

@@ -177,7 +177,7 @@ class Runtime(Group):
             f"scaling.{name}" for name, bound in bounds.items() if bound is not None
         )
         if self.replicas is not None and given:
-            raise ValueError(f"replicas says exactly how many there are: leave out it, or {given}")
+            raise ValueError(f"replicas is exactly how many there are: remove it, or {given}")
         return self
 
     def on_one_machine(self, gpus: int | None) -> Self:

@@ -27,11 +27,8 @@ def unused_scaling_here(runtime: Runtime, gpus: int | None) -> Iterator[Unused]:
     bounds, set_ = scaling_here(runtime, gpus), runtime.scaling.max_replicas
     yield from _between(runtime, bounds)
     if set_ is not None and bounds.max_replicas < set_:
-        path = _origin("scaling.maxReplicas", runtime)
-        yield (
-            path,
-            f"the GPUs here are enough for {bounds.max_replicas}; lower it, or keep it for others",
-        )
+        why = f"the GPUs here are enough for {bounds.max_replicas}; lower it, or keep it for others"
+        yield _origin("scaling.maxReplicas", runtime), why
 
 
 def _origin(setting: str, runtime: Runtime) -> str:

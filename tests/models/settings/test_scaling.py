@@ -109,7 +109,7 @@ def test_the_other_rules_stay_when_bounds_are_filled_in() -> None:
     [
         (
             {"replicas": 2, "scaling": {"minReplicas": 1, "maxReplicas": 3}},
-            "replicas says exactly how many there are: leave out it, or scaling.minReplicas and",
+            "replicas is exactly how many there are: remove it, or scaling.minReplicas and",
         ),
         ({"replicas": 2, "scaling": {"maxReplicas": 2}}, "or scaling.maxReplicas"),
         ({"scaling": {"minReplicas": 3, "maxReplicas": 2}}, "scaling: minReplicas must not be"),
