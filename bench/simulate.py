@@ -8,7 +8,7 @@ first task goes to any replica that is free.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from itertools import product
@@ -96,8 +96,9 @@ def simulated(plans: Sequence[Plan]) -> Simulated:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         runs = tuple(pool.map(Plan.run, plans))
     parameters = {"world": asdict(plans[0].world), "node": f"{_GPU} in {_REGION}"}
+    most = {plan.trace: plan.rules().most for plan in plans}
     policies = {plan.policy: described(plan.rules()) for plan in plans}
-    return Simulated(parameters=parameters | {"policies": policies}, runs=runs)
+    return Simulated(parameters=parameters | {"most": most, "policies": policies}, runs=runs)
 
 
 def show(outcome: Simulated, console: Console) -> None:
@@ -118,13 +119,14 @@ def show(outcome: Simulated, console: Console) -> None:
 
 
 def _world(given: Sequence[str]) -> World:
-    known = {field.name for field in fields(World)}
     pairs = dict(each.split("=", 1) for each in given)
-    if unknown := pairs.keys() - known:
-        raise typer.BadParameter(
-            f"{', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}"
-        )
+    _known("--world", pairs, [field.name for field in fields(World)])
     return World(**{name: float(value) for name, value in pairs.items()})
+
+
+def _known(option: str, given: Iterable[str], there: Sequence[str]) -> None:
+    if unknown := sorted(set(given) - set(there)):
+        raise typer.BadParameter(f"{option} {', '.join(unknown)}: there are {', '.join(there)}")
 
 
 def main(
@@ -138,8 +140,10 @@ def main(
     kept: Annotated[Path | None, typer.Option("--json", help="file to keep the runs in")] = None,
 ) -> None:
     """Simulate days of a fleet; print latencies, hours and money, each a mean over the seeds."""
-    policies = policy or [*RULES, *([CONFIGURED] if config else []), KEDA]
-    parts = product(trace or TRACES, policies, seed or [1, 2, 3])
+    policies = [*RULES, *([CONFIGURED] if config else []), KEDA]
+    _known("--trace", trace or (), list(TRACES))
+    _known("--policy", policy or (), policies)
+    parts = product(trace or TRACES, policy or policies, seed or [1, 2, 3])
     made = _world(world or ())
     plans = [
         Plan(*part, made, config if part[1] == CONFIGURED else None, runtime) for part in parts

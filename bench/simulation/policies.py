@@ -140,5 +140,9 @@ def described(policy: Ours | Keda) -> dict[str, Any]:
     public = {each.name: getattr(policy, each.name) for each in fields(policy)}
     shown = {name: value for name, value in public.items() if not name.startswith("_")}
     if isinstance(policy, Ours):
-        shown["rules"] = policy.rules.model_dump(mode="json", by_alias=True)
+        # The bound is the trace's, not the policy's.
+        shown["rules"] = policy.rules.model_dump(
+            mode="json", by_alias=True, exclude={"max_replicas"}
+        )
+    shown.pop("most", None)
     return {name: str(value) if value == math.inf else value for name, value in shown.items()}
