@@ -2,12 +2,12 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from deployments.scaling import eta
-from models.ports import Pace
+from models.ports import Ledger, Pace
 from models.report import Report, Stage, Status
 from serve_app.context import Front
 from serve_app.watching.cached import Cached
@@ -40,8 +40,8 @@ class Estimates:
         self._feed = front.feed
         names, cache = front.runtimes.names, front.feed.intervals.cache
         self._paces: Cached[Mapping[str, Pace]] = Cached(front.feed.live.paces, cache)
-        self._waiting: Mapping[str, Cached[Sequence[float]]] = {
-            name: Cached(partial(front.ledger.waiting, name, _FARTHEST), cache) for name in names
+        self._waiting = {
+            name: Cached(partial(_list_waiting, front.ledger, name), cache) for name in names
         }
         self._backlogs = {name: Cached(partial(front.backlog, name), cache) for name in names}
         self._scaling = {each.name: front.scaling(each) for each in front.runtimes.configured}
@@ -76,6 +76,9 @@ class Estimates:
         if before is None:
             return None
         position = bisect_left(before, report.created)
+        if position == len(before):
+            # It came after the last look at the ledger, as others may that are behind it.
+            before.append(report.created)
         return position if position < _FARTHEST else None
 
     async def _pace_at_hand(self, runtime: str) -> Pace | None:
@@ -88,3 +91,7 @@ class Estimates:
             return None
         seconds = eta(position, pace.demand, pace.supply, self._scaling[runtime])
         return None if seconds is None else round(seconds, 1)
+
+
+async def _list_waiting(ledger: Ledger, runtime: str) -> list[float]:
+    return list(await ledger.waiting(runtime, _FARTHEST))

@@ -15,7 +15,7 @@ from models.report import Progress, Report, Stage, Status
 from models.task import Call, Callback
 from tests.clock import Clock
 from tests.serve_app.native.test_submit import problem
-from tests.serve_app.world import World, task
+from tests.serve_app.world import QUICK, World, task
 
 OWL = task()
 DEMAND = Demand(waiting=4, running=0, seconds=5)
@@ -145,6 +145,22 @@ async def test_what_has_ended_is_in_no_phase(world: World, client: httpx.AsyncCl
     await world.complete(OWL)
 
     assert (await get(client))["phase"] is None
+
+
+async def test_a_burst_is_told_its_places_though_the_ledger_is_asked_once() -> None:
+    world = World(intervals=replace(QUICK, cache=3600))
+    world.ledger.clock = clock = Clock()
+    body = {"runtime": "sdruntime", "kind": "text-to-image", "content": {"prompt": "an owl"}}
+    async with world.client() as client:
+        positions = []
+        for _ in range(3):
+            positions.append((await client.post("/v1/tasks", json=body)).json()["position"])
+            clock.now += 1
+        ids = [view["id"] for view in (await client.get("/v1/tasks")).json()["tasks"]]
+        again = [(await get(client, id_))["position"] for id_ in reversed(ids)]
+    await world.feed.close()
+
+    assert positions == again == [0, 1, 2]
 
 
 async def test_far_behind_the_position_is_not_known(
