@@ -15,13 +15,16 @@ from aws_cdk.aws_events import EventPattern, Rule
 from aws_cdk.aws_logs import LogGroup
 
 from cdk.messaging import Messaging
-from cdk.metrics import ENDED, FAILED, FILTERS, RUNNING, WANTED
+from cdk.metrics import ENDED, FAILED, FILTERS, RUNNING, STARTING, WANTED
 from cdk.monitoring import Monitoring
+from ingest.memory import MemoryFleetStore
 from models.errors import TaskFailed
+from models.fleet import Supply
 from models.settings import Settings
 from models.settings.groups import Tasks
 from serve_app.logs import EVENTS, log_to
 from tests.cdk.conftest import Synthesized
+from tests.ingest.test_fleet import following
 from tests.ingest.world import World, until
 
 Alarms = dict[str, dict[str, Any]]
@@ -257,10 +260,29 @@ def test_a_runtime_starves_while_tasks_are_there_and_none_ends(
 def test_a_runtime_starves_while_it_has_fewer_replicas_than_wanted(
     alarms: Alarms, wanted: int | None, running: int | None, starved: int
 ) -> None:
-    """At zero nothing is wanted and nothing runs, which is no lack."""
+    """Nothing is wanted and nothing runs at zero, which is no lack."""
     alarm, queue = alarms["comfy-starved"], {"waiting": 0, "held": 0, "ended": 0}
 
     assert computed(alarm, wanted=wanted, running=running, **queue) == starved
+
+
+async def test_the_fleet_is_measured_by_its_lines_in_the_log(
+    events: Callable[[], list[Any]],
+) -> None:
+    world, store = World(Tasks()), MemoryFleetStore()
+    await store.write_supply("sdruntime", Supply(wanted=3, running=("a", "b"), starting=1))
+    async with following(world, store):
+        await until(events)
+
+    (event, *_) = events()
+    fields = event["log_processed"]
+    counted = {
+        metric: fields[FILTERS[metric].value.removeprefix("$.log_processed.")]
+        for metric in (WANTED, RUNNING, STARTING)
+        if matches(FILTERS[metric].pattern, event)
+    }
+    assert counted == {WANTED: 3, RUNNING: 2, STARTING: 1}
+    assert fields["runtime"] == "sdruntime"
 
 
 def test_the_dashboard_shows_every_queue_and_all_alarms(alone: Template, alarms: Alarms) -> None:
