@@ -43,12 +43,19 @@ def _cells(runtime: RuntimeView) -> Sequence[Cell]:
     return (
         runtime.name,
         _replicas(runtime),
-        _known(runtime.backlog),
+        _known(_waiting(runtime)),
         _known(runtime.running),
         "" if runtime.seconds_per_task is None else f"{runtime.seconds_per_task:.1f} s",
         (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
         [kind.value for kind in runtime.kinds],
     )
+
+
+def _waiting(runtime: RuntimeView) -> int | None:
+    """Count the tasks that have no GPU yet: in the queue, or received from it."""
+    if runtime.leased is None or runtime.running is None:
+        return runtime.backlog
+    return (runtime.backlog or 0) + max(runtime.leased - runtime.running, 0)
 
 
 def _replicas(runtime: RuntimeView) -> Sequence[str]:

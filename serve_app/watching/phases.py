@@ -15,8 +15,9 @@ def queued_phase(position: int | None, supply: Supply | None) -> str | None:
 
 def why_slow(supply: Supply) -> str | None:
     """Say what keeps a runtime from having more replicas; None if nothing is known to."""
-    limited = LIMIT_REACHED in supply.reason
-    return supply.obstacle or (supply.reason if limited else None)
+    # Without the numbers before it, which change while a task waits.
+    _, limited, which = supply.reason.partition(LIMIT_REACHED)
+    return supply.obstacle or f"{limited}{which}" or None
 
 
 def _ordinal(number: int) -> str:

@@ -58,6 +58,15 @@ def test_a_program_is_told_the_same(scaled: Platform, atelier: Atelier) -> None:
     assert (told[0]["reason"], told[0]["obstacle"]) == (STARTING.reason, STARTING.obstacle)
 
 
+def test_what_ingest_holds_for_a_replica_waits_too(scaled: Platform, atelier: Atelier) -> None:
+    board = scaled.world.board
+    with board.holding("sdruntime", "s1"), board.holding("sdruntime", "s2") as running:
+        running.begin()
+        lines = atelier("runtimes").stdout.splitlines()
+
+    assert lines[1].split()[:4] == ["sdruntime", "1", "1", "1"]
+
+
 def test_a_runtime_that_never_started_says_so(platform: Platform, atelier: Atelier) -> None:
     never = Supply(wanted=1, starting=1, reason="minReplicas: 1", never_started=True)
     platform.world.board.runtimes.of("sdruntime").take(never)
