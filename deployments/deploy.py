@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
-from deployments.serving import MakeReplica, ServedReplica
-from models.settings.groups import Runtime
+from deployments.autoscaler import Autoscaler
+from deployments.serving import MakeReplica, ServedReplica, stop_seconds
+from models.settings.groups import Runtime, Tasks
+from models.settings.scaling import BoundedScaling
 
 ONE_LOOP: Mapping[str, str] = {
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -18,12 +21,15 @@ Ours never block theirs, so the threads that Serve has between them by default o
 between two tasks of 1.8 to 3.6 ms instead of 1.2 (docs/performance.md).
 """
 
+_LOOK_BACK_SECONDS = 11.0  # Serve warns of less than the 10 s between two counts
+
 
 def deploy(
     runtime: Runtime,
     make: MakeReplica,
     *,
-    drain_seconds: float,
+    scaling: BoundedScaling,
+    tasks: Tasks,
     turns_resources: Mapping[str, float] | None = None,
 ) -> Application:
     """Make the Serve application of one runtime's replicas.
@@ -35,7 +41,7 @@ def deploy(
     deployment = serve.deployment(
         ServedReplica,
         name=runtime.name,
-        num_replicas=runtime.first_replicas,
+        autoscaling_config=_autoscaling(scaling),
         max_ongoing_requests=runtime.admit,
         ray_actor_options={
             "num_cpus": runtime.cpus,
@@ -46,8 +52,31 @@ def deploy(
         },
         # Serve's default is 10 s. Each check also keeps a renewal's turn, which lapses after 60 s.
         health_check_period_s=5,
-        graceful_shutdown_timeout_s=drain_seconds,
-        # Serve sleeps this long before it first looks whether a replica is idle; by default 2 s.
-        graceful_shutdown_wait_loop_s=0.2,
+        # For a replica that scaling or a new version lets go; on a drained node it limits itself.
+        graceful_shutdown_timeout_s=stop_seconds(tasks),
+        # Serve sleeps this long before each look whether a replica is idle; by default 2 s.
+        graceful_shutdown_wait_loop_s=1,
     )
-    return deployment.bind(make, turns_resources or {})
+    return deployment.bind(make, tasks, turns_resources or {})
+
+
+def _autoscaling(scaling: BoundedScaling) -> AutoscalingConfig:
+    """Let our policy decide, and Serve's own delays and factors do nothing."""
+    policy = AutoscalingPolicy(
+        policy_function=Autoscaler,
+        policy_kwargs={"scaling": scaling.model_dump(mode="json", by_alias=True)},
+    )
+    # No `initial_replicas`: a redeployment would go back to it, whatever runs.
+    return AutoscalingConfig(
+        min_replicas=scaling.min_replicas,
+        max_replicas=scaling.max_replicas,
+        policy=policy,
+        upscale_delay_s=0,
+        downscale_delay_s=0,
+        downscale_to_zero_delay_s=0,
+        # Before it asks a policy, Serve starts a replica for requests that it counts at zero
+        # replicas. Its counts are as old as this, and the lowest forgets those that have ended.
+        look_back_period_s=_LOOK_BACK_SECONDS,
+        aggregation_function="min",
+        target_ongoing_requests=1,  # unused, but never more than a replica admits
+    )

@@ -3,18 +3,22 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 import ray
 from ray import serve
 
+from deployments.departure import Departure, Signs
+from deployments.departure_signs import RaySigns
 from deployments.loopback import keep_to_loopback
+from deployments.ray_fleet_store import RayFleetStore
 from deployments.renewal import Renewal
 from deployments.renewal_turns import MemoryTurns, RenewalTurns
 from deployments.replica import Replica
 from deployments.shared_turns import SharedTurns
 from models.errors import RuntimeUnavailable
 from models.event import Update
+from models.settings.groups import Tasks
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
@@ -27,14 +31,15 @@ MakeReplica = Callable[[], Awaitable[Replica]]
 class ServedReplica:
     """A replica under Serve: constructed means ready to run a task.
 
-    ``turns_resources``: Ray's own resources of nodes that may have the actor of the `SharedTurns`.
+    ``tasks``: how long its tasks may take; ``turns_resources``: Ray's own resources of nodes that
+    may have the actor of the `SharedTurns`.
     """
 
     async def __init__(  # type: ignore[misc] # Serve awaits it
-        self, make: MakeReplica, turns_resources: Mapping[str, float]
+        self, make: MakeReplica, tasks: Tasks, turns_resources: Mapping[str, float]
     ) -> None:
         keep_to_loopback()
-        name, self.turns = _name_and_turns(turns_resources)
+        name, self.turns, signs = _surroundings(turns_resources)
         self.leaving = False
         # Serve starts a replica again at once when its start has failed, and for ever.
         await asyncio.sleep(await self.turns.start_delay())
@@ -46,12 +51,17 @@ class ServedReplica:
             raise
         self.replica.name = name
         self.renewal = Renewal(self.replica, self.turns)
+        self.departure = Departure(
+            signs, stop_seconds=stop_seconds(tasks), drain_seconds=tasks.drain_seconds
+        )
+        self.watch = asyncio.create_task(self.departure.watch())
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         """Run a task as `Replica.run` does; while the replica leaves, a call never returns.
 
         Raises:
-            RuntimeUnavailable: the backend is away; another try may end better.
+            RuntimeUnavailable: the backend is away, or the replica is to go; another try may end
+                better.
             Unavailable: the store is away.
         """
         if self.leaving:
@@ -59,8 +69,9 @@ class ServedReplica:
             # The call ends with this process, a moment later.
             await asyncio.Event().wait()
         try:
-            async for update in self.replica.run(task, attempt):
-                yield update
+            async with aclosing(self.departure.bounded(self.replica.run(task, attempt))) as run:
+                async for update in run:
+                    yield update
         except RuntimeUnavailable:
             # For its effect: a broken replica leaves. What is raised is the task's own error.
             with suppress(RuntimeUnavailable):
@@ -80,6 +91,7 @@ class ServedReplica:
         if hasattr(self, "renewal"):  # not in a replica that failed to start
             # First: a renewal under way would start a fresh backend after the close.
             await self.renewal.close()
+            self.watch.cancel()
             await self.replica.close()
 
     async def _check(self) -> None:
@@ -99,13 +111,29 @@ class ServedReplica:
             raise
 
 
-def _name_and_turns(turns_resources: Mapping[str, float]) -> tuple[str, RenewalTurns]:
-    """Name this replica, and find the turns that it shares with others of its deployment."""
+def stop_seconds(tasks: Tasks) -> float:
+    """Return the seconds that a replica has to end what it has begun: it may load, then run."""
+    return 2 * tasks.deadline_seconds + tasks.drain_seconds
+
+
+def _surroundings(
+    turns_resources: Mapping[str, float],
+) -> tuple[str, RenewalTurns, Callable[[], Awaitable[Signs]]]:
+    """Name this replica; find the turns that it shares with others, and the signs that it goes."""
     if not ray.is_initialized():  # Serve's local testing: there is but this one
-        return "local", MemoryTurns()
+        return "local", MemoryTurns(), _no_signs
     context = serve.get_replica_context()
-    turns = SharedTurns(f"{context.app_name}-{context.deployment}", turns_resources)
-    return context.replica_id.unique_id, turns
+    name, application, runtime = (
+        context.replica_id.unique_id,
+        context.app_name,
+        context.deployment,
+    )
+    turns = SharedTurns(f"{application}-{runtime}", turns_resources)
+    return name, turns, RaySigns(name, runtime, RayFleetStore(application))
+
+
+async def _no_signs() -> Signs:
+    return Signs()
 
 
 def _end_process() -> None:

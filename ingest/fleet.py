@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ingest.paces import RuntimePace
+from ingest.places import Places
 from ingest.worker import Worker
 from models.errors import Unavailable
 from models.fleet import Supply
@@ -25,6 +26,7 @@ _SHORTEST_PAUSE = 0.1
 """Fewest seconds between them, however much changes."""
 _ROOM_SECONDS = 2.0
 """Seconds of room for more after which what was visible in the queue has been received."""
+_STALE_SECONDS = 15.0
 _LOG_SECONDS = 60.0
 
 
@@ -34,6 +36,7 @@ class RuntimeFleet:
 
     runtime: str
     worker: Worker
+    places: Places
     pace: RuntimePace
     store: FleetStore
     admit: int
@@ -47,6 +50,9 @@ class RuntimeFleet:
     _backlog: int = field(default=0, init=False)
     _full_at: float = field(default=-math.inf, init=False)
     """Time at which the worker had no room last."""
+    _beat: int | None = field(default=None, init=False)
+    _heard_at: float = field(default=-math.inf, init=False)
+    """Time at which the supply's beat changed last."""
     _logged_at: float = field(default=-math.inf, init=False)
     _logged: tuple[int, ...] = field(default=(), init=False)
     _failing: bool = field(default=False, init=False)
@@ -103,6 +109,11 @@ class RuntimeFleet:
     def _take(self, supply: Supply) -> None:
         self.pace.take(supply)
         self.worker.asleep = not supply.running
+        if supply.beat != self._beat:
+            self._beat, self._heard_at = supply.beat, self.clock()
+        # Where nobody tells any more which replicas there are, Serve alone knows.
+        is_stale = self.clock() - self._heard_at > _STALE_SECONDS
+        self.places.resize(math.inf if is_stale else len(supply.running) * self.admit)
         # At zero as with one: what is leased there is judged, and is with the first at once.
         replicas = min(max(len(supply.running), 1), self.most_replicas)
         capacity = replicas * self.admit + self.lookahead

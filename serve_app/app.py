@@ -23,6 +23,7 @@ from deployments.replica import Replica
 from deployments.runtimes import described, described_here, kinds_of
 from ingest.board import Board
 from ingest.loops import Loops
+from ingest.places import Places
 from ingest.wiring import wire
 from models.errors import SettingsError
 from models.event import Event
@@ -89,14 +90,14 @@ def assemble(settings: Settings) -> Application:
         SettingsError: a runtime's type or options are wrong.
     """
     keyless, bound = secrets.keyless(settings), secrets.bound(settings)
-    drain = settings.tasks.drain_seconds
     for runtime in settings.models_runtime:  # a wrong type or option is told now, not by a replica
         adapter(settings, runtime)
     runtimes = {
         runtime.name: deploy(
             runtime,
             partial(_replica, keyless, runtime),
-            drain_seconds=drain,
+            scaling=settings.scaling_of(runtime),
+            tasks=settings.tasks,
             turns_resources=settings.ingress.resources,
         )
         for runtime in settings.models_runtime
@@ -112,7 +113,7 @@ def assemble(settings: Settings) -> Application:
     ingest = serve.deployment(
         Ingest,
         name="Ingest",
-        graceful_shutdown_timeout_s=ingest_shutdown_seconds(drain),
+        graceful_shutdown_timeout_s=ingest_shutdown_seconds(settings.tasks.drain_seconds),
         # Serve sleeps so long before it first looks whether all is done; 2 s by default.
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # an ingress replica follows with one, and calls with a few more
@@ -183,10 +184,9 @@ class Ingest:
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
         self.board = Board()
+        places = {name: Places(ReplicaHandle(handle)) for name, handle in runtimes.items()}
         workers = {
-            runtime.name: worker(
-                settings, runtime, self.ports, self.board, ReplicaHandle(runtimes[runtime.name])
-            )
+            runtime.name: worker(settings, runtime, self.ports, self.board, places[runtime.name])
             for runtime in settings.models_runtime
         }
         store = RayFleetStore(serve.get_replica_context().app_name)
@@ -194,7 +194,7 @@ class Ingest:
             {
                 **workers,
                 settings.names.callback_calls: callback_sender(settings, self.ports),
-                "the fleet": fleet(settings, workers, self.board, store),
+                "the fleet": fleet(settings, workers, places, self.board, store),
             }
         )
 

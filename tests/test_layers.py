@@ -27,6 +27,7 @@ RAY_IN = frozenset(
         "serve_app/app.py",
         "serve_app/handles.py",
         "serve_app/local/ray_cluster.py",
+        "deployments/departure_signs.py",
         "deployments/deploy.py",
         "deployments/ray_fleet_store.py",
         "deployments/serving.py",

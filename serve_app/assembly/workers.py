@@ -11,6 +11,7 @@ from ingest.board import Board
 from ingest.callbacks import CallbackSender
 from ingest.envelope import Envelope
 from ingest.fleet import Fleet, RuntimeFleet
+from ingest.places import Places
 from ingest.wiring import Ports
 from ingest.worker import Worker
 from models.ports import FleetStore, Objects, Runner
@@ -64,15 +65,20 @@ def worker(
 
 
 def fleet(
-    settings: Settings, workers: Mapping[str, Worker], board: Board, store: FleetStore
+    settings: Settings,
+    workers: Mapping[str, Worker],
+    places: Mapping[str, Places],
+    board: Board,
+    store: FleetStore,
 ) -> Fleet:
-    """Make the loop by which the workers of all runtimes, by name, follow their replicas."""
+    """Make the loop by which all runtimes' workers and places, by name, follow their replicas."""
     fleets = []
     for runtime in settings.models_runtime:
         scaling = settings.scaling_of(runtime)
         each = RuntimeFleet(
             runtime=runtime.name,
             worker=workers[runtime.name],
+            places=places[runtime.name],
             pace=board.runtimes.of(runtime.name),
             store=store,
             admit=runtime.admit,

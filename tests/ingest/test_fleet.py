@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,13 +15,15 @@ from ingest.fleet import Fleet, RuntimeFleet
 from ingest.loops import Loops
 from ingest.memory import MemoryFleetStore
 from ingest.paces import RuntimePace
+from ingest.places import Places
 from models.errors import Unavailable
 from models.fleet import Demand, Supply
 from models.ports import FleetStore
-from models.report import Report, Status
+from models.report import Report, Stage, Status
 from models.runtimes.content import Fault
 from models.settings.groups import Tasks
 from models.task import Task
+from tests.clock import Clock
 from tests.ingest.world import World, until
 
 TASK = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
@@ -58,7 +60,13 @@ def store() -> Store:
 
 
 def fleet_of(world: World, store: FleetStore, **rules: Any) -> RuntimeFleet:
-    given = {"admit": 2, "lookahead": 1, "most_replicas": 3, "polling_seconds": 0.1}
+    given: dict[str, Any] = {
+        "places": Places(world.runtime),
+        "admit": 2,
+        "lookahead": 1,
+        "most_replicas": 3,
+        "polling_seconds": 0.1,
+    }
     return RuntimeFleet(
         runtime="sdruntime",
         worker=world.worker,
@@ -131,6 +139,24 @@ async def test_what_there_is_no_room_for_is_demand_too(world: World, store: Stor
         work.cancel()
 
     assert store.newest.running <= 1
+
+
+async def test_a_task_waits_for_a_replica_unless_nobody_tells_of_any(
+    world: World, store: Store
+) -> None:
+    clock = Clock()
+    places = Places(world.runtime)
+    await store.write_supply("sdruntime", Supply(wanted=1, beat=1))
+
+    async with following(world, store, places=places, clock=clock):
+        await until(lambda: len(store.demands) > 1)
+        async with aclosing(places.run(TASK, 1)) as run:
+            first = asyncio.ensure_future(anext(run))
+            await until(lambda: len(store.demands) > 3)
+            assert not first.done()
+
+            clock.now += 60
+            assert await first is Stage.RUNNING
 
 
 async def test_a_queue_that_was_emptied_is_no_demand_any_more(world: World, store: Store) -> None:

@@ -18,7 +18,7 @@ from deployments.adapter import RuntimeSpec
 from deployments.deploy import deploy
 from deployments.replica import Replica
 from ingest.memory import MemoryObjects
-from models.settings.groups import Runtime
+from models.settings.groups import Runtime, Tasks
 from models.task import Kind, Task
 from tests.deployments.small_adapter import SmallAdapter, options
 from tests.deployments.test_replica import Links
@@ -62,7 +62,13 @@ def main(home: Path) -> None:
     serve.start(proxy_location="Disabled")
     make = partial(replica, options(memoryMib=150, environment={"SLOWLY": f"{home}/slowly"}))
     runtime = Runtime.read(RUNTIME, under="runtime")
-    application = deploy(runtime, make, drain_seconds=5, turns_resources={"beside": 1})
+    application = deploy(
+        runtime,
+        make,
+        scaling=runtime.scaling.bounded(2, 2),
+        tasks=Tasks(drainSeconds=5),
+        turns_resources={"beside": 1},
+    )
     handle = serve.run(application, name="small", route_prefix=None)
     with ThreadPoolExecutor() as pool:
         say(ready=True)

@@ -118,7 +118,15 @@ def test_the_dashboard_shows_the_application_to_those_with_the_token(up: Watched
 
     assert refused.status_code == 401
     deployments = shown["applications"]["atelier"]["deployments"]
-    assert set(deployments) == {"Ingress", "Ingest", "sdruntime", "dynruntime", "comfy", "slow"}
+    assert set(deployments) == {
+        "Ingress",
+        "Ingest",
+        "sdruntime",
+        "dynruntime",
+        "comfy",
+        "slow",
+        "zero",
+    }
     assert {one["status"] for one in deployments.values()} == {"HEALTHY"}
 
 

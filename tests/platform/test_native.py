@@ -172,6 +172,6 @@ def test_what_runs_is_told(native: httpx.Client, up: Watched) -> None:
     runtimes = until(known)
     checkpoints = native.get("/v1/checkpoints").json()["checkpoints"]
 
-    assert set(runtimes) == {"sdruntime", "dynruntime", "comfy", "slow"}
+    assert set(runtimes) == {"sdruntime", "dynruntime", "comfy", "slow", "zero"}
     assert runtimes["sdruntime"]["kinds"]
     assert [one["name"] for one in checkpoints] == ["shapes"]

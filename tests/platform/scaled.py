@@ -1,0 +1,128 @@
+"""Replicas that follow a demand, on a Ray of their own, for as long as input is open.
+
+A line of input sets the demand, or names a task to run; lines of output say what becomes of them,
+and how many replicas are wanted and run.
+"""
+
+import asyncio
+import json
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import serve
+
+from deployments.adapter import RuntimeSpec
+from deployments.deploy import deploy
+from deployments.ray_fleet_store import RayFleetStore
+from deployments.replica import Replica
+from deployments.runtimes.fake import FakeAdapter
+from ingest.memory import MemoryObjects
+from models.errors import Unavailable
+from models.fleet import Demand, Supply
+from models.report import Report
+from models.settings.groups import Runtime, Tasks
+from models.task import Kind, Task
+from tests.deployments.test_replica import Links
+
+NAME = "scaled"
+RUNTIME = {"name": NAME, "type": "fake", "gpus": 0, "cpus": 0.1, "admit": 2}
+
+
+async def replica(options: Any, broken: Path) -> Replica:
+    """Make a replica; while a file is there, its start fails."""
+    if await asyncio.to_thread(broken.exists):
+        raise RuntimeError("no such checkpoint: sketch")
+    adapter = FakeAdapter(RuntimeSpec(name=NAME, options=options))
+    await adapter.ready()
+    objects = MemoryObjects()
+    return Replica(adapter=adapter, inputs=Links(), objects=objects, output="s3://o", deadline=60)
+
+
+def say(**words: Any) -> None:
+    sys.stdout.write(json.dumps(words) + "\n")
+    sys.stdout.flush()
+
+
+class Follower:
+    """Stands for ingest: tells a demand, and hears the supply."""
+
+    def __init__(self) -> None:
+        self.store = RayFleetStore(NAME)
+        self.demand = Demand(waiting=0, running=0)
+
+    async def follow(self) -> None:
+        said: dict[str, Any] = {}
+        with suppress(Unavailable):  # Ray ends
+            for beat in count():
+                await self.store.write_demand(NAME, replace(self.demand, beat=beat))
+                supply = await self.store.supply(NAME)
+                if supply and said != (said := _told(supply)):
+                    say(**said)
+                await asyncio.sleep(0.1)
+
+
+def _told(supply: Supply) -> dict[str, Any]:
+    return {
+        "wanted": supply.wanted,
+        "running": supply.running,
+        "phase": supply.phase,
+        "obstacle": supply.obstacle,
+        "never": supply.never_started,
+    }
+
+
+def run(handle: Any, name: str) -> None:
+    task = Task(submission=name, id=name, runtime=NAME, kind=Kind.TEXT_TO_IMAGE, content={})
+    try:
+        for update in handle.remote(task, 1):
+            if isinstance(update, Report):
+                say(task=name, end=update.status, replica=update.replica)
+            elif isinstance(update, str):
+                say(task=name, stage=update)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the test is told
+        say(task=name, end=type(exc).__name__)
+
+
+def main(home: Path, scaling: Any, options: Any) -> None:
+    ray.init(
+        address="local",
+        num_cpus=2,
+        resources={"beside": 1},
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        _temp_dir=str(home),
+        log_to_driver=False,
+    )
+    serve.start(proxy_location="Disabled")
+    runtime = Runtime.read({**RUNTIME, "scaling": scaling}, under="runtime")
+    application = deploy(
+        runtime,
+        partial(replica, options, home / "broken"),
+        scaling=runtime.scaling.bounded(scaling["minReplicas"], scaling["maxReplicas"]),
+        tasks=Tasks(drainSeconds=2, deadlineSeconds=60),
+        turns_resources={"beside": 1},
+    )
+    handle = serve.run(application, name=NAME, route_prefix=None)
+    runs = handle.options(method_name="run", stream=True)
+    follower = Follower()
+    threading.Thread(target=lambda: asyncio.run(follower.follow()), daemon=True).start()
+    say(ready=True)
+    for line in sys.stdin:
+        match json.loads(line):
+            case {"task": name}:
+                threading.Thread(target=run, args=(runs, name), daemon=True).start()
+            case {"demand": demand}:
+                follower.demand = Demand(**demand)
+    serve.shutdown()
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3]))

@@ -1,0 +1,130 @@
+"""Replicas that follow a demand, over a real Ray: let go in mid-task, and starts that fail."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.platform.conftest import CONFIG
+from tests.platform.own_ray import folder
+from tests.platform.test_replicas import RAY
+
+pytestmark = pytest.mark.ray
+AT_ONCE = {"scaleDown": {"stabilizationWindowSeconds": 0}, "queueLength": 1, "cooldownSeconds": 1}
+FROM_ZERO = {"minReplicas": 0, "maxReplicas": 2, **AT_ONCE}
+
+
+class Scaled:
+    """Replicas of a runtime, and what they say."""
+
+    def __init__(self, process: "subprocess.Popen[str]", home: Path) -> None:
+        self.process = process
+        self.home = home
+        self.said: list[Mapping[str, Any]] = []
+
+    def tell(self, **words: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+
+    def hear(self, **wanted: Any) -> Mapping[str, Any]:
+        """Read on until a line says all of this; the test's own deadline bounds it."""
+        assert self.process.stdout is not None
+        for text in self.process.stdout:
+            line: Mapping[str, Any] = json.loads(text)
+            self.said.append(line)
+            if all(line.get(key) == value for key, value in wanted.items()):
+                return line
+        raise AssertionError(self.said)
+
+    def hear_running(self, count: int) -> set[str]:
+        """Read on until so many replicas take tasks; return their names."""
+        while len(running := self.hear().get("running") or ()) != count:
+            pass
+        return set(running)
+
+    def hear_ends(self, *names: str) -> Mapping[str, Mapping[str, Any]]:
+        """Read on until these tasks have ended; return what was said of that."""
+        ends: dict[str, Mapping[str, Any]] = {}
+        while ends.keys() < set(names):
+            line = self.hear()
+            if "end" in line:
+                ends[line["task"]] = line
+        return ends
+
+
+@contextmanager
+def scaled(scaling: Mapping[str, Any], **options: Any) -> Iterator[Scaled]:
+    with (
+        folder() as home,
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.platform.scaled",
+                str(home),
+                json.dumps(scaling),
+                json.dumps(options),
+            ],
+            cwd=CONFIG.parent,
+            env=os.environ | RAY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        made = Scaled(process, home)
+        made.hear(ready=True)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Scaled]:
+    scaling = {
+        "minReplicas": 0,
+        "maxReplicas": 2,
+        "queueLength": 1,
+        "cooldownSeconds": 1,
+        "scaleDown": {"stabilizationWindowSeconds": 0},
+    }
+    with scaled(scaling, gpuMs=8_000) as made:
+        yield made
+
+
+def test_what_scaling_lets_go_ends_what_it_has_begun(fleet: Scaled) -> None:
+    fleet.hear(wanted=0, running=[])
+    fleet.tell(demand={"waiting": 2, "running": 0})
+    first = fleet.hear(wanted=2)
+    both = fleet.hear_running(2)
+    for name in "abcd":  # two at each replica: one runs, one waits for it
+        fleet.tell(task=name)
+    begun = {fleet.hear(stage="running")["task"] for _ in range(2)}
+
+    # As if none were running, so that the policy does not wait until they are idle.
+    fleet.tell(demand={"waiting": 1, "running": 0})
+    fleet.hear(wanted=1)
+    ends = fleet.hear_ends(*"abcd")
+
+    assert (first["running"], first["never"]) == ([], True)
+    assert {ends[name]["replica"] for name in begun} == both
+    handed_back, ended = sorted(ends.keys() - begun, key=lambda name: "replica" in ends[name])
+    assert ends[handed_back]["end"] == "RayTaskError(RuntimeUnavailable)"
+    assert ends[ended]["end"] == "completed"
+
+
+def test_a_start_that_fails_says_why_and_is_tried_again(fleet: Scaled) -> None:
+    fleet.tell(demand={"waiting": 0, "running": 0})
+    fleet.hear_running(0)
+    (fleet.home / "broken").touch()
+    fleet.tell(demand={"waiting": 1, "running": 0})
+
+    fleet.hear(obstacle="a replica did not start: RuntimeError: no such checkpoint: sketch")
+    (fleet.home / "broken").unlink()
+
+    fleet.hear_running(1)
