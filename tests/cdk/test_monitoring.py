@@ -272,7 +272,7 @@ async def test_the_fleet_is_measured_by_its_lines_in_the_log(
     world, store = World(Tasks()), MemoryFleetStore()
     await store.write_supply("sdruntime", Supply(wanted=3, running=("a", "b"), starting=1))
     async with following(world, store):
-        await until(events)
+        await until(lambda: bool(events()))
 
     (event, *_) = events()
     fields = event["log_processed"]
