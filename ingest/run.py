@@ -36,6 +36,7 @@ class Run:
     tell_start: Callable[[Report], Awaitable[None]]
     _updates: "asyncio.Task[Report]" = field(init=False)
     _start: "asyncio.Task[Report] | None" = field(default=None, init=False)
+    _given_up: bool = field(default=False, init=False)
 
     async def end(self) -> Report:
         """Run the task; return a report that ends it, or how it had ended before.
@@ -54,6 +55,12 @@ class Run:
             raise
         finally:
             await self._stop()
+
+    def give_up_waiting(self) -> None:
+        """End the run as one that no replica brought to an end, unless it has begun."""
+        if self._start is None:
+            self._given_up = True
+            self._updates.cancel()
 
     async def _watch(self) -> None:
         """Wait for the end of the run; stop it when the board or the ledger says that it ended.
@@ -113,6 +120,8 @@ class Run:
         standing = await self._standing()
         if standing.ended:
             return standing
+        if self._given_up:
+            raise RuntimeUnavailable("ingest ended while the task waited for a replica")
         if self._updates.cancelled():
             return standing.cancelled()
         try:

@@ -61,12 +61,21 @@ class Worker(Receiver):
     rules: Tasks
     asleep: bool = False
     """Flag: no replica runs, so that a task would start one."""
-    _runs: int = field(default=0, init=False)
+    _runs: set[Run] = field(default_factory=set, init=False)
     """Runs under way, begun or not."""
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(
         default_factory=WeakValueDictionary, init=False
     )
     """Locks of the submissions in hand, by which copies of a message wait for one another."""
+
+    def drain(self) -> None:
+        """Receive no more, and hand back what waits for a replica: only what has begun ends here.
+
+        The ingest that follows can then lease it at once, and measure it: this one measures no more.
+        """
+        super().drain()
+        for run in self._runs:
+            run.give_up_waiting()
 
     async def handle(self, delivery: Delivery) -> None:
         """Take a delivery to its end: reported and acknowledged, or rejected.
@@ -158,12 +167,14 @@ class Worker(Receiver):
             rules=self.rules,
             tell_start=partial(self._tell_start, task),
         )
-        self._runs += 1
+        if self._draining:  # it was leased, but not handed to a replica yet
+            raise RuntimeUnavailable("ingest ended before the task was handed to a replica")
+        self._runs.add(run)
         try:
             with hold.waiting(self.checkpoint_of(task)):
                 return await run.end()
         finally:
-            self._runs -= 1
+            self._runs.remove(run)
 
     def _check(self, task: Task, known: Report) -> None:
         if task.kind not in self.kinds:

@@ -170,6 +170,25 @@ async def test_a_drain_costs_no_attempt(world: World) -> None:
     assert len(await world.queue.receive(10)) == 1
 
 
+async def test_a_drain_hands_back_at_once_what_waits_for_the_gpu(world: World) -> None:
+    """A copy of what waits is handed back, too, and what runs is brought to its end."""
+    world.runtime.slots = asyncio.Semaphore(1)
+    world.runtime.acts = [0.5]
+    for name in ("s1", "s2", "s2"):
+        await world.publish(submission=name)
+
+    async with world.working() as work:
+        await until(lambda: world.runtime.runs == 2)
+        await asyncio.sleep(0.05)
+        world.worker.drain()
+        await until(work.done)
+
+    assert [json.loads(each.message)["submission"] for each in world.results.published] == ["s1"]
+    assert len(await world.queue.receive(10)) == 2
+    assert world.runtime.runs == 2
+    assert (await found(world, "s2")).attempt == 0
+
+
 async def test_what_came_by_sns_is_known_while_it_waits_for_a_replica(world: World) -> None:
     world.runtime.slots = asyncio.Semaphore(0)
     world.worker.asleep = True
