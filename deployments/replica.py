@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -23,6 +23,10 @@ _TOLD_SECONDS = 0.05
 """Seconds of a load from which on it is told: a checkpoint that is there already takes fewer."""
 _EXIT_SECONDS = 0.5
 """Seconds in which a backend that a task found gone is seen to be gone."""
+
+
+Tell = Callable[[Update], None]
+"""Tell an update, without waiting for whoever reads it."""
 
 
 class Fetcher(Protocol):
@@ -54,46 +58,24 @@ class Replica:
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         """Run a task: yield its stages and progress, and last its report; a refusal is a report.
 
-        The first `Stage.RUNNING` says that it has the GPU, and that the backend is well.
+        The first `Stage.RUNNING` says that it has the GPU, and that the backend is well. The task
+        goes on however slowly the updates are read.
 
         Raises:
             RuntimeUnavailable: the backend is away; another try may end better.
             Unavailable: the store is away.
         """
-        results = _Results(task)
-        report = Report.of(task, Status.RUNNING, attempt)
+        # Through Ray a yield takes milliseconds, in which the GPU would idle and its slot be held.
+        told: asyncio.Queue[Update | None] = asyncio.Queue()
+        running = asyncio.create_task(self._report(task, attempt, told.put_nowait))
+        running.add_done_callback(lambda _: told.put_nowait(None))
         try:
-            # Before a slot is taken: the adapter works for another task meanwhile.
-            inputs = await self.inputs.fetch(self.adapter.links(task))
-            results.end_stage("inputs")
-            async with self._slot():
-                results.end_stage("wait")
-                async with aclosing(self._load(task)) as stages:
-                    async for stage in stages:
-                        yield stage
-                results.end_stage("load")
-                report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
-                async with aclosing(self._steps(task, inputs)) as steps:
-                    async for step in steps:
-                        match step:
-                            case Progress():
-                                yield step
-                            case Begun():
-                                results.end_stage("wait")
-                                # With several slots `run` changes checkpoints, not `load`.
-                                report = replace(report, checkpoint=self.adapter.checkpoint)
-                                yield Stage.RUNNING
-                            case Stage():
-                                yield step
-                            case Artifact() | Answer():
-                                results.keep(step)
-                results.end_stage("run")
-            # After the slot is free: the next task has the adapter while this one is stored.
-            uris = await self._store(results)
-            results.end_stage("store")
-            yield report.completed(uris, f"{self.output}/{task.output_key}", results.seconds)
-        except TaskFailed as exc:
-            yield report.failed(exc)
+            while (update := await told.get()) is not None:
+                yield update
+            yield await running
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def renew(self) -> None:
         """Replace the adapter by a fresh one between two tasks.
@@ -120,6 +102,41 @@ class Replica:
         await self.adapter.close()
         await self.inputs.close()
 
+    async def _report(self, task: Task, attempt: int, tell: Tell) -> Report:
+        """Run a task, telling its stages and progress; return the report on its end."""
+        results = _Results(task)
+        report = Report.of(task, Status.RUNNING, attempt)
+        try:
+            # Before a slot is taken: the adapter works for another task meanwhile.
+            inputs = await self.inputs.fetch(self.adapter.links(task))
+            results.end_stage("inputs")
+            async with self._slot():
+                results.end_stage("wait")
+                if self.adapter.slots == 1:
+                    tell(Stage.RUNNING)
+                await self._load(task, tell)
+                results.end_stage("load")
+                report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
+                async with aclosing(self._steps(task, inputs)) as steps:
+                    async for step in steps:
+                        match step:
+                            case Progress() | Stage():
+                                tell(step)
+                            case Begun():
+                                results.end_stage("wait")
+                                # With several slots `run` changes checkpoints, not `load`.
+                                report = replace(report, checkpoint=self.adapter.checkpoint)
+                                tell(Stage.RUNNING)
+                            case Artifact() | Answer():
+                                results.keep(step)
+                results.end_stage("run")
+            # After the slot is free: the next task has the adapter while this one is stored.
+            uris = await self._store(results)
+            results.end_stage("store")
+            return report.completed(uris, f"{self.output}/{task.output_key}", results.seconds)
+        except TaskFailed as exc:
+            return report.failed(exc)
+
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         """Hold a slot of an adapter that can run a task.
@@ -141,32 +158,21 @@ class Replica:
                 await self.adapter.check()
                 await asyncio.sleep(_EXIT_SECONDS / 10)
 
-    async def _load(self, task: Task) -> AsyncGenerator[Stage, None]:
-        """Load the task's checkpoint; yield that it does, if it takes a while.
-
-        With one slot the task has the GPU, and that is yielded before and after.
-        """
-        has_gpu = self.adapter.slots == 1
-        loading = asyncio.create_task(self._loaded(task))
-        try:
-            if has_gpu:
-                yield Stage.RUNNING  # beside the load
-            _, slow = await asyncio.wait([loading], timeout=_TOLD_SECONDS)
-            if slow:
-                yield Stage.LOADING
-            await loading
-            if slow and has_gpu:
-                yield Stage.RUNNING
-        finally:
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
-
-    async def _loaded(self, task: Task) -> None:
+    async def _load(self, task: Task, tell: Tell) -> None:
+        """Load the task's checkpoint; tell that it does, if it takes a while."""
+        loop = asyncio.get_running_loop()
+        told_at = loop.time() + _TOLD_SECONDS
+        # Not a wait for a task of its own: where nothing is to be loaded, the GPU goes on at once.
+        timer = loop.call_at(told_at, tell, Stage.LOADING)
         try:
             async with asyncio.timeout(self.deadline):
                 await self.adapter.load(task)
         except TimeoutError:
             raise RuntimeUnavailable(f"no checkpoint after {self.deadline:g} s") from None
+        finally:
+            timer.cancel()
+        if loop.time() > told_at and self.adapter.slots == 1:
+            tell(Stage.RUNNING)
 
     async def _steps(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         """Yield the adapter's steps, none after the deadline."""

@@ -22,7 +22,7 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _LONGEST_PAUSE = 0.5
 """Most seconds between two measurements."""
-_SHORTEST_PAUSE = 0.1
+_SHORTEST_PAUSE = 0.25
 """Fewest seconds between them, however much changes."""
 _ROOM_SECONDS = 2.0
 """Seconds of room for more after which what was visible in the queue has been received."""

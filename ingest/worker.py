@@ -71,7 +71,7 @@ class Worker(Receiver):
     def drain(self) -> None:
         """Receive no more, and hand back what waits for a replica: only what has begun ends here.
 
-        The ingest that follows can then lease it at once, and measure it: this one measures no more.
+        The ingest that follows can then lease and measure it at once: this one measures no more.
         """
         super().drain()
         for run in self._runs:
