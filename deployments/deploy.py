@@ -6,7 +6,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
-from deployments.autoscaler import Autoscaler
+from deployments.autoscaling.autoscaler import Autoscaler
 from deployments.serving import MakeReplica, ServedReplica, stop_seconds
 from models.settings.groups import Runtime, Tasks
 from models.settings.scaling import BoundedScaling

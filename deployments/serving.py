@@ -8,10 +8,10 @@ from contextlib import aclosing, suppress
 import ray
 from ray import serve
 
+from deployments.autoscaling.ray_fleet_store import RayFleetStore
 from deployments.departure import Departure, Signs
 from deployments.departure_signs import RaySigns
 from deployments.loopback import keep_to_loopback
-from deployments.ray_fleet_store import RayFleetStore
 from deployments.renewal import Renewal
 from deployments.renewal_turns import MemoryTurns, RenewalTurns
 from deployments.replica import Replica

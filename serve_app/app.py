@@ -16,9 +16,9 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
+from deployments.autoscaling.ray_fleet_store import RayFleetStore
 from deployments.deploy import ONE_LOOP, deploy
 from deployments.loopback import keep_to_loopback
-from deployments.ray_fleet_store import RayFleetStore
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here, kinds_of
 from ingest.board import Board

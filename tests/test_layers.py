@@ -29,10 +29,10 @@ RAY_IN = frozenset(
         "serve_app/local/ray_cluster.py",
         "deployments/departure_signs.py",
         "deployments/deploy.py",
-        "deployments/ray_fleet_store.py",
+        "deployments/autoscaling/ray_fleet_store.py",
         "deployments/serving.py",
         "deployments/shared_turns.py",
-        "deployments/start_watch.py",
+        "deployments/autoscaling/start_watch.py",
         "deployments/loopback.py",
     }
 )

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 from cli.cost.gpu_hours import seconds_of
 from deployments.scaling import Memory, Observed, decide
-from deployments.scaling_rates import least_by_rate, most_by_rate
+from deployments.scaling.rates import least_by_rate, most_by_rate
 from models.capacity import bounded_scaling
 from models.fleet import Demand
 from models.settings import Runtime, Settings

@@ -19,8 +19,8 @@ import ray
 from ray import serve
 
 from deployments.adapter import RuntimeSpec
+from deployments.autoscaling.ray_fleet_store import RayFleetStore
 from deployments.deploy import deploy
-from deployments.ray_fleet_store import RayFleetStore
 from deployments.replica import Replica
 from deployments.runtimes.fake import FakeAdapter
 from ingest.memory import MemoryObjects

@@ -9,7 +9,7 @@ import pytest
 import ray
 from ray.experimental import internal_kv
 
-from deployments.ray_fleet_store import RayFleetStore
+from deployments.autoscaling.ray_fleet_store import RayFleetStore
 from models.errors import Unavailable
 from models.fleet import Demand
 from models.ports import FleetStore

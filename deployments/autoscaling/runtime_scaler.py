@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from deployments.background import Background
-from deployments.demand_reader import DemandReader
+from deployments.autoscaling.background import Background
+from deployments.autoscaling.demand_reader import DemandReader
+from deployments.autoscaling.start_state import StartState
+from deployments.autoscaling.starts import Retry, Starts
 from deployments.scaling import Decision, Memory, Observed, decide
-from deployments.start_state import StartState
-from deployments.starts import Retry, Starts
 from models.fleet import Supply
 from models.ports import FleetStore
 from models.settings.scaling import Scaling

@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from deployments.ray_fleet_store import RayFleetStore
-from deployments.runtime_scaler import RuntimeScaler
-from deployments.start_watch import StartWatch
+from deployments.autoscaling.ray_fleet_store import RayFleetStore
+from deployments.autoscaling.runtime_scaler import RuntimeScaler
+from deployments.autoscaling.start_watch import StartWatch
 from models.settings.scaling import Scaling
 
 log = logging.getLogger("ray.serve.atelier.autoscaler")

@@ -1,6 +1,6 @@
 """Reader of a runtime's demand, for a caller that does not wait."""
 
-from deployments.background import Background
+from deployments.autoscaling.background import Background
 from models.fleet import Demand
 from models.ports import FleetStore
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from deployments.autoscaler import Autoscaler
-from deployments.runtime_scaler import RuntimeScaler
-from deployments.start_state import StartState
+from deployments.autoscaling.autoscaler import Autoscaler
+from deployments.autoscaling.runtime_scaler import RuntimeScaler
+from deployments.autoscaling.start_state import StartState
 from ingest.memory import MemoryFleetStore
 from models.errors import Unavailable
 from models.fleet import Demand, StartPhase, Supply

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.starts import Retry, Starts
+from deployments.autoscaling.starts import Retry, Starts
 
 
 def test_nothing_is_known_before_the_first_start() -> None:

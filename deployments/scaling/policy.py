@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from deployments.scaling_bounds import Bounds
-from deployments.scaling_memory import Memory
-from deployments.scaling_rates import least_by_rate, most_by_rate
-from deployments.scaling_rules import Choice, Present, asked, count, seconds_of_task, start_seconds
+from deployments.scaling.bounds import Bounds
+from deployments.scaling.memory import Memory
+from deployments.scaling.rates import least_by_rate, most_by_rate
+from deployments.scaling.rules import Choice, Present, asked, count, seconds_of_task, start_seconds
 from models.fleet import Demand, Supply
 from models.settings.scaling import Rate, Scaling
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.start_state import Nodes, StartState, judged
+from deployments.autoscaling.start_state import Nodes, StartState, judged
 from models.fleet import StartPhase
 
 NOW = 10_000.0

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-from deployments.scaling_rates import (
+from deployments.scaling.rates import (
     History,
     Moment,
     with_change,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from deployments.scaling_rules import Choice
+from deployments.scaling.rules import Choice
 from models.fleet import LIMIT_REACHED
 from models.settings.scaling import Scaling, Window
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from deployments.scaling import Decision, Memory, decide
 from models.fleet import Demand
 from models.settings.scaling import Scaling
-from tests.deployments.scaling_cases import NOON, PODS, rules, tasks, there
+from tests.deployments.scaling.cases import NOON, PODS, rules, tasks, there
 
 
 @dataclass

@@ -10,7 +10,7 @@ from hypothesis import assume, given, strategies as st
 from deployments.scaling import Decision, Memory, Observed, decide
 from models.fleet import Demand
 from models.settings.scaling import Scaling
-from tests.deployments.scaling_cases import NOON
+from tests.deployments.scaling.cases import NOON
 
 Given = st.SearchStrategy[dict[str, Any]]
 finite = st.floats(allow_nan=False, allow_infinity=False)

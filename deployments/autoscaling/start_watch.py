@@ -13,7 +13,7 @@ import ray
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.experimental.internal_kv import internal_kv_get_gcs_client
 
-from deployments.start_state import Nodes, StartState, is_placed, judged
+from deployments.autoscaling.start_state import Nodes, StartState, is_placed, judged
 
 log = logging.getLogger("ray.serve.atelier.autoscaler")
 

@@ -6,7 +6,7 @@ import pytest
 
 from deployments.scaling import Memory, Observed, decide, eta
 from models.fleet import Demand, Supply
-from tests.deployments.scaling_cases import (
+from tests.deployments.scaling.cases import (
     BOTH,
     BY_DAY,
     BY_NIGHT,
