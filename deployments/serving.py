@@ -41,7 +41,7 @@ class ServedReplica:
         keep_to_loopback()
         name, self.turns, signs = _surroundings(turns_resources)
         self.leaving = False
-        # Serve starts a replica again at once when its start has failed, and for ever.
+        # Serve starts a replica again at once when its start has failed.
         await asyncio.sleep(await self.turns.start_delay())
         try:
             self.replica = await make()
@@ -123,13 +123,9 @@ def _surroundings(
     if not ray.is_initialized():  # Serve's local testing: there is but this one
         return "local", MemoryTurns(), _no_signs
     context = serve.get_replica_context()
-    name, application, runtime = (
-        context.replica_id.unique_id,
-        context.app_name,
-        context.deployment,
-    )
-    turns = SharedTurns(f"{application}-{runtime}", turns_resources)
-    return name, turns, RaySigns(name, runtime, RayFleetStore(application))
+    name, runtime = context.replica_id.unique_id, context.deployment
+    turns = SharedTurns(f"{context.app_name}-{runtime}", turns_resources)
+    return name, turns, RaySigns(name, runtime, RayFleetStore(context.app_name))
 
 
 async def _no_signs() -> Signs:

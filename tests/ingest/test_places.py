@@ -1,7 +1,7 @@
 """Places at a runtime's replicas, over a runtime in memory."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
@@ -65,8 +65,12 @@ async def settled() -> None:
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line()
+async def line() -> AsyncIterator[Line]:
+    line = Line()
+    yield line
+    for run in line.runs.values():
+        run.cancel()
+    await asyncio.gather(*line.runs.values(), return_exceptions=True)
 
 
 async def test_all_are_there_until_a_limit_is_set(line: Line) -> None:
