@@ -49,10 +49,16 @@ def served(service: Manifest) -> Mapping[str, Any]:
 
 
 def demands(service: Manifest) -> Mapping[str, list[Demand]]:
-    """Return what each deployment's replicas ask Ray for, in the application that Serve builds."""
+    """Return what the fewest replicas of each deployment, one at least, ask Ray for."""
     (application,) = served(service)["applications"]
     found = _deployments(build(Args(**application["args"])))
-    return {one.name: [_demand(one.ray_actor_options)] * one.num_replicas for one in found}
+    return {one.name: [_demand(one.ray_actor_options)] * _replicas(one) for one in found}
+
+
+def _replicas(deployment: Any) -> int:
+    scaled = deployment._deployment_config.autoscaling_config  # noqa: SLF001 - not public
+    replicas: int = deployment.num_replicas if scaled is None else scaled.min_replicas
+    return max(1, replicas)
 
 
 def _deployments(application: Application) -> Iterator[Any]:
