@@ -15,7 +15,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale simulate compare clean
+.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale simulate compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,8 +48,13 @@ cloud-demo: $(READY)  ## make the stack that CDK synthesizes in an emulator, and
 up: $(READY)  ## start the platform and keep it
 	$(BIN)/atelier up
 
-test: $(READY) $(CDK)  ## every test
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder
+test: $(READY) $(CDK)  ## every test but those of test-scale
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder \
+		--ignore tests/scale
+
+# Alone, since its nodes are processes that want the cores at once.
+test-scale: $(READY)  ## nodes follow replicas, and replicas the queue: Ray's autoscaler on fake nodes, three minutes
+	$(BIN)/python -m pytest tests/scale
 
 quick: $(SOME)  ## within a minute: lint without types, and the tests that need no Ray, CDK, torch or emulator
 	$(BIN)/ruff format --check .
@@ -92,7 +97,7 @@ lint: $(READY)  ## format, lint, docstrings, types
 	$(BIN)/python -m tests.house
 	$(BIN)/mypy
 
-check: lint test  ## lint, and every test
+check: lint test test-scale  ## lint, and every test
 
 bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= also beside a yardstick
 	$(BIN)/python -m bench.overlap
@@ -102,6 +107,7 @@ bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= 
 
 bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON and picture in bench/out
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.prediction
 
 simulate: $(READY)  ## days of a fleet under the scaling policy, beside the reference's, in minutes
 	$(BIN)/python -m bench.simulate

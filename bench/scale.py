@@ -7,19 +7,19 @@ the GPU on them is simulated. The worker groups are those of the objects that th
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import track
 
-from bench.fake_cluster.platform import running_fleet, settings
+from bench.fake_cluster.platform import read_settings, running_fleet
 from bench.report import OUT, Out, report
 from bench.scaling.chart import draw
 from bench.scaling.figures import Figures, figures
 from bench.scaling.observer import Observer
 from bench.scaling.scenarios import SCENARIOS, Outcome, Scenario, Setup, played
 from models.settings import Settings
+from serve_app.local.signals import leave_on_signals
 
 RUNTIME = "pictures"
 
@@ -39,7 +39,7 @@ def fleet_settings(setup: Setup, log: Path) -> Settings:
         "cooldownSeconds": setup.cooldown_seconds,
         "scaleDown": {"stabilizationWindowSeconds": 5},
     }
-    return settings(
+    return read_settings(
         {
             "name": RUNTIME,
             "type": "fake",
@@ -56,17 +56,15 @@ def fleet_settings(setup: Setup, log: Path) -> Settings:
 
 
 def measure(
-    setup: Setup, scenarios: Mapping[str, Scenario]
+    setup: Setup, settings: Settings, scenarios: Mapping[str, Scenario], log: Path
 ) -> Mapping[str, tuple[Outcome, Figures]]:
     """Play scenarios on one fleet, and reckon the figures of each."""
-    with TemporaryDirectory(prefix="scale-") as folder:
-        log = Path(folder) / "gpu.log"
-        with running_fleet(fleet_settings(setup, log)) as fleet, Observer(fleet, RUNTIME) as watch:
-            outcomes = [
-                played(name, scenario, watch, setup)
-                for name, scenario in track(scenarios.items(), "scenarios", len(scenarios))
-            ]
-        return {one.name: (one, figures(one, setup, log)) for one in outcomes}
+    with running_fleet(settings) as fleet, Observer(fleet, RUNTIME) as watch:
+        outcomes = [
+            played(name, scenario, watch, setup)
+            for name, scenario in track(scenarios.items(), "scenarios", len(scenarios))
+        ]
+    return {one.name: (one, figures(one, setup, log)) for one in outcomes}
 
 
 def main(
@@ -92,18 +90,25 @@ def main(
         cooldown_seconds=cooldown_seconds,
         idle_seconds=idle_seconds,
     )
-    found = measure(setup, SCENARIOS)
+    leave_on_signals()  # else SIGTERM would leave the cluster behind
     out.mkdir(parents=True, exist_ok=True)
+    log = out.absolute() / "scale-gpu.jsonl"
+    log.unlink(missing_ok=True)
+    settings = fleet_settings(setup, log)
+    found = measure(setup, settings, SCENARIOS, log)
     draw([outcome for outcome, _ in found.values()], out / "scale.png")
-    kept: dict[str, Any] = {
-        name: {**reckoned.row, "samples": [asdict(sample) for sample in outcome.samples]}
-        for name, (outcome, reckoned) in found.items()
-    }
+    _report(found, setup, out / "scale.json")
+
+
+def _report(found: Mapping[str, tuple[Outcome, Figures]], setup: Setup, path: Path) -> None:
+    reckoned = {name: asdict(one) for name, (_, one) in found.items()}
+    seen = {name: asdict(outcome) for name, (outcome, _) in found.items()}
+    kept = {name: {**reckoned[name], "seen": seen[name]} for name in found}
     rows = [
-        (field.name, *(reckoned.row[field.name] for _, reckoned in found.values()))
+        (field.name.replace("_", " "), *(one[field.name] for one in reckoned.values()))
         for field in fields(Figures)
     ]
-    report(out / "scale.json", asdict(setup), kept, ("figure", *found), rows)
+    report(path, asdict(setup), kept, ("figure", *found), rows)
 
 
 if __name__ == "__main__":

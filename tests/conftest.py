@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TOGETHER = {
     "tests/docs/running/": "a Ray",
     "tests/platform/": "a Ray",
+    "tests/scale/": "a Ray",
     "tests/cdk/": "a stack",
     "tests/cloud/": "a stack of its own",
 }

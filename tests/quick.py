@@ -18,6 +18,7 @@ LEFT_OUT = {
         "tests/docs/running",
         "tests/mutants",
         "tests/platform",
+        "tests/scale",
         "tests/serve_app/test_app.py",
     ),
     "the CDK, kubectl or helm": (

@@ -6,11 +6,12 @@ which they are found and killed; its ports are free ones of loopback.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ import psutil
 from bench.fake_cluster.node_provider import BILL, REFUSED
 from bench.fake_cluster.worker_groups import autoscaling
 from cdk.manifests import Manifest
-from models.loopback import LOOPBACK, free_port
+from models.loopback import LOOPBACK
 from serve_app.local.ray_cluster import ENVIRONMENT, make_token
 
 _MARK = "ATELIER_FAKE_CLUSTER"
 _HEAD_ID = "f" * 51 + "00000"  # the fake provider's own name for it
+_PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
+"""Options of `ray start` whose ports are fixed by default, and so another Ray's."""
 _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.1
@@ -130,20 +133,27 @@ def fake_cluster(
     Raises:
         RuntimeError: it did not start.
     """
-    gcs = f"{LOOPBACK}:{free_port(0, 'the GCS')}"
+    ports = _free_ports()
+    gcs = f"{LOOPBACK}:{ports['port']}"
     config = home / "autoscaling.json"  # JSON is YAML
     config.write_text(json.dumps(autoscaling(ray_service, gcs, home)))
-    port = free_port(0, "the dashboard")
     given = {**_environment(home, start_seconds), **environment}
-    try:
-        with _head(config, home, gcs, port, given):
-            cluster = FakeCluster(home, gcs, f"http://{LOOPBACK}:{port}", given)
-            try:
-                yield cluster
-            finally:
-                cluster.close()
-    finally:
-        _end(given[_MARK])
+    with _head(config, home, ports, given):
+        cluster = FakeCluster(home, gcs, f"http://{LOOPBACK}:{ports['dashboard-port']}", given)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+
+def _free_ports() -> Mapping[str, int]:
+    """Find a free port of loopback for each option of `ray start` that takes one."""
+    with ExitStack() as stack:
+        # All at once: a port that is free again may be given a second time.
+        sockets = {name: stack.enter_context(socket.socket()) for name in _PORTS}
+        for one in sockets.values():
+            one.bind((LOOPBACK, 0))
+        return {name: one.getsockname()[1] for name, one in sockets.items()}
 
 
 def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
@@ -158,7 +168,7 @@ def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
         "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
         "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
         "AUTOSCALER_UPDATE_INTERVAL_S": "1",
-        "AUTOSCALER_METRIC_PORT": str(free_port(0, "the autoscaler's metrics")),
+        "AUTOSCALER_METRIC_PORT": "0",
         "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S": str(start_seconds),
         # Else Ray notices after half a minute that a node is gone.
         "RAY_health_check_initial_delay_ms": "1000",
@@ -170,13 +180,10 @@ def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
 
 @contextmanager
 def _head(
-    config: Path, home: Path, gcs: str, dashboard_port: int, environment: Mapping[str, str]
+    config: Path, home: Path, ports: Mapping[str, int], environment: Mapping[str, str]
 ) -> Iterator[None]:
     options = {
-        "port": gcs.rpartition(":")[2],
-        "dashboard-port": dashboard_port,
-        "dashboard-agent-listen-port": free_port(0, "the dashboard's agent"),
-        "ray-client-server-port": free_port(0, "Ray Client"),
+        **ports,
         "num-cpus": 0,
         "num-gpus": 0,
         "object-store-memory": 80 * 2**20,

@@ -21,9 +21,8 @@ from models.settings import Settings
 from samples.local import LocalPlatform
 from serve_app.local.emulator import EmbeddedAws, provision_sync
 
-START_SECONDS = 20
-"""Seconds after which Ray gives up a node that does not start; such a start takes four here."""
-KEY = "fleet"
+_START_SECONDS = 20  # of a node, until Ray gives it up; one takes four on idle cores
+_KEY = "fleet"
 _ACCOUNT = "111122223333"  # not an emulator's zeros: what holds on AWS holds here
 _READY_SECONDS = 120.0
 _POLL_SECONDS = 0.2
@@ -35,7 +34,6 @@ class Fleet:
 
     cluster: FakeCluster
     platform: LocalPlatform
-    settings: Settings
 
     def get(self, path: str) -> Any:
         """Return the answer of the HTTP API."""
@@ -45,7 +43,7 @@ class Fleet:
         return answer.json()
 
 
-def settings(*runtimes: Mapping[str, Any], **more: Any) -> Settings:
+def read_settings(*runtimes: Mapping[str, Any], **more: Any) -> Settings:
     """Read the settings of an installation with these runtimes."""
     given = {
         "stackName": "fleet",
@@ -57,7 +55,7 @@ def settings(*runtimes: Mapping[str, Any], **more: Any) -> Settings:
 
 
 @contextmanager
-def running_fleet(settings: Settings, *, start_seconds: int = START_SECONDS) -> Iterator[Fleet]:
+def running_fleet(settings: Settings) -> Iterator[Fleet]:
     """Run the platform of these settings until the block ends.
 
     Raises:
@@ -68,19 +66,28 @@ def running_fleet(settings: Settings, *, start_seconds: int = START_SECONDS) -> 
         EmbeddedAws(region=settings.aws.region, account=settings.aws.account) as aws,
     ):
         home, environment = Path(folder), {**aws.environment, **_secrets()}
-        os.environ.update(environment)
-        provision_sync(settings)
+        _provision(settings, aws.environment)
         service = ray_service(settings)
-        with fake_cluster(service, home, environment, start_seconds=start_seconds) as cluster:
+        with fake_cluster(service, home, environment, start_seconds=_START_SECONDS) as cluster:
             port = free_port(0, "HTTP")
             cluster.deploy(_here(yaml.safe_load(service["spec"]["serveConfigV2"]), home, port))
             _wait_until_served(cluster)
-            yield Fleet(cluster, LocalPlatform(_address(settings, aws, port)), settings)
+            yield Fleet(cluster, LocalPlatform(_address(settings, aws, port)))
+
+
+def _provision(settings: Settings, environment: Mapping[str, str]) -> None:
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        provision_sync(settings)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _secrets() -> Mapping[str, str]:
     secret = base64.b64encode(os.urandom(32)).decode()
-    keys = [{"name": "fleet", "key": KEY, "role": "operator"}]
+    keys = [{"name": "fleet", "key": _KEY, "role": "operator"}]
     return {
         "ATELIER_APIKEYS": json.dumps(keys),
         "ATELIER_CALLBACKS__SECRET": f"whsec_{secret}",
@@ -108,7 +115,7 @@ def _address(settings: Settings, aws: EmbeddedAws, port: int) -> Mapping[str, st
     return {
         "url": f"http://{LOOPBACK}:{port}",
         "aws_endpoint": aws.endpoint,
-        "api_key": KEY,
+        "api_key": _KEY,
         "tasks_topic": names.arn("sns", names.tasks_topic),
         "results_topic": names.arn("sns", names.results_topic),
         "output_bucket": names.output_bucket,

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 from statistics import median, quantiles
@@ -29,7 +29,7 @@ class Figures:
     first_picture: float
     latency_p50: float
     latency_p95: float
-    drained: float
+    all_done: float
     """Seconds from the first message to the last end."""
     replicas_gone: float
     """Seconds from the last end to no replica."""
@@ -50,10 +50,6 @@ class Figures:
     held_to_worked: float
     held_to_always: float
     """Held, over what as many GPUs as `maxReplicas` would have been held in the same time."""
-
-    @property
-    def row(self) -> Mapping[str, float]:
-        return asdict(self)
 
 
 def figures(outcome: Outcome, setup: Setup, log: Path) -> Figures:
@@ -76,7 +72,7 @@ def figures(outcome: Outcome, setup: Setup, log: Path) -> Figures:
         first_picture=round(min(one.at for one in outcome.told) - began, 2),
         latency_p50=round(median(late), 2),
         latency_p95=round(quantiles(late, n=20)[-1], 2),
-        drained=round(last - began, 2),
+        all_done=round(last - began, 2),
         replicas_gone=_first(after, _no_replica, last),
         nodes_gone=_first(after, lambda now: now.is_empty, last),
         needless=max((sample.wanted for sample in _empty(after)), default=0),

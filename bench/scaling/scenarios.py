@@ -26,8 +26,8 @@ class Setup:
     most_replicas: int
     queue_length: int
     """`queueLength`, which decides until tasks have been measured."""
-    target_seconds: float
-    """`targetLatencySeconds`."""
+    target_seconds: float | None
+    """`targetLatencySeconds`; None: `queueLength` decides for good."""
     cooldown_seconds: float
     idle_seconds: int
     """`nodes.idleSeconds`."""

@@ -81,7 +81,7 @@ def test_times_count_from_the_first_message_and_from_the_last_end(log: Path) -> 
     found = figures(outcome(), SETUP, log)
 
     assert (found.target_set, found.node_launched, found.running) == (0.5, 1.5, 8.5)
-    assert (found.first_picture, found.drained) == (7.5, 10.5)
+    assert (found.first_picture, found.all_done) == (7.5, 10.5)
     assert (found.replicas_gone, found.nodes_gone) == (14, 19)
 
 

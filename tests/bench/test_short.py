@@ -58,10 +58,11 @@ def test_compare(tmp_path: Path) -> None:
 
 
 def test_each_measurement_has_a_short_run() -> None:
-    """Three are run here, two over a real Ray in tests/platform; of `scale` what it reckons."""
+    """Some are run here, and those over a real Ray in tests/platform and tests/scale."""
     measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
+    here = {"compare", "prediction", "previews", "simulate"}
 
-    assert measured == {"compare", "previews", "simulate"} | {"front", "overlap"} | {"scale"}
+    assert measured == here | {"front", "overlap"} | {"scale"}
 
 
 def test_what_the_front_is_measured_with_is_a_configuration(tmp_path: Path) -> None:
