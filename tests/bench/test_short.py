@@ -58,7 +58,7 @@ def test_compare(tmp_path: Path) -> None:
 
 
 def test_each_measurement_has_a_short_run() -> None:
-    """Some are run here, and those over a real Ray in tests/platform and tests/scale."""
+    """Four are run in this folder, those over a real Ray in tests/platform and tests/scale."""
     measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
     here = {"compare", "prediction", "previews", "simulate"}
 

@@ -260,7 +260,7 @@ def test_a_runtime_starves_while_tasks_are_there_and_none_ends(
 def test_a_runtime_starves_while_it_has_fewer_replicas_than_wanted(
     alarms: Alarms, wanted: int | None, running: int | None, starved: int
 ) -> None:
-    """Nothing is wanted and nothing runs at zero, which is no lack."""
+    """Zero that runs is no lack where zero is wanted."""
     alarm, queue = alarms["comfy-starved"], {"waiting": 0, "held": 0, "ended": 0}
 
     assert computed(alarm, wanted=wanted, running=running, **queue) == starved
