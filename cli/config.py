@@ -12,7 +12,7 @@ from cli.output import Output
 from models.errors import SettingsError
 from models.machine import Machine
 from models.settings import Settings, checks
-from models.settings.unused import unused, unused_here, unused_on_aws
+from models.settings.unused import unused_anywhere, unused_here, unused_on_aws
 
 app = typer.Typer(no_args_is_help=True, help="Check and describe config.yaml.")
 
@@ -60,7 +60,7 @@ _ELSEWHERE = ("not checked: folders, weights, programs and GPUs, for they are on
 def _without_effect(settings: Settings, here: Machine | None) -> Sequence[str]:
     if not settings.aws.is_local:
         return unused_on_aws(settings)
-    return unused_here(settings, here.gpus) if here else unused(settings)
+    return unused_here(settings, here.gpus) if here else unused_anywhere(settings)
 
 
 def _show(out: Output, path: Path, settings: Settings, notes: Sequence[str]) -> None:

@@ -52,7 +52,8 @@ class Instance:
 def bounded_scaling(runtime: "Runtime", *, on_aws: bool) -> "BoundedScaling":
     """Fill in the bounds of a runtime's scaling.
 
-    ``on_aws``: nodes come as replicas need them, down to none; else all is on one machine.
+    ``on_aws``: nodes come as replicas need them, down to none; else all is on one machine. More at
+    least than ``nodes.maxGpus`` allows are cut to that; `models.settings.checks` refuses them.
     """
     most = most_replicas(runtime, on_aws=on_aws)
     return runtime.scaling.bounded(min(_least_replicas(runtime, on_aws=on_aws), most), most)
@@ -81,13 +82,18 @@ def _least_replicas(runtime: "Runtime", *, on_aws: bool) -> int:
 def most_replicas(runtime: "Runtime", *, on_aws: bool) -> int:
     """Return the most replicas: the lower of what replicas and, on AWS, GPUs are bounded by."""
     set_ = runtime.replicas or runtime.scaling.max_replicas
-    by_gpus = _pods_by_gpus(runtime) if on_aws else None
-    if by_gpus is None:
+    allowed = replicas_by_gpus(runtime) if on_aws else None
+    if allowed is None:
         least = max(_least_replicas(runtime, on_aws=on_aws), runtime.scaling.most_by_hours)
         return set_ or max(least, _MOST_UNSET if on_aws else 1)
-    allowed = by_gpus * replicas_of_pod(runtime)
-    # One at least: that GPUs do not suffice for one is refused where the cluster's objects are.
+    # One at least: `models.settings.checks` refuses GPUs that do not suffice for one.
     return max(1, min(set_ or allowed, allowed))
+
+
+def replicas_by_gpus(runtime: "Runtime") -> int | None:
+    """Return the replicas that ``nodes.maxGpus`` allows on AWS, 0 too; None if it is not set."""
+    pods = _pods_by_gpus(runtime)
+    return None if pods is None else pods * replicas_of_pod(runtime)
 
 
 def pods_at_most(runtime: "Runtime") -> int:

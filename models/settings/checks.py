@@ -28,6 +28,7 @@ from models.settings import Settings
 from models.settings.api_keys import keys_in
 from models.settings.base import Group, reads_like_a_name
 from models.settings.groups import Runtime
+from models.settings.unreachable import unreachable_faults
 from models.task import Kind
 
 _SWITCH = re.compile(r"-[bBdEiIOPqsSuvx]+")
@@ -75,6 +76,8 @@ def check(
     if machine is not None:
         wrong += [*_folder(settings), *_log_file(settings), *_keys_file(settings)]
         wrong += room_faults(settings, machine)
+    elif not settings.aws.is_local:
+        wrong += unreachable_faults(settings)
     return CheckResult(tuple(wrong), tuple(unchecked))
 
 

@@ -1,6 +1,8 @@
 """Group of settings that says how the replicas of a runtime follow its queue."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -12,14 +14,30 @@ from models.settings.values import Positive
 
 _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 """Moment from which an expression is read to see if it is one."""
+_MINUTE = timedelta(minutes=1)
+
+
+_ENDS_LOOKED_AT = 10_000
+"""Ends of hours, each a start as well, after which these hours are said to hold never."""
 
 
 def _cron(given: str) -> str:
+    fields = given.split()
+    if len(fields) == 5:  # noqa: PLR2004 - with a sixth, the seconds come first
+        if _is_cron(fields):
+            return given
+        minute, hour, day, month, weekday = fields
+        if _is_cron([minute, hour, day, "*", weekday]) and _is_cron(["0", "0", "*", month, "*"]):
+            raise ValueError("never comes: no such month has a day of this number")
+    raise ValueError("must be a cron expression of five fields, such as 0 8 * * 1-5")
+
+
+def _is_cron(fields: Iterable[str]) -> bool:
     try:
-        CronSim(given, _ANY_DAY)
+        CronSim(" ".join(fields), _ANY_DAY)
     except CronSimError:
-        raise ValueError("must be a cron expression of five fields, such as 0 8 * * 1-5") from None
-    return given
+        return False
+    return True
 
 
 def _zone(given: str) -> str:
@@ -67,6 +85,13 @@ class Window(Group):
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     min_replicas: Annotated[int, Field(ge=0)]
     """Fewest replicas within these hours."""
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> Self:
+        ends = islice(CronSim(self.end, _ANY_DAY), _ENDS_LOOKED_AT)
+        if all(next(CronSim(self.start, end - _MINUTE), None) == end for end in ends):
+            raise ValueError("end comes only where start does: these hours hold never")
+        return self
 
 
 class Scaling(Group):

@@ -4,7 +4,7 @@ None is refused: the reference system's own files carry some, and a laptop and a
 share a file. No value is quoted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -14,7 +14,12 @@ from models.settings.browser_entry import BrowserEntry
 from models.settings.cloud import Edge
 from models.settings.groups import Runtime
 from models.settings.reference_values import replaced, without_meaning
-from models.settings.unused_scaling import unused_scaling_here, unused_scaling_on_aws
+from models.settings.unused_scaling import (
+    Unused,
+    unused_scaling_anywhere,
+    unused_scaling_here,
+    unused_scaling_on_aws,
+)
 
 _OF_AWS: Mapping[str, str] = {
     "cluster_components": "clusterComponents",
@@ -32,16 +37,25 @@ _OWN_CHART = "no runtime has a chart of its own; remove it"
 
 
 def unused(settings: Settings) -> Sequence[str]:
-    """Name the settings that change nothing anywhere."""
+    """Name the settings that change nothing anywhere, those of scaling left out."""
     return [
         remark for runtime in settings.models_runtime for remark in _of_runtime(settings, runtime)
     ]
 
 
+def unused_anywhere(settings: Settings) -> Sequence[str]:
+    """Name the settings that change nothing, on AWS or on any machine."""
+    return [*unused(settings), *_of_replicas(settings, unused_scaling_anywhere)]
+
+
 def unused_on_aws(settings: Settings) -> Sequence[str]:
     """Name the settings that change nothing in a deployment on AWS."""
-    of_aws = (_of_files, _of_network, _of_storage, _of_doors, _of_images, _of_volumes, _of_replicas)
-    return [*unused(settings), *(remark for find in of_aws for remark in find(settings))]
+    of_aws = (_of_files, _of_network, _of_storage, _of_doors, _of_images, _of_volumes)
+    return [
+        *unused(settings),
+        *(remark for find in of_aws for remark in find(settings)),
+        *_of_replicas(settings, unused_scaling_on_aws),
+    ]
 
 
 def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
@@ -59,11 +73,7 @@ def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
         *(["APIGW.stageName"] if _is_set(settings.gateway, "stage_name") else []),
     ]
     remark = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
-    scaling = [
-        _remark(f"modelsRuntime[{runtime.name}].{path}", why)
-        for runtime in settings.models_runtime
-        for path, why in unused_scaling_here(runtime, gpus)
-    ]
+    scaling = _of_replicas(settings, lambda runtime: unused_scaling_here(runtime, gpus))
     return [*unused(settings), *scaling, *([remark] if groups else [])]
 
 
@@ -144,9 +154,9 @@ def _of_volumes(settings: Settings) -> Iterator[str]:
             yield _remark(path, f"{remedy} or set imageCache: none")
 
 
-def _of_replicas(settings: Settings) -> Iterator[str]:
+def _of_replicas(settings: Settings, find: Callable[[Runtime], Iterable[Unused]]) -> Iterator[str]:
     for runtime in settings.models_runtime:
-        for path, why in unused_scaling_on_aws(runtime):
+        for path, why in find(runtime):
             yield _remark(f"modelsRuntime[{runtime.name}].{path}", why)
 
 

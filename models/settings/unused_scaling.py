@@ -31,6 +31,12 @@ def unused_scaling_here(runtime: Runtime, gpus: int | None) -> Iterator[Unused]:
         yield _origin("scaling.maxReplicas", runtime), why
 
 
+def unused_scaling_anywhere(runtime: Runtime) -> Iterator[Unused]:
+    """Walk those that change nothing on AWS, nor on a machine with any GPUs."""
+    here = {*unused_scaling_here(runtime, None)}
+    yield from (each for each in unused_scaling_on_aws(runtime) if each in here)
+
+
 def _origin(setting: str, runtime: Runtime) -> str:
     """Name a setting by the chart value that it comes from, if it comes from one."""
     return origin(setting, runtime.extra_values, runtime)
@@ -76,7 +82,7 @@ def _of_gpus(runtime: Runtime) -> Iterator[Unused]:
     replicas, limit = _origin(setting, runtime), _origin("nodes.maxGpus", runtime)
     allowed = bounded_scaling(runtime, on_aws=True).max_replicas
     needed = pods_for(runtime, most) * max(1, gpus_of_pod(runtime))
-    if allowed < most:
+    if allowed < most and runtime.replicas is None:  # exactly so many are refused by the checks
         yield replicas, f"{limit} is enough for {allowed}; raise that, or lower this"
     elif needed < gpus:
         yield limit, f"{replicas} never needs more than {needed}; remove one of them"

@@ -119,6 +119,22 @@ def test_the_other_rules_stay_when_bounds_are_filled_in() -> None:
         ),
         ({"replicas": 0}, "replicas: Input should be greater"),
         ({"scaling": {"schedule": [{**HOURS, "start": "8"}]}}, "schedule[0].start: must be a cron"),
+        (
+            {"scaling": {"schedule": [{**HOURS, "start": "0 8 30 2 *"}]}},
+            "schedule[0].start: never comes: no such month has a day of this number",
+        ),
+        (
+            {"scaling": {"schedule": [{**HOURS, "start": "0 8 30 13 *"}]}},
+            "schedule[0].start: must be a cron",
+        ),
+        (
+            {"scaling": {"schedule": [{**HOURS, "end": "0 0 18 * * *"}]}},
+            "schedule[0].end: must be a cron expression of five fields",
+        ),
+        (
+            {"scaling": {"schedule": [{**HOURS, "end": "0 8 * * MON-FRI"}]}},
+            "schedule[0]: end comes only where start does: these hours hold never",
+        ),
         ({"scaling": {"schedule": [{**HOURS, "timezone": "X/Y"}]}}, "timezone: must be the name"),
         ({"scaling": {"scaleUp": {"policies": [{"type": "Nodes"}]}}}, "policies[0].type: "),
     ],

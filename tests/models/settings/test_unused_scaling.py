@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.settings.unused import unused, unused_here, unused_on_aws
+from models.settings.unused import unused, unused_anywhere, unused_here, unused_on_aws
 from tests.models.settings.test_unused import scaling, settings
 
 HOURS = {"start": "0 8 * * *", "end": "0 18 * * *"}
@@ -100,6 +100,28 @@ def test_on_aws(given: dict[str, Any], path: str, why: str) -> None:
 )
 def test_nothing_is_told_of_what_has_an_effect(given: dict[str, Any]) -> None:
     assert told(unused_on_aws(settings({}, **given))) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        (
+            {"replicas": 2, "scaling": {"schedule": [{**HOURS, "minReplicas": 3}]}},
+            ["scaling.schedule"],
+        ),
+        ({"replicas": 2, "scaling": {"cooldownSeconds": 9}}, ["scaling.cooldownSeconds"]),
+        (
+            {"scaling": {"minReplicas": 2, "maxReplicas": 2, "queueLength": 3}},
+            ["scaling.queueLength"],
+        ),
+        ({"scaling": {"queueLength": 3}}, []),
+        ({"scaling": {"maxReplicas": 9}, "nodes": {"maxGpus": 5}}, []),
+    ],
+)
+def test_whatever_the_machine_what_is_true_of_any_is_told(
+    given: dict[str, Any], paths: list[str]
+) -> None:
+    assert [path for path, _ in told(unused_anywhere(settings({}, **given)))] == paths
 
 
 def test_a_laptop_is_told_how_many_its_gpus_are_enough_for() -> None:
