@@ -54,12 +54,15 @@ class Replica:
         """Name among the runtime's replicas; whoever serves it sets it."""
         self.slots = asyncio.Semaphore(adapter.slots)
         """Taken while a task has the adapter, and all of them by a renewal."""
+        self._inside = 0
+        """Number of tasks that have the adapter."""
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         """Run a task: yield its stages and progress, and last its report; a refusal is a report.
 
-        The first `Stage.RUNNING` says that it has the GPU, and that the backend is well. The task
-        goes on however slowly the updates are read.
+        The first `Stage.RUNNING` says that it has the GPU, and that the backend is well;
+        `Stage.WAITING` before it, that another task has the GPU. The task goes on however slowly
+        the updates are read.
 
         Raises:
             RuntimeUnavailable: the backend is away; another try may end better.
@@ -110,6 +113,8 @@ class Replica:
             # Before a slot is taken: the adapter works for another task meanwhile.
             inputs = await self.inputs.fetch(self.adapter.links(task))
             results.end_stage("inputs")
+            if self._inside or self.slots.locked():
+                tell(Stage.WAITING)
             async with self._slot():
                 results.end_stage("wait")
                 if self.adapter.slots == 1:
@@ -144,12 +149,16 @@ class Replica:
         Where one finds it gone, those that wait for the slot find it so before they begin.
         """
         async with self.slots:
-            await self.adapter.check()
+            self._inside += 1
             try:
-                yield
-            except RuntimeUnavailable:
-                await self._see_exit()
-                raise
+                await self.adapter.check()
+                try:
+                    yield
+                except RuntimeUnavailable:
+                    await self._see_exit()
+                    raise
+            finally:
+                self._inside -= 1
 
     async def _see_exit(self) -> None:
         """Wait until the adapter knows that it is gone, half a second at most: it may be well."""

@@ -46,10 +46,13 @@ class RuntimeFleet:
     most_replicas: int
     polling_seconds: float
     """Seconds between two looks at the length of the queue."""
+    lease_seconds: float = 0
+    """Seconds in which what an ingest before this one had leased comes back, if it was killed."""
     clock: Callable[[], float] = time.monotonic
+    _began_at: float = field(default=-math.inf, init=False)
     _backlog: int = field(default=0, init=False)
     _full_at: float = field(default=-math.inf, init=False)
-    """Time at which the worker had no room last."""
+    """Time at which the worker was full of tasks last."""
     _beat: int | None = field(default=None, init=False)
     _heard_at: float = field(default=-math.inf, init=False)
     """Time at which the supply's beat changed last."""
@@ -59,6 +62,9 @@ class RuntimeFleet:
 
     async def follow(self) -> None:
         """Measure and follow, twice a second and at a change, for ever."""
+        self._began_at = self.clock()
+        with suppress(Unavailable):  # it only comes to know less
+            self.pace.recall(await self.store.demand(self.runtime))
         while True:
             self.pace.changed.clear()
             await self._exchange()
@@ -81,7 +87,8 @@ class RuntimeFleet:
         """Write the demand and read the supply; where the store is away, all stays as it was."""
         demand = self.pace.measure(self._waiting_in_queue())
         try:
-            await self.store.write_demand(self.runtime, demand)
+            if demand.waiting or demand.running or self._knows_of_all:
+                await self.store.write_demand(self.runtime, demand)
             supply = await self.store.supply(self.runtime)
         except Unavailable as exc:
             self._complain(exc)
@@ -93,14 +100,23 @@ class RuntimeFleet:
     def _waiting_in_queue(self) -> int:
         """Count what waits in the queue for room; what there is room for is judged first.
 
-        A message that is refused must not count, at zero replicas above all. Nor must one that was
-        received: SQS's own count may lag behind by a minute.
+        A message that is refused must not count, at zero replicas above all: where most of what is
+        leased is no task yet, what follows may be none either. Nor must one that was received:
+        SQS's own count may lag behind by a minute.
         """
-        if self.worker.is_full:
+        if self.worker.is_full and self.pace.tasks >= self.worker.capacity / 2:
             self._full_at = self.clock()
         if not self._is_full_lately:
             self._backlog = 0
         return self._backlog
+
+    @property
+    def _knows_of_all(self) -> bool:
+        """Flag: no task is hidden in the queue any more by the lease of a killed ingest.
+
+        Until then no task at hand does not mean that there is none.
+        """
+        return self.clock() - self._began_at >= self.lease_seconds
 
     @property
     def _is_full_lately(self) -> bool:
@@ -114,6 +130,8 @@ class RuntimeFleet:
         # Where nobody tells any more which replicas there are, Serve alone knows.
         is_stale = self.clock() - self._heard_at > _STALE_SECONDS
         self.places.resize(math.inf if is_stale else len(supply.running) * self.admit)
+        if not is_stale:
+            self.places.spread(len(supply.running))
         # At zero as with one: what is leased there is judged, and is with the first at once.
         replicas = min(max(len(supply.running), 1), self.most_replicas)
         capacity = replicas * self.admit + self.lookahead

@@ -120,6 +120,17 @@ class RuntimePace:
         if report.replica and report.checkpoint:
             self._checkpoints[report.replica] = report.checkpoint
 
+    def recall(self, demand: Demand | None) -> None:
+        """Let the averages go on from those that another ingest measured last, if it did."""
+        if demand is not None and self._run.value is None:
+            self._run, self._load = Average(demand.seconds), Average(demand.load_seconds)
+            self._load_share = Average(demand.load_share)
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks that ask for a replica or have one: those that were not refused."""
+        return len(self._at(Place.WAITING)) + len(self._at(Place.RUNNING))
+
     def measure(self, backlog: int) -> Demand:
         """Measure the demand, with so many tasks in the queue; each time with another beat."""
         waiting, now = self._at(Place.WAITING), self.clock()

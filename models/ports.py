@@ -273,8 +273,9 @@ class Runner(ABC):
     def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         """Run a task; yield its stages and progress, and last the report of its end.
 
-        The first `Stage.RUNNING` says that it has the GPU. It takes as long as the task does, with
-        its wait for a replica. Closing the generator stops the run.
+        The first `Stage.RUNNING` says that it has the GPU; `Stage.WAITING` before it, that another
+        task has. It takes as long as the task does, with its wait for a replica. Closing the
+        generator stops the run.
 
         Raises:
             RuntimeUnavailable: no replica brought the task to an end; another try may.

@@ -21,9 +21,11 @@ class Status(StrEnum):
 class Stage(StrEnum):
     """Stage of a run, in the words that people are told.
 
-    A run has begun with its first `RUNNING`: until then the task waits for the GPU.
+    A run has begun with its first `RUNNING`: until then the task waits for the GPU. `WAITING` says
+    that another task has it.
     """
 
+    WAITING = "waiting for a GPU"
     LOADING = "loading a checkpoint"
     RUNNING = "running"
 

@@ -85,6 +85,7 @@ def fleet(
             lookahead=runtime.lookahead,
             most_replicas=scaling.max_replicas,
             polling_seconds=scaling.polling_seconds,
+            lease_seconds=settings.tasks.lease_seconds,
         )
         fleets.append(each)
     return Fleet(fleets)

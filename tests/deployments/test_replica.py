@@ -189,6 +189,27 @@ async def test_with_several_slots_a_task_begins_when_its_adapter_says_so(waiting
     assert await stages_of(waiting, task(waits=0, runs=0)) == [Stage.RUNNING]
 
 
+async def test_a_task_that_waits_for_anothers_gpu_says_so_once() -> None:
+    made = replica(FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 50})))
+    first, second = await asyncio.gather(
+        stages_of(made, task("s1")), stages_of(made, task("s2", init_images=["http://a/1.png"]))
+    )
+    alone = await stages_of(made, task("s3"))
+
+    assert first == alone == [Stage.RUNNING]
+    assert second == [Stage.WAITING, Stage.RUNNING]
+
+
+async def test_with_several_slots_a_task_waits_while_another_has_the_adapter(
+    waiting: Replica,
+) -> None:
+    given = [task(f"s{number}", waits=0.05, runs=0) for number in range(3)]
+    first, second, third = await asyncio.gather(*(stages_of(waiting, each) for each in given))
+
+    assert first == [Stage.RUNNING]
+    assert second == third == [Stage.WAITING, Stage.RUNNING]
+
+
 async def test_a_load_is_told_if_it_takes_a_while() -> None:
     options = {"gpuMs": 1, "loadMs": 100, "checkpoints": ["a", "b"]}
     made = replica(FakeAdapter(RuntimeSpec(name="r", options=options)))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,12 +13,13 @@ from typing_extensions import override
 
 from ingest.fleet import Fleet, RuntimeFleet
 from ingest.loops import Loops
-from ingest.memory import MemoryFleetStore
+from ingest.memory import MemoryFleetStore, MemoryObjects
 from ingest.paces import RuntimePace
 from ingest.places import Places
 from models.errors import Unavailable
+from models.event import Update
 from models.fleet import Demand, Supply
-from models.ports import FleetStore
+from models.ports import FleetStore, Runner
 from models.report import Report, Stage, Status
 from models.runtimes.content import Fault
 from models.settings.groups import Tasks
@@ -106,6 +107,122 @@ async def test_a_message_that_is_refused_is_no_demand(world: World, store: Store
     assert world.worker.asleep
     assert world.runtime.runs == 0
     assert {(demand.waiting, demand.running) for demand in store.demands} == {(0, 0)}
+
+
+class SlowObjects(MemoryObjects):
+    """Store that takes a while for each object."""
+
+    @override
+    async def put(self, uri: str, data: bytes, content_type: str) -> None:
+        await asyncio.sleep(0.15)
+        await super().put(uri, data, content_type)
+
+
+@pytest.mark.parametrize(("good", "bad", "most"), [(0, 60, 0), (1, 60, 1), (60, 0, 60)])
+async def test_what_there_is_no_room_for_counts_while_most_of_what_is_leased_is_tasks(
+    world: World, store: Store, good: int, bad: int, most: int
+) -> None:
+    world.worker.objects = SlowObjects()
+    world.runtime.acts = [60.0]
+    for number in range(good):
+        await world.publish(submission=f"good{number}")
+    for number in range(bad):
+        await world.publish(submission=f"bad{number}", tasktype="image-to-image")
+
+    async with following(world, store), world.working() as work:
+        await until(lambda: len(world.results.published) == bad)
+        await until(lambda: max(map(tasks_of, store.demands), default=-1) == most)
+        await until(lambda: tasks_of(store.newest) == most)
+        work.cancel()
+
+    assert max(map(tasks_of, store.demands)) == most
+
+
+def tasks_of(demand: Demand) -> int:
+    return demand.waiting + demand.running
+
+
+async def test_no_task_is_a_measurement_only_when_older_leases_have_lapsed(
+    world: World, store: Store
+) -> None:
+    clock = Clock()
+    world.runtime.acts = [0.3]
+    pace = world.board.runtimes.of("sdruntime")
+
+    async with following(world, store, clock=clock, lease_seconds=30), world.working():
+        await until(lambda: pace.demand is not None and pace.demand.beat > 2)
+        at_first = list(store.demands)
+        await world.publish()
+        await world.notifications(1)
+        await until(lambda: pace.demand is not None and tasks_of(pace.demand) == 0)
+        within = list(store.demands)
+        clock.now += 30
+        await until(lambda: bool(store.demands) and tasks_of(store.newest) == 0)
+
+    assert at_first == []
+    assert within
+    assert all(tasks_of(demand) == 1 for demand in within)
+
+
+async def test_seconds_are_those_of_the_ingest_before_until_tasks_have_ended(
+    world: World, store: Store
+) -> None:
+    before = Demand(waiting=0, running=2, seconds=4.0, load_seconds=9.0, load_share=0.5, beat=70)
+    await MemoryFleetStore.write_demand(store, "sdruntime", before)
+    pace = world.board.runtimes.of("sdruntime")
+
+    async with following(world, store):
+        await until(lambda: bool(store.demands))
+    pace.add(completed("r", "a", run=9.0), "a")
+    with pace.holding(0) as hold, hold.waiting("a"):
+        after = pace.measure(0)
+
+    first = store.demands[0]
+    assert (first.seconds, first.load_seconds, first.load_share) == (4.0, 9.0, 0.5)
+    assert (after.seconds, after.load_seconds, after.load_share) == (9.0, 9.0, 0.5)
+
+
+async def test_tasks_that_wait_behind_another_go_to_replicas_that_come_later(
+    world: World, store: Store
+) -> None:
+    clock = Clock()
+    runtime = OneReplicaThenMore()
+    places = Places(runtime, clock)
+    world.worker.runner = places
+    for number in range(2):
+        await world.publish(submission=f"s{number}")
+    await store.write_supply("sdruntime", Supply(wanted=2, running=("a",)))
+
+    async with following(world, store, places=places), world.working() as work:
+        await until(lambda: runtime.told == ["begun", "waits"])
+        runtime.idle += 1
+        clock.now += 2
+        await store.write_supply("sdruntime", Supply(wanted=2, running=("a", "b"), beat=1))
+        await until(lambda: store.newest.running == 2)
+        rows = [await world.ledger.find("a", f"s{number}") for number in range(2)]
+        work.cancel()
+
+    assert runtime.told == ["begun", "waits", "begun"]
+    assert [row and row.attempt for row in rows] == [1, 1]
+
+
+class OneReplicaThenMore(Runner):
+    """Replicas of which ``idle`` have no task; what none of those begins waits for ever."""
+
+    def __init__(self) -> None:
+        self.idle = 1
+        self.told: list[str] = []
+
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
+        del task, attempt
+        if self.idle:
+            self.idle -= 1
+            self.told.append("begun")
+            yield Stage.RUNNING
+        else:
+            self.told.append("waits")
+            yield Stage.WAITING
+        await asyncio.Event().wait()
 
 
 async def test_a_task_that_waits_is_demand_until_it_has_ended(world: World, store: Store) -> None:
