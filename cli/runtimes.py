@@ -17,7 +17,7 @@ def runtimes(connection: Connection) -> None:
     """
     with connection.client() as client:
         listed = client.runtimes()
-    heads = ("runtime", "replicas", "waiting", "running", "a task", "checkpoint", "kinds")
+    heads = ("runtime", "replicas", "tasks", "a task", "checkpoint", "kinds")
     connection.out.listing(listed, heads, _cells, narrowest=_NARROWEST)
     if not connection.as_json:
         reasons = ((runtime.name, _reason(runtime)) for runtime in listed)
@@ -43,12 +43,17 @@ def _cells(runtime: RuntimeView) -> Sequence[Cell]:
     return (
         runtime.name,
         _replicas(runtime),
-        _known(_waiting(runtime)),
-        _known(runtime.running),
+        _tasks(runtime),
         "" if runtime.seconds_per_task is None else f"{runtime.seconds_per_task:.1f} s",
         (runtime.checkpoint or "") + (" (or another)" if runtime.dynamic else ""),
         [kind.value for kind in runtime.kinds],
     )
+
+
+def _tasks(runtime: RuntimeView) -> Sequence[str]:
+    """Tell how many tasks wait and run, as far as that is known."""
+    told = ((_waiting(runtime), "waiting"), (runtime.running, "running"))
+    return [f"{number} {what}" for number, what in told if number is not None]
 
 
 def _waiting(runtime: RuntimeView) -> int | None:
@@ -72,7 +77,3 @@ def _reason(runtime: RuntimeView) -> str:
     """Tell why so many replicas are wanted, and what is in their way."""
     never = "none has started yet" if runtime.never_started else ""
     return "; ".join(filter(None, (runtime.reason, never, runtime.obstacle)))
-
-
-def _known(number: int | None) -> str:
-    return "" if number is None else str(number)

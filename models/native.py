@@ -154,8 +154,9 @@ class TaskView(_Words):
     eta_seconds: float | None = None
     """Seconds until a queued task ends, about; null where that is not known."""
     phase: str | None = None
-    """Phase in words: ``waiting for a node``, ``starting a replica``, ``3rd in the queue``,
-    ``loading a checkpoint``, ``running``; null after the end, and where it is not known."""
+    """Phase in words: ``waiting for a replica``, ``waiting for a node``, ``starting a replica``,
+    ``3rd in the queue``, ``loading a checkpoint``, ``running``; null after the end, and where
+    it is not known."""
     why: str | None = None
     """Reason why a queued task takes long, in words; null where nothing is in its way."""
     progress: ProgressView | None = None

@@ -105,8 +105,19 @@ class RuntimeScaler:
     async def _write(self, supply: Supply) -> None:
         if not self._has_recalled:
             # Another scaler of this runtime was here before, in an older controller or version.
-            last = await self._store.supply(self._runtime)
-            if last is not None and self._starts.seconds is None:
-                self._starts.seconds = last.start_seconds
+            if last := await self._store.supply(self._runtime):
+                self._recall(last)
             self._has_recalled = True
+            supply = replace(
+                supply,
+                start_seconds=self._starts.seconds,
+                never_started=supply.never_started and not self._has_run,
+            )
         await self._store.write_supply(self._runtime, supply)
+
+    def _recall(self, last: Supply) -> None:
+        if self._starts.seconds is None:
+            self._starts.seconds = last.start_seconds
+        has_started = last.starting and not last.never_started
+        if last.running or last.start_seconds is not None or has_started:
+            self._has_run = True

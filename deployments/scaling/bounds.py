@@ -38,7 +38,7 @@ class Bounds:
             why = f"{choice.reason}, {LIMIT_REACHED}: maxReplicas {self.most}"
             return Choice(self.most, why)
         if choice.replicas < self.least:
-            return Choice(self.least, f"{choice.reason}, {self.setting}: {self.least}")
+            return Choice(self.least, f"{choice.reason}, at least {self.least} by {self.setting}")
         return choice
 
 

@@ -11,7 +11,15 @@ from datetime import datetime
 from deployments.scaling.bounds import Bounds
 from deployments.scaling.memory import Memory
 from deployments.scaling.rates import least_by_rate, most_by_rate
-from deployments.scaling.rules import Choice, Present, asked, count, seconds_of_task, start_seconds
+from deployments.scaling.rules import (
+    Choice,
+    Present,
+    asked,
+    count,
+    known_seconds,
+    seconds_of_task,
+    start_seconds,
+)
 from models.fleet import Demand, Supply
 from models.settings.scaling import Rate, Scaling
 
@@ -133,7 +141,7 @@ class _Case:
             return self._raised(up, wish, memory), calm
         if down < self.supply.target:
             return self._lowered(down, demand, present, wish, memory)
-        return self._held(wish), calm
+        return self._held(wish, memory), calm
 
     def _gone(self, memory: Memory) -> bool:
         """Tell whether the last replica may go, whatever the rates: KEDA's step, too."""
@@ -141,7 +149,9 @@ class _Case:
 
     @property
     def _cooldown(self) -> float:
-        return max(self.rules.cooldown_seconds, _SETTLED_SECONDS)
+        """Seconds without a task before none stays; nobody gains by a start that none needs."""
+        running = self.supply.running > 0
+        return max(self.rules.cooldown_seconds if running else 0.0, _SETTLED_SECONDS)
 
     def _idled(self, memory: Memory) -> float:
         return self.now - (self.now if memory.active is None else memory.active)
@@ -149,21 +159,31 @@ class _Case:
     def _idle(self, memory: Memory) -> str:
         if self.bounds.least or not self.supply.target:
             return "nothing to do"
-        return f"nothing to do for {self._idled(memory):.0f} s of {self._cooldown:.0f} s"
+        idled, cooldown = self._idled(memory), self._cooldown
+        return f"nothing to do for {idled:.0f} s, down to zero after {cooldown:.0f} s"
 
-    def _held(self, wish: Choice) -> Choice:
+    def _held(self, wish: Choice, memory: Memory) -> Choice:
         target = self.supply.target
         if wish.replicas == target:
             return wish
-        rate = self.rules.scale_up if wish.replicas > target else self.rules.scale_down
-        return _kept(target, wish, _within(rate))
+        if wish.replicas > target:
+            return _kept(target, wish, _within("few", self.rules.scale_up))
+        return self._lately(target, wish, memory)
+
+    def _lately(self, number: int, wish: Choice, memory: Memory) -> Choice:
+        """Keep as many as were wanted lately; say nothing of it where all go before that ends."""
+        rate = self.rules.scale_down
+        idles = not self.bounds.least and self._idled(memory) > 0
+        if idles and self._cooldown <= rate.stabilization_window_seconds:
+            return Choice(number, wish.reason)
+        return _kept(number, wish, _within("many", rate))
 
     def _raised(self, number: int, wish: Choice, memory: Memory) -> Choice:
         current = max(self.supply.target, 1)
         most = most_by_rate(self.rules.scale_up, current, memory.changes, self.now)
         if most is None or number <= most:
             return Choice(number, wish.reason)
-        return _kept(most, wish, "no more come at once, by scaleUp")
+        return Choice(most, f"{wish.reason}, {most} for now: scaleUp lets no more come at once")
 
     def _lowered(
         self, number: int, demand: Demand, present: Present, wish: Choice, memory: Memory
@@ -176,18 +196,19 @@ class _Case:
         since = (self.now if memory.surplus is None else memory.surplus) if busy > floor else None
         memory = replace(memory, surplus=since)
         if since is not None and self.now - since < self._cooldown:
-            return _kept(busy, wish, "they run tasks"), memory
+            return _kept(busy, wish, "each of them runs a task"), memory
         if floor == wish.replicas:
             return wish, memory
         if floor == number:
-            return _kept(floor, wish, _within(self.rules.scale_down)), memory
+            return self._lately(floor, wish, memory), memory
         if floor == steady:
-            return _kept(floor, wish, f"{present.load:.1f} are busy with what comes"), memory
-        return _kept(floor, wish, "no more go at once, by scaleDown"), memory
+            mean = f"lately {present.load:.1f} were busy on average, with some to spare"
+            return _kept(floor, wish, mean), memory
+        return _kept(floor, wish, "scaleDown lets no more go at once"), memory
 
 
-def _within(rate: Rate) -> str:
-    return f"asked for within {rate.stabilization_window_seconds} s"
+def _within(number: str, rate: Rate) -> str:
+    return f"as {number} were wanted within the last {rate.stabilization_window_seconds} s"
 
 
 def _kept(number: int, wish: Choice, why: str) -> Choice:
@@ -205,10 +226,11 @@ def eta(position: int, demand: Demand, supply: Supply, rules: Scaling) -> float 
     most = max(supply.wanted, 1) if rules.max_replicas is None else rules.max_replicas
     running = min(len(supply.running), most)
     coming = min(max(supply.wanted - running, 0 if running else 1), most - running)
-    whole = START_SECONDS if supply.start_seconds is None else supply.start_seconds
-    start = max(whole - supply.starting_seconds, whole * _OVERDUE_SHARE)
+    whole = START_SECONDS if supply.start_seconds is None else known_seconds(supply.start_seconds)
+    start = max(whole - known_seconds(supply.starting_seconds), whole * _OVERDUE_SHARE)
     ahead = (max(position, 0) + min(max(demand.running, 0), running) / 2) * seconds_of_task(demand)
     begun = ahead / running if running else math.inf
     if begun > start and coming:
         begun = (ahead + coming * start) / (running + coming)
-    return max(begun, 0) + (demand.load_seconds or 0) + demand.seconds
+    loaded = begun + known_seconds(demand.load_seconds)
+    return loaded + known_seconds(demand.seconds)

@@ -46,15 +46,16 @@ def asked(demand: Demand, present: Present, rules: Scaling) -> Choice:
     counted = waiting + running if rules.scale_on_in_flight else waiting
     if rules.target_latency_seconds is None or demand.seconds is None:
         wanted = math.ceil(counted / rules.queue_length)
-        how = f"at {rules.queue_length} {_what(rules)} each"
+        how = f" at {_capacity(rules)} each"
     else:
         backlog = _Backlog(demand, present, rules.target_latency_seconds)
         wanted = min(backlog.fewest(in_flight=rules.scale_on_in_flight), counted)
-        how = f"within {backlog.within:.0f} s"
-    if not rules.scale_on_in_flight:
-        wanted = max(wanted, min(present.running + len(present.coming), running))
+        how = f" {backlog.time}"
     wanted = max(wanted, 1 if waiting + running else 0)
-    return Choice(wanted, f"{_told(waiting, running)}: {replicas(wanted)} {how}")
+    kept = min(present.running + len(present.coming), running)
+    if not rules.scale_on_in_flight and kept > wanted:
+        wanted, how = kept, ", since running tasks keep theirs"
+    return Choice(wanted, f"{_told(waiting, running)}: {replicas(wanted)}{how}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class _Backlog:
     @property
     def left(self) -> float:
         """Seconds that are left of the target for the oldest task."""
-        return max(self.target - _seconds(self.demand.oldest_seconds), 1.0)
+        return max(self.target - known_seconds(self.demand.oldest_seconds), 1.0)
 
     @property
     def start(self) -> float:
@@ -78,6 +79,15 @@ class _Backlog:
     def within(self) -> float:
         """Seconds within which the backlog shall be done: a start must be worth its while."""
         return max(self.left, _WORTH * self.start)
+
+    @property
+    def time(self) -> str:
+        """Time within which the backlog shall be done, in words."""
+        if self.within > self.left:
+            return f"within {self.within:.0f} s, since a start takes {self.start:.0f} s"
+        if self.left < self.target:
+            return f"within {self.left:.0f} s, which are left of {self.target:.0f} s"
+        return f"within {self.left:.0f} s"
 
     def fewest(self, *, in_flight: bool) -> int:
         """Return the fewest replicas that do all work in time.
@@ -119,13 +129,13 @@ class _Backlog:
 
 def start_seconds(demand: Demand, running: float) -> float:
     """Return the seconds until a replica does its first task, from those until it runs."""
-    return _seconds(running) + _seconds(demand.load_seconds)
+    return known_seconds(running) + known_seconds(demand.load_seconds)
 
 
 def seconds_of_task(demand: Demand) -> float:
     """Return the mean seconds that a task takes of a replica, with the loading of checkpoints."""
-    loading = min(max(demand.load_share, 0.0), 1.0) * _seconds(demand.load_seconds)
-    return _seconds(demand.seconds) + loading
+    loading = min(max(0.0, demand.load_share), 1.0) * known_seconds(demand.load_seconds)
+    return known_seconds(demand.seconds) + loading
 
 
 def count(tasks: int) -> int:
@@ -138,12 +148,16 @@ def replicas(number: int) -> str:
     return f"{number} {'replica' if number == 1 else 'replicas'}"
 
 
-def _seconds(measured: float | None) -> float:
-    return min(max(measured or 0.0, 0.0), _MOST_SECONDS)
+def known_seconds(measured: float | None) -> float:
+    """Return seconds within what is reckoned with; 0 for None, and for what is no number."""
+    # In this order: compared with what is no number, `max` returns its first argument.
+    return min(max(0.0, measured or 0.0), _MOST_SECONDS)
 
 
-def _what(rules: Scaling) -> str:
-    return "tasks" if rules.scale_on_in_flight else "waiting tasks"
+def _capacity(rules: Scaling) -> str:
+    number = rules.queue_length
+    waiting = "" if rules.scale_on_in_flight else "waiting "
+    return f"{number} {waiting}{'task' if number == 1 else 'tasks'}"
 
 
 def _told(waiting: int, running: int) -> str:

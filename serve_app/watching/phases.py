@@ -2,14 +2,16 @@
 
 from models.fleet import LIMIT_REACHED, StartPhase, Supply
 
+_NO_REPLICA = "waiting for a replica"
+
 
 def queued_phase(position: int | None, supply: Supply | None) -> str | None:
-    """Say what a queued task waits for: a replica's start, else its turn; None if not known.
+    """Say what a queued task waits for: a replica, else its turn; None if not known.
 
     ``position``: number of the tasks before it.
     """
-    if supply and supply.starting and not supply.running:
-        return (supply.phase or StartPhase.REPLICA).value
+    if supply and not supply.running:
+        return (supply.phase or StartPhase.REPLICA).value if supply.starting else _NO_REPLICA
     return None if position is None else f"{_ordinal(position + 1)} in the queue"
 
 

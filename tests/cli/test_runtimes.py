@@ -64,7 +64,9 @@ def test_what_ingest_holds_for_a_replica_waits_too(scaled: Platform, atelier: At
         running.begin()
         lines = atelier("runtimes").stdout.splitlines()
 
-    assert lines[1].split()[:4] == ["sdruntime", "1", "1", "1"]
+    assert lines[0].split()[:3] == ["runtime", "replicas", "tasks"]
+    assert lines[1].split()[:4] == ["sdruntime", "1", "1", "waiting"]
+    assert lines[2].split()[:4] == ["3", "wanted", "1", "running"]
 
 
 def test_a_runtime_that_never_started_says_so(platform: Platform, atelier: Atelier) -> None:
@@ -87,7 +89,15 @@ def test_a_terminal_shows_a_table_in_which_nothing_that_counts_is_cut(
     with Terminal(scaled.url, "runtimes", columns=columns) as screen:
         assert screen.end() == 0
 
-    for word in ("sdruntime", "3 wanted", "2 starting", "replicas", "waiting", "running"):
+    for word in (
+        "sdruntime",
+        "3 wanted",
+        "2 starting",
+        "replicas",
+        "tasks",
+        "0 waiting",
+        "0 running",
+    ):
         assert word in screen.shown
 
 

@@ -84,7 +84,7 @@ async def test_replicas_follow_the_demand_from_zero(serve: Controller) -> None:
 
     assert (told.wanted, told.running, told.starting) == (2, (), 2)
     assert (told.phase, told.never_started) == (StartPhase.REPLICA, True)
-    assert told.reason == "2 tasks wait: 2 replicas at 1 tasks each"
+    assert told.reason == "2 tasks wait: 2 replicas at 1 task each"
 
 
 async def test_a_start_is_measured_and_told(serve: Controller) -> None:
@@ -106,6 +106,27 @@ async def test_what_an_older_scaler_measured_is_known(serve: Controller) -> None
     await serve.store.write_supply(RUNTIME, Supply(wanted=0, start_seconds=87))
 
     assert (await serve.supply()).start_seconds == 87
+
+
+@pytest.mark.parametrize(
+    ("last", "never"),
+    [
+        (Supply(wanted=0), True),
+        (Supply(wanted=1, starting=1, never_started=True), True),
+        (Supply(wanted=1, starting=1), False),
+        (Supply(wanted=1, running=("old",)), False),
+        (Supply(wanted=0, start_seconds=87), False),
+    ],
+)
+async def test_a_scaler_knows_from_an_older_one_that_replicas_have_run(
+    serve: Controller, last: Supply, never: bool
+) -> None:
+    await serve.store.write_supply(RUNTIME, last)
+    await serve.follow(Demand(waiting=1, running=0))
+
+    told = await serve.supply()
+
+    assert (told.starting, told.never_started) == (1, never)
 
 
 async def test_the_demand_of_an_ingest_that_is_gone_starts_nothing(serve: Controller) -> None:

@@ -42,7 +42,7 @@ def test_the_last_replica_goes_after_the_cooldown_and_none_comes_again() -> None
     line = Line(rules(cooldownSeconds=300))
     line.go(5, tasks(3))
     assert line.go(299, tasks()) == [1]
-    assert line.reason == "nothing to do for 299 s of 300 s"
+    assert line.reason == "nothing to do for 299 s, down to zero after 300 s"
 
     assert line.go(1000, tasks()) == [1, 0]
     assert line.reason == "nothing to do"
@@ -54,6 +54,47 @@ def test_the_last_replica_stays_as_long_as_serve_may_wake_it_by_old_counts() -> 
 
     assert line.go(11.5, tasks()) == [1]
     assert line.go(1, tasks()) == [1, 0]
+
+
+def test_a_start_that_no_task_needs_any_more_ends_after_seconds() -> None:
+    line = Line(rules(cooldownSeconds=300), start=120, started=False)
+    line.go(5, tasks(30))
+
+    assert line.go(11, tasks()) == [3]
+    assert line.reason == "nothing to do for 11 s, down to zero after 12 s"
+    assert line.go(300, tasks()) == [3, 0]
+
+
+def test_a_start_goes_on_for_tasks_that_wait_now_and_then() -> None:
+    line = Line(rules(cooldownSeconds=300), start=120, started=False)
+    line.go(1, tasks(1))
+
+    assert [line.go(10, tasks(number)) for number in (0, 1) * 6] == [[1]] * 12
+
+
+def test_the_cooldown_holds_from_the_moment_when_a_replica_runs() -> None:
+    line = Line(rules(cooldownSeconds=300), started=False)
+    line.go(5, tasks(1))
+    line.go(5, tasks())
+    line.started = True
+
+    assert line.go(290, tasks()) == [1]
+    assert line.go(10, tasks()) == [1, 0]
+
+
+def test_a_number_is_kept_in_words_only_where_not_all_go_first() -> None:
+    line = Line(rules(cooldownSeconds=300))
+    line.go(5, tasks(50))
+    line.go(30, tasks())
+    assert line.reason == (
+        "nothing to do for 30 s, down to zero after 300 s, kept at 5: "
+        "as many were wanted within the last 60 s"
+    )
+
+    line.started = False
+    line.go(1, tasks(50))
+    line.go(5, tasks())
+    assert line.reason == "nothing to do for 5 s, down to zero after 12 s"
 
 
 def test_all_go_after_the_cooldown_whatever_the_rates() -> None:
@@ -68,9 +109,10 @@ def test_the_highest_number_of_the_window_is_kept() -> None:
     line = Line(rules(scaleDown={"stabilizationWindowSeconds": 120}))
     line.go(5, tasks(50))
     line.go(30, tasks(20))
-    assert (line.target, line.reason) == (
-        5,
-        "20 tasks wait: 2 replicas at 10 tasks each, kept at 5: asked for within 120 s",
+    assert line.target == 5
+    assert line.reason == (
+        "20 tasks wait: 2 replicas at 10 tasks each, kept at 5: "
+        "as many were wanted within the last 120 s"
     )
 
     assert line.go(100, tasks(20)) == [5, 2]
@@ -94,9 +136,10 @@ def test_replicas_stay_that_the_mean_of_the_work_needs() -> None:
     line = Line(rules(scaleDown={"stabilizationWindowSeconds": 0}))
     line.go(30, tasks(30, 3))
     line.go(200, tasks(0, 2))
-    assert (line.target, line.reason) == (
-        3,
-        "2 tasks run: 1 replica at 10 tasks each, kept at 3: 2.0 are busy with what comes",
+    assert line.target == 3
+    assert line.reason == (
+        "2 tasks run: 1 replica at 10 tasks each, kept at 3: "
+        "lately 2.0 were busy on average, with some to spare"
     )
 
     assert line.go(200, tasks(0, 1)) == [3, 2]
@@ -146,7 +189,9 @@ def test_no_replica_that_runs_a_task_goes_before_a_cooldown() -> None:
     line.go(0.5, tasks(50))
 
     assert line.go(2, tasks(0, 3)) == [5, 3]
-    assert line.reason == "3 tasks run: 1 replica at 10 tasks each, kept at 3: they run tasks"
+    assert line.reason == (
+        "3 tasks run: 1 replica at 10 tasks each, kept at 3: each of them runs a task"
+    )
 
 
 def test_fewer_go_at_once_by_the_rate() -> None:

@@ -1,5 +1,6 @@
 """Scaling policy in any situation: what must hold whatever is measured and set."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -7,13 +8,15 @@ from typing import Any
 
 from hypothesis import assume, given, strategies as st
 
-from deployments.scaling import Decision, Memory, Observed, decide
-from models.fleet import Demand
+from deployments.scaling import Decision, Memory, Observed, decide, eta
+from models.fleet import Demand, Supply
 from models.settings.scaling import Scaling
 from tests.deployments.scaling.cases import NOON
 
 Given = st.SearchStrategy[dict[str, Any]]
 finite = st.floats(allow_nan=False, allow_infinity=False)
+anything = st.floats()
+"""Numbers, infinities, and what is no number."""
 seconds = st.none() | st.floats(0, 1e4)
 numbers = st.integers(0, 60)
 policies: Given = st.builds(
@@ -73,10 +76,10 @@ impossible = st.builds(
     Demand,
     waiting=st.integers() | st.just(10**400),
     running=st.integers() | st.just(10**400),
-    oldest_seconds=finite,
-    seconds=st.none() | finite,
-    load_seconds=st.none() | finite,
-    load_share=finite,
+    oldest_seconds=anything,
+    seconds=st.none() | anything,
+    load_seconds=st.none() | anything,
+    load_share=anything,
 )
 Looks = list[tuple[Demand | None, Observed, float]]
 
@@ -188,19 +191,39 @@ def test_a_constant_demand_never_flaps(
                 Observed,
                 target=st.integers(0, 10_000),
                 running=st.integers(0, 10_000),
-                start_seconds=st.none() | finite,
+                start_seconds=st.none() | anything,
             ),
             finite,
         ),
         max_size=5,
     ),
 )
-def test_no_finite_measurement_makes_it_raise(given_rules: Scaling, looks: Looks) -> None:
+def test_no_measurement_makes_it_raise(given_rules: Scaling, looks: Looks) -> None:
     memory = Memory()
     for demand, supply, now in looks:
         decided: Decision = decide(demand, supply, given_rules, memory, now=now, wall=NOON)
         memory = decided.memory
         assert decided.wanted <= (given_rules.max_replicas or 0)
+
+
+@given(
+    st.integers(-1, 1000),
+    impossible,
+    st.builds(
+        Supply,
+        wanted=numbers,
+        running=st.lists(st.just("a"), max_size=3).map(tuple),
+        starting_seconds=anything,
+        start_seconds=st.none() | anything,
+    ),
+    rules(),
+)
+def test_an_estimate_is_a_number_whatever_is_measured(
+    position: int, demand: Demand, supply: Supply, given_rules: Scaling
+) -> None:
+    seconds = eta(position, demand, supply, given_rules)
+
+    assert seconds is None or 0 <= seconds < math.inf
 
 
 @given(rules(), st.lists(demands, min_size=20, max_size=20))

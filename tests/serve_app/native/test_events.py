@@ -269,7 +269,7 @@ async def test_a_start_is_told_phase_by_phase_up_to_the_run(
 
     phases = [(data["phase"], data["why"]) for _, data in told]
     assert phases == [
-        ("1st in the queue", None),
+        ("waiting for a replica", None),
         ("waiting for a node", None),
         ("waiting for a node", "no Spot capacity"),
         ("starting a replica", None),

@@ -92,7 +92,7 @@ async def test_a_queued_task_is_told_with_its_position_and_its_wait(
 @pytest.mark.parametrize(
     ("supply", "told"),
     [
-        (Supply(wanted=0, start_seconds=60), ("1st in the queue", 65.0, None)),
+        (Supply(wanted=0, start_seconds=60), ("waiting for a replica", 65.0, None)),
         (
             Supply(wanted=1, starting=1, start_seconds=60, phase=StartPhase.NODE),
             ("waiting for a node", 65.0, None),

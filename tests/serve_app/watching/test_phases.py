@@ -31,6 +31,11 @@ def test_a_start_is_told_also_where_the_place_is_not_known() -> None:
     assert queued_phase(None, node) == "waiting for a node"
 
 
+def test_a_task_waits_for_a_replica_before_one_is_wanted() -> None:
+    assert queued_phase(0, Supply(wanted=0)) == "waiting for a replica"
+    assert queued_phase(None, Supply(wanted=0)) == "waiting for a replica"
+
+
 def test_an_obstacle_is_the_reason_rather_than_a_limit() -> None:
     limited = Supply(wanted=2, reason="9 tasks wait, limit reached: maxReplicas 2")
     blocked = Supply(wanted=2, reason=limited.reason, obstacle="no Spot capacity")
