@@ -139,10 +139,11 @@ async def test_it_is_to_go_when_serve_stops_it(signs: Sequence[Signs | None], go
     await replica.see(*signs)
     run = Run(replica.departure)
     await run.go()
-
-    assert run.task.done() is goes
+    has_gone = run.task.done()
     run.task.cancel()
     await asyncio.gather(run.task, return_exceptions=True)
+
+    assert has_gone is goes
 
 
 async def test_one_that_is_stopped_before_it_was_seen_to_be_counted_goes() -> None:

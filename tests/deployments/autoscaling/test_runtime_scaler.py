@@ -233,9 +233,12 @@ class Away(MemoryFleetStore):
 class Hangs(Away):
     """Store that never answers while it is away."""
 
+    hung = 0
+
     @override
     async def _answer(self) -> None:
         if self.away:
+            self.hung += 1
             await asyncio.Event().wait()
 
 
@@ -258,6 +261,14 @@ async def test_a_store_that_does_not_answer_leaves_the_replicas_as_they_are(stor
     store.away = True
 
     assert await serve.ask(1_000) == 2
+
+
+async def test_a_store_that_hangs_gets_no_further_calls() -> None:
+    store = Hangs()
+    store.away = True
+    await Controller(store).ask(100)
+
+    assert store.hung == 2  # the demand is read, and the supply is written
 
 
 async def test_a_look_that_does_not_end_delays_nothing(serve: Controller) -> None:

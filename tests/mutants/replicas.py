@@ -1,0 +1,118 @@
+"""Mistakes of replicas that come and go: under Serve's controller, at ingest, and as they leave."""
+
+from tests.mutants.mutant import Mutant
+
+SCALER = "tests/deployments/autoscaling/test_runtime_scaler.py"
+STATE = "tests/deployments/autoscaling/test_start_state.py"
+STARTS = "tests/deployments/autoscaling/test_starts.py"
+DEPARTURE = "tests/deployments/test_departure.py"
+PLACES = "tests/ingest/test_places.py"
+FLEET = "tests/ingest/test_fleet.py"
+
+MUTANTS = (
+    Mutant(
+        mistake="an autoscaler that raises stalls Serve's controller",
+        file="deployments/autoscaling/autoscaler.py",
+        old="            return target, {}\n",
+        new="            raise\n",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="the demand of an ingest that is long gone starts replicas",
+        file="deployments/autoscaling/demand_reader.py",
+        old="None if self._beat is None else now",
+        new="now",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="a demand that nobody measures any more counts for ever",
+        file="deployments/autoscaling/demand_reader.py",
+        old=" and now - self._changed < _STALE_SECONDS",
+        new="",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="a runtime that Serve has given up is never started again",
+        file="deployments/autoscaling/runtime_scaler.py",
+        old="return 0 if self._retry.is_now(self._start_state.given_up, now) else decision.wanted",
+        new="return decision.wanted",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="replicas that wait for a node and are not wanted are no longer looked for",
+        file="deployments/autoscaling/runtime_scaler.py",
+        old=" or not self._start_state.settled",
+        new="",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="a store that hangs gets ever more calls",
+        file="deployments/autoscaling/background.py",
+        old="if not is_due or (self._task is not None and not self._task.done()):",
+        new="if not is_due:",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="a start that is given up is measured as one",
+        file="deployments/autoscaling/starts.py",
+        old="        self._wanted = self._wanted[:missing]\n",
+        new="",
+        tests=STARTS,
+    ),
+    Mutant(
+        mistake="a replica with a node is said to wait for one",
+        file="deployments/autoscaling/start_state.py",
+        old=" and not any(map(is_placed, starting))",
+        new="",
+        tests=STATE,
+    ),
+    Mutant(
+        mistake="scale-in interrupts what was begun",
+        file="deployments/departure.py",
+        old="if begun or not self._leaves:",
+        new="if not self._leaves:",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="a replica that is to go keeps what waits",
+        file="deployments/departure.py",
+        old="        return asyncio.get_running_loop().time()\n",
+        new="        return self._drained\n",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="a replica goes because its controller was restarted",
+        file="deployments/departure.py",
+        old="_SURE = 2\n",
+        new="_SURE = 1\n",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="a drained node has all the time that a task takes",
+        file="deployments/departure.py",
+        old="        elif self._drained is None:\n",
+        new="        elif False:\n",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="calls wait at Serve while no replica runs",
+        file="ingest/places.py",
+        old="while self._waiting and self._taken < self._count:",
+        new="while self._waiting:",
+        tests=PLACES,
+    ),
+    Mutant(
+        mistake="a run that gave up keeps its place",
+        file="ingest/places.py",
+        old="                self._taken -= 1\n",
+        new="                pass\n",
+        tests=PLACES,
+    ),
+    Mutant(
+        mistake="no task is run once nobody tells of replicas",
+        file="ingest/fleet.py",
+        old="math.inf if is_stale else",
+        new="0 if is_stale else",
+        tests=FLEET,
+    ),
+)
