@@ -1,10 +1,12 @@
 """Hours of GPU nodes in a month: work, work lost to interruptions, and idle time."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from atelier import Misused
+from cli.cost.kept_replicas import shares_of_time
 from cli.cost.load import Load
 from cli.cost.usage_lines import HOURS, SECONDS, Part, UsageLine
 from models.capacity import bounded_scaling, pods_at_most
@@ -26,13 +28,15 @@ class Hours:
     work: Decimal
     rework: Decimal
     idle: Decimal
-    """Hours of coming up, and of waiting for tasks before a node is removed."""
+    """Hours of coming up, of waiting for tasks before a node is removed, and of being kept."""
     nodes: int
     """Nodes that run at once while tasks come."""
     spot: Decimal
     """Share of work and idle time on Spot, 0 to 1."""
     starts: int
     """Times that a node is started."""
+    kept: str = ""
+    """Settings that keep nodes without tasks, and for how long; empty: none does."""
     source: str = ""
     """Simulation that they come from; empty: they follow from the load."""
 
@@ -59,7 +63,15 @@ def hours(load: Load, runtime: Runtime) -> Hours:
     nodes = nodes_at_once((work + rework) / Decimal(str(load.hours)), runtime)
     idle = _idle_hours(load, runtime, nodes, work + rework)
     starts = load.bursts * nodes
-    return Hours(work=work, rework=rework, idle=idle, nodes=nodes, spot=spot, starts=starts)
+    return Hours(
+        work=work,
+        rework=rework,
+        idle=idle,
+        nodes=nodes,
+        spot=spot,
+        starts=starts,
+        kept=_kept(runtime),
+    )
 
 
 def share_of_node(runtime: Runtime) -> Decimal:
@@ -77,7 +89,9 @@ def share_of_node(runtime: Runtime) -> Decimal:
 
 def lines(taken: Hours, runtime: Runtime, kind: str) -> list[UsageLine]:
     """Return the usage lines of the nodes and their volumes."""
-    both = f"of {taken.work:.1f} h of work and {taken.idle:.1f} h of coming up and idling"
+    both = (
+        f"of {taken.work:.1f} h of work and {taken.idle:.1f} h of coming up and idling{taken.kept}"
+    )
     again = f"{taken.rework:.1f} h done again; {taken.nodes} at once{taken.source}"
     return [
         _node(f"{kind} spot", taken.on_spot, f"{taken.spot:.0%} {both}, {again}"),
@@ -125,16 +139,37 @@ def nodes_at_once(wanted: Decimal, runtime: Runtime) -> int:
 
 
 def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> Decimal:
-    nodes = runtime.nodes
+    """Return the hours without work, as if tasks came alike in all hours of the month."""
+    nodes, shares = runtime.nodes, _shares_of_nodes(runtime)
     if nodes.consolidate_after == _NEVER:
-        return count * HOURS - worked
-    scaling = bounded_scaling(runtime, on_aws=True)
-    least = scaling.min_replicas * share_of_node(runtime)  # they never go
-    tail = Decimal(str(load.cold_seconds + scaling.cooldown_seconds)) + nodes.idle_seconds
-    passing = (
-        load.bursts * max(count - least, Decimal()) * (tail + seconds_of(nodes.consolidate_after))
+        return max(Decimal(count), *shares) * HOURS - worked
+    waits = load.cold_seconds + runtime.scaling.cooldown_seconds
+    tail = Decimal(str(waits)) + nodes.idle_seconds + seconds_of(nodes.consolidate_after)
+    return sum(
+        (
+            share * max(kept * HOURS - worked, Decimal())
+            + share * load.bursts * max(count - kept, Decimal()) * tail / SECONDS
+            for kept, share in shares.items()
+        ),
+        Decimal(),
     )
-    return max(least * HOURS - worked, Decimal()) + passing / SECONDS
+
+
+def _shares_of_nodes(runtime: Runtime) -> Mapping[Decimal, Decimal]:
+    """Return the share of the time for which so many nodes are kept whatever comes."""
+    shares = shares_of_time(bounded_scaling(runtime, on_aws=True))
+    return {least * share_of_node(runtime): share for least, share in shares.items()}
+
+
+def _kept(runtime: Runtime) -> str:
+    """Say which settings keep nodes, and for how many hours of a month, together."""
+    least = bounded_scaling(runtime, on_aws=True).min_replicas
+    shares = _shares_of_nodes(runtime)
+    fewest = "replicas" if runtime.replicas else "minReplicas"
+    scheduled = max(shares) > least * share_of_node(runtime)
+    by = [fewest] * (least > 0) + ["schedule"] * scheduled
+    taken = sum(kept * share for kept, share in shares.items()) * HOURS
+    return f" ({taken:.1f} h kept by {' and '.join(by)})" if by else ""
 
 
 def _volumes(nodes: Nodes, months: Decimal) -> list[UsageLine]:

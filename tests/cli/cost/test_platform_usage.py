@@ -81,6 +81,34 @@ def test_replicas_that_never_go_cost_the_whole_month() -> None:
     assert [kept.idle, more.idle] == [729, 728 + 1]
 
 
+def test_replicas_that_a_schedule_keeps_cost_its_hours() -> None:
+    """An hour's work spread over the month: a twelfth of a year of 365 days has 365/12 * 10 h."""
+    hours_of_day = {"start": "0 8 * * *", "end": "0 18 * * *", "timezone": "Europe/Berlin"}
+    scheduled = {"schedule": [hours_of_day | {"minReplicas": 2}]}
+    lines = used(runtime={"scaling": scheduled})
+
+    assert float(hours(scaling=scheduled).idle) == pytest.approx(10 / 24 * (2 * 730 - 1))
+    assert any("(608.3 h kept by schedule)" in line.why for line in lines)
+    assert not any("kept by" in line.why for line in used())
+
+
+def test_of_a_schedule_and_the_fewest_replicas_the_higher_counts() -> None:
+    night = {"start": "0 20 * * *", "end": "0 8 * * *", "minReplicas": 3}
+    taken = hours(scaling={"minReplicas": 1, "schedule": [night, night | {"minReplicas": 2}]})
+    low = hours(scaling={"minReplicas": 3, "schedule": [night | {"minReplicas": 2}]})
+
+    assert float(taken.idle) == pytest.approx((3 * 730 - 1) / 2 + 729 / 2)
+    assert taken.kept == " (1460.0 h kept by minReplicas and schedule)"
+    assert (low.idle, low.kept) == (3 * 730 - 1, " (2190.0 h kept by minReplicas)")
+
+
+def test_a_node_that_never_goes_stays_after_a_schedules_hours() -> None:
+    day = {"start": "0 8 * * *", "end": "0 18 * * *", "minReplicas": 2}
+    taken = hours(scaling={"schedule": [day]}, nodes={"consolidateAfter": "Never"})
+
+    assert taken.idle == 2 * 730 - 1
+
+
 def test_every_node_of_a_burst_idles() -> None:
     """Four hours of work within two: two nodes."""
     load = changed(images=4 * 3_600, hours=2, bursts=6)
