@@ -34,6 +34,9 @@ class Run:
     board: Board
     rules: Tasks
     tell_start: Callable[[Report], Awaitable[None]]
+    first_look: float | None = None
+    """Seconds until the ledger is asked about a task that runs ahead of it, unless it has begun by
+    then; None: the ledger was asked before."""
     _updates: "asyncio.Task[Report]" = field(init=False)
     _start: "asyncio.Task[Report] | None" = field(default=None, init=False)
     _given_up: bool = field(default=False, init=False)
@@ -63,17 +66,34 @@ class Run:
             self._updates.cancel()
 
     async def _watch(self) -> None:
-        """Wait for the end of the run; stop it when the board or the ledger says that it ended.
+        """Wait for the end of the run; stop it when the board or the ledger says that it ended."""
+        looks = asyncio.create_task(self._look())
+        try:
+            with self.board.stops.running(self.task.submission, self._updates.cancel):
+                await asyncio.wait([self._updates, looks], return_when=asyncio.FIRST_COMPLETED)
+                if looks.done():
+                    looks.result()
+                    await asyncio.wait([self._updates])
+        finally:
+            looks.cancel()
+            await asyncio.gather(looks, return_exceptions=True)
 
-        The ledger is asked at each third of a lease: it alone knows of a cancel where the board
-        could not be asked, and of a run elsewhere.
+    async def _look(self) -> None:
+        """Ask the ledger until it says that the task has ended; then stop the run.
+
+        It is asked at each third of a lease, since it alone knows of a cancel where the board could
+        not be asked, and of a run elsewhere. That a run began, `start` tells it, and is answered.
         """
-        with self.board.stops.running(self.task.submission, self._updates.cancel):
-            while not self._updates.done():
-                # Not `wait_for`, which would cancel the run at its timeout.
-                await asyncio.wait([self._updates], timeout=self.rules.lease_seconds / 3)
-                if not self._updates.done() and await self._has_ended():
-                    self._updates.cancel()
+        if self.first_look is not None:
+            await asyncio.sleep(self.first_look)
+            if self._start is None and await self._has_ended():
+                self._updates.cancel()
+                return
+        while True:
+            await asyncio.sleep(self.rules.lease_seconds / 3)
+            if await self._has_ended():
+                self._updates.cancel()
+                return
 
     async def _read_updates(self) -> Report:
         async with aclosing(self.runner.run(self.task, self.known.attempt + 1)) as updates:
@@ -110,7 +130,7 @@ class Run:
         """Ask the ledger whether the task has ended; if it does not answer, take it that not."""
         try:
             found = await self.ledger.find(self.task.id, self.task.submission)
-            if found is None:  # it had a head start, and still waits
+            if found is None:  # it runs ahead of the ledger, and still waits
                 await self.ledger.queue(self.task, self.task.owner)
         except Unavailable:
             return False
@@ -149,8 +169,10 @@ class Run:
         return self._start.result()
 
     async def _stop(self) -> None:
+        """Stop the run, and wait until nothing of it is under way."""
         self._updates.cancel()
-        await asyncio.gather(self._updates, return_exceptions=True)
+        parts = [self._updates, self._start] if self._start else [self._updates]
+        await asyncio.gather(*parts, return_exceptions=True)
 
     async def _take_back(self) -> None:
         """Take the attempt back, for the runtime was not at fault."""

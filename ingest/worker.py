@@ -27,6 +27,9 @@ from models.task import Task
 log = logging.getLogger("ray.serve.atelier.ingest")
 
 
+_ALONE_SECONDS = 1.0
+"""Seconds within which a task that comes alone has begun, unless its inputs take longer."""
+
 Judge = Callable[[str, Any], Sequence[Fault]]
 """Find what is wrong in the content of a task of some kind, in microseconds."""
 CheckpointOf = Callable[[Task], str | None]
@@ -112,8 +115,9 @@ class Worker(Receiver):
 
     async def _ended(self, task: Task, delivery: Delivery, hold: Hold) -> Report | None:
         """Run the task to its end; return the accepted report, None if another attempt's was."""
-        known = await self._known(task, delivery)
-        ended = known if known.ended else await self._run(task, known, hold)
+        ahead = self._may_run_ahead(task, delivery)
+        known = Report.of(task, Status.QUEUED) if ahead else await self._known(task)
+        ended = known if known.ended else await self._run(task, known, hold, ahead=ahead)
         standing = known if known.ended else await self.ledger.finish(ended)
         # A task that was cancelled before it came is known by its name alone.
         report = replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
@@ -121,27 +125,24 @@ class Worker(Receiver):
         # The ledger counts attempts, so that the number says whose report stands.
         return report if report.attempt == ended.attempt else None
 
-    async def _known(self, task: Task, delivery: Delivery) -> Report:
+    def _may_run_ahead(self, task: Task, delivery: Delivery) -> bool:
+        """Tell whether the task may go to a replica before the ledger is asked.
+
+        One may that comes for the first time, while replicas run. Its start tells whether that was
+        right: if it has ended (it was published twice), its run is stopped.
+        """
+        is_well = not (self.asleep or self.is_slowed_down)
+        is_first = delivery.attempt == 1
+        return is_well and is_first and self.board.is_likely_new(task.submission, delivery.sent)
+
+    async def _known(self, task: Task) -> Report:
         """Return what the ledger knows of the task; one that nobody queued is noted as queued."""
-        unknown = Report.of(task, Status.QUEUED)
-        if self._may_run_ahead(task, delivery):
-            return unknown
         found = await self.ledger.find(task.id, task.submission)
         if found is None:
             await self.ledger.queue(task, task.owner)
-        return found or unknown
+        return found or Report.of(task, Status.QUEUED)
 
-    def _may_run_ahead(self, task: Task, delivery: Delivery) -> bool:
-        """Tell whether the task may run before the ledger is asked, which saves a round trip.
-
-        One may that comes alone, for the first time, to a runtime that is awake. Its start tells
-        whether that was right: if it has ended (it was published twice), its run is stopped.
-        """
-        is_alone = not self._runs and not self.asleep and not self.is_slowed_down
-        is_first = delivery.attempt == 1
-        return is_alone and is_first and self.board.is_likely_new(task.submission, delivery.sent)
-
-    async def _run(self, task: Task, known: Report, hold: Hold) -> Report:
+    async def _run(self, task: Task, known: Report, hold: Hold, *, ahead: bool) -> Report:
         """Run the task; return a report that ends it.
 
         Raises:
@@ -152,11 +153,13 @@ class Worker(Receiver):
         except TaskError as exc:
             ended = known.failed(exc)
         else:
-            ended = await self._run_checked(task, known, hold)
+            ended = await self._run_checked(task, known, hold, ahead=ahead)
         # Before the ledger knows of the end: who is told of it finds the file.
         return await self._with_output(task, ended)
 
-    async def _run_checked(self, task: Task, known: Report, hold: Hold) -> Report:
+    async def _run_checked(self, task: Task, known: Report, hold: Hold, *, ahead: bool) -> Report:
+        # One that comes alone begins at once: then its start asks.
+        first_look = _ALONE_SECONDS if not self._runs else 0.0
         run = Run(
             task=task,
             known=known,
@@ -166,6 +169,7 @@ class Worker(Receiver):
             board=self.board,
             rules=self.rules,
             tell_start=partial(self._tell_start, task),
+            first_look=first_look if ahead else None,
         )
         if self._draining:  # it was leased, but not handed to a replica yet
             raise RuntimeUnavailable("ingest ended before the task was handed to a replica")

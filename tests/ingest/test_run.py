@@ -202,9 +202,7 @@ async def test_what_came_by_sns_is_known_while_it_waits_for_a_replica(world: Wor
     assert (waiting.status, waiting.attempt) == (Status.QUEUED, 0)
 
 
-async def test_a_run_that_is_ahead_and_waits_is_noted_at_a_third_of_the_lease(
-    world: World,
-) -> None:
+async def test_a_run_that_is_ahead_of_the_ledger_and_waits_is_noted(world: World) -> None:
     world.runtime.slots = asyncio.Semaphore(0)
     await world.publish()
 
@@ -213,6 +211,25 @@ async def test_a_run_that_is_ahead_and_waits_is_noted_at_a_third_of_the_lease(
         work.cancel()
 
     assert (waiting.status, waiting.attempt) == (Status.QUEUED, 0)
+
+
+async def test_what_was_cancelled_in_the_ledger_alone_is_stopped_while_it_waits(
+    world: World,
+) -> None:
+    """It goes to the replica at once, behind a task that has the GPU."""
+    world.runtime.slots = asyncio.Semaphore(1)
+    world.runtime.acts = [60.0]
+    await submitted(world, "s1")
+
+    async with world.working() as work:
+        await until(lambda: world.runtime.runs == 1)
+        await submitted(world, "s2")
+        await world.ledger.cancel("a", "s2")
+        (notification,) = await world.notifications(1)
+        work.cancel()
+
+    assert (notification["submission"], notification["status"]) == ("s2", "cancelled")
+    assert (await found(world, "s2")).attempt == 0
 
 
 async def test_what_has_ended_wakes_no_runtime(world: World) -> None:
@@ -303,3 +320,17 @@ async def test_a_task_that_comes_alone_costs_the_fewest_calls_of_the_ledger(worl
         await until(lambda: world.queue.depth == 0)
 
     assert ledger.calls == {"start": 1}
+
+
+async def test_a_task_that_waits_for_another_costs_a_read_and_its_row(world: World) -> None:
+    ledger = CountingLedger()
+    world.worker.ledger = ledger
+    world.runtime.slots = asyncio.Semaphore(1)
+    world.runtime.acts = [0.1]
+    for name in ("s1", "s2"):
+        await world.publish(submission=name)
+
+    async with world.working():
+        await until(lambda: world.queue.depth == 0)
+
+    assert ledger.calls == {"start": 2, "find": 1, "queue": 1}
