@@ -123,8 +123,8 @@ MUTANTS = (
     Mutant(
         mistake="a bound that nodes.maxGpus makes ineffective is not told",
         file="models/settings/unused_scaling.py",
-        old="    if allowed < most:\n",
-        new="    if not most:\n",
+        old="    if allowed < most and runtime.replicas is None:",
+        new="    if not most and runtime.replicas is None:",
         tests="tests/models/settings/test_unused_scaling.py",
     ),
     Mutant(
