@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -38,6 +39,13 @@ def _is_cron(fields: Iterable[str]) -> bool:
     except CronSimError:
         return False
     return True
+
+
+@lru_cache(maxsize=256)  # it may take a second, and settings are read again and again
+def _always_starts_at_end(start: str, end: str) -> bool:
+    """Tell whether each moment of one cron expression is one of another, too."""
+    ends = islice(CronSim(end, _ANY_DAY), _ENDS_LOOKED_AT)
+    return all(next(CronSim(start, moment - _MINUTE), None) == moment for moment in ends)
 
 
 def _zone(given: str) -> str:
@@ -88,8 +96,7 @@ class Window(Group):
 
     @model_validator(mode="after")
     def _ends_later(self) -> Self:
-        ends = islice(CronSim(self.end, _ANY_DAY), _ENDS_LOOKED_AT)
-        if all(next(CronSim(self.start, end - _MINUTE), None) == end for end in ends):
+        if _always_starts_at_end(self.start, self.end):
             raise ValueError("end comes only where start does: these hours hold never")
         return self
 
