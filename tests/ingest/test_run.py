@@ -216,7 +216,7 @@ async def test_a_run_that_is_ahead_of_the_ledger_and_waits_is_noted(world: World
 async def test_what_was_cancelled_in_the_ledger_alone_is_stopped_while_it_waits(
     world: World,
 ) -> None:
-    """It goes to the replica at once, behind a task that has the GPU."""
+    """The task goes to the replica at once, behind a task that has the GPU."""
     world.runtime.slots = asyncio.Semaphore(1)
     world.runtime.acts = [60.0]
     await submitted(world, "s1")
