@@ -7,7 +7,7 @@ import ray
 from ray.experimental.internal_kv import internal_kv_get_gcs_client
 
 from deployments.departure import Signs
-from models.ports import FleetStore
+from models.live import FleetStore
 
 _SECONDS = 2
 _STALE_SECONDS = 5.0

@@ -16,7 +16,7 @@ from ingest.paces import Hold, Paces
 from ingest.snapshots import Snapshots
 from ingest.stops import Stops
 from models.event import Event, Update
-from models.ports import Live, Pace
+from models.live import Live, Pace
 from models.report import Report
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ingest.notify import Notifier
 from models.errors import Unavailable
-from models.ports import Ledger, Live
+from models.live import Live
+from models.ports import Ledger
 from models.report import Report, Status
 
 log = logging.getLogger("ray.serve.atelier.ingest")

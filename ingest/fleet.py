@@ -16,7 +16,7 @@ from ingest.places import Places
 from ingest.worker import Worker
 from models.errors import Unavailable
 from models.fleet import Supply
-from models.ports import FleetStore
+from models.live import FleetStore
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from statistics import fmean
 
 from models.fleet import Demand, Supply
-from models.ports import Pace
+from models.live import Pace
 from models.report import Report, Status
 
 _NEWEST_WEIGHT = 0.2

@@ -27,8 +27,9 @@ from ingest.places import Places
 from ingest.wiring import wire
 from models.errors import SettingsError
 from models.event import Event
+from models.live import Pace
 from models.machine import Machine
-from models.ports import KeyStore, Pace
+from models.ports import KeyStore
 from models.report import Report
 from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Runtime, Settings, secrets

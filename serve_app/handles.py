@@ -15,7 +15,8 @@ from ray.serve.handle import DeploymentHandle
 
 from models.errors import RuntimeUnavailable, TaskError, Unavailable
 from models.event import Event, Update
-from models.ports import Live, Pace, Runner
+from models.live import Live, Pace
+from models.ports import Runner
 from models.report import Report
 from models.task import Task
 

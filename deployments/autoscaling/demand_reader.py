@@ -2,7 +2,7 @@
 
 from deployments.autoscaling.background import Background
 from models.fleet import Demand
-from models.ports import FleetStore
+from models.live import FleetStore
 
 _READ_SECONDS = 0.25
 _STALE_SECONDS = 15.0

@@ -12,7 +12,7 @@ from ray.experimental import internal_kv
 
 from models.errors import Unavailable
 from models.fleet import Demand, Supply
-from models.ports import FleetStore
+from models.live import FleetStore
 
 T = TypeVar("T")
 

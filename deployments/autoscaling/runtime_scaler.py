@@ -11,7 +11,7 @@ from deployments.autoscaling.start_state import StartState
 from deployments.autoscaling.starts import Retry, Starts
 from deployments.scaling import Decision, Memory, Observed, decide
 from models.fleet import Supply
-from models.ports import FleetStore
+from models.live import FleetStore
 from models.settings.scaling import Scaling
 
 _WRITE_SECONDS = 1.0

@@ -1,7 +1,7 @@
 """Newest demand and supply in memory."""
 
 from models.fleet import Demand, Supply
-from models.ports import FleetStore
+from models.live import FleetStore
 
 
 class MemoryFleetStore(FleetStore):

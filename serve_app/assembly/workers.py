@@ -14,7 +14,8 @@ from ingest.fleet import Fleet, RuntimeFleet
 from ingest.places import Places
 from ingest.wiring import Ports
 from ingest.worker import Worker
-from models.ports import FleetStore, Objects, Runner
+from models.live import FleetStore
+from models.ports import Objects, Runner
 from models.runtimes.contents import Contents
 from models.settings import Runtime, Settings
 from models.task import Task

@@ -18,7 +18,8 @@ from typing_extensions import override
 from ingest.wiring import Ports, wire
 from models.errors import Unavailable
 from models.event import Event
-from models.ports import KeyStore, Live, Pace
+from models.live import Live, Pace
+from models.ports import KeyStore
 from models.report import Report
 from models.role import Role
 from models.runtimes import runtime_type

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from deployments.scaling import eta
-from models.ports import Ledger, Pace
+from models.live import Pace
+from models.ports import Ledger
 from models.report import Report, Stage, Status
 from serve_app.context import Front
 from serve_app.watching.cached import Cached

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from models.backoff import Backoff
 from models.errors import Unavailable
 from models.event import Event, Snapshot
-from models.ports import Ledger, Live
+from models.live import Live
+from models.ports import Ledger
 
 log = logging.getLogger("ray.serve.atelier.api")
 

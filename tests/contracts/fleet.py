@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from models.fleet import Demand, StartPhase, Supply
-from models.ports import FleetStore
+from models.live import FleetStore
 
 DEMAND = Demand(waiting=3, running=1, oldest_seconds=2.5, seconds=1.5, load_seconds=None, beat=7)
 SUPPLY = Supply(

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.memory import MemoryFleetStore
-from models.ports import FleetStore
+from models.live import FleetStore
 from tests.contracts.fleet import FleetStoreContract
 
 

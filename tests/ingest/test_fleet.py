@@ -19,7 +19,8 @@ from ingest.places import Places
 from models.errors import Unavailable
 from models.event import Update
 from models.fleet import Demand, Supply
-from models.ports import FleetStore, Runner
+from models.live import FleetStore
+from models.ports import Runner
 from models.report import Report, Stage, Status
 from models.runtimes.content import Fault
 from models.settings.groups import Tasks

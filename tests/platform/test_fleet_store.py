@@ -12,7 +12,7 @@ from ray.experimental import internal_kv
 from deployments.autoscaling.ray_fleet_store import RayFleetStore
 from models.errors import Unavailable
 from models.fleet import Demand
-from models.ports import FleetStore
+from models.live import FleetStore
 from tests.contracts.fleet import DEMAND, FleetStoreContract
 from tests.platform.own_ray import folder
 from tests.platform.test_replicas import RAY

@@ -17,7 +17,8 @@ from models.backoff import Backoff
 from models.errors import Unavailable
 from models.event import Event
 from models.fleet import Demand, Supply
-from models.ports import KeyStore, Live, Pace
+from models.live import Live, Pace
+from models.ports import KeyStore
 from models.report import Report, Status
 from models.runtimes import runtime_type
 from models.runtimes.contents import Contents

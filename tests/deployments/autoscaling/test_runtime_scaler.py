@@ -14,7 +14,7 @@ from deployments.autoscaling.start_state import StartState
 from ingest.memory import MemoryFleetStore
 from models.errors import Unavailable
 from models.fleet import Demand, StartPhase, Supply
-from models.ports import FleetStore
+from models.live import FleetStore
 from models.settings.scaling import Scaling
 
 RUNTIME = "sketcher"

@@ -1,0 +1,90 @@
+"""Ports to what is so now, beyond the ledger: a runtime's pace and fleet, and submissions' events.
+
+Verbs raise `Unavailable` where the other side does not answer in time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+
+from models.event import Event
+from models.fleet import Demand, Supply
+from models.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Load of a runtime now, and how fast it works it off."""
+
+    leased: int
+    """Tasks that ingest has received and not ended."""
+    running: int
+    """Leased tasks that have a GPU."""
+    seconds: float | None
+    """GPU time of a task: a moving average in which the newest has the weight 0.2; None at first.
+
+    Loading of a checkpoint counts, waiting for the GPU does not.
+    """
+    checkpoints: tuple[str, ...]
+    """Checkpoints that the replicas ran with last, sorted."""
+    demand: Demand | None = None
+    """Newest measurement of what the queue asks for; None where none is made."""
+    supply: Supply | None = None
+    """Newest answer of the scaling policy; None before the first."""
+
+
+class FleetStore(ABC):
+    """Newest demand and supply of each runtime, by which ingest and the scaling policy meet.
+
+    A call takes 2 seconds at most, then `Unavailable` is raised.
+    """
+
+    @abstractmethod
+    async def write_demand(self, runtime: str, demand: Demand) -> None:
+        """Put a demand in the place of the runtime's last one."""
+
+    @abstractmethod
+    async def demand(self, runtime: str) -> Demand | None:
+        """Read the newest demand; None before the first."""
+
+    @abstractmethod
+    async def write_supply(self, runtime: str, supply: Supply) -> None:
+        """Put a supply in the place of the runtime's last one."""
+
+    @abstractmethod
+    async def supply(self, runtime: str) -> Supply | None:
+        """Read the newest supply; None before the first."""
+
+
+class Live(ABC):
+    """Port to what ingest knows beyond the ledger.
+
+    On Ray an answer takes 5 seconds at most, then `Unavailable` is raised.
+    """
+
+    @abstractmethod
+    def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        """Subscribe under a name; yield the events of the submissions that it watches.
+
+        The first yield is empty and confirms the subscription. The stream ends, or raises
+        `Unavailable`, when ingest goes.
+        """
+
+    @abstractmethod
+    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+        """Let a follower hear of a submission from now on; return the events of its snapshot.
+
+        Return None if there is no follower of this name (any more).
+        """
+
+    @abstractmethod
+    async def unwatch(self, follower: str, submission: str) -> None:
+        """Let a follower hear no more of a submission."""
+
+    @abstractmethod
+    async def stop(self, report: Report) -> bool:
+        """Stop the runs of a task that ended so; tell whether ingest holds it, and so notifies."""
+
+    @abstractmethod
+    async def paces(self) -> Mapping[str, Pace]:
+        """Read the paces of the runtimes that ingest works for, by name."""
