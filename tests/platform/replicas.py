@@ -22,6 +22,7 @@ from models.settings.groups import Runtime, Tasks
 from models.task import Kind, Task
 from tests.deployments.small_adapter import SmallAdapter, options
 from tests.deployments.test_replica import Links
+from tests.platform.small_serve import say, start
 
 RUNTIME = {"name": "small", "type": "small", "gpus": 0, "cpus": 0.1, "replicas": 2}
 
@@ -44,22 +45,8 @@ def run(handle: Any, line: str) -> None:
         say(error=type(exc).__name__)
 
 
-def say(**words: Any) -> None:
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
-
-
 def main(home: Path) -> None:
-    ray.init(
-        address="local",
-        num_cpus=2,
-        resources={"beside": 1},
-        include_dashboard=False,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=str(home),
-        log_to_driver=False,
-    )
-    serve.start(proxy_location="Disabled")
+    start(home)
     make = partial(replica, options(memoryMib=150, environment={"SLOWLY": f"{home}/slowly"}))
     runtime = Runtime.read(RUNTIME, under="runtime")
     application = deploy(

@@ -30,6 +30,7 @@ from models.report import Report
 from models.settings.groups import Runtime, Tasks
 from models.task import Kind, Task
 from tests.deployments.test_replica import Links
+from tests.platform.small_serve import say, start
 
 NAME = "scaled"
 RUNTIME = {"name": NAME, "type": "fake", "gpus": 0, "cpus": 0.1, "admit": 2}
@@ -43,11 +44,6 @@ async def replica(options: Any, broken: Path) -> Replica:
     await adapter.ready()
     objects = MemoryObjects()
     return Replica(adapter=adapter, inputs=Links(), objects=objects, output="s3://o", deadline=60)
-
-
-def say(**words: Any) -> None:
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
 
 
 class Follower:
@@ -91,16 +87,7 @@ def run(handle: Any, name: str) -> None:
 
 
 def main(home: Path, scaling: Any, options: Any) -> None:
-    ray.init(
-        address="local",
-        num_cpus=2,
-        resources={"beside": 1},
-        include_dashboard=False,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=str(home),
-        log_to_driver=False,
-    )
-    serve.start(proxy_location="Disabled")
+    start(home)
     runtime = Runtime.read({**RUNTIME, "scaling": scaling}, under="runtime")
     application = deploy(
         runtime,
