@@ -14,6 +14,7 @@ from tests.atelier.served_platform import KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+SIZE = ("COLUMNS", "LINES")
 
 
 class Terminal:
@@ -30,14 +31,16 @@ class Terminal:
     ) -> None:
         self.screen, side = pty.openpty()
         termios.tcsetwinsize(side, (rows, columns))
-        known = {**os.environ, "ATELIER_URL": url, "ATELIER_API_KEY": KEY}
+        # A size in the environment would win over the screen's own.
+        known = {name: value for name, value in os.environ.items() if name not in SIZE}
+        own = {"ATELIER_URL": url, "ATELIER_API_KEY": KEY, "PYTHONPATH": str(ROOT)}
         self.command = subprocess.Popen(
             [sys.executable, "-m", "cli", *map(str, args)],
             stdin=side,
             stdout=side,
             stderr=side,
             cwd=folder,
-            env=known | COLOURS | {"PYTHONPATH": str(ROOT)} | environment,
+            env=known | own | COLOURS | environment,
             start_new_session=True,
         )
         os.close(side)
