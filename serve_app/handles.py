@@ -5,8 +5,8 @@ node that is gone within seconds, a gRPC stream after its keepalive, up to seven
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
@@ -17,10 +17,12 @@ from models.errors import RuntimeUnavailable, TaskError, Unavailable
 from models.event import Event, Update
 from models.live import Live, Pace
 from models.ports import Runner
-from models.report import Report
+from models.report import Report, Stage
 from models.task import Task
 
 _ANSWER_SECONDS = 5  # Serve itself keeps a call for as long as no replica is there
+_STOP_SECONDS = 60
+"""Seconds within which a replica stops a run: Ray notices a node that is gone in less."""
 
 
 class ReplicaHandle(Runner):
@@ -31,8 +33,10 @@ class ReplicaHandle(Runner):
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         stream = self._run.remote(task, attempt)
+        begun = False
         try:
             async for update in stream:
+                begun = begun or update is not Stage.WAITING
                 yield update
         except (RayError, RayServeException) as exc:
             is_store = isinstance(exc, RayTaskError) and isinstance(exc.cause, Unavailable)
@@ -40,6 +44,9 @@ class ReplicaHandle(Runner):
         finally:
             # A replica would else go on drawing for nobody; on a stream that ended it does nothing.
             stream.cancel()
+            if not begun:
+                # It may be handed to another replica at once, while it begins here.
+                await _stopped(stream)
 
 
 class IngestHandle(Live):
@@ -74,6 +81,26 @@ class IngestHandle(Live):
     async def paces(self) -> Mapping[str, Pace]:
         paces: Mapping[str, Pace] = await _answer(self._handle.paces.remote())
         return paces
+
+
+async def _stopped(stream: AsyncIterable[Update]) -> None:
+    """Wait until nothing of a cancelled run is under way at its replica.
+
+    Raises:
+        RuntimeUnavailable: the replica did not say so in time.
+    """
+    # In a task of its own: Ray tells the end of a cancelled call as if the caller were cancelled.
+    end = asyncio.create_task(_read_to_end(stream))
+    await asyncio.wait([end], timeout=_STOP_SECONDS)
+    if not end.done():
+        end.cancel()
+        raise RuntimeUnavailable("its replica did not stop in time")
+
+
+async def _read_to_end(stream: AsyncIterable[Update]) -> None:
+    with suppress(Exception, asyncio.CancelledError):
+        async for _ in stream:
+            pass
 
 
 async def _answer(response: Awaitable[Any]) -> Any:

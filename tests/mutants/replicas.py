@@ -115,4 +115,11 @@ MUTANTS = (
         new="0 if is_stale else",
         tests=FLEET,
     ),
+    Mutant(
+        mistake="a run is handed to another replica before the first one has stopped it",
+        file="serve_app/handles.py",
+        old="                await _stopped(stream)\n",
+        new="                pass\n",
+        tests="tests/platform/test_scaled.py",
+    ),
 )

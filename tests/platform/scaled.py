@@ -1,14 +1,15 @@
 """Replicas that follow a demand, on a Ray of their own, for as long as input is open.
 
 A line of input sets the demand, or names a task to run; lines of output say what becomes of them,
-and how many replicas are wanted and run.
+and how many replicas are wanted and run. The updates of a run that is held are not read beyond the
+first, until a line closes it.
 """
 
 import asyncio
 import json
 import sys
 import threading
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -26,9 +27,11 @@ from deployments.runtimes.fake import FakeAdapter
 from ingest.memory import MemoryObjects
 from models.errors import Unavailable
 from models.fleet import Demand, Supply
+from models.ports import Runner
 from models.report import Report
 from models.settings.groups import Runtime, Tasks
 from models.task import Kind, Task
+from serve_app.handles import ReplicaHandle
 from tests.deployments.test_replica import Links
 from tests.platform.small_serve import say, start
 
@@ -74,37 +77,61 @@ def _told(supply: Supply) -> dict[str, Any]:
     }
 
 
-def run(handle: Any, name: str) -> None:
-    task = Task(submission=name, id=name, runtime=NAME, kind=Kind.TEXT_TO_IMAGE, content={})
-    try:
-        for update in handle.remote(task, 1):
-            if isinstance(update, Report):
-                say(task=name, end=update.status, replica=update.replica)
-            elif isinstance(update, str):
-                say(task=name, stage=update)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the test is told
-        say(task=name, end=type(exc).__name__)
+class Runs:
+    """Runs at the replicas, as ingest hands them over."""
+
+    def __init__(self, handle: Runner, gpu_log: Path) -> None:
+        self.handle = handle
+        self.gpu_log = gpu_log
+        self.held: dict[str, asyncio.Event] = {}
+
+    async def run(self, name: str, *, held: bool) -> None:
+        task = Task(submission=name, id=name, runtime=NAME, kind=Kind.TEXT_TO_IMAGE, content={})
+        try:
+            async with aclosing(self.handle.run(task, 1)) as updates:
+                async for update in updates:
+                    if isinstance(update, Report):
+                        say(task=name, end=update.status, replica=update.replica)
+                    elif isinstance(update, str):
+                        say(task=name, stage=update)
+                    if held:
+                        self.held[name] = asyncio.Event()
+                        await self.held[name].wait()
+                        break
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the test is told
+            say(task=name, end=type(exc).__name__)
+        if held:
+            log = self.gpu_log.read_text().splitlines()  # at once: a moment later proves nothing
+            say(closed=name, left_gpu=name in {json.loads(line)["task"] for line in log})
+
+    async def close(self, name: str) -> None:
+        self.held[name].set()
 
 
 def main(home: Path, scaling: Any, options: Any) -> None:
     start(home)
+    gpu_log = home / "gpu.jsonl"
     runtime = Runtime.read({**RUNTIME, "scaling": scaling}, under="runtime")
     application = deploy(
         runtime,
-        partial(replica, options, home / "broken"),
+        partial(replica, {**options, "log": str(gpu_log)}, home / "broken"),
         scaling=runtime.scaling.bounded(scaling["minReplicas"], scaling["maxReplicas"]),
         tasks=Tasks(drainSeconds=2, deadlineSeconds=60),
         turns_resources={"beside": 1},
     )
     handle = serve.run(application, name=NAME, route_prefix=None)
-    runs = handle.options(method_name="run", stream=True)
+    runs = Runs(ReplicaHandle(handle), gpu_log)
     follower = Follower()
-    threading.Thread(target=lambda: asyncio.run(follower.follow()), daemon=True).start()
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    asyncio.run_coroutine_threadsafe(follower.follow(), loop)
     say(ready=True)
     for line in sys.stdin:
         match json.loads(line):
-            case {"task": name}:
-                threading.Thread(target=run, args=(runs, name), daemon=True).start()
+            case {"task": name, **more}:
+                asyncio.run_coroutine_threadsafe(runs.run(name, held="held" in more), loop)
+            case {"close": name}:
+                asyncio.run_coroutine_threadsafe(runs.close(name), loop)
             case {"demand": demand}:
                 follower.demand = Demand(**demand)
     serve.shutdown()

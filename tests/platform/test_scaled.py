@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from models.report import Stage
 from tests.platform.conftest import CONFIG
 from tests.platform.own_ray import folder
 from tests.platform.test_replicas import RAY
@@ -114,8 +115,21 @@ def test_what_scaling_lets_go_ends_what_it_has_begun(fleet: Scaled) -> None:
     assert (first["running"], first["never"]) == ([], True)
     assert {ends[name]["replica"] for name in begun} == both
     handed_back, ended = sorted(ends.keys() - begun, key=lambda name: "replica" in ends[name])
-    assert ends[handed_back]["end"] == "RayTaskError(RuntimeUnavailable)"
+    assert ends[handed_back]["end"] == "RuntimeUnavailable"
     assert ends[ended]["end"] == "completed"
+
+
+def test_who_stops_a_run_that_has_told_no_start_finds_the_gpu_free(fleet: Scaled) -> None:
+    fleet.tell(demand={"waiting": 1, "running": 0})
+    fleet.tell(task="e")
+    fleet.hear(task="e", stage="running")
+    fleet.tell(task="f", held=True)
+    fleet.hear(task="f", stage=Stage.WAITING)
+    fleet.hear(task="e", end="completed")  # so that f has the GPU now
+
+    fleet.tell(close="f")
+
+    assert fleet.hear(closed="f")["left_gpu"]
 
 
 def test_a_start_that_fails_says_why_and_is_tried_again(fleet: Scaled) -> None:
