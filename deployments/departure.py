@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from models.errors import RuntimeUnavailable
+from models.errors import PlaceGone
 from models.event import Update
 from models.report import Stage
 
@@ -89,7 +89,7 @@ class Departure:
         """Yield a run's updates, for as long as the replica may go on with it.
 
         Raises:
-            RuntimeUnavailable: the replica is to go, and has not begun it or may not end it.
+            PlaceGone: the replica is to go, and has not begun it or may not end it.
         """
         self._was_counted = True  # or there would be no task
         begun = False
@@ -107,7 +107,7 @@ class Departure:
         except TimeoutError:
             if not limit.expired():  # the run's own
                 raise
-            raise RuntimeUnavailable("its replica goes away") from None
+            raise PlaceGone("its replica goes away") from None
         finally:
             self._limits.pop(limit, None)
 

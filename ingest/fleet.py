@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ingest.paces import RuntimePace
 from ingest.places import Places
+from ingest.receiver import LONGEST_PAUSE
 from ingest.worker import Worker
 from models.errors import Unavailable
 from models.fleet import Supply
@@ -50,6 +51,12 @@ class RuntimeFleet:
     """Seconds in which what an ingest before this one had leased comes back, if it was killed."""
     clock: Callable[[], float] = time.monotonic
     _began_at: float = field(default=-math.inf, init=False)
+    _outages: int = field(default=0, init=False)
+    """Outages that the worker had met when this was written last."""
+    _outage_at: float = field(default=-math.inf, init=False)
+    """Time at which the last of them was seen."""
+    _told: int = field(default=0, init=False)
+    """Tasks of the demand that was written last."""
     _backlog: int = field(default=0, init=False)
     _full_at: float = field(default=-math.inf, init=False)
     """Time at which the worker was full of tasks last."""
@@ -87,8 +94,9 @@ class RuntimeFleet:
         """Write the demand and read the supply; where the store is away, all stays as it was."""
         demand = self.pace.measure(self._waiting_in_queue())
         try:
-            if demand.waiting or demand.running or self._knows_of_all:
+            if self._may_tell(demand.tasks):
                 await self.store.write_demand(self.runtime, demand)
+                self._told = demand.tasks
             supply = await self.store.supply(self.runtime)
         except Unavailable as exc:
             self._complain(exc)
@@ -110,13 +118,19 @@ class RuntimeFleet:
             self._backlog = 0
         return self._backlog
 
-    @property
-    def _knows_of_all(self) -> bool:
-        """Flag: no task is hidden in the queue any more by the lease of a killed ingest.
+    def _may_tell(self, tasks: int) -> bool:
+        """Tell whether so many tasks at hand may be all that there are; else the policy holds on.
 
-        Until then no task at hand does not mean that there is none.
+        Others are hidden in the queue by a lease of a killed ingest, or by one that came to nothing
+        while a part of the platform was away: until it lapses, or it lapses and the worker, which
+        pauses then, receives again.
         """
-        return self.clock() - self._began_at >= self.lease_seconds
+        now = self.clock()
+        if self.worker.outages != self._outages:
+            self._outages, self._outage_at = self.worker.outages, now
+        if now - self._outage_at < self.lease_seconds + LONGEST_PAUSE:
+            return tasks >= max(self._told, 1)
+        return tasks > 0 or now - self._began_at >= self.lease_seconds
 
     @property
     def _is_full_lately(self) -> bool:
@@ -129,12 +143,16 @@ class RuntimeFleet:
             self._beat, self._heard_at = supply.beat, self.clock()
         # Where nobody tells any more which replicas there are, Serve alone knows.
         is_stale = self.clock() - self._heard_at > _STALE_SECONDS
-        self.places.resize(math.inf if is_stale else len(supply.running) * self.admit)
+        running = len(supply.running)
+        # Runs that have begun beyond one for each replica are at some that leave, and take no place
+        # at the others. Where no other is there, none may be handed over when such a run ends.
+        leaving = max(0, self.places.begun - running) if running else 0
+        self.places.resize(math.inf if is_stale else running * self.admit + leaving)
         if not is_stale:
-            self.places.spread(len(supply.running))
+            self.places.spread(running)
         # At zero as with one: what is leased there is judged, and is with the first at once.
-        replicas = min(max(len(supply.running), 1), self.most_replicas)
-        capacity = replicas * self.admit + self.lookahead
+        replicas = min(max(running, 1), self.most_replicas)
+        capacity = replicas * self.admit + leaving + self.lookahead
         if capacity != self.worker.capacity:
             self.worker.resize(capacity)
         self._log(supply)

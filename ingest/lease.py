@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from models.backoff import Backoff
-from models.errors import RuntimeUnavailable, Unavailable
+from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
 from models.ports import Delivery, Queue
 
 log = logging.getLogger("ray.serve.atelier.ingest")
@@ -22,16 +22,18 @@ async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator
     """Renew a delivery's lease while the block runs, each third of so many seconds.
 
     Where the block ends with `RuntimeUnavailable` or is cancelled, the delivery is handed back at
-    once; after its third delivery with a pause, since a task that no replica begins has no attempts
-    that would end this. After any other error the lease lapses: a delivery that breaks its worker
-    comes back slowly.
+    once. After its third delivery it is so with a pause, unless its place went away: a task that no
+    replica begins has no attempts that would end this. After any other error the lease lapses: a
+    delivery that breaks its worker comes back slowly.
     """
     try:
         async with _renewed(queue, delivery, seconds):
             yield
-    except (RuntimeUnavailable, asyncio.CancelledError):
+    except (RuntimeUnavailable, asyncio.CancelledError) as exc:
+        at_once = isinstance(exc, PlaceGone | asyncio.CancelledError)
+        pause = 0 if at_once else int(_PAUSES.pause(delivery.attempt - _AT_ONCE))
         # After the last renewal, which would undo it.
-        await _hand_back(queue, delivery, int(_PAUSES.pause(delivery.attempt - _AT_ONCE)))
+        await _hand_back(queue, delivery, pause)
         raise
 
 

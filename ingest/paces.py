@@ -21,8 +21,8 @@ _CHECKPOINTS_KEPT = 1_000
 """Checkpoints whose seconds are remembered: clients may ask for any name."""
 
 
-class Place(Enum):
-    """Place of a held task on its way."""
+class HoldState(Enum):
+    """State of a held task on its way."""
 
     LEASED = auto()
     """Held, and no replica is asked: it is not judged yet, or its run is over."""
@@ -49,7 +49,7 @@ class Hold:
     pace: "RuntimePace"
     since: float
     """Time of sending, or of the lease if that is not known."""
-    place: Place = Place.LEASED
+    state: HoldState = HoldState.LEASED
     checkpoint: str | None = None
     """Checkpoint that the task asks for, as the task spells it."""
 
@@ -57,23 +57,23 @@ class Hold:
     def waiting(self, checkpoint: str | None) -> Iterator[None]:
         """Count the task as one that asks for a replica while the block runs."""
         self.checkpoint = checkpoint
-        self._move(Place.WAITING)
+        self._move(HoldState.WAITING)
         try:
             yield
         finally:
-            self._move(Place.LEASED)
+            self._move(HoldState.LEASED)
 
     def begin(self) -> None:
         """Count the task as running: it has the GPU."""
-        self._move(Place.RUNNING)
+        self._move(HoldState.RUNNING)
 
     def add(self, report: Report) -> None:
         """Take the report of a replica into the averages; only completed tasks count."""
         if report.status is Status.COMPLETED:
             self.pace.add(report, self.checkpoint)
 
-    def _move(self, place: Place) -> None:
-        self.place = place
+    def _move(self, state: HoldState) -> None:
+        self.state = state
         self.pace.changed.set()
 
 
@@ -129,15 +129,15 @@ class RuntimePace:
     @property
     def tasks(self) -> int:
         """Number of tasks that ask for a replica or have one: those that were not refused."""
-        return len(self._at(Place.WAITING)) + len(self._at(Place.RUNNING))
+        return len(self._in(HoldState.WAITING)) + len(self._in(HoldState.RUNNING))
 
     def measure(self, backlog: int) -> Demand:
         """Measure the demand, with so many tasks in the queue; each time with another beat."""
-        waiting, now = self._at(Place.WAITING), self.clock()
+        waiting, now = self._in(HoldState.WAITING), self.clock()
         oldest = min((hold.since for hold in waiting), default=now)
         self.demand = Demand(
             waiting=backlog + len(waiting),
-            running=len(self._at(Place.RUNNING)),
+            running=len(self._in(HoldState.RUNNING)),
             oldest_seconds=max(0.0, now - oldest),
             seconds=self._seconds_of(waiting),
             load_seconds=self._load.value,
@@ -156,15 +156,15 @@ class RuntimePace:
         """Return the pace as it is now."""
         return Pace(
             leased=len(self._held),
-            running=len(self._at(Place.RUNNING)),
+            running=len(self._in(HoldState.RUNNING)),
             seconds=self._taken.value,
             checkpoints=tuple(sorted(set(self._checkpoints.values()))),
             demand=self.demand,
             supply=self.supply,
         )
 
-    def _at(self, place: Place) -> list[Hold]:
-        return [hold for hold in self._held if hold.place is place]
+    def _in(self, state: HoldState) -> list[Hold]:
+        return [hold for hold in self._held if hold.state is state]
 
     def _seconds_of(self, waiting: list[Hold]) -> float | None:
         """Average the seconds of the tasks that wait, each by its checkpoint, if that is known."""

@@ -29,14 +29,33 @@ class Places(Runner):
         self._clock = clock
         self._count = math.inf
         self._taken = 0
+        self._open = asyncio.Event()
+        """Set while any run may be handed over."""
+        self._open.set()
         self._waiting = deque[asyncio.Future[None]]()
         self._there: dict[_Place, None] = {}
         """Places that are taken, the first first."""
 
     def resize(self, count: float) -> None:
-        """Let so many runs be there at once from now on; those that are there stay."""
+        """Let so many runs be there at once from now on; those that are there stay.
+
+        At zero only those that have begun stay: the others go first as soon as it is more.
+        """
         self._count = count
+        if count:
+            self._open.set()
+        else:
+            self._open.clear()
+            now = self._clock()
+            for place in self._there:
+                if not place.begun:
+                    place.withdraw(now)
         self._fill()
+
+    @property
+    def begun(self) -> int:
+        """Number of runs that have begun and not ended."""
+        return sum(place.begun for place in self._there)
 
     def spread(self, replicas: int) -> None:
         """Hand runs that wait for a GPU to the replicas again, one for each replica without a run.
@@ -56,6 +75,8 @@ class Places(Runner):
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         async with self._place() as place:
             while True:
+                await self._open.wait()
+                place.handed_at = self._clock()
                 with suppress(_Withdrawn):
                     async with aclosing(self._runner.run(task, attempt)) as updates:
                         while (update := await place.next(updates)) is not None:
@@ -70,7 +91,6 @@ class Places(Runner):
         place = _Place(self._clock)
         try:
             await turn
-            place.handed_at = self._clock()
             self._there[place] = None
             yield place
         finally:
@@ -102,14 +122,15 @@ class _Place:
         self.handed_at = -math.inf
         self._waits_since: float | None = None
         """Time at which its replica said that another run has the GPU; None: it has not."""
-        self._begun = False
+        self.begun = False
+        """Flag: the run has the GPU, or had it."""
         self._patience = _PATIENCE_SECONDS
         self._limit: asyncio.Timeout | None = None
 
     def may_have_gpu(self, now: float) -> bool:
         """Tell whether the run has begun, or may be about to: it was handed over just now."""
         is_new = self._waits_since is None and now - self.handed_at < _PATIENCE_SECONDS
-        return self._begun or is_new
+        return self.begun or is_new
 
     def is_impatient(self, now: float) -> bool:
         """Tell whether the run has waited for another one's GPU for long, and may be moved."""
@@ -133,11 +154,11 @@ class _Place:
         while (update := await self._received(updates)) is Stage.WAITING:
             self._waits_since = self._clock()
         self._waits_since = None
-        self._begun = self._begun or isinstance(update, Stage)
+        self.begun = self.begun or isinstance(update, Stage)
         return update
 
     async def _received(self, updates: AsyncGenerator[Update, None]) -> Update | None:
-        if self._begun:
+        if self.begun:
             return await anext(updates, None)
         limit = self._limit = asyncio.timeout(None)
         try:

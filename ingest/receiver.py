@@ -14,7 +14,9 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _BATCH = 10
 """Most messages that one call of SQS's ReceiveMessage gives."""
-_BACKOFF = Backoff(first=0.5, longest=30)
+LONGEST_PAUSE = 30.0
+"""Most seconds between two polls while the platform is unavailable."""
+_BACKOFF = Backoff(first=0.5, longest=LONGEST_PAUSE)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,7 +32,12 @@ class Receiver(ABC):
     """Most deliveries that are leased at once; the rest stays visible in the queue."""
     _leased: int = field(default=0, init=False)
     _room: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    outages: int = field(default=0, init=False)
+    """Polls and deliveries so far that found the platform unavailable."""
     _failures: int = field(default=0, init=False)
+    """Deliveries in a row that found it so."""
+    _failed_polls: int = field(default=0, init=False)
+    """Polls in a row that found it so."""
     _draining: bool = field(default=False, init=False)
 
     @abstractmethod
@@ -47,7 +54,7 @@ class Receiver(ABC):
         # first one would end all others.
         async with asyncio.TaskGroup() as group:
             while not self._draining:
-                await asyncio.sleep(_BACKOFF.pause(self._failures))
+                await asyncio.sleep(self._pause)
                 for delivery in await self._receive():
                     self._leased += 1
                     group.create_task(self._handle_safely(delivery))
@@ -85,11 +92,13 @@ class Receiver(ABC):
             return ()
         try:
             deliveries = await self.queue.receive(min(_BATCH, self.capacity - self._leased))
+            self._failed_polls = 0
             if not self._draining:
                 return deliveries
             await asyncio.gather(*(self.queue.extend(delivery, 0) for delivery in deliveries))
         except Unavailable as exc:
-            self._slow_down(exc)
+            self._failed_polls += 1
+            self._complain(exc)
         return ()
 
     async def _handle_safely(self, delivery: Delivery) -> None:
@@ -97,7 +106,8 @@ class Receiver(ABC):
             await self.handle(delivery)
             self._failures = 0
         except Unavailable as exc:
-            self._slow_down(exc)
+            self._failures += 1
+            self._complain(exc)
         except AtelierError as exc:
             log.warning("handed_back", extra={"message_id": delivery.id, "why": str(exc)})
         except Exception:  # whatever one message does to us, the next is received
@@ -106,7 +116,10 @@ class Receiver(ABC):
             self._leased -= 1
             self._room.set()
 
-    def _slow_down(self, exc: Unavailable) -> None:
-        self._failures += 1
-        pause = _BACKOFF.pause(self._failures)
-        log.warning("platform_unavailable", extra={"why": str(exc), "pause": pause})
+    @property
+    def _pause(self) -> float:
+        return _BACKOFF.pause(max(self._failures, self._failed_polls))
+
+    def _complain(self, exc: Unavailable) -> None:
+        self.outages += 1
+        log.warning("platform_unavailable", extra={"why": str(exc), "pause": self._pause})

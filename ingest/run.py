@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ingest.board import Board
 from ingest.paces import Hold
-from models.errors import RuntimeUnavailable, TaskFailed, Unavailable
+from models.errors import PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Ledger, Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
@@ -141,7 +141,7 @@ class Run:
         if standing.ended:
             return standing
         if self._given_up:
-            raise RuntimeUnavailable("ingest ended while the task waited for a replica")
+            raise PlaceGone("ingest ended while the task waited for a replica")
         if self._updates.cancelled():
             return standing.cancelled()
         try:

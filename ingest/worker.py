@@ -16,7 +16,14 @@ from ingest.paces import Hold
 from ingest.receiver import Receiver
 from ingest.run import Run
 from models import strict_json
-from models.errors import InvalidTask, RuntimeUnavailable, TaskError, TaskFailed, Unavailable
+from models.errors import (
+    InvalidTask,
+    PlaceGone,
+    RuntimeUnavailable,
+    TaskError,
+    TaskFailed,
+    Unavailable,
+)
 from models.notification import failure_output
 from models.ports import Delivery, Ledger, Objects, Runner
 from models.report import Report, Status
@@ -66,7 +73,7 @@ class Worker(Receiver):
     """Flag: no replica runs, so that a task would start one."""
     _runs: set[Run] = field(default_factory=set, init=False)
     """Runs under way, begun or not."""
-    _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(
+    _locks: "WeakValueDictionary[str, asyncio.Lock]" = field(
         default_factory=WeakValueDictionary, init=False
     )
     """Locks of the submissions in hand, by which copies of a message wait for one another."""
@@ -98,7 +105,7 @@ class Worker(Receiver):
                 await self.queue.reject(delivery, reason=str(exc))
                 return
             with self.board.holding(task.runtime, task.submission, delivery.sent) as hold:
-                async with self._turns.setdefault(task.submission, asyncio.Lock()):
+                async with self._locks.setdefault(task.submission, asyncio.Lock()):
                     await self._end(task, delivery, hold)
 
     async def _end(self, task: Task, delivery: Delivery, hold: Hold) -> None:
@@ -172,7 +179,7 @@ class Worker(Receiver):
             first_look=first_look if ahead else None,
         )
         if self._draining:  # it was leased, but not handed to a replica yet
-            raise RuntimeUnavailable("ingest ended before the task was handed to a replica")
+            raise PlaceGone("ingest ended before the task was handed to a replica")
         self._runs.add(run)
         try:
             with hold.waiting(self.checkpoint_of(task)):

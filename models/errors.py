@@ -8,6 +8,7 @@ AtelierError
     ├── TaskFailed          reported at once, never retried
     │   └── InputRefused    a link was not fetched
     └── RuntimeUnavailable  handed back and tried again
+        └── PlaceGone       handed back at once, for nothing is at fault
 """
 
 import re
@@ -59,6 +60,10 @@ class InputRefused(TaskFailed):
 
 class RuntimeUnavailable(TaskError):
     """The runtime did not answer; another try may find it."""
+
+
+class PlaceGone(RuntimeUnavailable):
+    """The task was at a replica or an ingest that goes away, and is to start elsewhere at once."""
 
 
 def _failed_again(kind: type[TaskFailed], message: str, reason: Any) -> TaskFailed:

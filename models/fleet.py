@@ -39,6 +39,11 @@ class Demand:
     beat: int = 0
     """Count of the measurements so far; a beat that stands still means that nobody measures."""
 
+    @property
+    def tasks(self) -> int:
+        """Number of tasks, waiting or running."""
+        return self.waiting + self.running
+
 
 @dataclass(frozen=True, kw_only=True)
 class Supply:

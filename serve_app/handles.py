@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from models.errors import RuntimeUnavailable, TaskError, Unavailable
+from models.errors import PlaceGone, RuntimeUnavailable, TaskError, Unavailable
 from models.event import Event, Update
 from models.live import Live, Pace
 from models.ports import Runner
@@ -39,8 +39,9 @@ class ReplicaHandle(Runner):
                 begun = begun or update is not Stage.WAITING
                 yield update
         except (RayError, RayServeException) as exc:
-            is_store = isinstance(exc, RayTaskError) and isinstance(exc.cause, Unavailable)
-            raise (Unavailable if is_store else RuntimeUnavailable)(_why(exc)) from exc
+            cause = exc.cause if isinstance(exc, RayTaskError) else None
+            kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable
+            raise kind(_why(exc)) from exc
         finally:
             # A replica would else go on drawing for nobody; on a stream that ended it does nothing.
             stream.cancel()
@@ -91,9 +92,11 @@ async def _stopped(stream: AsyncIterable[Update]) -> None:
     """
     # In a task of its own: Ray tells the end of a cancelled call as if the caller were cancelled.
     end = asyncio.create_task(_read_to_end(stream))
-    await asyncio.wait([end], timeout=_STOP_SECONDS)
-    if not end.done():
+    try:
+        _, late = await asyncio.wait([end], timeout=_STOP_SECONDS)
+    finally:
         end.cancel()
+    if late:
         raise RuntimeUnavailable("its replica did not stop in time")
 
 

@@ -107,7 +107,7 @@ class Keda:
     _synced: float = -math.inf
 
     def wanted(self, demand: Demand, supply: Observed, now: float) -> int:
-        messages = demand.waiting + demand.running
+        messages = demand.tasks
         if messages:
             self._active = now
         if not supply.target:

@@ -13,14 +13,14 @@ from typing_extensions import override
 
 from ingest.fleet import Fleet, RuntimeFleet
 from ingest.loops import Loops
-from ingest.memory import MemoryFleetStore, MemoryObjects
+from ingest.memory import MemoryFleetStore, MemoryLedger, MemoryObjects, MemoryQueue
 from ingest.paces import RuntimePace
 from ingest.places import Places
 from models.errors import Unavailable
 from models.event import Update
 from models.fleet import Demand, Supply
 from models.live import FleetStore
-from models.ports import Runner
+from models.ports import Delivery, Runner
 from models.report import Report, Stage, Status
 from models.runtimes.content import Fault
 from models.settings.groups import Tasks
@@ -132,15 +132,11 @@ async def test_what_there_is_no_room_for_counts_while_most_of_what_is_leased_is_
 
     async with following(world, store), world.working() as work:
         await until(lambda: len(world.results.published) == bad)
-        await until(lambda: max(map(tasks_of, store.demands), default=-1) == most)
-        await until(lambda: tasks_of(store.newest) == most)
+        await until(lambda: max((demand.tasks for demand in store.demands), default=-1) == most)
+        await until(lambda: store.newest.tasks == most)
         work.cancel()
 
-    assert max(map(tasks_of, store.demands)) == most
-
-
-def tasks_of(demand: Demand) -> int:
-    return demand.waiting + demand.running
+    assert max(demand.tasks for demand in store.demands) == most
 
 
 async def test_no_task_is_a_measurement_only_when_older_leases_have_lapsed(
@@ -155,14 +151,120 @@ async def test_no_task_is_a_measurement_only_when_older_leases_have_lapsed(
         at_first = list(store.demands)
         await world.publish()
         await world.notifications(1)
-        await until(lambda: pace.demand is not None and tasks_of(pace.demand) == 0)
+        await until(lambda: pace.demand is not None and pace.demand.tasks == 0)
         within = list(store.demands)
         clock.now += 30
-        await until(lambda: bool(store.demands) and tasks_of(store.newest) == 0)
+        await until(lambda: bool(store.demands) and store.newest.tasks == 0)
 
     assert at_first == []
     assert within
-    assert all(tasks_of(demand) == 1 for demand in within)
+    assert all(demand.tasks == 1 for demand in within)
+
+
+class AwayLedger(MemoryLedger):
+    """Ledger that may not answer."""
+
+    away = False
+
+    @override
+    async def find(self, id: str, submission: str | None = None) -> Report | None:
+        if self.away:
+            raise Unavailable("the ledger did not answer")
+        return await super().find(id, submission)
+
+
+class AwayQueue(MemoryQueue):
+    """Queue that may not answer."""
+
+    away = False
+
+    @override
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        if self.away:
+            raise Unavailable("the queue did not answer")
+        return await super().receive(most)
+
+
+@pytest.mark.parametrize("part", ["ledger", "queue"])
+async def test_an_outage_does_not_tell_that_there_is_less_to_do(
+    world: World, store: Store, part: str
+) -> None:
+    clock = Clock()
+    ledger, queue = AwayLedger(), AwayQueue(visibility=60, wait=0.05)
+    world.worker.ledger, world.worker.queue = ledger, queue
+    world.tasks.subscribe(queue)
+    await store.write_supply("sdruntime", Supply(wanted=0))  # so that the ledger is asked first
+    pace = world.board.runtimes.of("sdruntime")
+
+    async def measured(times: int = 4) -> Sequence[Demand]:
+        """Wait for so many measurements; return those that were told."""
+        told = len(store.demands)
+        beat = pace.demand.beat if pace.demand else 0
+        await until(lambda: pace.demand is not None and pace.demand.beat >= beat + times)
+        return store.demands[told:]
+
+    async with following(world, store, clock=clock, lease_seconds=30), world.working():
+        await until(lambda: pace.demand is not None)  # the clock is read by now
+        clock.now += 30
+        idle = await measured()
+        ledger.away = queue.away = True
+        (queue if part == "ledger" else ledger).away = False
+        await world.publish()
+        await until(lambda: world.worker.outages > 0)
+        await measured(1)
+        during = await measured()
+        ledger.away = queue.away = False
+        await until(lambda: not world.worker.is_slowed_down or part == "ledger")
+        await measured(1)
+        clock.now += 59
+        after = await measured()
+        clock.now += 2
+        later = await measured()
+
+    assert idle
+    assert all(demand.tasks for demand in (*during, *after))
+    assert later[-1].tasks == 0
+
+
+async def test_a_poll_that_answers_ends_the_pauses_of_one_that_did_not(world: World) -> None:
+    queue = world.worker.queue = AwayQueue(visibility=60, wait=0.01)
+    queue.away = True
+    async with world.working():
+        await until(lambda: world.worker.outages == 3)  # the next pause is two seconds long
+        queue.away = False
+        polls = 0
+
+        async def receive(most: int) -> Sequence[Delivery]:
+            nonlocal polls
+            polls += 1
+            return await MemoryQueue.receive(queue, most)
+
+        queue.receive = receive  # type: ignore[method-assign] # to count them
+        await until(lambda: polls > 5)
+
+    assert not world.worker.is_slowed_down
+
+
+async def test_runs_at_replicas_that_leave_take_no_place_at_those_that_stay(
+    world: World, store: Store
+) -> None:
+    places = world.worker.runner = Places(world.runtime)
+    world.runtime.acts = [60.0]
+    await store.write_supply("sdruntime", Supply(wanted=3, running=("a", "b", "c")))
+
+    async with (
+        following(world, store, places=places, admit=2, lookahead=0),
+        world.working() as work,
+    ):
+        for number in range(3):
+            await world.publish(submission=f"s{number}")
+        await until(lambda: store.newest.running == 3)
+        await store.write_supply("sdruntime", Supply(wanted=1, running=("c",), beat=1))
+        await until(lambda: world.worker.capacity < 6)
+        await world.cancel("a", "s0")
+        await world.publish(submission="s3")
+        await until(lambda: world.runtime.runs == 4)
+        work.cancel()
 
 
 async def test_seconds_are_those_of_the_ingest_before_until_tasks_have_ended(

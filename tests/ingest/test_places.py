@@ -160,6 +160,25 @@ async def test_those_that_are_there_stay_when_replicas_go(line: Line) -> None:
     assert line.there == "c"
 
 
+async def test_what_has_not_begun_comes_back_while_no_replica_is_there_and_goes_first(
+    behind: Line, replicas: Busy
+) -> None:
+    """Serve would else start a replica for it, and ask the scaling policy no more until then."""
+    await behind.resize(4)
+    await behind.add("ef")
+    await behind.resize(0)
+    replicas.idle = 9
+    at_zero = replicas.handed, behind.there
+    await behind.end("a")
+    after_the_end = replicas.handed
+    await behind.resize(4)
+
+    assert at_zero == ("abcd", "a")
+    assert after_the_end == "abcd"
+    assert replicas.begun == "abcde"
+    assert behind.there == "bcde"
+
+
 async def test_one_that_gives_up_makes_room(line: Line) -> None:
     await line.resize(1)
     await line.add("abcd")
