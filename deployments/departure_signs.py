@@ -35,7 +35,7 @@ class RaySigns:
             RayError: Ray does not answer within some seconds.
             Unavailable: the store does not answer.
         """
-        node_seconds = await asyncio.to_thread(self._node_seconds)
+        node_seconds = await asyncio.to_thread(seconds_of_node, self._node)
         return Signs(listed=await self._listed(), node_seconds=node_seconds)
 
     async def _listed(self) -> bool | None:
@@ -46,9 +46,17 @@ class RaySigns:
             self._beat, self._changed = supply.beat, now
         return self._name in supply.running if now - self._changed < _STALE_SECONDS else None
 
-    def _node_seconds(self) -> float | None:
-        deadlines = internal_kv_get_gcs_client().get_draining_nodes(timeout=_SECONDS)
-        deadline = deadlines.get(self._node)  # milliseconds since 1970; 0: there is none
-        if deadline is None:
-            return None
-        return deadline / 1000 - time.time() if deadline else float("inf")
+
+def seconds_of_node(node: str) -> float | None:
+    """Return the seconds until a node is gone, infinite if nobody knows; None: it stays.
+
+    ``node``: its id in hex digits. Blocks for two seconds at most.
+
+    Raises:
+        RayError: Ray does not answer within them.
+    """
+    deadlines = internal_kv_get_gcs_client().get_draining_nodes(timeout=_SECONDS)
+    deadline = deadlines.get(node)  # milliseconds since 1970; 0: there is none
+    if deadline is None:
+        return None
+    return deadline / 1000 - time.time() if deadline else float("inf")

@@ -1,8 +1,15 @@
 """Loops of one process: a task for each queue, with their health and their drain."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
+
+HasTime = Callable[[], Awaitable[bool]]
+"""Tell whether what is under way may go on to its end, however long that takes."""
+
+
+async def _never() -> bool:
+    return False
 
 
 class Loop(Protocol):
@@ -34,18 +41,23 @@ class Loops:
             if task.done():
                 raise RuntimeError(f"the worker of {name} ended") from _error(task)
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float, has_time: HasTime = _never) -> None:
         """Receive no more; wait so many seconds for what is leased, then hand it back.
 
-        Handing back may take as long again.
+        Handing back may take as long again. ``has_time`` is asked each second; the seconds begin
+        once it says that there is no time.
         """
         self._draining = True
         for loop in self.loops.values():
             loop.drain()
-        _, late = await asyncio.wait(self._tasks.values(), timeout=seconds)
+        late = {task for task in self._tasks.values() if not task.done()}
+        while late and await has_time():
+            _, late = await asyncio.wait(late, timeout=1)
+        if late:  # asyncio.wait refuses an empty set
+            _, late = await asyncio.wait(late, timeout=seconds)
         for task in late:
             task.cancel()
-        if late:  # asyncio.wait refuses an empty set
+        if late:
             await asyncio.wait(late, timeout=seconds)
 
 

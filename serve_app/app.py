@@ -21,6 +21,7 @@ from deployments.deploy import ONE_LOOP, deploy
 from deployments.loopback import keep_to_loopback
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here, kinds_of
+from deployments.serving import stop_seconds
 from ingest.board import Board
 from ingest.loops import Loops
 from ingest.places import Places
@@ -43,6 +44,7 @@ from serve_app.auth import Keys
 from serve_app.handles import IngestHandle, ReplicaHandle
 from serve_app.keys_file import FileKeys
 from serve_app.logs import log_to
+from serve_app.replacement import is_replaced
 from serve_app.request_limit import MOST_PROBES
 from serve_app.watching.feed import Feed
 
@@ -114,7 +116,9 @@ def assemble(settings: Settings) -> Application:
     ingest = serve.deployment(
         Ingest,
         name="Ingest",
-        graceful_shutdown_timeout_s=ingest_shutdown_seconds(settings.tasks.drain_seconds),
+        # Where a newer version replaces it, what it has begun ends, as in a replica that goes.
+        graceful_shutdown_timeout_s=stop_seconds(settings.tasks)
+        + ingest_shutdown_seconds(settings.tasks.drain_seconds),
         # Serve sleeps so long before it first looks whether all is done; 2 s by default.
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # an ingress replica follows with one, and calls with a few more
@@ -190,7 +194,8 @@ class Ingest:
             runtime.name: worker(settings, runtime, self.ports, self.board, places[runtime.name])
             for runtime in settings.models_runtime
         }
-        store = RayFleetStore(serve.get_replica_context().app_name)
+        self.application = serve.get_replica_context().app_name
+        store = RayFleetStore(self.application)
         self.loops = Loops(
             {
                 **workers,
@@ -222,7 +227,7 @@ class Ingest:
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
         if hasattr(self, "loops"):
             # In this order: handing back needs the connections that the ports hold.
-            await self.loops.drain(self.drain_seconds)
+            await self.loops.drain(self.drain_seconds, partial(is_replaced, self.application))
             await self.ports.close()
 
 

@@ -66,6 +66,8 @@ class Feed:
         self._name = secrets.token_hex(8)
         self._following: asyncio.Task[None] | None = None
         self._open = asyncio.Event()
+        self.failing = False
+        """Flag: the last try to follow the board failed."""
         self._mirrors: dict[str, _Mirror] = {}
         self._pending: set[str] = set()
         """Submissions to be watched or unwatched at the board."""
@@ -144,6 +146,7 @@ class Feed:
                 log.warning("feed_lost", extra={"why": why})
             # A stream that was open starts the pauses anew.
             failures = 1 if self.connected else failures + 1
+            self.failing = True
             self._lose()
             if _is_cancelled():
                 return
@@ -168,6 +171,7 @@ class Feed:
 
     def _begin(self) -> None:
         self._open.set()
+        self.failing = False
         for submission in self._mirrors:
             self._ask(submission)
 

@@ -81,8 +81,7 @@ class Run:
 
 async def run_of(feed: Feed, submission: str) -> Run:
     """Return the newest state of a task's run, as far as it is known here."""
-    feed.start()
-    if not feed.connected:
+    if feed.failing or not await feed.ready():
         return Run()
     async with feed.watching(submission) as watcher:
         updates = [event.update for event in watcher.all]

@@ -167,10 +167,15 @@ class AwayLedger(MemoryLedger):
     away = False
 
     @override
-    async def find(self, id: str, submission: str | None = None) -> Report | None:
+    async def find(
+        self,
+        id: str,
+        submission: str | None = None,
+        key: str | None = None,
+    ) -> Report | None:
         if self.away:
             raise Unavailable("the ledger did not answer")
-        return await super().find(id, submission)
+        return await super().find(id, submission, key)
 
 
 class AwayQueue(MemoryQueue):

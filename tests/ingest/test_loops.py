@@ -48,3 +48,23 @@ async def test_a_drain_that_takes_too_long_hands_back() -> None:
     await loops.drain(0.1)
 
     assert len(await world.queue.receive(1)) == 1
+
+
+async def test_a_drain_waits_for_what_runs_as_long_as_there_is_time() -> None:
+    world = World(Tasks())
+    world.runtime.acts = [60.0]
+    loops = Loops({"sdruntime": world.worker})
+    await world.publish()
+    await until(lambda: world.runtime.runs == 1)
+    time_left = [True, True, False]
+
+    async def has_time() -> bool:
+        found = time_left.pop(0)
+        assert world.queue.depth == 1
+        assert not await world.queue.receive(1)
+        return found
+
+    await loops.drain(0.1, has_time)
+
+    assert time_left == []
+    assert len(await world.queue.receive(1)) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.board import Board
 from models.event import Event
-from models.report import Progress, Report
+from models.report import Progress, Report, Stage
 from serve_app.watching.timeline import Run, end_of, run_of, timeline
 from tests.serve_app.world import QUICK, World, task
 
@@ -147,6 +147,13 @@ async def test_who_polls_does_not_ask_ingest_each_time() -> None:
     await world.feed.close()
 
     assert (world.ingest.watches, world.ingest.unwatches) == (1, 0)
+
+
+async def test_who_is_the_first_to_ask_is_told_what_the_board_knows(world: World) -> None:
+    await world.run(OWL)
+    world.board.publish("s1", Stage.LOADING)
+
+    assert (await run_of(world.feed, "s1")).stage is Stage.LOADING
 
 
 async def test_a_broken_stream_is_followed_again(
