@@ -56,17 +56,18 @@ def test_serve_run_takes_the_repositorys_file(home: Path) -> None:
 
 def test_serve_deploy_takes_the_repositorys_file(home: Path) -> None:
     port, gpu_log = free_port(0, "HTTP"), home / "gpu.jsonl"
+    url = f"http://127.0.0.1:{port}"
     slow = {**FAKE, "options": {**LONG, "gpuMs": 12_000, "log": str(gpu_log)}}
     with (
         emulator(CONFIG, home) as environment,
         ray_head(environment, home) as dashboard,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"x-api-key": KEY}, timeout=60) as native,
+        httpx.Client(base_url=url, headers={"x-api-key": KEY}, timeout=60) as native,
     ):
         there = ["--address", dashboard]
         tasks = {"drainSeconds": 0}
         given = serve_file(home, port, modelsRuntime=[slow], tasks=tasks)
         done(["serve", "deploy", *there, str(given)], environment)
-        assert_serves(f"http://127.0.0.1:{port}", KEY, {"seed": 1})
+        assert_serves(url, KEY, {"seed": 1})
 
         submit(native, "while-deployed", runtime="sdruntime")
         until(lambda: state(native, "while-deployed")["status"] == "running")
