@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -41,19 +41,22 @@ def shares_of_time(scaling: BoundedScaling) -> Mapping[int, Decimal]:
 
 
 def _held(window: Window) -> Iterator[tuple[datetime, datetime]]:
-    """Walk the times of the year in which hours hold: up to an end that is no start, as scaled."""
+    """Walk the times of the year in which hours hold: from a start that is no end, as scaled."""
     zone = ZoneInfo(window.timezone)
     starts, ends = _moments(window.start, zone), _moments(window.end, zone)
-    for since, until in pairwise(sorted({_SINCE} | starts | ends)):
-        if until not in starts and since < _UNTIL:
-            yield since, min(until, _UNTIL)
+    for since, until in pairwise(sorted({_UNTIL} | starts | ends)):
+        if since not in ends and until > _SINCE:
+            yield max(since, _SINCE), until
 
 
 def _moments(expression: str, zone: ZoneInfo) -> set[datetime]:
-    """Return when an expression comes in the year, and for the first time after it."""
-    found = set[datetime]()
-    for moment in CronSim(expression, (_SINCE - _MINUTE).astimezone(zone)):
-        found.add(moment.astimezone(UTC))
+    """Return when an expression comes in the year, and for the last time before it."""
+    since = _SINCE.astimezone(zone)
+    found = {
+        moment.astimezone(UTC) for moment in islice(CronSim(expression, since, reverse=True), 1)
+    }
+    for moment in CronSim(expression, since - _MINUTE):
         if moment >= _UNTIL:
             break
+        found.add(moment.astimezone(UTC))
     return found

@@ -1,7 +1,7 @@
 """Bounds of the number of replicas at a moment: those of the rules, and a schedule's hours."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -12,7 +12,9 @@ from deployments.scaling.rules import Choice
 from models.fleet import LIMIT_REACHED
 from models.settings.scaling import Scaling, Window
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_SET_BACK = timedelta(hours=3)
+"""More than clocks are ever set back by."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ def _scheduled(rules: Scaling, wall: datetime) -> int:
 
 @lru_cache(maxsize=256)
 def _holds(window: Window, minute: datetime) -> bool:
-    """Tell whether a window's next end comes before its next start."""
-    there = minute.astimezone(ZoneInfo(window.timezone))
-    return next(CronSim(window.end, there), _NEVER) < next(CronSim(window.start, there), _NEVER)
+    """Tell whether a window's last start is later than its last end; this minute counts."""
+    zone = ZoneInfo(window.timezone)
+    return _last(window.start, minute, zone) > _last(window.end, minute, zone)
+
+
+def _last(expression: str, minute: datetime, zone: ZoneInfo) -> datetime:
+    """Return when a cron expression came last, in UTC: moments of one zone compare by its clock."""
+    # From later on: in the hour that comes twice, a later time of the clock has been once already.
+    moments = CronSim(expression, (minute + _SET_BACK).astimezone(zone), reverse=True)
+    found = (moment.astimezone(UTC) for moment in moments)
+    return next((moment for moment in found if moment <= minute), _NEVER)

@@ -18,8 +18,8 @@ _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 
 
-_ENDS_LOOKED_AT = 10_000
-"""Ends of hours, each a start as well, after which these hours are said to hold never."""
+_STARTS_LOOKED_AT = 10_000
+"""Starts of hours, each an end as well, after which these hours are said to hold never."""
 
 
 def _cron(given: str) -> str:
@@ -42,10 +42,10 @@ def _is_cron(fields: Iterable[str]) -> bool:
 
 
 @lru_cache(maxsize=256)  # it may take a second, and settings are read again and again
-def _always_starts_at_end(start: str, end: str) -> bool:
+def _always_ends_at_start(start: str, end: str) -> bool:
     """Tell whether each moment of one cron expression is one of another, too."""
-    ends = islice(CronSim(end, _ANY_DAY), _ENDS_LOOKED_AT)
-    return all(next(CronSim(start, moment - _MINUTE), None) == moment for moment in ends)
+    starts = islice(CronSim(start, _ANY_DAY), _STARTS_LOOKED_AT)
+    return all(next(CronSim(end, moment - _MINUTE), None) == moment for moment in starts)
 
 
 def _zone(given: str) -> str:
@@ -84,20 +84,23 @@ class DownRate(Rate):
 
 
 class Window(Group):
-    """Hours in which a runtime has more replicas at least, such as a team's working hours."""
+    """Hours in which a runtime has more replicas at least, such as a team's working hours.
+
+    They hold from each start to the first end after it; at a moment of both they end.
+    """
 
     start: Annotated[str, AfterValidator(_cron)]
     """Cron expression (minute, hour, day, month, weekday) of when the hours begin."""
     end: Annotated[str, AfterValidator(_cron)]
-    """Cron expression of when they end."""
+    """Cron expression of when they end, if they have begun."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     min_replicas: Annotated[int, Field(ge=0)]
     """Fewest replicas within these hours."""
 
     @model_validator(mode="after")
     def _ends_later(self) -> Self:
-        if _always_starts_at_end(self.start, self.end):
-            raise ValueError("end comes only where start does: these hours hold never")
+        if _always_ends_at_start(self.start, self.end):
+            raise ValueError("start comes only where end does: these hours hold never")
         return self
 
 

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _TABLE = "tests/deployments/scaling/test_situations.py"
 _IN_TIME = "tests/deployments/scaling/test_in_time.py"
+_HOURS = "tests/deployments/scaling/test_hours.py"
 _PROPERTIES = "tests/deployments/scaling/test_properties.py"
 _SIMULATION = "tests/bench/test_simulation.py"
 
@@ -85,6 +86,20 @@ MUTANTS = (
         old="kept = tuple(_within(changes, max(periods, default=0), latest.at))",
         new="kept = changes",
         tests=_IN_TIME,
+    ),
+    Mutant(
+        mistake="a start at the end of a schedule's hours goes on with them",
+        file="deployments/scaling/bounds.py",
+        old="_last(window.start, minute, zone) > _last(",
+        new="_last(window.start, minute, zone) >= _last(",
+        tests=_HOURS,
+    ),
+    Mutant(
+        mistake="hours that began in an hour which comes twice begin once more in it",
+        file="deployments/scaling/bounds.py",
+        old="_SET_BACK = timedelta(hours=3)",
+        new="_SET_BACK = timedelta(minutes=1)",
+        tests=_HOURS,
     ),
     Mutant(
         mistake="a measurement that no float holds makes the policy raise",

@@ -13,6 +13,9 @@ _TEAM = {"start": "0 8 * * 1-5", "end": "0 18 * * 1-5", "timezone": "Europe/Berl
 _LATE = {"start": "0 17 * * *", "end": "0 2 * * *", "timezone": "America/New_York"}
 _MONTH = {"start": "0 0 28 * *", "end": "0 0 3 * *"}
 _AGAIN = {"start": "0 8,12 * * *", "end": "0 12,18 * * *"}
+_FIVE_DAYS = {"start": "0 8 * * 1-5", "end": "0 18 * * *"}
+_TWICE = {"start": "0 8,12 * * *", "end": "0 18 * * 1-5", "timezone": "Europe/Berlin"}
+_LEAP_DAY = {"start": "0 0 29 2 *", "end": "0 0 1 3 *"}
 
 
 def scaling(*windows: tuple[dict[str, str], int], least: int = 0, most: int = 9) -> BoundedScaling:
@@ -27,6 +30,8 @@ def scaling(*windows: tuple[dict[str, str], int], least: int = 0, most: int = 9)
         scaling((_LATE, 2), (_TEAM, 3), least=1),
         scaling((_MONTH, 4), (_LATE, 2), most=3),
         scaling((_AGAIN, 2)),
+        scaling((_FIVE_DAYS, 2)),
+        scaling((_TWICE, 2), (_LEAP_DAY, 3)),
     ],
 )
 def test_each_number_is_kept_for_as_long_as_the_policy_keeps_it(rules: BoundedScaling) -> None:
@@ -38,6 +43,12 @@ def test_each_number_is_kept_for_as_long_as_the_policy_keeps_it(rules: BoundedSc
     assert {number: float(share) for number, share in found.items()} == pytest.approx(
         {number: kept.count(number) / len(kept) for number in set(kept)}, abs=1e-9
     )
+
+
+def test_hours_end_each_evening_although_they_do_not_begin_each_morning() -> None:
+    shares = shares_of_time(scaling((_FIVE_DAYS, 1)))
+
+    assert float(shares[1]) == 261 * 10 / (365 * 24)
 
 
 def test_without_a_schedule_the_fewest_are_kept_at_any_time() -> None:

@@ -132,8 +132,8 @@ def test_the_other_rules_stay_when_bounds_are_filled_in() -> None:
             "schedule[0].end: must be a cron expression of five fields",
         ),
         (
-            {"scaling": {"schedule": [{**HOURS, "end": "0 8 * * MON-FRI"}]}},
-            "schedule[0]: end comes only where start does: these hours hold never",
+            {"scaling": {"schedule": [{**HOURS, "end": "0 8 * * *"}]}},
+            "schedule[0]: start comes only where end does: these hours hold never",
         ),
         ({"scaling": {"schedule": [{**HOURS, "timezone": "X/Y"}]}}, "timezone: must be the name"),
         ({"scaling": {"scaleUp": {"policies": [{"type": "Nodes"}]}}}, "policies[0].type: "),
