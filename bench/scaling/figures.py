@@ -49,7 +49,7 @@ class Figures:
     """GPU-seconds of tasks and loads."""
     held_to_worked: float
     held_to_always: float
-    """Held, over what as many GPUs as `maxReplicas` would have been held in the same time."""
+    """Held, over what as many GPUs as `maxReplicas` would have been held until nothing was."""
 
 
 def figures(outcome: Outcome, setup: Setup, log: Path) -> Figures:
@@ -61,7 +61,8 @@ def figures(outcome: Outcome, setup: Setup, log: Path) -> Figures:
     ends = Counter(one.task for one in outcome.told)
     what = Counter((entry.what, entry.group.rpartition("-spot")[1]) for entry in outcome.bill)
     held, worked = _held(outcome), _worked(log, began, outcome.samples[-1].at)
-    always = setup.most_replicas * (outcome.samples[-1].at - began)
+    gone = next(sample.at for sample in after if sample.is_empty)
+    always = setup.most_replicas * (gone - began)
     return Figures(
         tasks=len(outcome.published),
         told_once=sum(ends[task] == 1 for task in outcome.published),
@@ -73,9 +74,9 @@ def figures(outcome: Outcome, setup: Setup, log: Path) -> Figures:
         latency_p50=round(median(late), 2),
         latency_p95=round(quantiles(late, n=20)[-1], 2),
         all_done=round(last - began, 2),
-        replicas_gone=_first(after, _no_replica, last),
-        nodes_gone=_first(after, lambda now: now.is_empty, last),
-        needless=max((sample.wanted for sample in _empty(after)), default=0),
+        replicas_gone=_first(after, lambda now: now.is_at_zero, last),
+        nodes_gone=round(gone - last, 2),
+        needless=max((sample.wanted for sample in _from_zero_on(after)), default=0),
         wanted_most=max(sample.wanted for sample in outcome.samples),
         replicas_most=max(sample.running + sample.starting for sample in outcome.samples),
         nodes_most=_most_at_once(outcome),
@@ -93,13 +94,9 @@ def _first(samples: Iterable[Sample], is_so: Callable[[Sample], bool], began: fl
     return next(round(one.at - began, 2) for one in samples if is_so(one))
 
 
-def _empty(samples: Iterable[Sample]) -> Iterable[Sample]:
-    """Return the samples from the first on in which nothing was held."""
-    return dropwhile(lambda now: not now.is_empty, samples)
-
-
-def _no_replica(now: Sample) -> bool:
-    return not (now.running or now.starting or now.leaving)
+def _from_zero_on(samples: Iterable[Sample]) -> Iterable[Sample]:
+    """Return the samples from the first on without a replica; its nodes may still be there."""
+    return dropwhile(lambda now: not now.is_at_zero, samples)
 
 
 def _held(outcome: Outcome) -> float:

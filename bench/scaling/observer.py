@@ -36,9 +36,14 @@ class Sample:
         return self.spot + self.on_demand
 
     @property
+    def is_at_zero(self) -> bool:
+        """Flag: no replica is wanted, and none is there."""
+        return not (self.wanted or self.running or self.starting or self.leaving)
+
+    @property
     def is_empty(self) -> bool:
-        """Flag: nothing is wanted, and nothing is there."""
-        return not (self.wanted or self.running or self.starting or self.leaving or self.nodes)
+        """Flag: no replica is wanted, and neither one nor a node is there."""
+        return self.is_at_zero and not self.nodes
 
 
 @dataclass(frozen=True)

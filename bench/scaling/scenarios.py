@@ -50,9 +50,12 @@ class Outcome:
 def from_zero(watch: Observer, setup: Setup) -> None:
     """Publish a burst to nobody; then nothing may start again for twice the cooldown."""
     watch.publish(setup.tasks, "from-zero")
-    end_with_nothing(watch)
-    quiet = watch.samples[-1].at + 2 * setup.cooldown_seconds
+    watch.until("all told", lambda now: now.backlog == 0, LATE)
+    # Serve may wake a deployment again before its nodes are gone.
+    quiet = watch.until("no replica", lambda now: now.is_at_zero, LATE).at
+    quiet += 2 * setup.cooldown_seconds
     watch.until("twice the cooldown", lambda now: now.at > quiet, LATE)
+    end_with_nothing(watch)
 
 
 def killed(watch: Observer, setup: Setup) -> None:
