@@ -1,5 +1,6 @@
 """Routers: which waiting task goes to which replica."""
 
+from bisect import insort
 from collections import deque
 from collections.abc import Sequence
 from random import Random
@@ -40,10 +41,7 @@ class Fifo:
         self._line: deque[Task] = deque()
 
     def add(self, task: Task) -> None:
-        if self._line and task.sent < self._line[0].sent:
-            self._line.appendleft(task)
-        else:
-            self._line.append(task)
+        insort(self._line, task, key=lambda each: each.sent)
 
     def choose(self, free: Sequence[Seat]) -> tuple[Task, int] | None:
         if not self._line or not free:
