@@ -86,8 +86,9 @@ class EstimateOptions:
     @property
     def names_ours(self) -> bool:
         """Flag: some option is for an installation of this platform alone."""
-        own = (self.runtime, self.gpu, self.region, self.prices, self.simulated)
-        return any(option is not None for option in own)
+        own = (self.runtime, self.gpu, self.region, self.prices)
+        simulation = (self.simulated, self.trace, self.policy)
+        return any(option is not None for option in own + simulation)
 
     @property
     def of(self) -> Runtime:
@@ -136,6 +137,8 @@ def cost(
         return
     if load != Load() or options.names_ours:
         raise Misused(f"{scenario} has its own load, nodes and prices: leave those options out")
+    if options.config and scenario is not Scenario.COMPARE:
+        raise Misused(f"{scenario} is an estimate of others: leave --config out")
     if scenario is Scenario.COMPARE:
         _compared(options)
     else:

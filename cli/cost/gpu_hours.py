@@ -62,14 +62,13 @@ def hours(load: Load, runtime: Runtime) -> Hours:
     rework = work * spot * Decimal(str(load.rework))
     nodes = nodes_at_once((work + rework) / Decimal(str(load.hours)), runtime)
     idle = _idle_hours(load, runtime, nodes, work + rework)
-    starts = load.bursts * nodes
     return Hours(
         work=work,
         rework=rework,
         idle=idle,
         nodes=nodes,
         spot=spot,
-        starts=starts,
+        starts=round(_starts(load, runtime, nodes)),
         kept=_kept(runtime),
     )
 
@@ -145,14 +144,17 @@ def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> De
         return max(Decimal(count), *shares) * HOURS - worked
     waits = load.cold_seconds + runtime.scaling.cooldown_seconds
     tail = Decimal(str(waits)) + nodes.idle_seconds + seconds_of(nodes.consolidate_after)
-    return sum(
-        (
-            share * max(kept * HOURS - worked, Decimal())
-            + share * load.bursts * max(count - kept, Decimal()) * tail / SECONDS
-            for kept, share in shares.items()
-        ),
-        Decimal(),
-    )
+    kept_idle = sum(share * max(kept * HOURS - worked, Decimal()) for kept, share in shares.items())
+    return kept_idle + _starts(load, runtime, count) * tail / SECONDS
+
+
+def _starts(load: Load, runtime: Runtime, count: int) -> Decimal:
+    """Return how often a node comes up for the bursts; those that are kept are there already."""
+    if runtime.nodes.consolidate_after == _NEVER:
+        return Decimal()
+    shares = _shares_of_nodes(runtime).items()
+    coming = (share * max(count - kept, Decimal()) for kept, share in shares)
+    return load.bursts * sum(coming, Decimal())
 
 
 def _shares_of_nodes(runtime: Runtime) -> Mapping[Decimal, Decimal]:

@@ -113,7 +113,8 @@ def hours_of(runs: Runs, runtime: Runtime) -> Hours:
     lost = _mean(runs, "lost")
     at_once = max(run.at_once for run in runs)
     kinds = runtime.nodes.capacity
-    spot = first.spot if "on-demand" in kinds else 1.0
+    spot = fmean((run.spot for run in runs), [run.nodes for run in runs])
+    spot = spot if "on-demand" in kinds else 1.0
     return Hours(
         work=work * times,
         rework=lost * times,

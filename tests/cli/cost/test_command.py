@@ -86,6 +86,7 @@ def test_a_published_estimate_is_told_with_its_slips(bare: Atelier) -> None:
         (["--chart", "cost.exe"], "--chart cost.exe"),
         (["seed-a", "--images", "5"], "seed-a has its own load"),
         (["compare", "--region", "us-east-1"], "compare has its own load"),
+        (["seed-b", "--config", "absent.yaml"], "seed-b is an estimate of others"),
     ],
 )
 def test_wrong_usage_is_named(

@@ -79,6 +79,7 @@ def test_replicas_that_never_go_cost_the_whole_month() -> None:
     more = hours(load, scaling={"minReplicas": 1, "cooldownSeconds": 270})
 
     assert [kept.idle, more.idle] == [729, 728 + 1]
+    assert [kept.starts, more.starts] == [0, 6]
 
 
 def test_replicas_that_a_schedule_keeps_cost_its_hours() -> None:
@@ -88,6 +89,7 @@ def test_replicas_that_a_schedule_keeps_cost_its_hours() -> None:
     lines = used(runtime={"scaling": scheduled})
 
     assert float(hours(scaling=scheduled).idle) == pytest.approx(10 / 24 * (2 * 730 - 1))
+    assert hours(changed(bursts=24), scaling=scheduled).starts == 14
     assert any("(608.3 h kept by schedule)" in line.why for line in lines)
     assert not any("kept by" in line.why for line in used())
 
@@ -115,13 +117,13 @@ def test_every_node_of_a_burst_idles() -> None:
     load = changed(images=4 * 3_600, hours=2, bursts=6)
     taken = hours(load, scaling={"cooldownSeconds": 270})
 
-    assert [taken.nodes, taken.idle] == [2, 2]
+    assert [taken.nodes, taken.idle, taken.starts] == [2, 2, 12]
 
 
 def test_a_node_that_never_goes_is_paid_for_the_whole_month() -> None:
-    taken = hours(nodes={"consolidateAfter": "Never"})
+    taken = hours(changed(bursts=6), nodes={"consolidateAfter": "Never"})
 
-    assert taken.on_demand == 730
+    assert (taken.on_demand, taken.starts) == (730, 0)
 
 
 def test_two_replicas_share_a_gpu() -> None:

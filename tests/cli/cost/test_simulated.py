@@ -58,10 +58,14 @@ def test_a_month_repeats_the_trace() -> None:
 
 
 def test_seeds_are_averaged_and_the_most_nodes_are_the_most_of_all() -> None:
-    other = RUN.model_copy(update={"seed": 2, "nodes": 30, "at_once": 5, "tasks": 1_100})
+    """Spot had 16 of the 20 hours of one, and 9 of the 30 of the other."""
+    other = RUN.model_copy(
+        update={"seed": 2, "nodes": 30, "spot": 0.3, "at_once": 5, "tasks": 1_100}
+    )
     taken, load = hours_of([RUN, other], runtime()), load_of([RUN, other], Load())
 
     assert [load.images, taken.idle, taken.nodes] == [10_000, 155, 5]
+    assert taken.spot == Decimal("0.5")
 
 
 def test_replicas_that_share_a_gpu_share_its_hours() -> None:
@@ -118,7 +122,10 @@ def test_the_command_counts_with_them_and_says_so(bare: Atelier, tmp_path: Path)
     [
         (["--trace", "daily"], "--trace and --policy choose among the runs of --simulated"),
         (["--simulated", "pyproject.toml"], "none that bench.simulate has kept"),
+        (["--policy", "60 s"], "--trace and --policy choose among the runs of --simulated"),
         (["compare", "--simulated", "runs.json"], "compare has its own load"),
+        (["compare", "--trace", "daily"], "compare has its own load"),
+        (["seed-b", "--policy", "60 s"], "seed-b has its own load"),
     ],
 )
 def test_options_that_mean_nothing_together_are_refused(
