@@ -7,10 +7,12 @@ first task goes to any replica that is free.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -23,11 +25,12 @@ from rich.table import Table
 from bench.simulation.figures import COLUMNS, by_trace_and_policy, cells, run_of, worse
 from bench.simulation.policies import Keda, Ours, described
 from bench.simulation.router import Fifo
-from bench.simulation.run import Simulation
+from bench.simulation.run import Simulation, Unended
 from bench.simulation.traces import TRACES
 from bench.simulation.world import World
 from cli.cost.prices import shipped
 from cli.cost.simulated import Simulated, SimulatedRun
+from models.errors import SettingsError
 from models.settings import Settings
 
 KEDA = "KEDA"
@@ -40,6 +43,8 @@ RULES: dict[str, dict[str, Any]] = {
 """Rules of the policy in turn; all other settings have their defaults."""
 _INSTALLATION = {"stackName": "simulated", "modelBucketArn": "arn:aws:s3:::models"}
 _REGION, _GPU = "us-east-1", "g6.2xlarge"
+_SHARES = frozenset({"jitter", "spot_share"})
+"""Parameters of the world that are 1 at most."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class Plan:
     policy: str
     seed: int
     world: World
-    config: Path | None = None
-    runtime: str | None = None
+    configured: Ours | None = None
+    """Policy of a configuration's runtime."""
 
     def run(self) -> SimulatedRun:
         """Follow the trace to its end."""
@@ -71,13 +76,11 @@ class Plan:
 
     def rules(self) -> Ours | Keda:
         """Make the policy, as it is before the first task."""
+        if self.configured:
+            return replace(self.configured)
         most = TRACES[self.trace].most
         if self.policy == KEDA:
             return Keda(most)
-        if self.config:
-            settings = Settings.read(self.config)
-            named = settings.runtime(self.runtime) if self.runtime else None
-            return Ours.of(settings, named or settings.models_runtime[0])
         scaling = {"maxReplicas": most} | RULES[self.policy]
         runtime = {"name": "simulated", "type": "fake", "scaling": scaling}
         settings = Settings.read(None, _INSTALLATION | {"modelsRuntime": [runtime]})
@@ -96,8 +99,10 @@ def simulated(plans: Sequence[Plan]) -> Simulated:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         runs = tuple(pool.map(Plan.run, plans))
     parameters = {"world": asdict(plans[0].world), "node": f"{_GPU} in {_REGION}"}
-    most = {plan.trace: plan.rules().most for plan in plans}
-    policies = {plan.policy: described(plan.rules()) for plan in plans}
+    most = {plan.trace: TRACES[plan.trace].most for plan in plans}
+    policies = {
+        plan.policy: described(plan.rules(), bounded=bool(plan.configured)) for plan in plans
+    }
     return Simulated(parameters=parameters | {"most": most, "policies": policies}, runs=runs)
 
 
@@ -119,9 +124,30 @@ def show(outcome: Simulated, console: Console) -> None:
 
 
 def _world(given: Sequence[str]) -> World:
-    pairs = dict(each.split("=", 1) for each in given)
+    pairs = {name: value for name, _, value in (each.partition("=") for each in given)}
     _known("--world", pairs, [field.name for field in fields(World)])
-    return World(**{name: float(value) for name, value in pairs.items()})
+    return World(**{name: _number(name, value) for name, value in pairs.items()})
+
+
+def _number(name: str, value: str) -> float:
+    most, what = (1, "a share, 0 to 1") if name in _SHARES else (math.inf, "a number, 0 or more")
+    with suppress(ValueError):
+        if 0 <= (number := float(value)) <= most and number < math.inf:
+            return number
+    raise typer.BadParameter(f"--world {name}: {value!r} is not {what}")
+
+
+def _configured(config: Path, runtime: str | None) -> Ours:
+    """Make the policy of a configuration's runtime, the first one if none is named."""
+    try:
+        settings = Settings.read(config)
+    except SettingsError as exc:
+        raise typer.BadParameter(f"--config: {exc}") from None
+    names = [each.name for each in settings.models_runtime]
+    found = settings.runtime(runtime or names[0])
+    if not found:
+        raise typer.BadParameter(f"--runtime {runtime}: there are {', '.join(names)}")
+    return Ours.of(settings, found)
 
 
 def _known(option: str, given: Iterable[str], there: Sequence[str]) -> None:
@@ -143,12 +169,22 @@ def main(
     policies = [*RULES, *([CONFIGURED] if config else []), KEDA]
     _known("--trace", trace or (), list(TRACES))
     _known("--policy", policy or (), policies)
-    parts = product(trace or TRACES, policy or policies, seed or [1, 2, 3])
+    if runtime and not config:
+        raise typer.BadParameter("--runtime is one of --config, which is missing")
+    if config and policy and CONFIGURED not in policy:
+        raise typer.BadParameter(f"--config is for the policy '{CONFIGURED}', which is left out")
+    if kept and not kept.parent.is_dir():
+        raise typer.BadParameter(f"--json {kept}: there is no such folder")
+    configured = _configured(config, runtime) if config else None
     made = _world(world or ())
     plans = [
-        Plan(*part, made, config if part[1] == CONFIGURED else None, runtime) for part in parts
+        Plan(*part, made, configured if part[1] == CONFIGURED else None)
+        for part in product(trace or TRACES, policy or policies, seed or [1, 2, 3])
     ]
-    outcome = simulated(plans)
+    try:
+        outcome = simulated(plans)
+    except Unended as exc:
+        raise typer.BadParameter(f"what was asked for comes to no end: {exc}") from None
     show(outcome, Console(width=110))
     if kept:
         lines = ",\n".join(run.model_dump_json() for run in outcome.runs)

@@ -135,14 +135,15 @@ class Keda:
         return max(math.ceil(messages / self.queue_length), 1)
 
 
-def described(policy: Ours | Keda) -> dict[str, Any]:
-    """Return a policy's parameters, as JSON has them."""
+def described(policy: Ours | Keda, *, bounded: bool) -> dict[str, Any]:
+    """Return a policy's parameters, as JSON has them.
+
+    ``bounded``: the most replicas are the policy's own, and not each trace's.
+    """
     public = {each.name: getattr(policy, each.name) for each in fields(policy)}
     shown = {name: value for name, value in public.items() if not name.startswith("_")}
     if isinstance(policy, Ours):
-        # The bound is the trace's, not the policy's.
-        shown["rules"] = policy.rules.model_dump(
-            mode="json", by_alias=True, exclude={"max_replicas"}
-        )
+        exclude = None if bounded else {"max_replicas"}
+        shown["rules"] = policy.rules.model_dump(mode="json", by_alias=True, exclude=exclude)
     shown.pop("most", None)
     return {name: str(value) if value == math.inf else value for name, value in shown.items()}
