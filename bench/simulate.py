@@ -26,7 +26,7 @@ from bench.simulation.figures import COLUMNS, by_trace_and_policy, cells, run_of
 from bench.simulation.policies import Keda, Ours, described
 from bench.simulation.router import Fifo
 from bench.simulation.run import Simulation, Unended
-from bench.simulation.traces import TRACES
+from bench.simulation.traces import HOUR, TRACES
 from bench.simulation.world import World
 from cli.cost.prices import shipped
 from cli.cost.simulated import Simulated, SimulatedRun
@@ -63,7 +63,8 @@ class Plan:
         trace = TRACES[self.trace]
         # Every policy sees the same tasks; what chance does to nodes differs, as their moments do.
         tasks, chance = trace.make(Random(self.seed)), Random(f"nodes {self.seed}")
-        simulation = Simulation(tasks, self.rules(), Fifo(chance), self.world, chance)
+        end = trace.hours * HOUR
+        simulation = Simulation(tasks, self.rules(), Fifo(chance), self.world, chance, end=end)
         return run_of(
             simulation.run(),
             trace=self.trace,

@@ -49,6 +49,8 @@ class Run:
     began: float
     load: float
     """Seconds of it that load the checkpoint."""
+    first: bool = False
+    """Whether it is its replica's first, so that loading is part of the start."""
 
     @property
     def ends(self) -> float:

@@ -2,21 +2,9 @@
 
 from collections import Counter
 
+from bench.simulation.fleet import Run
 from bench.simulation.traces import Task
-
-_WEIGHT = 0.1
-"""Weight of the newest value in a moving average."""
-
-
-class Average:
-    """Moving average; None before the first value, if it does not begin with one."""
-
-    def __init__(self, value: float | None = None) -> None:
-        self.value = value
-
-    def add(self, value: float) -> None:
-        old = value if self.value is None else self.value
-        self.value = old + (value - old) * _WEIGHT
+from ingest.paces import Average
 
 
 class Measures:
@@ -32,17 +20,17 @@ class Measures:
     def came(self, task: Task) -> None:
         self._waiting[task.checkpoint] += 1
 
-    def began(self, task: Task, load: float, *, first: bool) -> None:
-        """Note a run, and its seconds of loading; ``first``: the replica had no checkpoint."""
+    def began(self, task: Task) -> None:
         self._waiting[task.checkpoint] -= 1
-        if not first:
-            self._load_share.add(1.0 if load else 0.0)
-        if load:
-            self.load_seconds.add(load)
 
-    def ended(self, task: Task) -> None:
-        self._seconds.setdefault(task.checkpoint, Average()).add(task.seconds)
-        self._all.add(task.seconds)
+    def ended(self, run: Run) -> None:
+        """Take in what a report tells of its run."""
+        self._seconds.setdefault(run.task.checkpoint, Average()).add(run.task.seconds)
+        self._all.add(run.task.seconds)
+        if not run.first:
+            self._load_share.add(1.0 if run.load else 0.0)
+        if run.load:
+            self.load_seconds.add(run.load)
 
     @property
     def load_share(self) -> float:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self
 
-from cli.cost.gpu_hours import seconds_of
+from cli.cost.gpu_hours import NEVER, seconds_of
 from deployments.scaling import Memory, Observed, decide
+from deployments.scaling.bounds import Bounds
 from deployments.scaling.rates import least_by_rate, most_by_rate
 from models.capacity import bounded_scaling
 from models.fleet import Demand
@@ -37,6 +38,9 @@ class Policy(Protocol):
     def wanted(self, demand: Demand, supply: Observed, now: float) -> int:
         """Return how many replicas there shall be from now on."""
 
+    def least(self, now: float) -> int:
+        """Return how many replicas are kept now though no task is there."""
+
 
 @dataclass
 class Ours:
@@ -55,7 +59,8 @@ class Ours:
         """Make the policy of a runtime, whose nodes come and go as on AWS."""
         rules = bounded_scaling(runtime, on_aws=True)
         nodes = runtime.nodes
-        tail = nodes.idle_seconds + seconds_of(nodes.consolidate_after)
+        stays = seconds_of(nodes.consolidate_after)
+        tail = math.inf if nodes.consolidate_after == NEVER else nodes.idle_seconds + stays
         return cls(rules, tail_seconds=tail, drain_seconds=settings.tasks.drain_seconds)
 
     @property
@@ -63,10 +68,16 @@ class Ours:
         return self.rules.max_replicas
 
     def wanted(self, demand: Demand, supply: Observed, now: float) -> int:
-        wall = _MIDNIGHT + timedelta(seconds=now)
-        decided = decide(demand, supply, self.rules, self._memory, now=now, wall=wall)
+        decided = decide(demand, supply, self.rules, self._memory, now=now, wall=_wall(now))
         self._memory = decided.memory
         return decided.wanted
+
+    def least(self, now: float) -> int:
+        return Bounds.at(_wall(now), self.rules).least
+
+
+def _wall(now: float) -> datetime:
+    return _MIDNIGHT + timedelta(seconds=now)
 
 
 _HPA = Scaling.model_validate(
@@ -118,6 +129,10 @@ class Keda:
             return supply.target
         self._synced = now
         return self._by_metric(messages, supply.target, now)
+
+    def least(self, now: float) -> int:
+        del now  # it keeps none
+        return 0
 
     def _by_metric(self, messages: int, current: int, now: float) -> int:
         ratio = messages / (self.queue_length * current)

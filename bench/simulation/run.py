@@ -1,4 +1,4 @@
-"""Run of a simulation: discrete events, from the first task until the last node is gone."""
+"""Run of a simulation: discrete events, until all tasks have ended and what may go has gone."""
 
 import heapq
 import math
@@ -8,27 +8,39 @@ from itertools import count
 from random import Random
 
 from bench.simulation.fleet import Ledger, Node, Replica, Run, State
-from bench.simulation.measures import Average, Measures
+from bench.simulation.measures import Measures
 from bench.simulation.policies import Policy
 from bench.simulation.router import Router
 from bench.simulation.traces import HOUR, Task, Tasks
 from bench.simulation.world import World
+from deployments.autoscaling.starts import Starts
 from deployments.scaling import Observed
 from models.fleet import Demand
 
 _LATEST = 24 * HOUR
-"""Seconds after the last task within which all must have ended."""
+"""Seconds after the end within which all must have ended."""
 
 
 class Unended(Exception):
-    """The fleet comes to no end."""
+    """Tasks come to no end."""
 
 
 class Simulation:
-    """Fleet of one runtime that follows a trace by a policy."""
+    """Fleet of one runtime that follows a trace by a policy.
+
+    ``end``: seconds until which the policy is asked though no task is there; 0: from the first task
+    to the last one's end.
+    """
 
     def __init__(
-        self, tasks: Tasks, policy: Policy, router: Router, world: World, random: Random
+        self,
+        tasks: Tasks,
+        policy: Policy,
+        router: Router,
+        world: World,
+        random: Random,
+        *,
+        end: float = 0,
     ) -> None:
         self.ledger = Ledger()
         self._tasks = tasks
@@ -36,9 +48,10 @@ class Simulation:
         self._router = router
         self._world = world
         self._random = random
+        self._end = end
         self._now = 0.0
         self._measures = Measures()
-        self._start_seconds = Average()
+        self._starts = Starts()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._nodes: set[Node] = set()
@@ -49,20 +62,38 @@ class Simulation:
         self._looks = False
 
     def run(self) -> Ledger:
-        """Follow the trace to its end.
+        """Follow the trace to its end, and until nodes have gone that the policy does not keep.
 
         Raises:
-            Unended: hours after the last task something is still there.
+            Unended: a day later tasks still wait or run.
         """
         for task in self._tasks:
             self._at(task.sent, partial(self._come, task))
-        latest = self._tasks[-1].sent + _LATEST
-        while self._events and self._events[0][0] <= latest:
+        if self._end:
+            self._look_later()
+        latest = max(self._tasks[-1].sent, self._end) + _LATEST
+        while not self._is_over and self._events and self._events[0][0] <= latest:
             self._now, _, event = heapq.heappop(self._events)
             event()
-        if len(self._router) or self._nodes:
-            raise Unended(f"{len(self._router)} tasks wait, {len(self._nodes)} nodes are there")
+        if len(self._router) or self._runs:
+            raise Unended(f"{len(self._router)} tasks wait, {self._runs} run")
+        self._close()
         return self.ledger
+
+    @property
+    def _is_over(self) -> bool:
+        """Flag: all tasks have ended, and what is there is kept without any."""
+        if self._now < self._end or len(self.ledger.latencies) < len(self._tasks):
+            return False
+        going = any(node.ends is not None and node.ends < math.inf for node in self._nodes)
+        return not going and len(self._replicas) <= self._policy.least(self._now)
+
+    def _close(self) -> None:
+        """Pay what is kept until now."""
+        self._target = 0
+        self._reconcile()
+        for node in list(self._nodes):
+            self._remove(node)
 
     def _at(self, moment: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (moment, next(self._numbers), event))
@@ -72,19 +103,21 @@ class Simulation:
         self._measures.came(task)
         self._dispatch()
         if not self._looks:
-            self._looks = True
-            self._at(self._now + self._policy.look_seconds, self._look)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._looks = True
+        self._at(self._now + self._policy.look_seconds, self._look)
 
     def _look(self) -> None:
         running = sum(1 for replica in self._replicas if replica.state is State.RUNNING)
-        supply = Observed(
-            target=self._target, running=running, start_seconds=self._start_seconds.value
-        )
+        self._starts.note(self._target, running, self._now)
+        supply = Observed(target=self._target, running=running, start_seconds=self._starts.seconds)
         self._target = self._policy.wanted(self._demand(), supply, self._now)
         self._reconcile()
-        self._looks = bool(self._target or self._runs or len(self._router))
-        if self._looks:
-            self._at(self._now + self._policy.look_seconds, self._look)
+        self._looks = False
+        if self._target or self._runs or len(self._router) or self._now < self._end:
+            self._look_later()
 
     def _demand(self) -> Demand:
         oldest = self._router.oldest()
@@ -141,7 +174,6 @@ class Simulation:
             return
         replica.state = State.RUNNING
         self.ledger.starting += self._now - replica.asked
-        self._start_seconds.add(self._now - replica.asked)
         self._free.append(replica)
         self._dispatch()
 
@@ -152,8 +184,8 @@ class Simulation:
 
     def _begin(self, task: Task, replica: Replica) -> None:
         load = 0.0 if replica.checkpoint == task.checkpoint else self._world.load_seconds
-        run = replica.run = Run(task, self._now, load)
-        self._measures.began(task, load, first=replica.checkpoint is None)
+        run = replica.run = Run(task, self._now, load, first=replica.checkpoint is None)
+        self._measures.began(task)
         replica.checkpoint = task.checkpoint
         self._runs += 1
         self._at(run.ends, partial(self._end_run, replica, run))
@@ -163,7 +195,7 @@ class Simulation:
             return
         replica.run = None
         self._runs -= 1
-        self._measures.ended(run.task)
+        self._measures.ended(run)
         self.ledger.ended(run, self._now)
         if replica.state is State.LEAVING:
             self._go(replica)
@@ -215,10 +247,12 @@ class Simulation:
         if not node.replica:
             self._remove(node)
             return
+        limit = min(self._policy.drain_seconds, self._world.notice_seconds)
         if node.replica in self._replicas:
-            limit = min(self._policy.drain_seconds, self._world.notice_seconds)
             self._leave(node.replica, limit)
             self._reconcile()
+        elif run := node.replica.run:
+            self._at(self._now + limit, partial(self._cut, node.replica, run))
 
     def _remove(self, node: Node) -> None:
         self._nodes.remove(node)

@@ -18,7 +18,8 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 _FREE_IOPS = 3_000
 _FREE_THROUGHPUT = 125
 _BARE = Volume(size=20)  # the data volume that Bottlerocket always has
-_NEVER = "Never"
+NEVER = "Never"
+"""Value of `nodes.consolidateAfter` with which nodes never go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ def nodes_at_once(wanted: Decimal, runtime: Runtime) -> int:
 def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> Decimal:
     """Return the hours without work, as if tasks came alike in all hours of the month."""
     nodes, shares = runtime.nodes, _shares_of_nodes(runtime)
-    if nodes.consolidate_after == _NEVER:
+    if nodes.consolidate_after == NEVER:
         return max(Decimal(count), *shares) * HOURS - worked
     waits = load.cold_seconds + runtime.scaling.cooldown_seconds
     tail = Decimal(str(waits)) + nodes.idle_seconds + seconds_of(nodes.consolidate_after)
@@ -150,7 +151,7 @@ def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> De
 
 def _starts(load: Load, runtime: Runtime, count: int) -> Decimal:
     """Return how often a node comes up for the bursts; those that are kept are there already."""
-    if runtime.nodes.consolidate_after == _NEVER:
+    if runtime.nodes.consolidate_after == NEVER:
         return Decimal()
     shares = _shares_of_nodes(runtime).items()
     coming = (share * max(count - kept, Decimal()) for kept, share in shares)

@@ -1,5 +1,8 @@
 """Options of the simulation's command: each counts, and a wrong one is named."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from bench.simulate import main
+from cli.cost.simulated import Simulated
+from tests.bench.short import ROOT
 
 CONFIG = """
 stackName: atelier
@@ -32,6 +37,38 @@ def simulate(*options: str) -> tuple[int, str]:
     app.command()(main)
     done = CliRunner().invoke(app, options)
     return done.exit_code, " ".join(done.output.split())
+
+
+def process(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process of its own, since it makes more of them."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench.simulate", *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_a_run_without_an_end_is_told_to_have_none() -> None:
+    told = process("--world", "boot_seconds=1e6", "--policy", "KEDA", *SHORT)
+
+    assert (told.returncode, "comes to no end" in told.stderr) == (2, True)
+
+
+def test_a_configurations_replicas_are_kept_and_its_bounds_are_told() -> None:
+    of_other = ("--config", "config.yaml", "--runtime", "other", "--json", "runs.json")
+    told = process(*of_other, *SHORT)
+    outcome = Simulated.model_validate_json(Path("runs.json").read_bytes())
+    policies = outcome.parameters["policies"]
+    runs = {run.policy: run for run in outcome.runs}
+
+    assert told.returncode == 0, told.stderr
+    assert policies["as configured"]["rules"]["maxReplicas"] == 7
+    assert outcome.parameters["most"] == {"burst": 100}
+    assert runs["as configured"].at_once == 7
+    assert runs["KEDA"].at_once == 100
 
 
 @pytest.mark.parametrize(

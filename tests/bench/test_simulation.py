@@ -1,8 +1,11 @@
 """Simulated fleet: no task is lost or done twice, bounds hold, and a seed gives one outcome."""
 
 import json
+import math
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,7 +16,7 @@ from bench.simulation.fleet import Ledger
 from bench.simulation.policies import Keda, Ours, Policy
 from bench.simulation.router import Fifo
 from bench.simulation.run import Simulation
-from bench.simulation.traces import TRACES, Task, Tasks
+from bench.simulation.traces import HOUR, TRACES, Task, Tasks
 from bench.simulation.world import World
 from cli.cost.simulated import Simulated
 from deployments.scaling import Observed
@@ -32,15 +35,47 @@ def ours(**given: Any) -> Ours:
     return Ours(rules, tail_seconds=90, drain_seconds=75)
 
 
-def followed(tasks: Tasks, policy: Policy, world: World = EXACT, seed: int = 1) -> Ledger:
+def followed(
+    tasks: Tasks, policy: Policy, world: World = EXACT, seed: int = 1, end: float = 0
+) -> Ledger:
     chance = Random(seed)
+    return Simulation(tasks, policy, Fifo(chance), world, chance, end=end).run()
+
+
+class FirstNodeEnds(Random):
+    """Chance by which the first node has its notice at an age, and no later one."""
+
+    def __init__(self, age: float) -> None:
+        super().__init__(1)
+        self._ages = [age]
+
+    def expovariate(self, lambd: float = 1) -> float:
+        del lambd
+        return self._ages.pop() if self._ages else math.inf
+
+
+def interrupted(tasks: Tasks, policy: Policy, age: float) -> Ledger:
+    """Follow the tasks with a notice for the first node, when it is so many seconds old."""
+    chance = FirstNodeEnds(age)
+    world = World(jitter=0, spot_share=1, interruptions=1)
     return Simulation(tasks, policy, Fifo(chance), world, chance).run()
+
+
+@dataclass
+class Planned(Ours):
+    """Policy that wants what is planned: a number from a second on."""
+
+    plan: Sequence[tuple[float, int]] = ()
+
+    def wanted(self, demand: Demand, supply: Observed, now: float) -> int:
+        del demand, supply
+        return [number for since, number in self.plan if since <= now][-1]
 
 
 @pytest.mark.parametrize("policy", [ours, lambda: Keda(20)], ids=["ours", "KEDA"])
 @pytest.mark.parametrize("interruptions", [0, 6])
 @pytest.mark.parametrize("name", ["mix", "sparse"])
-def test_every_task_ends_once_and_all_time_is_accounted_for(
+def test_every_task_ends_once_however_nodes_are_interrupted(
     name: str, interruptions: float, policy: Any
 ) -> None:
     tasks = TRACES[name].make(Random(1))
@@ -49,7 +84,6 @@ def test_every_task_ends_once_and_all_time_is_accounted_for(
     assert len(ledger.latencies) == len(tasks)
     assert ledger.work == pytest.approx(sum(task.seconds for task in tasks))
     assert bool(ledger.interruptions) == bool(interruptions)
-    assert ledger.idle > 0
     assert ledger.at_once <= 20
 
 
@@ -67,8 +101,20 @@ def test_one_task_pays_for_a_start_a_load_the_cooldown_and_the_nodes_end() -> No
     ledger = followed([Task(0, 2)], ours())
 
     assert ledger.latencies == [141]
-    assert ledger.nodes == pytest.approx(130 + 8 + 2 + 240 + 90, abs=1)
+    assert (ledger.starting, ledger.loading, ledger.work) == (130, 8, 2)
+    assert ledger.idle == pytest.approx(240 + 90, abs=1)
     assert (ledger.replicas, ledger.loads) == (1, 1)
+
+
+def test_all_time_of_nodes_is_accounted_for() -> None:
+    """Two nodes have replicas from 131 on; one does 10 s and goes at 260, one 28 s and at 258."""
+    plan = [(0, 2), (160, 1), (170, 0)]
+    policy = Planned(ours().rules, tail_seconds=90, drain_seconds=75, plan=plan)
+    ledger = followed([Task(0, 2), Task(140, 20, 1)], policy)
+
+    assert ledger.latencies == [141, 28]
+    assert (ledger.starting, ledger.loading, ledger.work) == (2 * 130, 2 * 8, 2 + 20)
+    assert ledger.idle == (260 - 131 - 10) + (258 - 131 - 28)
 
 
 def test_tasks_at_constant_intervals_never_make_the_fleet_flap() -> None:
@@ -91,7 +137,46 @@ def test_an_interrupted_node_ends_its_picture_or_hands_it_back_within_the_drain(
     ledger = followed(tasks, ours(), World(interruptions=3))
 
     assert 0 < ledger.cuts < ledger.interruptions
-    assert ledger.lost <= ledger.cuts * (300 + 8)
+
+
+def test_a_run_on_an_interrupted_node_is_cut_when_the_drain_is_over() -> None:
+    """It begins at 131, at 201 there is the notice, and 75 s later it is begun on another node."""
+    ledger = interrupted([Task(0, 300)], ours(), age=200)
+
+    assert (ledger.cuts, ledger.lost) == (1, 201 + 75 - 131)
+    assert ledger.latencies == [201 + 130 + 308]
+    assert ledger.idle == pytest.approx(240 + 90, abs=1)
+
+
+def test_a_run_of_a_replica_that_leaves_is_cut_with_its_node() -> None:
+    """Scale-in at 150 lets the run go on; it is the notice at 201 that gives it 75 s."""
+    plan = [(0, 1), (150, 0), (300, 1), (900, 0)]
+    policy = Planned(ours().rules, tail_seconds=90, drain_seconds=75, plan=plan)
+    ledger = interrupted([Task(0, 300)], policy, age=200)
+
+    assert (ledger.cuts, ledger.lost) == (1, 201 + 75 - 131)
+    assert ledger.latencies == [300 + 130 + 308]
+
+
+def test_replicas_that_are_kept_are_paid_until_the_end_of_the_trace() -> None:
+    ledger = followed([Task(0, 2)], ours(minReplicas=1), end=HOUR)
+
+    assert (ledger.replicas, ledger.nodes) == (1, 3600 - 1)
+    assert followed([Task(0, 2)], ours(minReplicas=1)).nodes == 130 + 10
+
+
+def test_a_node_that_never_goes_is_paid_until_the_end_of_the_trace() -> None:
+    ledger = followed([Task(0, 2)], replace(ours(), tail_seconds=math.inf), end=HOUR)
+
+    assert ledger.nodes == 3600 - 1
+
+
+def test_a_schedule_has_its_replicas_there_before_the_first_task() -> None:
+    night = {"start": "30 0 * * *", "end": "0 2 * * *", "minReplicas": 1}
+    ledger = followed([Task(HOUR, 2)], ours(schedule=[night]), end=3 * HOUR)
+
+    assert ledger.latencies == [10]
+    assert ledger.nodes == pytest.approx(1.5 * HOUR + 90, abs=1)
 
 
 def test_the_reference_cuts_long_runs_off_at_scale_in_and_ours_does_not() -> None:
@@ -130,7 +215,7 @@ def test_a_short_run_prints_a_table_and_keeps_what_the_estimate_of_costs_reads(
     tmp_path: Path,
 ) -> None:
     kept = tmp_path / "runs.json"
-    options = ("--trace", "sparse", "--seed", "1", "--world", "load_seconds=20")
+    options = ("--trace", "burst", "--seed", "1", "--world", "load_seconds=20")
     command = [sys.executable, "-m", "bench.simulate", *options, "--json", str(kept)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
@@ -141,4 +226,4 @@ def test_a_short_run_prints_a_table_and_keeps_what_the_estimate_of_costs_reads(
     assert done.returncode == 0, done.stderr
     assert [run.policy for run in runs] == ["queueLength 10", "60 s", "300 s", "KEDA"]
     assert parameters["world"]["load_seconds"] == 20
-    assert "sparse" in done.stdout
+    assert "burst" in done.stdout
