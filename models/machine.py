@@ -28,6 +28,12 @@ class Machine:
         """Look at the machine that this process runs on, whose Ray is one that `up` starts."""
         return cls(gpus=gpus_here(), cores=os.cpu_count(), resources=frozenset())
 
+    @classmethod
+    def of_ray(cls, resources: Mapping[str, float]) -> "Machine":
+        """Describe a Ray's only node by its resources: what it was given, whatever is there."""
+        gpus, cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
+        return cls(gpus=gpus, cores=cores, resources=frozenset(resources))
+
     def lacks_resource(self, name: str) -> bool:
         """Tell whether no Ray here has a resource of this name; a node's own are not looked for."""
         known = self.resources

@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Runtime, Settings, secrets
 from models.settings.checks import check
 from models.settings.secrets import BoundSettings, KeylessSettings
-from models.settings.unused import unused
+from models.settings.unused import unused, unused_here
 from serve_app.api import api
 from serve_app.assembly.front import assemble_front
 from serve_app.assembly.workers import adapter, callback_sender, fleet, replica, worker
@@ -64,6 +63,9 @@ class Args(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     config: Path | None = None
+    revision: str | float | None = None
+    """Anything, and no setting: Serve compares its own file only, so where just ``config.yaml`` has
+    changed, a change of this makes it build the platform anew."""
 
 
 def build(args: Args) -> Application:
@@ -77,7 +79,7 @@ def build(args: Args) -> Application:
         settings = Settings.read(args.config, args.model_extra)
         machine = _machine()
         check(settings, machine, described_here).refuse()
-        for note in unused(settings):
+        for note in unused_here(settings, machine.gpus) if machine else unused(settings):
             log.warning(note)
         return assemble(settings.on_one_machine(machine.gpus) if machine else settings)
     except SettingsError as exc:
@@ -144,8 +146,7 @@ def _machine() -> Machine | None:
     alive = [node for node in ray.nodes() if node["Alive"]]
     if len(alive) != 1:
         return None
-    given = alive[0]["Resources"]
-    return replace(Machine.this(), cores=int(given.get("CPU", 0)), resources=frozenset(given))
+    return Machine.of_ray(alive[0]["Resources"])
 
 
 class Ingress:

@@ -2,13 +2,18 @@
 
 import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ray import cloudpickle
+from ray.serve._private.deploy_utils import get_app_code_version
+from ray.serve.schema import ServeApplicationSchema
 
 from deployments.serving import ServedReplica
 from ingest.memory import MemoryKeys
+from models.machine import Machine
 from models.settings import Settings
 from serve_app.app import Args, Ingest, Ingress, _keys, assemble, build
 
@@ -82,3 +87,26 @@ def test_a_start_logs_what_is_set_in_vain(caplog: pytest.LogCaptureFixture) -> N
 
     [warning] = caplog.messages
     assert warning.startswith("modelsRuntime[studio].chartVersion: no effect here: ")
+
+
+@pytest.mark.parametrize("revision", [2, "of Tuesday", 0.5])
+def test_a_new_revision_in_serves_file_is_a_new_version_that_sets_nothing(revision: Any) -> None:
+    file = yaml.safe_load((Path(__file__).parents[2] / "serve.yaml").read_text())
+    [given] = file["applications"]
+    again = given | {"args": given["args"] | {"revision": revision}}
+    versions = {_version(given), _version(again), _version(given)}
+    front: Any = build(Args.model_validate(GIVEN | {"revision": revision}))._bound_deployment  # noqa: SLF001
+
+    assert len(versions) == 2
+    assert front.init_args[0].stack_name == "atelier"
+
+
+def _version(application: dict[str, Any]) -> str:
+    return str(get_app_code_version(ServeApplicationSchema.model_validate(application)))
+
+
+def test_a_ray_says_itself_how_many_gpus_it_was_given() -> None:
+    given = Machine.of_ray({"CPU": 2.0, "GPU": 3.0, "node:10.0.0.1": 1.0, "art": 1.0})
+
+    assert (given.gpus, given.cores, given.lacks_resource("art")) == (3, 2, False)
+    assert Machine.of_ray({"CPU": 2.0}).gpus == 0
