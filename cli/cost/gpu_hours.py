@@ -12,6 +12,7 @@ from cli.cost.usage_lines import HOURS, SECONDS, Part, UsageLine
 from models.capacity import bounded_scaling, pods_at_most
 from models.settings.groups import Runtime
 from models.settings.nodes import Nodes, Volume
+from models.settings.scaling import LEAST_COOLDOWN_SECONDS
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 # gp3's price has so many IOPS and so much throughput in it; only more is counted.
@@ -143,7 +144,8 @@ def _idle_hours(load: Load, runtime: Runtime, count: int, worked: Decimal) -> De
     nodes, shares = runtime.nodes, _shares_of_nodes(runtime)
     if nodes.consolidate_after == NEVER:
         return max(Decimal(count), *shares) * HOURS - worked
-    waits = load.cold_seconds + runtime.scaling.cooldown_seconds
+    cooldown = max(runtime.scaling.cooldown_seconds, LEAST_COOLDOWN_SECONDS)
+    waits = load.cold_seconds + cooldown
     tail = Decimal(str(waits)) + nodes.idle_seconds + seconds_of(nodes.consolidate_after)
     kept_idle = sum(share * max(kept * HOURS - worked, Decimal()) for kept, share in shares.items())
     return kept_idle + _starts(load, runtime, count) * tail / SECONDS

@@ -21,15 +21,12 @@ from deployments.scaling.rules import (
     start_seconds,
 )
 from models.fleet import Demand, Supply
-from models.settings.scaling import Rate, Scaling
+from models.settings.scaling import LEAST_COOLDOWN_SECONDS, Rate, Scaling
 
 __all__ = ["Decision", "Memory", "Observed", "decide", "eta"]
 
 START_SECONDS = 120.0
 """Seconds that a replica's start is taken to last before one was measured."""
-_SETTLED_SECONDS = 12.0
-"""Seconds without a task before the last replica goes, at least: Serve wakes a deployment again by
-counts of requests that are up to 10 seconds old."""
 _BUSY_SHARE = 0.85
 """Share of their time that replicas may work before one fewer would be too few."""
 _OVERDUE_SHARE = 0.1
@@ -151,7 +148,7 @@ class _Case:
     def _cooldown(self) -> float:
         """Seconds without a task before none stays; nobody gains by a start that none needs."""
         running = self.supply.running > 0
-        return max(self.rules.cooldown_seconds if running else 0.0, _SETTLED_SECONDS)
+        return max(self.rules.cooldown_seconds if running else 0.0, LEAST_COOLDOWN_SECONDS)
 
     def _idled(self, memory: Memory) -> float:
         return self.now - (self.now if memory.active is None else memory.active)
@@ -183,6 +180,8 @@ class _Case:
         most = most_by_rate(self.rules.scale_up, current, memory.changes, self.now)
         if most is None or number <= most:
             return Choice(number, wish.reason)
+        if self.rules.scale_up.select_policy == "Disabled":
+            return Choice(most, f"{wish.reason}, {most} at most: scaleUp is Disabled")
         return Choice(most, f"{wish.reason}, {most} for now: scaleUp lets no more come at once")
 
     def _lowered(
@@ -204,7 +203,9 @@ class _Case:
         if floor == steady:
             mean = f"lately {present.load:.1f} were busy on average, with some to spare"
             return _kept(floor, wish, mean), memory
-        return _kept(floor, wish, "scaleDown lets no more go at once"), memory
+        disabled = self.rules.scale_down.select_policy == "Disabled"
+        why = "is Disabled" if disabled else "lets no more go at once"
+        return _kept(floor, wish, f"scaleDown {why}"), memory
 
 
 def _within(number: str, rate: Rate) -> str:

@@ -239,7 +239,7 @@ def _core_faults(runtimes: Iterable[Runtime], cores: int, gpus: int | None) -> I
 def gpu_faults(settings: Settings, machine: Machine) -> Iterator[str]:
     """Say that a machine has fewer GPUs than the runtimes ask for at least.
 
-    More replicas come only as far as there are GPUs, of one runtime after another.
+    More replicas come only as far as there are GPUs that no other runtime holds.
     """
     runtimes = settings.models_runtime
     least = sum(one.gpus * bounded_scaling(one, on_aws=False).min_replicas for one in runtimes)

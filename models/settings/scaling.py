@@ -13,6 +13,9 @@ from pydantic import AfterValidator, Field, model_validator
 from models.settings.base import Group
 from models.settings.values import Positive
 
+LEAST_COOLDOWN_SECONDS = 12
+"""Lowest of ``cooldownSeconds`` that counts: Serve wakes a deployment again by counts of requests
+that are up to 10 seconds old."""
 _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 """Moment from which an expression is read to see if it is one."""
 _MINUTE = timedelta(minutes=1)
@@ -71,7 +74,8 @@ class Rate(Group):
     stabilization_window_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
     """Seconds for which a number must have been wanted: the most careful one in them is taken."""
     select_policy: Literal["Max", "Min", "Disabled"] = "Max"
-    """Policy that counts where several bound the rate; ``Disabled``: none come, or go."""
+    """Policy that counts where several bound the rate; ``Disabled``: none come, or go, but the
+    first comes all the same, and the last ones go after ``cooldownSeconds``."""
     policies: tuple[RatePolicy, ...] = ()
     """Bounds; without any, as many come or go as are wanted."""
 
@@ -118,7 +122,8 @@ class Scaling(Group):
     """Seconds within which a backlog is to be done, at the fewest GPU-seconds; it decides in place
     of ``queueLength``."""
     cooldown_seconds: Annotated[float, Field(ge=0)] = 240
-    """Seconds without any task before the last replicas go."""
+    """Seconds without any task before the last replicas go, all at once; less than 12 counts as
+    12."""
     polling_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1
     """Seconds between two looks at the length of the queue; a task that ingest has received counts
     at once."""

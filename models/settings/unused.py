@@ -16,6 +16,7 @@ from models.settings.groups import Runtime
 from models.settings.reference_values import replaced, without_meaning
 from models.settings.unused_scaling import (
     Unused,
+    unstartable_here,
     unused_scaling_anywhere,
     unused_scaling_here,
     unused_scaling_on_aws,
@@ -59,7 +60,7 @@ def unused_on_aws(settings: Settings) -> Sequence[str]:
 
 
 def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
-    """Name the settings that change nothing on this machine: groups of them, in one line.
+    """Name the settings, and runtimes, that change nothing on this machine: groups in one line.
 
     ``gpus``: those of the machine; None if they are not known.
     """
@@ -74,7 +75,11 @@ def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
     ]
     remark = f"{', '.join(groups)}: no effect on this machine; `atelier aws deploy` uses them"
     scaling = _of_replicas(settings, lambda runtime: unused_scaling_here(runtime, gpus))
-    return [*unused(settings), *scaling, *([remark] if groups else [])]
+    runtimes = (
+        _remark(f"modelsRuntime[{name}]", why)
+        for name, why in unstartable_here(settings.models_runtime, gpus)
+    )
+    return [*unused(settings), *runtimes, *scaling, *([remark] if groups else [])]
 
 
 def _of_runtime(settings: Settings, runtime: Runtime) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Settings of replicas that change nothing, because other ones decide: each with a remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from pydantic.alias_generators import to_camel
 
 from models.capacity import bounded_scaling, gpus_of_pod, pods_for, scaling_here
 from models.settings.groups import Runtime
 from models.settings.reference_values import origin
-from models.settings.scaling import BoundedScaling, Rate, Scaling
+from models.settings.scaling import LEAST_COOLDOWN_SECONDS, BoundedScaling, Rate, Scaling
 
 Unused = tuple[str, str]
 """Path of a setting beneath its runtime, and why it has no effect."""
@@ -31,6 +32,28 @@ def unused_scaling_here(runtime: Runtime, gpus: int | None) -> Iterator[Unused]:
         yield _origin("scaling.maxReplicas", runtime), why
 
 
+def unstartable_here(runtimes: Sequence[Runtime], gpus: int | None) -> Iterator[Unused]:
+    """Walk the runtimes of which no replica ever starts on a machine, by name.
+
+    Others keep the GPUs that one would need. More kept than there are is refused by the checks.
+    """
+    kept = {one.name: _kept_gpus(one) for one in runtimes}
+    left = Decimal(gpus or 0) - sum(kept.values())
+    names = ", ".join(name for name, number in kept.items() if number)
+    exact = any(one.replicas and one.gpus for one in runtimes)
+    remedy = "set scaling.minReplicas: 0 there" + (" in place of replicas" if exact else "")
+    for runtime in runtimes:
+        needed = Decimal(str(runtime.gpus))
+        if gpus is not None and not kept[runtime.name] and names and left < needed <= gpus:
+            why = f"the GPUs here are kept by {names}"
+            yield runtime.name, f"none of its replicas ever starts, since {why}; {remedy}"
+
+
+def _kept_gpus(runtime: Runtime) -> Decimal:
+    least = bounded_scaling(runtime, on_aws=False).min_replicas
+    return least * Decimal(str(runtime.gpus))
+
+
 def unused_scaling_anywhere(runtime: Runtime) -> Iterator[Unused]:
     """Walk those that change nothing on AWS, nor on a machine with any GPUs."""
     here = {*unused_scaling_here(runtime, None)}
@@ -45,6 +68,9 @@ def _origin(setting: str, runtime: Runtime) -> str:
 def _between(runtime: Runtime, bounds: BoundedScaling) -> Iterator[Unused]:
     if bounds.min_replicas < bounds.max_replicas:
         yield from _of_hours(bounds)
+        if bounds.cooldown_seconds < LEAST_COOLDOWN_SECONDS:
+            why = f"less than {LEAST_COOLDOWN_SECONDS} counts as that; set it, or more"
+            yield _origin("scaling.cooldownSeconds", runtime), why
         yield from _of_rate("scaleUp", bounds.scale_up)
         yield from _of_rate("scaleDown", bounds.scale_down)
         return

@@ -105,6 +105,17 @@ def test_all_go_after_the_cooldown_whatever_the_rates() -> None:
     assert line.go(10, tasks()) == [5, 0]
 
 
+def test_none_goes_before_where_the_rate_is_disabled_and_it_is_said_so() -> None:
+    never = {"selectPolicy": "Disabled", "stabilizationWindowSeconds": 0}
+    line = Line(rules(scaleDown=never))
+    line.go(5, tasks(50))
+
+    assert line.go(300, tasks(1)) == [5]
+    assert line.reason == (
+        "1 task waits: 1 replica at 10 tasks each, kept at 5: scaleDown is Disabled"
+    )
+
+
 def test_the_highest_number_of_the_window_is_kept() -> None:
     line = Line(rules(scaleDown={"stabilizationWindowSeconds": 120}))
     line.go(5, tasks(50))

@@ -84,9 +84,9 @@ from tests.deployments.scaling.cases import (
         (tasks(200), there(2), PERCENT, 3, "3 for now: scaleUp lets no more come at once"),
         (tasks(200), there(2), BOTH, 6, "6 for now: scaleUp lets no more come at once"),
         (tasks(200), there(2), LESS, 3, "3 for now: scaleUp lets no more come at once"),
-        (tasks(200), there(2), NEVER, 2, "2 for now: scaleUp lets no more come at once"),
+        (tasks(200), there(2), NEVER, 2, "10 tasks each, 2 at most: scaleUp is Disabled"),
         (tasks(200), there(0), PERCENT, 2, "2 for now: scaleUp lets no more come at once"),
-        (tasks(200), there(0), NEVER, 1, "1 for now: scaleUp lets no more come at once"),
+        (tasks(200), there(0), NEVER, 1, "10 tasks each, 1 at most: scaleUp is Disabled"),
     ],
 )
 def test_a_situation_has_its_number_and_its_reason(

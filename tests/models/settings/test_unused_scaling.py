@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from models.settings import Settings
 from models.settings.unused import unused, unused_anywhere, unused_here, unused_on_aws
 from tests.models.settings.test_unused import scaling, settings
 
@@ -70,6 +71,16 @@ def told(remarks: Sequence[str]) -> list[tuple[str, str]]:
             "scaling.minReplicas is no less at any hour; set more, or remove these hours",
         ),
         (
+            {"scaling": {"cooldownSeconds": 11}},
+            "scaling.cooldownSeconds",
+            "less than 12 counts as that; set it, or more",
+        ),
+        (
+            {"extraValues": scaling(cooldownPeriod=1)},
+            "extraValues.runtime.scaling.cooldownPeriod",
+            "less than 12 counts as that; set it, or more",
+        ),
+        (
             {"scaling": {"scaleUp": {"selectPolicy": "Min", "policies": [_ONE]}}},
             "scaling.scaleUp.selectPolicy",
             "there are no two policies; add one, or remove it",
@@ -94,6 +105,7 @@ def test_on_aws(given: dict[str, Any], path: str, why: str) -> None:
         {"scaling": {"maxReplicas": 3}, "nodes": {"maxGpus": 2}, "gpus": 0.5},
         {"replicas": 2, "scaling": {"pollingSeconds": 5}},
         {"scaling": {"scaleUp": {"selectPolicy": "Disabled"}}},
+        {"scaling": {"cooldownSeconds": 12}},
         {"scaling": {"minReplicas": 2, "schedule": [{**HOURS, "minReplicas": 3}]}},
         {"extraValues": scaling(queueLength=7, pollingInterval=2, minReplicaCount=0)},
     ],
@@ -143,3 +155,34 @@ def test_a_laptop_with_one_replica_is_told_that_nothing_scales_it() -> None:
             "at least as many replicas run as at most; set scaling.maxReplicas, or remove it",
         )
     ]
+
+
+_FROM_ZERO = {"scaling": {"minReplicas": 0}}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "first", "second", "told_of"),
+    [
+        (1, {}, _FROM_ZERO, ["b"]),
+        (1, {"replicas": 1}, _FROM_ZERO, ["b"]),
+        (3, {"replicas": 2}, _FROM_ZERO | {"gpus": 2}, ["b"]),
+        (1, {"gpus": 0.5}, _FROM_ZERO | {"gpus": 0.6}, ["b"]),
+        (1, {"gpus": 0.4}, _FROM_ZERO | {"gpus": 0.6}, []),
+        (1, {"gpus": 0}, _FROM_ZERO, []),
+        (1, _FROM_ZERO, _FROM_ZERO, []),
+        (2, {}, _FROM_ZERO, []),
+        (2, {}, {}, []),
+        (None, {}, _FROM_ZERO, []),
+    ],
+)
+def test_a_runtime_that_is_left_no_gpu_by_those_which_others_keep_is_named(
+    gpus: int | None, first: dict[str, Any], second: dict[str, Any], told_of: list[str]
+) -> None:
+    runtimes = [{"name": "a", "type": "fake"} | first, {"name": "b", "type": "fake"} | second]
+    given = Settings.read(args={"stackName": "a", "checkpoints": ".", "modelsRuntime": runtimes})
+    why = (
+        "none of its replicas ever starts, since the GPUs here are kept by a;"
+        " set scaling.minReplicas: 0 there"
+    ) + (" in place of replicas" if "replicas" in first else "")
+
+    assert told(unused_here(given, gpus)) == [(f"modelsRuntime[{name}]", why) for name in told_of]
