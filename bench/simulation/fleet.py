@@ -50,7 +50,7 @@ class Run:
     load: float
     """Seconds of it that load the checkpoint."""
     first: bool = False
-    """Whether it is its replica's first, so that loading is part of the start."""
+    """Flag: its replica had run none before, so that its loading is part of the start."""
 
     @property
     def ends(self) -> float:

@@ -140,7 +140,7 @@ def test_an_interrupted_node_ends_its_picture_or_hands_it_back_within_the_drain(
 
 
 def test_a_run_on_an_interrupted_node_is_cut_when_the_drain_is_over() -> None:
-    """It begins at 131, at 201 there is the notice, and 75 s later it is begun on another node."""
+    """A run begins at 131, its node has notice at 201, and 75 s later another node takes it."""
     ledger = interrupted([Task(0, 300)], ours(), age=200)
 
     assert (ledger.cuts, ledger.lost) == (1, 201 + 75 - 131)
