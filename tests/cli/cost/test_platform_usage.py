@@ -123,7 +123,7 @@ def test_every_node_of_a_burst_idles() -> None:
 def test_a_node_that_never_goes_is_paid_for_the_whole_month() -> None:
     taken = hours(changed(bursts=6), nodes={"consolidateAfter": "Never"})
 
-    assert (taken.on_demand, taken.starts) == (730, 0)
+    assert [taken.on_demand, taken.starts] == [730, 0]
 
 
 def test_two_replicas_share_a_gpu() -> None:
