@@ -17,6 +17,8 @@ _LOOK_SECONDS = 1.0
 _SURE = 2
 """Looks in a row that miss a replica before it is to go: while Serve configures a replica anew, or
 its controller restarts, it does not count it either."""
+_HAND_BACK_SECONDS = 5.0
+"""Time that a replica needs to hand its tasks back before its node is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,8 @@ class Departure:
 
     It is to go when Serve no longer counts it among those that take tasks, or when its node is gone
     within ``stop_seconds``, since Serve then stops it, too. On a node that drains, what was begun
-    has ``drain_seconds``, and is handed back then; elsewhere it ends, however long it takes.
+    has ``drain_seconds``, or less where the node is gone before, and is handed back then; elsewhere
+    it ends, however long it takes.
     """
 
     def __init__(
@@ -79,8 +82,8 @@ class Departure:
         self._leaves = leaves
         if not leaves or signs.node_seconds is None:
             self._drained = None
-        elif self._drained is None:
-            self._drained = asyncio.get_running_loop().time() + self._drain_seconds
+        else:
+            self._drained = self._earlier(signs.node_seconds)
         for limit, begun in self._limits.items():
             if not limit.expired():
                 limit.reschedule(self._end(begun=begun))
@@ -113,11 +116,19 @@ class Departure:
 
     def _is_to_go(self, signs: Signs) -> bool:
         if signs.listed is not None:
+            # Looks from before it was first counted say nothing.
+            misses = self._was_counted and not signs.listed
+            self._missed = self._missed + 1 if misses else 0
             self._was_counted |= signs.listed
-            self._missed = 0 if signs.listed else self._missed + 1
         sure = _SURE if signs.node_seconds is None else 1
         node_seconds = math.inf if signs.node_seconds is None else signs.node_seconds
-        return (self._was_counted and self._missed >= sure) or node_seconds < self._stop_seconds
+        return self._missed >= sure or node_seconds < self._stop_seconds
+
+    def _earlier(self, node_seconds: float) -> float:
+        """Return the moment at which what was begun is handed back; it never gets later."""
+        left = min(self._drain_seconds, max(node_seconds - _HAND_BACK_SECONDS, 0))
+        moment = asyncio.get_running_loop().time() + left
+        return moment if self._drained is None else min(self._drained, moment)
 
     def _end(self, *, begun: bool) -> float | None:
         """Return the moment at which a task is handed back; None: it is not."""

@@ -65,6 +65,13 @@ class Run:
     async def end(self) -> Sequence[Update]:
         return await asyncio.wait_for(self.task, SECONDS)
 
+    async def has_gone(self) -> bool:
+        """Tell whether it was handed back by now, and stop it."""
+        has_gone = self.task.done()
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        return has_gone
+
 
 async def test_a_replica_that_stays_runs_its_tasks() -> None:
     replica = Leaving()
@@ -116,6 +123,33 @@ async def test_on_a_drained_node_what_was_begun_has_so_long_and_no_longer() -> N
 
 
 @pytest.mark.parametrize(
+    ("seconds", "handed_back"),
+    [((5,), True), ((math.inf, 5), True), ((math.inf,), False), ((100,), False), ((5, 100), True)],
+)
+async def test_what_was_begun_has_no_longer_than_the_node(
+    seconds: Sequence[float], handed_back: bool
+) -> None:
+    replica = Leaving(drain_seconds=300)
+    run = Run(replica.departure)
+    await run.go(Stage.RUNNING)
+    await replica.see(*(Signs(listed=False, node_seconds=left) for left in seconds))
+    await run.go()
+
+    assert await run.has_gone() is handed_back
+
+
+async def test_looks_from_before_it_was_counted_are_not_held_against_it() -> None:
+    replica = Leaving()
+    await replica.see(MISSED, MISSED)
+    run = Run(replica.departure)
+    await run.go()
+    await replica.see(MISSED)
+    await run.go()
+
+    assert not await run.has_gone()
+
+
+@pytest.mark.parametrize(
     ("signs", "goes"),
     [
         ([MISSED, MISSED, MISSED], False),  # it was never one of them: Serve is about to count it
@@ -139,11 +173,8 @@ async def test_it_is_to_go_when_serve_stops_it(signs: Sequence[Signs | None], go
     await replica.see(*signs)
     run = Run(replica.departure)
     await run.go()
-    has_gone = run.task.done()
-    run.task.cancel()
-    await asyncio.gather(run.task, return_exceptions=True)
 
-    assert has_gone is goes
+    assert await run.has_gone() is goes
 
 
 async def test_one_that_is_stopped_before_it_was_seen_to_be_counted_goes() -> None:

@@ -90,8 +90,29 @@ MUTANTS = (
     Mutant(
         mistake="a drained node has all the time that a task takes",
         file="deployments/departure.py",
-        old="        elif self._drained is None:\n",
-        new="        elif False:\n",
+        old="            self._drained = self._earlier(signs.node_seconds)\n",
+        new="            self._drained = None\n",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="what was begun has longer than its node",
+        file="deployments/departure.py",
+        old="min(self._drain_seconds, max(node_seconds - _HAND_BACK_SECONDS, 0))",
+        new="self._drain_seconds",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="a notice that comes after the node drains is not heard",
+        file="deployments/departure.py",
+        old="return moment if self._drained is None else min(self._drained, moment)",
+        new="return moment if self._drained is None else self._drained",
+        tests=DEPARTURE,
+    ),
+    Mutant(
+        mistake="looks from before a replica counts are held against it",
+        file="deployments/departure.py",
+        old="misses = self._was_counted and not signs.listed",
+        new="misses = not signs.listed",
         tests=DEPARTURE,
     ),
     Mutant(
