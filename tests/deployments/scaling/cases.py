@@ -34,3 +34,9 @@ PERCENT = {"scaleUp": {"policies": [{"type": "Percent", "value": 50, "periodSeco
 BOTH = {"scaleUp": {"policies": PODS["scaleUp"]["policies"] + PERCENT["scaleUp"]["policies"]}}
 LESS = {"scaleUp": BOTH["scaleUp"] | {"selectPolicy": "Min"}}
 NEVER = {"scaleUp": {"selectPolicy": "Disabled"}}
+
+
+def goes(*policies: tuple[str, int], **given: Any) -> dict[str, Any]:
+    """Let replicas go at once, by policies of a type and a value in 15 seconds each."""
+    rates = [{"type": kind, "value": value, "periodSeconds": 15} for kind, value in policies]
+    return {"scaleDown": {"stabilizationWindowSeconds": 0, "policies": rates} | given}

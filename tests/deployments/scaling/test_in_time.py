@@ -156,6 +156,13 @@ def test_replicas_stay_that_the_mean_of_the_work_needs() -> None:
     assert line.go(200, tasks(0, 1)) == [3, 2]
 
 
+def test_replicas_have_time_to_spare_for_the_mean_of_the_work() -> None:
+    line = Line(rules(scaleDown={"stabilizationWindowSeconds": 0}))
+    line.go(5, tasks(20, 2))
+
+    assert line.go(600, tasks(0, 2)) == [3]
+
+
 def test_a_line_that_grows_gets_its_replica_before_the_latency_is_passed() -> None:
     """Tasks come half as fast again as one replica does them, and a start takes two minutes.
 
@@ -203,6 +210,16 @@ def test_no_replica_that_runs_a_task_goes_before_a_cooldown() -> None:
     assert line.reason == (
         "3 tasks run: 1 replica at 10 tasks each, kept at 3: each of them runs a task"
     )
+
+
+def test_the_cooldown_of_a_surplus_begins_anew_after_one_has_ended() -> None:
+    line = Line(rules(cooldownSeconds=20, scaleDown={"stabilizationWindowSeconds": 0}))
+    line.go(0.5, tasks(50))
+    assert line.go(15, tasks(0, 3)) == [5, 3]
+    assert line.go(5, tasks(30)) == [3]
+
+    assert line.go(15, tasks(0, 3)) == [3]
+    assert line.reason.endswith("kept at 3: each of them runs a task")
 
 
 def test_fewer_go_at_once_by_the_rate() -> None:

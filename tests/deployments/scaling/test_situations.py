@@ -18,6 +18,7 @@ from tests.deployments.scaling.cases import (
     PERCENT,
     PODS,
     SPARING,
+    goes,
     rules,
     tasks,
     there,
@@ -87,6 +88,17 @@ from tests.deployments.scaling.cases import (
         (tasks(200), there(2), NEVER, 2, "10 tasks each, 2 at most: scaleUp is Disabled"),
         (tasks(200), there(0), PERCENT, 2, "2 for now: scaleUp lets no more come at once"),
         (tasks(200), there(0), NEVER, 1, "10 tasks each, 1 at most: scaleUp is Disabled"),
+        (tasks(1), there(10), goes(("Pods", 2)), 8, "kept at 8: scaleDown lets no more go at once"),
+        (tasks(1), there(10), goes(("Percent", 25)), 7, "kept at 7: scaleDown lets no more go"),
+        (tasks(1), there(10), goes(("Pods", 2), ("Percent", 25)), 7, "kept at 7: scaleDown lets"),
+        (
+            tasks(1),
+            there(10),
+            goes(("Pods", 2), ("Percent", 25), selectPolicy="Min"),
+            8,
+            "kept at 8: scaleDown lets no more go at once",
+        ),
+        (tasks(1), there(10), goes(selectPolicy="Disabled"), 10, "kept at 10: scaleDown is"),
     ],
 )
 def test_a_situation_has_its_number_and_its_reason(
