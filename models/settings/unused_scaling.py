@@ -27,9 +27,13 @@ def unused_scaling_here(runtime: Runtime, gpus: int | None) -> Iterator[Unused]:
     """Walk those that change nothing on a machine; ``gpus``: how many it has, None if unknown."""
     bounds, set_ = scaling_here(runtime, gpus), runtime.scaling.max_replicas
     yield from _between(runtime, bounds)
+    why = f"the GPUs here are enough for {bounds.max_replicas}; lower it, or keep it for others"
     if set_ is not None and bounds.max_replicas < set_:
-        why = f"the GPUs here are enough for {bounds.max_replicas}; lower it, or keep it for others"
         yield _origin("scaling.maxReplicas", runtime), why
+    if bounds.min_replicas < bounds.max_replicas:  # else the whole schedule is told of already
+        for number, window in enumerate(bounds.schedule):
+            if window.min_replicas > bounds.max_replicas:
+                yield f"scaling.schedule[{number}].minReplicas", why
 
 
 def unstartable_here(runtimes: Sequence[Runtime], gpus: int | None) -> Iterator[Unused]:
@@ -74,13 +78,21 @@ def _between(runtime: Runtime, bounds: BoundedScaling) -> Iterator[Unused]:
         yield from _of_rate("scaleUp", bounds.scale_up)
         yield from _of_rate("scaleDown", bounds.scale_down)
         return
-    if runtime.replicas is None:
-        why = "at least as many replicas run as at most; set scaling.maxReplicas, or remove it"
-    else:
-        why = f"{_origin('replicas', runtime)} says exactly how many run; remove one of them"
+    why = _why_between_none(runtime, bounds)
     for field, info in Scaling.model_fields.items():
         if field not in _OF_BOUNDS and getattr(bounds, field) != info.default:
             yield _origin(f"scaling.{to_camel(field)}", runtime), why
+
+
+def _why_between_none(runtime: Runtime, bounds: BoundedScaling) -> str:
+    """Say why as many replicas run at any time, with a remedy that is not followed yet."""
+    if runtime.replicas is not None:
+        return f"{_origin('replicas', runtime)} says exactly how many run; remove one of them"
+    most = runtime.scaling.max_replicas
+    if (most or runtime.scaling.most_by_hours) > bounds.max_replicas:
+        return "the GPUs are enough for no more than run at any time; have more, or remove it"
+    remedy = "set" if most is None else "raise"
+    return f"at least as many replicas run as at most; {remedy} scaling.maxReplicas, or remove it"
 
 
 def _of_hours(bounds: BoundedScaling) -> Iterator[Unused]:

@@ -63,7 +63,7 @@ def told(remarks: Sequence[str]) -> list[tuple[str, str]]:
         (
             {"scaling": {"minReplicas": 2, "maxReplicas": 2, "scaleOnInFlight": False}},
             "scaling.scaleOnInFlight",
-            "at least as many replicas run as at most; set scaling.maxReplicas, or remove it",
+            "at least as many replicas run as at most; raise scaling.maxReplicas, or remove it",
         ),
         (
             {"scaling": {"minReplicas": 2, "schedule": [{**HOURS, "minReplicas": 2}]}},
@@ -146,6 +146,30 @@ def test_a_laptop_is_told_how_many_its_gpus_are_enough_for() -> None:
         )
     ]
     assert told(unused_here(given, None)) == []
+
+
+_FEW = "the GPUs here are enough for {}; lower it, or keep it for others"
+_NO_MORE = "the GPUs are enough for no more than run at any time; have more, or remove it"
+_SEVEN = {"schedule": [{**HOURS, "minReplicas": 7}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "gpus", "remarks"),
+    [
+        ({"schedule": [{**HOURS, "minReplicas": 2}], "maxReplicas": 4}, 2, []),
+        (_SEVEN, 2, [("scaling.schedule[0].minReplicas", _FEW.format(2))]),
+        (_SEVEN, 1, [("scaling.schedule", _NO_MORE)]),
+        (_SEVEN, 7, []),
+        (_SEVEN, None, []),
+        ({"queueLength": 3, "maxReplicas": 4}, 1, [("scaling.queueLength", _NO_MORE)]),
+    ],
+)
+def test_a_laptop_is_told_what_its_gpus_take_the_effect_from(
+    given: dict[str, Any], gpus: int | None, remarks: list[tuple[str, str]]
+) -> None:
+    found = told(unused_here(settings({}, scaling=given), gpus))
+
+    assert [remark for remark in found if remark[0] != "scaling.maxReplicas"] == remarks
 
 
 def test_a_laptop_with_one_replica_is_told_that_nothing_scales_it() -> None:
