@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -115,6 +116,23 @@ def test_all_time_of_nodes_is_accounted_for() -> None:
     assert ledger.latencies == [141, 28]
     assert (ledger.starting, ledger.loading, ledger.work) == (2 * 130, 2 * 8, 2 + 20)
     assert ledger.idle == (260 - 131 - 10) + (258 - 131 - 28)
+
+
+@pytest.mark.parametrize(
+    ("length", "window", "an_hour", "given_up"),
+    [(2, 60, 25, 0.45), (2, 300, 11, 0.05), (10, 60, 12, 0.35), (10, 300, 9, 0.05)],
+)
+def test_tasks_by_chance_start_so_many_replicas_and_a_longer_window_gives_up_fewer(
+    length: int, window: int, an_hour: int, given_up: float
+) -> None:
+    """Four hours of 0.95 replicas' work, which comes by chance; each that runs loads once."""
+    chance = Random(1)
+    sent = accumulate(chance.expovariate(0.95 / 1.5) for _ in range(9_000))
+    rules = {"queueLength": length, "scaleDown": {"stabilizationWindowSeconds": window}}
+    ledger = followed([Task(at, 1.5) for at in sent], ours(**rules))
+
+    assert ledger.replicas / 4 <= an_hour
+    assert (ledger.replicas - ledger.loads) / ledger.replicas <= given_up
 
 
 def test_tasks_at_constant_intervals_never_make_the_fleet_flap() -> None:
