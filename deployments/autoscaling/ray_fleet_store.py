@@ -74,6 +74,7 @@ async def _answer(call: Callable[[Any], T]) -> T:
     if gcs is None:
         raise Unavailable("this process is not connected to Ray")
     try:
+        # The call's own deadline begins when it has one of the threads, this one when it is made.
         async with asyncio.timeout(_SECONDS):
             return await asyncio.get_running_loop().run_in_executor(_threads(), call, gcs)
     except (RayError, TimeoutError) as exc:
