@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
 from deployments.replica import Replica
@@ -169,6 +170,33 @@ class Waiting(Adapter):
 @pytest.fixture
 def waiting() -> Replica:
     return replica(Waiting(RuntimeSpec(name="r")), deadline=0.3)
+
+
+class Cleaning(Waiting):
+    """Adapter that needs a moment to end a task which nobody wants any more."""
+
+    cleaned = False
+
+    @override
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Begun | Artifact | Answer, None]:
+        try:
+            async for step in super().run(task, inputs):
+                yield step
+        finally:
+            await asyncio.sleep(0.05)
+            self.cleaned = True
+
+
+async def test_who_has_closed_a_run_finds_its_adapter_done() -> None:
+    adapter = Cleaning(RuntimeSpec(name="r"))
+    run = replica(adapter).run(task(waits=0, runs=60), 1)
+    assert await anext(run) is Stage.RUNNING
+
+    await run.aclose()
+
+    assert adapter.cleaned
 
 
 async def test_what_a_task_waits_before_it_begins_is_told_as_waiting(waiting: Replica) -> None:
