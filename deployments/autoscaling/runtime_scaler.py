@@ -118,6 +118,8 @@ class RuntimeScaler:
     def _recall(self, last: Supply) -> None:
         if self._starts.seconds is None:
             self._starts.seconds = last.start_seconds
+        # A controller that was restarted finds them again within a second or so: that is no start.
+        self._starts.skip(len(last.running))
         has_started = last.starting and not last.never_started
         if last.running or last.start_seconds is not None or has_started:
             self._has_run = True

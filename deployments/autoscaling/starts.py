@@ -16,17 +16,28 @@ class Starts:
         self.seconds: float | None = None
         """Moving average in which the newest has the weight 0.3; None before the first."""
         self._wanted: list[float] = []
+        self._unmeasured = 0
+        """Number of the first wanted ones that are not to be measured."""
         self._running = 0
 
     def note(self, target: int, running: int, now: float) -> None:
         """Note how many replicas are wanted and run; ``now`` is of a monotonic clock."""
         for _ in range(min(running - self._running, len(self._wanted))):
-            self._measure(now - self._wanted.pop(0))
+            since = self._wanted.pop(0)
+            if self._unmeasured:
+                self._unmeasured -= 1
+            else:
+                self._measure(now - since)
         missing = max(target - running, 0)
+        self._unmeasured = min(self._unmeasured, missing)
         # What is no longer wanted is taken from those wanted last.
         self._wanted = self._wanted[:missing]
         self._wanted += [now] * (missing - len(self._wanted))
         self._running = running
+
+    def skip(self, running: int) -> None:
+        """Measure none of so many that are wanted now: they ran before anybody measured here."""
+        self._unmeasured = min(running, len(self._wanted))
 
     def longest(self, now: float) -> float:
         """Return the seconds for which the first of those that start has been wanted."""

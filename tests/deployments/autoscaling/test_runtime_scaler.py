@@ -129,6 +129,31 @@ async def test_a_scaler_knows_from_an_older_one_that_replicas_have_run(
     assert (told.starting, told.never_started) == (1, never)
 
 
+async def test_replicas_that_a_restarted_controller_finds_again_are_no_starts(
+    serve: Controller,
+) -> None:
+    await serve.store.write_supply(
+        RUNTIME, Supply(wanted=3, running=NAMES[:3], start_seconds=180)
+    )
+    serve.target = 3
+    await serve.ask(1)
+    serve.run(3)
+
+    assert (await serve.supply()).start_seconds == 180
+
+
+async def test_what_changes_is_told_at_once(serve: Controller) -> None:
+    await serve.follow(Demand(waiting=2, running=0))
+    told = []
+    for count in (1, 2):
+        serve.run(count)
+        await serve.ask(TICK)
+        supply = await serve.store.supply(RUNTIME)
+        told.append(supply and supply.running)
+
+    assert told == [("a",), ("a", "b")]
+
+
 async def test_the_demand_of_an_ingest_that_is_gone_starts_nothing(serve: Controller) -> None:
     await serve.store.write_demand(RUNTIME, Demand(waiting=9, running=0, beat=77))
 

@@ -47,6 +47,30 @@ def test_a_replica_that_broke_is_wanted_anew() -> None:
     assert starts.seconds == 7
 
 
+def test_replicas_that_ran_before_anybody_measured_are_no_starts() -> None:
+    starts = Starts()
+    starts.seconds = 180
+    starts.note(3, 0, now=0)
+    starts.skip(2)
+    starts.note(3, 2, now=1)
+    assert starts.seconds == 180
+
+    starts.note(3, 3, now=80)
+
+    assert starts.seconds == pytest.approx(180 + 0.3 * (80 - 180))
+
+
+def test_no_start_is_skipped_for_a_replica_that_is_no_longer_wanted() -> None:
+    starts = Starts()
+    starts.note(2, 0, now=0)
+    starts.skip(2)
+    starts.note(0, 0, now=1)
+    starts.note(1, 0, now=10)
+    starts.note(1, 1, now=50)
+
+    assert starts.seconds == 40
+
+
 def test_starts_are_tried_anew_later_and_later_until_one_succeeds() -> None:
     retry = Retry()
 
