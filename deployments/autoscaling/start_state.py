@@ -1,6 +1,6 @@
 """State of a runtime's starting replicas, judged by what Serve and Ray's autoscaler tell."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,18 @@ class Nodes:
 def is_placed(replica: Mapping[str, Any]) -> bool:
     """Tell whether a replica, as Serve's `ReplicaDetails` has it, is on a node."""
     return replica.get("node_id") is not None
+
+
+def to_drop(replicas: Iterable[Mapping[str, Any]], waited: set[str]) -> tuple[set[str], set[str]]:
+    """Name the actors of replicas that are to stop and were never on a node, and all that wait.
+
+    ``waited``: names of those that waited for a node at the look before. Only they are dropped:
+    after a restart of its controller Serve does not know at once where a replica is.
+    """
+    unplaced = {one["actor_name"]: one["state"] for one in replicas if not is_placed(one)}
+    starting = {name for name, state in unplaced.items() if state == "STARTING"}
+    waiting = starting | (waited & unplaced.keys())
+    return {name for name in waited if unplaced.get(name) == "STOPPING"}, waiting
 
 
 def judged(deployment: Mapping[str, Any], nodes: Nodes, now: float) -> StartState:

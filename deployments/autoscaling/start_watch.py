@@ -13,7 +13,7 @@ import ray
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.experimental.internal_kv import internal_kv_get_gcs_client
 
-from deployments.autoscaling.start_state import Nodes, StartState, is_placed, judged
+from deployments.autoscaling.start_state import Nodes, StartState, judged, to_drop
 
 log = logging.getLogger("ray.serve.atelier.autoscaler")
 
@@ -53,17 +53,13 @@ class StartWatch:
         """End the replicas that are to stop and were never on a node.
 
         Serve asks them to and waits as long as for one that ends its pictures; meanwhile Ray's
-        autoscaler would start a node for them. Only those seen waiting: after a restart of its
-        controller Serve does not know at once where a replica is.
+        autoscaler would start a node for them.
         """
-        waiting = {one["actor_name"]: one["state"] for one in replicas if not is_placed(one)}
-        for name, state in waiting.items():
-            if state == "STOPPING" and name in self._waiting:
-                log.info("waiting_replica_dropped", extra={"replica": name})
-                with suppress(ValueError):  # how Ray says that there is none any more
-                    ray.kill(ray.get_actor(name, namespace=_SERVE))
-        starting = {name for name, state in waiting.items() if state == "STARTING"}
-        self._waiting = starting | (self._waiting & waiting.keys())
+        dropped, self._waiting = to_drop(replicas, self._waiting)
+        for name in dropped:
+            log.info("waiting_replica_dropped", extra={"replica": name})
+            with suppress(ValueError):  # how Ray says that there is none any more
+                ray.kill(ray.get_actor(name, namespace=_SERVE))
 
 
 def _nodes(runtime: str, needed: Mapping[str, float]) -> Nodes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.autoscaling.start_state import Nodes, StartState, judged
+from deployments.autoscaling.start_state import Nodes, StartState, judged, to_drop
 from models.fleet import StartPhase
 
 NOW = 10_000.0
@@ -51,6 +51,29 @@ def test_replicas_that_run_or_end_tasks_are_no_start() -> None:
 
 def test_one_that_was_to_start_and_is_to_stop_is_not_settled() -> None:
     assert judged(deployment("STOPPING"), COMES, NOW) == StartState(settled=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "placed", "waited", "dropped", "waits"),
+    [
+        ("STARTING", False, False, False, True),
+        ("STARTING", True, True, False, False),
+        ("STOPPING", False, True, True, True),
+        ("STOPPING", False, False, False, False),  # the controller does not know yet where it is
+        ("STOPPING", True, True, False, False),
+        ("RECOVERING", False, False, False, False),
+        ("RUNNING", False, True, False, True),
+        ("RUNNING", True, True, False, False),
+    ],
+)
+def test_only_what_was_seen_to_wait_for_a_node_is_dropped(
+    state: str, placed: bool, waited: bool, dropped: bool, waits: bool
+) -> None:
+    replicas = deployment(state, placed=[placed])["replicas"]
+
+    names, waiting = to_drop(replicas, {"r0", "gone"} if waited else set())
+
+    assert (names, waiting) == ({"r0"} if dropped else set(), {"r0"} if waits else set())
 
 
 @pytest.mark.parametrize(
