@@ -16,8 +16,10 @@ RUN --mount=type=bind,target=/source \
     && pip install --no-cache-dir --constraint /tmp/source/constraints.txt "/tmp/source${EXTRAS}" \
     && rm -rf /tmp/source
 
-# Ray wants one and the same patch version of Python everywhere, unless it is told otherwise.
+# Ray wants one and the same patch version of Python everywhere, unless it is told otherwise, and
+# Serve starts no replica of a version again whose update failed.
 ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
+    RAY_SERVE_STOP_FAILED_ROLLING_UPDATES=0 \
     RAY_USAGE_STATS_ENABLED=0
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

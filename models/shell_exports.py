@@ -12,6 +12,7 @@ _NOTES: Mapping[str, str] = {
     "ATELIER_TASKS__DRAINSECONDS": "So that Ctrl-C takes seconds.",
     "RAY_AUTH_MODE": "Ray's own token, for its processes, `serve deploy`, `serve status` and the"
     " dashboard; by HTTP: Authorization: Bearer TOKEN.",
+    "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "An update that fails is tried again.",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "Ray stays on this machine's loopback.",
 }
 """Comments, each by the first variable of the group that it stands above."""

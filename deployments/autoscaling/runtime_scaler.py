@@ -85,7 +85,7 @@ class RuntimeScaler:
 
     def _tell(self, decision: Decision, running: Sequence[str], now: float) -> None:
         """Write the supply if it has changed, and each second so that its beat goes on."""
-        starting = max(decision.wanted - len(running), 0)
+        starting, state = max(decision.wanted - len(running), 0), self._start_state
         supply = Supply(
             wanted=decision.wanted,
             running=tuple(sorted(running)),
@@ -93,8 +93,8 @@ class RuntimeScaler:
             starting_seconds=float(int(self._starts.longest(now))) if starting else 0.0,
             start_seconds=self._starts.seconds,
             reason=decision.reason,
-            obstacle=(self._start_state.obstacle or self._failure) if starting else None,
-            phase=self._start_state.phase if starting else None,
+            obstacle=(state.obstacle or state.failure or self._failure) if starting else None,
+            phase=state.phase if starting else None,
             never_started=bool(starting) and not self._has_run,
             beat=self._supply.beat,
         )

@@ -9,6 +9,8 @@ from models.fleet import StartPhase
 _RECENT_SECONDS = 600.0
 _LONG_SECONDS = 180.0
 _LONGEST = 300
+_THERE = frozenset({"STARTING", "UPDATING", "RECOVERING", "RUNNING", "PENDING_MIGRATION"})
+"""States in Serve's words of a replica that starts or runs, of this version or one before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,8 @@ class StartState:
     failure: str | None = None
     """Reason why starts failed, in words; None where too few have in a row for Serve to say so."""
     given_up: bool = False
-    """Flag: Serve makes no more tries, since all starts of this version failed."""
+    """Flag: Serve makes no more tries, since all starts of this version failed, and none of a
+    version before is there."""
     settled: bool = True
     """Flag: no replica starts, or was told to stop before it had started."""
 
@@ -78,7 +81,8 @@ def judged(deployment: Mapping[str, Any], nodes: Nodes, now: float) -> StartStat
         phase=phase,
         obstacle=obstacle,
         failure=f"a replica did not start: {last_line(deployment['message'])}" if failed else None,
-        given_up=failed and not starting,
+        # Replicas of the version before outlive an update that failed; they take tasks.
+        given_up=failed and not any(one["state"] in _THERE for one in deployment["replicas"]),
         settled=not starting and all(map(is_placed, stopping)),
     )
 

@@ -52,7 +52,9 @@ class Retry:
     """Decides when a runtime whose starts Serve has given up is to be started anew.
 
     Serve ends its tries where the first starts of a version have all failed, three for each replica
-    that is wanted; it begins again once none was wanted for a moment.
+    that is wanted; it begins again once none was wanted for a moment. Where it has a minimum of
+    replicas it keeps to that whatever is wanted, and tries again only when another version is
+    deployed.
     """
 
     _BACKOFF = Backoff(first=30, longest=600)

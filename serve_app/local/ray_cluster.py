@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Else Serve starts no replica of a version whose update failed, whatever is mended meanwhile,
+    # until another one is deployed.
+    "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "0",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.local.ray_cluster import ENVIRONMENT
 from tests.docker.context import DOCKER, DOCKERFILES, ROOT, allowed
 from tests.docker.dockerfile import instructions
 
@@ -91,6 +92,13 @@ def test_head_and_runtime_have_the_ray_and_the_python_that_are_tested() -> None:
     image = f"rayproject/ray:{pinned('ray')}-py{python[1]}{python[2]}"
     assert (x86, arm) == (f"{image} AS amd64", f"{image}-aarch64 AS arm64")
     assert f'>={python[1]}.{python[2]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_head_is_the_ray_that_a_laptop_has_but_for_the_loopback() -> None:
+    given = said(DOCKER / "head.Dockerfile", "ENV")[0].split()
+
+    for name, value in ENVIRONMENT.items():
+        assert f"{name}={value}" in given or name == "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def test_the_image_that_brings_uv_is_the_version_that_is_tested() -> None:

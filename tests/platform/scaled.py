@@ -1,8 +1,8 @@
 """Replicas that follow a demand, on a Ray of their own, for as long as input is open.
 
-A line of input sets the demand, or names a task to run; lines of output say what becomes of them,
-and how many replicas are wanted and run. The updates of a run that is held are not read beyond the
-first, until a line closes it.
+A line of input sets the demand, names a task to run, or deploys a new version; lines of output say
+what becomes of them, and how many replicas are wanted and run. The updates of a run that is held
+are not read beyond the first, until a line closes it.
 """
 
 import asyncio
@@ -120,6 +120,7 @@ def main(home: Path, scaling: Any, options: Any) -> None:
         turns_resources={"beside": 1},
     )
     handle = serve.run(application, name=NAME, route_prefix=None)
+    deployed = partial(serve.run, application, name=NAME, route_prefix=None)
     runs = Runs(ReplicaHandle(handle), gpu_log)
     follower = Follower()
     loop = asyncio.new_event_loop()
@@ -134,6 +135,12 @@ def main(home: Path, scaling: Any, options: Any) -> None:
                 asyncio.run_coroutine_threadsafe(runs.close(name), loop)
             case {"demand": demand}:
                 follower.demand = Demand(**demand)
+            case {"deploy": name}:
+                try:
+                    deployed()
+                    say(version=name, deployed=True)
+                except RuntimeError:  # how Serve says that no replica of it starts
+                    say(version=name, deployed=False)
     serve.shutdown()
     ray.shutdown()
 

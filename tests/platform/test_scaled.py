@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from models.report import Stage
+from serve_app.local.ray_cluster import ENVIRONMENT
 from tests.platform.conftest import CONFIG
 from tests.platform.own_ray import folder
 from tests.platform.test_replicas import RAY
@@ -74,7 +75,7 @@ def scaled(scaling: Mapping[str, Any], **options: Any) -> Iterator[Scaled]:
                 json.dumps(options),
             ],
             cwd=CONFIG.parent,
-            env=os.environ | RAY,
+            env=os.environ | ENVIRONMENT | RAY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -139,6 +140,16 @@ def test_a_start_that_fails_says_why_and_is_tried_again(fleet: Scaled) -> None:
     fleet.tell(demand={"waiting": 1, "running": 0})
 
     fleet.hear(obstacle="a replica did not start: RuntimeError: no such checkpoint: sketch")
+    (fleet.home / "broken").unlink()
+
+    fleet.hear_running(1)
+
+
+def test_an_update_that_fails_is_tried_again_once_no_replica_runs(fleet: Scaled) -> None:
+    """Update the one that runs: Serve stops it before the first of the new version starts."""
+    (fleet.home / "broken").touch()
+    fleet.tell(deploy="broken")
+    fleet.hear(version="broken", deployed=False)
     (fleet.home / "broken").unlink()
 
     fleet.hear_running(1)

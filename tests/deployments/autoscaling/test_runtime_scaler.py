@@ -28,6 +28,8 @@ class Controller:
 
     def __init__(self, store: FleetStore, rules: Scaling = RULES) -> None:
         self.store = store
+        self.least = rules.min_replicas or 0
+        """Fewest replicas that Serve keeps, whatever it is told."""
         self.now = 100.0
         self.target = 0
         self.running: Sequence[str] = ()
@@ -46,7 +48,8 @@ class Controller:
     async def ask(self, seconds: float = TICK) -> int:
         """Ask for so long; return the last answer."""
         for _ in range(round(seconds / TICK)):
-            self.target = self.scaler.wanted(self.target, self.running, self.now)
+            wanted = self.scaler.wanted(self.target, self.running, self.now)
+            self.target = max(wanted, self.least)
             self.now += TICK
             for _ in range(5):  # what it has begun is done by then, but for what hangs
                 await asyncio.sleep(0)
@@ -132,9 +135,7 @@ async def test_a_scaler_knows_from_an_older_one_that_replicas_have_run(
 async def test_replicas_that_a_restarted_controller_finds_again_are_no_starts(
     serve: Controller,
 ) -> None:
-    await serve.store.write_supply(
-        RUNTIME, Supply(wanted=3, running=NAMES[:3], start_seconds=180)
-    )
+    await serve.store.write_supply(RUNTIME, Supply(wanted=3, running=NAMES[:3], start_seconds=180))
     serve.target = 3
     await serve.ask(1)
     serve.run(3)
@@ -215,6 +216,49 @@ async def test_where_serve_has_given_up_no_replica_is_wanted_for_a_moment(
 
     assert (told.wanted, told.obstacle) == (1, "no such checkpoint")
     assert await serve.follow(Demand(waiting=1, running=0), 5) == 1
+
+
+async def test_after_a_start_that_succeeded_the_pauses_begin_anew(serve: Controller) -> None:
+    async def pause() -> float:
+        serve.starts = StartState(failure="no such checkpoint", given_up=True)
+        began = serve.now
+        while serve.now < began + 200 and await serve.follow(Demand(waiting=1, running=0)):
+            pass
+        serve.starts = StartState()
+        await serve.follow(Demand(waiting=1, running=0), 5)
+        return serve.now - began
+
+    await serve.follow(Demand(waiting=1, running=0))
+    first, second = await pause(), await pause()
+    serve.run(1)
+    await serve.follow(Demand(waiting=1, running=0))
+    serve.run(0)
+
+    assert second > first + 25
+    assert await pause() == pytest.approx(first, abs=3)
+
+
+async def test_where_serve_keeps_a_minimum_it_is_not_made_to_try_again() -> None:
+    serve = Controller(MemoryFleetStore(), replace_rules(minReplicas=1))
+    serve.starts = StartState(failure="no such checkpoint", given_up=True)
+
+    assert await serve.follow(Demand(waiting=1, running=0), 100) == 1
+    told = await serve.supply()
+    assert (told.wanted, told.obstacle) == (1, "no such checkpoint")
+
+
+async def test_a_failed_update_is_told_while_replicas_from_before_it_run(
+    serve: Controller,
+) -> None:
+    serve.starts = StartState(failure="no such checkpoint")
+    await serve.follow(Demand(waiting=2, running=0))
+    serve.run(1)
+    await serve.follow(Demand(waiting=2, running=0), 3)
+
+    told = await serve.supply()
+
+    assert (told.wanted, told.running) == (2, ("a",))
+    assert told.obstacle == "no such checkpoint"
 
 
 async def test_starts_are_looked_at_until_those_that_were_stopped_are_gone() -> None:

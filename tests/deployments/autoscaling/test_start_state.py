@@ -117,3 +117,26 @@ def test_serve_has_given_up_where_it_failed_and_starts_none() -> None:
     found = judged(failed, PLACED, NOW)
 
     assert (found.given_up, found.settled, found.phase) == (True, True, None)
+
+
+@pytest.mark.parametrize(
+    ("states", "given_up"),
+    [
+        (["STOPPING"], True),
+        (["RUNNING"], False),
+        (["RUNNING", "STOPPING"], False),
+        (["PENDING_MIGRATION"], False),
+        (["UPDATING"], False),
+        (["RECOVERING"], False),
+    ],
+)
+def test_an_update_that_failed_is_not_given_up_while_a_replica_from_before_it_is_there(
+    states: Sequence[str], given_up: bool
+) -> None:
+    failed = deployment(
+        *states, placed=[True] * len(states), trigger="REPLICA_STARTUP_FAILED", message="KeyError"
+    )
+
+    found = judged(failed, PLACED, NOW)
+
+    assert (found.given_up, found.failure) == (given_up, "a replica did not start: KeyError")
