@@ -116,7 +116,7 @@ def test_what_scaling_lets_go_ends_what_it_has_begun(fleet: Scaled) -> None:
     assert (first["running"], first["never"]) == ([], True)
     assert {ends[name]["replica"] for name in begun} == both
     handed_back, ended = sorted(ends.keys() - begun, key=lambda name: "replica" in ends[name])
-    assert ends[handed_back]["end"] == "RuntimeUnavailable"
+    assert ends[handed_back]["end"] == "PlaceGone"
     assert ends[ended]["end"] == "completed"
 
 
