@@ -1,14 +1,14 @@
 """Replicas that follow a demand, on a Ray of their own, for as long as input is open.
 
 A line of input sets the demand, names a task to run, or deploys a new version; lines of output say
-what becomes of them, and how many replicas are wanted and run. The updates of a run that is held
-are not read beyond the first, until a line closes it.
+what becomes of them, and how many replicas are wanted and run.
 """
 
 import asyncio
 import json
 import sys
 import threading
+import time
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -83,9 +83,17 @@ class Runs:
     def __init__(self, handle: Runner, gpu_log: Path) -> None:
         self.handle = handle
         self.gpu_log = gpu_log
-        self.held: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def run(self, name: str, *, held: bool) -> None:
+    async def start(self, name: str) -> None:
+        self.tasks[name] = asyncio.create_task(self._run(name))
+
+    async def stop(self, name: str, after: float) -> None:
+        """Stop a run without reading what its replica tells in so many seconds before."""
+        time.sleep(after)  # noqa: ASYNC251 - no update shall be read
+        self.tasks[name].cancel()
+
+    async def _run(self, name: str) -> None:
         task = Task(submission=name, id=name, runtime=NAME, kind=Kind.TEXT_TO_IMAGE, content={})
         try:
             async with aclosing(self.handle.run(task, 1)) as updates:
@@ -94,18 +102,17 @@ class Runs:
                         say(task=name, end=update.status, replica=update.replica)
                     elif isinstance(update, str):
                         say(task=name, stage=update)
-                    if held:
-                        self.held[name] = asyncio.Event()
-                        await self.held[name].wait()
-                        break
         except Exception as exc:  # noqa: BLE001 - whatever it is, the test is told
             say(task=name, end=type(exc).__name__)
-        if held:
+        except asyncio.CancelledError:
             log = self.gpu_log.read_text().splitlines()  # at once: a moment later proves nothing
-            say(closed=name, left_gpu=name in {json.loads(line)["task"] for line in log})
+            say(stopped=name, left_gpu=name in {json.loads(line)["task"] for line in log})
+            raise
 
-    async def close(self, name: str) -> None:
-        self.held[name].set()
+
+async def runs_at(handle: Any, gpu_log: Path) -> Runs:
+    """Make the runs in the loop that its router shares, as that of ingest does."""
+    return Runs(ReplicaHandle(handle), gpu_log)
 
 
 def main(home: Path, scaling: Any, options: Any) -> None:
@@ -121,18 +128,18 @@ def main(home: Path, scaling: Any, options: Any) -> None:
     )
     handle = serve.run(application, name=NAME, route_prefix=None)
     deployed = partial(serve.run, application, name=NAME, route_prefix=None)
-    runs = Runs(ReplicaHandle(handle), gpu_log)
     follower = Follower()
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
+    runs = asyncio.run_coroutine_threadsafe(runs_at(handle, gpu_log), loop).result(60)
     asyncio.run_coroutine_threadsafe(follower.follow(), loop)
     say(ready=True)
     for line in sys.stdin:
         match json.loads(line):
-            case {"task": name, **more}:
-                asyncio.run_coroutine_threadsafe(runs.run(name, held="held" in more), loop)
-            case {"close": name}:
-                asyncio.run_coroutine_threadsafe(runs.close(name), loop)
+            case {"task": name}:
+                asyncio.run_coroutine_threadsafe(runs.start(name), loop)
+            case {"stop": name, "after": seconds}:
+                asyncio.run_coroutine_threadsafe(runs.stop(name, seconds), loop)
             case {"demand": demand}:
                 follower.demand = Demand(**demand)
             case {"deploy": name}:

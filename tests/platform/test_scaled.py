@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from deployments.deploy import ONE_LOOP
 from models.report import Stage
 from serve_app.local.ray_cluster import ENVIRONMENT
 from tests.platform.conftest import CONFIG
@@ -19,6 +20,7 @@ from tests.platform.test_replicas import RAY
 
 pytestmark = pytest.mark.ray
 AT_ONCE = {"scaleDown": {"stabilizationWindowSeconds": 0}, "queueLength": 1, "cooldownSeconds": 1}
+GPU_SECONDS = 8
 FROM_ZERO = {"minReplicas": 0, "maxReplicas": 2, **AT_ONCE}
 
 
@@ -75,7 +77,7 @@ def scaled(scaling: Mapping[str, Any], **options: Any) -> Iterator[Scaled]:
                 json.dumps(options),
             ],
             cwd=CONFIG.parent,
-            env=os.environ | ENVIRONMENT | RAY,
+            env=os.environ | ENVIRONMENT | RAY | ONE_LOOP,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -88,14 +90,7 @@ def scaled(scaling: Mapping[str, Any], **options: Any) -> Iterator[Scaled]:
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Scaled]:
-    scaling = {
-        "minReplicas": 0,
-        "maxReplicas": 2,
-        "queueLength": 1,
-        "cooldownSeconds": 1,
-        "scaleDown": {"stabilizationWindowSeconds": 0},
-    }
-    with scaled(scaling, gpuMs=8_000) as made:
+    with scaled(FROM_ZERO, gpuMs=GPU_SECONDS * 1_000) as made:
         yield made
 
 
@@ -124,13 +119,12 @@ def test_who_stops_a_run_that_has_told_no_start_finds_the_gpu_free(fleet: Scaled
     fleet.tell(demand={"waiting": 1, "running": 0})
     fleet.tell(task="e")
     fleet.hear(task="e", stage="running")
-    fleet.tell(task="f", held=True)
+    fleet.tell(task="f")
     fleet.hear(task="f", stage=Stage.WAITING)
-    fleet.hear(task="e", end="completed")  # so that f has the GPU now
 
-    fleet.tell(close="f")
+    fleet.tell(stop="f", after=GPU_SECONDS + 1)  # when e has ended, and f has begun unheard
 
-    assert fleet.hear(closed="f")["left_gpu"]
+    assert fleet.hear(stopped="f")["left_gpu"]
 
 
 def test_a_start_that_fails_says_why_and_is_tried_again(fleet: Scaled) -> None:

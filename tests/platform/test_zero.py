@@ -15,6 +15,8 @@ from tests.platform.watching import state
 pytestmark = pytest.mark.ray
 COOLDOWN = 12.0
 """Seconds without a task until the last replica goes, however short the cooldown that is set."""
+REACTION = 4.0
+"""Seconds in which the policy would have woken a replica, and the HTTP API would tell it."""
 BURST = ("zero-a", "zero-b", "zero-c", "zero-d", "zero-e", "zero-f")
 
 
@@ -43,11 +45,12 @@ def test_a_runtime_comes_from_zero_and_goes_back(up: Watched, native: httpx.Clie
     refused = message("zero-refused", runtime="zero", batch_size=0)
     up.publish(refused, runtime="zero")
     assert up.wait("zero-refused")["status"] == "failed"
+    time.sleep(REACTION)
     assert (runtime(native)["wanted"], replicas(up)) == (0, set())
 
     for name in BURST:
         up.publish(message(name, runtime="zero"), runtime="zero")
-    wanted = until(lambda: runtime(native)["wanted"] and runtime(native))
+    wanted = until(lambda: runtime(native)["wanted"] == 2 and runtime(native))
     until(lambda: state(native, BURST[0]).get("phase") == "starting a replica")
     assert {up.wait(name)["status"] for name in BURST} == {"completed"}
     assert wanted["replicas"] == 0
