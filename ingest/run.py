@@ -127,11 +127,14 @@ class Run:
         return report
 
     async def _has_ended(self) -> bool:
-        """Ask the ledger whether the task has ended; if it does not answer, take it that not."""
+        """Ask the ledger whether the task has ended; if it does not answer, take it that not.
+
+        One that still waits is noted as queued: it may run ahead of the ledger.
+        """
         try:
+            if self._start is None:
+                return (await self.ledger.queue(self.task, self.task.owner)).ended
             found = await self.ledger.find(self.task.id, self.task.submission)
-            if found is None:  # it runs ahead of the ledger, and still waits
-                await self.ledger.queue(self.task, self.task.owner)
         except Unavailable:
             return False
         return found is not None and found.ended

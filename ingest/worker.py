@@ -123,7 +123,9 @@ class Worker(Receiver):
     async def _ended(self, task: Task, delivery: Delivery, hold: Hold) -> Report | None:
         """Run the task to its end; return the accepted report, None if another attempt's was."""
         ahead = self._may_run_ahead(task, delivery)
-        known = Report.of(task, Status.QUEUED) if ahead else await self._known(task)
+        known = Report.of(task, Status.QUEUED)
+        if not ahead:  # a task that nobody queued is noted as queued
+            known = await self.ledger.queue(task, task.owner)
         ended = known if known.ended else await self._run(task, known, hold, ahead=ahead)
         standing = known if known.ended else await self.ledger.finish(ended)
         # A task that was cancelled before it came is known by its name alone.
@@ -141,13 +143,6 @@ class Worker(Receiver):
         is_well = not (self.asleep or self.is_slowed_down)
         is_first = delivery.attempt == 1
         return is_well and is_first and self.board.is_likely_new(task.submission, delivery.sent)
-
-    async def _known(self, task: Task) -> Report:
-        """Return what the ledger knows of the task; one that nobody queued is noted as queued."""
-        found = await self.ledger.find(task.id, task.submission)
-        if found is None:
-            await self.ledger.queue(task, task.owner)
-        return found or Report.of(task, Status.QUEUED)
 
     async def _run(self, task: Task, known: Report, hold: Hold, *, ahead: bool) -> Report:
         """Run the task; return a report that ends it.

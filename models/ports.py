@@ -142,8 +142,8 @@ class Ledger(ABC):
     """
 
     @abstractmethod
-    async def queue(self, task: Task, key: str | None = None) -> None:
-        """Note a submission that is about to be published, and the name of its API key.
+    async def queue(self, task: Task, key: str | None = None) -> Report:
+        """Note a submission as queued, and the name of its API key; return the report that stands.
 
         A submission that is known already stays as it is.
         """

@@ -68,9 +68,10 @@ class DynamoLedger(Ledger):
     """Days until a row expires, counted from its last change."""
     clock: Callable[[], float] = time.time
 
-    async def queue(self, task: Task, key: str | None = None) -> None:
+    async def queue(self, task: Task, key: str | None = None) -> Report:
         queued = values(replace(Report.of(task, Status.QUEUED), key=key))
-        await self._change(key_of(task.id, task.submission), queued, when=_NEW)
+        row_key = key_of(task.id, task.submission)
+        return report_of(await self._change(row_key, queued, when=_NEW))
 
     async def withdraw(self, task: Task) -> None:
         async with calling(self.clients.dynamodb(), "DynamoDB DeleteItem", REFUSED) as dynamodb:

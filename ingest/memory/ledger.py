@@ -20,9 +20,9 @@ class MemoryLedger(Ledger):
         self.clock = clock
         self._reports: dict[tuple[str, str], Report] = {}
 
-    async def queue(self, task: Task, key: str | None = None) -> None:
-        if (task.id, task.submission) not in self._reports:
-            self._note(replace(Report.of(task, Status.QUEUED), key=key))
+    async def queue(self, task: Task, key: str | None = None) -> Report:
+        known = self._reports.get((task.id, task.submission))
+        return known or self._note(replace(Report.of(task, Status.QUEUED), key=key))
 
     async def withdraw(self, task: Task) -> None:
         report = self._reports.get((task.id, task.submission))

@@ -19,10 +19,11 @@ async def test_a_queued_submission_is_known(kept: World, task: Task) -> None:
     assert await kept.ledger.find(task.id, "s-1") == Report.of(task, Status.QUEUED)
 
 
-async def test_queueing_does_not_undo_what_came_after(kept: World, task: Task) -> None:
+async def test_queueing_does_not_undo_what_came_after_and_tells_it(kept: World, task: Task) -> None:
+    assert await kept.ledger.queue(task, "me") == replace(Report.of(task, Status.QUEUED), key="me")
     running = await kept.ledger.start(task)
-    await kept.ledger.queue(task)
 
+    assert await kept.ledger.queue(task) == running
     assert await kept.ledger.find(task.id) == running
 
 

@@ -167,15 +167,10 @@ class AwayLedger(MemoryLedger):
     away = False
 
     @override
-    async def find(
-        self,
-        id: str,
-        submission: str | None = None,
-        key: str | None = None,
-    ) -> Report | None:
+    async def queue(self, task: Task, key: str | None = None) -> Report:
         if self.away:
             raise Unavailable("the ledger did not answer")
-        return await super().find(id, submission, key)
+        return await super().queue(task, key)
 
 
 class AwayQueue(MemoryQueue):

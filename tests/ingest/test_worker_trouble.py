@@ -93,6 +93,10 @@ class AwayLedger(MemoryLedger):
         if self.away:
             raise Unavailable("the ledger is down")
 
+    async def queue(self, task: Task, key: str | None = None) -> Report:
+        self.check()
+        return await super().queue(task, key)
+
     async def start(self, task: Task) -> Report:
         self.check()
         return await super().start(task)

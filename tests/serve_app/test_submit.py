@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryTopic
 from models.errors import Unavailable
-from models.report import Status
+from models.report import Report, Status
 from models.task import Task
 from models.wire import LARGEST, Message, pointed_uri, task_of
 from serve_app.submit import Submit, mint
@@ -34,7 +34,7 @@ class ClosedObjects(MemoryObjects):
 
 class ClosedLedger(MemoryLedger):
     @override
-    async def queue(self, task: Task, key: str | None = None) -> None:
+    async def queue(self, task: Task, key: str | None = None) -> Report:
         raise Unavailable
 
     @override
