@@ -34,8 +34,8 @@ from models.task import Task
 log = logging.getLogger("ray.serve.atelier.ingest")
 
 
-_ALONE_SECONDS = 1.0
-"""Seconds within which a task that comes alone has begun, unless its inputs take longer."""
+_NOTED_SECONDS = 1.0
+"""Seconds after which a task that has not begun is noted as queued: most have begun by then."""
 
 Judge = Callable[[str, Any], Sequence[Fault]]
 """Find what is wrong in the content of a task of some kind, in microseconds."""
@@ -160,8 +160,6 @@ class Worker(Receiver):
         return await self._with_output(task, ended)
 
     async def _run_checked(self, task: Task, known: Report, hold: Hold, *, ahead: bool) -> Report:
-        # One that comes alone begins at once: then its start asks.
-        first_look = _ALONE_SECONDS if not self._runs else 0.0
         run = Run(
             task=task,
             known=known,
@@ -171,7 +169,7 @@ class Worker(Receiver):
             board=self.board,
             rules=self.rules,
             tell_start=partial(self._tell_start, task),
-            first_look=first_look if ahead else None,
+            first_look=_NOTED_SECONDS if ahead else None,
         )
         if self._draining:  # it was leased, but not handed to a replica yet
             raise PlaceGone("ingest ended before the task was handed to a replica")

@@ -186,7 +186,7 @@ async def test_a_drain_hands_back_at_once_what_waits_for_the_gpu(world: World) -
     assert [json.loads(each.message)["submission"] for each in world.results.published] == ["s1"]
     assert len(await world.queue.receive(10)) == 2
     assert world.runtime.runs == 2
-    assert (await found(world, "s2")).attempt == 0
+    assert await world.ledger.find("a", "s2") is None
 
 
 async def test_what_came_by_sns_is_known_while_it_waits_for_a_replica(world: World) -> None:
@@ -322,7 +322,7 @@ async def test_a_task_that_comes_alone_costs_the_fewest_calls_of_the_ledger(worl
     assert ledger.calls == {"start": 1}
 
 
-async def test_a_task_that_waits_for_another_costs_its_row(world: World) -> None:
+async def test_a_task_that_waits_shortly_for_another_costs_no_call_more(world: World) -> None:
     ledger = CountingLedger()
     world.worker.ledger = ledger
     world.runtime.slots = asyncio.Semaphore(1)
@@ -333,4 +333,20 @@ async def test_a_task_that_waits_for_another_costs_its_row(world: World) -> None
     async with world.working():
         await until(lambda: world.queue.depth == 0)
 
-    assert ledger.calls == {"start": 2, "queue": 1}
+    assert ledger.calls == {"start": 2}
+
+
+async def test_a_task_that_waits_longer_for_another_is_noted_as_queued(world: World) -> None:
+    ledger = CountingLedger()
+    world.worker.ledger = ledger
+    world.runtime.slots = asyncio.Semaphore(0)
+    await world.publish()
+
+    async with world.working():
+        await until(lambda: ledger.calls["queue"] == 1)
+        waiting = await ledger.find("a", "s1")
+        world.runtime.slots.release()
+        await until(lambda: world.queue.depth == 0)
+
+    assert waiting is not None
+    assert waiting.status is Status.QUEUED
