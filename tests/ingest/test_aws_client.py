@@ -46,6 +46,18 @@ async def test_an_object_is_sent_at_once(clients: Clients, monkeypatch: pytest.M
         await clients.aclose()
 
 
+async def test_an_object_without_a_key_is_not_sent(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address would be that of the bucket."""
+    async with recorded() as wire:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", wire.endpoint)
+        with pytest.raises(Unavailable, match="ParamValidationError"):
+            await S3Objects(clients).put("s3://bucket/", b"", "text/plain")
+
+        assert wire.requests == []
+
+
 async def test_connections_are_kept(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     async with recorded() as wire:
         monkeypatch.setenv("AWS_ENDPOINT_URL", wire.endpoint)
