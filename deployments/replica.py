@@ -19,6 +19,8 @@ from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
 
+_WAITING_SECONDS = 0.25
+"""Seconds of a wait for another task's GPU from which on it is told."""
 _TOLD_SECONDS = 0.05
 """Seconds of a load from which on it is told: a checkpoint that is there already takes fewer."""
 _EXIT_SECONDS = 0.5
@@ -61,8 +63,8 @@ class Replica:
         """Run a task: yield its stages and progress, and last its report; a refusal is a report.
 
         The first `Stage.RUNNING` says that it has the GPU, and that the backend is well;
-        `Stage.WAITING` before it, that another task has the GPU. The task goes on however slowly
-        the updates are read.
+        `Stage.WAITING` before it, that another task has the GPU, and not for a moment only. The
+        task goes on however slowly the updates are read.
 
         Raises:
             RuntimeUnavailable: the backend is away; another try may end better.
@@ -113,11 +115,14 @@ class Replica:
             # Before a slot is taken: the adapter works for another task meanwhile.
             inputs = await self.inputs.fetch(self.adapter.links(task))
             results.end_stage("inputs")
-            if self._inside or self.slots.locked():
-                tell(Stage.WAITING)
+            loop = asyncio.get_running_loop()
+            wait = loop.call_later(_WAITING_SECONDS, tell, Stage.WAITING)
+            if not (self._inside or self.slots.locked()):  # it comes alone
+                wait.cancel()
             async with self._slot():
                 results.end_stage("wait")
                 if self.adapter.slots == 1:
+                    wait.cancel()
                     tell(Stage.RUNNING)
                 await self._load(task, tell)
                 results.end_stage("load")
@@ -129,6 +134,7 @@ class Replica:
                                 tell(step)
                             case Begun():
                                 results.end_stage("wait")
+                                wait.cancel()
                                 # With several slots `run` changes checkpoints, not `load`.
                                 report = replace(report, checkpoint=self.adapter.checkpoint)
                                 tell(Stage.RUNNING)

@@ -9,6 +9,7 @@ import ray
 from ray import serve
 
 from deployments.autoscaling.ray_fleet_store import RayFleetStore
+from deployments.bundles import Bundle, bundled
 from deployments.departure import Departure, Signs
 from deployments.departure_signs import RaySigns
 from deployments.loopback import keep_to_loopback
@@ -17,12 +18,13 @@ from deployments.renewal_turns import MemoryTurns, RenewalTurns
 from deployments.replica import Replica
 from deployments.shared_turns import SharedTurns
 from models.errors import RuntimeUnavailable
-from models.event import Update
 from models.settings.groups import Tasks
 from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
 
+_PROGRESS_SECONDS = 0.25
+"""Seconds for which progress waits for more, so that whoever watches sees it move all the same."""
 _ERROR_SECONDS = 0.2  # in which the failure itself reaches the caller
 
 MakeReplica = Callable[[], Awaitable[Replica]]
@@ -56,8 +58,10 @@ class ServedReplica:
         )
         self.watch = asyncio.create_task(self.departure.watch())
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
-        """Run a task as `Replica.run` does; while the replica leaves, a call never returns.
+    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Bundle, None]:
+        """Run a task as `Replica.run` does, its updates in bundles.
+
+        While the replica leaves, a call never returns.
 
         Raises:
             RuntimeUnavailable: the backend is away, or the replica is to go; another try may end
@@ -69,9 +73,10 @@ class ServedReplica:
             # The call ends with this process, a moment later.
             await asyncio.Event().wait()
         try:
-            async with aclosing(self.departure.bounded(self.replica.run(task, attempt))) as run:
-                async for update in run:
-                    yield update
+            run = self.departure.bounded(self.replica.run(task, attempt))
+            async with aclosing(bundled(run, _PROGRESS_SECONDS)) as bundles:
+                async for bundle in bundles:
+                    yield bundle
         except RuntimeUnavailable:
             # For its effect: a broken replica leaves. What is raised is the task's own error.
             with suppress(RuntimeUnavailable):

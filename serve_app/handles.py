@@ -33,18 +33,20 @@ class ReplicaHandle(Runner):
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         stream = self._run.remote(task, attempt)
-        begun = False
+        begun = ended = False
         try:
-            async for update in stream:
-                begun = begun or update is not Stage.WAITING
-                yield update
+            async for bundle in stream:  # as `deployments.bundles` makes them
+                for update in bundle:
+                    begun = begun or update is not Stage.WAITING
+                    ended = isinstance(update, Report)
+                    yield update
         except (RayError, RayServeException) as exc:
             cause = exc.cause if isinstance(exc, RayTaskError) else None
             kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable
             raise kind(_why(exc)) from exc
         finally:
-            # A replica would else go on drawing for nobody; on a stream that ended it does nothing.
-            stream.cancel()
+            if not ended:  # the replica would go on drawing for nobody
+                stream.cancel()
             if not begun:
                 # It may be handed to another replica at once, while it begins here.
                 await _stopped(stream)
