@@ -11,9 +11,11 @@ from deployments.serving import MakeReplica, ServedReplica, stop_seconds
 from models.settings.groups import Runtime, Tasks
 from models.settings.scaling import BoundedScaling
 
-ONE_LOOP: Mapping[str, str] = {
+ENVIRONMENT: Mapping[str, str] = {
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    # Ray's agent collects metrics every 10 s; by default Serve hands them on ten times a second.
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
 }
 """Environment of every deployment: its requests, its router and Serve share one event loop.
 
@@ -48,8 +50,10 @@ def deploy(
             "num_gpus": runtime.gpus,
             "resources": dict(runtime.resources),
             # Here, so that they hold however Serve was started: `atelier up`, `serve run`, KubeRay.
-            "runtime_env": {"env_vars": {**ONE_LOOP, "OMP_NUM_THREADS": threads}},
+            "runtime_env": {"env_vars": {**ENVIRONMENT, "OMP_NUM_THREADS": threads}},
         },
+        # Ingest logs how each task ended; Serve would log each call besides.
+        logging_config={"enable_access_log": False},
         # Serve's default is 10 s. Each check also keeps a renewal's turn, which lapses after 60 s.
         health_check_period_s=5,
         # For a replica that scaling or a new version lets go; on a drained node it limits itself.

@@ -16,7 +16,7 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from deployments.autoscaling.ray_fleet_store import RayFleetStore
-from deployments.deploy import ONE_LOOP, deploy
+from deployments.deploy import ENVIRONMENT, deploy
 from deployments.loopback import keep_to_loopback
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here, kinds_of
@@ -111,7 +111,7 @@ def assemble(settings: Settings) -> Application:
         "ray_actor_options": {
             "num_cpus": float(CPUS),
             "resources": dict(settings.ingress.resources),
-            "runtime_env": {"env_vars": dict(ONE_LOOP)},
+            "runtime_env": {"env_vars": dict(ENVIRONMENT)},
         },
         "health_check_period_s": 5,  # 10 by default: so long a loop that ended goes unnoticed
     }

@@ -1,4 +1,4 @@
-"""Autoscaling policy of a runtime, which Serve's controller asks ten times a second.
+"""Autoscaling policy of a runtime, which Serve's controller asks several times a second.
 
 Serve carries this class to its controller by value, and what it imports by name.
 """

@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "0",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Our policy reads the demand no more often; by default Serve asks it ten times a second.
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
 }
 """Environment variables of a Ray that runs the platform on one machine."""
 _RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
