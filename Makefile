@@ -15,7 +15,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale simulate compare clean
+.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale simulate cost compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -111,6 +111,11 @@ bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON 
 
 simulate: $(READY)  ## days of a fleet under the scaling policy, beside the reference's, in minutes
 	$(BIN)/python -m bench.simulate
+
+cost: $(READY)  ## CPU time a task beside a yardstick's, five rounds in turns: HARNESS=the folder of its bench.py
+	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }
+	$(BIN)/python -m bench.cost "$(HARNESS)"
+	$(BIN)/python -m bench.cost "$(HARNESS)" --gpu-ms 0 --delay-ms 0 --tasks 200
 
 compare: $(READY)  ## ours beside a yardstick: HARNESS=the folder of its bench.py
 	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }

@@ -111,7 +111,7 @@ def compare(setup: Setup) -> dict[str, Figure]:
     with TemporaryDirectory() as made:
         folder = Path(made)
         with ledger(setup, folder) as environment:
-            systems = _systems(setup, environment, folder)
+            systems = write_systems(setup, environment, folder)
             rows: dict[str, dict[str, list[Row]]] = {}
             rounds = [(what, s) for what in _FIGURES for s in setup.systems * setup.rounds]
             for what, system in track(rounds, f"{setup.kind}, T = {setup.gpu_ms:g} ms"):
@@ -125,7 +125,8 @@ def compare(setup: Setup) -> dict[str, Figure]:
     return figures | counted
 
 
-def _systems(setup: Setup, environment: Mapping[str, str], folder: Path) -> Path:
+def write_systems(setup: Setup, environment: Mapping[str, str], folder: Path) -> Path:
+    """Write the harness's file of both systems, ours with its ledger."""
     path = folder / "systems.json"
     reference = [sys.executable, "-u", str(setup.harness / "ref_consumer.py")]
     ours = {"cmd": [sys.executable, "-u", "-m", "bench.consumer"], "cwd": str(HERE)}

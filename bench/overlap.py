@@ -110,8 +110,18 @@ def _sum(processes: Sequence[psutil.Process]) -> Usage:
     return Usage(cpu, sum(p.memory_full_info().pss for p in processes) / 2**20)
 
 
-def backlog(setup: Setup, platform: LocalPlatform, link: str, log: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Line:
+    """A platform that has run some tasks, an input link, and the log of its simulated GPU."""
+
+    platform: LocalPlatform
+    link: str
+    log: Path
+
+
+def backlog(setup: Setup, line: Line) -> dict[str, Any]:
     """Publish all at once; the GPU's own log says how it was kept."""
+    platform, link, log = line.platform, line.link, line.log
     skip = len(_intervals(log))  # tasks that warmed it up
     before = usage(platform.pid)
     for number in range(setup.backlog):
@@ -186,7 +196,9 @@ def pictures() -> Iterator[int]:
         server.shutdown()
 
 
-def measure(setup: Setup) -> dict[str, Any]:
+@contextmanager
+def started(setup: Setup) -> Iterator[Line]:
+    """Run a platform, warmed up, while the block runs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
         aws = stack.enter_context(EmbeddedAws(port=0))
@@ -202,7 +214,12 @@ def measure(setup: Setup) -> dict[str, Any]:
         for number in range(WARM):  # connections and code paths, as in a worker that has run
             publish(platform, f"warm-{number}", link if number % 2 else None)
         wait(platform, WARM)
-        return backlog(setup, platform, link, folder / "gpu.log") | singles(setup, platform)
+        yield Line(platform, link, folder / "gpu.log")
+
+
+def measure(setup: Setup) -> dict[str, Any]:
+    with started(setup) as line:
+        return backlog(setup, line) | singles(setup, line.platform)
 
 
 def main(

@@ -5,36 +5,7 @@ from pathlib import Path
 
 from bench.front import Setup, config
 from models.settings import Settings
-from tests.bench.short import ROOT, run
-
-_HARNESS = {
-    "bench.py": """
-import argparse, json, pathlib
-parser = argparse.ArgumentParser()
-parser.add_argument("what", choices=["throughput", "latency"])
-for name in ("kind", "mix", "gpu-ms", "delay-ms", "system", "systems", "out"):
-    parser.add_argument(f"--{name}", required=True)
-parser.add_argument("--n", type=int, required=True)
-asked = parser.parse_args()
-systems = json.loads(pathlib.Path(asked.systems).read_text())
-assert systems[asked.system]["cmd"]
-row = {
-    "n": asked.n, "completed": asked.n, "failed": 0, "gpu_busy_frac": 0.5,
-    "idle_gap_ms": {"mean": 2.0}, "cpu_ms_per_task": 3.0, "pss_mib_peak": 4.0,
-    "aws_calls": {"sqs": asked.n}, "overhead_ms": {"p50": 5.0},
-}
-pathlib.Path(asked.out).write_text(json.dumps(row))
-""",
-    "delay_proxy.py": """
-import argparse, pathlib, signal
-parser = argparse.ArgumentParser()
-parser.add_argument("--map", required=True)
-parser.add_argument("--stats", required=True)
-pathlib.Path(parser.parse_args().stats).write_text('{"calls": {"dynamodb": 18}}')
-signal.pause()
-""",
-}
-"""The programs of a harness, which answer as those do that `bench.compare` is for."""
+from tests.bench.short import ROOT, made_harness, run
 
 
 def test_previews(tmp_path: Path) -> None:
@@ -45,12 +16,8 @@ def test_previews(tmp_path: Path) -> None:
 
 
 def test_compare(tmp_path: Path) -> None:
-    harness = tmp_path / "harness"
-    harness.mkdir()
-    for name, text in _HARNESS.items():
-        (harness / name).write_text(text)
-    out = tmp_path / "out"
-    figures = run(out, "compare", str(harness), "--tasks", "4", "--rounds", "2")
+    harness = made_harness(tmp_path)
+    figures = run(tmp_path / "out", "compare", str(harness), "--tasks", "4", "--rounds", "2")
 
     assert figures["GPU busy"] == {"yardstick": 0.5, "ours": 0.5, "ratio": 1.0}
     assert figures["added to one task, ms"]["ours"] == 5.0
@@ -62,7 +29,7 @@ def test_each_measurement_has_a_short_run() -> None:
     measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
     here = {"compare", "prediction", "previews", "simulate"}
 
-    assert measured == here | {"front", "overlap"} | {"scale"}
+    assert measured == here | {"cost", "front", "overlap"} | {"scale"}
 
 
 def test_what_the_front_is_measured_with_is_a_configuration(tmp_path: Path) -> None:

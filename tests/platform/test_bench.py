@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.short import run
+from tests.bench.short import made_harness, run
 
 pytestmark = pytest.mark.ray
 
@@ -30,3 +30,13 @@ def test_the_line(tmp_path: Path) -> None:
     assert figures["tasks_per_s"] > 0
     assert figures["added_min_ms"] <= figures["added_p50_ms"] <= figures["added_max_ms"]
     assert figures["platform_pss_mib"] > 0
+
+
+def test_what_a_task_costs(tmp_path: Path) -> None:
+    few = ["--gpu-ms", "20", "--delay-ms", "1", "--tasks", "4", "--rounds", "2"]
+    figures = run(tmp_path / "out", "cost", str(made_harness(tmp_path)), *few)
+
+    assert figures["yardstick"]["rounds"] == [3.0, 3.0]
+    assert figures["ingest and a replica, without Ray"]["ratio"] == 1.0
+    for name in ("the platform under Ray", "Ray's daemons beside it"):
+        assert figures[name]["CPU a task, ms"] > 0
