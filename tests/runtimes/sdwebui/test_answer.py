@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,6 +54,18 @@ async def test_the_answer_of_enlarged_pictures_keeps_their_order() -> None:
 
     assert came.colours == [(0, 0, 255), (255, 0, 0), (0, 0, 255)]
     assert [artifact.data for artifact in came.body["images"]] == came.pictures
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+@pytest.mark.parametrize("written", [base64.b64encode, base64.encodebytes])
+def test_a_picture_is_read_in_each_spelling_of_base64(
+    prefix: str, written: Callable[[bytes], bytes]
+) -> None:
+    """In one line, or in lines as MIME has them."""
+    artifact, _ = steps_of("t1", {"images": [prefix + written(png()).decode()]})
+
+    assert isinstance(artifact, Artifact)
+    assert artifact.data == png()
 
 
 def test_pictures_in_the_echo_are_not_kept() -> None:
