@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deployments.deploy import ONE_LOOP
+from deployments.deploy import ENVIRONMENT as OF_A_DEPLOYMENT
 from models.report import Stage
 from serve_app.local.ray_cluster import ENVIRONMENT
 from tests.platform.conftest import CONFIG
@@ -77,7 +77,7 @@ def scaled(scaling: Mapping[str, Any], **options: Any) -> Iterator[Scaled]:
                 json.dumps(options),
             ],
             cwd=CONFIG.parent,
-            env=os.environ | ENVIRONMENT | RAY | ONE_LOOP,
+            env={**os.environ, **ENVIRONMENT, **RAY, **OF_A_DEPLOYMENT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
