@@ -35,6 +35,7 @@ _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 _STARTED = "Ray runtime started"
 _BIN = Path(sys.prefix) / "bin"
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,11 @@ def _free_ports() -> Mapping[str, int]:
 
 
 def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
-
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
+        # Ray's autoscaler imports the node provider, which is in no package that is installed.
+        "PYTHONPATH": os.pathsep.join(paths),
         **ENVIRONMENT,
         **make_token(home),
         _MARK: uuid4().hex,
