@@ -23,13 +23,13 @@ SETUP = Setup(
     idle_seconds=5,
 )
 MEASURED = {
-    "target_set": 0.82,
-    "node_launched": 2.52,
-    "running": 11.46,
-    "replicas_gone": 16.31,
-    "nodes_gone": 23.1,
-    "latency_p50": 23.27,
-    "held": 113.4,
+    "target_set": 1.48,
+    "node_launched": 3.2,
+    "running": 9.53,
+    "replicas_gone": 17.13,
+    "nodes_gone": 24.01,
+    "latency_p50": 20.36,
+    "held": 109.7,
 }
 """Figures of a run of `make bench-scale`."""
 
