@@ -42,7 +42,7 @@ def test_hours_and_latency_of_a_measured_run_are_predicted_within_a_quarter() ->
 
 
 def test_slower_starts_are_predicted_to_cost_and_to_last_longer() -> None:
-    slow = predicted(SETUP, MEASURED | {"running": 31.46})
+    slow = predicted(SETUP, MEASURED | {"running": MEASURED["running"] + 20})
     quick = predicted(SETUP, MEASURED)
 
     assert slow.latency_p50 == pytest.approx(quick.latency_p50 + 20)
@@ -61,5 +61,5 @@ def test_both_are_printed_with_their_ratio(tmp_path: Path) -> None:
         check=True,
     )
 
-    assert "113.4 s" in done.stdout
+    assert f"{MEASURED['held']} s" in done.stdout
     assert "ratio" in done.stdout
