@@ -49,7 +49,7 @@ async def test_an_object_is_sent_at_once(clients: Clients, monkeypatch: pytest.M
 async def test_an_object_without_a_key_is_not_sent(
     clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its address would be that of the bucket."""
+    """An object without a key would have the address of its bucket."""
     async with recorded() as wire:
         monkeypatch.setenv("AWS_ENDPOINT_URL", wire.endpoint)
         with pytest.raises(Unavailable, match="ParamValidationError"):

@@ -61,7 +61,7 @@ async def test_the_answer_of_enlarged_pictures_keeps_their_order() -> None:
 def test_a_picture_is_read_in_each_spelling_of_base64(
     prefix: str, written: Callable[[bytes], bytes]
 ) -> None:
-    """In one line, or in lines as MIME has them."""
+    """Base64 comes in one line, or in lines as MIME has them."""
     artifact, _ = steps_of("t1", {"images": [prefix + written(png()).decode()]})
 
     assert isinstance(artifact, Artifact)
