@@ -3,7 +3,8 @@
 Discrete events from a seed: tasks come; replicas start on nodes that boot, load checkpoints, draw,
 are interrupted and go. The policy is the code that Serve's autoscaler calls. Beside it stands
 KEDA's scaler with a HorizontalPodAutoscaler, as the reference system has them. Under either the
-first task goes to any replica that is free.
+first task goes to any replica that is free, or, by `--router affinity`, each to one that has its
+checkpoint, as far as that pays.
 """
 
 import json
@@ -24,7 +25,7 @@ from rich.table import Table
 
 from bench.simulation.figures import COLUMNS, by_trace_and_policy, cells, run_of, worse
 from bench.simulation.policies import Keda, Ours, described
-from bench.simulation.router import Fifo
+from bench.simulation.router import Affinity, Fifo
 from bench.simulation.run import Simulation, Unended
 from bench.simulation.traces import HOUR, TRACES
 from bench.simulation.world import World
@@ -35,6 +36,7 @@ from models.settings import Settings
 
 KEDA = "KEDA"
 CONFIGURED = "as configured"
+FIRST_COME, AFFINITY = "first come", "affinity"
 RULES: dict[str, dict[str, Any]] = {
     "queueLength 10": {"queueLength": 10},
     "60 s": {"targetLatencySeconds": 60},
@@ -57,19 +59,26 @@ class Plan:
     world: World
     configured: Ours | None = None
     """Policy of a configuration's runtime."""
+    router: str = FIRST_COME
+
+    @property
+    def name(self) -> str:
+        """Name of the policy in figures, with the router's unless that is the plain one."""
+        return self.policy if self.router == FIRST_COME else f"{self.policy}, {self.router}"
 
     def run(self) -> SimulatedRun:
         """Follow the trace to its end."""
         trace = TRACES[self.trace]
         # Every policy sees the same tasks; what chance does to nodes differs, as their moments do.
         tasks, chance = trace.make(Random(self.seed)), Random(f"nodes {self.seed}")
+        router = Affinity() if self.router == AFFINITY else Fifo(chance)
         end = trace.hours * HOUR
-        simulation = Simulation(tasks, self.rules(), Fifo(chance), self.world, chance, end=end)
+        simulation = Simulation(tasks, self.rules(), router, self.world, chance, end=end)
         return run_of(
             simulation.run(),
             trace=self.trace,
             hours=trace.hours,
-            policy=self.policy,
+            policy=self.name,
             seed=self.seed,
             spot=self.world.spot_share,
             usd=_price(self.world.spot_share),
@@ -101,9 +110,7 @@ def simulated(plans: Sequence[Plan]) -> Simulated:
         runs = tuple(pool.map(Plan.run, plans))
     parameters = {"world": asdict(plans[0].world), "node": f"{_GPU} in {_REGION}"}
     most = {plan.trace: TRACES[plan.trace].most for plan in plans}
-    policies = {
-        plan.policy: described(plan.rules(), bounded=bool(plan.configured)) for plan in plans
-    }
+    policies = {plan.name: described(plan.rules(), bounded=bool(plan.configured)) for plan in plans}
     return Simulated(parameters=parameters | {"most": most, "policies": policies}, runs=runs)
 
 
@@ -112,7 +119,7 @@ def show(outcome: Simulated, console: Console) -> None:
     grouped = by_trace_and_policy(outcome.runs)
     table = Table("trace", "policy", *COLUMNS)
     for (trace, policy), runs in grouped.items():
-        table.add_row(trace, policy, *cells(runs), end_section=policy == KEDA)
+        table.add_row(trace, policy, *cells(runs), end_section=policy.startswith(KEDA))
     console.print(table)
     policies = outcome.parameters["policies"]
     for name, value in {**outcome.parameters, "policies": "", **policies}.items():
@@ -160,6 +167,9 @@ def main(
     *,
     trace: Annotated[list[str] | None, typer.Option(help="a trace; else each of them")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="a policy; else each of them")] = None,
+    router: Annotated[
+        list[str] | None, typer.Option(help=f"{FIRST_COME} or {AFFINITY}; else {FIRST_COME}")
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="a seed; else 1, 2 and 3")] = None,
     config: Annotated[Path | None, typer.Option(help="a config.yaml: its scaling, too")] = None,
     runtime: Annotated[str | None, typer.Option(help="its runtime; else the first")] = None,
@@ -170,6 +180,7 @@ def main(
     policies = [*RULES, *([CONFIGURED] if config else []), KEDA]
     _known("--trace", trace or (), list(TRACES))
     _known("--policy", policy or (), policies)
+    _known("--router", router or (), [FIRST_COME, AFFINITY])
     if runtime and not config:
         raise typer.BadParameter("--runtime is one of --config, which is missing")
     if config and policy and CONFIGURED not in policy:
@@ -178,9 +189,10 @@ def main(
         raise typer.BadParameter(f"--json {kept}: there is no such folder")
     configured = _configured(config, runtime) if config else None
     made = _world(world or ())
+    parts = product(trace or TRACES, router or [FIRST_COME], policy or policies, seed or [1, 2, 3])
     plans = [
-        Plan(*part, made, configured if part[1] == CONFIGURED else None)
-        for part in product(trace or TRACES, policy or policies, seed or [1, 2, 3])
+        Plan(day, rules, number, made, configured if rules == CONFIGURED else None, way)
+        for day, way, rules, number in parts
     ]
     try:
         outcome = simulated(plans)

@@ -1,16 +1,18 @@
 """Routers: which waiting task goes to which replica."""
 
-from bisect import insort
+import math
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
 from random import Random
 from typing import Protocol
 
 from bench.simulation.traces import Task
+from deployments.routing import Candidate, Durations, PendingTasks
 
 
 class Seat(Protocol):
-    """Place of a replica that is free, as a router sees it."""
+    """Replica as a router sees it."""
 
     @property
     def checkpoint(self) -> int | None:
@@ -18,13 +20,21 @@ class Seat(Protocol):
 
 
 class Router(Protocol):
-    """Line of waiting tasks, and the choice of the next one and its replica."""
+    """Waiting tasks, and the choice of the next one and its replica."""
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task, now: float) -> None:
         """Take a task in: a new one, or one that was begun and handed back."""
 
-    def choose(self, free: Sequence[Seat]) -> tuple[Task, int] | None:
+    def choose(
+        self, free: Sequence[Seat], busy: Sequence[Seat], now: float
+    ) -> tuple[Task, int] | None:
         """Take a task out, for the free replica with the number; None if none is to run now."""
+
+    def changes(self, now: float) -> float:
+        """Return the next moment at which time alone changes the choice; infinite: none does."""
+
+    def ended(self, task: Task, load: float) -> None:
+        """Note that a task has ended, and the seconds that its run loaded before."""
 
     def oldest(self) -> float | None:
         """Return when the oldest waiting task was sent."""
@@ -40,16 +50,73 @@ class Fifo:
         self._random = random
         self._line: deque[Task] = deque()
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task, now: float) -> None:
+        del now
         insort(self._line, task, key=lambda each: each.sent)
 
-    def choose(self, free: Sequence[Seat]) -> tuple[Task, int] | None:
+    def choose(
+        self, free: Sequence[Seat], busy: Sequence[Seat], now: float
+    ) -> tuple[Task, int] | None:
+        del busy, now
         if not self._line or not free:
             return None
         return self._line.popleft(), self._random.randrange(len(free))
+
+    def changes(self, now: float) -> float:
+        del now
+        return math.inf
+
+    def ended(self, task: Task, load: float) -> None:
+        """Learn nothing."""
 
     def oldest(self) -> float | None:
         return self._line[0].sent if self._line else None
 
     def __len__(self) -> int:
         return len(self._line)
+
+
+class Affinity:
+    """Router of `deployments.routing`: a task to a replica that has its checkpoint."""
+
+    def __init__(self) -> None:
+        self._durations = Durations()
+        self._pending: PendingTasks[Task] = PendingTasks()
+        self._sent: list[float] = []
+        """Moments at which the waiting tasks were sent, in order."""
+
+    def add(self, task: Task, now: float) -> None:
+        insort(self._sent, task.sent)
+        self._pending.add(task, self._durations.need(_files(task.checkpoint)), now)
+
+    def choose(
+        self, free: Sequence[Seat], busy: Sequence[Seat], now: float
+    ) -> tuple[Task, int] | None:
+        self._pending.resize(len(free) + len(busy), now)
+        if not free:
+            return None
+        seats = [*((seat, 0) for seat in free), *((seat, 1) for seat in busy)]
+        candidates = [
+            Candidate(frozenset(_files(seat.checkpoint)), runs, 1 - runs) for seat, runs in seats
+        ]
+        if not (chosen := self._pending.choose(candidates, now)):
+            return None
+        waiting, number = chosen
+        del self._sent[bisect_left(self._sent, waiting.task.sent)]
+        return waiting.task, number
+
+    def changes(self, now: float) -> float:
+        return self._pending.changes(now)
+
+    def ended(self, task: Task, load: float) -> None:
+        self._durations.ended(_files(task.checkpoint), task.seconds, load)
+
+    def oldest(self) -> float | None:
+        return self._sent[0] if self._sent else None
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+
+def _files(checkpoint: int | None) -> tuple[str, ...]:
+    return () if checkpoint is None else (str(checkpoint),)

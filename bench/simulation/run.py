@@ -57,6 +57,8 @@ class Simulation:
         self._nodes: set[Node] = set()
         self._replicas: list[Replica] = []  # those that count, oldest first
         self._free: list[Replica] = []
+        self._moments = set[float]()
+        """Moments at which the router chooses anew by itself."""
         self._runs = 0
         self._target = 0
         self._looks = False
@@ -99,7 +101,7 @@ class Simulation:
         heapq.heappush(self._events, (moment, next(self._numbers), event))
 
     def _come(self, task: Task) -> None:
-        self._router.add(task)
+        self._router.add(task, self._now)
         self._measures.came(task)
         self._dispatch()
         if not self._looks:
@@ -178,9 +180,17 @@ class Simulation:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        while chosen := self._router.choose(self._free):
+        while chosen := self._router.choose(self._free, self._busy, self._now):
             task, number = chosen
             self._begin(task, self._free.pop(number))
+        moment = self._router.changes(self._now)
+        if moment < math.inf and moment not in self._moments:
+            self._moments.add(moment)
+            self._at(moment, self._dispatch)
+
+    @property
+    def _busy(self) -> list[Replica]:
+        return [replica for replica in self._replicas if replica.run]
 
     def _begin(self, task: Task, replica: Replica) -> None:
         load = 0.0 if replica.checkpoint == task.checkpoint else self._world.load_seconds
@@ -196,6 +206,7 @@ class Simulation:
         replica.run = None
         self._runs -= 1
         self._measures.ended(run)
+        self._router.ended(run.task, run.load)
         self.ledger.ended(run, self._now)
         if replica.state is State.LEAVING:
             self._go(replica)

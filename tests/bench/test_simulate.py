@@ -71,11 +71,22 @@ def test_a_configurations_replicas_are_kept_and_its_bounds_are_told() -> None:
     assert runs["KEDA"].at_once == 100
 
 
+def test_each_router_runs_each_policy_and_figures_of_the_plain_one_have_the_policys_name() -> None:
+    routers = ("--router", "affinity", "--router", "first come")
+    told = process(*routers, "--policy", "KEDA", "--json", "runs.json", *SHORT)
+    runs = Simulated.model_validate_json(Path("runs.json").read_bytes()).runs
+
+    assert told.returncode == 0, told.stderr
+    assert [run.policy for run in runs] == ["KEDA, affinity", "KEDA"]
+    assert runs[0].tasks == runs[1].tasks
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
         ("--trace nosuch", "--trace nosuch: there are steady"),
         ("--policy nosuch", "--policy nosuch: there are queueLength 10"),
+        ("--router nosuch", "--router nosuch: there are first come, affinity"),
         ("--runtime other", "--runtime is one of --config"),
         ("--runtime nosuch --config config.yaml", "--runtime nosuch: there are first, other"),
         ("--config absent.yaml", "--config: absent.yaml: cannot be read"),

@@ -15,7 +15,7 @@ import pytest
 
 from bench.simulation.fleet import Ledger
 from bench.simulation.policies import Keda, Ours, Policy
-from bench.simulation.router import Fifo
+from bench.simulation.router import Affinity, Fifo, Router
 from bench.simulation.run import Simulation
 from bench.simulation.traces import HOUR, TRACES, Task, Tasks
 from bench.simulation.world import World
@@ -37,10 +37,18 @@ def ours(**given: Any) -> Ours:
 
 
 def followed(
-    tasks: Tasks, policy: Policy, world: World = EXACT, seed: int = 1, end: float = 0
+    tasks: Tasks,
+    policy: Policy,
+    world: World = EXACT,
+    seed: int = 1,
+    *,
+    end: float = 0,
+    router: Router | None = None,
 ) -> Ledger:
     chance = Random(seed)
-    return Simulation(tasks, policy, Fifo(chance), world, chance, end=end).run()
+    # An empty router is false.
+    chosen = Fifo(chance) if router is None else router
+    return Simulation(tasks, policy, chosen, world, chance, end=end).run()
 
 
 class FirstNodeEnds(Random):
@@ -73,14 +81,15 @@ class Planned(Ours):
         return [number for since, number in self.plan if since <= now][-1]
 
 
+@pytest.mark.parametrize("routed", [None, Affinity], ids=["first come", "affinity"])
 @pytest.mark.parametrize("policy", [ours, lambda: Keda(20)], ids=["ours", "KEDA"])
 @pytest.mark.parametrize("interruptions", [0, 6])
 @pytest.mark.parametrize("name", ["mix", "sparse"])
 def test_every_task_ends_once_however_nodes_are_interrupted(
-    name: str, interruptions: float, policy: Any
+    name: str, interruptions: float, policy: Any, routed: Any
 ) -> None:
-    tasks = TRACES[name].make(Random(1))
-    ledger = followed(tasks, policy(), World(interruptions=interruptions))
+    tasks, router = TRACES[name].make(Random(1)), routed and routed()
+    ledger = followed(tasks, policy(), World(interruptions=interruptions), router=router)
 
     assert len(ledger.latencies) == len(tasks)
     assert ledger.work == pytest.approx(sum(task.seconds for task in tasks))
@@ -133,6 +142,22 @@ def test_tasks_by_chance_start_so_many_replicas_and_a_longer_window_gives_up_few
 
     assert ledger.replicas / 4 <= an_hour
     assert (ledger.replicas - ledger.loads) / ledger.replicas <= given_up
+
+
+def test_policy_and_router_need_at_most_three_fifths_of_the_references_gpu_hours() -> None:
+    """A day with a burst and 12 checkpoints; the reference is KEDA, the first task to any replica.
+
+    No share of the tasks waits longer.
+    """
+    tasks = TRACES["whole"].make(Random(1))
+    ledger = followed(tasks, ours(), World(), end=24 * HOUR, router=Affinity())
+    reference = followed(tasks, Keda(20), World(), end=24 * HOUR)
+
+    assert ledger.nodes <= 0.6 * reference.nodes
+    assert ledger.loads < reference.loads / 3
+    latencies, theirs = sorted(ledger.latencies), sorted(reference.latencies)
+    for share in (0.5, 0.95, 0.99):
+        assert latencies[int(share * len(tasks))] <= theirs[int(share * len(tasks))]
 
 
 def test_tasks_at_constant_intervals_never_make_the_fleet_flap() -> None:
