@@ -43,7 +43,7 @@ def deploy(
     deployment = serve.deployment(
         ServedReplica,
         name=runtime.name,
-        autoscaling_config=_autoscaling(scaling),
+        autoscaling_config=_autoscaling(scaling, tasks),
         max_ongoing_requests=runtime.admit,
         ray_actor_options={
             "num_cpus": runtime.cpus,
@@ -64,11 +64,14 @@ def deploy(
     return deployment.bind(make, tasks, turns_resources or {})
 
 
-def _autoscaling(scaling: BoundedScaling) -> AutoscalingConfig:
+def _autoscaling(scaling: BoundedScaling, tasks: Tasks) -> AutoscalingConfig:
     """Let our policy decide, and Serve's own delays and factors do nothing."""
     policy = AutoscalingPolicy(
         policy_function=Autoscaler,
-        policy_kwargs={"scaling": scaling.model_dump(mode="json", by_alias=True)},
+        policy_kwargs={
+            "scaling": scaling.model_dump(mode="json", by_alias=True),
+            "lease_seconds": tasks.lease_seconds,
+        },
     )
     # No `initial_replicas`: a redeployment would go back to it, whatever runs.
     return AutoscalingConfig(

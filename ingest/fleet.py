@@ -16,7 +16,7 @@ from ingest.places import Places
 from ingest.receiver import LONGEST_PAUSE
 from ingest.worker import Worker
 from models.errors import Unavailable
-from models.fleet import Supply
+from models.fleet import Supply, merged
 from models.live import FleetStore
 
 log = logging.getLogger("ray.serve.atelier.ingest")
@@ -36,6 +36,8 @@ class RuntimeFleet:
     """Measures the demand on one runtime, and lets its worker follow the supply."""
 
     runtime: str
+    ingest: str
+    """Name of this ingest replica, beside which others may measure and lease."""
     worker: Worker
     places: Places
     pace: RuntimePace
@@ -71,7 +73,7 @@ class RuntimeFleet:
         """Measure and follow, twice a second and at a change, for ever."""
         self._began_at = self.clock()
         with suppress(Unavailable):  # it only comes to know less
-            self.pace.recall(await self.store.demand(self.runtime))
+            self.pace.recall(merged((await self.store.demands(self.runtime)).values()))
         while True:
             self.pace.changed.clear()
             await self._exchange()
@@ -90,12 +92,17 @@ class RuntimeFleet:
             else:
                 await asyncio.sleep(_SHORTEST_PAUSE)
 
+    async def forget(self) -> None:
+        """Take this ingest's demand away: it measures no more."""
+        with suppress(Unavailable):  # then it counts until the leases have lapsed
+            await self.store.drop_demand(self.runtime, self.ingest)
+
     async def _exchange(self) -> None:
         """Write the demand and read the supply; where the store is away, all stays as it was."""
         demand = self.pace.measure(self._waiting_in_queue())
         try:
             if self._may_tell(demand.tasks):
-                await self.store.write_demand(self.runtime, demand)
+                await self.store.write_demand(self.runtime, self.ingest, demand)
                 self._told = demand.tasks
             supply = await self.store.supply(self.runtime)
         except Unavailable as exc:
@@ -152,10 +159,16 @@ class RuntimeFleet:
             self.places.spread(running)
         # At zero as with one: what is leased there is judged, and is with the first at once.
         replicas = min(max(running, 1), self.most_replicas)
-        capacity = replicas * self.admit + leaving + self.lookahead
+        capacity = self._share(replicas * self.admit + self.lookahead, supply) + leaving
         if capacity != self.worker.capacity:
             self.worker.resize(capacity)
         self._log(supply)
+
+    def _share(self, places: int, supply: Supply) -> int:
+        """Return this ingest's share of the places, at least one: others may be about to go."""
+        ingests = sorted({*supply.ingests, self.ingest})
+        share, rest = divmod(places, len(ingests))
+        return max(1, share + (ingests.index(self.ingest) < rest))
 
     def _log(self, supply: Supply) -> None:
         """Log how the fleet stands, each minute and when it changes."""
@@ -192,7 +205,8 @@ class Fleet:
             await self._draining.wait()
             for task in tasks:
                 task.cancel()
+        await asyncio.gather(*(each.forget() for each in self.fleets))
 
     def drain(self) -> None:
-        """Follow no more: another ingest measures, or none does, and the replicas stay."""
+        """Follow no more: other ingest replicas measure, or none does, and the replicas stay."""
         self._draining.set()

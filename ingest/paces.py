@@ -137,6 +137,7 @@ class RuntimePace:
         oldest = min((hold.since for hold in waiting), default=now)
         self.demand = Demand(
             waiting=backlog + len(waiting),
+            visible=backlog,
             running=len(self._in(HoldState.RUNNING)),
             oldest_seconds=max(0.0, now - oldest),
             seconds=self._seconds_of(waiting),

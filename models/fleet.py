@@ -4,9 +4,12 @@ Ingest measures a `Demand`, the scaling policy answers with a `Supply`. Either i
 time, so whoever reads the newest one knows all.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+_IDLE_WEIGHT = 0.01
+"""Weight of an idle ingest replica's averages, beside 1 for each task that another has."""
 LIMIT_REACHED = "limit reached"
 """Words in a supply's reason where more replicas were wanted than the settings allow."""
 
@@ -24,6 +27,8 @@ class Demand:
 
     waiting: int
     """Tasks that no replica has begun: those visible in the queue, and those leased and judged."""
+    visible: int = 0
+    """Waiting tasks that are visible in the queue, to every ingest replica alike."""
     running: int
     """Tasks that a replica has begun: they have its GPU, or load a checkpoint onto it."""
     oldest_seconds: float = 0
@@ -51,6 +56,8 @@ class Supply:
 
     wanted: int
     """Replicas that the policy wants now, within the bounds of the settings."""
+    ingests: tuple[str, ...] = ()
+    """Names of the ingest replicas that measure now, sorted: each leases its share."""
     running: tuple[str, ...] = ()
     """Names of the replicas that take tasks, sorted."""
     starting: int = 0
@@ -69,3 +76,36 @@ class Supply:
     """Flag: replicas were wanted, and none has run since Serve knows the runtime."""
     beat: int = 0
     """Count of the decisions so far; a beat that stands still means that nobody decides."""
+
+
+def merged(demands: Iterable[Demand]) -> Demand | None:
+    """Add up what several ingest replicas measured of one runtime; None of none.
+
+    What is visible in the queue is the same for all, so the least of what they saw counts: who has
+    room receives it. Averages are weighted by the tasks that each has in hand.
+    """
+    parts = list(demands)
+    if not parts:
+        return None
+    visible = min(part.visible for part in parts)
+    return Demand(
+        waiting=visible + sum(part.waiting - part.visible for part in parts),
+        visible=visible,
+        running=sum(part.running for part in parts),
+        oldest_seconds=max(part.oldest_seconds for part in parts),
+        seconds=_mean(parts, [part.seconds for part in parts]),
+        load_seconds=_mean(parts, [part.load_seconds for part in parts]),
+        load_share=_mean(parts, [part.load_share for part in parts]) or 0.0,
+        beat=sum(part.beat for part in parts),
+    )
+
+
+def _mean(parts: list[Demand], values: list[float | None]) -> float | None:
+    """Average what is known; who has nothing in hand counts a little: it may be all that is."""
+    known = [
+        (value, part.tasks - part.visible or _IDLE_WEIGHT)
+        for part, value in zip(parts, values, strict=True)
+        if value is not None
+    ]
+    weights = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / weights if known else None

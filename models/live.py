@@ -34,18 +34,23 @@ class Pace:
 
 
 class FleetStore(ABC):
-    """Newest demand and supply of each runtime, by which ingest and the scaling policy meet.
+    """Newest demands and supply of each runtime, by which ingest and the scaling policy meet.
 
-    A call takes 2 seconds at most, then `Unavailable` is raised.
+    Each ingest replica has a demand of its own there, under its name. A call takes 2 seconds at
+    most, then `Unavailable` is raised.
     """
 
     @abstractmethod
-    async def write_demand(self, runtime: str, demand: Demand) -> None:
-        """Put a demand in the place of the runtime's last one."""
+    async def write_demand(self, runtime: str, ingest: str, demand: Demand) -> None:
+        """Put a demand in the place of the last one by this ingest replica."""
 
     @abstractmethod
-    async def demand(self, runtime: str) -> Demand | None:
-        """Read the newest demand; None before the first."""
+    async def demands(self, runtime: str) -> Mapping[str, Demand]:
+        """Read the newest demand by each ingest replica that has not dropped its own."""
+
+    @abstractmethod
+    async def drop_demand(self, runtime: str, ingest: str) -> None:
+        """Forget the demand by an ingest replica that measures no more."""
 
     @abstractmethod
     async def write_supply(self, runtime: str, supply: Supply) -> None:

@@ -195,13 +195,14 @@ class Ingest:
             runtime.name: worker(settings, runtime, self.ports, self.board, places[runtime.name])
             for runtime in settings.models_runtime
         }
-        self.application = serve.get_replica_context().app_name
+        context = serve.get_replica_context()
+        self.application, name = context.app_name, context.replica_id.unique_id
         store = RayFleetStore(self.application)
         self.loops = Loops(
             {
                 **workers,
                 settings.names.callback_calls: callback_sender(settings, self.ports),
-                "the fleet": fleet(settings, workers, places, self.board, store),
+                "the fleet": fleet(settings, workers, places, self.board, store, ingest=name),
             }
         )
 

@@ -25,11 +25,13 @@ class Autoscaler:
     It raises nothing and waits for nothing: while a policy raises or blocks, Serve's controller
     deploys no application and replaces no replica. Whatever fails leaves the replicas as they are.
 
-    ``scaling``: the runtime's `Scaling` as JSON, with both bounds set.
+    ``scaling``: the runtime's `Scaling` as JSON, with both bounds set; ``lease_seconds``: those of
+    the settings' ``tasks``.
     """
 
-    def __init__(self, scaling: Mapping[str, Any]) -> None:
+    def __init__(self, scaling: Mapping[str, Any], lease_seconds: float) -> None:
         self._scaling = scaling
+        self._lease_seconds = lease_seconds
         self._scaler: RuntimeScaler | None = None
         self._complained = -math.inf
 
@@ -53,5 +55,6 @@ class Autoscaler:
             runtime=runtime,
             rules=Scaling.model_validate(self._scaling),
             store=RayFleetStore(application),
+            lease_seconds=self._lease_seconds,
             look=StartWatch(application, runtime).look,
         )

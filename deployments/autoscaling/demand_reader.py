@@ -1,7 +1,12 @@
-"""Reader of a runtime's demand, for a caller that does not wait."""
+"""Reader of the demand on a runtime, for a caller that does not wait."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from deployments.autoscaling.background import Background
-from models.fleet import Demand
+from models.fleet import Demand, merged
 from models.live import FleetStore
 
 _READ_SECONDS = 0.25
@@ -9,30 +14,64 @@ _STALE_SECONDS = 15.0
 
 
 class DemandReader:
-    """Reads the demand four times a second, for as long as it is asked for."""
+    """Reads what each ingest replica measures four times a second, for as long as it is asked for.
 
-    def __init__(self, runtime: str, store: FleetStore) -> None:
+    An ingest replica measures until 15 s after its beat changed last. What one had leased that fell
+    silent without a word counts on until ``lease_seconds`` have passed: then it is visible in the
+    queue again. ``now``, wherever it is asked for: seconds of a monotonic clock.
+    """
+
+    def __init__(self, runtime: str, store: FleetStore, lease_seconds: float) -> None:
         self._runtime = runtime
         self._store = store
+        self._keep_seconds = max(lease_seconds, _STALE_SECONDS)
         self._reads = Background(f"read the demand of {runtime}", _READ_SECONDS)
-        self._read_last: Demand | None = None
-        self._beat: int | None = None
-        self._changed: float | None = None
+        self._read_last: Mapping[str, Demand] = {}
+        self._heard: dict[str, _Heard] = {}
 
     def demand(self, now: float) -> Demand | None:
-        """Return the demand read last; None while nobody measures any more, or perhaps not yet.
+        """Add up the demands read last; None while nobody measures any more, or perhaps not yet.
 
-        That is so 15 s after its beat changed last; and before it was seen to change, since it may
-        be that of an ingest which is long gone. ``now``: seconds of a monotonic clock.
+        One is believed once its beat was seen to change: it may be that of an ingest replica which
+        is long gone.
         """
-        self._reads.begin(self._read, now)
-        if self._read_last is None:
+        self._reads.begin(partial(self._read, now), now)
+        for ingest in self._heard.keys() - self._read_last.keys():
+            del self._heard[ingest]
+        for ingest, demand in self._read_last.items():
+            self._heard.setdefault(ingest, _Heard(now)).hear(demand.beat, now)
+        if not self.ingests(now):
             return None
-        if self._read_last.beat != self._beat:
-            self._changed = None if self._beat is None else now
-            self._beat = self._read_last.beat
-        is_fresh = self._changed is not None and now - self._changed < _STALE_SECONDS
-        return self._read_last if is_fresh else None
+        return merged(
+            demand
+            for ingest, demand in self._read_last.items()
+            if now - self._heard[ingest].changed_at < self._keep_seconds
+        )
 
-    async def _read(self) -> None:
-        self._read_last = await self._store.demand(self._runtime)
+    def ingests(self, now: float) -> tuple[str, ...]:
+        """Names of the ingest replicas that measure, sorted."""
+        heard = self._heard.items()
+        return tuple(sorted(name for name, each in heard if now - each.changed_at < _STALE_SECONDS))
+
+    async def _read(self, now: float) -> None:
+        self._read_last = await self._store.demands(self._runtime)
+        for ingest, each in list(self._heard.items()):
+            silent = now - max(each.changed_at, each.since)
+            if silent >= 2 * self._keep_seconds and self.ingests(now):
+                await self._store.drop_demand(self._runtime, ingest)
+
+
+@dataclass
+class _Heard:
+    """Beat of an ingest replica, as it was heard."""
+
+    since: float
+    """Time at which it was read first."""
+    beat: int | None = None
+    changed_at: float = -math.inf
+    """Time at which it was seen to change last, as that of one which is long gone never is."""
+
+    def hear(self, beat: int, now: float) -> None:
+        if self.beat is not None and beat != self.beat:
+            self.changed_at = now
+        self.beat = beat

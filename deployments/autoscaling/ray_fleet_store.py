@@ -1,7 +1,7 @@
-"""Newest demand and supply, in the key-value store of Ray's head (GCS)."""
+"""Newest demands and supply, in the key-value store of Ray's head (GCS)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ _SUPPLIES = TypeAdapter(Supply)
 
 
 class RayFleetStore(FleetStore):
-    """Newest demand and supply of an application's runtimes, for all processes of one Ray.
+    """Newest demands and supply of an application's runtimes, for all processes of one Ray.
 
     ``application``: name of the Serve application, so that two on one Ray keep apart. What another
     version wrote is read as far as both know its fields.
@@ -32,36 +32,53 @@ class RayFleetStore(FleetStore):
     def __init__(self, application: str) -> None:
         self._application = application
 
-    async def write_demand(self, runtime: str, demand: Demand) -> None:
-        await self._write(runtime, "demand", _DEMANDS.dump_json(demand))
+    async def write_demand(self, runtime: str, ingest: str, demand: Demand) -> None:
+        await _write(self._demand_key(runtime, ingest), _DEMANDS.dump_json(demand))
 
-    async def demand(self, runtime: str) -> Demand | None:
-        return await self._read(runtime, "demand", _DEMANDS)
+    async def demands(self, runtime: str) -> Mapping[str, Demand]:
+        prefix = self._demand_key(runtime, "")
+        found = await _answer(lambda gcs: _below(gcs, prefix))
+        return {
+            key.removeprefix(prefix).decode(): _parsed(value, _DEMANDS, f"a demand on {runtime}")
+            for key, value in found.items()
+        }
+
+    async def drop_demand(self, runtime: str, ingest: str) -> None:
+        key = self._demand_key(runtime, ingest)
+        await _answer(lambda gcs: gcs.internal_kv_del(key, False, _NAMESPACE, timeout=_SECONDS))
 
     async def write_supply(self, runtime: str, supply: Supply) -> None:
-        await self._write(runtime, "supply", _SUPPLIES.dump_json(supply))
+        await _write(self._key(runtime, "supply"), _SUPPLIES.dump_json(supply))
 
     async def supply(self, runtime: str) -> Supply | None:
-        return await self._read(runtime, "supply", _SUPPLIES)
-
-    async def _write(self, runtime: str, what: str, value: bytes) -> None:
-        key = self._key(runtime, what)
-        await _answer(
-            lambda gcs: gcs.internal_kv_put(key, value, True, _NAMESPACE, timeout=_SECONDS)
-        )
-
-    async def _read(self, runtime: str, what: str, kind: TypeAdapter[T]) -> T | None:
-        key = self._key(runtime, what)
+        key = self._key(runtime, "supply")
         found: bytes | None = await _answer(
             lambda gcs: gcs.internal_kv_get(key, _NAMESPACE, timeout=_SECONDS)
         )
-        try:
-            return None if found is None else kind.validate_json(found)
-        except ValidationError as exc:
-            raise Unavailable(f"the {what} of {runtime} is written by another version") from exc
+        return None if found is None else _parsed(found, _SUPPLIES, f"the supply of {runtime}")
+
+    def _demand_key(self, runtime: str, ingest: str) -> bytes:
+        return self._key(runtime, f"demand/{ingest}")
 
     def _key(self, runtime: str, what: str) -> bytes:
         return f"fleet/{self._application}/{runtime}/{what}".encode()
+
+
+async def _write(key: bytes, value: bytes) -> None:
+    await _answer(lambda gcs: gcs.internal_kv_put(key, value, True, _NAMESPACE, timeout=_SECONDS))
+
+
+def _below(gcs: Any, prefix: bytes) -> Mapping[bytes, bytes]:
+    """Read all values whose keys begin so, with two calls of GCS's client."""
+    keys = gcs.internal_kv_keys(prefix, _NAMESPACE, timeout=_SECONDS)
+    return gcs.internal_kv_multi_get(keys, _NAMESPACE, timeout=_SECONDS) if keys else {}
+
+
+def _parsed(value: bytes, kind: TypeAdapter[T], what: str) -> T:
+    try:
+        return kind.validate_json(value)
+    except ValidationError as exc:
+        raise Unavailable(f"{what} is written by another version") from exc
 
 
 async def _answer(call: Callable[[Any], T]) -> T:

@@ -21,7 +21,8 @@ _LOOK_SECONDS = 2.0
 class RuntimeScaler:
     """Scaler of one runtime's replicas, in an event loop that it never keeps waiting.
 
-    ``rules``: with both bounds set; ``look``: tells how the starts get on.
+    ``rules``: with both bounds set; ``lease_seconds``: after which the tasks of a killed ingest
+    replica are back in the queue; ``look``: tells how the starts get on.
     """
 
     def __init__(
@@ -30,13 +31,14 @@ class RuntimeScaler:
         runtime: str,
         rules: Scaling,
         store: FleetStore,
+        lease_seconds: float,
         look: Callable[[], Awaitable[StartState]],
     ) -> None:
         self._runtime = runtime
         self._rules = rules
         self._store = store
         self._look = look
-        self._demands = DemandReader(runtime, store)
+        self._demands = DemandReader(runtime, store, lease_seconds)
         self._writes = Background(f"write the supply of {runtime}", _WRITE_SECONDS)
         self._looks = Background(f"look at the starts of {runtime}", _LOOK_SECONDS)
         self._has_recalled = False
@@ -88,6 +90,7 @@ class RuntimeScaler:
         starting, state = max(decision.wanted - len(running), 0), self._start_state
         supply = Supply(
             wanted=decision.wanted,
+            ingests=self._demands.ingests(now),
             running=tuple(sorted(running)),
             starting=starting,
             starting_seconds=float(int(self._starts.longest(now))) if starting else 0.0,

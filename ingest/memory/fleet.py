@@ -1,21 +1,27 @@
-"""Newest demand and supply in memory."""
+"""Newest demands and supply in memory."""
+
+from collections import defaultdict
+from collections.abc import Mapping
 
 from models.fleet import Demand, Supply
 from models.live import FleetStore
 
 
 class MemoryFleetStore(FleetStore):
-    """Newest demand and supply of each runtime, in this process."""
+    """Newest demands and supply of each runtime, in this process."""
 
     def __init__(self) -> None:
-        self._demands: dict[str, Demand] = {}
+        self._demands: dict[str, dict[str, Demand]] = defaultdict(dict)
         self._supplies: dict[str, Supply] = {}
 
-    async def write_demand(self, runtime: str, demand: Demand) -> None:
-        self._demands[runtime] = demand
+    async def write_demand(self, runtime: str, ingest: str, demand: Demand) -> None:
+        self._demands[runtime][ingest] = demand
 
-    async def demand(self, runtime: str) -> Demand | None:
-        return self._demands.get(runtime)
+    async def demands(self, runtime: str) -> Mapping[str, Demand]:
+        return dict(self._demands[runtime])
+
+    async def drop_demand(self, runtime: str, ingest: str) -> None:
+        self._demands[runtime].pop(ingest, None)
 
     async def write_supply(self, runtime: str, supply: Supply) -> None:
         self._supplies[runtime] = supply

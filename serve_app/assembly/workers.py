@@ -71,13 +71,19 @@ def fleet(
     places: Mapping[str, Places],
     board: Board,
     store: FleetStore,
+    *,
+    ingest: str,
 ) -> Fleet:
-    """Make the loop by which all runtimes' workers and places, by name, follow their replicas."""
+    """Make the loop by which all runtimes' workers and places, by name, follow their replicas.
+
+    ``ingest``: name of this ingest replica.
+    """
     fleets = []
     for runtime in settings.models_runtime:
         scaling = settings.scaling_of(runtime)
         each = RuntimeFleet(
             runtime=runtime.name,
+            ingest=ingest,
             worker=workers[runtime.name],
             places=places[runtime.name],
             pace=board.runtimes.of(runtime.name),

@@ -23,22 +23,35 @@ class FleetStoreContract:
     """Tests of a store in which nothing was written."""
 
     async def test_what_was_never_written_is_none(self, store: FleetStore) -> None:
-        assert await store.demand("unheard-of") is None
+        assert await store.demands("unheard-of") == {}
         assert await store.supply("unheard-of") is None
 
     async def test_the_newest_is_read_whole(self, store: FleetStore) -> None:
-        await store.write_demand("one", DEMAND)
+        await store.write_demand("one", "a", replace(DEMAND, waiting=9))
+        await store.write_demand("one", "a", DEMAND)
         await store.write_supply("one", SUPPLY)
-        assert (await store.demand("one"), await store.supply("one")) == (DEMAND, SUPPLY)
+        assert (await store.demands("one"), await store.supply("one")) == ({"a": DEMAND}, SUPPLY)
 
         newer = replace(SUPPLY, running=(), phase=None, obstacle=None)
         await store.write_supply("one", newer)
 
-        assert (await store.demand("one"), await store.supply("one")) == (DEMAND, newer)
+        assert (await store.demands("one"), await store.supply("one")) == ({"a": DEMAND}, newer)
+
+    async def test_each_ingest_has_a_demand_of_its_own(self, store: FleetStore) -> None:
+        other = replace(DEMAND, waiting=5)
+        await store.write_demand("shared", "a", DEMAND)
+        await store.write_demand("shared", "b", other)
+        assert await store.demands("shared") == {"a": DEMAND, "b": other}
+
+        await store.drop_demand("shared", "a")
+        await store.drop_demand("shared", "never-there")
+
+        assert await store.demands("shared") == {"b": other}
 
     async def test_runtimes_are_told_apart(self, store: FleetStore) -> None:
-        await store.write_demand("two", DEMAND)
-        await store.write_demand("two-more", replace(DEMAND, waiting=0))
+        other = replace(DEMAND, waiting=0)
+        await store.write_demand("two", "a", DEMAND)
+        await store.write_demand("two-more", "a", other)
 
-        assert await store.demand("two") == DEMAND
-        assert await store.supply("two") is None
+        assert (await store.demands("two"), await store.supply("two")) == ({"a": DEMAND}, None)
+        assert await store.demands("two-more") == {"a": other}

@@ -36,19 +36,19 @@ class Store(MemoryFleetStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.demands: list[Demand] = []
+        self.written: list[Demand] = []
         self.away = False
 
     @property
     def newest(self) -> Demand:
-        return self.demands[-1] if self.demands else Demand(waiting=0, running=0)
+        return self.written[-1] if self.written else Demand(waiting=0, running=0)
 
     @override
-    async def write_demand(self, runtime: str, demand: Demand) -> None:
+    async def write_demand(self, runtime: str, ingest: str, demand: Demand) -> None:
         if self.away:
             raise Unavailable("Ray's head did not answer")
-        self.demands.append(demand)
-        await super().write_demand(runtime, demand)
+        self.written.append(demand)
+        await super().write_demand(runtime, ingest, demand)
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def store() -> Store:
 
 def fleet_of(world: World, store: FleetStore, **rules: Any) -> RuntimeFleet:
     given: dict[str, Any] = {
+        "ingest": "this",
         "places": Places(world.runtime),
         "admit": 2,
         "lookahead": 1,
@@ -103,11 +104,11 @@ async def test_a_message_that_is_refused_is_no_demand(world: World, store: Store
         for number in range(20):  # more than are leased at once
             await world.publish(submission=f"s{number}")
         await world.notifications(20)
-        await until(lambda: len(store.demands) > 5)
+        await until(lambda: len(store.written) > 5)
 
     assert world.worker.asleep
     assert world.runtime.runs == 0
-    assert {(demand.waiting, demand.running) for demand in store.demands} == {(0, 0)}
+    assert {(demand.waiting, demand.running) for demand in store.written} == {(0, 0)}
 
 
 class SlowObjects(MemoryObjects):
@@ -132,11 +133,11 @@ async def test_what_there_is_no_room_for_counts_while_most_of_what_is_leased_is_
 
     async with following(world, store), world.working() as work:
         await until(lambda: len(world.results.published) == bad)
-        await until(lambda: max((demand.tasks for demand in store.demands), default=-1) == most)
+        await until(lambda: max((demand.tasks for demand in store.written), default=-1) == most)
         await until(lambda: store.newest.tasks == most)
         work.cancel()
 
-    assert max(demand.tasks for demand in store.demands) == most
+    assert max(demand.tasks for demand in store.written) == most
 
 
 async def test_no_task_is_a_measurement_only_when_older_leases_have_lapsed(
@@ -148,13 +149,13 @@ async def test_no_task_is_a_measurement_only_when_older_leases_have_lapsed(
 
     async with following(world, store, clock=clock, lease_seconds=30), world.working():
         await until(lambda: pace.demand is not None and pace.demand.beat > 2)
-        at_first = list(store.demands)
+        at_first = list(store.written)
         await world.publish()
         await world.notifications(1)
         await until(lambda: pace.demand is not None and pace.demand.tasks == 0)
-        within = list(store.demands)
+        within = list(store.written)
         clock.now += 30
-        await until(lambda: bool(store.demands) and store.newest.tasks == 0)
+        await until(lambda: bool(store.written) and store.newest.tasks == 0)
 
     assert at_first == []
     assert within
@@ -198,10 +199,10 @@ async def test_an_outage_does_not_tell_that_there_is_less_to_do(
 
     async def measured(times: int = 4) -> Sequence[Demand]:
         """Wait for so many measurements; return those that were told."""
-        told = len(store.demands)
+        told = len(store.written)
         beat = pace.demand.beat if pace.demand else 0
         await until(lambda: pace.demand is not None and pace.demand.beat >= beat + times)
-        return store.demands[told:]
+        return store.written[told:]
 
     async with following(world, store, clock=clock, lease_seconds=30), world.working():
         await until(lambda: pace.demand is not None)  # the clock is read by now
@@ -271,16 +272,16 @@ async def test_seconds_are_those_of_the_ingest_before_until_tasks_have_ended(
     world: World, store: Store
 ) -> None:
     before = Demand(waiting=0, running=2, seconds=4.0, load_seconds=9.0, load_share=0.5, beat=70)
-    await MemoryFleetStore.write_demand(store, "sdruntime", before)
+    await MemoryFleetStore.write_demand(store, "sdruntime", "another", before)
     pace = world.board.runtimes.of("sdruntime")
 
     async with following(world, store):
-        await until(lambda: bool(store.demands))
+        await until(lambda: bool(store.written))
     pace.add(completed("r", "a", run=9.0), "a")
     with pace.holding(0) as hold, hold.waiting("a"):
         after = pace.measure(0)
 
-    first = store.demands[0]
+    first = store.written[0]
     assert (first.seconds, first.load_seconds, first.load_share) == (4.0, 9.0, 0.5)
     assert (after.seconds, after.load_seconds, after.load_share) == (9.0, 9.0, 0.5)
 
@@ -345,7 +346,7 @@ async def test_a_task_that_waits_is_demand_until_it_has_ended(world: World, stor
 
     assert (running.waiting, running.oldest_seconds) == (0, 0)
     assert (store.newest.waiting, store.newest.seconds) == (0, 0.5)
-    assert [demand.beat for demand in store.demands] == [*range(1, len(store.demands) + 1)]
+    assert [demand.beat for demand in store.written] == [*range(1, len(store.written) + 1)]
 
 
 async def test_what_there_is_no_room_for_is_demand_too(world: World, store: Store) -> None:
@@ -369,10 +370,10 @@ async def test_a_task_waits_for_a_replica_unless_nobody_tells_of_any(
     await store.write_supply("sdruntime", Supply(wanted=1, beat=1))
 
     async with following(world, store, places=places, clock=clock):
-        await until(lambda: len(store.demands) > 1)
+        await until(lambda: len(store.written) > 1)
         async with aclosing(places.run(TASK, 1)) as run:
             first = asyncio.ensure_future(anext(run))
-            await until(lambda: len(store.demands) > 3)
+            await until(lambda: len(store.written) > 3)
             assert not first.done()
 
             clock.now += 60
@@ -547,7 +548,7 @@ class Broken(MemoryFleetStore):
     """Store with a bug."""
 
     @override
-    async def write_demand(self, runtime: str, demand: Demand) -> None:
+    async def write_demand(self, runtime: str, ingest: str, demand: Demand) -> None:
         raise KeyError(runtime)
 
 
@@ -557,3 +558,34 @@ async def test_a_loop_over_the_fleet_that_ends_is_noticed(world: World) -> None:
 
     with pytest.raises(RuntimeError, match="the worker of the fleet ended"):
         loops.check_health()
+
+
+async def test_an_ingest_leases_its_share(world: World, store: Store) -> None:
+    supply = Supply(wanted=3, running=("a", "b", "c"))
+    capacities = []
+    async with following(world, store, ingest="b", lookahead=4):
+        for ingests in ((), ("b",), ("a", "b"), ("a", "b", "c"), ("a", "c")):
+            before = len(store.written)
+            await store.write_supply("sdruntime", replace(supply, ingests=ingests))
+            await until(lambda seen=before: len(store.written) > seen + 1)  # type: ignore[misc]
+            capacities.append(world.worker.capacity)
+
+    # Of ten places: alone, it has all; one that the policy has not heard of yet counts itself.
+    assert capacities == [10, 10, 5, 3, 3]
+
+
+async def test_every_ingest_leases_something(world: World, store: Store) -> None:
+    others = tuple("abcdefgh")
+    await store.write_supply("sdruntime", Supply(wanted=1, running=("r",), ingests=others))
+    async with following(world, store, ingest="z"):
+        await until(lambda: len(store.written) > 1)
+
+    assert world.worker.capacity == 1
+
+
+async def test_an_ingest_that_drains_takes_its_demand_away(world: World, store: Store) -> None:
+    async with following(world, store):
+        await until(lambda: bool(store.written))
+        assert "this" in await store.demands("sdruntime")
+
+    assert await store.demands("sdruntime") == {}

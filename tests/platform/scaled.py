@@ -60,7 +60,7 @@ class Follower:
         said: dict[str, Any] = {}
         with suppress(Unavailable):  # Ray ends
             for beat in count():
-                await self.store.write_demand(NAME, replace(self.demand, beat=beat))
+                await self.store.write_demand(NAME, "ingest", replace(self.demand, beat=beat))
                 supply = await self.store.supply(NAME)
                 if supply and said != (said := _told(supply)):
                     say(**said)

@@ -1,4 +1,4 @@
-"""Newest demand and supply in the key-value store of a real Ray, and of one that hangs."""
+"""Newest demands and supply in the key-value store of a real Ray, and of one that hangs."""
 
 import os
 from collections.abc import Iterator
@@ -56,34 +56,34 @@ class TestRayFleetStore(FleetStoreContract):
 
 
 async def test_two_applications_keep_apart(store: FleetStore) -> None:
-    await store.write_demand("shared", DEMAND)
+    await store.write_demand("apart", "a", DEMAND)
 
-    assert await RayFleetStore("others").demand("shared") is None
+    assert await RayFleetStore("others").demands("apart") == {}
 
 
 async def test_what_another_version_wrote_is_read_as_far_as_it_is_known(store: FleetStore) -> None:
     _put("old", b'{"waiting": 3, "running": 1, "mood": "fine"}')
     _put("broken", b'{"waiting": "many"}')
 
-    assert await store.demand("old") == Demand(waiting=3, running=1)
-    with pytest.raises(Unavailable, match="the demand of broken is written by another version"):
-        await store.demand("broken")
+    assert await store.demands("old") == {"a": Demand(waiting=3, running=1)}
+    with pytest.raises(Unavailable, match="a demand on broken is written by another version"):
+        await store.demands("broken")
 
 
 async def test_a_head_that_hangs_is_unavailable(store: FleetStore, gcs: psutil.Process) -> None:
     gcs.suspend()
     try:
         with pytest.raises(Unavailable, match="Ray's head did not answer"):
-            await store.write_demand("hung", DEMAND)
+            await store.write_demand("hung", "a", DEMAND)
         with pytest.raises(Unavailable, match="Ray's head did not answer"):
-            await store.demand("hung")
+            await store.demands("hung")
     finally:
         gcs.resume()
 
-    await store.write_demand("hung", DEMAND)
-    assert await store.demand("hung") == DEMAND
+    await store.write_demand("hung", "a", DEMAND)
+    assert await store.demands("hung") == {"a": DEMAND}
 
 
 def _put(runtime: str, value: bytes) -> None:
     client = internal_kv.internal_kv_get_gcs_client()
-    client.internal_kv_put(f"fleet/tests/{runtime}/demand".encode(), value, True, b"atelier")
+    client.internal_kv_put(f"fleet/tests/{runtime}/demand/a".encode(), value, True, b"atelier")

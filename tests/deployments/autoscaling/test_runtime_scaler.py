@@ -1,7 +1,7 @@
 """Scaler of a runtime over a store in memory, and over stores that are away or answer nonsense."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from models.settings.scaling import Scaling
 
 RUNTIME = "sketcher"
 NAMES = ("a", "b", "c", "d")
+LEASE_SECONDS = 30.0
 TICK = 0.1  # seconds between two questions of Serve's
 RULES = Scaling(minReplicas=0, maxReplicas=3, queueLength=1)
 
@@ -36,7 +37,9 @@ class Controller:
         self.starts: StartState | None = StartState(phase=StartPhase.REPLICA, settled=False)
         """State of the starts; None: a look at them never ends."""
         self.looks = 0
-        self.scaler = RuntimeScaler(runtime=RUNTIME, rules=rules, store=store, look=self._look)
+        self.scaler = RuntimeScaler(
+            runtime=RUNTIME, rules=rules, store=store, lease_seconds=LEASE_SECONDS, look=self._look
+        )
 
     async def _look(self) -> StartState:
         self.looks += 1
@@ -56,11 +59,16 @@ class Controller:
         return self.target
 
     async def follow(self, demand: Demand, seconds: float = 1) -> int:
-        """Ask for so long, while ingest measures this demand each half second."""
+        """Ask for so long, while one ingest measures this demand each half second."""
+        return await self.follow_all({"ingest": demand}, seconds)
+
+    async def follow_all(self, demands: Mapping[str, Demand], seconds: float = 1) -> int:
+        """Ask for so long, while each of these ingests measures its demand each half second."""
         for _ in range(max(round(seconds / 0.5), 2)):
-            last = await self.store.demand(RUNTIME)
-            beat = last.beat + 1 if last else 0
-            await self.store.write_demand(RUNTIME, replace(demand, beat=beat))
+            last = await self.store.demands(RUNTIME)
+            for ingest, demand in demands.items():
+                beat = last[ingest].beat + 1 if ingest in last else 0
+                await self.store.write_demand(RUNTIME, ingest, replace(demand, beat=beat))
             await self.ask(0.5)
         return self.target
 
@@ -156,10 +164,54 @@ async def test_what_changes_is_told_at_once(serve: Controller) -> None:
 
 
 async def test_the_demand_of_an_ingest_that_is_gone_starts_nothing(serve: Controller) -> None:
-    await serve.store.write_demand(RUNTIME, Demand(waiting=9, running=0, beat=77))
+    await serve.store.write_demand(RUNTIME, "gone", Demand(waiting=9, running=0, beat=77))
 
     assert await serve.ask(20) == 0
     assert (await serve.supply()).reason == "no measurement: kept at 0"
+
+
+async def test_what_several_ingests_measure_is_one_demand(serve: Controller) -> None:
+    parts = {"a": Demand(waiting=1, running=0), "b": Demand(waiting=1, running=1)}
+
+    assert await serve.follow_all(parts) == 3
+    assert (await serve.supply()).ingests == ("a", "b")
+
+
+async def test_an_ingest_that_is_gone_is_no_demand_beside_one_that_measures(
+    serve: Controller,
+) -> None:
+    await serve.store.write_demand(RUNTIME, "gone", Demand(waiting=9, running=0, beat=77))
+
+    assert await serve.follow(Demand(waiting=1, running=0), 100) == 1
+    assert (await serve.supply()).ingests == ("ingest",)
+    assert set(await serve.store.demands(RUNTIME)) == {"ingest"}
+
+
+async def test_what_a_killed_ingest_had_leased_counts_until_it_is_back_in_the_queue(
+    serve: Controller,
+) -> None:
+    kept = {"a": Demand(waiting=0, running=0)}
+    await serve.follow_all(kept | {"killed": Demand(waiting=3, running=0)})
+
+    assert await serve.follow_all(kept, LEASE_SECONDS - 2) == 3
+    held = (await serve.supply()).reason
+    assert (await serve.supply()).ingests == ("a",)
+    await serve.follow_all(kept, 4)
+
+    assert held.startswith("3 tasks wait")
+    assert not (await serve.supply()).reason.startswith("3 tasks wait")
+
+
+async def test_an_ingest_that_dropped_its_demand_counts_no_more(serve: Controller) -> None:
+    kept = {"a": Demand(waiting=1, running=0)}
+    await serve.follow_all(kept | {"drained": Demand(waiting=2, running=0)})
+    await serve.store.drop_demand(RUNTIME, "drained")
+    await serve.follow_all(kept)
+
+    supply = await serve.supply()
+
+    assert supply.ingests == ("a",)
+    assert not supply.reason.startswith("3 tasks wait")
 
 
 async def test_replicas_stay_while_nobody_measures(serve: Controller) -> None:
@@ -285,9 +337,9 @@ class Away(MemoryFleetStore):
         self.away = False
 
     @override
-    async def demand(self, runtime: str) -> Demand | None:
+    async def demands(self, runtime: str) -> Mapping[str, Demand]:
         await self._answer()
-        return await super().demand(runtime)
+        return await super().demands(runtime)
 
     @override
     async def write_supply(self, runtime: str, supply: Supply) -> None:
@@ -372,6 +424,6 @@ class Context:
 @pytest.mark.parametrize("scaling", [{}, {"unheardOf": 1}, {"minReplicas": "many"}, None])
 def test_a_policy_that_cannot_be_made_holds_what_there_is(scaling: Any) -> None:
     """Ask it outside of any event loop and without a Ray, too."""
-    policy = Autoscaler(scaling=scaling)
+    policy = Autoscaler(scaling=scaling, lease_seconds=LEASE_SECONDS)
 
     assert [policy(Context()) for _ in range(3)] == [(2, {})] * 3
