@@ -1,12 +1,12 @@
 """Bundles of updates: what a run tells in quick succession goes through Ray as one item.
 
-An item costs more than a millisecond of CPU time, and a fast model makes its steps within the time
-in which nobody sees one.
+An item costs milliseconds of CPU time, and a fast model makes its steps within the time in which
+nobody sees one.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 from models.event import Update
 from models.report import Progress
@@ -20,31 +20,60 @@ async def bundled(
 ) -> AsyncGenerator[Bundle, None]:
     """Yield updates in bundles: progress waits for what follows, so many seconds at most.
 
-    A stage or a report goes at once, with the progress before it.
+    A stage or a report goes at once, with the progress before it. Of progress that goes together
+    there is only the newest, and the newest preview: whoever watches is shown no more.
     """
-    told: list[Update] = []
-    urgent = asyncio.Event()
+    gathered = _Gathered(seconds)
 
     async def read() -> None:
         async with aclosing(updates):
             async for update in updates:
-                told.append(update)
-                if not isinstance(update, Progress):
-                    urgent.set()
+                gathered.add(update)
 
     reading = asyncio.create_task(read())
-    reading.add_done_callback(lambda _: urgent.set())
+    reading.add_done_callback(lambda _: gathered.due.set())
     try:
-        while told or not reading.done():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await urgent.wait()
-            urgent.clear()
-            if told:
-                bundle = tuple(told)
-                told.clear()
+        while gathered.updates or not reading.done():
+            await gathered.due.wait()
+            if bundle := gathered.take():
                 yield bundle
         await reading  # for what it raised
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
+
+
+class _Gathered:
+    """Updates that wait for others, progress for so many seconds at most."""
+
+    def __init__(self, seconds: float) -> None:
+        self.updates: list[Update] = []
+        self.due = asyncio.Event()
+        """Set when what has been gathered is to go."""
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, update: Update) -> None:
+        if isinstance(update, Progress):
+            self.updates = [each for each in self.updates if not _is_outdated(each, update)]
+            if self._timer is None:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(self._seconds, self.due.set)
+        else:
+            self.due.set()
+        self.updates.append(update)
+
+    def take(self) -> Bundle:
+        """Take all that has been gathered; what follows is gathered anew."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self.due.clear()
+        bundle = tuple(self.updates)
+        self.updates.clear()
+        return bundle
+
+
+def _is_outdated(update: Update, newer: Progress) -> bool:
+    """Tell whether newer progress takes the place of an update; a picture needs a newer one."""
+    return isinstance(update, Progress) and (update.preview is None or newer.preview is not None)

@@ -19,8 +19,8 @@ from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
 
-_WAITING_SECONDS = 0.25
-"""Seconds of a wait for another task's GPU from which on it is told."""
+_WAITING_SECONDS = 1.0
+"""Seconds of a wait for another task's GPU from which on it is told: with a fast model none is."""
 _TOLD_SECONDS = 0.05
 """Seconds of a load from which on it is told: a checkpoint that is there already takes fewer."""
 _EXIT_SECONDS = 0.5

@@ -23,8 +23,9 @@ from models.task import Task
 
 log = logging.getLogger("ray.serve.atelier.replica")
 
-_PROGRESS_SECONDS = 0.25
-"""Seconds for which progress waits for more, so that whoever watches sees it move all the same."""
+_PROGRESS_SECONDS = 0.5
+"""Seconds for which progress waits for more, so that whoever watches sees it move all the same: a
+run of a fast model has ended by then."""
 _ERROR_SECONDS = 0.2  # in which the failure itself reaches the caller
 
 MakeReplica = Callable[[], Awaitable[Replica]]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
@@ -26,15 +27,35 @@ async def run(*acts: Update | float | Exception) -> AsyncGenerator[Update, None]
 
 
 async def test_progress_goes_with_what_follows() -> None:
+    given = bundled(run(FIRST, Stage.RUNNING), EVER)
+
+    assert [bundle async for bundle in given] == [(FIRST, Stage.RUNNING)]
+
+
+async def test_of_progress_that_goes_together_there_is_only_the_newest() -> None:
     given = bundled(run(FIRST, SECOND, Stage.RUNNING), EVER)
 
-    assert [bundle async for bundle in given] == [(FIRST, SECOND, Stage.RUNNING)]
+    assert [bundle async for bundle in given] == [(SECOND, Stage.RUNNING)]
+
+
+async def test_of_previews_that_go_together_there_is_only_the_newest() -> None:
+    shown = [replace(FIRST, preview=b"1"), FIRST, replace(FIRST, preview=b"2"), FIRST, SECOND]
+    given = bundled(run(*shown, Stage.RUNNING), EVER)
+
+    assert [bundle async for bundle in given] == [(shown[2], SECOND, Stage.RUNNING)]
 
 
 async def test_a_stage_goes_at_once() -> None:
-    given = bundled(run(Stage.RUNNING, 0.01, FIRST, 0.01, SECOND), EVER)
+    given = bundled(run(FIRST, 0.01, Stage.RUNNING, 0.01, SECOND), EVER)
 
-    assert [bundle async for bundle in given] == [(Stage.RUNNING,), (FIRST, SECOND)]
+    assert [bundle async for bundle in given] == [(FIRST, Stage.RUNNING), (SECOND,)]
+
+
+async def test_progress_waits_from_its_own_telling_on() -> None:
+    given = bundled(run(Stage.RUNNING, 0.1, FIRST, 0.05, SECOND, EVER), 0.1)
+
+    assert [await anext(given), await anext(given)] == [(Stage.RUNNING,), (SECOND,)]
+    await given.aclose()
 
 
 async def test_progress_that_nothing_follows_goes_after_a_while() -> None:

@@ -218,7 +218,7 @@ async def test_with_several_slots_a_task_begins_when_its_adapter_says_so(waiting
 
 
 async def test_a_task_that_waits_for_anothers_gpu_says_so_once() -> None:
-    made = replica(FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 400})))
+    made = replica(FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 1_200})))
     first, second = await asyncio.gather(
         stages_of(made, task("s1")), stages_of(made, task("s2", init_images=["http://a/1.png"]))
     )
@@ -231,7 +231,7 @@ async def test_a_task_that_waits_for_anothers_gpu_says_so_once() -> None:
 async def test_with_several_slots_a_task_waits_while_another_has_the_adapter(
     waiting: Replica,
 ) -> None:
-    given = [task(f"s{number}", waits=0.4, runs=0) for number in range(3)]
+    given = [task(f"s{number}", waits=1.2, runs=0) for number in range(3)]
     first, second, third = await asyncio.gather(*(stages_of(waiting, each) for each in given))
 
     assert first == [Stage.RUNNING]
@@ -239,7 +239,7 @@ async def test_with_several_slots_a_task_waits_while_another_has_the_adapter(
 
 
 async def test_a_task_that_waits_for_a_moment_only_does_not_say_so() -> None:
-    made = replica(FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 10})))
+    made = replica(FakeAdapter(RuntimeSpec(name="r", options={"gpuMs": 300})))
     given = [task("s1"), task("s2")]
 
     assert await asyncio.gather(*(stages_of(made, each) for each in given)) == [[Stage.RUNNING]] * 2
