@@ -16,6 +16,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
 
+from ingest.aws.direct import DirectClient
 from models.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ _CONFIG = AioConfig(
     connect_timeout=5,
     read_timeout=30,  # above the longest poll of a queue, 20 s
     max_pool_connections=50,  # botocore's 10 would have deliveries wait for each other
-    # The first attempt is one of the three; a call that hangs fails after some two minutes.
+    # The first attempt is one of the three; a call that hangs fails after some two minutes. Before
+    # them stands the one of a `DirectClient`, whose calls take half a minute more.
     retries={"mode": "standard", "total_max_attempts": 3},
     # Else botocore sends a checksum with each upload, in a trailer after its body.
     request_checksum_calculation="when_required",
@@ -54,6 +56,7 @@ class Clients:
         # Else botocore puts this header together twice for each call, a tenth of its CPU time.
         self._config = _CONFIG.merge(AioConfig(user_agent=self._session.user_agent()))
         self._made: dict[str, Any] = {}
+        self._direct: dict[str, DirectClient] = {}
         self._making = asyncio.Lock()
         self._open = AsyncExitStack()
 
@@ -72,6 +75,7 @@ class Clients:
         """Close all connections; clients that are used later are made anew."""
         # First, as closing awaits: nobody may be handed a client that is being closed.
         self._made.clear()
+        self._direct.clear()
         await self._open.aclose()
 
     async def s3(self) -> "S3Client":
@@ -89,6 +93,13 @@ class Clients:
     async def dynamodb(self) -> "DynamoDBClient":
         client: DynamoDBClient = await self._client("dynamodb")
         return client
+
+    async def direct(self, service: str) -> DirectClient:
+        """Return the client of a service for calls that are made often."""
+        client = await self._client(service)
+        if service not in self._direct:
+            self._direct[service] = DirectClient(client, self._session)
+        return self._direct[service]
 
     async def _client(self, service: str) -> Any:
         # Making one awaits, so that two first users would else make two.

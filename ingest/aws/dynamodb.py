@@ -192,20 +192,22 @@ class DynamoLedger(Ledger):
         if "key" in fields:
             sets["key"] = _FIRST_OWNER  # whose it is does not change
         change = "SET " + ", ".join(f"#{name} = {value}" for name, value in sets.items())
-        async with calling(self.clients.dynamodb(), "DynamoDB UpdateItem") as dynamodb:
+        parameters = {
+            "TableName": self.table,
+            "Key": row_key,
+            "UpdateExpression": change,
+            "ConditionExpression": when,
+            **_named(f"{change} {when}", {**written, "owner": {"S": owner}}),
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # saves a read
+        }
+        async with calling(self.clients.direct("dynamodb"), "DynamoDB UpdateItem") as dynamodb:
             try:
-                answer = await dynamodb.update_item(
-                    TableName=self.table,
-                    Key=row_key,
-                    UpdateExpression=change,
-                    ConditionExpression=when,
-                    **_named(f"{change} {when}", {**written, "owner": {"S": owner}}),
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",  # saves a read
-                )
+                answer = await dynamodb.call("UpdateItem", parameters)
             except ClientError as exc:
                 return standing(exc)
-        return answer["Attributes"]
+        row: Row = answer["Attributes"]
+        return row
 
 
 def _is_owned(row: Row, key: str) -> bool:

@@ -19,8 +19,8 @@ class S3Objects(Objects):
 
     async def put(self, uri: str, body: bytes, content_type: str) -> None:
         bucket, key = _parts(uri)
-        async with calling(self.clients.s3(), "S3 PutObject") as s3:
-            await s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+        async with calling(self.clients.direct("s3"), "S3 PutObject") as s3:
+            await s3.put(bucket, key, body, content_type)
 
     async def get(self, uri: str, limit: int | None = None) -> bytes | None:
         bucket, key = _parts(uri)

@@ -15,12 +15,13 @@ class SnsTopic(Topic):
     arn: str
 
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
-        async with calling(self.clients.sns(), "SNS Publish") as sns:
-            await sns.publish(
-                TopicArn=self.arn,
-                Message=message,
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value}
-                    for name, value in attributes.items()
-                },
-            )
+        parameters = {
+            "TopicArn": self.arn,
+            "Message": message,
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        }
+        async with calling(self.clients.direct("sns"), "SNS Publish") as sns:
+            await sns.publish(parameters)

@@ -66,15 +66,16 @@ class SqsQueue(Queue):
 
     async def receive(self, most: int) -> Sequence[Delivery]:
         url = await self._url()
-        async with calling(self.clients.sqs(), "SQS ReceiveMessage") as sqs:
-            answer = await sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=most,
-                WaitTimeSeconds=self.wait_seconds,
-                # SQS gives neither attributes nor counts unless it is asked for them.
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-            )
+        parameters = {
+            "QueueUrl": url,
+            "MaxNumberOfMessages": most,
+            "WaitTimeSeconds": self.wait_seconds,
+            # SQS gives neither attributes nor counts unless it is asked for them.
+            "MessageAttributeNames": ["All"],
+            "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
+        }
+        async with calling(self.clients.direct("sqs"), "SQS ReceiveMessage") as sqs:
+            answer = await sqs.call("ReceiveMessage", parameters)
         return [_delivery(message) for message in answer.get("Messages", [])]
 
     async def extend(self, delivery: Delivery, seconds: int) -> None:
@@ -99,33 +100,30 @@ class SqsQueue(Queue):
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
         url = await self._url()
-        async with calling(self.clients.sqs(), "SQS DeleteMessageBatch") as sqs:
+        entries = [
+            {"Id": str(n), "ReceiptHandle": each.receipt} for n, each in enumerate(deliveries)
+        ]
+        async with calling(self.clients.direct("sqs"), "SQS DeleteMessageBatch") as sqs:
             async with asyncio.timeout(_BATCH_SECONDS):
-                answer = await sqs.delete_message_batch(
-                    QueueUrl=url,
-                    Entries=[
-                        {"Id": str(n), "ReceiptHandle": each.receipt}
-                        for n, each in enumerate(deliveries)
-                    ],
-                )
+                answer = await sqs.call("DeleteMessageBatch", {"QueueUrl": url, "Entries": entries})
         return self.errors(deliveries, answer.get("Failed", []))
 
     async def _change_visibility(
         self, extensions: "Sequence[_Extension]"
     ) -> Sequence[Exception | None]:
         url = await self._url()
-        async with calling(self.clients.sqs(), "SQS ChangeMessageVisibilityBatch") as sqs:
+        entries = [
+            {
+                "Id": str(n),
+                "ReceiptHandle": each.delivery.receipt,
+                "VisibilityTimeout": each.seconds,
+            }
+            for n, each in enumerate(extensions)
+        ]
+        async with calling(self.clients.direct("sqs"), "SQS ChangeMessageVisibilityBatch") as sqs:
             async with asyncio.timeout(_BATCH_SECONDS):
-                answer = await sqs.change_message_visibility_batch(
-                    QueueUrl=url,
-                    Entries=[
-                        {
-                            "Id": str(n),
-                            "ReceiptHandle": each.delivery.receipt,
-                            "VisibilityTimeout": each.seconds,
-                        }
-                        for n, each in enumerate(extensions)
-                    ],
+                answer = await sqs.call(
+                    "ChangeMessageVisibilityBatch", {"QueueUrl": url, "Entries": entries}
                 )
         return self.errors([each.delivery for each in extensions], answer.get("Failed", []))
 

@@ -22,15 +22,20 @@ async def world(embedded_clients: Clients) -> World:
 
 
 @pytest.fixture
-async def calls(embedded_clients: Clients) -> Sequence[str]:
-    """Names of the operations that SQS was asked for."""
+async def calls(embedded_clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
+    """Names of the operations that SQS was asked for, by whatever client."""
     made: list[str] = []
-    sqs = await embedded_clients.sqs()
+    sqs: Any = await embedded_clients.sqs()
+    connections = sqs._endpoint.http_session  # noqa: SLF001 - what both clients send by
+    send = connections.send
 
-    def note(model: Any, **_: Any) -> None:
-        made.append(model.name)
+    async def noted(request: Any) -> Any:
+        fields = {name.lower(): value for name, value in request.headers.items()}
+        target = fields["x-amz-target"]
+        made.append((target if isinstance(target, str) else target.decode()).rpartition(".")[2])
+        return await send(request)
 
-    sqs.meta.events.register("before-call.sqs", note)
+    monkeypatch.setattr(connections, "send", noted)
     return made
 
 
