@@ -18,10 +18,14 @@ RUN --mount=type=bind,target=/source \
 
 # Ray wants one and the same patch version of Python everywhere, unless it is told otherwise, and
 # Serve starts no replica of a version again whose update failed. Serve's controller asks our policy
-# as often as that reads the demand; by default it does ten times a second.
+# as often as the demand is measured; by default it does ten times a second. As often Ray looks for
+# new files of logs and for events.
 ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
     RAY_SERVE_STOP_FAILED_ROLLING_UPDATES=0 \
-    RAY_SERVE_CONTROL_LOOP_INTERVAL_S=0.25 \
+    RAY_SERVE_CONTROL_LOOP_INTERVAL_S=0.5 \
+    LOG_NAME_UPDATE_INTERVAL_S=2 \
+    RAY_LOG_MONITOR_MANY_FILES_THRESHOLD=0 \
+    EVENT_AGENT_REPORT_INTERVAL_SECONDS=2 \
     RAY_USAGE_STATS_ENABLED=0
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

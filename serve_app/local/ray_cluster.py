@@ -27,8 +27,12 @@ ENVIRONMENT = {
     "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "0",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # Our policy reads the demand no more often; by default Serve asks it ten times a second.
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
+    # The demand is measured no more often; by default Serve asks our policy ten times a second.
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+    # Else Ray looks for new files of logs ten times a second, and for new events as often.
+    "LOG_NAME_UPDATE_INTERVAL_S": "2",
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
+    "EVENT_AGENT_REPORT_INTERVAL_SECONDS": "2",
 }
 """Environment variables of a Ray that runs the platform on one machine."""
 _RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
