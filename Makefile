@@ -99,11 +99,11 @@ lint: $(READY)  ## format, lint, docstrings, types
 
 check: lint test test-scale  ## lint, and every test
 
-bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= also beside a yardstick
+bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= also beside a yardstick, and what a task costs
 	$(BIN)/python -m bench.overlap
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews
-	$(if $(HARNESS),$(MAKE) compare)
+	$(if $(HARNESS),$(MAKE) compare cost)
 
 bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON and picture in bench/out
 	$(BIN)/python -m bench.scale

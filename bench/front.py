@@ -24,7 +24,15 @@ import yaml
 from rich.progress import track
 
 from bench.report import OUT, Out, report
-from bench.watchers import LATE, Figures, Watcher, idle_cost, told_cost, watching
+from bench.watchers import (
+    LATE,
+    Figures,
+    Watcher,
+    cpu_seconds,
+    idle_cost,
+    told_cost,
+    watching,
+)
 from samples.local import LocalPlatform, running
 
 HELD, SHOWN = "held", "shown"
@@ -105,8 +113,13 @@ async def load(
     }
 
 
-async def submissions(client: httpx.AsyncClient, setup: Setup, what: str) -> dict[str, Figures]:
-    """Measure each way of submitting after the other, warmed up."""
+async def submissions(
+    client: httpx.AsyncClient, front: psutil.Process, setup: Setup, what: str
+) -> dict[str, Figures]:
+    """Measure each way of submitting after the other, warmed up.
+
+    ``cpu_ms`` is what a request costs the replica's process, in milliseconds of CPU time.
+    """
 
     async def healthz(_: int) -> httpx.Response:
         return await client.get("/healthz")
@@ -126,19 +139,22 @@ async def submissions(client: httpx.AsyncClient, setup: Setup, what: str) -> dic
     figures = {}
     for name, send in track(ways.items(), what):
         await load(send, min(_WARM, setup.count), setup.at_once)
+        before = cpu_seconds(front)
         figures[name] = await load(send, setup.count, setup.at_once)
+        spent = cpu_seconds(front) - before
+        figures[name]["cpu_ms"] = round(spent * 1000 / setup.count, 2)
     return figures
 
 
 async def beside_streams(
-    client: httpx.AsyncClient, streams: httpx.AsyncClient, setup: Setup
+    client: httpx.AsyncClient, streams: httpx.AsyncClient, front: psutil.Process, setup: Setup
 ) -> dict[str, Figures]:
     """Submissions alone, beside streams that are held, and alone again; the ratio of the two."""
-    before = await submissions(client, setup, "submissions")
+    before = await submissions(client, front, setup, "submissions")
     held = await _queued(client, "kept", setup.held)
     async with watching(streams, held):
-        beside = await submissions(client, setup, f"beside {setup.held} streams")
-    after = await submissions(client, setup, "alone again")
+        beside = await submissions(client, front, setup, f"beside {setup.held} streams")
+    after = await submissions(client, front, setup, "alone again")
     for name, figures in beside.items():
         # Of before and after, so that a machine that got slower meanwhile does not count.
         alone = statistics.mean([before[name]["per_s"], after[name]["per_s"]])
@@ -196,8 +212,9 @@ async def measure(setup: Setup) -> dict[str, Figures]:
         with running(path) as platform:
             # A client looks at all of its connections for each request: the held are another's.
             async with _client(platform) as client, _client(platform) as streams:
-                figures = await beside_streams(client, streams, setup)
-                return figures | await watchers(streams, _front(platform), setup)
+                front = _front(platform)
+                figures = await beside_streams(client, streams, front, setup)
+                return figures | await watchers(streams, front, setup)
 
 
 def _client(platform: LocalPlatform) -> httpx.AsyncClient:

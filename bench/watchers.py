@@ -63,11 +63,11 @@ async def idle_cost(
     """Memory and CPU that watchers cost the replica while nothing happens to their tasks."""
     before = _pss(front)
     async with watching(client, watched):
-        cpu = _cpu(front)
+        cpu = cpu_seconds(front)
         await asyncio.sleep(seconds)
         return {
             "kib_per_watcher": round((_pss(front) - before) / len(watched)),
-            "cpu_percent": round((_cpu(front) - cpu) * 100 / seconds, 1),
+            "cpu_percent": round((cpu_seconds(front) - cpu) * 100 / seconds, 1),
         }
 
 
@@ -76,9 +76,9 @@ async def told_cost(
 ) -> Figures:
     """Measure how far apart all watchers of a running task are told, and the CPU per event."""
     async with watching(client, watched) as tasks:
-        cpu, since = _cpu(front), time.perf_counter()
+        cpu, since = cpu_seconds(front), time.perf_counter()
         await asyncio.wait(tasks, timeout=LATE)
-        used = _cpu(front) - cpu
+        used = cpu_seconds(front) - cpu
     if not all("end" in watcher.kinds for watcher in watched):
         sys.exit("not all watchers were told the end")
     return _spread(watched, used, since)
@@ -98,8 +98,8 @@ def _spread(shown: Sequence[Watcher], used: float, since: float) -> Figures:
     }
 
 
-def _cpu(process: psutil.Process) -> float:
-    """Seconds that it has computed."""
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the seconds of CPU time that a process has spent so far."""
     return float(sum(process.cpu_times()[:2]))
 
 
