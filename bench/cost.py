@@ -2,9 +2,9 @@
 
 Four figures, in rounds in which all take turns: the harness's yardstick; our ingest and a replica
 in one process; the whole platform under Ray, its own processes; Ray's daemons meanwhile. The
-platform runs all the time. A ratio is a median over that of the yardstick. The platform's GPU is
-the `fake` runtime, the others' the harness's, behind the API of the Web UI, whose answers they have
-to read.
+platform runs all the time, and each of its parts is told as well. A ratio is a median over that of
+the yardstick. The platform's GPU is the `fake` runtime, the others' the harness's, behind the API
+of the Web UI, whose answers they have to read.
 """
 
 import statistics
@@ -63,7 +63,8 @@ def _platform(stack: ExitStack, setup: compare.Setup) -> Measure:
     def measure() -> Mapping[str, float]:
         figures = overlap.backlog(given, line)
         ours, rays = figures["cpu_ms_per_task"], figures["ray_cpu_ms_per_task"]
-        return {"the platform under Ray": ours, "Ray's daemons beside it": rays}
+        parts = {f"  {part}": figures[f"cpu_ms_per_task, {part}"] for part in overlap.PARTS}
+        return {"the platform under Ray": ours, "Ray's daemons beside it": rays, **parts}
 
     return measure
 
@@ -71,7 +72,8 @@ def _platform(stack: ExitStack, setup: compare.Setup) -> Measure:
 def _figures(taken: Sequence[float], theirs: float) -> dict[str, Any]:
     """Sum up the rounds, ``theirs`` being the yardstick's median."""
     median = statistics.median(taken)
-    values = (median, min(taken), max(taken), median / theirs, 1000 / median)
+    rate = 1000 / median if median else 0.0
+    values = (median, min(taken), max(taken), median / theirs, rate)
     figures = (round(value, 2) for value in values)
     return {**dict(zip(COLUMNS, figures, strict=True)), "rounds": list(taken)}
 

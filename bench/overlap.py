@@ -40,6 +40,22 @@ PNG = base64.b64decode(
     "gg=="
 )
 _LATE = 120.0
+OURS = ("ingest", "ingress", "replica")
+_PARTS = (
+    ("ServeReplica:atelier:Ingest", "ingest"),
+    ("ServeReplica:atelier:Ingress", "ingress"),
+    ("ServeReplica", "replica"),
+    ("ServeController", "controller"),
+    ("ProxyActor", "proxy"),
+    ("gcs_server", "gcs"),
+    ("dashboard", "dashboard"),
+    ("DashboardAgent", "dashboard"),
+    ("log_monitor", "log monitor"),
+    ("raylet", "raylet"),
+)
+"""Marks of command lines, and the part that a process with one is; the first mark counts."""
+PARTS = tuple(dict.fromkeys((*(part for _, part in _PARTS), "other")))
+"""Parts of a platform and its Ray, ours first."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +111,25 @@ def _config(setup: Setup, folder: Path, link_host: str) -> dict[str, Any]:
 
 
 def usage(root: int) -> Mapping[str, Usage]:
-    """Sum up CPU seconds and memory of the platform's own processes, and of Ray's daemons."""
-    groups: dict[str, list[psutil.Process]] = {"platform": [], "ray": []}
+    """Sum up CPU seconds and memory of the platform's own processes, and of Ray's daemons.
+
+    Beside these two groups stands each part: the replicas of a deployment, or daemons of a kind.
+    """
+    groups: dict[str, list[psutil.Process]] = {name: [] for name in ("platform", "ray", *PARTS)}
     for process in psutil.Process(root).children(recursive=True):
-        # Ray names a worker's process after the actor in it: the replicas of all deployments.
-        group = "platform" if "ServeReplica" in " ".join(process.cmdline()) else "ray"
-        groups[group].append(process)
+        part = part_of(process.cmdline())
+        groups["platform" if part in OURS else "ray"].append(process)
+        groups[part].append(process)
     return {name: _sum(processes) for name, processes in groups.items()}
+
+
+def part_of(command: Sequence[str]) -> str:
+    """Name the part of the platform that a process is, by its command line."""
+    # Ray names a worker's process after the actor in it: the replicas of all deployments. The
+    # raylet's arguments name other programs.
+    program = command[0] if command else ""
+    line = program if "raylet" in program else " ".join(command)
+    return next((part for mark, part in _PARTS if mark in line), "other")
 
 
 def _sum(processes: Sequence[psutil.Process]) -> Usage:
@@ -138,6 +166,10 @@ def backlog(setup: Setup, line: Line) -> dict[str, Any]:
         "tasks_per_s": round(len(spans) / (spans[-1][1] - spans[0][0]), 2),
         "cpu_ms_per_task": _per_task(before, after, "platform", setup.backlog),
         "ray_cpu_ms_per_task": _per_task(before, after, "ray", setup.backlog),
+        **{
+            f"cpu_ms_per_task, {part}": _per_task(before, after, part, setup.backlog)
+            for part in PARTS
+        },
         "platform_pss_mib": round(after["platform"].pss_mib),
         "ray_pss_mib": round(after["ray"].pss_mib),
     }
