@@ -15,10 +15,10 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-scale simulate cost compare clean
+.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-affinity bench-scale simulate cost compare clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 # torch goes first: with it there, nothing pulls in another build of it.
 $(VENV)/.ready-%: pyproject.toml constraints.txt constraints-ministack.txt
@@ -104,6 +104,9 @@ bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= 
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews
 	$(if $(HARNESS),$(MAKE) compare cost)
+
+bench-affinity: $(READY)  ## loads, waits and throughput of tasks with a dozen checkpoints beside Serve's own router: an hour
+	$(BIN)/python -m bench.affinity
 
 bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON and picture in bench/out
 	$(BIN)/python -m bench.scale

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from ray import serve
 from ray.serve import Application
-from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, RequestRouterConfig
 
 from deployments.autoscaling.autoscaler import Autoscaler
+from deployments.routing.request_router import AffinityRouter
 from deployments.serving import MakeReplica, ServedReplica, stop_seconds
 from models.settings.groups import Runtime, Tasks
 from models.settings.scaling import BoundedScaling
@@ -23,6 +24,10 @@ Ours never block theirs, so the threads that Serve has between them by default o
 between two tasks of 1.8 to 3.6 ms instead of 1.2 (docs/performance.md).
 """
 
+_TOLD_SECONDS = 2.0
+"""Seconds between two times that Serve's controller asks a replica what it has."""
+_TOLD_A_SECOND = 100
+"""Most replicas that it asks in a second, of as many as there may be."""
 _LOOK_BACK_SECONDS = 11.0  # Serve warns of less than the 10 s between two counts
 
 
@@ -33,11 +38,13 @@ def deploy(
     scaling: BoundedScaling,
     tasks: Tasks,
     turns_resources: Mapping[str, float] | None = None,
+    router: RequestRouterConfig | None = None,
 ) -> Application:
     """Make the Serve application of one runtime's replicas.
 
     ``turns_resources``: Ray's own resources of nodes that may have the actor which the replicas
-    share. Without any, it may be on a GPU node, which is then never idle.
+    share. Without any, it may be on a GPU node, which is then never idle. ``router``: that of the
+    replicas' handles, if it is not the `AffinityRouter`.
     """
     threads = str(max(1, int(runtime.cpus)))  # more threads than cores make torch many times slower
     deployment = serve.deployment(
@@ -45,6 +52,7 @@ def deploy(
         name=runtime.name,
         autoscaling_config=_autoscaling(scaling, tasks),
         max_ongoing_requests=runtime.admit,
+        request_router_config=router or _affinity(scaling),
         ray_actor_options={
             "num_cpus": runtime.cpus,
             "num_gpus": runtime.gpus,
@@ -62,6 +70,14 @@ def deploy(
         graceful_shutdown_wait_loop_s=1,
     )
     return deployment.bind(make, tasks, turns_resources or {})
+
+
+def _affinity(scaling: BoundedScaling) -> RequestRouterConfig:
+    """Configure our router; the more replicas there may be, the less often each is asked."""
+    return RequestRouterConfig(
+        request_router_class=AffinityRouter,
+        request_routing_stats_period_s=max(_TOLD_SECONDS, scaling.max_replicas / _TOLD_A_SECOND),
+    )
 
 
 def _autoscaling(scaling: BoundedScaling, tasks: Tasks) -> AutoscalingConfig:

@@ -54,6 +54,8 @@ class Replica:
         """Seconds that a task may run at most, and that loading its checkpoint may take."""
         self.name = ""
         """Name among the runtime's replicas; whoever serves it sets it."""
+        self.holds: Sequence[str] = ()
+        """Weights files that the adapter has, or is loading; empty where that is not known."""
         self.slots = asyncio.Semaphore(adapter.slots)
         """Taken while a task has the adapter, and all of them by a renewal."""
         self._inside = 0
@@ -95,6 +97,7 @@ class Replica:
         # hold some slots and wait for the rest; `Renewal` begins one at a time.
         for _ in range(self.adapter.slots):
             await self.slots.acquire()
+        self.holds = ()
         await self.adapter.close()
         # Kept before it is ready: whoever gives up this renewal closes the one that is here.
         self.adapter = type(self.adapter)(self.adapter.spec)
@@ -137,6 +140,7 @@ class Replica:
                                 wait.cancel()
                                 # With several slots `run` changes checkpoints, not `load`.
                                 report = replace(report, checkpoint=self.adapter.checkpoint)
+                                self._hold(task)
                                 tell(Stage.RUNNING)
                             case Artifact() | Answer():
                                 results.keep(step)
@@ -179,15 +183,25 @@ class Replica:
         told_at = loop.time() + _TOLD_SECONDS
         # Not a wait for a task of its own: where nothing is to be loaded, the GPU goes on at once.
         timer = loop.call_at(told_at, tell, Stage.LOADING)
+        is_loaded = False
+        if self.adapter.slots == 1:  # else `run` changes checkpoints
+            self._hold(task)
         try:
             async with asyncio.timeout(self.deadline):
                 await self.adapter.load(task)
+            is_loaded = True
         except TimeoutError:
             raise RuntimeUnavailable(f"no checkpoint after {self.deadline:g} s") from None
         finally:
             timer.cancel()
+            if not is_loaded:
+                self.holds = ()
         if loop.time() > told_at and self.adapter.slots == 1:
             tell(Stage.RUNNING)
+
+    def _hold(self, task: Task) -> None:
+        """Note the files of a task as those that are there; one that needs none changes nothing."""
+        self.holds = self.adapter.checkpoints(task) or self.holds
 
     async def _steps(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         """Yield the adapter's steps, none after the deadline."""

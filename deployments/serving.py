@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from typing import Any
 
 import ray
 from ray import serve
@@ -16,6 +17,9 @@ from deployments.loopback import keep_to_loopback
 from deployments.renewal import Renewal
 from deployments.renewal_turns import MemoryTurns, RenewalTurns
 from deployments.replica import Replica
+from deployments.routing.admission import Admission
+from deployments.routing.request_router import CHANGES, FILES, ROUTERS
+from deployments.routing.requests import Refusal, RoutingRequest
 from deployments.shared_turns import SharedTurns
 from models.errors import RuntimeUnavailable
 from models.settings.groups import Tasks
@@ -53,14 +57,17 @@ class ServedReplica:
             await self.turns.note_failure()
             raise
         self.replica.name = name
+        self.admission = Admission(name, lambda: self.replica.holds)
         self.renewal = Renewal(self.replica, self.turns)
         self.departure = Departure(
             signs, stop_seconds=stop_seconds(tasks), drain_seconds=tasks.drain_seconds
         )
         self.watch = asyncio.create_task(self.departure.watch())
 
-    async def run(self, task: Task, attempt: int) -> AsyncGenerator[Bundle, None]:
-        """Run a task as `Replica.run` does, its updates in bundles.
+    async def run(
+        self, task: Task, attempt: int, request: RoutingRequest
+    ) -> AsyncGenerator[Bundle | Refusal, None]:
+        """Run a task as `Replica.run` does, its updates in bundles, or refuse it.
 
         While the replica leaves, a call never returns.
 
@@ -73,6 +80,9 @@ class ServedReplica:
             # Hang instead of raising: a refusal would be retried immediately, and come here again.
             # The call ends with this process, a moment later.
             await asyncio.Event().wait()
+        if refusal := self.admission.admit(request):
+            yield refusal
+            return
         try:
             run = self.departure.bounded(self.replica.run(task, attempt))
             async with aclosing(bundled(run, _PROGRESS_SECONDS)) as bundles:
@@ -83,6 +93,8 @@ class ServedReplica:
             with suppress(RuntimeUnavailable):
                 await self._check()
             raise
+        finally:
+            self.admission.leave()
 
     async def check_health(self) -> None:
         """Answer Serve's health check, and begin a renewal where one is due.
@@ -92,6 +104,15 @@ class ServedReplica:
         """
         await self._check()
         await self.renewal.renew_if_due()
+
+    async def record_routing_stats(self) -> Mapping[str, Any]:  # Serve's own hook
+        """Tell the handles' routers which weights files this replica has."""
+        admission = self.admission
+        return {
+            FILES: admission.files,
+            CHANGES: admission.changes,
+            ROUTERS: admission.routers,
+        }
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
         if hasattr(self, "renewal"):  # not in a replica that failed to start

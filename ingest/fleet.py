@@ -154,12 +154,13 @@ class RuntimeFleet:
         # Runs that have begun beyond one for each replica are at some that leave, and take no place
         # at the others. Where no other is there, none may be handed over when such a run ends.
         leaving = max(0, self.places.begun - running) if running else 0
-        self.places.resize(math.inf if is_stale else running * self.admit + leaving)
-        if not is_stale:
-            self.places.spread(running)
         # At zero as with one: what is leased there is judged, and is with the first at once.
         replicas = min(max(running, 1), self.most_replicas)
         capacity = self._share(replicas * self.admit + self.lookahead, supply) + leaving
+        # The router of the replicas' handle chooses among all that is leased.
+        self.places.resize(math.inf if is_stale else capacity if running else 0)
+        if not is_stale:
+            self.places.spread(running)
         if capacity != self.worker.capacity:
             self.worker.resize(capacity)
         self._log(supply)

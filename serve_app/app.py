@@ -190,7 +190,12 @@ class Ingest:
         self.drain_seconds = settings.tasks.drain_seconds
         self.ports = wire(settings)
         self.board = Board()
-        places = {name: Places(ReplicaHandle(handle)) for name, handle in runtimes.items()}
+        places = {
+            runtime.name: Places(
+                ReplicaHandle(runtimes[runtime.name], adapter(settings, runtime).checkpoints)
+            )
+            for runtime in settings.models_runtime
+        }
         workers = {
             runtime.name: worker(settings, runtime, self.ports, self.board, places[runtime.name])
             for runtime in settings.models_runtime

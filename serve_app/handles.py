@@ -5,7 +5,15 @@ node that is gone within seconds, a gRPC stream after its keepalive, up to seven
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -13,6 +21,8 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.routing.durations import Durations
+from deployments.routing.requests import Refusal, RoutingRequest
 from models.errors import PlaceGone, RuntimeUnavailable, TaskError, Unavailable
 from models.event import Event, Update
 from models.live import Live, Pace
@@ -26,20 +36,34 @@ _STOP_SECONDS = 60
 
 
 class ReplicaHandle(Runner):
-    """Replicas of one runtime."""
+    """Replicas of one runtime; ``files_of``: names the weights files that a task needs."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle, files_of: Callable[[Task], Sequence[str]]) -> None:
         self._run = handle.options(method_name="run", stream=True, _by_reference=True)
+        self._files_of = files_of
+        self._durations = Durations()
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
-        stream = self._run.remote(task, attempt)
+        files = self._files_of(task)
+        request = RoutingRequest(task.submission, self._durations.need(files))
         begun = ended = False
         try:
-            async for bundle in stream:  # as `deployments.bundles` makes them
-                for update in bundle:
-                    begun = begun or update is not Stage.WAITING
-                    ended = isinstance(update, Report)
-                    yield update
+            refusal: Refusal | None
+            while True:
+                stream, refusal = self._run.remote(task, attempt, request), None
+                async for bundle in stream:  # as `deployments.bundles` makes them
+                    if isinstance(bundle, Refusal):
+                        refusal = bundle
+                        continue
+                    for update in bundle:
+                        begun = begun or update is not Stage.WAITING
+                        if isinstance(update, Report):
+                            ended = True
+                            self._learn(files, update.seconds)
+                        yield update
+                if refusal is None:
+                    return
+                request = request.refused(refusal)
         except (RayError, RayServeException) as exc:
             cause = exc.cause if isinstance(exc, RayTaskError) else None
             kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable
@@ -50,6 +74,11 @@ class ReplicaHandle(Runner):
             if not begun:
                 # It may be handed to another replica at once, while it begins here.
                 await _stopped(stream)
+
+    def _learn(self, files: Sequence[str], seconds: Mapping[str, float]) -> None:
+        """Learn from a completed task how long such tasks and their loads last."""
+        if "run" in seconds:
+            self._durations.ended(files, seconds["run"], seconds["load"])
 
 
 class IngestHandle(Live):

@@ -31,6 +31,7 @@ RAY_IN = frozenset(
         "deployments/departure_signs.py",
         "deployments/deploy.py",
         "deployments/autoscaling/ray_fleet_store.py",
+        "deployments/routing/request_router.py",
         "deployments/serving.py",
         "deployments/shared_turns.py",
         "deployments/autoscaling/start_watch.py",

@@ -43,6 +43,8 @@ class Simulation:
         end: float = 0,
     ) -> None:
         self.ledger = Ledger()
+        self.ended = 0.0
+        """Moment at which a task ended last."""
         self._tasks = tasks
         self._policy = policy
         self._router = router
@@ -208,6 +210,7 @@ class Simulation:
         self._measures.ended(run)
         self._router.ended(run.task, run.load)
         self.ledger.ended(run, self._now)
+        self.ended = self._now
         if replica.state is State.LEAVING:
             self._go(replica)
         else:

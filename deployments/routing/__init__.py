@@ -1,6 +1,7 @@
-"""Routing: which waiting task goes to which replica; knows neither Ray nor a clock.
+"""Routing: which waiting task goes to which replica.
 
-Only the simulator routes by it so far; replicas have the router that Ray Serve comes with.
+`request_router` alone knows Ray; the rest knows neither that nor a clock of its own, so that the
+simulator and the tests run the same code.
 """
 
 from deployments.routing.candidates import Candidate

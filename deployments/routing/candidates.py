@@ -33,6 +33,7 @@ class Candidates:
         self._having = defaultdict[frozenset[str], list[int]](list)
         for number, candidate in enumerate(candidates):
             self._having[candidate.holds].append(number)
+        self._idles = any(not each.runs and each.room > 0 for each in candidates)
         self._asked = asked
         self._kept = set[int]()
         """Numbers of those that take no more until a task that is due can have them."""
@@ -58,6 +59,8 @@ class Candidates:
 
     def idle(self, files: Files) -> int | None:
         """Find one that idles: the one that loses least by a load of the files."""
+        if not self._idles:  # as in any fleet with more to do than it can
+            return None
         return self._cheapest(files, lambda number: not self._runs(number))
 
     def for_due(self, files: Files, *, is_late: bool) -> int | None:

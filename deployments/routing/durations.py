@@ -8,7 +8,7 @@ _WEIGHT = 0.1
 """Weight of the newest value in a moving average."""
 _TASK_SECONDS = 1.0
 """Seconds that a task is taken to last before one was measured."""
-_LOAD_SECONDS = 10.0
+_LOAD_SECONDS = 5.0
 """Seconds that a load is taken to last before one was measured."""
 _NO_LOAD_SECONDS = 0.05
 """Seconds in which nothing can have been loaded."""

@@ -30,10 +30,11 @@ class FirstComeFleet:
     """Imagined fleet, in which the task that comes first has the replica that is free first.
 
     It gets the same tasks as the fleet that there is, has as many replicas, and loads what a task
-    needs whenever its replica has something else.
+    needs whenever its replica has something else. Other routers have their share of its time.
     """
 
     def __init__(self) -> None:
+        self._routers = 1
         self._servers: list[_Server] = []
         self._turns = deque[Turn]()
         """Turns that have not come."""
@@ -43,9 +44,13 @@ class FirstComeFleet:
         self._turns.append(turn)
         self.advance(turn.came)
 
-    def resize(self, replicas: int, now: float) -> None:
-        """Let the fleet have so many replicas from now on; those go that are free last."""
+    def resize(self, replicas: int, now: float, routers: int = 1) -> None:
+        """Let the fleet have so many replicas from now on; those go that are free last.
+
+        ``routers``: how many share it; each task takes that many times as long.
+        """
         self.advance(now)
+        self._routers = routers
         while len(self._servers) < replicas:
             self._servers.append(_Server(now))
         self._servers.sort(key=lambda server: server.free)
@@ -60,8 +65,10 @@ class FirstComeFleet:
                 return
             turn = self._turns.popleft()
             load = 0.0 if server.holds == turn.need.files else turn.need.load
-            turn.begins = max(server.free, turn.came) + load
-            server.free, server.holds = turn.begins + turn.need.seconds, turn.need.files
+            begins = max(server.free, turn.came)
+            turn.begins = begins + load
+            server.free = begins + (load + turn.need.seconds) * self._routers
+            server.holds = turn.need.files
 
     @property
     def next_turn(self) -> float:

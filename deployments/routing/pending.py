@@ -4,7 +4,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Generic, TypeVar
 
 from deployments.routing.candidates import Candidate, Candidates
@@ -57,6 +57,7 @@ class PendingTasks(Generic[T]):
 
     def __init__(self) -> None:
         self._first_come = FirstComeFleet()
+        self._routers = 1
         self._waiting: dict[Files, deque[PendingTask[T]]] = {}
         self._count = 0
         self._load = Need(()).load
@@ -68,19 +69,27 @@ class PendingTasks(Generic[T]):
     def __len__(self) -> int:
         return self._count
 
-    def resize(self, replicas: int, now: float) -> None:
-        """Reckon with so many replicas from now on: none, before it is called."""
-        self._first_come.resize(replicas, now)
+    def resize(self, replicas: int, now: float, routers: int = 1) -> None:
+        """Reckon with so many replicas from now on: none, before it is called.
 
-    def add(self, task: T, need: Need, now: float) -> PendingTask[T]:
-        """Take a task in."""
+        ``routers``: how many give them tasks, of which each knows its own alone.
+        """
+        self._routers = routers
+        self._first_come.resize(replicas, now, routers)
+
+    def add(self, task: T, need: Need, now: float, turn: Turn | None = None) -> PendingTask[T]:
+        """Take a task in; ``turn``: that which it had when it was here before."""
         self._load = need.load
-        turn = Turn(now, need)
-        self._first_come.add(turn)
+        if turn is None:
+            turn = Turn(now, need)
+            self._first_come.add(turn)
+            self._note(need.files)
         waiting = PendingTask(task, turn)
-        self._waiting.setdefault(need.files, deque()).append(waiting)
         self._count += 1
-        self._note(need.files)
+        group = self._waiting.setdefault(waiting.need.files, deque())
+        # What was here before goes before others like it that came later.
+        later = takewhile(lambda other: other.came > waiting.came, reversed(group))
+        group.insert(len(group) - sum(1 for _ in later), waiting)
         return waiting
 
     def put_back(self, waiting: PendingTask[T]) -> None:
@@ -166,7 +175,7 @@ class PendingTasks(Generic[T]):
             if holders:
                 pays = backlog / holders >= cost
             else:
-                is_backlog = work >= load * len(candidates)
+                is_backlog = work * self._routers >= load * len(candidates)
                 is_old = now - head.came >= PATIENCE * cost
                 pays = backlog >= cost or is_backlog or is_old or candidates.is_empty(number)
             if pays:

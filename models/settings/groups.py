@@ -148,7 +148,7 @@ class Runtime(Group):
     cpus: Annotated[float, Field(gt=0)] = 1
     admit: Positive = 4
     """Tasks in a replica at once: one runs, the others fetch inputs and store artifacts."""
-    lookahead: Annotated[int, Field(ge=0)] = 2
+    lookahead: Annotated[int, Field(ge=0)] = 32
     """Tasks leased beyond those that the replicas admit."""
     resources: Mapping[str, float] = Field(default_factory=dict)
     """Ray's own resources that a replica asks for: so that it runs on nodes with its image."""

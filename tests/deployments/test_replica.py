@@ -264,6 +264,28 @@ async def test_a_load_that_fails_fails_its_task_alone() -> None:
     assert [report.status for report in (failed, ran)] == ["failed", "completed"]
 
 
+async def test_a_replica_knows_which_files_it_has_until_a_load_fails_or_it_is_renewed() -> None:
+    options = {"gpuMs": 1, "checkpoints": ["a", "b"]}
+    made = replica(FakeAdapter(RuntimeSpec(name="r", options=options)))
+    held = []
+    for name in ("a", "none", "b"):
+        await report_of(made, task(name, checkpoint=name, prompt="<lora:ink:1>"))
+        held.append(made.holds)
+    await made.renew()
+
+    assert held == [["a", "ink"], (), ["b", "ink"]]
+    assert made.holds == ()
+
+
+async def test_with_several_slots_a_replica_has_the_files_of_the_task_that_began_last(
+    waiting: Replica,
+) -> None:
+    content = {"override_settings": {"sd_model_checkpoint": "a"}}
+    await report_of(waiting, task("s1", waits=0, runs=0, **content))
+
+    assert waiting.holds == ["a"]
+
+
 class Mortal(FakeAdapter):
     """Backend that dies under a task, and is seen to be dead only a moment later."""
 

@@ -589,3 +589,21 @@ async def test_an_ingest_that_drains_takes_its_demand_away(world: World, store: 
         assert "this" in await store.demands("sdruntime")
 
     assert await store.demands("sdruntime") == {}
+
+
+async def test_all_that_is_leased_is_handed_over_while_a_replica_runs(
+    world: World, store: Store
+) -> None:
+    """The router of the replicas chooses among more than those admit at once."""
+    places = world.worker.runner = Places(world.runtime)
+    world.runtime.slots = asyncio.Semaphore(0)
+    for number in range(3):
+        await world.publish(submission=f"s{number}")
+    await store.write_supply("sdruntime", Supply(wanted=1, running=("a",)))
+
+    async with (
+        following(world, store, places=places, admit=1, lookahead=2),
+        world.working() as work,
+    ):
+        await until(lambda: world.runtime.runs == 3)
+        work.cancel()

@@ -4,8 +4,74 @@ from tests.mutants.mutant import Mutant
 
 _PENDING = "tests/deployments/routing/test_pending.py"
 _ROUTER = "tests/bench/test_router.py"
+_ADMISSION = "tests/deployments/routing/test_admission.py"
+_STATE = "tests/deployments/routing/test_replica_state.py"
+_DISPATCHER = "tests/deployments/routing/test_dispatcher.py"
 
 MUTANTS = (
+    Mutant(
+        mistake="two routers have one idle replica load, each other files",
+        file="deployments/routing/admission.py",
+        old=" and self._runs)",
+        new=" and False)",
+        tests=_ADMISSION,
+    ),
+    Mutant(
+        mistake="a replica takes what another router's turn has made it unload",
+        file="deployments/routing/admission.py",
+        old="request.claim is Claim.HAS or ",
+        new="",
+        tests=_ADMISSION,
+    ),
+    Mutant(
+        mistake="a replica that was renewed counts as one that has its files",
+        file="deployments/replica.py",
+        old="        self.holds = ()\n        await self.adapter.close()",
+        new="        await self.adapter.close()",
+        tests="tests/deployments/test_replica.py",
+    ),
+    Mutant(
+        mistake="what a replica said before its last task counts again",
+        file="deployments/routing/replica_state.py",
+        old=" and changes != self._changes",
+        new="",
+        tests=_STATE,
+    ),
+    Mutant(
+        mistake="a task that never reached its replica takes its room for ever",
+        file="deployments/routing/replica_state.py",
+        old="each.accepted or now - each.at < _SEND_SECONDS",
+        new="True",
+        tests=_STATE,
+    ),
+    Mutant(
+        mistake="one router fills a replica that several share",
+        file="deployments/routing/dispatcher.py",
+        old=" // self._routers, ahead",
+        new=", ahead",
+        tests=_DISPATCHER,
+    ),
+    Mutant(
+        mistake="a task that was refused waits for another turn",
+        file="deployments/routing/dispatcher.py",
+        old="self._turns.pop(request.key, None)",
+        new="None",
+        tests=_DISPATCHER,
+    ),
+    Mutant(
+        mistake="a task may be refused for ever",
+        file="deployments/routing/dispatcher.py",
+        old=" or found.request.refusals >= _MOST_REFUSALS",
+        new="",
+        tests=_DISPATCHER,
+    ),
+    Mutant(
+        mistake="the router chooses among no more than the replicas admit",
+        file="ingest/fleet.py",
+        old="is_stale else capacity if running",
+        new="is_stale else running * self.admit if running",
+        tests="tests/ingest/test_fleet.py",
+    ),
     Mutant(
         mistake="a task that has waited for long is passed over for ever",
         file="deployments/routing/pending.py",

@@ -17,6 +17,8 @@ from ray import serve
 from deployments.adapter import RuntimeSpec
 from deployments.deploy import deploy
 from deployments.replica import Replica
+from deployments.routing import Need
+from deployments.routing.requests import RoutingRequest
 from ingest.memory import MemoryObjects
 from models.settings.groups import Runtime, Tasks
 from models.task import Kind, Task
@@ -38,8 +40,9 @@ def run(handle: Any, line: str) -> None:
     name = uuid4().hex
     kind = Kind.TEXT_TO_IMAGE
     task = Task(submission=name, id=name, runtime="small", kind=kind, content=json.loads(line))
+    request = RoutingRequest(name, Need(()))
     try:
-        *_, (*_, report) = handle.remote(task, 1)  # the last of the last bundle
+        *_, (*_, report) = handle.remote(task, 1, request)  # the last of the last bundle
         say(status=report.status, replica=report.replica)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the test is told
         say(error=type(exc).__name__)

@@ -112,7 +112,7 @@ class Runs:
 
 async def runs_at(handle: Any, gpu_log: Path) -> Runs:
     """Make the runs in the loop that its router shares, as that of ingest does."""
-    return Runs(ReplicaHandle(handle), gpu_log)
+    return Runs(ReplicaHandle(handle, lambda _: ()), gpu_log)
 
 
 def main(home: Path, scaling: Any, options: Any) -> None:

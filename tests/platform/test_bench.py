@@ -40,3 +40,15 @@ def test_what_a_task_costs(tmp_path: Path) -> None:
     assert figures["ingest and a replica, without Ray"]["ratio"] == 1.0
     for name in ("the platform under Ray", "Ray's daemons beside it"):
         assert figures[name]["CPU a task, ms"] > 0
+
+
+def test_the_router(tmp_path: Path) -> None:
+    """Tasks that come faster than they are done: a backlog, and no second trace."""
+    few = ["--tasks", "80", "--seconds", "0.02", "--load-seconds", "0.2", "--rate", "200"]
+    by_case = run(tmp_path, "affinity", *few)["arrivals"]
+
+    theirs = by_case["Serve's"]
+    for case in ("ours, 1 ingest", "ours, 3 ingests", "simulated, ours, 1 ingest"):
+        assert by_case[case]["loads"] < theirs["loads"]
+        assert by_case[case]["rate"] > 0
+    assert by_case["ours, 1 ingest"]["loads"] < theirs["loads"] / 2

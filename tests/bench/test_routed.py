@@ -1,0 +1,83 @@
+"""Ingests that share simulated replicas, each with a router of its own, by the code that runs."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from bench.routed.outcome import Outcome, Setup, arrivals, backlog
+from bench.routed.shared import SharedFleet
+from bench.routed.simulated import simulated
+from bench.simulation.router import Fifo
+from bench.simulation.traces import Task
+from deployments.routing.pending import MULTIPLE
+from tests.deployments.routing.replay import LOAD, Sent, in_turn
+
+ZIPF = [1 / rank**1.1 for rank in range(1, 13)]
+
+
+def first_come(tasks: list[Task], setup: Setup) -> Outcome:
+    return simulated(tasks, setup, Fifo(Random(1)))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("ingests", [1, 3])
+def test_a_backlog_needs_an_eighth_of_the_loads_and_a_third_of_the_time(
+    ingests: int, seed: int
+) -> None:
+    setup = Setup(seed=seed)
+    tasks = list(backlog(setup))
+    ours, theirs = SharedFleet(tasks, setup, ingests).run(), first_come(tasks, setup)
+
+    assert ours.loads <= theirs.loads / 8
+    assert ours.rate >= 3 * theirs.rate
+    assert ours.p99 <= theirs.p99 / 3
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("ingests", [1, 3])
+def test_arrivals_need_less_than_half_of_the_loads_and_none_waits_much_longer(
+    ingests: int, seed: int
+) -> None:
+    setup = Setup(seed=seed)
+    tasks = list(arrivals(setup, 1))
+    ours, theirs = SharedFleet(tasks, setup, ingests).run(), first_come(tasks, setup)
+
+    assert ours.loads <= theirs.loads / 2.2
+    assert ours.p99 <= 1.5 * theirs.p99
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> list[Task]:
+    """Draw tasks of a few checkpoints, of which some may need tasks of 5 s, at any rate."""
+    random = Random(draw(st.integers(0, 10**6)))
+    names = range(draw(st.integers(1, 10)))
+    seconds = [random.choice([0.3, 0.3, 5.0]) for _ in names]
+    rate = draw(st.sampled_from([0.2, 0.5, 1.0, 2.0, 5.0, 1e9]))
+    at, tasks = 0.0, []
+    for _ in range(draw(st.integers(1, 80))):
+        at += random.expovariate(rate)
+        name = random.choices(names, ZIPF[: len(names)])[0]
+        tasks.append(Task(at, seconds[name], name))
+    return tasks
+
+
+@settings(max_examples=40)
+@given(traces(), st.integers(1, 5), st.sampled_from([1, 4]), st.integers(1, 3))
+def test_no_task_waits_longer_than_a_multiple_of_its_wait_in_turn_whoever_sends_it(
+    tasks: list[Task], replicas: int, admit: int, ingests: int
+) -> None:
+    """Beyond that it waits for what replicas were given before, by each of the ingests.
+
+    Each of several imagines its share of the fleet's time, which the others use otherwise.
+    """
+    multiple = MULTIPLE if ingests == 1 else 2 * MULTIPLE
+    fleet = SharedFleet(tasks, Setup(replicas=replicas, admit=admit), ingests)
+    fleet.run()
+    sent = [Sent(task.sent, (str(task.checkpoint),), task.seconds) for task in tasks]
+    turns = in_turn(sent, replicas).waits
+    given_before = ingests * (admit + 2) * (max(task.seconds for task in tasks) + LOAD)
+
+    assert len(fleet.waits) == len(tasks)
+    for number, each in enumerate(sent):
+        assert fleet.waits[number] <= multiple * max(turns[each], LOAD) + given_before
