@@ -4,9 +4,9 @@ import json
 import logging
 from dataclasses import dataclass
 
+from ingest.boards import Boards
 from ingest.notify import Notifier
 from models.errors import Unavailable
-from models.live import Live
 from models.ports import Ledger
 from models.report import Report, Status
 
@@ -19,7 +19,7 @@ class Cancel:
 
     ledger: Ledger
     notifier: Notifier
-    live: Live
+    boards: Boards
 
     async def __call__(
         self,
@@ -44,7 +44,7 @@ class Cancel:
 
     async def _stop(self, report: Report) -> bool:
         try:
-            return await self.live.stop(report)
+            return await self.boards.stop(report)
         except Unavailable as exc:  # a worker that has it asks the ledger at each third of a lease
             log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
             # What was started is held, or will be delivered again: who has it then notifies.

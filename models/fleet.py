@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _IDLE_WEIGHT = 0.01
-"""Weight of an idle ingest replica's averages, beside 1 for each task that another has."""
+"""Weight of an average with no task behind it, beside 1 for each task of another."""
 LIMIT_REACHED = "limit reached"
 """Words in a supply's reason where more replicas were wanted than the settings allow."""
 
@@ -48,6 +48,11 @@ class Demand:
     def tasks(self) -> int:
         """Number of tasks, waiting or running."""
         return self.waiting + self.running
+
+    @property
+    def leased(self) -> int:
+        """Number of tasks that whoever measured has in hand."""
+        return self.tasks - self.visible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,19 +98,18 @@ def merged(demands: Iterable[Demand]) -> Demand | None:
         visible=visible,
         running=sum(part.running for part in parts),
         oldest_seconds=max(part.oldest_seconds for part in parts),
-        seconds=_mean(parts, [part.seconds for part in parts]),
-        load_seconds=_mean(parts, [part.load_seconds for part in parts]),
-        load_share=_mean(parts, [part.load_share for part in parts]) or 0.0,
+        seconds=weighted_mean((part.seconds, part.leased) for part in parts),
+        load_seconds=weighted_mean((part.load_seconds, part.leased) for part in parts),
+        load_share=weighted_mean((part.load_share, part.leased) for part in parts) or 0.0,
         beat=sum(part.beat for part in parts),
     )
 
 
-def _mean(parts: list[Demand], values: list[float | None]) -> float | None:
-    """Average what is known; who has nothing in hand counts a little: it may be all that is."""
-    known = [
-        (value, part.tasks - part.visible or _IDLE_WEIGHT)
-        for part, value in zip(parts, values, strict=True)
-        if value is not None
-    ]
+def weighted_mean(values: Iterable[tuple[float | None, int]]) -> float | None:
+    """Average the values that are known, each with the count of tasks behind it; None of none.
+
+    A value with no task behind it counts a little: it may be all that is known.
+    """
+    known = [(value, count or _IDLE_WEIGHT) for value, count in values if value is not None]
     weights = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / weights if known else None

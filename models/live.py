@@ -4,7 +4,7 @@ Verbs raise `Unavailable` where the other side does not answer in time.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.event import Event
@@ -62,7 +62,7 @@ class FleetStore(ABC):
 
 
 class Live(ABC):
-    """Port to what ingest knows beyond the ledger.
+    """Port to what one ingest replica knows beyond the ledger.
 
     On Ray an answer takes 5 seconds at most, then `Unavailable` is raised.
     """
@@ -93,3 +93,16 @@ class Live(ABC):
     @abstractmethod
     async def paces(self) -> Mapping[str, Pace]:
         """Read the paces of the runtimes that ingest works for, by name."""
+
+
+class Ingests(ABC):
+    """Ports to the ingest replicas that run; each knows of the tasks that it has leased."""
+
+    @property
+    @abstractmethod
+    def there(self) -> Mapping[str, Live]:
+        """Ports to those that run now, by name; one that drains is not among them."""
+
+    @abstractmethod
+    async def change(self, known: Collection[str]) -> None:
+        """Wait, without a deadline, until the names of those that run are not the known ones."""

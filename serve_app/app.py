@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
 from deployments.autoscaling.ray_fleet_store import RayFleetStore
@@ -40,7 +41,9 @@ from serve_app.api import api
 from serve_app.assembly.front import assemble_front
 from serve_app.assembly.workers import adapter, callback_sender, fleet, replica, worker
 from serve_app.auth import Keys
-from serve_app.handles import IngestHandle, ReplicaHandle
+from serve_app.handles import ReplicaHandle
+from serve_app.ingest_handles import IngestHandles
+from serve_app.ingest_router import IngestRouter
 from serve_app.keys_file import FileKeys
 from serve_app.logs import log_to
 from serve_app.replacement import is_replaced
@@ -124,6 +127,7 @@ def assemble(settings: Settings) -> Application:
         # Serve sleeps so long before it first looks whether all is done; 2 s by default.
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # an ingress replica follows with one, and calls with a few more
+        request_router_config=RequestRouterConfig(request_router_class=IngestRouter),
         **options,
     ).bind(bound, runtimes)
     ingress = serve.deployment(
@@ -160,7 +164,7 @@ class Ingress:
         self.front = assemble_front(
             settings,
             self.ports,
-            Feed(IngestHandle(ingest), self.ports.ledger),
+            Feed(IngestHandles(ingest), self.ports.ledger),
             keys=_keys(settings, self.ports.keys),
             kinds_of_type=kinds_of,
             describe=described,

@@ -1,21 +1,12 @@
-"""Handles: the ports to ingest and to the runtimes, over Ray Serve.
+"""Handles of the runtimes' replicas, over Ray Serve.
 
 All calls go by reference, through Ray, whatever `RAY_SERVE_USE_GRPC_BY_DEFAULT` says: Ray notices a
 node that is gone within seconds, a gRPC stream after its keepalive, up to seven minutes later.
 """
 
 import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Callable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from contextlib import suppress
 
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
@@ -24,13 +15,11 @@ from ray.serve.handle import DeploymentHandle
 from deployments.routing.durations import Durations
 from deployments.routing.requests import Refusal, RoutingRequest
 from models.errors import PlaceGone, RuntimeUnavailable, TaskError, Unavailable
-from models.event import Event, Update
-from models.live import Live, Pace
+from models.event import Update
 from models.ports import Runner
 from models.report import Report, Stage
 from models.task import Task
 
-_ANSWER_SECONDS = 5  # Serve itself keeps a call for as long as no replica is there
 _STOP_SECONDS = 60
 """Seconds within which a replica stops a run: Ray notices a node that is gone in less."""
 
@@ -67,7 +56,7 @@ class ReplicaHandle(Runner):
         except (RayError, RayServeException) as exc:
             cause = exc.cause if isinstance(exc, RayTaskError) else None
             kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable
-            raise kind(_why(exc)) from exc
+            raise kind(why(exc)) from exc
         finally:
             if not ended:  # the replica would go on drawing for nobody
                 stream.cancel()
@@ -79,40 +68,6 @@ class ReplicaHandle(Runner):
         """Learn from a completed task how long such tasks and their loads last."""
         if "run" in seconds:
             self._durations.ended(files, seconds["run"], seconds["load"])
-
-
-class IngestHandle(Live):
-    """Ingest, which has one replica; each call but `follow` has a deadline of five seconds."""
-
-    def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle.options(_by_reference=True)
-        self._follow = handle.options(method_name="follow", stream=True, _by_reference=True)
-
-    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
-        stream = self._follow.remote(follower)
-        try:
-            with _translated():
-                async for events in stream:
-                    yield events
-        finally:
-            stream.cancel()
-
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        found: Sequence[Event] | None = await _answer(
-            self._handle.watch.remote(follower, submission)
-        )
-        return found
-
-    async def unwatch(self, follower: str, submission: str) -> None:
-        await _answer(self._handle.unwatch.remote(follower, submission))
-
-    async def stop(self, report: Report) -> bool:
-        held: bool = await _answer(self._handle.stop.remote(report))
-        return held
-
-    async def paces(self) -> Mapping[str, Pace]:
-        paces: Mapping[str, Pace] = await _answer(self._handle.paces.remote())
-        return paces
 
 
 async def _stopped(stream: AsyncIterable[Update]) -> None:
@@ -137,21 +92,7 @@ async def _read_to_end(stream: AsyncIterable[Update]) -> None:
             pass
 
 
-async def _answer(response: Awaitable[Any]) -> Any:
-    with _translated():
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await response
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (RayError, RayServeException, TimeoutError) as exc:
-        raise Unavailable(f"ingest did not answer: {_why(exc)}") from exc
-
-
-def _why(exc: Exception) -> str:
+def why(exc: Exception) -> str:
     """Name what failed, without Ray's own text: that has a traceback with an address."""
     cause = exc.cause if isinstance(exc, RayTaskError) else exc
     known = isinstance(cause, TaskError | Unavailable)

@@ -26,6 +26,8 @@ RAY_IN = frozenset(
     {
         "serve_app/app.py",
         "serve_app/handles.py",
+        "serve_app/ingest_handles.py",
+        "serve_app/ingest_router.py",
         "serve_app/replacement.py",
         "serve_app/local/ray_cluster.py",
         "deployments/departure_signs.py",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
+from ingest.boards import Boards
 from ingest.cancel import Cancel
 from ingest.notify import Notifier
 from ingest.wiring import Ports
@@ -62,7 +63,7 @@ def assemble_front(
         ledger=ports.ledger,
         objects=ports.objects,
         claims=ports.claims,
-        cancel=Cancel(ledger=ports.ledger, notifier=notifier(ports), live=feed.live),
+        cancel=Cancel(ledger=ports.ledger, notifier=notifier(ports), boards=Boards(feed.ingests)),
         feed=feed,
         longest_answer=longest_answer,
         backlog=backlog,

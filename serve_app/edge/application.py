@@ -15,6 +15,7 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
+from ingest.boards import FixedIngests
 from ingest.wiring import Ports, wire
 from models.errors import Unavailable
 from models.event import Event
@@ -53,7 +54,7 @@ def handler_over(
     front = assemble_front(
         settings,
         ports,
-        Feed(SilentIngest(), ports.ledger, _INTERVALS),
+        Feed(FixedIngests({"": SilentIngest()}), ports.ledger, _INTERVALS),
         keys=ApiGatewayKeys(config, key_names, ports.keys),
         kinds_of_type=kinds_of_type,
         signs_callbacks=config.signs,

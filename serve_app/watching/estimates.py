@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from deployments.scaling import eta
+from ingest.boards import Boards
 from models.live import Pace
 from models.ports import Ledger
 from models.report import Report, Stage, Status
@@ -40,7 +41,7 @@ class Estimates:
     def __init__(self, front: Front) -> None:
         self._feed = front.feed
         names, cache = front.runtimes.names, front.feed.intervals.cache
-        self._paces: Cached[Mapping[str, Pace]] = Cached(front.feed.live.paces, cache)
+        self._paces: Cached[Mapping[str, Pace]] = Cached(Boards(front.feed.ingests).paces, cache)
         self._waiting = {
             name: Cached(partial(_list_waiting, front.ledger, name), cache) for name in names
         }

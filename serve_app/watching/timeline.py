@@ -9,6 +9,7 @@ from models.errors import Unavailable
 from models.event import Event
 from models.report import Progress, Report, Stage
 from serve_app.watching.feed import Feed
+from serve_app.watching.mirror import Watcher
 
 LEDGER = "ledger"
 """Boot of events that the ledger gave, and of every task's end, wherever that came from."""
@@ -31,7 +32,7 @@ async def timeline(
     async with feed.watching(report.submission) as watcher:
         if not any(isinstance(event.update, Report) for event in watcher.all):
             yield [_from_ledger(report)]
-        checks = _LedgerChecks(feed, report)
+        checks = _LedgerChecks(feed, report, watcher)
         while True:
             events = _to_the_end(watcher.since(boot, number) or await checks.check())
             yield events
@@ -81,7 +82,7 @@ class Run:
 
 async def run_of(feed: Feed, submission: str) -> Run:
     """Return the newest state of a task's run, as far as it is known here."""
-    if feed.failing or not await feed.ready():
+    if not await feed.ready():
         return Run()
     async with feed.watching(submission) as watcher:
         updates = [event.update for event in watcher.all]
@@ -101,22 +102,24 @@ def ended(event: Event) -> Report | None:
 class _LedgerChecks:
     """Reads of the ledger by one watcher."""
 
-    def __init__(self, feed: Feed, report: Report) -> None:
+    def __init__(self, feed: Feed, report: Report, watcher: Watcher) -> None:
         self.feed = feed
         self.report = report
+        self.watcher = watcher
         self._last = feed.clock()
 
     async def check(self) -> Sequence[Event]:
         """Read the ledger if that is due; return an event if the board might not bring it."""
         feed, intervals = self.feed, self.feed.intervals
-        pause = intervals.ledger_check if feed.connected else intervals.ledger_check_alone
+        alone = self.watcher.is_lost or not feed.connected
+        pause = intervals.ledger_check_alone if alone else intervals.ledger_check
         if feed.clock() - self._last < pause:
             return ()
         self._last = feed.clock()
         with suppress(Unavailable):
             found = await feed.ledger.find(self.report.id, self.report.submission)
-            # While ingest is connected all but the end comes from the board, numbered and in order.
-            if found and (found.ended or not feed.connected):
+            # Where a board tells of the task all but its end comes from there, numbered in order.
+            if found and (found.ended or alone):
                 return (_from_ledger(found),)
         return ()
 

@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from ingest.boards import FixedIngests
 from ingest.memory import MemoryClaims, MemoryObjects
 from models.errors import TaskFailed
 from models.event import Update
@@ -279,7 +280,9 @@ def _front(world: World, store: Store) -> Front:
         objects=store,
         claims=MemoryClaims(),
         cancel=world.cancel,
-        feed=Feed(world.board, world.ledger, Intervals(heartbeat=0.05, tick=0.05)),
+        feed=Feed(
+            FixedIngests({"a": world.board}), world.ledger, Intervals(heartbeat=0.05, tick=0.05)
+        ),
         backlog=lambda _: world.queue.backlog(),
         checkpoints=_checkpoints,
         output_bucket=settings.names.output_bucket,

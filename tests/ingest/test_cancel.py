@@ -17,7 +17,7 @@ from models.errors import RuntimeUnavailable, Unavailable
 from models.report import Report, Status
 from models.settings.groups import Tasks
 from models.task import Task
-from tests.ingest.world import World, until
+from tests.ingest.world import World, boards_of, until
 
 TASK = Task(
     submission="s1",
@@ -152,7 +152,11 @@ class AwayBoard(Board):
 
 
 async def test_a_worker_that_was_not_asked_to_stop_finds_out_in_the_ledger(world: World) -> None:
-    cancel = Cancel(ledger=world.ledger, notifier=world.notifier, live=AwayBoard())
+    cancel = Cancel(
+        ledger=world.ledger,
+        notifier=world.notifier,
+        boards=boards_of(AwayBoard()),
+    )
     world.runtime.acts = [60.0]
     await world.publish()
 
@@ -174,7 +178,7 @@ async def test_a_cancel_that_could_not_be_told_is_notified_by_the_delivery(world
             raise Unavailable("the topic is down")
 
     notifier = Notifier(results=Closed(), callbacks=world.calls)
-    cancel = Cancel(ledger=world.ledger, notifier=notifier, live=world.board)
+    cancel = Cancel(ledger=world.ledger, notifier=notifier, boards=boards_of(world.board))
     await world.ledger.queue(TASK)
     await world.publish()
     await cancel("a", "s1")

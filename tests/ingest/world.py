@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.board import Board
+from ingest.boards import Boards, FixedIngests
 from ingest.cancel import Cancel
 from ingest.envelope import Envelope
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from ingest.worker import Worker
 from models.event import Update
+from models.live import Live
 from models.ports import Runner
 from models.report import Progress, Report, Stage, Status
 from models.settings.groups import Tasks
@@ -78,6 +80,11 @@ class Runtime(Runner):
         yield report.completed((f"{OUTPUT}/{artifact}",), f"{OUTPUT}/{output}", {"run": act})
 
 
+def boards_of(live: Live) -> Boards:
+    """Make the boards of one ingest replica."""
+    return Boards(FixedIngests({"a": live}))
+
+
 class World:
     """World around one worker."""
 
@@ -91,7 +98,11 @@ class World:
         self.calls = MemoryTopic()
         self.board = Board()
         self.notifier = Notifier(results=self.results, callbacks=self.calls)
-        self.cancel = Cancel(ledger=self.ledger, notifier=self.notifier, live=self.board)
+        self.cancel = Cancel(
+            ledger=self.ledger,
+            notifier=self.notifier,
+            boards=boards_of(self.board),
+        )
         self.runtime = Runtime()
         envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)
         self.worker = Worker(

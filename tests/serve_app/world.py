@@ -10,6 +10,7 @@ import httpx
 from typing_extensions import override
 
 from ingest.board import Board
+from ingest.boards import Boards, FixedIngests
 from ingest.cancel import Cancel
 from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryTopic
 from ingest.notify import Notifier
@@ -69,6 +70,8 @@ class Ingest(Live):
         self.watches = 0
         self.unwatches = 0
         self.paced = 0
+        self.followers = 0
+        """Streams that are open now."""
         self._gone = asyncio.Event()
         self._held = asyncio.Event()
         self._held.set()
@@ -102,6 +105,7 @@ class Ingest(Live):
     async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
         self.follows += 1
         gone = asyncio.create_task(self._gone.wait())
+        self.followers += 1
         try:
             async with aclosing(self.there.follow(follower)) as stream:
                 while not gone.done():
@@ -115,6 +119,7 @@ class Ingest(Live):
                     if not news.cancelled():
                         yield news.result()
         finally:
+            self.followers -= 1
             gone.cancel()
 
     async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
@@ -186,7 +191,7 @@ class World:
         self.names = ["shapes.safetensors", "other.safetensors"]
         self.kinds = {"sdruntime": frozenset(Kind) - {Kind.PIPELINE}, "comfy": frozenset(Kind)}
         self.settings = configured or settings()
-        self.feed = Feed(self.ingest, self.ledger, intervals)
+        self.feed = Feed(FixedIngests({"a": self.ingest}), self.ledger, intervals)
         self.front = self._front()
         self.app = api(self.front)
 
@@ -253,7 +258,7 @@ class World:
             cancel=Cancel(
                 ledger=self.ledger,
                 notifier=Notifier(results=self.results, callbacks=MemoryTopic()),
-                live=self.ingest,
+                boards=Boards(self.feed.ingests),
             ),
             feed=self.feed,
             backlog=self._backlog,

@@ -18,6 +18,7 @@ from deployments.inputs.fetch import Inputs
 from deployments.replica import Replica
 from deployments.runtimes import kinds_of
 from ingest.board import Board
+from ingest.boards import FixedIngests
 from ingest.wiring import Ports, wire
 from models.event import Update
 from models.names.tags import PROJECT, TAG, tag
@@ -165,7 +166,7 @@ async def _line(settings: Settings) -> AsyncIterator[str]:
             working = asyncio.create_task(one.work())
             stack.push_async_callback(asyncio.wait, [working], timeout=10)
             stack.callback(one.drain)
-        feed = Feed(board, ports.ledger)
+        feed = Feed(FixedIngests({"a": board}), ports.ledger)
         stack.push_async_callback(feed.close)
         keys = Keys(settings.api_keys, settings.gateway.throttle)
         app = api(assemble_front(settings, ports, feed, keys=keys, kinds_of_type=kinds_of))

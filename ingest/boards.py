@@ -1,0 +1,91 @@
+"""Boards of all ingest replicas as one: what is asked of each, and what their answers come to."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from models.errors import Unavailable
+from models.fleet import merged, weighted_mean
+from models.live import Ingests, Live, Pace
+from models.report import Report
+
+T = TypeVar("T")
+
+
+class FixedIngests(Ingests):
+    """Ingest replicas that neither come nor go."""
+
+    def __init__(self, there: Mapping[str, Live]) -> None:
+        self._there = there
+
+    @property
+    def there(self) -> Mapping[str, Live]:
+        return self._there
+
+    async def change(self, known: Collection[str]) -> None:
+        if set(known) == set(self._there):
+            await asyncio.Event().wait()
+
+
+@dataclass(frozen=True)
+class Boards:
+    """Asks every ingest replica, since any of them may have a task."""
+
+    ingests: Ingests
+
+    async def stop(self, report: Report) -> bool:
+        """Stop the runs of a task that ended so; tell whether one holds it, and so notifies.
+
+        Raises:
+            Unavailable: none is known to hold it, and one that might did not answer.
+        """
+        answers, silent = await self._ask(lambda live: live.stop(report))
+        if silent and not any(answers):
+            raise silent
+        return any(answers)
+
+    async def paces(self) -> Mapping[str, Pace]:
+        """Read the pace of each runtime, by name, over all replicas that answer.
+
+        Raises:
+            Unavailable: none answered.
+        """
+        answers, silent = await self._ask(lambda live: live.paces())
+        if silent and not answers:
+            raise silent
+        names = dict.fromkeys(name for paces in answers for name in paces)
+        return {name: _whole(paces[name] for paces in answers if name in paces) for name in names}
+
+    async def _ask(
+        self, question: Callable[[Live], Awaitable[T]]
+    ) -> tuple[Sequence[T], Unavailable | None]:
+        """Ask all at once; return the answers, and why some did not answer, if so."""
+        there = self.ingests.there.values()
+        if not there:
+            return (), Unavailable("no ingest replica runs")
+        outcomes = await asyncio.gather(*(_outcome(question(live)) for live in there))
+        silent = [each for each in outcomes if isinstance(each, Unavailable)]
+        answers = [each for each in outcomes if not isinstance(each, Unavailable)]
+        return answers, next(iter(silent), None)
+
+
+async def _outcome(answer: Awaitable[T]) -> T | Unavailable:
+    try:
+        return await answer
+    except Unavailable as exc:
+        return exc
+
+
+def _whole(parts: Iterable[Pace]) -> Pace:
+    """Add up the paces of one runtime at several ingest replicas."""
+    paces = list(parts)
+    supplies = [pace.supply for pace in paces if pace.supply]
+    return Pace(
+        leased=sum(pace.leased for pace in paces),
+        running=sum(pace.running for pace in paces),
+        seconds=weighted_mean((pace.seconds, pace.leased) for pace in paces),
+        checkpoints=tuple(sorted({name for pace in paces for name in pace.checkpoints})),
+        demand=merged(pace.demand for pace in paces if pace.demand),
+        supply=max(supplies, key=lambda supply: supply.beat, default=None),
+    )
