@@ -60,7 +60,7 @@ _ELSEWHERE = ("not checked: folders, weights, programs and GPUs, for they are on
 def _without_effect(settings: Settings, here: Machine | None) -> Sequence[str]:
     if not settings.aws.is_local:
         return unused_on_aws(settings)
-    return unused_here(settings, here.gpus) if here else unused_anywhere(settings)
+    return unused_here(settings, here.gpus, here.cores) if here else unused_anywhere(settings)
 
 
 def _show(out: Output, path: Path, settings: Settings, notes: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Figures of the Serve replicas that need no GPU: those of the HTTP ingress, and the one of ingest.
+"""Figures of the Serve replicas that need no GPU: those of the HTTP ingress and of ingest.
 
 Whoever deploys the replicas and whoever checks the pods that they run in read them here.
 """

@@ -1,12 +1,13 @@
 """RayService: the Ray cluster, and what Serve runs in it. For KubeRay 1.7 and Ray 2.60."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
 from cdk.manifests import pods, security
 from cdk.manifests.base import Manifest, labels, metadata
 from cdk.manifests.serve_config import (
+    INGEST_CORE,
     INGEST_RESOURCE,
     RESOURCE_AMOUNT,
     runtime_resource,
@@ -129,16 +130,21 @@ def _serve_service(settings: Settings) -> Manifest:
 
 
 def _ingest(settings: Settings) -> Manifest:
-    workers = settings.ray_cluster.ingest_workers
+    """Build the group of the HTTP API and ingest: as many pods as ingest's replicas need cores."""
     cores = math.ceil(settings.ray_cluster.ingest_cpu)  # Ray counts whole ones
+    least, most = (
+        max(settings.ray_cluster.ingest_workers, math.ceil(replicas / cores))
+        for replicas in (settings.ingest.least, settings.ingest.most)
+    )
+    places = {INGEST_RESOURCE: str(RESOURCE_AMOUNT), INGEST_CORE: str(cores)}
     return {
         "groupName": "ingest",
-        "replicas": workers,
-        "minReplicas": workers,
-        "maxReplicas": workers + 1,  # one more while another goes away
+        "replicas": least,
+        "minReplicas": least,
+        "maxReplicas": most + 1,  # one more while another goes away
         "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
         "rayStartParams": {},
-        "resources": {"CPU": str(cores), INGEST_RESOURCE: str(RESOURCE_AMOUNT)},
+        "resources": _offered(settings.ingest.resources) | {"CPU": str(cores)} | places,
         "template": pods.ingest(settings),
     }
 
@@ -150,7 +156,6 @@ def _runtimes(settings: Settings) -> Iterator[Manifest]:
 
 
 def _runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manifest:
-    offered = {name: str(max(1, round(amount))) for name, amount in runtime.resources.items()}
     return {
         "groupName": kube.group(runtime.name, capacity),
         "replicas": 0,
@@ -159,6 +164,12 @@ def _runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manife
         "priority": _PRIORITY[capacity],
         "idleTimeoutSeconds": runtime.nodes.idle_seconds,
         "rayStartParams": {},
-        "resources": offered | {runtime_resource(runtime.name): str(RESOURCE_AMOUNT)},
+        "resources": _offered(runtime.resources)
+        | {runtime_resource(runtime.name): str(RESOURCE_AMOUNT)},
         "template": pods.runtime(settings, runtime, capacity),
     }
+
+
+def _offered(asked: Mapping[str, float]) -> dict[str, str]:
+    """Return the resources that a pod offers where a replica asks for these, in whole numbers."""
+    return {name: str(max(1, round(amount))) for name, amount in asked.items()}

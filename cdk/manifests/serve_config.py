@@ -14,6 +14,9 @@ from models.settings.credentials import credential_paths
 
 INGEST_RESOURCE = "ingest-place"
 """Custom Ray resource that only the workers of ingest have."""
+INGEST_CORE = "ingest-core"
+"""Custom Ray resource for the whole cores of ingest's workers. Where ingest may have several
+replicas, each takes one: Ray counts a tenth of a core for each, and would fill one pod with all."""
 RESOURCE_AMOUNT = 1000
 """Amount of such a resource on each pod: so many that only cores and GPUs bound the replicas."""
 _KEEP_ALIVE_SECONDS = 4_060
@@ -74,6 +77,9 @@ def arguments(settings: Settings) -> dict[str, Any]:
     args = _drop(NOT_SERVED, settings.without_secrets())
     ingress = args.setdefault("ingress", {})
     ingress["resources"] = ingress.get("resources", {}) | {INGEST_RESOURCE: 1}
+    if settings.ingest.most > 1:
+        ingest = args.setdefault("ingest", {})
+        ingest["resources"] = ingest.get("resources", {}) | {INGEST_CORE: 1}
     networks = (settings.vpc.cidr, *settings.vpc.more_cidrs)  # the load balancer connects from them
     ingress.setdefault("trustedProxies", [str(network) for network in networks])
     args["modelsRuntime"] = [_runtime(one) for one in args["modelsRuntime"]]

@@ -216,9 +216,12 @@ def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
     yield from gpu_faults(settings, machine)
     if machine.cores is not None:
         yield from _core_faults(settings.models_runtime, machine.cores, machine.gpus)
+        if (most := settings.ingest.most) > _REPLICAS_A_CORE * machine.cores:
+            yield f"ingest.{settings.ingest.bound}: {most} are too many for {machine.cores} cores"
     runtimes = settings.models_runtime
     asking = {f"modelsRuntime[{runtime.name}]": runtime.resources for runtime in runtimes}
-    for path, resources in {**asking, "ingress": settings.ingress.resources}.items():
+    asking |= {"ingress": settings.ingress.resources, "ingest": settings.ingest.resources}
+    for path, resources in asking.items():
         for name, amount in resources.items():
             if amount > 0 and machine.lacks_resource(name):
                 shown = f".{name}" if reads_like_a_name(name) else ""

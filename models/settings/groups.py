@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from models.capacity import scaling_here
 from models.settings.base import Group
@@ -13,6 +13,7 @@ from models.settings.scaling import Scaling
 from models.settings.values import (
     CallbackSecret,
     Host,
+    IngestReplicas,
     Network,
     Positive,
     RetrySeconds,
@@ -47,6 +48,62 @@ class Ingress(Group):
     """Networks of the proxies before the HTTP API whose ``X-Forwarded-For`` and
     ``X-Forwarded-Proto`` are believed. None: in a cluster those of ``vpc``, where the load balancer
     is; elsewhere none."""
+
+
+class Ingest(Group):
+    """Ingest: the Serve deployment that leases tasks from the queues and brings them to their ends.
+
+    Of several replicas each has its share of the tasks, and one that dies loses only its own
+    leases.
+    """
+
+    replicas: IngestReplicas | None = None
+    """Replicas of ingest, exactly so many; one is enough for about 25 to 40 tasks a second. None:
+    one, or as many as ``minReplicas`` and ``maxReplicas`` allow."""
+    min_replicas: IngestReplicas | None = None
+    """Fewest replicas of ingest. None: 1."""
+    max_replicas: IngestReplicas | None = None
+    """Most replicas of ingest: there is one for each 25 tasks a second, about, that the runtimes'
+    running replicas can end. None: ``minReplicas``."""
+    resources: Mapping[str, float] = Field(default_factory=dict)
+    """Ray's own resources that a replica of ingest asks for, besides those of ``ingress``: so that
+    each has a core to itself."""
+
+    @field_validator("replicas", mode="before")
+    @classmethod
+    def _one_number(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            raise ValueError(  # noqa: TRY004 - pydantic takes no other for a fault of what is given
+                "must be a whole number; a range is minReplicas and maxReplicas"
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        bounds = {"minReplicas": self.min_replicas, "maxReplicas": self.max_replicas}
+        given = " and ".join(name for name, bound in bounds.items() if bound is not None)
+        if self.replicas is not None and given:
+            raise ValueError(f"replicas is exactly how many there are: remove it, or {given}")
+        if self.least > self.most:
+            raise ValueError("minReplicas must not be more than maxReplicas")
+        return self
+
+    @property
+    def least(self) -> int:
+        """Fewest replicas."""
+        return self.replicas or self.min_replicas or 1
+
+    @property
+    def most(self) -> int:
+        """Most replicas."""
+        return self.replicas or self.max_replicas or self.least
+
+    @property
+    def bound(self) -> str:
+        """Name of the setting that says how many replicas there are at most."""
+        if self.max_replicas:
+            return "maxReplicas"
+        return "replicas" if self.replicas else "minReplicas"
 
 
 class ClusterComponents(Group):

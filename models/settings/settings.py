@@ -41,6 +41,7 @@ from models.settings.groups import (
     Callbacks,
     ClusterComponents,
     Gateway,
+    Ingest,
     Ingress,
     Inputs,
     Runtime,
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     cluster_components: ClusterComponents = ClusterComponents()
     gateway: Annotated[Gateway, Field(alias="APIGW")] = Gateway()
     ingress: Ingress = Ingress()
+    ingest: Ingest = Ingest()
     models_runtime: tuple[Runtime, ...]
     api_keys: tuple[ApiKey, ...] = ()
     api_keys_file: Annotated[Path, AfterValidator(_absolute)] | None = None

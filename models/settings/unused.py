@@ -59,10 +59,12 @@ def unused_on_aws(settings: Settings) -> Sequence[str]:
     ]
 
 
-def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
+def unused_here(
+    settings: Settings, gpus: int | None = None, cores: int | None = None
+) -> Sequence[str]:
     """Name the settings, and runtimes, that change nothing on this machine: groups in one line.
 
-    ``gpus``: those of the machine; None if they are not known.
+    ``gpus`` and ``cores``: those of the machine; None if they are not known.
     """
     groups = [
         *(name for field, name in _OF_AWS.items() if _is_set(settings, field)),
@@ -79,7 +81,8 @@ def unused_here(settings: Settings, gpus: int | None = None) -> Sequence[str]:
         _remark(f"modelsRuntime[{name}]", why)
         for name, why in unstartable_here(settings.models_runtime, gpus)
     )
-    return [*unused(settings), *runtimes, *scaling, *([remark] if groups else [])]
+    ingest = _of_ingest(settings, cores)
+    return [*unused(settings), *runtimes, *scaling, *ingest, *([remark] if groups else [])]
 
 
 def _of_runtime(settings: Settings, runtime: Runtime) -> Iterator[str]:
@@ -105,6 +108,14 @@ def _of_extra_values(path: str, runtime: Runtime) -> Iterator[str]:
         yield _remark(f"{path}: {', '.join(machinery)}", remedy)
     for name, own in replaced(runtime.extra_values, runtime):
         yield _remark(f"{path}.{name}", f"{own} says otherwise; remove one of them")
+
+
+def _of_ingest(settings: Settings, cores: int | None) -> Iterator[str]:
+    ingest = settings.ingest
+    if cores is not None and ingest.most > cores:
+        why = "so many cores are here, and under load each replica uses one"
+        where = f"here beyond {cores}"
+        yield _remark(f"ingest.{ingest.bound}", f"{why}; lower it, or keep it for AWS", where)
 
 
 def _of_files(settings: Settings) -> Iterator[str]:

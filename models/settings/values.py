@@ -37,6 +37,7 @@ def _host(given: str) -> str:
 
 
 Positive = Annotated[int, Field(ge=1)]
+IngestReplicas = Annotated[int, Field(ge=1, le=64)]
 Cores = Annotated[float, Field(ge=0.1)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
 """Duration in Karpenter's form: ``300s``, ``1h30m``, ``Never``."""

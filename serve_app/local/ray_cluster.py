@@ -12,6 +12,7 @@ import psutil
 
 from models.errors import SettingsError, Unavailable
 from models.machine import Machine
+from models.serve_replicas import CPUS
 from models.settings import Settings
 from models.settings.checks import gpu_faults
 from serve_app.local.signals import leave_on_signals
@@ -53,12 +54,10 @@ def running_ray(settings: Settings, home: Path, report: StartReport) -> Iterator
         os.environ.setdefault(name, value)
     import ray  # noqa: PLC0415 - two seconds, and it reads the environment
 
-    # On a laptop the replicas share what cores there are.
-    cpus = 1 + sum(settings.scaling_of(r).max_replicas * r.cpus for r in settings.models_runtime)
     try:
         context = ray.init(
             address="local",  # else Ray may join one that runs here already
-            num_cpus=max(os.cpu_count() or 1, int(cpus) + 1),
+            num_cpus=max(os.cpu_count() or 1, cpus_for(settings)),
             include_dashboard=True,
             dashboard_host="127.0.0.1",
             _node_ip_address="127.0.0.1",
@@ -95,6 +94,17 @@ def make_token(home: Path) -> Mapping[str, str]:
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+
+
+def cpus_for(settings: Settings) -> int:
+    """Return the CPUs that Ray must believe in to place every replica, and one to spare.
+
+    On a laptop the replicas share what cores there are.
+    """
+    runtimes = settings.models_runtime
+    drawing = sum(settings.scaling_of(one).max_replicas * one.cpus for one in runtimes)
+    others = float(CPUS * (settings.ingress.replicas + settings.ingest.most))
+    return int(max(1, others) + drawing) + 1
 
 
 def check_gpus(settings: Settings, available: float) -> None:

@@ -60,7 +60,7 @@ def up(
             settings = _settings(config)  # again, with what the environment has by now
             machine = Machine.this()
             _check(settings, None if aws_only else machine)
-            for note in unused_here(settings, machine.gpus):
+            for note in unused_here(settings, machine.gpus, machine.cores):
                 report.write(note=note)
             settings = settings.on_one_machine(machine.gpus)
             if not aws_only:

@@ -21,7 +21,8 @@ DEFAULTS = CHART / "defaults.yaml"
 NOT_IN_A_CLUSTER = ("apiKeys", "apiKeysFile", "checkpoints", "logFile")
 """Settings that the chart does not take: secrets are in a Secret, weights in a volume."""
 _RENDERED = (
-    *("aws", "tasks", "vpc", "cluster", "clusterComponents", "rayCluster", "images", "storage"),
+    *("aws", "ingest", "tasks", "vpc", "cluster", "clusterComponents", "rayCluster", "images"),
+    "storage",
 )
 _MADE = "# Made by `python -m tests.charts.generated` from the platform's own settings.\n"
 

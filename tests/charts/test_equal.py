@@ -23,6 +23,7 @@ CASES: Mapping[str, Values] = {
             "resources": {"front": 0.5},
             "trustedProxies": ["10.9.8.0/24", "2001:db8::/32"],
         },
+        "ingest": {"replicas": 7, "resources": {"fast": 2, "slow": 0.2}},
         "limits": {"streams": {"perKey": 7}, "wrongKeys": {"rateLimit": 0.5}},
         "tasks": {"drainSeconds": 30.5, "maxPayloadBytes": 3_000_000, "notifyRunning": True},
         "vpc": {
@@ -110,6 +111,7 @@ CASES: Mapping[str, Values] = {
     "on CPUs, with names that are too long": {
         **LEAST,
         "stackName": "A-Name",
+        "ingest": {"maxReplicas": 3},
         "modelsRuntime": [
             {
                 "name": "a-runtime-with-a-name-that-is-far-too-long-for-kubernetes-60",

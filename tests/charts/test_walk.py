@@ -28,6 +28,7 @@ LEFT: Mapping[str, Any] = {
     "front": {},
     "storage.modelBucketKeyArn": None,
     "aws.partition": "aws",
+    "ingest.replicas": None,
     f"{RUNTIME}.extraValues": {},
     f"{RUNTIME}.replicas": None,
 }

@@ -7,8 +7,9 @@ import pytest
 
 from cdk.manifests import Manifest
 from models.errors import SettingsError
-from tests.manifests.autoscaler import idle_seconds, patience, plan
-from tests.manifests.world import demands, ray_service, runtime
+from models.serve_replicas import CPUS
+from tests.manifests.autoscaler import Demand, idle_seconds, patience, plan
+from tests.manifests.world import demands, ray_service, runtime, served
 
 FIVE = {"maxGpus": 5}
 
@@ -85,6 +86,51 @@ def test_what_needs_no_gpu_starts_none_even_where_there_is_no_room_else(service:
 
     assert done.started == {"ingest": 2}
     assert done.impossible == 80
+
+
+def _ingests(service: Manifest, replicas: int) -> list[Demand]:
+    """Return what so many replicas of ingest ask Ray for: the HTTP API's, and their own."""
+    args = served(service)["applications"][0]["args"]
+    resources = {**args["ingress"]["resources"], **args["ingest"]["resources"]}
+    return [{"CPU": float(CPUS), **resources}] * replicas
+
+
+@pytest.mark.parametrize(
+    ("replicas", "pods", "impossible"), [(1, 1, 0), (2, 2, 0), (4, 4, 0), (5, 5, 0), (6, 5, 1)]
+)
+def test_each_of_several_replicas_of_ingest_starts_a_pod_and_one_may_go_away(
+    replicas: int, pods: int, impossible: int
+) -> None:
+    service = ray_service(ingest={"maxReplicas": 4})
+    done = plan(service, _ingests(service, replicas))
+
+    assert plan(service).started == {"ingest": 1}
+    assert (done.started, done.impossible) == ({"ingest": pods}, impossible)
+
+
+def test_a_fixed_number_of_replicas_of_ingest_has_its_pods_at_once() -> None:
+    assert plan(ray_service(ingest={"replicas": 3})).started == {"ingest": 3}
+    assert plan(ray_service(ingest={"minReplicas": 2})).started == {"ingest": 2}
+
+
+def test_replicas_of_ingest_share_a_pod_that_has_a_core_for_each() -> None:
+    service = ray_service(ingest={"replicas": 5}, rayCluster={"ingestCpu": 2})
+    done = plan(service, [*_ingests(service, 5), *demands(service)["Ingress"]])
+
+    assert (done.started, done.impossible) == ({"ingest": 3}, 0)
+
+
+def test_workers_of_ingest_that_are_asked_for_are_there_without_replicas_too() -> None:
+    workers = {"ingestWorkers": 3}
+
+    assert plan(ray_service(ingest={"replicas": 2}, rayCluster=workers)).started == {"ingest": 3}
+
+
+def test_resources_that_ingest_asks_for_are_on_its_pods() -> None:
+    service = ray_service(ingest={"replicas": 2, "resources": {"fast": 0.5}})
+    done = plan(service, _ingests(service, 2))
+
+    assert (done.started, done.impossible) == ({"ingest": 2}, 0)
 
 
 def test_a_replica_that_wants_more_cores_than_its_pod_has_is_found(service: Manifest) -> None:

@@ -223,9 +223,6 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
         lambda s: s.serve(modelsRuntime=[_asking(gpus=2)]),
     ),
     "replicas-within-gpus": (lambda s: s.serve(modelsRuntime=[_asking(replicas=11)]),),
-    "front-fits-workers": (
-        lambda s: s.serve(ingress={"replicas": 10, "resources": {"ingest-place": 1}}),
-    ),
     "settings-come-back": (
         lambda s: s.serve(tasks={"drainSeconds": 300}),
         lambda s: s.serve(modelBucketARN="x"),
@@ -287,6 +284,16 @@ MISTAKES: Mapping[str, tuple[Spoil, ...]] = {
     "images-pinned": (
         lambda s: s.ray.update(image="registry:5000/mine"),
         lambda s: s.ray.update(image="mine:latest"),
+    ),
+    "front-fits-workers": (
+        lambda s: s.serve(ingress={"replicas": 10, "resources": {"ingest-place": 1}}),
+        lambda s: s.serve(ingest={"replicas": 10}),
+    ),
+    "ingest-has-cores": (
+        lambda s: s.serve(ingest=_ingests(replicas=2)),
+        lambda s: s.serve(ingest=_ingests(maxReplicas=2)),
+        lambda s: _of_two(s, resources={}),
+        lambda s: _of_two(s)["resources"].pop("ingest-core"),
     ),
     "volumes-large-enough": (
         lambda s: _volume(s, 0).update(volumeSize="2Gi"),
@@ -384,6 +391,24 @@ def _asking(**more: Any) -> dict[str, Any]:
     return {"name": "pictures", "resources": {"pictures-place-of-runtime": 1}, **more}
 
 
+def _ingests(**more: Any) -> dict[str, Any]:
+    return {"resources": {"ingest-core": 1}, **more}
+
+
+def _of_two(spoilt: Spoilt, **more: Any) -> Any:
+    """Set two replicas of ingest, with a pod for each; return their group."""
+    spoilt.ingest.update(replicas=2, minReplicas=2, maxReplicas=3)
+    spoilt.serve(ingest=_ingests(replicas=2, **more))
+    return spoilt.ingest
+
+
+def test_two_replicas_of_ingest_with_a_pod_for_each_break_none() -> None:
+    spoilt = Spoilt()
+    _of_two(spoilt)
+
+    assert broken(spoilt.objects) == []
+
+
 def test_what_is_built_breaks_none() -> None:
     assert broken(Spoilt().objects) == []
 
@@ -460,6 +485,14 @@ def test_more_fronts_than_workers_hold_are_refused() -> None:
         made(ingress={"replicas": 10})
 
     assert made(ingress={"replicas": 10}, rayCluster={"ingestWorkers": 2})
+    assert made(ingress={"replicas": 10}, ingest={"replicas": 2})
+
+
+def test_more_of_ingest_than_the_pool_has_cores_for_are_refused() -> None:
+    assert made(ingest={"maxReplicas": 29})
+
+    with pytest.raises(SettingsError, match=r"ingest-fits: .* of 32 \(ingest.replicas or maxRep"):
+        made(ingest={"maxReplicas": 30})
 
 
 def test_an_instance_that_nobody_listed_is_not_judged() -> None:

@@ -2,13 +2,22 @@
 
 `kuberay` has what KubeRay 1.7 itself refuses; the others what Kubernetes accepts, and what then
 waits for ever, costs too much or breaks when a node goes (`node_pools`, `sizes`, `node_classes`,
-`pods`), finds no place to write to (`disks`), or is open to others (`isolation`).
+`pods`, `ingest`), finds no place to write to (`disks`), or is open to others (`isolation`).
 """
 
 from collections.abc import Iterable
 
 from cdk.manifests.base import Manifest
-from cdk.manifests.rules import disks, isolation, kuberay, node_classes, node_pools, pods, sizes
+from cdk.manifests.rules import (
+    disks,
+    ingest,
+    isolation,
+    kuberay,
+    node_classes,
+    node_pools,
+    pods,
+    sizes,
+)
 from cdk.manifests.rules.rule import Objects, Rule
 from models.errors import SettingsError
 
@@ -18,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     *sizes.RULES,
     *node_classes.RULES,
     *pods.RULES,
+    *ingest.RULES,
     *disks.RULES,
     *isolation.RULES,
 )

@@ -10,7 +10,7 @@ from cdk.manifests.pods import DO_NOT_DISRUPT
 from cdk.manifests.rules.rule import Group, Objects, Rule
 from cdk.manifests.serve_config import INGEST_RESOURCE, runtime_resource
 from models.errors import SettingsError
-from models.serve_replicas import CPUS, ingest_shutdown_seconds
+from models.serve_replicas import ingest_shutdown_seconds
 from models.settings import Settings
 from models.settings.credentials import credential_paths, is_credential
 from models.settings.groups import Tasks
@@ -76,15 +76,6 @@ def _least_replicas(runtime: Manifest) -> Iterator[tuple[str, int]]:
     yield "scaling.minReplicas", scaling.get("minReplicas", 0)
     for number, window in enumerate(scaling.get("schedule", ())):
         yield f"scaling.schedule[{number}].minReplicas", window["minReplicas"]
-
-
-def _front_fits_workers(objects: Objects) -> Iterator[str]:
-    """Find workers with too few cores for HTTP API and ingest, which may run nowhere else."""
-    wanted = CPUS * (objects.arguments["ingress"].get("replicas", 1) + 1)
-    for group in objects.workers:
-        there = group.offered("cpu") * group.spec["minReplicas"]
-        if INGEST_RESOURCE in group.spec.get("resources", {}) and wanted > there:
-            yield f"{group.name}: {there} cores for ingress.replicas, which want {wanted}"
 
 
 def _settings_come_back(objects: Objects) -> Iterator[str]:
@@ -274,7 +265,6 @@ RULES = (
     Rule("no-pre-stop", _no_pre_stop),
     Rule("replica-fits-pod", _replica_fits_pod),
     Rule("replicas-within-gpus", _replicas_within_gpus),
-    Rule("front-fits-workers", _front_fits_workers),
     Rule("settings-come-back", _settings_come_back),
     Rule("own-place", _own_place),
     Rule("no-credential", _no_credential),

@@ -80,14 +80,16 @@ def _ingest_fits(objects: Objects) -> Iterator[str]:
     yield from _too_large(objects, ingest, "rayCluster.ingestCpu, rayCluster.ingestMemory")
     clusters = 1 if objects.ray_service["spec"]["upgradeStrategy"]["type"] == "None" else 2
     wanted = _cores_taken(objects, objects.head)
-    wanted += sum(_cores_taken(objects, group) * group.spec["minReplicas"] for group in ingest)
+    # Of the most pods one is there for another that goes away.
+    most = {group.name: group.spec["maxReplicas"] - 1 for group in ingest}
+    wanted += sum(_cores_taken(objects, group) * most[group.name] for group in ingest)
     for name, pool in _pools_without_taint(objects):
         limit = pool.get("limits", {}).get("cpu")
         if limit is not None and clusters * wanted > quantity(limit):
             yield (
                 f"{name}: heads and ingest of {clusters} Ray clusters want"
-                f" {clusters * wanted:.1f} cores of {limit} (rayCluster.ingestWorkers, ingestCpu,"
-                " headCpu, or upgrade: None)"
+                f" {clusters * wanted:.1f} cores of {limit} (ingest.replicas or maxReplicas,"
+                " rayCluster.ingestWorkers, ingestCpu, headCpu, or upgrade: None)"
             )
 
 

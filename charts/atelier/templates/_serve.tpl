@@ -12,6 +12,11 @@
 {{- $trusted := dict "trustedProxies" (prepend ($vpc.moreCidrs | default list) $vpc.cidr) -}}
 {{- if hasKey $ingress "trustedProxies" -}}{{- $trusted = dict -}}{{- end -}}
 {{- $_ := set $args "ingress" (merge (dict "resources" $resources) $trusted $ingress) -}}
+{{- if gt (int (include "atelier.ingest" (include "atelier.settings" . | fromJson) | fromJson).most) 1 -}}
+  {{- $ingest := $args.ingest | default dict -}}
+  {{- $cores := merge (dict "ingest-core" 1) ($ingest.resources | default dict) -}}
+  {{- $_ := set $args "ingest" (merge (dict "resources" $cores) $ingest) -}}
+{{- end -}}
 {{- $runtimes := list -}}
 {{- $servers := include "atelier.fixed" (dict "root" . "of" "servers") | fromYaml -}}
 {{- range .Values.config.modelsRuntime -}}

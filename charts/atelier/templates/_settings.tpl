@@ -28,6 +28,14 @@
 {{- toJson $made -}}
 {{- end -}}
 
+{{/* The most replicas of ingest, and the pods that the fewest and the most need: each has a whole core. */}}
+{{- define "atelier.ingest" -}}
+{{- $cores := ceil .rayCluster.ingestCpu -}}
+{{- $least := coalesce .ingest.replicas .ingest.minReplicas 1 -}}
+{{- $most := coalesce .ingest.replicas .ingest.maxReplicas $least -}}
+{{- dict "most" $most "leastPods" (ceil (divf $least $cores)) "mostPods" (ceil (divf $most $cores)) | toJson -}}
+{{- end -}}
+
 {{/* What is taken, for a configuration may be the stack's as well, and changes nothing here. */}}
 {{- define "atelier.unused" -}}
 {{- $found := list -}}

@@ -30,6 +30,7 @@ What is set in vain is told by `atelier config check`, `atelier up` and `atelier
   colons: resources of the stack, the ones that have the value itself; `stackName` is in all names.
 """
 _SCALING = Path(__file__).with_name("replicas.md").read_text()
+_INGEST = Path(__file__).with_name("ingest.md").read_text()
 _EXTRA_HEAD = """\
 ## `modelsRuntime[].extraValues`
 
@@ -44,7 +45,7 @@ def page(templates: Templates) -> str:
     rows = (_row(leaf, templates) for leaf in leaves())
     tables = [_table("setting | default | what it changes", rows)]
     values = _table("value | here", _extra_rows())
-    return "\n".join([_HEAD, *tables, _SCALING, _EXTRA_HEAD, values])
+    return "\n".join([_HEAD, *tables, _SCALING, _INGEST, _EXTRA_HEAD, values])
 
 
 def _table(head: str, rows: Iterable[str]) -> str:
