@@ -192,6 +192,17 @@ def test_a_change_of_machines_alone_starts_no_replica_anew() -> None:
     assert before["spec"]["rayClusterConfig"] != after["spec"]["rayClusterConfig"]
 
 
+def test_several_of_ingest_ask_for_a_core_each_and_one_alone_for_none() -> None:
+    several = {"maxReplicas": 3, "resources": {"fast": 2}}
+
+    assert "ingest" not in args(ray_service())
+    assert args(ray_service(ingest={"replicas": 1}))["ingest"] == {"replicas": 1}
+    assert args(ray_service(ingest=several))["ingest"] == {
+        "maxReplicas": 3,
+        "resources": {"fast": 2, "ingest-core": 1},
+    }
+
+
 def test_the_application_builds_and_keeps_each_deployment_to_its_pods() -> None:
     asked = demands(ray_service(runtime(), runtime("other", "sdwebui", replicas=2)))
 
