@@ -1,12 +1,14 @@
 """A runtime as a Serve deployment: how many replicas it has, and what each gets."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, RequestRouterConfig
 
 from deployments.autoscaling.autoscaler import Autoscaler
+from deployments.autoscaling.safe_policy import SafePolicy
 from deployments.routing.request_router import AffinityRouter
 from deployments.serving import MakeReplica, ServedReplica, stop_seconds
 from models.settings.groups import Runtime, Tasks
@@ -50,7 +52,13 @@ def deploy(
     deployment = serve.deployment(
         ServedReplica,
         name=runtime.name,
-        autoscaling_config=_autoscaling(scaling, tasks),
+        autoscaling_config=followed(
+            scaling.min_replicas,
+            scaling.max_replicas,
+            Autoscaler,
+            scaling=scaling.model_dump(mode="json", by_alias=True),
+            lease_seconds=tasks.lease_seconds,
+        ),
         max_ongoing_requests=runtime.admit,
         request_router_config=router or _affinity(scaling),
         ray_actor_options={
@@ -80,20 +88,15 @@ def _affinity(scaling: BoundedScaling) -> RequestRouterConfig:
     )
 
 
-def _autoscaling(scaling: BoundedScaling, tasks: Tasks) -> AutoscalingConfig:
-    """Let our policy decide, and Serve's own delays and factors do nothing."""
-    policy = AutoscalingPolicy(
-        policy_function=Autoscaler,
-        policy_kwargs={
-            "scaling": scaling.model_dump(mode="json", by_alias=True),
-            "lease_seconds": tasks.lease_seconds,
-        },
-    )
+def followed(
+    least: int, most: int, policy: type[SafePolicy], **arguments: Any
+) -> AutoscalingConfig:
+    """Let a policy of ours decide, made with these arguments; Serve's own delays do nothing."""
     # No `initial_replicas`: a redeployment would go back to it, whatever runs.
     return AutoscalingConfig(
-        min_replicas=scaling.min_replicas,
-        max_replicas=scaling.max_replicas,
-        policy=policy,
+        min_replicas=least,
+        max_replicas=most,
+        policy=AutoscalingPolicy(policy_function=policy, policy_kwargs=arguments),
         upscale_delay_s=0,
         downscale_delay_s=0,
         downscale_to_zero_delay_s=0,

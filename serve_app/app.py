@@ -1,5 +1,5 @@
 # No `from __future__ import annotations` here: Ray reads the annotation of `build` while running.
-"""The platform as a Ray Serve application: an ingress, one ingest, and replicas of each runtime."""
+"""The platform as a Ray Serve application: an ingress, ingest, and replicas of each runtime."""
 
 import logging
 import os
@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import ray
 from fastapi import FastAPI
@@ -16,8 +17,9 @@ from ray.serve import Application
 from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
+from deployments.autoscaling.ingest_autoscaler import IngestAutoscaler
 from deployments.autoscaling.ray_fleet_store import RayFleetStore
-from deployments.deploy import ENVIRONMENT, deploy
+from deployments.deploy import ENVIRONMENT, deploy, followed
 from deployments.loopback import keep_to_loopback
 from deployments.replica import Replica
 from deployments.runtimes import described, described_here, kinds_of
@@ -35,6 +37,7 @@ from models.report import Report
 from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Runtime, Settings, secrets
 from models.settings.checks import check
+from models.settings.groups import Ingest as IngestSettings
 from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused, unused_here
 from serve_app.api import api
@@ -82,7 +85,9 @@ def build(args: Args) -> Application:
         settings = Settings.read(args.config, args.model_extra)
         machine = _machine()
         check(settings, machine, described_here).refuse()
-        for note in unused_here(settings, machine.gpus) if machine else unused(settings):
+        for note in (
+            unused_here(settings, machine.gpus, machine.cores) if machine else unused(settings)
+        ):
             log.warning(note)
         return assemble(settings.on_one_machine(machine.gpus) if machine else settings)
     except SettingsError as exc:
@@ -110,17 +115,11 @@ def assemble(settings: Settings) -> Application:
         )
         for runtime in settings.models_runtime
     }
-    options = {
-        "ray_actor_options": {
-            "num_cpus": float(CPUS),
-            "resources": dict(settings.ingress.resources),
-            "runtime_env": {"env_vars": dict(ENVIRONMENT)},
-        },
-        "health_check_period_s": 5,  # 10 by default: so long a loop that ended goes unnoticed
-    }
-    ingest = serve.deployment(
+    front, ingest = settings.ingress, settings.ingest
+    ingest_deployment = serve.deployment(
         Ingest,
         name="Ingest",
+        **_number_of(ingest, settings),
         # Where a newer version replaces it, what it has begun ends, as in a replica that goes.
         graceful_shutdown_timeout_s=stop_seconds(settings.tasks)
         + ingest_shutdown_seconds(settings.tasks.drain_seconds),
@@ -128,17 +127,45 @@ def assemble(settings: Settings) -> Application:
         graceful_shutdown_wait_loop_s=0.2,
         max_ongoing_requests=1000,  # an ingress replica follows with one, and calls with a few more
         request_router_config=RequestRouterConfig(request_router_class=IngestRouter),
-        **options,
+        **_cpu_options({**front.resources, **ingest.resources}),
     ).bind(bound, runtimes)
     ingress = serve.deployment(
         serve.ingress()(Ingress),
         name="Ingress",
-        num_replicas=settings.ingress.replicas,
+        num_replicas=front.replicas,
         # More than the application itself lets in, so that nobody waits in Serve's own queue.
         max_ongoing_requests=settings.limits.requests + MOST_PROBES + _UNFORESEEN,
-        **options,
+        **_cpu_options(front.resources),
     )
-    return ingress.bind(bound, ingest)
+    return ingress.bind(bound, ingest_deployment)
+
+
+def _number_of(ingest: IngestSettings, settings: Settings) -> Mapping[str, Any]:
+    """Return the options of a deployment that has a fixed number of replicas, or a range."""
+    if ingest.least == ingest.most:
+        return {"num_replicas": ingest.least}
+    autoscaling = followed(
+        ingest.least,
+        ingest.most,
+        IngestAutoscaler,
+        runtimes=[runtime.name for runtime in settings.models_runtime],
+        lease_seconds=settings.tasks.lease_seconds,
+        least=ingest.least,
+        most=ingest.most,
+    )
+    return {"autoscaling_config": autoscaling}
+
+
+def _cpu_options(resources: Mapping[str, float]) -> Mapping[str, Any]:
+    """Return the options of a deployment whose replicas need no GPU."""
+    return {
+        "ray_actor_options": {
+            "num_cpus": float(CPUS),
+            "resources": dict(resources),
+            "runtime_env": {"env_vars": dict(ENVIRONMENT)},
+        },
+        "health_check_period_s": 5,  # 10 by default: so long a loop that ended goes unnoticed
+    }
 
 
 def _machine() -> Machine | None:
@@ -180,7 +207,7 @@ class Ingress:
 
 
 class Ingest:
-    """Replica of ingest, of which there is one: the board, and the loops that share it.
+    """Replica of ingest: a board of the tasks that it has leased, and the loops that share it.
 
     It is no `Board` itself: Serve may run a deployment's plain methods in threads.
     """

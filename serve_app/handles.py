@@ -5,7 +5,7 @@ node that is gone within seconds, a gRPC stream after its keepalive, up to seven
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from ray.exceptions import RayError, RayTaskError

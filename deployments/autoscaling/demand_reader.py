@@ -14,18 +14,20 @@ _STALE_SECONDS = 15.0
 
 
 class DemandReader:
-    """Reads what each ingest replica measures four times a second, for as long as it is asked for.
+    """Reads what each ingest replica measures, each ``every`` seconds for as long as it is asked.
 
     An ingest replica measures until 15 s after its beat changed last. What one had leased that fell
     silent without a word counts on until ``lease_seconds`` have passed: then it is visible in the
     queue again. ``now``, wherever it is asked for: seconds of a monotonic clock.
     """
 
-    def __init__(self, runtime: str, store: FleetStore, lease_seconds: float) -> None:
+    def __init__(
+        self, runtime: str, store: FleetStore, lease_seconds: float, *, every: float = _READ_SECONDS
+    ) -> None:
         self._runtime = runtime
         self._store = store
         self._keep_seconds = max(lease_seconds, _STALE_SECONDS)
-        self._reads = Background(f"read the demand of {runtime}", _READ_SECONDS)
+        self._reads = Background(f"read the demand of {runtime}", every)
         self._read_last: Mapping[str, Demand] = {}
         self._heard: dict[str, _Heard] = {}
 

@@ -6,6 +6,11 @@ _SETTINGS = "tests/models/settings/test_ingest.py"
 _GROUP = "tests/manifests/test_autoscaling.py"
 _RULES = "tests/manifests/test_rules.py"
 _LAPTOP = "tests/serve_app/local/test_ray_cluster.py"
+FLEET = "tests/ingest/test_fleet.py"
+BOARDS = "tests/ingest/test_boards.py"
+MERGED = "tests/models/test_fleet.py"
+SEVERAL = "tests/serve_app/watching/test_several_boards.py"
+SCALE = "tests/deployments/scaling/test_ingest.py"
 
 MUTANTS = (
     Mutant(
@@ -84,5 +89,68 @@ MUTANTS = (
         old="settings.ingress.replicas + settings.ingest.most",
         new="settings.ingress.replicas + 1",
         tests=_LAPTOP,
+    ),
+    Mutant(
+        mistake="each ingest replica leases as much as if it were alone",
+        file="ingest/fleet.py",
+        old="divmod(places, len(ingests))",
+        new="divmod(places, 1)",
+        tests=FLEET,
+    ),
+    Mutant(
+        mistake="what is visible in the queue counts once for each ingest replica",
+        file="models/fleet.py",
+        old="sum(part.waiting - part.visible for part in parts)",
+        new="sum(part.waiting for part in parts)",
+        tests=MERGED,
+    ),
+    Mutant(
+        mistake="a cancel asks one ingest replica alone",
+        file="ingest/boards.py",
+        old="for live in there))",
+        new="for live in list(there)[:1]))",
+        tests=BOARDS,
+    ),
+    Mutant(
+        mistake="a silent ingest replica is taken for one that holds nothing",
+        file="ingest/boards.py",
+        old="if silent and not any(answers):",
+        new="if silent and not answers:",
+        tests=BOARDS,
+    ),
+    Mutant(
+        mistake="progress of a task that is at another ingest replica now is not told",
+        file="serve_app/watching/mirror.py",
+        old="self._speaker, self.is_lost = board, False",
+        new="self._speaker, self.is_lost = self._speaker or board, False",
+        tests=SEVERAL,
+    ),
+    Mutant(
+        mistake="an ingest replica that drains is followed until it is killed",
+        file="serve_app/watching/feed.py",
+        old="tasks.pop(gone).cancel()",
+        new="tasks.pop(gone)",
+        tests=SEVERAL,
+    ),
+    Mutant(
+        mistake="where one ingest replica is lost the ledger is read as rarely as ever",
+        file="serve_app/watching/timeline.py",
+        old="alone = self.watcher.is_lost or not feed.connected",
+        new="alone = not feed.connected",
+        tests=SEVERAL,
+    ),
+    Mutant(
+        mistake="ingest grows no further than the most replicas less one",
+        file="deployments/scaling/ingest.py",
+        old="self.least), self.most)\n        if needed",
+        new="self.least), self.most - 1)\n        if needed",
+        tests=SCALE,
+    ),
+    Mutant(
+        mistake="a replica of ingest goes in the first quiet moment",
+        file="deployments/scaling/ingest.py",
+        old="if now - self._calm_since < _CALM_SECONDS:",
+        new="if now - self._calm_since < 0:",
+        tests=SCALE,
     ),
 )

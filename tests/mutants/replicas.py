@@ -12,7 +12,7 @@ FLEET = "tests/ingest/test_fleet.py"
 MUTANTS = (
     Mutant(
         mistake="an autoscaler that raises stalls Serve's controller",
-        file="deployments/autoscaling/autoscaler.py",
+        file="deployments/autoscaling/safe_policy.py",
         old="            return target, {}\n",
         new="            raise\n",
         tests=SCALER,
@@ -20,15 +20,29 @@ MUTANTS = (
     Mutant(
         mistake="the demand of an ingest that is long gone starts replicas",
         file="deployments/autoscaling/demand_reader.py",
-        old="None if self._beat is None else now",
-        new="now",
+        old="if self.beat is not None and beat != self.beat:",
+        new="if beat != self.beat:",
         tests=SCALER,
     ),
     Mutant(
         mistake="a demand that nobody measures any more counts for ever",
         file="deployments/autoscaling/demand_reader.py",
-        old=" and now - self._changed < _STALE_SECONDS",
-        new="",
+        old="if now - each.changed_at < _STALE_SECONDS",
+        new="if each.changed_at > -math.inf",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="what a killed ingest had leased counts for ever",
+        file="deployments/autoscaling/demand_reader.py",
+        old="if now - self._heard[ingest].changed_at < self._keep_seconds",
+        new="if self._heard[ingest].changed_at > -math.inf",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="what a killed ingest had leased counts no longer than its beat",
+        file="deployments/autoscaling/demand_reader.py",
+        old="self._keep_seconds = max(lease_seconds, _STALE_SECONDS)",
+        new="self._keep_seconds = _STALE_SECONDS",
         tests=SCALER,
     ),
     Mutant(
