@@ -56,8 +56,10 @@ def deploy(
             scaling.min_replicas,
             scaling.max_replicas,
             Autoscaler,
-            scaling=scaling.model_dump(mode="json", by_alias=True),
-            lease_seconds=tasks.lease_seconds,
+            {
+                "scaling": scaling.model_dump(mode="json", by_alias=True),
+                "lease_seconds": tasks.lease_seconds,
+            },
         ),
         max_ongoing_requests=runtime.admit,
         request_router_config=router or _affinity(scaling),
@@ -89,14 +91,14 @@ def _affinity(scaling: BoundedScaling) -> RequestRouterConfig:
 
 
 def followed(
-    least: int, most: int, policy: type[SafePolicy], **arguments: Any
+    least: int, most: int, policy: type[SafePolicy], arguments: Mapping[str, Any]
 ) -> AutoscalingConfig:
     """Let a policy of ours decide, made with these arguments; Serve's own delays do nothing."""
     # No `initial_replicas`: a redeployment would go back to it, whatever runs.
     return AutoscalingConfig(
         min_replicas=least,
         max_replicas=most,
-        policy=AutoscalingPolicy(policy_function=policy, policy_kwargs=arguments),
+        policy=AutoscalingPolicy(policy_function=policy, policy_kwargs=dict(arguments)),
         upscale_delay_s=0,
         downscale_delay_s=0,
         downscale_to_zero_delay_s=0,

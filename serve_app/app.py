@@ -144,15 +144,13 @@ def _number_of(ingest: IngestSettings, settings: Settings) -> Mapping[str, Any]:
     """Return the options of a deployment that has a fixed number of replicas, or a range."""
     if ingest.least == ingest.most:
         return {"num_replicas": ingest.least}
-    autoscaling = followed(
-        ingest.least,
-        ingest.most,
-        IngestAutoscaler,
-        runtimes=[runtime.name for runtime in settings.models_runtime],
-        lease_seconds=settings.tasks.lease_seconds,
-        least=ingest.least,
-        most=ingest.most,
-    )
+    arguments = {
+        "runtimes": [runtime.name for runtime in settings.models_runtime],
+        "lease_seconds": settings.tasks.lease_seconds,
+        "least": ingest.least,
+        "most": ingest.most,
+    }
+    autoscaling = followed(ingest.least, ingest.most, IngestAutoscaler, arguments)
     return {"autoscaling_config": autoscaling}
 
 

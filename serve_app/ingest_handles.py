@@ -14,7 +14,7 @@ from models.event import Event
 from models.live import Ingests, Live, Pace
 from models.report import Report
 from serve_app.handles import why
-from serve_app.ingest_router import presence
+from serve_app.presence import presence
 
 _ANSWER_SECONDS = 5  # Serve itself keeps a call for as long as no replica is there
 

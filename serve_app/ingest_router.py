@@ -1,9 +1,7 @@
-"""Router of calls to ingest, of which each replica has a board of its own: every call names one."""
+"""Router of calls to ingest, of which each replica has a board of its own: every call names one.
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Collection
-from typing import Any
+Serve carries the router's class to whoever calls by value, and what it imports by name.
+"""
 
 from ray.serve.exceptions import RayServeException
 from ray.serve.request_router import (
@@ -13,39 +11,7 @@ from ray.serve.request_router import (
     RunningReplica,
 )
 
-
-class Presence:
-    """Names of the replicas that run, as the router of this process knows them."""
-
-    def __init__(self) -> None:
-        self.names: frozenset[str] = frozenset()
-        self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
-
-    def update(self, names: Collection[str]) -> None:
-        """Take the names of those that run now; may be called in any thread."""
-        if self.names != (names := frozenset(names)):
-            self.names = names
-            for event, loop in self._waiting.items():
-                loop.call_soon_threadsafe(event.set)
-
-    async def change(self, known: Collection[str]) -> None:
-        """Wait, without a deadline, until the names are not the known ones."""
-        changed = asyncio.Event()
-        self._waiting[changed] = asyncio.get_running_loop()
-        try:
-            while self.names == frozenset(known):
-                changed.clear()
-                await changed.wait()
-        finally:
-            del self._waiting[changed]
-
-
-_PRESENT: dict[Any, Presence] = defaultdict(Presence)
-
-
-def presence(deployment_id: Any) -> Presence:
-    """Return which replicas of a deployment run; none before its handle knows them."""
-    return _PRESENT[deployment_id]
+from serve_app.presence import presence
 
 
 class IngestRouter(RequestRouter):  # type: ignore[misc] # Any

@@ -82,6 +82,10 @@ def up(
                 traceback.print_exc()  # into the log
             report.write(failed=str(exc), usage=isinstance(exc, SettingsError))
             raise typer.Exit(1) from exc
+        except Exception as exc:
+            # Told before what has started ends: that would be taken for the cause.
+            report.write(failed=f"a fault of its own, {type(exc).__name__}")
+            raise
 
 
 def _http_port(port: int, aws_port: int) -> int:

@@ -73,10 +73,11 @@ class Watched(LocalPlatform):
 
     def all_of(self, name: str, count: int, seconds: float = SECONDS) -> list[Mapping[str, Any]]:
         """Wait for ``count`` notifications of a task, and return all that there are."""
-        until(lambda: len(self._read().get(name, [])) >= count, seconds)
+        until(lambda: len(self.read().get(name, [])) >= count, seconds)
         return self.told[name]
 
-    def _read(self) -> Mapping[str, list[Mapping[str, Any]]]:
+    def read(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        """Read what came newly, for a second at most; return all notifications by their tasks."""
         self.told = getattr(self, "told", {})
         for one in self.notifications():
             self.told.setdefault(one["id"], []).append(one)
