@@ -107,6 +107,7 @@ bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= 
 
 bench-affinity: $(READY)  ## loads, waits and throughput of tasks with a dozen checkpoints beside Serve's own router: an hour
 	$(BIN)/python -m bench.affinity
+	$(BIN)/python -m bench.router_cpu
 
 bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON and picture in bench/out
 	$(BIN)/python -m bench.scale

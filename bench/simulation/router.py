@@ -95,15 +95,19 @@ class Affinity:
         self._pending.resize(len(free) + len(busy), now)
         if not free:
             return None
-        seats = [*((seat, 0) for seat in free), *((seat, 1) for seat in busy)]
-        candidates = [
-            Candidate(frozenset(_files(seat.checkpoint)), runs, 1 - runs) for seat, runs in seats
-        ]
-        if not (chosen := self._pending.choose(candidates, now)):
+        candidates = self._pending.candidates
+        for number, (seat, runs) in enumerate(
+            [*((seat, 0) for seat in free), *((seat, 1) for seat in busy)]
+        ):
+            files = frozenset(_files(seat.checkpoint))
+            candidates.place(Candidate(files, runs, 1, str(number)))
+        for number in range(len(free) + len(busy), len(candidates)):
+            candidates.remove(str(number))
+        if not (chosen := self._pending.choose(now)):
             return None
-        waiting, number = chosen
+        waiting, name = chosen
         del self._sent[bisect_left(self._sent, waiting.task.sent)]
-        return waiting.task, number
+        return waiting.task, int(name)
 
     def changes(self, now: float) -> float:
         return self._pending.changes(now)

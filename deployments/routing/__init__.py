@@ -4,7 +4,7 @@
 simulator and the tests run the same code.
 """
 
-from deployments.routing.candidates import Candidate
+from deployments.routing.alike import Candidate
 from deployments.routing.durations import Durations, Files, Need
 from deployments.routing.pending import PendingTask, PendingTasks
 

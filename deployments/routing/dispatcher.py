@@ -1,6 +1,8 @@
 """Dispatcher of one handle: which of its tasks go to which replicas now; knows no Ray."""
 
+import heapq
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
@@ -8,7 +10,7 @@ from uuid import uuid4
 from deployments.routing.durations import Need
 from deployments.routing.first_come import Turn
 from deployments.routing.pending import PendingTask, PendingTasks
-from deployments.routing.replica_state import ReplicaState
+from deployments.routing.replica_state import SEND_SECONDS, ReplicaState
 from deployments.routing.requests import Claim, RoutingRequest
 
 _AHEAD_SECONDS = 1.0
@@ -66,12 +68,21 @@ class Dispatcher:
         """Seconds that the newest task is expected to last."""
         self._turns: dict[str, Turn] = {}
         """Turn of each task by the key that it keeps."""
+        self._changed = set[str]()
+        """Replicas of which something has changed since the last choice."""
+        self._others: list[tuple[float, str]] = []
+        """Heap of the moments until which tasks of other routers are taken to be at replicas."""
+        self._sent = deque[tuple[float, str, str]]()
+        """Moments at which replicas must have accepted tasks, and both their names."""
 
     def follow(self, admit: Mapping[str, int], told: Mapping[str, Told], now: float) -> None:
         """Follow the replicas that there are; one that is new has no files.
 
         ``admit``: how many tasks each takes at once; ``told``: the last word of those that spoke.
         """
+        for name in self._states.keys() - admit.keys():
+            self._pending.candidates.remove(name)
+        self._changed.update(admit)
         self._admit = admit
         self._states = {name: self._states.get(name) or ReplicaState(name) for name in admit}
         for name, word in told.items():
@@ -88,6 +99,7 @@ class Dispatcher:
         self._seconds = request.need.seconds
         if (refusal := request.refusal) and (state := self._states.get(refusal.replica)):
             state.refuse(refusal, self._seconds, now)
+            self._note_others(state)
         turn = self._turns.pop(request.key, None)
         waiting = self._pending.add(task, request.need, now, turn)
         self._turns[request.key] = waiting.turn
@@ -106,6 +118,7 @@ class Dispatcher:
         self._take_back(task, found)
         if state:
             state.recount(self._seconds, now)
+            self._note_others(state)
         self._pending.put_back(found.waiting)
 
     def remove(self, task: str) -> None:
@@ -125,6 +138,7 @@ class Dispatcher:
         """Note that a replica has a task no more."""
         if state := self._states.get(replica):
             state.end(task)
+            self._changed.add(replica)
         if (found := self._requests.get(task)) and found.replica == replica:
             del self._requests[task]
 
@@ -132,43 +146,63 @@ class Dispatcher:
         """Note that a replica is full, whoever gave it what it has."""
         if state := self._states.get(replica):
             state.count(runs, self._seconds, now)
+            self._note_others(state)
 
     def sendings(self, now: float) -> Iterator[Sending]:
         """Yield what is to go now; each counts as given with that."""
         if not len(self._pending):
             return
-        names = list(self._states)
-        candidates = [self._states[name].candidate(self._depth(name), now) for name in names]
-        while len(self._pending) and (chosen := self._pending.choose(candidates, now)):
-            waiting, number = chosen
-            yield self._send(waiting, names[number], now)
-            state = self._states[names[number]]
-            candidates[number] = state.candidate(self._depth(state.name), now)
+        ahead = 1 + math.ceil(_AHEAD_SECONDS / max(self._seconds, 0.01))
+        self._pending.candidates.ahead = ahead
+        self._place(now)
+        while chosen := self._pending.choose(now):
+            waiting, replica = chosen
+            yield self._send(waiting, replica, now)
+            self._place(now)
 
     def changes(self, now: float) -> float:
         """Return the next moment at which time alone changes the choice; infinite: none does."""
         if not len(self._pending):
             return math.inf
-        others = (state.others_until for state in self._states.values())
-        later = min((moment for moment in others if moment > now), default=math.inf)
+        moments = (moments[0][0] for moments in (self._others, self._sent) if moments)
+        later = min((moment for moment in moments if moment > now), default=math.inf)
         return min(later, self._pending.changes(now))
+
+    def _place(self, now: float) -> None:
+        """Tell of the replicas that have changed, or of which time has changed what is known."""
+        while self._others and not now < self._others[0][0]:
+            self._changed.add(heapq.heappop(self._others)[1])
+        while self._sent:
+            moment, task, replica = self._sent[0]
+            state = self._states.get(replica)
+            if now < moment and state and state.expects(task):
+                break
+            self._changed.add(replica)
+            self._sent.popleft()
+        for name in self._changed & self._states.keys():
+            most = max(1, self._admit[name] // self._routers)
+            self._pending.candidates.place(self._states[name].candidate(most, now))
+        self._changed.clear()
+
+    def _note_others(self, state: ReplicaState) -> None:
+        self._changed.add(state.name)
+        heapq.heappush(self._others, (state.others_until, state.name))
 
     def _send(self, waiting: PendingTask[str], replica: str, now: float) -> Sending:
         found = self._requests[waiting.task]
         found.replica = replica
         has = self._states[replica].give(waiting.task, waiting.need.files, now)
+        self._changed.add(replica)
+        self._sent.append((now + SEND_SECONDS, waiting.task, replica))
         is_next = waiting.due <= now or found.request.refusals >= _MOST_REFUSALS
         claim = Claim.NEXT if is_next else Claim.HAS if has else Claim.IDLE
         request = replace(found.request, router=self.name, claim=claim, refusal=None)
         return Sending(waiting.task, replica, request)
 
-    def _depth(self, replica: str) -> int:
-        ahead = 1 + math.ceil(_AHEAD_SECONDS / max(self._seconds, 0.01))
-        return max(1, min(self._admit[replica] // self._routers, ahead))
-
     def _take_back(self, task: str, found: _Request) -> None:
         if state := self._state_of(found):
             state.take_back(task)
+            self._changed.add(state.name)
         found.replica = None
 
     def _is_there(self, task: str, found: _Request) -> bool:

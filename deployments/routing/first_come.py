@@ -1,8 +1,10 @@
 """Fleet to which every task goes in its turn: by it a task's wait is judged."""
 
+import heapq
 import math
 from collections import deque
 from dataclasses import dataclass
+from itertools import count
 
 from deployments.routing.durations import Files, Need
 
@@ -17,13 +19,8 @@ class Turn:
     """Moment at which it would begin, its load done; infinite until its turn has come."""
 
 
-@dataclass(eq=False)
-class _Server:
-    """Imagined replica."""
-
-    free: float
-    """Moment from which it has nothing to do."""
-    holds: Files | None = None
+_Server = tuple[float, int, Files | None]
+"""Imagined replica: the moment from which it has nothing to do, its number, what it has."""
 
 
 class FirstComeFleet:
@@ -36,6 +33,8 @@ class FirstComeFleet:
     def __init__(self) -> None:
         self._routers = 1
         self._servers: list[_Server] = []
+        """Heap whose first is the one that is free first."""
+        self._numbers = count()
         self._turns = deque[Turn]()
         """Turns that have not come."""
 
@@ -52,27 +51,27 @@ class FirstComeFleet:
         self.advance(now)
         self._routers = routers
         while len(self._servers) < replicas:
-            self._servers.append(_Server(now))
-        self._servers.sort(key=lambda server: server.free)
-        del self._servers[replicas:]
+            heapq.heappush(self._servers, (now, next(self._numbers), None))
+        if len(self._servers) > replicas:
+            self._servers.sort()  # which leaves a heap
+            del self._servers[replicas:]
         self.advance(now)
 
     def advance(self, now: float) -> None:
         """Let all begin whose turn has come by now."""
         while self._turns and self._servers:
-            server = min(self._servers, key=lambda server: server.free)
-            if server.free > now:
+            free, number, holds = self._servers[0]
+            if free > now:
                 return
             turn = self._turns.popleft()
-            load = 0.0 if server.holds == turn.need.files else turn.need.load
-            begins = max(server.free, turn.came)
+            need = turn.need
+            load = 0.0 if holds == need.files else need.load
+            begins = max(free, turn.came)
             turn.begins = begins + load
-            server.free = begins + (load + turn.need.seconds) * self._routers
-            server.holds = turn.need.files
+            free = begins + (load + need.seconds) * self._routers
+            heapq.heapreplace(self._servers, (free, number, need.files))
 
     @property
     def next_turn(self) -> float:
         """Moment at which the next turn comes; infinite if none waits, or there is no replica."""
-        if not self._turns:
-            return math.inf
-        return min((server.free for server in self._servers), default=math.inf)
+        return self._servers[0][0] if self._turns and self._servers else math.inf

@@ -1,13 +1,14 @@
 """Tasks that wait for a replica, and the choice of the next one and its replica."""
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, takewhile
+from operator import itemgetter
 from typing import Generic, TypeVar
 
-from deployments.routing.candidates import Candidate, Candidates
+from deployments.routing.candidates import Candidates
 from deployments.routing.durations import Files, Need
 from deployments.routing.first_come import FirstComeFleet, Turn
 
@@ -17,8 +18,6 @@ MULTIPLE = 3.0
 """Multiple of the wait for its turn that a task waits at most, before it goes first."""
 PATIENCE = 2.0
 """Loads that a task waits for its files to be loaded for others, too, while a replica idles."""
-_RECENT = 200
-"""Tasks that came last, by which it is known how often files are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +40,8 @@ class PendingTask(Generic[T]):
     def due(self) -> float:
         """Moment from which it goes first; infinite while its turn has not come."""
         # It may always wait for a load: the first task of all finds everything as it wants it.
-        wait = max(self.turn.begins - self.turn.came, self.need.load)
-        return self.turn.came + MULTIPLE * wait
+        turn = self.turn
+        return turn.came + MULTIPLE * max(turn.begins - turn.came, turn.need.load)
 
 
 class PendingTasks(Generic[T]):
@@ -56,15 +55,13 @@ class PendingTasks(Generic[T]):
     """
 
     def __init__(self) -> None:
+        self.candidates = Candidates()
         self._first_come = FirstComeFleet()
         self._routers = 1
         self._waiting: dict[Files, deque[PendingTask[T]]] = {}
         self._count = 0
         self._load = Need(()).load
         """Seconds that a load is expected to last, by what was known with the newest task."""
-        self._recent = deque[Files]()
-        self._asked = Counter[Files]()
-        """Count of each combination of files among the recent tasks."""
 
     def __len__(self) -> int:
         return self._count
@@ -83,7 +80,7 @@ class PendingTasks(Generic[T]):
         if turn is None:
             turn = Turn(now, need)
             self._first_come.add(turn)
-            self._note(need.files)
+            self.candidates.ask(need.files)
         waiting = PendingTask(task, turn)
         self._count += 1
         group = self._waiting.setdefault(waiting.need.files, deque())
@@ -105,78 +102,84 @@ class PendingTasks(Generic[T]):
         if not group:
             del self._waiting[waiting.need.files]
 
-    def choose(
-        self, candidates: Sequence[Candidate], now: float
-    ) -> tuple[PendingTask[T], int] | None:
-        """Take a task out, for the candidate with the number; None if none is to go now."""
+    def choose(self, now: float) -> tuple[PendingTask[T], str] | None:
+        """Take a task out, for the candidate with the name; None if none is to go now."""
         self._first_come.advance(now)
-        choice = self._choice(Candidates(candidates, self._asked), now)
+        choice = self._choice(now) if self._count and self.candidates.begin() else None
         if choice is None:
             return None
-        files, number = choice
+        files, name = choice
         waiting = self._waiting[files][0]
         self.remove(waiting)
-        return waiting, number
+        return waiting, name
 
     def changes(self, now: float) -> float:
         """Return the next moment at which time alone changes the choice; infinite: none does."""
         heads = self.heads()
-        moments = chain.from_iterable(
-            (each.due, each.came + PATIENCE * self._load) for each in heads
-        )
+        patience = PATIENCE * self._load
+        moments = chain((each.due for each in heads), (each.came + patience for each in heads))
         moments = chain(moments, [self._first_come.next_turn] if heads else [])
         return min((moment for moment in moments if moment > now), default=math.inf)
-
-    def _note(self, files: Files) -> None:
-        """Count files that are asked for, and forget the oldest of `_RECENT` tasks."""
-        self._recent.append(files)
-        self._asked[files] += 1
-        if len(self._recent) > _RECENT:
-            forgotten = self._recent.popleft()
-            self._asked[forgotten] -= 1
-            if not self._asked[forgotten]:
-                del self._asked[forgotten]
 
     def heads(self) -> list[PendingTask[T]]:
         """List the first task of each combination of files."""
         return [group[0] for group in self._waiting.values()]
 
-    def _choice(self, candidates: Candidates, now: float) -> tuple[Files, int] | None:
+    def _choice(self, now: float) -> tuple[Files, str] | None:
         for head in self._due(now):
             is_late = now > head.due + self._load
-            if (number := candidates.for_due(head.need.files, is_late=is_late)) is not None:
-                return head.need.files, number
+            name = self.candidates.for_due(head.need.files, is_late=is_late)
+            if name is not None:
+                return head.need.files, name
         for files in self._by_age():
-            if (number := candidates.warm(files)) is not None:
-                return files, number
-        return max(self._worthwhile(candidates, now), default=(0.0, None))[1]
+            if (name := self.candidates.warm(files)) is not None:
+                return files, name
+        return self._worthwhile(now) if self.candidates.idle_at_all else None
 
     def _due(self, now: float) -> list[PendingTask[T]]:
-        due = (head for head in self.heads() if head.due <= now)
-        return sorted(due, key=lambda head: head.due)
+        dues = ((head.due, head) for head in self.heads())
+        due = sorted((each for each in dues if each[0] <= now), key=itemgetter(0))
+        return [head for _, head in due]
 
     def _by_age(self) -> Iterable[Files]:
         return [head.need.files for head in sorted(self.heads(), key=lambda head: head.came)]
 
-    def _worthwhile(
-        self, candidates: Candidates, now: float
-    ) -> Iterator[tuple[float, tuple[Files, int]]]:
-        """Yield the loads that pay on a replica that idles, with what they are worth."""
+    def _worthwhile(self, now: float) -> tuple[Files, str] | None:
+        """Find the load that is worth most of those that pay on a replica that idles."""
         backlogs = {
             files: group[0].need.seconds * len(group) for files, group in self._waiting.items()
         }
-        work = sum(backlogs.values())
-        for head in self.heads():
-            files, load = head.need.files, self._load
-            if (number := candidates.idle(files)) is None:
+        work = sum(backlogs.values()) * self._routers
+        worth = (
+            (backlog / (self.candidates.holders(files) + 1), files)
+            for files, backlog in backlogs.items()
+        )
+        empty = self.candidates.idle_and_empty
+        for _, files in sorted(worth, reverse=True):
+            backlog, least = backlogs[files], 1 / max(len(files), 1)
+            if not self._pays(files, least, backlog, work, now, empty=empty):
+                continue  # wherever it took place
+            if (name := self.candidates.idle(files)) is None:
                 continue
-            cost = load * candidates.missing(files, number)
-            backlog, holders = backlogs[files], candidates.holders(files)
-            if holders:
-                pays = backlog / holders >= cost
-            else:
-                is_backlog = work * self._routers >= load * len(candidates)
-                is_old = now - head.came >= PATIENCE * cost
-                pays = backlog >= cost or is_backlog or is_old or candidates.is_empty(number)
-            if pays:
-                yield backlog / (holders + 1), (files, number)
+            missing, is_empty = self.candidates.missing(files, name), self.candidates.is_empty(name)
+            if self._pays(files, missing, backlog, work, now, empty=is_empty):
+                return files, name
+        return None
+
+    def _pays(
+        self, files: Files, missing: float, backlog: float, work: float, now: float, *, empty: bool
+    ) -> bool:
+        """Tell whether a load pays; ``missing``: the share that is not there yet.
+
+        ``backlog``: seconds of what needs the files; ``work``: seconds of all that waits;
+        ``empty``: the replica loses nothing by it.
+        """
+        cost = self._load * missing
+        if holders := self.candidates.holders(files):
+            return backlog / holders >= cost
+        return (
+            backlog >= cost
+            or work >= self._load * len(self.candidates)
+            or now - self._waiting[files][0].came >= PATIENCE * cost
+            or empty
+        )

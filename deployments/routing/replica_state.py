@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass, field
 
-from deployments.routing.candidates import Candidate
+from deployments.routing.alike import Candidate
 from deployments.routing.durations import Files
 from deployments.routing.requests import Refusal
 
-_SEND_SECONDS = 10.0
+SEND_SECONDS = 10.0
 """Seconds within which a replica has accepted what it was given, or never will."""
 _COUNT_SECONDS = 1.0
 """Seconds for which a count of a replica's tasks is true."""
@@ -40,15 +40,15 @@ class ReplicaState:
     others_until: float = 0.0
     """Moment until which they are taken to be there."""
 
-    def candidate(self, depth: int, now: float) -> Candidate:
-        """Return it as it is for a choice; ``depth``: the most tasks that it is given at once."""
+    def candidate(self, most: int, now: float) -> Candidate:
+        """Return it as it is for a choice; ``most``: the most tasks that it is given at once."""
         self._given = {
             key: each
             for key, each in self._given.items()
-            if each.accepted or now - each.at < _SEND_SECONDS
+            if each.accepted or now < each.at + SEND_SECONDS
         }
         runs = len(self._given) + self.others(now)
-        return Candidate(self._holds, runs, depth - runs, self.name)
+        return Candidate(self._holds, runs, most, self.name)
 
     def others(self, now: float) -> int:
         """Count the tasks that others are known to have there."""
@@ -81,6 +81,11 @@ class ReplicaState:
     def has(self, key: str) -> bool:
         """Tell whether it was given a task that has not ended."""
         return key in self._given
+
+    def expects(self, key: str) -> bool:
+        """Tell whether it was given a task that it has not accepted yet."""
+        given = self._given.get(key)
+        return given is not None and not given.accepted
 
     def take_back(self, key: str) -> None:
         """Undo a gift that it never got; what it has instead, it will tell."""

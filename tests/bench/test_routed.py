@@ -1,5 +1,6 @@
 """Ingests that share simulated replicas, each with a router of its own, by the code that runs."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from bench.routed.simulated import simulated
 from bench.simulation.router import Fifo
 from bench.simulation.traces import Task
 from deployments.routing.pending import MULTIPLE
+from tests.bench.short import run
 from tests.deployments.routing.replay import LOAD, Sent, in_turn
 
 ZIPF = [1 / rank**1.1 for rank in range(1, 13)]
@@ -81,3 +83,16 @@ def test_no_task_waits_longer_than_a_multiple_of_its_wait_in_turn_whoever_sends_
     assert len(fleet.waits) == len(tasks)
     for number, each in enumerate(sent):
         assert fleet.waits[number] <= multiple * max(turns[each], LOAD) + given_before
+
+
+def test_what_routing_costs_is_kept_for_each_fleet(tmp_path: Path) -> None:
+    rows = run(tmp_path, "router_cpu", "--replicas", "2", "--replicas", "3", "--tasks", "1")["rows"]
+
+    assert {(row["replicas"], row["checkpoints"], row["ingests"]) for row in rows} == {
+        (replicas, checkpoints, ingests)
+        for replicas in (2, 3)
+        for checkpoints in (12, 60)
+        for ingests in (1, 3)
+    }
+    assert all(row["CPU a task, ms"] > 0 for row in rows)
+    assert all(0 < row["loads a task"] <= 1 for row in rows)

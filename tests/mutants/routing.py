@@ -8,7 +8,44 @@ _ADMISSION = "tests/deployments/routing/test_admission.py"
 _STATE = "tests/deployments/routing/test_replica_state.py"
 _DISPATCHER = "tests/deployments/routing/test_dispatcher.py"
 
+_CANDIDATES = "tests/deployments/routing/test_candidates.py"
+
 MUTANTS = (
+    Mutant(
+        mistake="a choice looks at every replica",
+        file="deployments/routing/candidates.py",
+        old="holders = [each for each in self._alike.values() if each.holds.issuperset(files)]",
+        new="holders = [Alike(each.holds, 0) for each in self._candidates.values()]",
+        tests=_CANDIDATES,
+    ),
+    Mutant(
+        mistake="what a replica has loaded since is not found",
+        file="deployments/routing/candidates.py",
+        old="                known.holders.append(alike)",
+        new="                pass",
+        tests=_CANDIDATES,
+    ),
+    Mutant(
+        mistake="a replica that is gone is sent tasks",
+        file="deployments/routing/dispatcher.py",
+        old="            self._pending.candidates.remove(name)",
+        new="            pass",
+        tests=_DISPATCHER,
+    ),
+    Mutant(
+        mistake="a replica counts as busy after its task has ended",
+        file="deployments/routing/dispatcher.py",
+        old="            state.end(task)\n            self._changed.add(replica)",
+        new="            state.end(task)",
+        tests=_DISPATCHER,
+    ),
+    Mutant(
+        mistake="nobody looks again at a replica that never got its task",
+        file="deployments/routing/dispatcher.py",
+        old="in (self._others, self._sent) if",
+        new="in (self._others,) if",
+        tests=_DISPATCHER,
+    ),
     Mutant(
         mistake="two routers have one idle replica load, each other files",
         file="deployments/routing/admission.py",
@@ -40,15 +77,15 @@ MUTANTS = (
     Mutant(
         mistake="a task that never reached its replica takes its room for ever",
         file="deployments/routing/replica_state.py",
-        old="each.accepted or now - each.at < _SEND_SECONDS",
+        old="each.accepted or now < each.at + SEND_SECONDS",
         new="True",
         tests=_STATE,
     ),
     Mutant(
         mistake="one router fills a replica that several share",
         file="deployments/routing/dispatcher.py",
-        old=" // self._routers, ahead",
-        new=", ahead",
+        old=" // self._routers)",
+        new=")",
         tests=_DISPATCHER,
     ),
     Mutant(
@@ -75,7 +112,7 @@ MUTANTS = (
     Mutant(
         mistake="a task that has waited for long is passed over for ever",
         file="deployments/routing/pending.py",
-        old="head.due <= now)",
+        old="each[0] <= now)",
         new="False)",
         tests=_PENDING,
     ),
@@ -95,16 +132,16 @@ MUTANTS = (
     ),
     Mutant(
         mistake="cold checkpoints take the replicas of hot ones",
-        file="deployments/routing/candidates.py",
-        old="(1 + often)",
+        file="deployments/routing/alike.py",
+        old="(1 + self.often)",
         new="1",
         tests=_PENDING,
     ),
     Mutant(
-        mistake="routers that share the replicas load the same files on different ones",
+        mistake="all routers load whatever they need on the same empty replica",
         file="deployments/routing/candidates.py",
-        old="crc32(repr((candidate.name, files)).encode())",
-        new="0",
+        old="_Known(crc32(repr(files).encode()), holders)",
+        new="_Known(0, holders)",
         tests=_PENDING,
     ),
     Mutant(

@@ -26,6 +26,7 @@ class Sent:
 class Replica:
     """Replica that runs what it was given, one task after the other."""
 
+    name: str
     admit: int
     given: deque[Sent] = field(default_factory=deque)
     """Tasks that it was given and has not ended; the first of them runs."""
@@ -35,15 +36,14 @@ class Replica:
     @property
     def candidate(self) -> Candidate:
         holds = self.given[-1].files if self.given else self.holds
-        runs = len(self.given)
-        return Candidate(frozenset(holds), runs, self.admit - runs)
+        return Candidate(frozenset(holds), len(self.given), self.admit, self.name)
 
 
 class Replay:
     """Replay of tasks through `PendingTasks`, from the first to the last."""
 
     def __init__(self, tasks: Sequence[Sent], replicas: int, admit: int = 1) -> None:
-        self.replicas = [Replica(admit) for _ in range(replicas)]
+        self.replicas = [Replica(f"{number}", admit) for number in range(replicas)]
         self.waits: dict[Sent, float] = {}
         """Seconds until each task began, its load with them."""
         self.idled_while_due = False
@@ -74,14 +74,15 @@ class Replay:
         self.pending.add(task, Need(task.files, task.seconds, LOAD), self.now)
 
     def _dispatch(self) -> None:
-        candidates = [replica.candidate for replica in self.replicas]
-        while chosen := self.pending.choose(candidates, self.now):
-            waiting, number = chosen
-            replica = self.replicas[number]
+        for replica in self.replicas:
+            self.pending.candidates.place(replica.candidate)
+        while chosen := self.pending.choose(self.now):
+            waiting, name = chosen
+            replica = self.replicas[int(name)]
             replica.given.append(waiting.task)
             if len(replica.given) == 1:
                 self._begin(replica)
-            candidates[number] = replica.candidate
+            self.pending.candidates.place(replica.candidate)
         is_due = any(head.due <= self.now for head in self.pending.heads())
         idles = not all(replica.given for replica in self.replicas)
         self.idled_while_due = self.idled_while_due or (is_due and idles)

@@ -117,3 +117,29 @@ def test_what_went_to_a_replica_that_is_gone_is_forgotten() -> None:
     made.follow({"other": 4}, {}, 1)
 
     assert not made.knows("1")
+    made.add("2", request("2", "a"), 1)
+    assert claims(list(made.sendings(1))) == [("2", "other", Claim.IDLE)]
+
+
+def test_a_replica_that_has_ended_its_task_is_given_the_next() -> None:
+    made = dispatcher({"r0": Told(["a"], 1, 4)}, replicas=1)
+    for number in range(2):
+        made.add(f"{number}", request(f"{number}", "a"), 0)
+    assert [each.task for each in made.sendings(0)] == ["0"]
+    made.accept("0")
+    assert not list(made.sendings(0))
+    made.end("0", "r0")
+
+    assert [each.task for each in made.sendings(0)] == ["1"]
+
+
+def test_a_replica_that_never_accepts_its_task_is_given_another_after_ten_seconds() -> None:
+    made = dispatcher({"r0": Told(["a"], 1, 4)}, replicas=1)
+    for number in range(2):
+        made.add(f"{number}", request(f"{number}", "a"), 0)
+    assert [each.task for each in made.sendings(0)] == ["0"]
+    moment = 0.0
+    while not (sendings := list(made.sendings(moment))):
+        moment = made.changes(moment)
+
+    assert (moment, [each.task for each in sendings]) == (10, ["1"])

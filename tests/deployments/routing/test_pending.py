@@ -110,32 +110,62 @@ def pending_of(*files: tuple[str, ...]) -> PendingTasks[str]:
     return pending
 
 
+def choice_of(pending: PendingTasks[str], now: float, *candidates: Candidate) -> str | None:
+    """Name the candidate that a task goes to, if one goes."""
+    for each in candidates:
+        pending.candidates.place(each)
+    chosen = pending.choose(now)
+    return chosen and chosen[1]
+
+
 def test_a_task_waits_for_the_replica_that_has_its_file_while_another_idles() -> None:
-    busy, idle = Candidate(frozenset("a"), 1, 0), Candidate(frozenset("b"), 0, 1)
+    busy, idle = Candidate(frozenset("a"), 1, 1, "busy"), Candidate(frozenset("b"), 0, 1, "idle")
     pending = pending_of(("a",))
 
-    assert pending.choose([busy, idle], 0.1) is None
+    assert choice_of(pending, 0.1, busy, idle) is None
     assert pending.changes(0.1) < math.inf
-    chosen = pending.choose([Candidate(frozenset("a"), 0, 1), idle], 0.2)
-    assert chosen is not None
-    assert chosen[1] == 0
+    assert choice_of(pending, 0.2, Candidate(frozenset("a"), 0, 1, "busy")) == "busy"
 
 
 def test_a_replica_that_lost_what_it_had_is_cold_at_once() -> None:
-    lost, other = Candidate(frozenset(), 0, 1), Candidate(frozenset("a"), 1, 0)
+    has, other = Candidate(frozenset("a"), 0, 1, "r"), Candidate(frozenset("a"), 1, 1, "other")
+    lost = Candidate(frozenset(), 0, 1, "r")
 
-    chosen = pending_of(("b",)).choose([other, lost], 0.0)
-    assert chosen is not None
-    assert chosen[1] == 1
-    assert pending_of(("a",)).choose([other, lost], 0.0) is None
+    assert choice_of(pending_of(("b",)), 0.0, other, has, lost) == "r"
+    assert choice_of(pending_of(("a",)), 0.0, other, has, lost) is None
+
+
+def test_a_replica_that_is_gone_gets_no_task_and_has_no_file() -> None:
+    pending = pending_of(("a",))
+    for name in ("gone", "other"):
+        pending.candidates.place(Candidate(frozenset("a"), 0, 1, name))
+    pending.candidates.remove("gone")
+
+    assert pending.candidates.holders(("a",)) == len(pending.candidates) == 1
+    assert choice_of(pending, 0.0) == "other"
 
 
 def test_of_the_cold_replicas_one_that_has_most_of_the_files_is_taken() -> None:
-    candidates = [Candidate(frozenset(each), 0, 1) for each in (("b", "x"), ("a", "x"))]
-    chosen = pending_of(("a", "lora")).choose(candidates, 60.0)
+    cold = [Candidate(frozenset(each), 0, 1, each) for each in ("bx", "ax", "by", "cz")]
 
-    assert chosen is not None
-    assert chosen[1] == 1
+    assert choice_of(pending_of(("a", "lora")), 60.0, *cold) == "ax"
+
+
+def test_a_load_takes_the_files_that_are_asked_for_least() -> None:
+    pending = pending_of(*[("hot",)] * 5, ("warm",), ("warm",))
+    for files in ("hot", "warm", "never"):
+        pending.candidates.place(Candidate(frozenset([files]), 1, 1, files))
+
+    assert choice_of(pending, 0.0) is None
+    pending.add("new", Need(("new",), SECONDS, LOAD), 0.0)
+    for files in ("hot", "warm", "never"):
+        pending.candidates.place(Candidate(frozenset([files]), 0, 2, files))
+    for _ in range(7):
+        assert choice_of(pending, 0.0) in ("hot", "warm")
+    for files in ("hot", "warm", "never"):
+        pending.candidates.place(Candidate(frozenset([files]), 0, 2, files))
+
+    assert choice_of(pending, 60.0) == "never"
 
 
 def test_routers_that_share_the_replicas_load_the_same_files_on_the_same_one() -> None:
@@ -144,13 +174,12 @@ def test_routers_that_share_the_replicas_load_the_same_files_on_the_same_one() -
     loaded = set()
     for number, files in enumerate(NAMES):
         orders = (names, names[::-1], names[number % 4 :] + names[: number % 4])
-        found = set()
-        for order in orders:
-            chosen = pending_of((files,)).choose(
-                [Candidate(frozenset(), 0, 1, name) for name in order], 0.0
+        found = {
+            choice_of(
+                pending_of((files,)), 0.0, *(Candidate(frozenset(), 0, 1, name) for name in order)
             )
-            assert chosen is not None
-            found.add(order[chosen[1]])
+            for order in orders
+        }
         assert len(found) == 1
         loaded |= found
 
@@ -158,22 +187,20 @@ def test_routers_that_share_the_replicas_load_the_same_files_on_the_same_one() -
 
 
 def test_a_task_that_needs_no_file_goes_to_the_least_busy_replica() -> None:
-    candidates = [Candidate(frozenset("a"), 2, 2), Candidate(frozenset("b"), 1, 3)]
-    chosen = pending_of(()).choose(candidates, 0.0)
+    busy, other = Candidate(frozenset("a"), 2, 4, "busy"), Candidate(frozenset("b"), 1, 4, "other")
 
-    assert chosen is not None
-    assert chosen[1] == 1
+    assert choice_of(pending_of(()), 0.0, busy, other) == "other"
 
 
 def test_a_task_that_was_chosen_in_vain_keeps_its_place() -> None:
     pending = pending_of(("a",), ("a",))
-    candidate = Candidate(frozenset("a"), 0, 1)
-    chosen = pending.choose([candidate], 0.0)
+    pending.candidates.place(Candidate(frozenset("a"), 0, 1, "r"))
+    chosen = pending.choose(0.0)
     assert chosen is not None
     pending.put_back(chosen[0])
 
     assert len(pending) == 2
-    again = pending.choose([candidate], 0.1)
+    again = pending.choose(0.1)
     assert again is not None
     assert again[0] is chosen[0]
     pending.remove(pending.add("last", Need(("c",)), 1.0))

@@ -12,7 +12,7 @@ def test_a_replica_has_the_files_of_the_last_task_that_it_was_given() -> None:
 
     assert not state.give("1", A, 0)
     assert state.give("2", A, 0)
-    assert state.candidate(4, 1) == Candidate(frozenset(A), 2, 2)
+    assert state.candidate(4, 1) == Candidate(frozenset(A), 2, 4)
 
 
 def test_what_a_replica_says_counts_once_it_has_no_task_of_this_router() -> None:
@@ -73,8 +73,8 @@ def test_tasks_of_other_routers_count_for_as_long_as_they_may_last() -> None:
     state.give("1", A, 0)
     state.count(3, 0.5, 0)
 
-    assert state.candidate(4, 0.9) == Candidate(frozenset(A), 3, 1)
-    assert state.candidate(4, 1.1) == Candidate(frozenset(A), 1, 3)
+    assert state.candidate(4, 0.9) == Candidate(frozenset(A), 3, 4)
+    assert state.candidate(4, 1.1) == Candidate(frozenset(A), 1, 4)
 
 
 def test_a_refusal_tells_at_once_what_a_replica_has_and_does() -> None:
@@ -83,4 +83,4 @@ def test_a_refusal_tells_at_once_what_a_replica_has_and_does() -> None:
     state.refuse(Refusal("r", B, changes=4, runs=2), 0.5, 0)
     state.tell(A, 4)  # older
 
-    assert state.candidate(4, 0.9) == Candidate(frozenset(B), 2, 2)
+    assert state.candidate(4, 0.9) == Candidate(frozenset(B), 2, 4)
