@@ -42,7 +42,7 @@ class IngestHandles(Ingests):
 
 
 class IngestHandle(Live):
-    """One replica of ingest; each call but `follow` has a deadline of five seconds."""
+    """Replica of ingest by its name; each call but `follow` has a deadline of five seconds."""
 
     def __init__(self, handle: DeploymentHandle, name: str) -> None:
         self._handle = handle.options(session_id=name, _by_reference=True)

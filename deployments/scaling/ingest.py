@@ -1,4 +1,4 @@
-"""How many replicas of ingest a fleet needs, by the tasks a second that it can end."""
+"""Number of ingest replicas that a fleet needs, by the tasks a second that it ends."""
 
 import math
 from dataclasses import dataclass
