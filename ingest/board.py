@@ -1,7 +1,7 @@
 """The board: what happens to submissions now, for followers, and which of them are to be stopped.
 
-Each ingest replica has one, in its memory. It is no truth: after a restart it knows nothing, and the
-ledger does.
+Each ingest replica has one, in its memory. It is no truth: after a restart it knows nothing, and
+the ledger does.
 """
 
 import itertools
