@@ -36,10 +36,10 @@ class ReplicaHandle(Runner):
         files = self._files_of(task)
         request = RoutingRequest(task.submission, self._durations.need(files))
         begun = ended = False
+        stream = self._run.remote(task, attempt, request)
         try:
-            refusal: Refusal | None
-            while True:
-                stream, refusal = self._run.remote(task, attempt, request), None
+            while True:  # until one takes it: `deployments.routing.dispatcher` has the bound
+                refusal: Refusal | None = None
                 async for bundle in stream:  # as `deployments.bundles` makes them
                     if isinstance(bundle, Refusal):
                         refusal = bundle
@@ -53,6 +53,7 @@ class ReplicaHandle(Runner):
                 if refusal is None:
                     return
                 request = request.refused(refusal)
+                stream = self._run.remote(task, attempt, request)
         except (RayError, RayServeException) as exc:
             cause = exc.cause if isinstance(exc, RayTaskError) else None
             kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable

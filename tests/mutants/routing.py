@@ -10,7 +10,23 @@ _DISPATCHER = "tests/deployments/routing/test_dispatcher.py"
 
 _CANDIDATES = "tests/deployments/routing/test_candidates.py"
 
+_HANDLES = "tests/serve_app/test_handles.py"
+
 MUTANTS = (
+    Mutant(
+        mistake="a task that was refused is sent again as if it had not been",
+        file="serve_app/handles.py",
+        old="                request = request.refused(refusal)\n",
+        new="",
+        tests=_HANDLES,
+    ),
+    Mutant(
+        mistake="who leaves does not stop the run that a replica took in the end",
+        file="serve_app/handles.py",
+        old="                stream.cancel()",
+        new="                pass",
+        tests=_HANDLES,
+    ),
     Mutant(
         mistake="a choice looks at every replica",
         file="deployments/routing/candidates.py",

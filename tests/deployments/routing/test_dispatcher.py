@@ -1,6 +1,9 @@
 """Dispatcher: what a task claims, keeps its turn when it is refused, and is sent in the end."""
 
+from dataclasses import replace
+
 from deployments.routing import Need
+from deployments.routing.admission import Admission
 from deployments.routing.dispatcher import Dispatcher, Sending, Told
 from deployments.routing.requests import Claim, Refusal, RoutingRequest
 
@@ -143,3 +146,21 @@ def test_a_replica_that_never_accepts_its_task_is_given_another_after_ten_second
         moment = made.changes(moment)
 
     assert (moment, [each.task for each in sendings]) == (10, ["1"])
+
+
+def test_a_task_is_refused_ten_times_at_most_whatever_others_have_its_replica_load() -> None:
+    """Others load its files, which it is told with the refusal, and unload them before it comes."""
+    made = dispatcher({"r0": Told(["a"], 1, 1)}, replicas=1)
+    admission = Admission("r0", lambda: ["other"])
+    made.add("0", request("1", "a"), 0)
+    refusals = 0
+    [sending] = made.sendings(0)
+    while refusal := admission.admit(sending.request):
+        refusals += 1
+        made.end(sending.task, "r0")
+        told = replace(refusal, files=("a",), changes=2 * refusals)
+        made.add(f"{refusals}", sending.request.refused(told), 0)
+        [sending] = made.sendings(0)
+
+    assert refusals == 10
+    assert sending.request.claim is Claim.NEXT
