@@ -160,13 +160,14 @@ class RuntimeFleet:
         # The router of the replicas' handle chooses among all that is leased.
         self.places.resize(math.inf if is_stale else capacity if running else 0)
         if not is_stale:
-            self.places.spread(running)
+            # Runs of other ingests are not seen here: no more than a share may be moved to.
+            self.places.spread(self._share(running, supply))
         if capacity != self.worker.capacity:
             self.worker.resize(capacity)
         self._log(supply)
 
     def _share(self, places: int, supply: Supply) -> int:
-        """Return this ingest's share of the places, at least one: others may be about to go."""
+        """Return this ingest's share of places, at least one: others may be about to go."""
         ingests = sorted({*supply.ingests, self.ingest})
         share, rest = divmod(places, len(ingests))
         return max(1, share + (ingests.index(self.ingest) < rest))

@@ -62,9 +62,10 @@ class Places(Runner):
 
         A replica that came first took all that it admits, and those that came later would idle;
         Serve prefers them. Runs that have begun stay; the first of the others go first. Each waits
-        for a second before, and after a move in vain twice as long. ``replicas``: how many run.
+        for a second before, and after a move in vain twice as long. ``replicas``: how many run, or
+        this ingest's share of them: which of them others keep busy it does not know.
         """
-        if replicas <= 1:  # there is no other
+        if replicas <= 1:  # there is no other, or it may be another ingest's
             return
         now = self._clock()
         idle = replicas - sum(place.may_have_gpu(now) for place in self._there)

@@ -310,11 +310,35 @@ async def test_tasks_that_wait_behind_another_go_to_replicas_that_come_later(
     assert [row and row.attempt for row in rows] == [1, 1]
 
 
+@pytest.mark.parametrize(("ingests", "handed"), [((), 4), (("a", "b"), 2)])
+async def test_tasks_wait_on_where_the_other_replicas_may_be_those_of_another_ingest(
+    world: World, store: Store, ingests: tuple[str, ...], handed: int
+) -> None:
+    """Two replicas run tasks that this ingest did not send; alone, it looks for idle ones."""
+    clock = Clock()
+    runtime = OneReplicaThenMore(idle=0)
+    places = Places(runtime, clock)
+    world.worker.runner = places
+    for number in range(2):
+        await world.publish(submission=f"s{number}")
+    supply = Supply(wanted=2, running=("r", "q"), ingests=ingests)
+    await store.write_supply("sdruntime", supply)
+
+    async with following(world, store, ingest="b", places=places), world.working() as work:
+        await until(lambda: len(runtime.told) == 2)
+        clock.now += 2
+        before = len(store.written)
+        await until(lambda: len(store.written) > before + 2)
+        work.cancel()
+
+    assert runtime.told == ["waits"] * handed
+
+
 class OneReplicaThenMore(Runner):
     """Replicas of which ``idle`` have no task; what none of those begins waits for ever."""
 
-    def __init__(self) -> None:
-        self.idle = 1
+    def __init__(self, idle: int = 1) -> None:
+        self.idle = idle
         self.told: list[str] = []
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:

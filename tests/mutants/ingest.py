@@ -98,6 +98,13 @@ MUTANTS = (
         tests=FLEET,
     ),
     Mutant(
+        mistake="tasks are moved in vain to replicas that another ingest keeps busy",
+        file="ingest/fleet.py",
+        old="spread(self._share(running, supply))",
+        new="spread(running)",
+        tests=FLEET,
+    ),
+    Mutant(
         mistake="what is visible in the queue counts once for each ingest replica",
         file="models/fleet.py",
         old="sum(part.waiting - part.visible for part in parts)",
