@@ -155,7 +155,8 @@ class SharedFleet:
         self._dispatch(ingest)
 
     def _refuse(self, ingest: _Ingest, name: str, replica: str, refusal: Refusal) -> None:
-        ingest.dispatcher.end(name, replica)
+        # As on Serve, which tells the end of a call later than its caller has read it.
+        self._later(partial(ingest.dispatcher.end, name, replica))
         sent = ingest.sent.pop(name)
         sent.request = sent.request.refused(refusal)
         self._add(ingest, sent)

@@ -66,8 +66,8 @@ class Dispatcher:
         self._routers = 1
         self._seconds = Need(()).seconds
         """Seconds that the newest task is expected to last."""
-        self._turns: dict[str, Turn] = {}
-        """Turn of each task by the key that it keeps."""
+        self._turns: dict[str, tuple[Turn, str]] = {}
+        """Turn of each task, and its id as it was sent last, by the key that it keeps."""
         self._changed = set[str]()
         """Replicas of which something has changed since the last choice."""
         self._others: list[tuple[float, str]] = []
@@ -97,12 +97,13 @@ class Dispatcher:
     def add(self, task: str, request: RoutingRequest, now: float) -> None:
         """Take a task in: a new one, or again one that a replica refused or handed back."""
         self._seconds = request.need.seconds
+        turn, before = self._turns.pop(request.key, (None, ""))
         if (refusal := request.refusal) and (state := self._states.get(refusal.replica)):
+            self.end(before, refusal.replica)  # Serve tells it later than the caller reads it
             state.refuse(refusal, self._seconds, now)
             self._note_others(state)
-        turn = self._turns.pop(request.key, None)
         waiting = self._pending.add(task, request.need, now, turn)
-        self._turns[request.key] = waiting.turn
+        self._turns[request.key] = waiting.turn, task
         if len(self._turns) > _MOST_TURNS:
             del self._turns[next(iter(self._turns))]
         self._requests[task] = _Request(request, waiting)

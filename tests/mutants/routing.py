@@ -14,6 +14,13 @@ _HANDLES = "tests/serve_app/test_handles.py"
 
 MUTANTS = (
     Mutant(
+        mistake="a refused task hides another one that its replica has",
+        file="deployments/routing/dispatcher.py",
+        old="            self.end(before, refusal.replica)  #",
+        new="            pass  #",
+        tests=_DISPATCHER,
+    ),
+    Mutant(
         mistake="a task that was refused is sent again as if it had not been",
         file="serve_app/handles.py",
         old="                request = request.refused(refusal)\n",

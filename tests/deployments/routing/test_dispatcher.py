@@ -69,6 +69,16 @@ def test_a_replica_that_refused_is_given_nothing_while_others_keep_it_busy() -> 
     assert claims(list(made.sendings(100))) == [("2", "r0", Claim.NEXT)]
 
 
+def test_a_refused_task_is_no_longer_at_its_replica_before_serve_says_so() -> None:
+    made = dispatcher(replicas=1)
+    made.add("1", request("1", "a"), 0)
+    [sending] = made.sendings(0)
+    made.add("2", sending.request.refused(Refusal("r0", (), 1, 1)), 0)
+    made.end("1", "r0")
+
+    assert not list(made.sendings(0))  # it is busy with another router's
+
+
 def test_after_ten_refusals_a_task_is_next_wherever_it_goes() -> None:
     made = dispatcher(replicas=1)
     sent = request("1", "a")
