@@ -12,6 +12,9 @@ from models.report import Report
 
 T = TypeVar("T")
 
+_PACE_SECONDS = 1.0  # who asks takes the answers of the others after two
+_STOP_SECONDS = 5.0
+
 
 class FixedIngests(Ingests):
     """Ingest replicas that neither come nor go."""
@@ -40,7 +43,7 @@ class Boards:
         Raises:
             Unavailable: none is known to hold it, and one that might did not answer.
         """
-        answers, silent = await self._ask(lambda live: live.stop(report))
+        answers, silent = await self._ask(lambda live: live.stop(report), _STOP_SECONDS)
         if silent and not any(answers):
             raise silent
         return any(answers)
@@ -51,30 +54,33 @@ class Boards:
         Raises:
             Unavailable: none answered.
         """
-        answers, silent = await self._ask(lambda live: live.paces())
+        answers, silent = await self._ask(lambda live: live.paces(), _PACE_SECONDS)
         if silent and not answers:
             raise silent
         names = dict.fromkeys(name for paces in answers for name in paces)
         return {name: _whole(paces[name] for paces in answers if name in paces) for name in names}
 
     async def _ask(
-        self, question: Callable[[Live], Awaitable[T]]
+        self, question: Callable[[Live], Awaitable[T]], seconds: float
     ) -> tuple[Sequence[T], Unavailable | None]:
-        """Ask all at once; return the answers, and why some did not answer, if so."""
+        """Ask all at once, for so many seconds; return the answers, and why one is missing."""
         there = self.ingests.there.values()
         if not there:
             return (), Unavailable("no ingest replica runs")
-        outcomes = await asyncio.gather(*(_outcome(question(live)) for live in there))
+        outcomes = await asyncio.gather(*(_outcome(question(live), seconds) for live in there))
         silent = [each for each in outcomes if isinstance(each, Unavailable)]
         answers = [each for each in outcomes if not isinstance(each, Unavailable)]
         return answers, next(iter(silent), None)
 
 
-async def _outcome(answer: Awaitable[T]) -> T | Unavailable:
+async def _outcome(answer: Awaitable[T], seconds: float) -> T | Unavailable:
     try:
-        return await answer
+        async with asyncio.timeout(seconds):
+            return await answer
     except Unavailable as exc:
         return exc
+    except TimeoutError:
+        return Unavailable(f"an ingest replica did not answer within {seconds:g} s")
 
 
 def _whole(parts: Iterable[Pace]) -> Pace:

@@ -57,6 +57,8 @@ class RuntimeFleet:
     """Outages that the worker had met when this was written last."""
     _outage_at: float = field(default=-math.inf, init=False)
     """Time at which the last of them was seen."""
+    _ingests: tuple[str, ...] = field(default=(), init=False)
+    """Names of the ingest replicas that measure, as the policy told them last."""
     _told: int = field(default=0, init=False)
     """Tasks of the demand that was written last."""
     _backlog: int = field(default=0, init=False)
@@ -168,7 +170,9 @@ class RuntimeFleet:
 
     def _share(self, places: int, supply: Supply) -> int:
         """Return this ingest's share of places, at least one: others may be about to go."""
-        ingests = sorted({*supply.ingests, self.ingest})
+        # A policy that has just begun has heard of none.
+        self._ingests = supply.ingests or self._ingests
+        ingests = sorted({*self._ingests, self.ingest})
         share, rest = divmod(places, len(ingests))
         return max(1, share + (ingests.index(self.ingest) < rest))
 

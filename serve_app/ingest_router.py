@@ -3,6 +3,8 @@
 Serve carries the router's class to whoever calls by value, and what it imports by name.
 """
 
+import asyncio
+
 from ray.serve.exceptions import RayServeException
 from ray.serve.request_router import (
     PendingRequest,
@@ -12,6 +14,8 @@ from ray.serve.request_router import (
 )
 
 from serve_app.presence import presence
+
+_RETRY_SECONDS = 0.1
 
 
 class IngestRouter(RequestRouter):  # type: ignore[misc] # Any
@@ -28,6 +32,10 @@ class IngestRouter(RequestRouter):  # type: ignore[misc] # Any
     ) -> list[list[RunningReplica]]:
         """Give the request its replica; return all, among which Serve needs no longer choose."""
         if pending_request is not None and not pending_request.future.done():
+            context = pending_request.routing_context
+            if context.should_backoff:  # it was here before: the replica is full, or out of reach
+                await asyncio.sleep(_RETRY_SECONDS)
+            context.should_backoff = True
             self._remove_pending_request_from_indices(pending_request)
             name = pending_request.metadata.session_id
             named = [each for each in candidate_replicas if each.replica_id.unique_id == name]

@@ -17,7 +17,7 @@ class Presence:
         """Take the names of those that run now; may be called in any thread."""
         if self.names != (names := frozenset(names)):
             self.names = names
-            for event, loop in self._waiting.items():
+            for event, loop in tuple(self._waiting.items()):
                 loop.call_soon_threadsafe(event.set)
 
     async def change(self, known: Collection[str]) -> None:

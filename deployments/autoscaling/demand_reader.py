@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from deployments.autoscaling.background import Background
@@ -42,13 +42,17 @@ class DemandReader:
             del self._heard[ingest]
         for ingest, demand in self._read_last.items():
             self._heard.setdefault(ingest, _Heard(now)).hear(demand.beat, now)
-        if not self.ingests(now):
+        if not (speaking := self.ingests(now)):
             return None
-        return merged(
-            demand
+        whole = merged(self._read_last[ingest] for ingest in speaking)
+        # Of what a silent one saw in the queue nothing is known any more.
+        visible = whole.visible if whole else 0
+        silent = (
+            replace(demand, waiting=demand.waiting - demand.visible + visible, visible=visible)
             for ingest, demand in self._read_last.items()
-            if now - self._heard[ingest].changed_at < self._keep_seconds
+            if ingest not in speaking and now - self._heard[ingest].changed_at < self._keep_seconds
         )
+        return merged([*filter(None, [whole]), *silent])
 
     def ingests(self, now: float) -> tuple[str, ...]:
         """Names of the ingest replicas that measure, sorted."""

@@ -34,13 +34,15 @@ class IngestScaler:
         ]
 
     def wanted(self, target: int, now: float) -> int:
-        """Return the number of replicas to have now: as many as there were while nobody measures.
+        """Return the number of replicas to have now.
+
+        As many as there were, while the demand on any runtime is not measured.
 
         ``target``: the number that was wanted until now; ``now``: seconds of a monotonic clock.
         """
         demands = [reader.demand(now) for reader in self._readers]
         known = [demand for demand in demands if demand is not None]
-        if not known:
+        if len(known) < len(demands):
             return target
         return self._scale.wanted(target, sum(map(rate_of, known)), now)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -38,10 +39,11 @@ class RayFleetStore(FleetStore):
     async def demands(self, runtime: str) -> Mapping[str, Demand]:
         prefix = self._demand_key(runtime, "")
         found = await _answer(lambda gcs: _below(gcs, prefix))
-        return {
-            key.removeprefix(prefix).decode(): _parsed(value, _DEMANDS, f"a demand on {runtime}")
-            for key, value in found.items()
-        }
+        demands = {}
+        for key, value in found.items():
+            with suppress(Unavailable):  # one that is gone may have been of another version
+                demands[key.removeprefix(prefix).decode()] = _parsed(value, _DEMANDS, runtime)
+        return demands
 
     async def drop_demand(self, runtime: str, ingest: str) -> None:
         key = self._demand_key(runtime, ingest)

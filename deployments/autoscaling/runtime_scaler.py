@@ -113,12 +113,15 @@ class RuntimeScaler:
             self._has_recalled = True
             supply = replace(
                 supply,
+                beat=self._supply.beat,
                 start_seconds=self._starts.seconds,
                 never_started=supply.never_started and not self._has_run,
             )
         await self._store.write_supply(self._runtime, supply)
 
     def _recall(self, last: Supply) -> None:
+        # The newest supply is known by its beat.
+        self._supply = replace(self._supply, beat=self._supply.beat + last.beat)
         if self._starts.seconds is None:
             self._starts.seconds = last.start_seconds
         # A controller that was restarted finds them again within a second or so: that is no start.

@@ -11,13 +11,13 @@ _CALM_SECONDS = 300.0
 """Seconds for which fewer must have been enough before any goes: what it holds is leased anew."""
 _SHORTEST_TASK = 0.02
 """Fewest seconds that a task is taken to need: less than any picture."""
-_UNKNOWN_TASK = 1.0
-"""Seconds that a task is taken to need before any has ended."""
 
 
 def rate_of(demand: Demand) -> float:
-    """Return the tasks a second that the replicas end which have one now."""
-    return demand.running / max(demand.seconds or _UNKNOWN_TASK, _SHORTEST_TASK)
+    """Return the tasks a second that replicas with a task end; 0 before any has ended."""
+    if demand.seconds is None:
+        return 0.0
+    return demand.running / max(demand.seconds, _SHORTEST_TASK)
 
 
 @dataclass

@@ -84,9 +84,9 @@ class Estimates:
         return position if position < _FARTHEST else None
 
     async def _pace_at_hand(self, runtime: str) -> Pace | None:
-        """Return a runtime's pace; None while ingest is not connected: nobody waits for it."""
+        """Return a runtime's pace; None while no ingest is heard: nobody waits for it."""
         self._feed.start()
-        return await self.pace(runtime) if self._feed.connected else None
+        return await self.pace(runtime) if self._feed.heard else None
 
     def _eta(self, runtime: str, position: int | None, pace: Pace | None) -> float | None:
         if position is None or pace is None or pace.demand is None or pace.supply is None:

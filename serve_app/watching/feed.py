@@ -68,6 +68,11 @@ class Feed:
         """Flag: the streams of all ingest replicas are open."""
         return bool(self._streams) and all(each.is_open for each in self._streams.values())
 
+    @property
+    def heard(self) -> bool:
+        """Flag: the stream of any ingest replica is open."""
+        return bool(self._mirrors.open)
+
     def start(self) -> None:
         """Start to follow the boards, unless that was done."""
         if self._following is None or self._following.done():
@@ -84,7 +89,7 @@ class Feed:
         """Wait a moment until each stream of events is open or has failed; tell if any is open."""
         self.start()
         await set_within(self.intervals.snapshot_wait, self._tried)
-        return bool(self._mirrors.open)
+        return self.heard
 
     @asynccontextmanager
     async def watching(self, submission: str) -> AsyncIterator[Watcher]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from models.errors import Unavailable
 from models.event import Event
-from models.report import Progress, Report, Stage
+from models.report import Progress, Report, Stage, Status
 from serve_app.watching.feed import Feed
 from serve_app.watching.mirror import Watcher
 
@@ -108,10 +108,16 @@ class _LedgerChecks:
         self.watcher = watcher
         self._last = feed.clock()
 
+    @property
+    def _is_alone(self) -> bool:
+        """Flag: the board of the task may not be heard, such as that of an ingest that drains."""
+        is_untold = self.report.status is Status.RUNNING and not self.watcher.all
+        return self.watcher.is_lost or is_untold or not self.feed.connected
+
     async def check(self) -> Sequence[Event]:
         """Read the ledger if that is due; return an event if the board might not bring it."""
         feed, intervals = self.feed, self.feed.intervals
-        alone = self.watcher.is_lost or not feed.connected
+        alone = self._is_alone
         pause = intervals.ledger_check_alone if alone else intervals.ledger_check
         if feed.clock() - self._last < pause:
             return ()

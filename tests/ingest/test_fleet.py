@@ -598,6 +598,17 @@ async def test_an_ingest_leases_its_share(world: World, store: Store) -> None:
     assert capacities == [10, 10, 5, 3, 3]
 
 
+async def test_the_share_stays_where_the_policy_has_just_begun(world: World, store: Store) -> None:
+    supply = Supply(wanted=3, running=("a", "b", "c"), ingests=("a", "b"))
+    async with following(world, store, ingest="b", lookahead=4):
+        for told in (supply, replace(supply, ingests=())):
+            before = len(store.written)
+            await store.write_supply("sdruntime", told)
+            await until(lambda seen=before: len(store.written) > seen + 1)  # type: ignore[misc]
+
+    assert world.worker.capacity == 5
+
+
 async def test_every_ingest_leases_something(world: World, store: Store) -> None:
     others = tuple("abcdefgh")
     await store.write_supply("sdruntime", Supply(wanted=1, running=("r",), ingests=others))

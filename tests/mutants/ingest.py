@@ -105,6 +105,13 @@ MUTANTS = (
         tests=FLEET,
     ),
     Mutant(
+        mistake="each ingest replica leases all where the policy has just begun",
+        file="ingest/fleet.py",
+        old="supply.ingests or self._ingests",
+        new="supply.ingests",
+        tests=FLEET,
+    ),
+    Mutant(
         mistake="what is visible in the queue counts once for each ingest replica",
         file="models/fleet.py",
         old="sum(part.waiting - part.visible for part in parts)",
@@ -142,8 +149,8 @@ MUTANTS = (
     Mutant(
         mistake="where one ingest replica is lost the ledger is read as rarely as ever",
         file="serve_app/watching/timeline.py",
-        old="alone = self.watcher.is_lost or not feed.connected",
-        new="alone = not feed.connected",
+        old="return self.watcher.is_lost or is_untold or not self.feed.connected",
+        new="return not self.feed.connected",
         tests=SEVERAL,
     ),
     Mutant(

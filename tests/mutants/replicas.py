@@ -34,8 +34,15 @@ MUTANTS = (
     Mutant(
         mistake="what a killed ingest had leased counts for ever",
         file="deployments/autoscaling/demand_reader.py",
-        old="if now - self._heard[ingest].changed_at < self._keep_seconds",
-        new="if self._heard[ingest].changed_at > -math.inf",
+        old="and now - self._heard[ingest].changed_at < self._keep_seconds",
+        new="and self._heard[ingest].changed_at > -math.inf",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="what a silent ingest saw in the queue hides what the others see",
+        file="deployments/autoscaling/demand_reader.py",
+        old="demand.visible + visible, visible=visible)",
+        new="demand.visible)",
         tests=SCALER,
     ),
     Mutant(

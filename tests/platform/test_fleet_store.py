@@ -66,8 +66,7 @@ async def test_what_another_version_wrote_is_read_as_far_as_it_is_known(store: F
     _put("broken", b'{"waiting": "many"}')
 
     assert await store.demands("old") == {"a": Demand(waiting=3, running=1)}
-    with pytest.raises(Unavailable, match="a demand on broken is written by another version"):
-        await store.demands("broken")
+    assert await store.demands("broken") == {}
 
 
 async def test_a_head_that_hangs_is_unavailable(store: FleetStore, gcs: psutil.Process) -> None:

@@ -202,6 +202,20 @@ async def test_what_a_killed_ingest_had_leased_counts_until_it_is_back_in_the_qu
     assert not (await serve.supply()).reason.startswith("3 tasks wait")
 
 
+async def test_what_a_killed_ingest_saw_of_the_queue_counts_no_more(serve: Controller) -> None:
+    full = {"a": Demand(waiting=9, visible=8, running=0)}
+    await serve.follow_all(full | {"killed": Demand(waiting=1, running=0)})
+    await serve.follow_all(full, 17)
+
+    assert (await serve.supply()).reason.startswith("10 tasks wait")
+
+
+async def test_the_beat_of_a_supply_goes_on_where_another_scaler_ended(serve: Controller) -> None:
+    await serve.store.write_supply(RUNTIME, Supply(wanted=0, beat=10_000))
+
+    assert (await serve.supply()).beat > 10_000
+
+
 async def test_an_ingest_that_dropped_its_demand_counts_no_more(serve: Controller) -> None:
     kept = {"a": Demand(waiting=1, running=0)}
     await serve.follow_all(kept | {"drained": Demand(waiting=2, running=0)})

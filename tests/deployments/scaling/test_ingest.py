@@ -50,7 +50,7 @@ def test_a_peak_ends_the_calm() -> None:
     [
         (Demand(waiting=9, running=0, seconds=1.0), 0),
         (Demand(waiting=9, running=8, seconds=2.0), 4),
-        (Demand(waiting=0, running=8), 8),
+        (Demand(waiting=0, running=8), 0),
         (Demand(waiting=0, running=8, seconds=0.02), 400),
     ],
 )

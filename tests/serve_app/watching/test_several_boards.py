@@ -158,6 +158,22 @@ async def test_the_end_of_a_task_whose_replica_died_is_found_in_the_ledger() -> 
     assert rest[-1].update == ended
 
 
+async def test_the_end_of_a_task_is_found_though_its_replica_drained_before() -> None:
+    ingests, world = Several("a", "b"), World()
+    world.feed = Feed(ingests, world.ledger, replace(QUICK, ledger_check=600))
+    report = await world.ledger.start(OWL)
+    ingests.publish("a", report)
+    ingests.leave("a")
+    async with aclosing(timeline(world.feed, report)) as stream:
+        await anext(stream)
+        ended = await world.complete(OWL)
+        async with asyncio.timeout(10):
+            rest = [event async for events in stream for event in events]
+    await world.feed.close()
+
+    assert rest[-1].update == ended
+
+
 async def test_nobody_follows_one_that_drains(world: World, ingests: Several) -> None:
     assert await world.feed.ready()
     gone = ingests.leave("b")
