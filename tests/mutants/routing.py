@@ -114,8 +114,8 @@ MUTANTS = (
     Mutant(
         mistake="a task that was refused waits for another turn",
         file="deployments/routing/dispatcher.py",
-        old="self._turns.pop(request.key, None)",
-        new="None",
+        old='turn, before = self._turns.pop(request.key, (None, ""))',
+        new='turn, before = None, self._turns.pop(request.key, (None, ""))[1]',
         tests=_DISPATCHER,
     ),
     Mutant(
