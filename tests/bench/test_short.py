@@ -25,11 +25,11 @@ def test_compare(tmp_path: Path) -> None:
 
 
 def test_each_measurement_has_a_short_run() -> None:
-    """Four are run in this folder, those over a real Ray in tests/platform and tests/scale."""
+    """Five are run in this folder, those over a real Ray in tests/platform and tests/scale."""
     measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
     here = {"compare", "prediction", "previews", "simulate"}
 
-    assert measured == here | {"cost", "front", "overlap"} | {"scale"}
+    assert measured == here | {"router_cpu"} | {"affinity", "cost", "front", "overlap"} | {"scale"}
 
 
 def test_what_the_front_is_measured_with_is_a_configuration(tmp_path: Path) -> None:

@@ -17,9 +17,12 @@ from models.settings import Settings
 from tests.cdk.conftest import FULL
 
 AWS = Path(__file__).resolve().parents[2] / "ingest" / "aws"
-_CALL = re.compile(r"\b(s3|sqs|sns|dynamodb)\.(?:get_paginator\(\"(\w+)\"\)|([a-z]\w+)\()")
+_CALL = re.compile(
+    r"\b(s3|sqs|sns|dynamodb)\.(?:(?:get_paginator|call)\(\s*\"(\w+)\"|([a-z]\w+)\()"
+)
 _NAMED_OTHERWISE = {
     "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:Put": "s3:PutObject",
     "s3:GeneratePresignedUrl": "s3:GetObject",  # what the link does
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
@@ -78,8 +81,8 @@ def test_everything_that_is_called_is_allowed_and_nothing_else(
         f"{service}:{operation}"
         for path in AWS.glob("*.py")
         if path.name != "provision.py"  # which makes what here the template makes
-        for service, paged, plain in _CALL.findall(path.read_text())
-        for operation in ["".join(word.capitalize() for word in (paged or plain).split("_"))]
+        for service, named, plain in _CALL.findall(path.read_text())
+        for operation in ["".join(w[0].upper() + w[1:] for w in (named or plain).split("_"))]
     }
     allowed = {action for actions in granted.values() for action in actions}
 
