@@ -118,7 +118,7 @@ async def submissions(
 ) -> dict[str, Figures]:
     """Measure each way of submitting after the other, warmed up.
 
-    ``cpu_ms`` is what a request costs the replica's process, in milliseconds of CPU time.
+    ``cpu_ms``: CPU milliseconds of the front replica for one request.
     """
 
     async def healthz(_: int) -> httpx.Response:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models import strict_json
+
 _WEIGHT = 0.1
 """Weight of the newest value in a moving average."""
 _TASK_SECONDS = 1.0
@@ -31,7 +33,7 @@ class Need:
 
     def written(self) -> str:
         """Write it as `read` takes it."""
-        return json.dumps([self.files, self.seconds, self.load])
+        return strict_json.written([self.files, self.seconds, self.load])
 
     @classmethod
     def read(cls, written: str) -> "Need":

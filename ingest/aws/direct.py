@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.signature import signed
+from models import strict_json
 
 _OK = 200
 _REFUSED = 400
@@ -46,7 +47,7 @@ class DirectClient:
             "content-type": f"application/x-amz-json-{self._metadata['jsonVersion']}",
             "x-amz-target": f"{self._metadata['targetPrefix']}.{operation}",
         }
-        body = json.dumps(parameters).encode()
+        body = strict_json.written(parameters).encode()
         status, text = await self._send("POST", self._client.meta.endpoint_url, fields, body)
         if status == _OK:
             answer: Mapping[str, Any] = json.loads(text)
