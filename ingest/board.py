@@ -76,16 +76,15 @@ class Board(Live):
             while True:
                 yield await subscription.take()
 
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
+    async def watch(
+        self, follower: str, more: Sequence[str], no_more: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]] | None:
         if (subscription := self._followers.get(follower)) is None:
             return None
+        subscription.watched.difference_update(no_more)
         # Nothing awaits between these two: an event is in the snapshot, or it comes as news.
-        subscription.watched.add(submission)
-        return self._snapshots.events(submission)
-
-    async def unwatch(self, follower: str, submission: str) -> None:
-        if subscription := self._followers.get(follower):
-            subscription.watched.discard(submission)
+        subscription.watched.update(more)
+        return {submission: self._snapshots.events(submission) for submission in more}
 
     async def stop(self, report: Report) -> bool:
         submission = report.submission

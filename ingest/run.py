@@ -122,8 +122,10 @@ class Run:
             raise
         if report.ended:
             self._updates.cancel()
-        else:
-            await self.tell_start(report)
+            return report
+        if report.attempt > self.known.attempt + 1:  # a copy runs elsewhere: this is the later one
+            self.board.publish(self.task.submission, report)
+        await self.tell_start(report)
         return report
 
     async def _has_ended(self) -> bool:

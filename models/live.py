@@ -76,15 +76,14 @@ class Live(ABC):
         """
 
     @abstractmethod
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        """Let a follower hear of a submission from now on; return the events of its snapshot.
+    async def watch(
+        self, follower: str, more: Sequence[str], no_more: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]] | None:
+        """Let a follower hear of more submissions from now on, and of others no more.
 
-        Return None if there is no follower of this name (any more).
+        Return the events of the snapshot of each of ``more``, by submission; None if there is no
+        follower of this name (any more).
         """
-
-    @abstractmethod
-    async def unwatch(self, follower: str, submission: str) -> None:
-        """Let a follower hear no more of a submission."""
 
     @abstractmethod
     async def stop(self, report: Report) -> bool:

@@ -245,11 +245,10 @@ class Ingest:
             async for events in stream:
                 yield events
 
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        return await self.board.watch(follower, submission)
-
-    async def unwatch(self, follower: str, submission: str) -> None:
-        await self.board.unwatch(follower, submission)
+    async def watch(
+        self, follower: str, more: Sequence[str], no_more: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]] | None:
+        return await self.board.watch(follower, more, no_more)
 
     async def stop(self, report: Report) -> bool:
         return await self.board.stop(report)

@@ -57,14 +57,13 @@ class IngestHandle(Live):
         finally:
             stream.cancel()
 
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        found: Sequence[Event] | None = await _answer(
-            self._handle.watch.remote(follower, submission)
+    async def watch(
+        self, follower: str, more: Sequence[str], no_more: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]] | None:
+        found: Mapping[str, Sequence[Event]] | None = await _answer(
+            self._handle.watch.remote(follower, more, no_more)
         )
         return found
-
-    async def unwatch(self, follower: str, submission: str) -> None:
-        await _answer(self._handle.unwatch.remote(follower, submission))
 
     async def stop(self, report: Report) -> bool:
         held: bool = await _answer(self._handle.stop.remote(report))

@@ -2,22 +2,30 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 
 from models.backoff import Backoff
 from models.errors import Unavailable
+from models.event import Event
 from models.live import Live
 from serve_app.watching.mirror import Mirror, Mirrors
 
 log = logging.getLogger("ray.serve.atelier.api")
 
+_GATHER_SECONDS = 0.005
+"""Seconds for which what is to be watched is gathered into one call."""
+_MOST_AT_ONCE = 200
+"""Most submissions in one call: each may answer with a preview."""
+_LATE_SECONDS = 0.5
+"""Seconds after which watchers do not wait for a board's answer any more."""
+
 
 class BoardStream:
     """Follows the board of one ingest replica, and tells it what is watched here and what no more.
 
-    ``board``: name of the replica; ``follower``: name under which it is followed; ``noticed``: is
-    called when the stream opens or ends.
+    ``board``: name of the replica; ``follower``: name under which it is followed; ``opening``:
+    most seconds until its first answer; ``noticed``: is called when the stream opens or ends.
     """
 
     def __init__(
@@ -27,6 +35,7 @@ class BoardStream:
         *,
         follower: str,
         mirrors: Mirrors,
+        opening: float,
         retry: Backoff,
         noticed: Callable[[], None],
     ) -> None:
@@ -36,6 +45,7 @@ class BoardStream:
         """Flag: the last try to follow the board failed."""
         self._follower = follower
         self._mirrors = mirrors
+        self._opening = opening
         self._retry = retry
         self._noticed = noticed
         self._pending: set[str] = set()
@@ -80,12 +90,13 @@ class BoardStream:
         """
         follower = self._follower
         async with asyncio.TaskGroup() as group, aclosing(self.live.follow(follower)) as stream:
+            # Only after the first answer does the board know this follower, and can be asked to
+            # watch something.
+            async with asyncio.timeout(self._opening):
+                await anext(stream, None)
+            self._begin()
+            group.create_task(self._work_off())
             async for events in stream:
-                # Not before the first answer: only then does the board know this follower, and
-                # can be asked to watch something.
-                if not self.is_open:
-                    self._begin()
-                    group.create_task(self._work_off())
                 for event in events:
                     if mirror := self._mirrors.get(event.submission):
                         mirror.take(self.board, event)
@@ -107,35 +118,57 @@ class BoardStream:
     async def _work_off(self) -> None:
         """Tell the board what is watched here, and what is no more.
 
-        A submission is asked about again only after the answer to the call before.
+        What comes within a moment is one call. A submission is asked about again only after the
+        answer to the call before.
         """
         while True:
             await self._has_pending.wait()
-            self._has_pending.clear()
-            pending, self._pending = self._pending, set()
-            async with asyncio.TaskGroup() as group:
-                for submission in pending:
-                    group.create_task(self._settle(submission))
+            await asyncio.sleep(_GATHER_SECONDS)
+            some = {self._pending.pop() for _ in range(min(len(self._pending), _MOST_AT_ONCE))}
+            if not self._pending:
+                self._has_pending.clear()
+            await self._settle(some)
 
-    async def _settle(self, submission: str) -> None:
-        mirror = self._mirrors.get(submission)
-        if mirror is None:  # another board let it go while this one was asked to tell of it
-            await self.live.unwatch(self._follower, submission)
-        elif not mirror.watchers:
-            await self._unwatch(submission, mirror)
-        elif self.board not in mirror.answered:
-            events = await self.live.watch(self._follower, submission)
-            if events is None:
-                raise Unavailable("the board does not know this follower any more")
-            mirror.begin(self.board, events)
-            self._mirrors.settle(mirror)
+    async def _settle(self, submissions: Collection[str]) -> None:
+        """Ask the board about submissions, each by what has become of its mirror."""
+        begun: dict[str, Mirror] = {}
+        left: dict[str, Mirror | None] = {}
+        for submission in submissions:
+            mirror = self._mirrors.get(submission)
+            if mirror is None:  # another board let it go before this one was asked to
+                left[submission] = None
+            elif not mirror.watchers:
+                # Now: who begins to watch meanwhile sees that the board must be asked again.
+                mirror.known.clear()
+                mirror.answered.discard(self.board)
+                left[submission] = mirror
+            elif self.board not in mirror.answered:
+                begun[submission] = mirror
+        if begun or left:
+            snapshots = await self._asked(tuple(begun), tuple(left))
+            for submission, mirror in begun.items():
+                mirror.begin(self.board, snapshots[submission])
+                self._mirrors.settle(mirror)
+            for submission, was in left.items():
+                self._leave(submission, was)
 
-    async def _unwatch(self, submission: str, mirror: Mirror) -> None:
-        # Before the call: who begins to watch during it sees that the board must be asked again.
-        mirror.known.clear()
-        mirror.answered.discard(self.board)
-        await self.live.unwatch(self._follower, submission)
-        if mirror.watchers:  # another watcher came meanwhile
+    async def _asked(
+        self, begun: Sequence[str], left: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]]:
+        """Call the board; while it takes long, no watcher waits for it."""
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(_LATE_SECONDS, self._mirrors.be_late, self.board)
+        try:
+            snapshots = await self.live.watch(self._follower, begun, left)
+        finally:
+            late.cancel()
+            self._mirrors.late.discard(self.board)
+        if snapshots is None:
+            raise Unavailable("the board does not know this follower any more")
+        return snapshots
+
+    def _leave(self, submission: str, mirror: Mirror | None) -> None:
+        if mirror and mirror.watchers:  # another watcher came meanwhile
             self.ask(submission)
         else:
             self._mirrors.drop(submission)

@@ -32,6 +32,8 @@ class Intervals:
     """Time between them while the ingest replica that has the task may not be heard."""
     snapshot_wait: float = 2
     """Longest wait for the boards' snapshots of a submission, or for their streams of events."""
+    opening: float = 5
+    """Longest wait for the first answer of a board that is to be followed."""
     linger: float = 5
     """Time for which a task stays mirrored after its last watcher: a client may be polling."""
     retry: Backoff = _RETRY
@@ -127,7 +129,7 @@ class Feed:
             while True:
                 there = self.ingests.there
                 for gone in self._streams.keys() - there.keys():
-                    # One that drains ends its tasks, and waits until nobody follows it any more.
+                    # Serve waits until nobody follows it any more, before it lets it drain.
                     tasks.pop(gone).cancel()
                     del self._streams[gone]
                 for name in there.keys() - self._streams.keys():
@@ -136,6 +138,7 @@ class Feed:
                         there[name],
                         follower=self._name,
                         mirrors=self._mirrors,
+                        opening=self.intervals.opening,
                         retry=self.intervals.retry,
                         noticed=self._notice,
                     )

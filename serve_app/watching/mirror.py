@@ -14,32 +14,41 @@ MOST_MIRRORED = 10_000
 class Mirror:
     """Mirror of one submission, with the watchers to be woken by its events.
 
-    A task is at one ingest replica at a time, and may come to another. The board that spoke of it
-    last is the one to be believed, unless the task has ended.
+    A task is at one ingest replica at a time, and may come to another, or be at two where its
+    message was delivered twice. The board that knows of its latest attempt is believed; of several
+    the one that spoke last. The end of a task is the ledger's, whoever tells it.
     """
 
     def __init__(self) -> None:
         self.watchers: set[asyncio.Event] = set()
         self.known = asyncio.Event()
-        """Set once every board that is followed has sent its snapshot, which events complete."""
+        """Set once every board that is not late has sent its snapshot, which events complete."""
         self.answered: set[str] = set()
         """Names of the boards that tell of the submission."""
         self.is_lost = False
-        """Flag: the board that spoke of it last is heard no more."""
+        """Flag: the board that was believed is heard no more."""
         self._snapshots: dict[str, Snapshot] = {}
-        self._speaker = ""
-        """Name of the board that spoke of it last."""
+        self._attempts: dict[str, int] = {}
+        """Latest attempt that each board has reported; 0 where it has told of none."""
+        self._believed = ""
+        """Name of the board that is believed."""
 
     @property
     def events(self) -> list[Event]:
         """Events of the board that is believed, oldest first."""
-        snapshot = self._snapshots.get(self._speaker)
+        snapshot = self._snapshots.get(self._believed)
         return snapshot.since(0) if snapshot else []
 
     def take(self, board: str, event: Event) -> None:
         """Take in an event of a board."""
         self._snapshots.setdefault(board, Snapshot()).add(event)
-        self._listen_to(board)
+        told = event.update.attempt if isinstance(event.update, Report) else 0
+        self._attempts[board] = max(told, self._attempts.get(board, 0))
+        # A board that was lost has no attempt: any other is believed then.
+        is_latest = self._attempts[board] >= self._attempts.get(self._believed, 0)
+        if not any(map(_is_end, self.events)) and (is_latest or _is_end(event)):
+            self._believed, self.is_lost = board, False
+        self.wake()
 
     def begin(self, board: str, events: Iterable[Event]) -> None:
         """Take a board's snapshot; events that came meanwhile are newer."""
@@ -52,7 +61,8 @@ class Mirror:
     def forget(self, board: str) -> None:
         """Forget the events of a board: its next ones may be of another boot."""
         self.answered.discard(board)
-        if self._snapshots.pop(board, None) and board == self._speaker:
+        self._attempts.pop(board, None)
+        if self._snapshots.pop(board, None) and board == self._believed:
             self.is_lost = True
             self.wake()
 
@@ -61,11 +71,9 @@ class Mirror:
         for woken in self.watchers:
             woken.set()
 
-    def _listen_to(self, board: str) -> None:
-        ended = any(isinstance(e.update, Report) and e.update.ended for e in self.events)
-        if not ended:
-            self._speaker, self.is_lost = board, False
-        self.wake()
+
+def _is_end(event: Event) -> bool:
+    return isinstance(event.update, Report) and event.update.ended
 
 
 class Watcher:
@@ -103,6 +111,8 @@ class Mirrors:
     def __init__(self) -> None:
         self.open: set[str] = set()
         """Names of the boards whose streams of events are open."""
+        self.late: set[str] = set()
+        """Names of the boards that are asked for snapshots and take long to answer."""
         self._mirrors: dict[str, Mirror] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -128,14 +138,22 @@ class Mirrors:
             del self._mirrors[submission]
 
     def settle(self, mirror: Mirror) -> None:
-        """Call a mirror known if every board that is followed has told of its submission."""
-        if self.open and self.open <= mirror.answered:
+        """Call a mirror known if every board that answers in time has told of its submission."""
+        prompt = self.open - self.late
+        if prompt and prompt <= mirror.answered:
             mirror.known.set()
             mirror.wake()
+
+    def be_late(self, board: str) -> None:
+        """Wait for a board's snapshots no more, until it has answered."""
+        self.late.add(board)
+        for mirror in self._mirrors.values():
+            self.settle(mirror)
 
     def lose(self, board: str) -> None:
         """Forget all events of a board whose stream has ended."""
         self.open.discard(board)
+        self.late.discard(board)
         for submission, mirror in tuple(self._mirrors.items()):
             mirror.forget(board)
             if not self.open:

@@ -42,6 +42,13 @@ async def collected(events: list[Event], count: int) -> list[Update]:
     return _updates(events)
 
 
+async def watched(board: Board) -> Sequence[Event]:
+    """Let the follower watch a submission; return the events of its snapshot."""
+    snapshots = await board.watch("front", ["s1"], [])
+    assert snapshots is not None
+    return snapshots["s1"]
+
+
 def _updates(events: Sequence[Event]) -> list[Update]:
     return [event.update for event in events]
 
@@ -49,11 +56,11 @@ def _updates(events: Sequence[Event]) -> list[Update]:
 async def test_a_follower_is_told_what_it_watches_and_nothing_else() -> None:
     board = Board()
     async with following(board) as events:
-        await board.watch("front", "s1")
+        await watched(board)
         board.publish("s2", RUNNING)
         board.publish("s1", RUNNING)
         await collected(events, 1)
-        await board.unwatch("front", "s1")
+        await board.watch("front", [], ["s1"])
         board.publish("s1", DONE)
         await asyncio.sleep(0)
 
@@ -68,9 +75,8 @@ async def test_who_comes_late_is_told_what_was_said_with_the_newest_progress_onl
             preview = b"picture" if step == 2 else None
             board.publish("s1", Progress(step=step, of=6, preview=preview))
         async with following(board):
-            known = await board.watch("front", "s1")
+            known = await watched(board)
 
-    assert known is not None
     assert _updates(known) == [
         RUNNING,
         Progress(step=2, of=6, preview=b"picture"),
@@ -83,7 +89,7 @@ async def test_who_comes_late_is_told_what_was_said_with_the_newest_progress_onl
 async def test_a_slow_follower_is_told_the_newest_progress() -> None:
     board = Board()
     async with following(board) as events:
-        await board.watch("front", "s1")
+        await watched(board)
         for step in range(1, 100):
             board.publish("s1", Progress(step=step, of=100))
         updates = await collected(events, 1)
@@ -98,12 +104,10 @@ async def test_a_stage_is_told_until_another_follows_or_the_status_changes() -> 
             board.publish("s1", RUNNING)
             board.publish("s1", Stage.RUNNING)
             board.publish("s1", Stage.LOADING)
-            loading = await board.watch("front", "s1")
+            loading = await watched(board)
             board.publish("s1", QUEUED)
-            again = await board.watch("front", "s1")
+            again = await watched(board)
 
-    assert loading is not None
-    assert again is not None
     assert _updates(loading) == [RUNNING, Stage.LOADING]
     assert _updates(again) == [RUNNING, QUEUED]
 
@@ -111,7 +115,7 @@ async def test_a_stage_is_told_until_another_follows_or_the_status_changes() -> 
 async def test_who_does_not_follow_cannot_watch() -> None:
     board = Board()
 
-    assert await board.watch("front", "s1") is None
+    assert await board.watch("front", ["s1"], []) is None
 
 
 async def test_a_follower_that_left_is_forgotten_but_not_one_that_came_back() -> None:
@@ -119,11 +123,11 @@ async def test_a_follower_that_left_is_forgotten_but_not_one_that_came_back() ->
     async with following(board), following(board) as again:
         pass
     async with following(board) as again:
-        await board.watch("front", "s1")
+        await watched(board)
         board.publish("s1", RUNNING)
         await collected(again, 1)
 
-    assert await board.watch("front", "s1") is None
+    assert await board.watch("front", ["s1"], []) is None
 
 
 async def test_what_ended_is_kept_for_a_while_without_its_preview_and_then_forgotten() -> None:
@@ -132,12 +136,11 @@ async def test_what_ended_is_kept_for_a_while_without_its_preview_and_then_forgo
         board.publish("s1", Progress(step=1, of=2, preview=b"picture"))
         board.publish("s1", DONE)
     async with following(board):
-        kept = await board.watch("front", "s1")
+        kept = await watched(board)
         for number in range(1_000):
             board.publish(f"other-{number}", DONE)
-        forgotten = await board.watch("front", "s1")
+        forgotten = await watched(board)
 
-    assert kept is not None
     assert DONE in _updates(kept)
     assert forgotten == []
 
@@ -147,7 +150,7 @@ async def test_what_was_handed_back_is_not_kept() -> None:
     with board.holding("painter", "s1"):
         board.publish("s1", RUNNING)
     async with following(board):
-        assert await board.watch("front", "s1") == []
+        assert await watched(board) == []
 
 
 async def test_a_stop_ends_what_runs_and_what_will() -> None:
@@ -166,7 +169,7 @@ async def test_a_stop_ends_what_runs_and_what_will() -> None:
 async def test_a_stop_of_what_nobody_holds_is_told_to_those_who_watch() -> None:
     board = Board()
     async with following(board) as events:
-        await board.watch("front", "s1")
+        await watched(board)
         held = await board.stop(RUNNING.cancelled())
         updates = await collected(events, 1)
 

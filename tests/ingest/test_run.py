@@ -13,6 +13,7 @@ from ingest.lease import lease
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
+from models.event import Event
 from models.ports import Delivery
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
@@ -76,7 +77,7 @@ async def test_a_task_is_told_to_run_when_it_has_the_gpu(world: World) -> None:
     await world.publish()
 
     async with following(world.board) as events, world.working():
-        await world.board.watch("front", "s1")
+        await world.board.watch("front", ["s1"], [])
         await until(lambda: world.runtime.runs == 1)
         await asyncio.sleep(0.05)
         before = list(events)
@@ -88,6 +89,24 @@ async def test_a_task_is_told_to_run_when_it_has_the_gpu(world: World) -> None:
         Status.RUNNING,
         Stage.RUNNING,
     ]
+
+
+async def test_the_attempt_is_told_that_the_ledger_has_counted(world: World) -> None:
+    """A copy of the message is with another ingest, and began there."""
+    await world.ledger.start(TASK)
+    world.runtime.acts = [60.0]
+    await world.publish()
+
+    async with following(world.board) as events, world.working() as work:
+        await world.board.watch("front", ["s1"], [])
+        await until(lambda: attempts(events)[-1:] == [2])
+        work.cancel()
+
+    assert attempts(events)[:2] == [1, 2]
+
+
+def attempts(events: Sequence[Event]) -> list[int]:
+    return [event.update.attempt for event in events if isinstance(event.update, Report)]
 
 
 async def test_tasks_that_a_lost_replica_never_began_have_spent_no_attempt(world: World) -> None:

@@ -42,7 +42,7 @@ async def test_a_task_that_lost_its_runtime_is_queued_again_for_all_to_see(world
         Delivery(id="m", receipt="r", body=json.dumps(message()), attributes={"submission": "s1"})
     ]
     async with following(world.board) as events:
-        await world.board.watch("front", "s1")
+        await world.board.watch("front", ["s1"], [])
         with pytest.raises(RuntimeUnavailable):
             await world.worker.handle(delivery)
         updates = await collected(events, 3)

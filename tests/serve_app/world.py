@@ -67,6 +67,8 @@ class Ingest(Live):
     def __init__(self) -> None:
         self.board: Board | None = Board()
         self.follows = 0
+        self.calls = 0
+        """Calls of `watch`."""
         self.watches = 0
         self.unwatches = 0
         self.paced = 0
@@ -93,7 +95,7 @@ class Ingest(Live):
         self.cut()
 
     def hold(self) -> asyncio.Event:
-        """Hold the answers to `watch` and `unwatch` until the returned event is set."""
+        """Hold the answers to `watch` until the returned event is set."""
         self._held = asyncio.Event()
         return self._held
 
@@ -122,16 +124,15 @@ class Ingest(Live):
             self.followers -= 1
             gone.cancel()
 
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        self.watches += 1
-        answer = await self.there.watch(follower, submission)
+    async def watch(
+        self, follower: str, more: Sequence[str], no_more: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]] | None:
+        self.calls += 1
+        self.watches += len(more)
+        self.unwatches += len(no_more)
+        answer = await self.there.watch(follower, more, no_more)
         await self._held.wait()
         return answer
-
-    async def unwatch(self, follower: str, submission: str) -> None:
-        self.unwatches += 1
-        await self._held.wait()
-        await self.there.unwatch(follower, submission)
 
     async def stop(self, report: Report) -> bool:
         return await self.there.stop(report)

@@ -279,5 +279,5 @@ async def test_a_closed_feed_follows_no_more(world: World) -> None:
     told = world.board.follow("another")
     await anext(told)
 
-    assert await world.board.watch("another", "s1") == []
+    assert await world.board.watch("another", ["s1"], []) == {"s1": []}
     assert world.ingest.follows == 1

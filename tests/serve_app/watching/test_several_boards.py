@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 
 import pytest
@@ -107,6 +107,98 @@ async def test_a_task_that_comes_to_another_replica_is_told_from_there(
         found = await run_of(world.feed, "s1")
 
     assert found.progress == Progress(step=1, of=9)
+
+
+async def test_the_latest_attempt_is_believed_whoever_speaks_last(
+    world: World, ingests: Several
+) -> None:
+    report = await world.ledger.start(OWL)
+    async with world.feed.watching("s1") as watcher, world.feed.watching("s2") as probe:
+        ingests.publish("b", replace(report, attempt=2))
+        ingests.publish("b", Progress(step=1, of=9))
+        await until(lambda: len(watcher.all) > 1)
+        for update in (report, Stage.LOADING, Progress(step=8, of=9)):
+            ingests.publish("a", update)
+        ingests.members["a"].there.publish("s2", Stage.LOADING)
+        await until(lambda: bool(probe.all))  # so what it said before has come, too
+        before = [event.update for event in watcher.all]
+        ingests.members["b"].go()
+        await until(lambda: watcher.is_lost)
+        ingests.publish("a", Progress(step=9, of=9))
+        await until(lambda: not watcher.is_lost)
+
+    assert before == [replace(report, attempt=2), Progress(step=1, of=9)]
+    assert Progress(step=9, of=9) in [event.update for event in watcher.all]
+
+
+async def test_the_end_is_believed_though_an_earlier_attempt_tells_it(
+    world: World, ingests: Several
+) -> None:
+    report = await world.ledger.start(OWL)
+    async with world.feed.watching("s1") as watcher:
+        ingests.publish("b", replace(report, attempt=2))
+        await until(lambda: bool(watcher.all))
+        ended = await world.complete(OWL)
+        ingests.publish("a", ended)
+        await until(lambda: [event.update for event in watcher.all] == [ended])
+
+
+async def test_what_is_watched_within_a_moment_is_one_call(world: World, ingests: Several) -> None:
+    assert await world.feed.ready()
+    async with AsyncExitStack() as watching:
+        for entering in [
+            asyncio.create_task(watching.enter_async_context(world.feed.watching(f"s{number}")))
+            for number in range(100)
+        ]:
+            await entering
+        calls = [each.calls for each in ingests.members.values()]
+    await until(lambda: all(each.unwatches == 100 for each in ingests.members.values()))
+
+    assert calls == [1, 1, 1]
+    assert all(each.calls <= 3 for each in ingests.members.values())
+
+
+async def test_one_that_hangs_is_waited_for_once(ingests: Several) -> None:
+    world = World()
+    world.feed = Feed(ingests, world.ledger, replace(QUICK, snapshot_wait=600))
+    await until_connected(world)
+    hung = ingests.members["c"].hold()
+    async with asyncio.timeout(10), world.feed.watching("s1"), world.feed.watching("s2") as other:
+        ingests.members["a"].there.publish("s2", await world.ledger.start(task("s2", id="fox")))
+        await until(lambda: bool(other.all))
+    hung.set()
+    await world.feed.close()
+
+
+async def test_one_that_does_not_begin_to_answer_is_followed_again(ingests: Several) -> None:
+    world = World()
+    world.feed = Feed(ingests, world.ledger, replace(QUICK, opening=0.05, snapshot_wait=600))
+    ingests.members["b"] = silent = Silent()
+    async with asyncio.timeout(10):
+        assert await world.feed.ready()
+        await until(lambda: silent.follows > 2)
+    await world.feed.close()
+
+    assert not silent.followers
+
+
+class Silent(Ingest):
+    """Ingest that takes calls, and answers none."""
+
+    @override
+    async def follow(self, follower: str) -> AsyncGenerator[Sequence[Event], None]:
+        self.follows += 1
+        self.followers += 1
+        try:
+            await asyncio.Event().wait()
+            yield []
+        finally:
+            self.followers -= 1
+
+
+async def until_connected(world: World) -> None:
+    world.feed.start()
+    await until(lambda: world.feed.connected)
 
 
 async def test_an_end_is_told_once_whoever_tells_it(world: World, ingests: Several) -> None:
