@@ -9,14 +9,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest.paces import RuntimePace
 from ingest.places import Places
 from ingest.receiver import LONGEST_PAUSE
 from ingest.worker import Worker
 from models.errors import Unavailable
-from models.fleet import Supply, merged
+from models.fleet import Demand, Supply, merged
 from models.live import FleetStore
 
 log = logging.getLogger("ray.serve.atelier.ingest")
@@ -59,8 +59,9 @@ class RuntimeFleet:
     """Time at which the last of them was seen."""
     _ingests: tuple[str, ...] = field(default=(), init=False)
     """Names of the ingest replicas that measure, as the policy told them last."""
-    _told: int = field(default=0, init=False)
-    """Tasks of the demand that was written last."""
+    _known: Demand | None = field(default=None, init=False)
+    """Demand that counted all tasks last."""
+    _draining: bool = field(default=False, init=False)
     _backlog: int = field(default=0, init=False)
     _full_at: float = field(default=-math.inf, init=False)
     """Time at which the worker was full of tasks last."""
@@ -72,11 +73,11 @@ class RuntimeFleet:
     _failing: bool = field(default=False, init=False)
 
     async def follow(self) -> None:
-        """Measure and follow, twice a second and at a change, for ever."""
+        """Measure and follow, twice a second and at a change, until nothing is held in a drain."""
         self._began_at = self.clock()
         with suppress(Unavailable):  # it only comes to know less
             self.pace.recall(merged((await self.store.demands(self.runtime)).values()))
-        while True:
+        while not self._draining or self.pace.holds:
             self.pace.changed.clear()
             await self._exchange()
             await asyncio.sleep(_SHORTEST_PAUSE)
@@ -94,6 +95,11 @@ class RuntimeFleet:
             else:
                 await asyncio.sleep(_SHORTEST_PAUSE)
 
+    def drain(self) -> None:
+        """Measure only what has begun, until that has ended."""
+        self._draining = True
+        self.pace.changed.set()
+
     async def forget(self) -> None:
         """Take this ingest's demand away: it measures no more."""
         with suppress(Unavailable):  # then it counts until the leases have lapsed
@@ -101,17 +107,15 @@ class RuntimeFleet:
 
     async def _exchange(self) -> None:
         """Write the demand and read the supply; where the store is away, all stays as it was."""
-        demand = self.pace.measure(self._waiting_in_queue())
+        demand = self._tellable(self.pace.measure(self._waiting_in_queue()))
         try:
-            if self._may_tell(demand.tasks):
-                await self.store.write_demand(self.runtime, self.ingest, demand)
-                self._told = demand.tasks
+            await self.store.write_demand(self.runtime, self.ingest, demand)
             supply = await self.store.supply(self.runtime)
         except Unavailable as exc:
             self._complain(exc)
             return
         self._failing = False
-        if supply is not None:
+        if supply is not None and not self._draining:  # else nothing is leased any more
             self._take(supply)
 
     def _waiting_in_queue(self) -> int:
@@ -127,7 +131,19 @@ class RuntimeFleet:
             self._backlog = 0
         return self._backlog
 
-    def _may_tell(self, tasks: int) -> bool:
+    def _tellable(self, measured: Demand) -> Demand:
+        """Return what may be told; where tasks may be hidden, what was known last, and that.
+
+        Its beat goes on all the same: this ingest leases its share, and the policy reckons with it.
+        """
+        if self._draining:
+            return replace(measured, is_draining=True)
+        if self._may_be_all(measured.tasks):
+            self._known = measured
+            return measured
+        return replace(self._known or measured, is_known=False, beat=measured.beat)
+
+    def _may_be_all(self, tasks: int) -> bool:
         """Tell whether so many tasks at hand may be all that there are; else the policy holds on.
 
         Others are hidden in the queue by a lease of a killed ingest, or by one that came to nothing
@@ -138,7 +154,7 @@ class RuntimeFleet:
         if self.worker.outages != self._outages:
             self._outages, self._outage_at = self.worker.outages, now
         if now - self._outage_at < self.lease_seconds + LONGEST_PAUSE:
-            return tasks >= max(self._told, 1)
+            return tasks >= max(self._known.tasks if self._known else 0, 1)
         return tasks > 0 or now - self._began_at >= self.lease_seconds
 
     @property
@@ -201,18 +217,20 @@ class Fleet:
         self._draining = asyncio.Event()
 
     async def work(self) -> None:
-        """Follow until `drain`."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(loop)
-                for each in self.fleets
-                for loop in (each.follow(), each.look())
-            ]
-            await self._draining.wait()
-            for task in tasks:
-                task.cancel()
-        await asyncio.gather(*(each.forget() for each in self.fleets))
+        """Follow until `drain`, and then until what has begun has ended."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for each in self.fleets:
+                    group.create_task(each.follow())
+                looks = [group.create_task(each.look()) for each in self.fleets]
+                await self._draining.wait()
+                for look in looks:
+                    look.cancel()
+        finally:
+            await asyncio.gather(*(each.forget() for each in self.fleets))
 
     def drain(self) -> None:
-        """Follow no more: other ingest replicas measure, or none does, and the replicas stay."""
+        """Measure only what has begun: other ingest replicas measure, or the replicas stay."""
+        for each in self.fleets:
+            each.drain()
         self._draining.set()

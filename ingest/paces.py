@@ -131,6 +131,11 @@ class RuntimePace:
         """Number of tasks that ask for a replica or have one: those that were not refused."""
         return len(self._in(HoldState.WAITING)) + len(self._in(HoldState.RUNNING))
 
+    @property
+    def holds(self) -> bool:
+        """Flag: some task is held, whatever its state."""
+        return bool(self._held)
+
     def measure(self, backlog: int) -> Demand:
         """Measure the demand, with so many tasks in the queue; each time with another beat."""
         waiting, now = self._in(HoldState.WAITING), self.clock()

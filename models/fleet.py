@@ -41,8 +41,18 @@ class Demand:
     load_share: float = 0
     """Share, from 0 to 1, of the tasks begun lately for which a replica changed its checkpoint; the
     first that a replica loads is none of them, since it belongs to its start."""
+    is_known: bool = True
+    """Flag: counts all tasks that there are; False where leases may hide some in the queue, so that
+    the counts are the last that were known, or none."""
+    is_draining: bool = False
+    """Flag: counts only what a replica has begun for an ingest replica that leases no more."""
     beat: int = 0
     """Count of the measurements so far; a beat that stands still means that nobody measures."""
+
+    @property
+    def sees_queue(self) -> bool:
+        """Flag: what is visible in the queue is as it was measured just now."""
+        return self.is_known and not self.is_draining
 
     @property
     def tasks(self) -> int:
@@ -87,12 +97,14 @@ def merged(demands: Iterable[Demand]) -> Demand | None:
     """Add up what several ingest replicas measured of one runtime; None of none.
 
     What is visible in the queue is the same for all, so the least of what they saw counts: who has
-    room receives it. Averages are weighted by the tasks that each has in hand.
+    room receives it. Averages are weighted by the tasks that each has in hand. All tasks are known
+    where any of them measures the queue.
     """
     parts = list(demands)
     if not parts:
         return None
-    visible = min(part.visible for part in parts)
+    seeing = [part for part in parts if part.sees_queue]
+    visible = min(part.visible for part in seeing or parts)
     return Demand(
         waiting=visible + sum(part.waiting - part.visible for part in parts),
         visible=visible,
@@ -101,6 +113,7 @@ def merged(demands: Iterable[Demand]) -> Demand | None:
         seconds=weighted_mean((part.seconds, part.leased) for part in parts),
         load_seconds=weighted_mean((part.load_seconds, part.leased) for part in parts),
         load_share=weighted_mean((part.load_share, part.leased) for part in parts) or 0.0,
+        is_known=bool(seeing),
         beat=sum(part.beat for part in parts),
     )
 

@@ -32,7 +32,7 @@ RAY_IN = frozenset(
         "serve_app/local/ray_cluster.py",
         "deployments/departure_signs.py",
         "deployments/deploy.py",
-        "deployments/autoscaling/ray_fleet_store.py",
+        "deployments/head_store.py",
         "deployments/routing/request_router.py",
         "deployments/serving.py",
         "deployments/shared_turns.py",

@@ -35,27 +35,35 @@ class DemandReader:
         """Add up the demands read last; None while nobody measures any more, or perhaps not yet.
 
         One is believed once its beat was seen to change: it may be that of an ingest replica which
-        is long gone.
+        is long gone. Where none knows all tasks, or those that speak drain, nobody measures.
         """
         self._reads.begin(partial(self._read, now), now)
         for ingest in self._heard.keys() - self._read_last.keys():
             del self._heard[ingest]
         for ingest, demand in self._read_last.items():
             self._heard.setdefault(ingest, _Heard(now)).hear(demand.beat, now)
-        if not (speaking := self.ingests(now)):
-            return None
+        speaking = self._speaking(now)
         whole = merged(self._read_last[ingest] for ingest in speaking)
+        if whole is None or not whole.is_known:
+            return None
         # Of what a silent one saw in the queue nothing is known any more.
-        visible = whole.visible if whole else 0
+        visible = whole.visible
         silent = (
             replace(demand, waiting=demand.waiting - demand.visible + visible, visible=visible)
             for ingest, demand in self._read_last.items()
             if ingest not in speaking and now - self._heard[ingest].changed_at < self._keep_seconds
         )
-        return merged([*filter(None, [whole]), *silent])
+        return merged([whole, *silent])
 
     def ingests(self, now: float) -> tuple[str, ...]:
-        """Names of the ingest replicas that measure, sorted."""
+        """Names of the ingest replicas that lease, sorted."""
+        read = self._read_last
+        return tuple(
+            name for name in self._speaking(now) if name in read and not read[name].is_draining
+        )
+
+    def _speaking(self, now: float) -> tuple[str, ...]:
+        """Names of the ingest replicas whose beat goes on, sorted."""
         heard = self._heard.items()
         return tuple(sorted(name for name, each in heard if now - each.changed_at < _STALE_SECONDS))
 

@@ -157,9 +157,12 @@ async def test_no_task_is_a_measurement_only_when_older_leases_have_lapsed(
         clock.now += 30
         await until(lambda: bool(store.written) and store.newest.tasks == 0)
 
-    assert at_first == []
-    assert within
-    assert all(demand.tasks == 1 for demand in within)
+    assert at_first
+    assert not any(demand.is_known or demand.tasks for demand in at_first)
+    assert all(demand.tasks == 1 for demand in within if demand.is_known)
+    assert {demand.tasks for demand in within[len(at_first) + 1 :]} == {1}
+    assert not within[-1].is_known
+    assert (store.newest.tasks, store.newest.is_known) == (0, True)
 
 
 class AwayLedger(MemoryLedger):
@@ -223,8 +226,9 @@ async def test_an_outage_does_not_tell_that_there_is_less_to_do(
         later = await measured()
 
     assert idle
-    assert all(demand.tasks for demand in (*during, *after))
-    assert later[-1].tasks == 0
+    assert len({demand.beat for demand in during}) >= 3  # this ingest is still there
+    assert all(demand.tasks or not demand.is_known for demand in (*during, *after))
+    assert (later[-1].tasks, later[-1].is_known) == (0, True)
 
 
 async def test_a_poll_that_answers_ends_the_pauses_of_one_that_did_not(world: World) -> None:
@@ -622,6 +626,54 @@ async def test_an_ingest_that_drains_takes_its_demand_away(world: World, store: 
     async with following(world, store):
         await until(lambda: bool(store.written))
         assert "this" in await store.demands("sdruntime")
+
+    assert await store.demands("sdruntime") == {}
+
+
+async def test_what_has_begun_is_demand_while_ingest_drains(world: World, store: Store) -> None:
+    world.runtime.slots = asyncio.Semaphore(1)
+    world.runtime.acts = [60.0]
+    for number in range(3):
+        await world.publish(submission=f"s{number}")
+    fleet = Fleet([fleet_of(world, store)])
+    loops = Loops({"sdruntime": world.worker, "the fleet": fleet})
+    await until(lambda: (store.newest.running, store.newest.waiting) == (1, 2))
+    draining = asyncio.create_task(loops.drain(1.5))
+    await until(lambda: store.newest.is_draining and not store.newest.waiting)
+    told = len(store.written)
+    await until(lambda: len(store.written) > told + 1)
+    last = store.newest
+    await draining
+
+    assert (last.tasks, last.running) == (1, 1)
+    assert await store.demands("sdruntime") == {}
+
+
+class SlowStore(Store):
+    """Store whose writes go on though nobody waits for them any more, as those in a thread do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing: set[asyncio.Task[None]] = set()
+
+    @override
+    async def write_demand(self, runtime: str, ingest: str, demand: Demand) -> None:
+        write = asyncio.create_task(self._write(runtime, ingest, demand))
+        self.writing.add(write)
+        await asyncio.shield(write)
+        self.writing.discard(write)
+
+    async def _write(self, runtime: str, ingest: str, demand: Demand) -> None:
+        await asyncio.sleep(0.1)
+        await super().write_demand(runtime, ingest, demand)
+
+
+async def test_a_demand_that_was_taken_away_is_not_written_again(world: World) -> None:
+    store = SlowStore()
+    async with following(world, store):
+        await until(lambda: bool(store.written))
+        await until(lambda: bool(store.writing))
+    await asyncio.gather(*store.writing)
 
     assert await store.demands("sdruntime") == {}
 

@@ -10,6 +10,7 @@ FLEET = "tests/ingest/test_fleet.py"
 BOARDS = "tests/ingest/test_boards.py"
 MERGED = "tests/models/test_fleet.py"
 SEVERAL = "tests/serve_app/watching/test_several_boards.py"
+SCALER = "tests/deployments/autoscaling/test_runtime_scaler.py"
 SCALE = "tests/deployments/scaling/test_ingest.py"
 
 MUTANTS = (
@@ -117,6 +118,48 @@ MUTANTS = (
         old="sum(part.waiting - part.visible for part in parts)",
         new="sum(part.waiting for part in parts)",
         tests=MERGED,
+    ),
+    Mutant(
+        mistake="an ingest whose tasks an outage hides is taken for gone",
+        file="ingest/fleet.py",
+        old="return replace(self._known or measured, is_known=False, beat=measured.beat)",
+        new="return replace(self._known or measured, is_known=False)",
+        tests=FLEET,
+    ),
+    Mutant(
+        mistake="what an outage leaves is told as all that there is",
+        file="ingest/fleet.py",
+        old="is_known=False, beat",
+        new="beat",
+        tests=FLEET,
+    ),
+    Mutant(
+        mistake="what a draining ingest has begun is no demand",
+        file="ingest/fleet.py",
+        old="while not self._draining or self.pace.holds:",
+        new="while not self._draining:",
+        tests=FLEET,
+    ),
+    Mutant(
+        mistake="a draining ingest keeps its share of the leases",
+        file="deployments/autoscaling/demand_reader.py",
+        old="if name in read and not read[name].is_draining",
+        new="if name in read",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="an ingest that sees no queue decides how long it is",
+        file="models/fleet.py",
+        old="return self.is_known and not self.is_draining",
+        new="return True",
+        tests=SCALER,
+    ),
+    Mutant(
+        mistake="a demand is forgotten while it is written",
+        file="ingest/fleet.py",
+        old="for look in looks:\n                    look.cancel()",
+        new="for look in group._tasks:\n                    look.cancel()",
+        tests=FLEET,
     ),
     Mutant(
         mistake="a cancel asks one ingest replica alone",

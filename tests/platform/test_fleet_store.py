@@ -1,5 +1,6 @@
 """Newest demands and supply in the key-value store of a real Ray, and of one that hangs."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,17 @@ async def test_what_another_version_wrote_is_read_as_far_as_it_is_known(store: F
 
     assert await store.demands("old") == {"a": Demand(waiting=3, running=1)}
     assert await store.demands("broken") == {}
+
+
+async def test_what_is_forgotten_while_it_is_written_does_not_come_back(store: FleetStore) -> None:
+    for _ in range(50):
+        write = asyncio.create_task(store.write_demand("late", "a", DEMAND))
+        await asyncio.sleep(0)
+        write.cancel()
+        await store.drop_demand("late", "a")
+        await asyncio.sleep(0.005)
+
+        assert await store.demands("late") == {}
 
 
 async def test_a_head_that_hangs_is_unavailable(store: FleetStore, gcs: psutil.Process) -> None:

@@ -228,6 +228,42 @@ async def test_an_ingest_that_dropped_its_demand_counts_no_more(serve: Controlle
     assert not supply.reason.startswith("3 tasks wait")
 
 
+async def test_an_ingest_that_does_not_know_all_tasks_leases_and_counts_what_it_knew(
+    serve: Controller,
+) -> None:
+    away = Demand(waiting=1, visible=1, running=1, is_known=False)
+    parts = {"a": Demand(waiting=2, visible=1, running=0), "b": away}
+
+    assert await serve.follow_all(parts, 60) == 3
+    assert (await serve.supply()).ingests == ("a", "b")
+
+
+async def test_what_an_ingest_has_begun_that_drains_counts_and_it_has_no_share(
+    serve: Controller,
+) -> None:
+    ending = Demand(waiting=0, running=2, is_draining=True)
+    parts = {"a": Demand(waiting=3, visible=2, running=0), "b": ending}
+    serve.run(2)
+
+    await serve.follow_all(parts)
+    supply = await serve.supply()
+
+    assert supply.ingests == ("a",)
+    assert supply.wanted == 3
+    assert supply.reason.startswith("3 tasks wait, 2 run")
+
+
+@pytest.mark.parametrize("how", [{"is_known": False}, {"is_draining": True}])
+async def test_replicas_stay_while_no_ingest_knows_what_there_is(
+    serve: Controller, how: Mapping[str, bool]
+) -> None:
+    await serve.follow(Demand(waiting=2, running=0))
+    serve.run(2)
+    await serve.follow(Demand(waiting=0, running=1, **how), 400)
+
+    assert (await serve.supply()).reason == "no measurement: kept at 2"
+
+
 async def test_replicas_stay_while_nobody_measures(serve: Controller) -> None:
     await serve.follow(Demand(waiting=3, running=0))
     serve.run(3)
