@@ -1,6 +1,6 @@
 """Tasks that are routed, and what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
@@ -45,8 +45,30 @@ class Outcome:
     def of(cls, waits: Sequence[float], loads: int, seconds: float) -> "Outcome":
         """Reckon the figures; ``seconds``: from the first sending to the last end."""
         waits = sorted(waits)
-        at = {share: waits[min(int(share * len(waits)), len(waits) - 1)] for share in (0.5, 0.99)}
-        return cls(loads, round(at[0.5], 2), round(at[0.99], 2), round(len(waits) / seconds, 2))
+        p50, p99 = waits[len(waits) // 2], waits[-1 - beyond_p99(len(waits))]
+        return cls(loads, round(p50, 2), round(p99, 2), round(len(waits) / seconds, 2))
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Trace as it was routed."""
+
+    tasks: Tasks
+    waits: Sequence[float]
+    """Seconds from each task's sending to its begin, its load done."""
+    loads: int
+    seconds: float
+    """Seconds from the first sending to the last end."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Figures of the whole trace."""
+        return Outcome.of(self.waits, self.loads, self.seconds)
+
+
+def beyond_p99(tasks: int) -> int:
+    """Count the tasks that wait longer than the p99 of so many."""
+    return tasks - 1 - int(0.99 * tasks)
 
 
 def backlog(setup: Setup) -> Tasks:
@@ -67,3 +89,27 @@ def _checkpoints(setup: Setup) -> list[int]:
     return Random(f"checkpoints {setup.seed}").choices(
         range(setup.checkpoints), weights, k=setup.tasks
     )
+
+
+BATCH, LIVE = "batch", "live"
+_BATCH_AT = 10.0
+"""Moment at which the batch is sent."""
+_LIVE_SECONDS = 40
+
+
+def mixed(setup: Setup) -> Tasks:
+    """Make a batch of 100 tasks that one checkpoint draws, and a live task each second of others.
+
+    There are two others, one asked for twice as often.
+    """
+    batch = [Task(_BATCH_AT, setup.seconds)] * 100
+    live = [Task(float(at), setup.seconds, 1 + (at % 3 == 0)) for at in range(_LIVE_SECONDS)]
+    return sorted([*live, *batch], key=lambda task: task.sent)
+
+
+def parts(routed: Routed) -> Mapping[str, Outcome]:
+    """Tell what the batch and the live tasks of `mixed` waited, each by itself."""
+    waits: dict[str, list[float]] = {BATCH: [], LIVE: []}
+    for task, wait in zip(routed.tasks, routed.waits, strict=True):
+        waits[LIVE if task.checkpoint else BATCH].append(wait)
+    return {part: Outcome.of(each, routed.loads, routed.seconds) for part, each in waits.items()}

@@ -15,7 +15,7 @@ from ray import serve
 from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
-from bench.routed.outcome import Outcome, Setup
+from bench.routed.outcome import Routed, Setup
 from bench.simulation.traces import Task as Sent, Tasks
 from deployments.adapter import RuntimeSpec
 from deployments.deploy import ENVIRONMENT, deploy
@@ -69,7 +69,7 @@ class _Run:
 
 def measured(
     tasks: Tasks, setup: Setup, router: RequestRouterConfig | None, ingests: int
-) -> Outcome:
+) -> Routed:
     """Send the tasks by so many ingests, each with a share of them and a router of its own."""
     with tempfile.TemporaryDirectory(prefix="routed-") as folder:
         log = Path(folder) / "gpu.log"
@@ -92,9 +92,11 @@ def measured(
         finally:
             serve.delete("routed")
         lines = [json.loads(line) for line in log.read_text().splitlines()]
-    flat = [run for each in runs for run in each]
-    seconds = max(run.ended for run in flat) - tasks[0].sent
-    return Outcome.of([run.wait for run in flat], sum("load" in line for line in lines), seconds)
+    waits = [0.0] * len(tasks)
+    for number, each in enumerate(runs):
+        waits[number::ingests] = [run.wait for run in each]
+    seconds = max(run.ended for each in runs for run in each) - tasks[0].sent
+    return Routed(tasks, waits, sum("load" in line for line in lines), seconds)
 
 
 def _runtime(setup: Setup, log: Path) -> Runtime:

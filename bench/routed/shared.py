@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from bench.routed.outcome import Outcome, Setup
+from bench.routed.outcome import Outcome, Routed, Setup
 from bench.simulation.traces import Task, Tasks
 from deployments.routing.admission import Admission
 from deployments.routing.dispatcher import Dispatcher, Told
@@ -89,7 +89,13 @@ class SharedFleet:
         while self._events and len(self.waits) < len(self._tasks):
             self._now, _, event = heapq.heappop(self._events)
             event()
-        return Outcome.of(list(self.waits.values()), self.loads, self._ended - self._tasks[0].sent)
+        return self.routed.outcome
+
+    @property
+    def routed(self) -> Routed:
+        """Trace as it was routed, once it is followed."""
+        waits = [self.waits[number] for number in range(len(self._tasks))]
+        return Routed(self._tasks, waits, self.loads, self._ended - self._tasks[0].sent)
 
     def _at(self, moment: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (moment, next(self._numbers), event))

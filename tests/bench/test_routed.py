@@ -6,7 +6,17 @@ from random import Random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from bench.routed.outcome import Outcome, Setup, arrivals, backlog
+from bench.routed.outcome import (
+    BATCH,
+    LIVE,
+    Outcome,
+    Routed,
+    Setup,
+    arrivals,
+    backlog,
+    mixed,
+    parts,
+)
 from bench.routed.shared import SharedFleet
 from bench.routed.simulated import simulated
 from bench.simulation.router import Fifo
@@ -47,6 +57,24 @@ def test_arrivals_need_less_than_half_of_the_loads_and_none_waits_much_longer(
 
     assert ours.loads <= theirs.loads / 2.2
     assert ours.p99 <= 1.5 * theirs.p99
+
+
+@pytest.mark.parametrize("ingests", [1, 3])
+def test_a_batch_and_live_tasks_meet_and_neither_waits_longer_than_in_turn(ingests: int) -> None:
+    setup = Setup()
+    tasks = mixed(setup)
+    fleet = SharedFleet(tasks, setup, ingests)
+    ours = fleet.run()
+    sent = [Sent(task.sent, (str(task.checkpoint),), task.seconds) for task in tasks]
+    turns = in_turn(sent, setup.replicas)
+    in_turns = parts(Routed(tasks, [turns.waits[each] for each in sent], turns.loads, 1))
+    of_parts = parts(fleet.routed)
+
+    assert ours.loads <= turns.loads / 3
+    assert {part: each.p99 <= in_turns[part].p99 for part, each in of_parts.items()} == {
+        BATCH: True,
+        LIVE: True,
+    }
 
 
 @st.composite
