@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from random import Random
 
 from bench.routed.outcome import Outcome, Routed, Setup
 from bench.simulation.traces import Task, Tasks
@@ -19,8 +20,6 @@ from deployments.routing.dispatcher import Dispatcher, Told
 from deployments.routing.durations import Durations
 from deployments.routing.requests import Refusal, RoutingRequest
 
-_SECONDS = 0.005
-"""Seconds that what a router says takes to a replica, and back."""
 _TOLD_SECONDS = 2.0
 """Seconds between two times that a replica tells what it has."""
 
@@ -62,17 +61,24 @@ class _Replica:
 
 
 class SharedFleet:
-    """Fleet of a fixed size, whose replicas several ingests share."""
+    """Fleet of a fixed size, whose replicas several ingests share.
 
-    def __init__(self, tasks: Tasks, setup: Setup, ingests: int) -> None:
+    ``latency``: mean of the seconds that what a router says takes to a replica, and back.
+    """
+
+    def __init__(self, tasks: Tasks, setup: Setup, ingests: int, latency: float = 0.005) -> None:
         self._setup = setup
         self._tasks = tasks
         self._now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
+        self._latency = latency
+        self._random = Random(setup.seed)
+        self._arrived: dict[tuple[str, str], float] = {}
+        """Moment at which the last sending of each router arrives at each replica."""
         names = [f"replica {number}" for number in range(setup.replicas)]
         self._replicas = {name: _Replica(name, lambda: self._now) for name in names}
-        self._ingests = [_Ingest() for _ in range(ingests)]
+        self.ingests = [_Ingest() for _ in range(ingests)]
         self._capacity = (setup.replicas * setup.admit + setup.lookahead) // ingests
         self.waits: dict[int, float] = {}
         """Seconds from the sending of each task, by its number, to its begin, its load done."""
@@ -83,7 +89,7 @@ class SharedFleet:
     def run(self) -> Outcome:
         """Follow the tasks to their end."""
         for number, task in enumerate(self._tasks):
-            ingest = self._ingests[number % len(self._ingests)]
+            ingest = self.ingests[number % len(self.ingests)]
             self._at(task.sent, partial(self._come, ingest, number, task))
         self._tell()
         while self._events and len(self.waits) < len(self._tasks):
@@ -101,14 +107,17 @@ class SharedFleet:
         heapq.heappush(self._events, (moment, next(self._numbers), event))
 
     def _later(self, event: Callable[[], None]) -> None:
-        self._at(self._now + _SECONDS, event)
+        self._at(self._arrival(), event)
+
+    def _arrival(self) -> float:
+        return self._now + self._random.expovariate(1 / self._latency)
 
     def _tell(self) -> None:
         for replica in self._replicas.values():
             replica.tell()
         told = {name: replica.told for name, replica in self._replicas.items()}
         admit = dict.fromkeys(told, self._setup.admit)
-        for ingest in self._ingests:
+        for ingest in self.ingests:
             ingest.dispatcher.follow(admit, told, self._now)
             self._dispatch(ingest)
         self._at(self._now + _TOLD_SECONDS, self._tell)
@@ -134,8 +143,10 @@ class SharedFleet:
         for sending in ingest.dispatcher.sendings(self._now):
             sent = ingest.sent[sending.task]
             sent.request = sending.request
-            arrive = partial(self._arrive, ingest, sending.task, sending.replica)
-            self._later(arrive)
+            # Ray keeps the order of a caller's calls of one actor.
+            way = (ingest.dispatcher.name, sending.replica)
+            moment = self._arrived[way] = max(self._arrival(), self._arrived.get(way, 0.0))
+            self._at(moment, partial(self._arrive, ingest, sending.task, sending.replica))
         moment = ingest.dispatcher.changes(self._now)
         if moment < ingest.looks_at or ingest.looks_at <= self._now:
             ingest.looks_at = moment

@@ -197,7 +197,13 @@ class Dispatcher:
         self._sent.append((now + SEND_SECONDS, waiting.task, replica))
         is_next = waiting.due <= now or found.request.refusals >= _MOST_REFUSALS
         claim = Claim.NEXT if is_next else Claim.HAS if has else Claim.IDLE
-        request = replace(found.request, router=self.name, claim=claim, refusal=None)
+        request = replace(
+            found.request,
+            router=self.name,
+            claim=claim,
+            refusal=None,
+            is_followed=self._pending.waits_for(waiting.need.files),
+        )
         return Sending(waiting.task, replica, request)
 
     def _take_back(self, task: str, found: _Request) -> None:

@@ -121,6 +121,10 @@ class PendingTasks(Generic[T]):
         moments = chain(moments, [self._first_come.next_turn] if heads else [])
         return min((moment for moment in moments if moment > now), default=math.inf)
 
+    def waits_for(self, files: Files) -> bool:
+        """Tell whether any task waits that needs the files."""
+        return files in self._waiting
+
     def heads(self) -> list[PendingTask[T]]:
         """List the first task of each combination of files."""
         return [group[0] for group in self._waiting.values()]

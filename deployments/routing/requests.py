@@ -27,7 +27,7 @@ class Refusal:
     changes: int
     """Count of its changes of files."""
     runs: int
-    """Tasks that it has, whoever gave them."""
+    """Tasks that it has, whoever gave them; one where it is kept for those that follow."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class RoutingRequest:
     """Name of the router that chose the replica."""
     claim: Claim | None = None
     """Claim on it; None: it was chosen by a router that knows of no files, and takes all."""
+    is_followed: bool = False
+    """Flag: tasks that need the same files wait at that router."""
     refusal: Refusal | None = None
     """Refusal for which the task is sent again."""
     refusals: int = 0

@@ -24,11 +24,18 @@ def test_what_a_few_tasks_need_is_known(most_p99: float, replicas: int, loads: i
     assert fewest_loads(alternating(6), Setup(replicas=replicas), most_p99) == loads
 
 
+def test_a_replica_has_nothing_while_it_loads() -> None:
+    """Else it would have the second's just as it comes, and the first's until the third comes."""
+    tasks = [Task(6, 0.3), Task(9, 0.3, 1), Task(13, 0.3)]
+
+    assert fewest_loads(tasks, Setup(replicas=1), 4) == 3
+
+
 @pytest.mark.parametrize(("hot", "loads"), [(98, 3), (99, 2)])
 def test_beyond_the_p99_a_task_may_wait_and_needs_its_load_all_the_same(
     hot: int, loads: int
 ) -> None:
-    """Among those of a hot checkpoint is a task of another; one of 101 may be late, none of 100."""
+    """A task comes between those of a hot checkpoint; of 101 it may be late, of 100 not."""
     tasks = [Task(0, 0.3)] * hot + [Task(20, 0.3, 1), Task(30, 0.3)]
 
     assert fewest_loads(tasks, Setup(replicas=1), 5) == loads

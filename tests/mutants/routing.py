@@ -10,6 +10,10 @@ _DISPATCHER = "tests/deployments/routing/test_dispatcher.py"
 
 _CANDIDATES = "tests/deployments/routing/test_candidates.py"
 
+_ROUTED = "tests/bench/test_routed.py"
+
+_FEWEST = "tests/bench/test_fewest.py"
+
 _HANDLES = "tests/serve_app/test_handles.py"
 
 MUTANTS = (
@@ -72,9 +76,58 @@ MUTANTS = (
     Mutant(
         mistake="two routers have one idle replica load, each other files",
         file="deployments/routing/admission.py",
-        old=" and self._runs)",
+        old=" and runs)",
         new=" and False)",
         tests=_ADMISSION,
+    ),
+    Mutant(
+        mistake="between two tasks of a router another one has its replica load",
+        file="deployments/routing/admission.py",
+        old="self._runs or int(self._is_kept(files, request.router))",
+        new="self._runs",
+        tests=f"{_ADMISSION} {_ROUTED}",
+    ),
+    Mutant(
+        mistake="a replica is kept from the router for which it is kept",
+        file="deployments/routing/admission.py",
+        old="self._followed - {router}",
+        new="self._followed",
+        tests=_ADMISSION,
+    ),
+    Mutant(
+        mistake="a replica is kept for files that it has no longer",
+        file="deployments/routing/admission.py",
+        old="            self._followed.clear()\n",
+        new="",
+        tests=_ADMISSION,
+    ),
+    Mutant(
+        mistake="a replica is kept for as long as its load takes, though it takes a minute",
+        file="deployments/routing/admission.py",
+        old="min(_KEPT_SHARE * request.need.load, _KEPT_SECONDS)",
+        new="request.need.load",
+        tests=_ADMISSION,
+    ),
+    Mutant(
+        mistake="no task tells that others follow",
+        file="deployments/routing/dispatcher.py",
+        old="is_followed=self._pending.waits_for(waiting.need.files)",
+        new="is_followed=False",
+        tests=f"{_DISPATCHER} {_ROUTED}",
+    ),
+    Mutant(
+        mistake="the fewest loads are reckoned as if a replica drew while it loads",
+        file="bench/routed/fewest.py",
+        old="for begun in range(since, step)",
+        new="for begun in range(0)",
+        tests=_FEWEST,
+    ),
+    Mutant(
+        mistake="the fewest loads are those of a router that makes no task late",
+        file="bench/routed/fewest.py",
+        old="most=beyond_p99(len(self._tasks))",
+        new="most=0",
+        tests=_FEWEST,
     ),
     Mutant(
         mistake="a replica takes what another router's turn has made it unload",

@@ -7,8 +7,15 @@ from deployments.routing.admission import Admission
 from deployments.routing.requests import Claim, Refusal, RoutingRequest
 
 
-def request(claim: Claim | None, *files: str, router: str = "first") -> RoutingRequest:
-    return RoutingRequest("task", Need(files), router, claim)
+def request(
+    claim: Claim | None,
+    *files: str,
+    router: str = "first",
+    is_followed: bool = False,
+    load: float = 3.0,
+) -> RoutingRequest:
+    need = Need(files, load=load)
+    return RoutingRequest("task", need, router, claim, is_followed=is_followed)
 
 
 class Held:
@@ -60,6 +67,58 @@ def test_a_replica_has_idled_again_when_its_tasks_have_left() -> None:
     assert admission.files == ["a"]
     assert admission.admit(request(Claim.IDLE, "b")) is None
     assert (admission.files, admission.changes) == (["b"], 2)
+
+
+@pytest.mark.parametrize(("load", "seconds"), [(0.3, 0.1), (3.0, 1.0), (60.0, 1.0)])
+def test_between_two_tasks_of_a_router_no_other_has_its_replica_load(
+    load: float, seconds: float
+) -> None:
+    """A third of the load is waited for the next task, and a second at most."""
+    now = 5.0
+    admission = Admission("r", Held("a"), lambda: now)
+    other = request(Claim.IDLE, "b", router="other")
+    assert admission.admit(request(Claim.HAS, "a", is_followed=True, load=load)) is None
+    now = 7.0
+    admission.leave()
+
+    now += seconds - 0.01
+    assert admission.admit(other) == Refusal("r", ("a",), changes=1, runs=1)
+    now += 0.02
+    assert admission.admit(other) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [request(Claim.IDLE, "b"), request(Claim.NEXT, "b", router="other")]
+)
+def test_a_replica_is_not_kept_from_the_router_itself_nor_from_whose_turn_it_is(
+    changes: RoutingRequest,
+) -> None:
+    admission = Admission("r", Held("a"))
+    assert admission.admit(request(Claim.HAS, "a", is_followed=True)) is None
+    admission.leave()
+
+    assert admission.admit(changes) is None
+
+
+def test_a_replica_is_kept_for_tasks_that_wait_and_for_the_files_that_it_has() -> None:
+    """The last task of a router lets go, and so do other files: those of a turn, or none."""
+    files = Held("a")
+    other = request(Claim.IDLE, "c", router="other")
+    followed = request(Claim.HAS, "a", is_followed=True)
+    for last in (request(Claim.HAS, "a"), request(Claim.NEXT, "b", router="third")):
+        admission = Admission("r", files)
+        for each in (followed, last):
+            assert admission.admit(each) is None
+            files.files = each.need.files
+            admission.leave()
+        assert admission.admit(other) is None
+        files.files = ("a",)
+
+    renewed = Admission("r", files)
+    assert renewed.admit(followed) is None
+    renewed.leave()
+    files.files = ()
+    assert renewed.admit(other) is None
 
 
 def test_a_router_that_knows_of_no_files_may_send_what_it_likes() -> None:

@@ -35,6 +35,14 @@ def test_a_task_claims_that_its_replica_has_the_files_or_idles() -> None:
     assert {each.request.router for each in sendings} == {made.name}
 
 
+def test_a_task_tells_whether_others_like_it_follow() -> None:
+    made = dispatcher({"r0": Told(["a"], 1, 1)}, replicas=1)
+    for number, file in enumerate("aab"):
+        made.add(f"{number}", request(f"{number}", file), 0)
+
+    assert [each.request.is_followed for each in made.sendings(0)] == [True, False]
+
+
 def test_a_task_whose_turn_is_over_claims_to_be_next() -> None:
     made = dispatcher({"r0": Told(["a"], 1, 1)}, replicas=1)
     made.fill("r0", 1, 0)
