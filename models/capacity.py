@@ -1,4 +1,4 @@
-"""Bounds of a runtime's replicas, and the pods that these need and an instance has room for.
+"""Bounds of replicas, and the pods that these need and an instance has room for.
 
 Serve, the cluster's objects, the quotas that a deployment needs and the estimate of costs count
 alike.
@@ -10,9 +10,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the settings themselves ask for the bounds
-    from models.settings.groups import Runtime
+    from models.settings.cloud import RayCluster
+    from models.settings.groups import Ingest, Runtime
     from models.settings.scaling import BoundedScaling
 
+CPU_NODES = (2, 4, 8)
+"""Cores of the nodes that Karpenter may add for what needs no GPU."""
 _MOST_UNSET = 5
 """Most replicas on AWS where neither ``scaling.maxReplicas`` nor ``nodes.maxGpus`` is set."""
 
@@ -118,6 +121,32 @@ def replicas_of_pod(runtime: "Runtime") -> int:
     """Return the replicas that share a pod's GPUs; 1 where they have none."""
     # Through a text, since as a float 0.1 is a little more than a tenth.
     return int(gpus_of_pod(runtime) / Decimal(str(runtime.gpus))) if runtime.gpus else 1
+
+
+def pods_of_ingest(ingest: "Ingest", cluster: "RayCluster") -> tuple[int, int]:
+    """Return the pods of the HTTP API and ingest for the fewest replicas of ingest, and for most.
+
+    One more may be there while another goes away.
+    """
+    cores = math.ceil(cluster.ingest_cpu)
+    least, most = (
+        max(cluster.ingest_workers, math.ceil(replicas / cores))
+        for replicas in (ingest.least, ingest.most)
+    )
+    return least, most
+
+
+def cores_for_ingest(pods: int, cluster: "RayCluster", *, gib_a_core: int) -> int:
+    """Return the cores of the nodes that so many pods of ingest need beside the system nodes.
+
+    Each node is the smallest of the pool without GPUs that has room for a pod; ``gib_a_core``:
+    memory of its kind.
+    """
+    for cores in CPU_NODES:
+        node = Instance(cores, cores * gib_a_core)
+        if fit := node.pods(cluster.ingest_cpu, cluster.ingest_memory, 0):
+            return math.ceil(pods / fit) * cores
+    return pods * CPU_NODES[-1]  # one that fits on none is refused with the objects
 
 
 def gpus_of_pod(runtime: "Runtime") -> int:

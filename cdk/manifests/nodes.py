@@ -10,7 +10,7 @@ from typing import Any
 
 from cdk.manifests.base import Manifest, cluster_metadata
 from cdk.manifests.instances import at_most, share
-from models.capacity import gpus_of_pod, pods_at_most, pods_for
+from models.capacity import CPU_NODES, gpus_of_pod, pods_at_most, pods_for
 from models.names import kube
 from models.names.images import architecture
 from models.names.tags import PROJECT
@@ -141,7 +141,7 @@ def cpu_node_pool(settings: Settings) -> Manifest:
             _require(CAPACITY, "on-demand"),
             _require("kubernetes.io/arch", architecture(settings.cluster_components.instance_type)),
             _require("karpenter.k8s.aws/instance-category", "c", "m"),
-            _require("karpenter.k8s.aws/instance-cpu", "2", "4", "8"),
+            _require("karpenter.k8s.aws/instance-cpu", *map(str, CPU_NODES)),
             {"key": "karpenter.k8s.aws/instance-generation", "operator": "Gt", "values": ["5"]},
         ],
         "expireAfter": "Never",  # the head would go with its node

@@ -13,7 +13,7 @@ from cdk.manifests.serve_config import (
     runtime_resource,
     serve_config,
 )
-from models.capacity import pods_at_most
+from models.capacity import pods_at_most, pods_of_ingest, replicas_of_pod
 from models.errors import SettingsError
 from models.names import kube
 from models.settings import Runtime, Settings
@@ -132,11 +132,11 @@ def _serve_service(settings: Settings) -> Manifest:
 def _ingest(settings: Settings) -> Manifest:
     """Build the group of the HTTP API and ingest: as many pods as ingest's replicas need cores."""
     cores = math.ceil(settings.ray_cluster.ingest_cpu)  # Ray counts whole ones
-    least, most = (
-        max(settings.ray_cluster.ingest_workers, math.ceil(replicas / cores))
-        for replicas in (settings.ingest.least, settings.ingest.most)
-    )
+    least, most = pods_of_ingest(settings.ingest, settings.ray_cluster)
     places = {INGEST_RESOURCE: str(RESOURCE_AMOUNT), INGEST_CORE: str(cores)}
+    # The HTTP API's are asked for by ingest and by what takes turns, too: only cores bound those.
+    offered = _offered(settings.ingest.resources, cores)
+    offered |= _offered(settings.ingress.resources, RESOURCE_AMOUNT)
     return {
         "groupName": "ingest",
         "replicas": least,
@@ -144,7 +144,7 @@ def _ingest(settings: Settings) -> Manifest:
         "maxReplicas": most + 1,  # one more while another goes away
         "idleTimeoutSeconds": _INGEST_IDLE_SECONDS,
         "rayStartParams": {},
-        "resources": _offered(settings.ingest.resources) | {"CPU": str(cores)} | places,
+        "resources": offered | {"CPU": str(cores)} | places,
         "template": pods.ingest(settings),
     }
 
@@ -164,12 +164,12 @@ def _runtime(settings: Settings, runtime: Runtime, capacity: Capacity) -> Manife
         "priority": _PRIORITY[capacity],
         "idleTimeoutSeconds": runtime.nodes.idle_seconds,
         "rayStartParams": {},
-        "resources": _offered(runtime.resources)
+        "resources": _offered(runtime.resources, replicas_of_pod(runtime))
         | {runtime_resource(runtime.name): str(RESOURCE_AMOUNT)},
         "template": pods.runtime(settings, runtime, capacity),
     }
 
 
-def _offered(asked: Mapping[str, float]) -> dict[str, str]:
-    """Return the resources that a pod offers where a replica asks for these, in whole numbers."""
-    return {name: str(max(1, round(amount))) for name, amount in asked.items()}
+def _offered(asked: Mapping[str, float], replicas: int) -> dict[str, str]:
+    """Return the resources of a pod with so many replicas that ask for these, in whole numbers."""
+    return {name: str(math.ceil(amount) * replicas) for name, amount in asked.items()}

@@ -3,17 +3,21 @@
 Counts of requests are those of the code: `docs/performance.md` has them measured.
 """
 
+import math
 from decimal import Decimal
 
 from cli.cost import gpu_hours
 from cli.cost.load import Load
 from cli.cost.usage_lines import GIB, HOURS, MILLION, SECONDS, Part, UsageLine
+from models.capacity import cores_for_ingest, pods_of_ingest
 from models.names.queues import queues
 from models.settings import Runtime, Settings
 
 _KIB = Decimal(1024)
 _DAYS = HOURS / 24
 _DISK_GIB = 50  # a system node's volume
+_INGEST_NODE, _CORES_OF_INGEST_NODE = "m7g.large", 2  # larger ones cost as much for each core
+_INGEST_DISK_GIB = 10 + 50  # both volumes of a node that Karpenter adds
 _RECEIVES_AND_DELETES = 3  # a send by SNS, a receive and a delete, none of them batched
 _TABLE_WRITES = 1 + 1 + 1 + 1  # queue, start, finish, tell
 _INDEX_WRITES = 1 + 2 + 2 + 1  # a changed status is a delete and a put there
@@ -71,6 +75,19 @@ def _cluster(load: Load, settings: Settings) -> list[UsageLine]:
         _line(Part.CLUSTER, "eks", f"cluster{tier}", HOURS),
         _line(Part.NODES, "ec2", kind, count * HOURS, f"{count} nodes"),
         _line(Part.NODES, "ebs", "gp3", count * _DISK_GIB, f"{_DISK_GIB} GiB each"),
+        *_ingest(settings),
+    ]
+
+
+def _ingest(settings: Settings) -> list[UsageLine]:
+    """Return the nodes of ingest's pods that are always there; the first is with the system's."""
+    least, _ = pods_of_ingest(settings.ingest, settings.ray_cluster)
+    cores = cores_for_ingest(least - 1, settings.ray_cluster, gib_a_core=4)
+    count = math.ceil(cores / _CORES_OF_INGEST_NODE)
+    why = f"{count} nodes for {least - 1} pods of ingest beyond the first"
+    return [
+        _line(Part.NODES, "ec2", f"{_INGEST_NODE} on demand", count * HOURS, why),
+        _line(Part.NODES, "ebs", "gp3", count * _INGEST_DISK_GIB, f"{_INGEST_DISK_GIB} GiB each"),
     ]
 
 

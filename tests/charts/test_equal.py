@@ -23,7 +23,7 @@ CASES: Mapping[str, Values] = {
             "resources": {"front": 0.5},
             "trustedProxies": ["10.9.8.0/24", "2001:db8::/32"],
         },
-        "ingest": {"replicas": 7, "resources": {"fast": 2, "slow": 0.2}},
+        "ingest": {"replicas": 7, "resources": {"fast": 2, "slow": 0.2, "front": 1}},
         "limits": {"streams": {"perKey": 7}, "wrongKeys": {"rateLimit": 0.5}},
         "tasks": {"drainSeconds": 30.5, "maxPayloadBytes": 3_000_000, "notifyRunning": True},
         "vpc": {
@@ -127,6 +127,7 @@ CASES: Mapping[str, Values] = {
                 "name": "shared",
                 "type": "fake",
                 "gpus": 0.3,
+                "resources": {"fast": 1.4},
                 "scaling": {"minReplicas": 4, "queueLength": 3},
                 "nodes": {"userData": "[settings.a]\n"},
             },

@@ -133,6 +133,24 @@ def test_resources_that_ingest_asks_for_are_on_its_pods() -> None:
     assert (done.started, done.impossible) == ({"ingest": 2}, 0)
 
 
+def test_ones_own_resources_are_on_a_pod_for_each_replica_that_it_has_room_for() -> None:
+    asked = {"fast": 1, "slow": 1.4}
+    several = ray_service(ingest={"replicas": 4, "resources": asked}, rayCluster={"ingestCpu": 2})
+    shared = ray_service(runtime(gpus=0.5, resources=asked))
+
+    done = plan(several, _ingests(several, 4))
+    assert (done.started, done.impossible) == ({"ingest": 2}, 0)
+    done = plan(shared, demands(shared)["pictures"] * 2)
+    assert (done.started, done.impossible) == ({"ingest": 1, "pictures-spot": 1}, 0)
+
+
+def test_resources_that_the_http_api_asks_for_are_on_the_pods_of_ingest() -> None:
+    service = ray_service(ingress={"replicas": 3, "resources": {"front": 1.5}})
+    done = plan(service, [*demands(service)["Ingest"], *demands(service)["Ingress"] * 3])
+
+    assert (done.started, done.impossible) == ({"ingest": 1}, 0)
+
+
 def test_a_replica_that_wants_more_cores_than_its_pod_has_is_found(service: Manifest) -> None:
     (one,) = demands(service)["pictures"]
 

@@ -36,6 +36,34 @@ MUTANTS = (
         tests=f"{_GROUP} {_RULES}",
     ),
     Mutant(
+        mistake="resources of the HTTP API's own that no pod offers",
+        file="cdk/manifests/ray_service.py",
+        old="    offered |= _offered(settings.ingress.resources, RESOURCE_AMOUNT)\n",
+        new="",
+        tests=_GROUP,
+    ),
+    Mutant(
+        mistake="resources of one's own for one of the replicas of a pod",
+        file="cdk/manifests/ray_service.py",
+        old="math.ceil(amount) * replicas",
+        new="max(math.ceil(amount), replicas // RESOURCE_AMOUNT)",
+        tests=_GROUP,
+    ),
+    Mutant(
+        mistake="pods of ingest that no quota is compared with",
+        file="cli/aws/deploy/checks/quotas.py",
+        old="clusters * (most - 1)",
+        new="clusters - 1",
+        tests="tests/cli/aws/deploy/checks/test_quotas.py",
+    ),
+    Mutant(
+        mistake="pods of ingest that cost nothing",
+        file="cli/cost/platform_usage.py",
+        old="cores_for_ingest(least - 1,",
+        new="cores_for_ingest(least - least,",
+        tests="tests/cli/cost/test_platform_usage.py",
+    ),
+    Mutant(
         mistake="no pod of ingest beside one that goes away",
         file="cdk/manifests/ray_service.py",
         old='"maxReplicas": most + 1,',
@@ -44,7 +72,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a pod for each replica of ingest, however many cores it has",
-        file="cdk/manifests/ray_service.py",
+        file="models/capacity.py",
         old="math.ceil(replicas / cores))",
         new="replicas)",
         tests=_GROUP,

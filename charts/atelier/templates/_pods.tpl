@@ -75,7 +75,7 @@ cpus: {{ $cpus }}
 memory: {{ $memory }}
 {{- end -}}
 
-{{/* The pods of each kind of capacity that a runtime may have, and those of its first replicas. */}}
+{{/* The pods of each kind of capacity that a runtime may have, those of its first replicas, and the replicas of each. */}}
 {{- define "atelier.podCounts" -}}
 {{- $gpus := int (ceil .gpus) -}}
 {{- $each := ternary (int (floor (divf $gpus (.gpus | default 1)))) 1 (gt $gpus 0) -}}
@@ -92,4 +92,5 @@ memory: {{ $memory }}
 {{- end -}}
 most: {{ $pods }}
 first: {{ div (add (max 1 $least) $each -1) $each }}
+each: {{ $each }}
 {{- end -}}

@@ -10,7 +10,7 @@ from cli.cost import gpu_hours
 from cli.cost.load import Load
 from cli.cost.platform_usage import usage
 from cli.cost.prices import shipped
-from cli.cost.usage_lines import Part, UsageLine, priced
+from cli.cost.usage_lines import HOURS, Part, UsageLine, priced
 from models.settings import Settings
 
 LOAD = Load(images=3_600, seconds=1, busy=1, spot=0, bursts=0)
@@ -54,6 +54,23 @@ def test_an_hour_of_work_is_an_hour_of_a_node() -> None:
     taken = hours()
 
     assert [taken.on_demand, taken.on_spot, taken.nodes] == [1, 0, 1]
+
+
+def test_pods_of_ingest_beyond_the_first_have_nodes_of_their_own() -> None:
+    alone, several = used(), used(ingest={"minReplicas": 4, "maxReplicas": 64})
+    node = "m7g.large on demand"
+
+    assert quantity(several, "ec2", node) - quantity(alone, "ec2", node) == 2 * HOURS
+    assert quantity(several, "ebs", "gp3") - quantity(alone, "ebs", "gp3") == 2 * 60
+    assert [line.why for line in several if "ingest" in line.why] == [
+        "2 nodes for 3 pods of ingest beyond the first"
+    ]
+
+
+def test_pods_of_ingest_that_need_a_larger_node_cost_as_much_as_its_cores() -> None:
+    large = used(ingest={"replicas": 4}, rayCluster={"ingestCpu": 2, "ingestMemory": 8})
+
+    assert quantity(large, "ec2", "m7g.large on demand") == (2 + 2) * HOURS
 
 
 def test_interruptions_make_only_spots_work_be_done_again() -> None:

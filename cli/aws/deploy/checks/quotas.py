@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from cli.aws.deploy.checks.finding import Finding
 from cli.aws.sdk import Aws, suppressed
-from models.capacity import Instance, gpus_of_pod, pods_at_most, pods_for
+from models.capacity import (
+    Instance,
+    cores_for_ingest,
+    gpus_of_pod,
+    pods_at_most,
+    pods_for,
+    pods_of_ingest,
+)
 from models.settings import Runtime, Settings
 
 Kind = tuple[str, str]
@@ -27,6 +34,8 @@ _SPARE = 8
 
 The machine that makes a snapshot has 2.
 """
+_LEAST_MEMORY, _MOST_MEMORY = 2, 4
+"""GiB for each core of the nodes without GPUs, of which Karpenter takes either kind: c and m."""
 _NOT_KNOWN = "NoSuchResourceException"
 _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("g", "gr", "vt"), "gvt"),
@@ -60,13 +69,25 @@ def _vcpus(aws: Aws, settings: Settings) -> Iterator[tuple[Kind, int, int]]:
     sizes = _sizes(aws, types)
     if system.instance_type in sizes:
         nodes = system.desired_count * sizes[system.instance_type].cpus
-        yield _SYSTEM, nodes, nodes + _SPARE
+        least, most = _for_ingest(settings)
+        yield _SYSTEM, nodes + least, nodes + most + _SPARE
     for runtime in runtimes:
         upgrades = settings.ray_cluster.upgrade == "NewCluster"
         upgrade = pods_for(runtime, runtime.first_replicas) if upgrades else 0
         for family, least, most in _of_runtime(runtime, upgrade, sizes):
             for capacity in runtime.nodes.capacity:
                 yield (capacity, family), least, most
+
+
+def _for_ingest(settings: Settings) -> tuple[int, int]:
+    """Return the least and most vCPUs for pods of ingest beyond the first, in each Ray cluster."""
+    cluster = settings.ray_cluster
+    least, most = pods_of_ingest(settings.ingest, cluster)
+    clusters = 2 if cluster.upgrade == "NewCluster" else 1
+    return (
+        cores_for_ingest(least - 1, cluster, gib_a_core=_MOST_MEMORY),
+        cores_for_ingest(clusters * (most - 1), cluster, gib_a_core=_LEAST_MEMORY),
+    )
 
 
 def _sizes(aws: Aws, types: set[str]) -> Mapping[str, Instance]:
@@ -124,7 +145,9 @@ def _quota(aws: Aws, kind: Kind, least: int, most: int) -> Finding:
     if value is None:
         return Finding(name, "note", f"not told here; {least} vCPUs are needed, {most} may come")
     if value < least:
-        what = f"{least} are the system nodes'" if kind == _SYSTEM else f"one node needs {least}"
+        what = f"one node needs {least}"
+        if kind == _SYSTEM:
+            what = f"{least} are those of the system nodes and of ingest's pods"
         return Finding(name, "missing", f"{value} vCPUs; {what}", remedy)
     if value < most:
         return Finding(name, "note", f"{value} vCPUs; with upgrades {most} may come", remedy)

@@ -37,7 +37,7 @@ def test_a_quota_below_one_node_stops_and_says_what_to_ask_for(
 @pytest.mark.parametrize(
     ("vcpus", "state", "text"),
     [
-        (1, "missing", "1 vCPUs; 4 are the system nodes'"),
+        (1, "missing", "1 vCPUs; 4 are those of the system nodes and of ingest's pods"),
         (5, "note", "5 vCPUs; with upgrades 12 may come"),
         (12, "there", "12 vCPUs"),
     ],
@@ -50,6 +50,26 @@ def test_the_system_nodes_count_to_a_quota_of_their_own(
     found = next(quotas(aws, wanted()))
 
     assert (found.name, found.state, found.text) == (STANDARD, state, text)
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "vcpus", "text"),
+    [
+        ("None", 7, "7 vCPUs; 8 are those of the system nodes and of ingest's pods"),
+        ("None", 23, "23 vCPUs; with upgrades 24 may come"),
+        ("None", 24, "24 vCPUs"),
+        ("NewCluster", 24, "24 vCPUs; with upgrades 36 may come"),
+    ],
+)
+def test_the_pods_of_ingest_beyond_the_first_count_with_the_system_nodes(
+    quotas_there: dict[str, float], aws: Aws, upgrade: str, vcpus: int, text: str
+) -> None:
+    """Two system nodes of two vCPUs, two pods a node for the fewest, and one for the most."""
+    quotas_there["L-1216C47A"] = vcpus
+    several = {"minReplicas": 4, "maxReplicas": 7}
+    found = next(quotas(aws, wanted(ingest=several, rayCluster={"upgrade": upgrade})))
+
+    assert found.text == text
 
 
 def test_only_the_capacity_that_is_used_is_asked_about(
