@@ -3,10 +3,12 @@
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from typer.main import get_command
 from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -50,6 +52,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
     return OneRay(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_made_once() -> Iterator[None]:
+    """Keep the command's tree, which Typer's runner would make anew for each call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture(scope="session")
