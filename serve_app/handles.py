@@ -44,6 +44,7 @@ class ReplicaHandle(Runner):
                     if isinstance(bundle, Refusal):
                         refusal = bundle
                         continue
+                    request.answer.note_run()
                     for update in bundle:
                         begun = begun or update is not Stage.WAITING
                         if isinstance(update, Report):
@@ -59,6 +60,7 @@ class ReplicaHandle(Runner):
             kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable
             raise kind(why(exc)) from exc
         finally:
+            request.answer.note_run()
             if not ended:  # the replica would go on drawing for nobody
                 stream.cancel()
             if not begun:

@@ -1,7 +1,8 @@
 """Fewest loads that any router could need: a bound by an integer programme that knows the trace.
 
-Time goes by steps of a second. Each rule of the programme allows whatever a fleet can do, and more:
-replicas run as many tasks at once as there are. So no router needs fewer loads than its optimum.
+Time goes by steps of a second, or of a load where that is less. Each rule of the programme allows
+whatever a fleet can do, and more: replicas run as many tasks at once as there are. So no router
+needs fewer loads than its optimum.
 """
 
 import math
@@ -15,7 +16,7 @@ from bench.routed.outcome import Setup, beyond_p99
 from bench.simulation.traces import Tasks
 
 _STEP = 1.0
-"""Seconds of a step."""
+"""Seconds of a step; in one that is no longer than a load a replica has one checkpoint at most."""
 _SLACK = 1e-6
 """Error of the programme's arithmetic."""
 _Term = tuple[int, float]
@@ -42,11 +43,12 @@ class _Programme:
         self._tasks = tasks
         self._setup = setup
         self._wait = most_p99
+        self._step_seconds = min(_STEP, setup.load_seconds)
         names = {task.checkpoint for task in tasks}
         self._places = {name: place for place, name in enumerate(sorted(names))}
         """Checkpoints, each with its place among them."""
-        self._steps = _step(tasks[-1].sent + most_p99) + 1
-        self._load_steps = _step(setup.load_seconds)
+        self._steps = self._step(tasks[-1].sent + most_p99) + 1
+        self._load_steps = self._step(setup.load_seconds)
         self._entries: list[tuple[int, int, float]] = []
         """Row, variable and factor."""
         self._least: list[float] = []
@@ -80,7 +82,7 @@ class _Programme:
     def begin_in_time(self) -> None:
         """Let a replica have each task's checkpoint within its wait, but for those beyond p99."""
         for number, task in enumerate(self._tasks):
-            steps = range(_step(task.sent), _step(task.sent + self._wait) + 1)
+            steps = range(self._step(task.sent), self._step(task.sent + self._wait) + 1)
             place = self._places[task.checkpoint]
             terms = [(self._has(place, step), 1.0) for step in steps]
             self._bound([*terms, (self._late(number), 1.0)], least=1)
@@ -123,6 +125,5 @@ class _Programme:
         self._least.append(least)
         self._most.append(most)
 
-
-def _step(moment: float) -> int:
-    return int(moment / _STEP)
+    def _step(self, moment: float) -> int:
+        return int(moment / self._step_seconds)

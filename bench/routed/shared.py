@@ -159,7 +159,7 @@ class SharedFleet:
             self._later(partial(self._full, ingest, name, replica_name, len(replica.admitted)))
         elif refusal := replica.admission.admit(sent.request):
             self.refusals += 1
-            self._later(partial(self._refuse, ingest, name, replica_name, refusal))
+            self._later(partial(self._refuse, ingest, name, refusal))
         else:
             self._later(partial(ingest.dispatcher.accept, name))
             replica.admitted.append((ingest, name, sent))
@@ -171,9 +171,7 @@ class SharedFleet:
         ingest.dispatcher.put_back(name, self._now)
         self._dispatch(ingest)
 
-    def _refuse(self, ingest: _Ingest, name: str, replica: str, refusal: Refusal) -> None:
-        # As on Serve, which tells the end of a call later than its caller has read it.
-        self._later(partial(ingest.dispatcher.end, name, replica))
+    def _refuse(self, ingest: _Ingest, name: str, refusal: Refusal) -> None:
         sent = ingest.sent.pop(name)
         sent.request = sent.request.refused(refusal)
         self._add(ingest, sent)

@@ -11,7 +11,7 @@ from deployments.routing.durations import Need
 from deployments.routing.first_come import Turn
 from deployments.routing.pending import PendingTask, PendingTasks
 from deployments.routing.replica_state import SEND_SECONDS, ReplicaState
-from deployments.routing.requests import Claim, RoutingRequest
+from deployments.routing.requests import Answer, Claim, RoutingRequest
 
 _AHEAD_SECONDS = 1.0
 """Seconds of work that a replica is given ahead, and one task at least."""
@@ -99,7 +99,7 @@ class Dispatcher:
         self._seconds = request.need.seconds
         turn, before = self._turns.pop(request.key, (None, ""))
         if (refusal := request.refusal) and (state := self._states.get(refusal.replica)):
-            self.end(before, refusal.replica)  # Serve tells it later than the caller reads it
+            self.end(before, refusal.replica)
             state.refuse(refusal, self._seconds, now)
             self._note_others(state)
         waiting = self._pending.add(task, request.need, now, turn)
@@ -111,6 +111,11 @@ class Dispatcher:
     def knows(self, task: str) -> bool:
         """Tell whether a task waits, or is with a replica."""
         return task in self._requests
+
+    def answer(self, task: str) -> Answer | None:
+        """Return the answer to a task that waits, or is with a replica."""
+        found = self._requests.get(task)
+        return found.request.answer if found else None
 
     def put_back(self, task: str, now: float) -> None:
         """Let a task wait again that its replica was too full to take."""

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from functools import partial
 from typing import Any
 
 from ray.serve.request_router import (
@@ -85,8 +86,16 @@ class AffinityRouter(RequestRouter):  # type: ignore[misc] # Any
         self._dispatcher.accept(pending_request.metadata.internal_request_id)
 
     def on_request_completed(self, replica_id: ReplicaID, internal_request_id: str) -> None:
-        """Give the replica the next request."""
-        self._dispatcher.end(internal_request_id, replica_id.unique_id)
+        """Give the replica the next request, once it is known that this one was not refused."""
+        end = partial(self._end, internal_request_id, replica_id.unique_id)
+        if answer := self._dispatcher.answer(internal_request_id):
+            loop = asyncio.get_running_loop()
+            answer.when_run(partial(loop.call_soon_threadsafe, end))  # a handle has its own loop
+        else:
+            end()
+
+    def _end(self, task: str, replica: str) -> None:
+        self._dispatcher.end(task, replica)
         self._dispatch()
 
     async def _choice(self, pending: PendingRequest) -> ReplicaID:

@@ -1,6 +1,7 @@
 """Requests for a replica: what goes along with a task, and how a replica refuses one."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from deployments.routing.durations import Files, Need
@@ -30,6 +31,36 @@ class Refusal:
     """Tasks that it has, whoever gave them; one where it is kept for those that follow."""
 
 
+class Answer:
+    """Answer to a request, as its handle reads it: known to be a refusal or not, some time.
+
+    Serve tells a router the end of a call before the handle reads that the task was refused, and
+    the router would take it for one that ran.
+    """
+
+    def __init__(self) -> None:
+        self._is_run = False
+        self._call: Callable[[], None] | None = None
+
+    def note_run(self) -> None:
+        """Note that the task was not refused, or that nobody waits for it any more."""
+        self._is_run = True
+        self._tell()
+
+    def when_run(self, call: Callable[[], None]) -> None:
+        """Let a function be called once the task is known not to be refused."""
+        self._call = call
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._is_run and (call := self._call):
+            self._call = None
+            call()
+
+    def __reduce__(self) -> tuple[type["Answer"], tuple[()]]:
+        return Answer, ()  # to a replica goes none of it
+
+
 @dataclass(frozen=True)
 class RoutingRequest:
     """Request for a replica, as it goes along with a task from the handle to the replica."""
@@ -47,7 +78,10 @@ class RoutingRequest:
     """Refusal for which the task is sent again."""
     refusals: int = 0
     """Number of refusals so far."""
+    answer: Answer = field(default_factory=Answer, compare=False)
 
     def refused(self, refusal: Refusal) -> "RoutingRequest":
         """Return the request for the next try."""
-        return replace(self, claim=None, refusal=refusal, refusals=self.refusals + 1)
+        return replace(
+            self, claim=None, refusal=refusal, refusals=self.refusals + 1, answer=Answer()
+        )

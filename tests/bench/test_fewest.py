@@ -49,17 +49,23 @@ def test_as_many_wait_longer_than_the_p99_as_the_bound_lets_wait() -> None:
         assert sum(wait > p99 for wait in waits) == beyond_p99(number)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 3), st.sampled_from([1, 3]), st.sampled_from([0.3, 1]))
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 3),
+    st.sampled_from([1, 3]),
+    st.sampled_from([(0.3, 3.0), (1.0, 3.0), (5.0, 0.2)]),
+)
 def test_no_router_of_ours_needs_fewer_loads(
-    seed: int, replicas: int, ingests: int, rate: float
+    seed: int, replicas: int, ingests: int, speed: tuple[float, float]
 ) -> None:
+    rate, load_seconds = speed
     random = Random(seed)
     at, tasks = 0.0, []
     for _ in range(random.randint(1, 15)):
         at += random.expovariate(rate)
-        tasks.append(Task(at, 0.3, random.choice([0, 0, 0, 1, 1, 2, 3])))
-    setup = Setup(replicas=replicas)
+        tasks.append(Task(at, 0.03, random.choice([0, 0, 0, 1, 1, 2, 3])))
+    setup = Setup(replicas=replicas, load_seconds=load_seconds)
     ours = SharedFleet(tasks, setup, ingests).run()
 
     assert fewest_loads(tasks, setup, ours.p99 + 0.01, 10) <= ours.loads

@@ -10,6 +10,8 @@ _DISPATCHER = "tests/deployments/routing/test_dispatcher.py"
 
 _CANDIDATES = "tests/deployments/routing/test_candidates.py"
 
+_REQUEST_ROUTER = "tests/deployments/routing/test_request_router.py"
+
 _ROUTED = "tests/bench/test_routed.py"
 
 _FEWEST = "tests/bench/test_fewest.py"
@@ -20,9 +22,30 @@ MUTANTS = (
     Mutant(
         mistake="a refused task hides another one that its replica has",
         file="deployments/routing/dispatcher.py",
-        old="            self.end(before, refusal.replica)  #",
-        new="            pass  #",
+        old="            self.end(before, refusal.replica)\n",
+        new="",
         tests=_DISPATCHER,
+    ),
+    Mutant(
+        mistake="a call that was refused is taken for one that ran",
+        file="deployments/routing/request_router.py",
+        old="            answer.when_run(partial(loop.call_soon_threadsafe, end))",
+        new="            loop.call_soon_threadsafe(end)",
+        tests=_REQUEST_ROUTER,
+    ),
+    Mutant(
+        mistake="a replica idles until the answer of its last task is read to the end",
+        file="serve_app/handles.py",
+        old="                    request.answer.note_run()\n",
+        new="",
+        tests=_HANDLES,
+    ),
+    Mutant(
+        mistake="a call that failed counts as at its replica for ever",
+        file="serve_app/handles.py",
+        old="        finally:\n            request.answer.note_run()\n",
+        new="        finally:\n",
+        tests=_HANDLES,
     ),
     Mutant(
         mistake="a task that was refused is sent again as if it had not been",

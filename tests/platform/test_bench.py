@@ -52,3 +52,4 @@ def test_the_router(tmp_path: Path) -> None:
         assert by_case[case]["loads"] < theirs["loads"]
         assert by_case[case]["rate"] > 0
     assert by_case["ours, 1 ingest"]["loads"] < theirs["loads"] / 2
+    assert by_case["fewest possible"]["loads"] <= by_case["ours, 1 ingest"]["loads"]

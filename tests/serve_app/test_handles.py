@@ -2,15 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from ray import serve
+from ray.exceptions import RayActorError
 
 from deployments.bundles import Bundle
 from deployments.routing.requests import Refusal, RoutingRequest
+from models.errors import RuntimeUnavailable
 from models.report import Stage
 from models.task import Kind, Task
 from serve_app.handles import ReplicaHandle
@@ -73,3 +75,71 @@ async def test_who_leaves_stops_the_run_that_was_taken_and_not_the_one_that_was_
         assert not Seen.stopped.is_set()
 
     assert await asyncio.to_thread(Seen.stopped.wait, 5)
+
+
+class Calls:
+    """Handle whose first call is refused, or fails, and whose second one runs."""
+
+    def __init__(self, first: Refusal | Exception = REFUSAL) -> None:
+        self._first = first
+        self.ran: list[list[bool]] = []
+        """Record of each call: False as a bundle is read, True when it is known to have run."""
+
+    def options(self, **options: object) -> "Calls":
+        del options
+        return self
+
+    @property
+    def run(self) -> "Calls":
+        return self
+
+    def remote(self, task: Task, attempt: int, request: RoutingRequest) -> "Stream":
+        del task, attempt
+        ran: list[bool] = []
+        self.ran.append(ran)
+        request.answer.when_run(lambda: ran.append(True))
+        bundles = [(Stage.WAITING,), (Stage.RUNNING,)] if request.refusals else [self._first]
+        return Stream(bundles, ran)
+
+
+class Stream:
+    """Bundles of a call."""
+
+    def __init__(self, bundles: Sequence[Bundle | Refusal | Exception], ran: list[bool]) -> None:
+        self._bundles = iter(bundles)
+        self._ran = ran
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> Bundle | Refusal:
+        self._ran.append(False)
+        if (bundle := next(self._bundles, None)) is None:
+            raise StopAsyncIteration
+        if isinstance(bundle, Exception):
+            raise bundle
+        return bundle
+
+    def cancel(self) -> None:
+        """Stop nothing."""
+
+
+async def test_a_call_is_known_to_have_run_by_the_first_that_it_tells_and_never_if_refused() -> (
+    None
+):
+    calls: Any = Calls()
+    async with aclosing(ReplicaHandle(calls, lambda _: []).run(TASK, 1)) as updates:
+        assert [update async for update in updates] == [Stage.WAITING, Stage.RUNNING]
+
+    refused, taken = calls.ran
+    assert refused == [False, False]
+    assert taken == [False, True, False, False]
+
+
+async def test_a_call_whose_replica_is_gone_is_not_waited_for() -> None:
+    calls: Any = Calls(RayActorError())
+    with pytest.raises(RuntimeUnavailable):
+        async with aclosing(ReplicaHandle(calls, lambda _: []).run(TASK, 1)) as updates:
+            await anext(updates)
+
+    assert True in calls.ran[0]
