@@ -6,6 +6,7 @@ no events and no progress, and a cancel reaches a running task through the ledge
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
@@ -34,7 +35,7 @@ from serve_app.auth import Clock, Holder, Keys, TokenBucket
 from serve_app.watching.feed import Feed, Intervals
 
 # Ingest is never heard, so it is not waited for: the ledger is looked at instead.
-_INTERVALS = Intervals(tick=0.5, ledger_check_alone=1, snapshot_wait=0)
+_INTERVALS = Intervals(tick=0.5, ledger_check_alone=1, snapshot_wait=0, opening=math.inf)
 _MARGIN = 5  # seconds before Lambda ends the function, for all but waiting
 _UNCOUNTED = 1e9  # requests a second
 _SILENT = "ingest is not heard here"
@@ -149,11 +150,9 @@ class SilentIngest(Live):
         yield ()  # never reached; it makes this a generator
 
     @override
-    async def watch(self, follower: str, submission: str) -> Sequence[Event] | None:
-        raise Unavailable(_SILENT)
-
-    @override
-    async def unwatch(self, follower: str, submission: str) -> None:
+    async def watch(
+        self, follower: str, more: Sequence[str], no_more: Sequence[str]
+    ) -> Mapping[str, Sequence[Event]] | None:
         raise Unavailable(_SILENT)
 
     @override
