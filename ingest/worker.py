@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,6 +37,9 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _NOTED_SECONDS = 1.0
 """Seconds after which a task that has not begun is noted as queued: most have begun by then."""
+_CANCELLER_SECONDS = 2.0
+"""Seconds after a cancel in which whoever asked for it may be about to notify."""
+_CANCELLER_LOOKS = 8
 
 Judge = Callable[[str, Any], Sequence[Fault]]
 """Find what is wrong in the content of a task of some kind, in microseconds."""
@@ -113,12 +117,30 @@ class Worker(Receiver):
         report = await self._ended(task, delivery, hold)
         if report is None or self.board.stops.is_notified_by_stopper(task.submission):
             return  # the lease lapses: if the other one dies, the next delivery notifies
+        report = await self._after_canceller(report)
         # In this order: a crash in between notifies twice, the other way round never.
         if not report.notified:
             await self.notifier.notify(report, task.context)
             _log_end(report)
         # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
         await asyncio.gather(self.ledger.mark_notified(report), self.queue.ack(delivery))
+
+    async def _after_canceller(self, report: Report) -> Report:
+        """Give who cancelled a task a moment to notify, if that one did not find this ingest.
+
+        An ingest that begins or drains in that moment is not asked, so nobody seems to hold what
+        it has. Who notifies needs some hundredths of a second; whoever died does not need more.
+        """
+        is_found = self.board.stops.is_stopped(report.submission)
+        if report.status is not Status.CANCELLED or report.context is None or is_found:
+            return report
+        for _ in range(_CANCELLER_LOOKS):
+            if report.notified or time.time() - report.updated >= _CANCELLER_SECONDS:
+                break
+            await asyncio.sleep(_CANCELLER_SECONDS / _CANCELLER_LOOKS)
+            found = await self.ledger.find(report.id, report.submission)
+            report = replace(report, notified=found is not None and found.notified)
+        return report
 
     async def _ended(self, task: Task, delivery: Delivery, hold: Hold) -> Report | None:
         """Run the task to its end; return the accepted report, None if another attempt's was."""

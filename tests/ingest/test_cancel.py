@@ -202,3 +202,36 @@ async def test_while_who_cancelled_notifies_a_delivery_waits(world: World) -> No
 
     assert world.results.published == []
     assert world.queue.depth == 1
+
+
+class SlowTopic(MemoryTopic):
+    """Topic that takes a while."""
+
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        await asyncio.sleep(0.2)
+        await super().publish(message, attributes)
+
+
+@pytest.mark.parametrize("runs", [False, True])
+async def test_an_ingest_that_a_cancel_did_not_find_does_not_tell_it_again(
+    world: World, *, runs: bool
+) -> None:
+    """An ingest begins or drains just then; another one was asked, and does not hold the task."""
+    results = SlowTopic()
+    cancel = Cancel(
+        ledger=world.ledger,
+        notifier=Notifier(results=results, callbacks=world.calls),
+        boards=boards_of(Board()),
+    )
+    world.runtime.acts = [60.0]
+    await world.ledger.queue(TASK)
+    await world.publish()
+    async with world.working():
+        if runs:
+            await until(lambda: world.runtime.runs == 1)
+            await asyncio.sleep(0.9)  # just before the look at a third of the lease
+        await cancel("a", "s1")
+        await until(lambda: world.queue.depth == 0)
+
+    assert (len(results.published), notifications(world)) == (1, [])

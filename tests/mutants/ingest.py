@@ -190,6 +190,13 @@ MUTANTS = (
         tests=FLEET,
     ),
     Mutant(
+        mistake="an ingest that a cancel did not find tells it again",
+        file="ingest/worker.py",
+        old="        report = await self._after_canceller(report)\n",
+        new="",
+        tests="tests/ingest/test_cancel.py",
+    ),
+    Mutant(
         mistake="a cancel asks one ingest replica alone",
         file="ingest/boards.py",
         old="for live in there))",
