@@ -40,14 +40,14 @@ class Answer:
 
     def __init__(self) -> None:
         self._is_run = False
-        self._call: Callable[[], None] | None = None
+        self._call: Callable[[], object] | None = None
 
     def note_run(self) -> None:
         """Note that the task was not refused, or that nobody waits for it any more."""
         self._is_run = True
         self._tell()
 
-    def when_run(self, call: Callable[[], None]) -> None:
+    def when_run(self, call: Callable[[], object]) -> None:
         """Let a function be called once the task is known not to be refused."""
         self._call = call
         self._tell()
