@@ -88,7 +88,8 @@ class Planned(Ours):
 def test_every_task_ends_once_however_nodes_are_interrupted(
     name: str, interruptions: float, policy: Any, routed: Any
 ) -> None:
-    tasks, router = TRACES[name].make(Random(1)), routed and routed()
+    whole, router = TRACES[name].make(Random(1)), routed and routed()
+    tasks = whole[: len(whole) // 3]
     ledger = followed(tasks, policy(), World(interruptions=interruptions), router=router)
 
     assert len(ledger.latencies) == len(tasks)
@@ -98,9 +99,8 @@ def test_every_task_ends_once_however_nodes_are_interrupted(
 
 
 def test_the_same_seed_gives_the_same_outcome_and_another_one_another() -> None:
-    first, again, other = (
-        followed(TRACES["mix"].make(Random(1)), ours(), World(), seed) for seed in (1, 1, 2)
-    )
+    tasks = TRACES["mix"].make(Random(1))[:300]
+    first, again, other = (followed(tasks, ours(), World(), seed) for seed in (1, 1, 2))
 
     assert first == again
     assert first != other
@@ -176,7 +176,7 @@ def test_a_latency_that_can_be_kept_is_kept_when_the_fleet_is_warm() -> None:
 
 
 def test_an_interrupted_node_ends_its_picture_or_hands_it_back_within_the_drain() -> None:
-    tasks = [Task(at * 600, 300) for at in range(100)]
+    tasks = [Task(at * 600, 300) for at in range(40)]
     ledger = followed(tasks, ours(), World(interruptions=3))
 
     assert 0 < ledger.cuts < ledger.interruptions
