@@ -115,8 +115,10 @@ class Worker(Receiver):
     async def _end(self, task: Task, delivery: Delivery, hold: Hold) -> None:
         """Run the task unless it has ended; notify unless another does; acknowledge."""
         report = await self._ended(task, delivery, hold)
-        if report is None or self.board.stops.is_notified_by_stopper(task.submission):
+        if report is None:
             return  # the lease lapses: if the other one dies, the next delivery notifies
+        if self.board.stops.is_notified_by_stopper(task.submission) and not report.notified:
+            return  # as above
         report = await self._after_canceller(report)
         # In this order: a crash in between notifies twice, the other way round never.
         if not report.notified:

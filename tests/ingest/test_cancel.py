@@ -204,6 +204,17 @@ async def test_while_who_cancelled_notifies_a_delivery_waits(world: World) -> No
     assert world.queue.depth == 1
 
 
+async def test_a_delivery_of_what_was_told_meanwhile_is_acknowledged(world: World) -> None:
+    """The one that cancelled it told it a moment ago, and said so in the ledger."""
+    await world.ledger.queue(TASK)
+    await world.publish()
+    await world.cancel("a", "s1")
+    async with world.working():
+        await until(lambda: world.queue.depth == 0)
+
+    assert len(notifications(world)) == 1
+
+
 class SlowTopic(MemoryTopic):
     """Topic that takes a while."""
 
