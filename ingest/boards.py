@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 _PACE_SECONDS = 1.0  # who asks takes the answers of the others after two
 _STOP_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 class FixedIngests(Ingests):
@@ -43,6 +45,9 @@ class Boards:
         Raises:
             Unavailable: none is known to hold it, and one that might did not answer.
         """
+        with suppress(TimeoutError):  # then those are asked that are known
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self.ingests.look()
         answers, silent = await self._ask(lambda live: live.stop(report), _STOP_SECONDS)
         if silent and not any(answers):
             raise silent

@@ -31,11 +31,12 @@ class Loops:
             name: asyncio.create_task(loop.work(), name=f"ingest {name}")
             for name, loop in loops.items()
         }
-        self._draining = False
+        self.draining = False
+        """Flag: nothing is received any more."""
 
     def check_health(self) -> None:
         """Raise `RuntimeError` if a loop has ended without a drain: it would go unnoticed else."""
-        if self._draining:
+        if self.draining:
             return
         for name, task in self._tasks.items():
             if task.done():
@@ -47,7 +48,7 @@ class Loops:
         Handing back may take as long again. ``has_time`` is asked each second; the seconds begin
         once it says that there is no time.
         """
-        self._draining = True
+        self.draining = True
         for loop in self.loops.values():
             loop.drain()
         late = {task for task in self._tasks.values() if not task.done()}

@@ -95,13 +95,19 @@ class Live(ABC):
 
 
 class Ingests(ABC):
-    """Ports to the ingest replicas that run; each knows of the tasks that it has leased."""
+    """Ports to the ingest replicas; each knows of the tasks that it has leased."""
 
     @property
     @abstractmethod
     def there(self) -> Mapping[str, Live]:
-        """Ports to those that run now, by name; one that drains is not among them."""
+        """Ports to those that run now or drain, by name.
+
+        Each is missing for a moment when it begins to drain, and comes back under another name.
+        """
 
     @abstractmethod
     async def change(self, known: Collection[str]) -> None:
-        """Wait, without a deadline, until the names of those that run are not the known ones."""
+        """Wait, without a deadline, until the names of those that are there are not the known."""
+
+    async def look(self) -> None:
+        """Look for those that began to drain a moment ago; takes some seconds at most."""

@@ -45,7 +45,7 @@ from serve_app.assembly.front import assemble_front
 from serve_app.assembly.workers import adapter, callback_sender, fleet, replica, worker
 from serve_app.auth import Keys
 from serve_app.handles import ReplicaHandle
-from serve_app.ingest_handles import IngestHandles
+from serve_app.ingest_handles import draining, ingest_replicas
 from serve_app.ingest_router import IngestRouter
 from serve_app.keys_file import FileKeys
 from serve_app.logs import log_to
@@ -189,7 +189,7 @@ class Ingress:
         self.front = assemble_front(
             settings,
             self.ports,
-            Feed(IngestHandles(ingest), self.ports.ledger),
+            Feed(ingest_replicas(ingest), self.ports.ledger),
             keys=_keys(settings, self.ports.keys),
             kinds_of_type=kinds_of,
             describe=described,
@@ -230,13 +230,13 @@ class Ingest:
             for runtime in settings.models_runtime
         }
         context = serve.get_replica_context()
-        self.application, name = context.app_name, context.replica_id.unique_id
+        self.application, self.name = context.app_name, context.replica_id.unique_id
         store = RayFleetStore(self.application)
         self.loops = Loops(
             {
                 **workers,
                 settings.names.callback_calls: callback_sender(settings, self.ports),
-                "the fleet": fleet(settings, workers, places, self.board, store, ingest=name),
+                "the fleet": fleet(settings, workers, places, self.board, store, ingest=self.name),
             }
         )
 
@@ -256,13 +256,17 @@ class Ingest:
     async def paces(self) -> Mapping[str, Pace]:
         return await self.board.paces()
 
+    async def drains(self) -> bool:
+        return self.loops.draining
+
     async def check_health(self) -> None:
         self.loops.check_health()
 
     async def __del__(self) -> None:  # Serve awaits it when it drains a replica
         if hasattr(self, "loops"):
-            # In this order: handing back needs the connections that the ports hold.
-            await self.loops.drain(self.drain_seconds, partial(is_replaced, self.application))
+            async with draining(self.application, self.name):
+                # In this order: handing back needs the connections that the ports hold.
+                await self.loops.drain(self.drain_seconds, partial(is_replaced, self.application))
             await self.ports.close()
 
 

@@ -10,6 +10,7 @@ FLEET = "tests/ingest/test_fleet.py"
 BOARDS = "tests/ingest/test_boards.py"
 MERGED = "tests/models/test_fleet.py"
 SEVERAL = "tests/serve_app/watching/test_several_boards.py"
+REPLICAS = "tests/serve_app/test_ingest_replicas.py"
 SCALER = "tests/deployments/autoscaling/test_runtime_scaler.py"
 SCALE = "tests/deployments/scaling/test_ingest.py"
 
@@ -195,6 +196,34 @@ MUTANTS = (
         old="        report = await self._after_canceller(report)\n",
         new="",
         tests="tests/ingest/test_cancel.py",
+    ),
+    Mutant(
+        mistake="an ingest that left the router's list is asked no more",
+        file="serve_app/ingest_replicas.py",
+        old="(self._left | said) - self._running.keys()",
+        new="said - self._running.keys()",
+        tests=REPLICAS,
+    ),
+    Mutant(
+        mistake="a front that begins now knows no ingest that drains",
+        file="serve_app/ingest_replicas.py",
+        old="(self._left | said) - self._running.keys()",
+        new="self._left - self._running.keys()",
+        tests=REPLICAS,
+    ),
+    Mutant(
+        mistake="the stream of an ingest is kept while Serve waits for its end",
+        file="serve_app/ingest_replicas.py",
+        old='f"{name}, draining": self._draining[name]',
+        new="name: self._draining[name]",
+        tests=REPLICAS,
+    ),
+    Mutant(
+        mistake="a cancel does not look for those that began to drain",
+        file="ingest/boards.py",
+        old="await self.ingests.look()",
+        new="pass",
+        tests=REPLICAS,
     ),
     Mutant(
         mistake="a cancel asks one ingest replica alone",

@@ -2,12 +2,15 @@
 
 import json
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+import yaml
 
 from models.loopback import free_port
 from tests.platform.conftest import CONFIG, until
@@ -27,6 +30,7 @@ from tests.platform.watching import LONG, assert_serves, state, submit
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 KEY = "local"
 PICTURE = {"prompt": "a red circle on a blue background", "steps": 100}
+SLOW = {**LONG, "gpuMs": 25_000, "steps": 250}
 FAKE = {"name": "sdruntime", "type": "fake", "gpus": 0, "cpus": 0.5, "options": LONG}
 
 
@@ -54,31 +58,74 @@ def test_serve_run_takes_the_repositorys_file(home: Path) -> None:
         assert "Traceback" not in log.read_text()
 
 
-def test_serve_deploy_takes_the_repositorys_file(home: Path) -> None:
+def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_run(
+    home: Path,
+) -> None:
     port, gpu_log = free_port(0, "HTTP"), home / "gpu.jsonl"
     url = f"http://127.0.0.1:{port}"
-    slow = {**FAKE, "options": {**LONG, "gpuMs": 12_000, "log": str(gpu_log)}}
+    slow = {**FAKE, "name": "slow", "cpus": 0.2, "options": {**SLOW, "log": str(gpu_log)}}
+    config = home / "config.yaml"
+    aws = yaml.safe_load(CONFIG.read_text()) | {"modelsRuntime": [FAKE, slow], "checkpoints": "."}
+    config.write_text(yaml.safe_dump(aws))
+    wider = {**slow, "scaling": {"minReplicas": 1, "maxReplicas": 2}}
+    # Nothing but a call ends a run that was cancelled: the ledger is looked at each 100 s.
+    tasks = {"drainSeconds": 0, "leaseSeconds": 300}
+
+    def deploy(*runtimes: Mapping[str, Any], ingests: int, **more: Any) -> None:
+        given = {"modelsRuntime": [FAKE, *runtimes], "ingest": {"replicas": ingests}}
+        file = serve_file(home, port, **given, tasks=tasks | more)
+        done(["serve", "deploy", *there, str(file)], environment)
+
     with (
-        emulator(CONFIG, home) as environment,
+        emulator(config, home) as environment,
         ray_head(environment, home) as dashboard,
         httpx.Client(base_url=url, headers={"x-api-key": KEY}, timeout=60) as native,
     ):
         there = ["--address", dashboard]
-        tasks = {"drainSeconds": 0}
-        given = serve_file(home, port, modelsRuntime=[slow], tasks=tasks)
-        done(["serve", "deploy", *there, str(given)], environment)
+        deploy(slow, ingests=1)
         assert_serves(url, KEY, {"seed": 1})
 
-        submit(native, "while-deployed", runtime="sdruntime")
+        submit(native, "while-deployed")
         until(lambda: state(native, "while-deployed")["status"] == "running")
-        wider = {**slow, "scaling": {"minReplicas": 1, "maxReplicas": 2}}
-        again = serve_file(home, port, modelsRuntime=[wider], tasks=tasks | {"maxAttempts": 2})
-        done(["serve", "deploy", *there, str(again)], environment)
+        deploy(wider, ingests=3, maxAttempts=2)
+        until(lambda: _ingests() == 1 + 3)  # the one before drains
+        step = until(lambda: _step(native, "while-deployed"))
+        until(lambda: _step(native, "while-deployed") > step)
+        assert _ingests() == 1 + 3
         until(lambda: state(native, "while-deployed")["status"] == "completed")
 
-        draws = map(json.loads, gpu_log.read_text().splitlines())
-        assert [draw["task"] for draw in draws if "task" in draw].count("while-deployed") == 1
+        assert [draw["task"] for draw in _draws(gpu_log)].count("while-deployed") == 1
         assert state(native, "while-deployed")["attempt"] == 1
         assert "maxAttempts: 2" in done(["serve", "config", *there], environment)
+
+        submit(native, "when-fewer")
+        until(lambda: _step(native, "when-fewer"))
+        deploy(wider, ingests=1)
+        until(lambda: _ingests() == 1 + 1)
+        cancelled_at = time.time()
+        assert native.delete("/v1/tasks/when-fewer").json()["status"] == "cancelled"
+        draw = until(lambda: [one for one in _draws(gpu_log) if one["task"] == "when-fewer"])[0]
+        until(lambda: _ingests() == 1)
+
+        assert draw["end"] < cancelled_at + 5
         with pytest.raises(AssertionError, match="Unauthorized"):
             done(["serve", "status", *there], shell(home))
+
+
+def _step(native: httpx.Client, name: str) -> int:
+    """Return the step that a running task is at; 0 where none is told."""
+    told = state(native, name).get("progress") or {}
+    return int(told.get("step", 0))
+
+
+def _ingests() -> int:
+    """Count the processes of ingest's replicas."""
+    processes = psutil.Process().children(recursive=True)
+    titles = [" ".join(one.as_dict(["cmdline"])["cmdline"] or []) for one in processes]
+    return sum("ServeReplica:atelier:Ingest" in title for title in titles)
+
+
+def _draws(gpu_log: Path) -> list[dict[str, Any]]:
+    """Read which tasks had the GPU, from when to when."""
+    lines = gpu_log.read_text().splitlines() if gpu_log.exists() else []
+    return [draw for draw in map(json.loads, lines) if "task" in draw]
