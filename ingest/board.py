@@ -26,7 +26,7 @@ class Board(Live):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.boot = secrets.token_hex(4)
         """Random id by which events tell the life of this board from another's."""
-        self.stops = Stops(clock)
+        self.stops = Stops()
         self._began = clock()
         self._numbers = itertools.count(1)
         self._held: Counter[str] = Counter()
@@ -86,13 +86,10 @@ class Board(Live):
         subscription.watched.update(more)
         return {submission: self._snapshots.events(submission) for submission in more}
 
-    async def stop(self, report: Report) -> bool:
-        submission = report.submission
-        held = submission in self._held
-        self.stops.stop(submission, held=held)
-        if not held:
-            self.publish(submission, report)
-        return held
+    async def stop(self, report: Report) -> None:
+        self.stops.stop(report.submission)
+        if report.submission not in self._held:  # else its worker publishes the end
+            self.publish(report.submission, report)
 
     async def paces(self) -> Mapping[str, Pace]:
         return self.runtimes.now()

@@ -39,19 +39,18 @@ class Boards:
 
     ingests: Ingests
 
-    async def stop(self, report: Report) -> bool:
-        """Stop the runs of a task that ended so; tell whether one holds it, and so notifies.
+    async def stop(self, report: Report) -> None:
+        """Stop the runs of a task that ended so.
 
         Raises:
-            Unavailable: none is known to hold it, and one that might did not answer.
+            Unavailable: one that might have it did not answer.
         """
         with suppress(TimeoutError):  # then those are asked that are known
             async with asyncio.timeout(_LOOK_SECONDS):
                 await self.ingests.look()
-        answers, silent = await self._ask(lambda live: live.stop(report), _STOP_SECONDS)
-        if silent and not any(answers):
+        _, silent = await self._ask(lambda live: live.stop(report), _STOP_SECONDS)
+        if silent:
             raise silent
-        return any(answers)
 
     async def paces(self) -> Mapping[str, Pace]:
         """Read the pace of each runtime, by name, over all replicas that answer.

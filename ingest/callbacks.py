@@ -96,7 +96,10 @@ class CallbackSender(Receiver):
             async with lease(self.queue, delivery, self.lease_seconds):
                 # Both within the lease: a copy that came back before the note would call again.
                 call, is_final = await self._call(request, payload)
-                return await self.ledger.add_call(request.id, request.submission, call), is_final
+                noted = await self.patience(
+                    lambda: self.ledger.add_call(request.id, request.submission, call)
+                )
+                return noted, is_final
         finally:
             self._calling -= Counter([request.origin])  # drops an origin at zero
 

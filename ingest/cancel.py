@@ -2,24 +2,35 @@
 
 import json
 import logging
+import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.boards import Boards
 from ingest.notify import Notifier
 from models.errors import Unavailable
+from models.fence import Fence
 from models.ports import Ledger
-from models.report import Report, Status
+from models.report import Report
+
+_TELLING_SECONDS = 10.0
+"""Seconds for which others wait for the one who cancels to tell of it."""
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel:
-    """Cancels tasks: the ledger decides, then runs are stopped, and whoever can first notifies."""
+    """Cancels tasks: the ledger decides, and says who notifies; then runs are stopped.
+
+    ``clock``: wall clock, in seconds since 1970.
+    """
 
     ledger: Ledger
     notifier: Notifier
     boards: Boards
+    clock: Callable[[], float] = time.time
 
     async def __call__(
         self,
@@ -34,28 +45,22 @@ class Cancel:
         Raises:
             Unavailable: the ledger did not answer; the task is not known to be cancelled.
         """
-        report = await self.ledger.cancel(id, submission, key)
+        fence = Fence(token=secrets.token_hex(8), until=self.clock() + _TELLING_SECONDS)
+        report = await self.ledger.cancel(id, submission, fence, key)
         if report is None:
             return None
-        held = await self._stop(report)
-        if report.status is Status.CANCELLED and not (report.notified or held):
+        try:
+            await self.boards.stop(report)
+        except Unavailable as exc:  # a worker that has it asks the ledger at each third of a lease
+            log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
+        if report.is_of(fence):
             await self._notify(report)
         return report
 
-    async def _stop(self, report: Report) -> bool:
-        try:
-            return await self.boards.stop(report)
-        except Unavailable as exc:  # a worker that has it asks the ledger at each third of a lease
-            log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
-            # What was started is held, or will be delivered again: who has it then notifies.
-            return report.attempt > 0
-
     async def _notify(self, report: Report) -> None:
-        if report.context is None:
-            return  # too long for the ledger; who receives the delivery has it, and notifies
         try:
             # In this order: a crash in between notifies twice, the other way round never.
-            await self.notifier.notify(report, json.loads(report.context))
+            await self.notifier.notify(report, json.loads(report.context or "null"))
             await self.ledger.mark_notified(report)
-        except Unavailable as exc:
+        except Unavailable as exc:  # the delivery does, once the fence has lapsed
             log.warning("cancel_not_told", extra={**report.log_context(), "why": str(exc)})

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ingest.paces import RuntimePace
+from ingest.patience import LONGEST_PAUSE
 from ingest.places import Places
-from ingest.receiver import LONGEST_PAUSE
 from ingest.worker import Worker
 from models.errors import Unavailable
 from models.fleet import Demand, Supply, merged

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from models.backoff import Backoff
-from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
+from models.errors import HeldElsewhere, PlaceGone, RuntimeUnavailable
+from models.fence import Fence
 from models.ports import Delivery, Queue
 
 log = logging.getLogger("ray.serve.atelier.ingest")
@@ -15,31 +18,85 @@ _AT_ONCE = 3
 """Deliveries of a message that are handed back at once, whoever may take the next one."""
 _PAUSES = Backoff(first=1, longest=30)
 """Pauses of a message that was handed back so often, in seconds, by its further deliveries."""
+_FENCED = 0.9
+"""Part of a lease for which others keep off: who receives the message next finds no fence."""
+
+
+class Lease:
+    """Lease of one delivery, renewed each third of its seconds.
+
+    ``clock``: wall clock, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        delivery: Delivery,
+        seconds: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._queue = queue
+        self._delivery = delivery
+        self._seconds = seconds
+        self._clock = clock
+        self._token = secrets.token_hex(8)
+        self._renewed = clock()
+
+    @property
+    def fence(self) -> Fence:
+        """Fence of the delivery, which ends shortly before its lease would lapse."""
+        return Fence(token=self._token, until=self._renewed + _FENCED * self._seconds)
+
+    async def renew(self) -> None:
+        """Renew it again and again, until this is cancelled."""
+        while True:
+            await asyncio.sleep(self._seconds / 3)
+            now = self._clock()
+            try:
+                await self._queue.extend(self._delivery, self._seconds)
+                self._renewed = now
+            except Exception as exc:  # noqa: BLE001 - two more renewals fit in before it lapses
+                fields = {"message_id": self._delivery.id, "why": str(exc)}
+                log.warning("lease_not_renewed", extra=fields)
+
+    async def hand_back(self, seconds: int) -> None:
+        """Show the message again after so many seconds; leave it to lapse where that fails."""
+        try:
+            await self._queue.extend(self._delivery, seconds)
+        except Exception as exc:  # noqa: BLE001 - it comes back in any case
+            fields = {"message_id": self._delivery.id, "why": str(exc)}
+            log.warning("not_handed_back", extra=fields)
 
 
 @asynccontextmanager
-async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[None]:
+async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[Lease]:
     """Renew a delivery's lease while the block runs, each third of so many seconds.
 
     Where the block ends with `RuntimeUnavailable` or is cancelled, the delivery is handed back at
     once. After its third delivery it is so with a pause, unless its place went away: a task that no
-    replica begins has no attempts that would end this. After any other error the lease lapses: a
-    delivery that breaks its worker comes back slowly.
+    replica begins has no attempts that would end this. One whose task another has comes back with a
+    pause, too. After any other error the lease lapses: a delivery that breaks its worker comes back
+    slowly.
     """
+    held = Lease(queue, delivery, seconds)
     try:
-        async with _renewed(queue, delivery, seconds):
-            yield
-    except (RuntimeUnavailable, asyncio.CancelledError) as exc:
-        at_once = isinstance(exc, PlaceGone | asyncio.CancelledError)
-        pause = 0 if at_once else int(_PAUSES.pause(delivery.attempt - _AT_ONCE))
+        async with _renewed(held):
+            yield held
+    except (RuntimeUnavailable, HeldElsewhere, asyncio.CancelledError) as exc:
         # After the last renewal, which would undo it.
-        await _hand_back(queue, delivery, pause)
+        await held.hand_back(_pause(exc, delivery.attempt))
         raise
 
 
+def _pause(exc: BaseException, attempt: int) -> int:
+    if isinstance(exc, PlaceGone | asyncio.CancelledError):
+        return 0
+    return int(_PAUSES.pause(attempt if isinstance(exc, HeldElsewhere) else attempt - _AT_ONCE))
+
+
 @asynccontextmanager
-async def _renewed(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[None]:
-    renewal = asyncio.create_task(_renew(queue, delivery, seconds))
+async def _renewed(held: Lease) -> AsyncIterator[None]:
+    renewal = asyncio.create_task(held.renew())
     try:
         yield
     finally:
@@ -47,19 +104,3 @@ async def _renewed(queue: Queue, delivery: Delivery, seconds: int) -> AsyncItera
         with suppress(asyncio.CancelledError):
             # One under way could else arrive after the hand-back, and hide the message again.
             await renewal
-
-
-async def _renew(queue: Queue, delivery: Delivery, seconds: int) -> None:
-    while True:
-        await asyncio.sleep(seconds / 3)
-        try:
-            await queue.extend(delivery, seconds)
-        except Unavailable as exc:  # two more renewals fit in before it lapses
-            log.warning("lease_not_renewed", extra={"message_id": delivery.id, "why": str(exc)})
-
-
-async def _hand_back(queue: Queue, delivery: Delivery, seconds: int) -> None:
-    try:
-        await queue.extend(delivery, seconds)
-    except Unavailable as exc:
-        log.warning("not_handed_back", extra={"message_id": delivery.id, "why": str(exc)})

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ingest.patience import LONGEST_PAUSE, Patience
 from models.backoff import Backoff
 from models.errors import AtelierError, Unavailable
 from models.ports import Delivery, Queue
@@ -14,9 +15,7 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _BATCH = 10
 """Most messages that one call of SQS's ReceiveMessage gives."""
-LONGEST_PAUSE = 30.0
-"""Most seconds between two polls while the platform is unavailable."""
-_BACKOFF = Backoff(first=0.5, longest=LONGEST_PAUSE)
+_PAUSES = Backoff(first=0.1, longest=LONGEST_PAUSE)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -24,7 +23,7 @@ class Receiver(ABC):
     """Receives deliveries while there is room, and outlives whatever handling one of them does.
 
     What a delivery means is left to subclasses. While the platform is unavailable it pauses before
-    each poll, half a second at first and 30 seconds at most.
+    each poll, for a second at most; what was received waits in its place.
     """
 
     queue: Queue
@@ -32,12 +31,10 @@ class Receiver(ABC):
     """Most deliveries that are leased at once; the rest stays visible in the queue."""
     _leased: int = field(default=0, init=False)
     _room: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    outages: int = field(default=0, init=False)
-    """Polls and deliveries so far that found the platform unavailable."""
-    _failures: int = field(default=0, init=False)
-    """Deliveries in a row that found it so."""
+    patience: Patience = field(default_factory=Patience, init=False)
+    """Patience of the calls that bring a delivery to its end."""
     _failed_polls: int = field(default=0, init=False)
-    """Polls in a row that found it so."""
+    """Polls in a row that found the platform unavailable."""
     _draining: bool = field(default=False, init=False)
 
     @abstractmethod
@@ -54,15 +51,15 @@ class Receiver(ABC):
         # first one would end all others.
         async with asyncio.TaskGroup() as group:
             while not self._draining:
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(_PAUSES.pause(self._failed_polls))
                 for delivery in await self._receive():
                     self._leased += 1
                     group.create_task(self._handle_safely(delivery))
 
     @property
-    def is_slowed_down(self) -> bool:
-        """Flag: the platform was unavailable to the last delivery."""
-        return self._failures > 0
+    def outages(self) -> int:
+        """Count of the calls so far that found the platform unavailable."""
+        return self.patience.outages
 
     @property
     def is_full(self) -> bool:
@@ -98,16 +95,12 @@ class Receiver(ABC):
             await asyncio.gather(*(self.queue.extend(delivery, 0) for delivery in deliveries))
         except Unavailable as exc:
             self._failed_polls += 1
-            self._complain(exc)
+            self.patience.failed(exc)
         return ()
 
     async def _handle_safely(self, delivery: Delivery) -> None:
         try:
             await self.handle(delivery)
-            self._failures = 0
-        except Unavailable as exc:
-            self._failures += 1
-            self._complain(exc)
         except AtelierError as exc:
             log.warning("handed_back", extra={"message_id": delivery.id, "why": str(exc)})
         except Exception:  # whatever one message does to us, the next is received
@@ -115,11 +108,3 @@ class Receiver(ABC):
         finally:
             self._leased -= 1
             self._room.set()
-
-    @property
-    def _pause(self) -> float:
-        return _BACKOFF.pause(max(self._failures, self._failed_polls))
-
-    def _complain(self, exc: Unavailable) -> None:
-        self.outages += 1
-        log.warning("platform_unavailable", extra={"why": str(exc), "pause": self._pause})

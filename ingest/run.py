@@ -5,14 +5,20 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ingest.board import Board
+from ingest.lease import Lease
 from ingest.paces import Hold
-from models.errors import PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
+from ingest.patience import Patience
+from models.errors import HeldElsewhere, PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
 from models.ports import Ledger, Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
 from models.task import Task
+
+_LEDGER_SECONDS = 5.0
+"""Seconds for which a run that is stopped waits for the ledger to take its start."""
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
@@ -22,15 +28,18 @@ class Run:
     """Run of one task.
 
     An attempt is a run that began: the ledger counts it beside the run. One that a replica never
-    began is no attempt, nor one that ends by a drain, or because a store is away.
+    began is no attempt, nor one that ends by a drain, or because a store or its place is away.
     """
 
     task: Task
     known: Report
     """Report on the task before this run."""
+    held: Lease
+    """Lease of the delivery."""
     hold: Hold
     runner: Runner
     ledger: Ledger
+    patience: Patience
     board: Board
     rules: Tasks
     tell_start: Callable[[Report], Awaitable[None]]
@@ -38,7 +47,9 @@ class Run:
     """Seconds until the ledger is asked about a task that runs ahead of it, unless it has begun by
     then; None: the ledger was asked before."""
     _updates: "asyncio.Task[Report]" = field(init=False)
-    _start: "asyncio.Task[Report] | None" = field(default=None, init=False)
+    _start: "asyncio.Task[None] | None" = field(default=None, init=False)
+    _counted: Report | None = field(default=None, init=False)
+    """Report of the ledger's last answer since the task began."""
     _given_up: bool = field(default=False, init=False)
 
     async def end(self) -> Report:
@@ -46,7 +57,8 @@ class Run:
 
         Raises:
             RuntimeUnavailable: no replica brought it to an end, and another try is left.
-            Unavailable: the ledger or a store is away.
+            HeldElsewhere: another has the task.
+            Unavailable: a store of inputs or artifacts is away, or the ledger for long.
         """
         self._updates = asyncio.create_task(self._read_updates())
         try:
@@ -86,12 +98,12 @@ class Run:
         """
         if self.first_look is not None:
             await asyncio.sleep(self.first_look)
-            if self._start is None and await self._has_ended():
+            if self._start is None and not await self._is_ours():
                 self._updates.cancel()
                 return
         while True:
             await asyncio.sleep(self.rules.lease_seconds / 3)
-            if await self._has_ended():
+            if not await self._is_ours():
                 self._updates.cancel()
                 return
 
@@ -113,53 +125,63 @@ class Run:
         self.board.publish(self.task.submission, began)
         self._start = asyncio.create_task(self._count_attempt())
 
-    async def _count_attempt(self) -> Report:
+    async def _count_attempt(self) -> None:
         """Count the attempt and tell of the start; stop the run if the task has ended."""
         try:
-            report = await self.ledger.start(self.task)
+            # The run goes on while the ledger is away.
+            report = await self.patience(lambda: self.ledger.start(self.task, self.held.fence))
         except Exception:
             self._updates.cancel()
             raise
-        if report.ended:
+        self._counted = report
+        if not self._is_held(report):
             self._updates.cancel()
-            return report
-        if report.attempt > self.known.attempt + 1:  # a copy runs elsewhere: this is the later one
+            return
+        if report.attempt != self.known.attempt + 1:  # others tried, or this goes on for one
             self.board.publish(self.task.submission, report)
         await self.tell_start(report)
-        return report
 
-    async def _has_ended(self) -> bool:
-        """Ask the ledger whether the task has ended; if it does not answer, take it that not.
+    async def _is_ours(self) -> bool:
+        """Ask the ledger whether the task may go on here; if it does not answer, take it so.
 
-        One that still waits is noted as queued: it may run ahead of the ledger.
+        One that still waits is noted as queued: it may run ahead of the ledger. One that has begun
+        keeps others off for another lease.
         """
         try:
             if self._start is None:
-                return (await self.ledger.queue(self.task, self.task.owner)).ended
-            found = await self.ledger.find(self.task.id, self.task.submission)
+                return not (await self.ledger.queue(self.task, self.task.owner)).ended
+            if self._counted is None:
+                return True  # its start is being told, and for how long it is held
+            self._counted = await self.ledger.hold(self._counted, self.held.fence)
         except Unavailable:
-            return False
-        return found is not None and found.ended
+            return True
+        return self._is_held(self._counted)
+
+    def _is_held(self, report: Report) -> bool:
+        return not report.ended and report.is_of(self.held.fence)
 
     async def _outcome(self) -> Report:
         standing = await self._standing()
         if standing.ended:
             return standing
+        if self._start and not standing.is_of(self.held.fence):
+            raise HeldElsewhere
         if self._given_up:
             raise PlaceGone("ingest ended while the task waited for a replica")
         if self._updates.cancelled():
             return standing.cancelled()
         try:
-            # The number is the ledger's: another run elsewhere may have been counted meanwhile.
+            # The number is the ledger's: another run may have been counted meanwhile.
             return replace(self._updates.result(), attempt=standing.attempt)
         except TaskFailed as exc:
             return standing.failed(exc)
         except RuntimeUnavailable as exc:
             log.warning("runtime_unavailable", extra={**standing.log_context(), "why": str(exc)})
-            if self._start and standing.attempt >= self.rules.max_attempts:
+            counts = not isinstance(exc, PlaceGone)
+            if self._start and counts and standing.attempt >= self.rules.max_attempts:
                 return standing.failed(exc)
             if self._start:
-                await self._requeue(standing, counts=True)
+                await self.patience(lambda: self._requeue(standing, counts=counts))
             raise
 
     async def _standing(self) -> Report:
@@ -167,30 +189,32 @@ class Run:
 
         The ledger's answer is waited for, and that the start was told: never after the end.
         """
-        if self._start is None:
-            return self.known
-        # Awaited itself, it would be cancelled with the one who waits.
-        await asyncio.wait([self._start])
-        return self._start.result()
+        if self._start:
+            # Awaited itself, it would be cancelled with the one who waits.
+            await asyncio.wait([self._start])
+            self._start.result()
+        return self._counted or self.known
 
     async def _stop(self) -> None:
         """Stop the run, and wait until nothing of it is under way."""
         self._updates.cancel()
-        parts = [self._updates, self._start] if self._start else [self._updates]
+        parts: list[asyncio.Task[Any]] = [self._updates]
+        if self._start:
+            # What the ledger was told of the start is better known; while it is away, it is not.
+            await asyncio.wait([self._start], timeout=_LEDGER_SECONDS)
+            self._start.cancel()
+            parts.append(self._start)
         await asyncio.gather(*parts, return_exceptions=True)
 
     async def _take_back(self) -> None:
         """Take the attempt back, for the runtime was not at fault."""
+        if self._counted is None or not self._is_held(self._counted):
+            return
         try:
-            standing = await self._standing()
-        except Unavailable:
-            return  # it was not counted
-        if self._start and not standing.ended:
-            await self._requeue(standing, counts=False)
+            await self._requeue(self._counted, counts=False)
+        except Unavailable as exc:  # others wait until the fence lapses
+            log.warning("not_requeued", extra={**self._counted.log_context(), "why": str(exc)})
 
     async def _requeue(self, report: Report, *, counts: bool) -> None:
         self.board.publish(self.task.submission, replace(report, status=Status.QUEUED))
-        try:
-            await self.ledger.requeue(report, counts=counts)
-        except Unavailable as exc:  # it waits in the queue all the same
-            log.warning("not_requeued", extra={**report.log_context(), "why": str(exc)})
+        await self.ledger.requeue(report, self.held.fence, counts=counts)

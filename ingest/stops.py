@@ -5,23 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _STOPS_KEPT = 100_000
-_STOPPER_SECONDS = 10.0
 
 
 class Stops:
     """Remembers the last 100,000 submissions that were stopped, and ends their runs."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
+    def __init__(self) -> None:
         self._runs: dict[str, list[Callable[[], object]]] = defaultdict(list)
         """Functions that end the runs under way, by submission."""
-        self._stopped: OrderedDict[str, float] = OrderedDict()
-        """End of the time that the stopper has to notify, by submission; 0: the worker notifies."""
+        self._stopped: OrderedDict[str, None] = OrderedDict()
 
-    def stop(self, submission: str, *, held: bool) -> None:
-        """End its runs, now and to come; who stops one that ingest does not hold also notifies."""
-        # The first stop decides who notifies: a second cancel would begin the 10 seconds again.
-        self._stopped.setdefault(submission, 0 if held else self.clock() + _STOPPER_SECONDS)
+    def stop(self, submission: str) -> None:
+        """End the runs of a submission, now and to come."""
+        self._stopped[submission] = None
         if len(self._stopped) > _STOPS_KEPT:
             self._stopped.popitem(last=False)
         # By `get`: indexing would keep an empty list of every submission that is ever stopped.
@@ -42,13 +38,6 @@ class Stops:
     def is_stopped(self, submission: str) -> bool:
         """Tell whether a submission was stopped."""
         return submission in self._stopped
-
-    def is_notified_by_stopper(self, submission: str) -> bool:
-        """Tell whether the one who stopped it is about to notify: for 10 seconds, if none held it.
-
-        After that the stopper is taken for dead, and whoever receives the delivery notifies.
-        """
-        return self.clock() < self._stopped.get(submission, 0)
 
     def release(self, submission: str) -> None:
         """Drop the list of runs of a submission that ingest no longer holds."""

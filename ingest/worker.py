@@ -11,13 +11,14 @@ from weakref import WeakValueDictionary
 
 from ingest.board import Board
 from ingest.envelope import Envelope
-from ingest.lease import lease
+from ingest.lease import Lease, lease
 from ingest.notify import Notifier
 from ingest.paces import Hold
 from ingest.receiver import Receiver
 from ingest.run import Run
 from models import strict_json
 from models.errors import (
+    HeldElsewhere,
     InvalidTask,
     PlaceGone,
     RuntimeUnavailable,
@@ -37,9 +38,6 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _NOTED_SECONDS = 1.0
 """Seconds after which a task that has not begun is noted as queued: most have begun by then."""
-_CANCELLER_SECONDS = 2.0
-"""Seconds after a cancel in which whoever asked for it may be about to notify."""
-_CANCELLER_LOOKS = 8
 
 Judge = Callable[[str, Any], Sequence[Fault]]
 """Find what is wrong in the content of a task of some kind, in microseconds."""
@@ -99,64 +97,71 @@ class Worker(Receiver):
 
         Raises:
             RuntimeUnavailable: no replica brought it to an end; it was handed back.
-            Unavailable: a part of the platform is away; it comes back when its lease lapses.
+            HeldElsewhere: another ingest has its task; it was handed back.
+            Unavailable: a part of the platform is away for long; it comes back when its lease
+                lapses.
         """
-        async with lease(self.queue, delivery, self.rules.lease_seconds):
+        async with lease(self.queue, delivery, self.rules.lease_seconds) as held:
             try:
-                task = await self.envelope.open(delivery)
+                task = await self.patience(lambda: self.envelope.open(delivery))
             except InvalidTask as exc:
                 log.warning("message_rejected", extra={"message_id": delivery.id, "why": str(exc)})
-                await self.queue.reject(delivery, reason=str(exc))
+                reason = str(exc)
+                await self.patience(lambda: self.queue.reject(delivery, reason=reason))
                 return
             with self.board.holding(task.runtime, task.submission, delivery.sent) as hold:
                 async with self._locks.setdefault(task.submission, asyncio.Lock()):
-                    await self._end(task, delivery, hold)
+                    await self._end(task, delivery, held, hold)
 
-    async def _end(self, task: Task, delivery: Delivery, hold: Hold) -> None:
+    async def _end(self, task: Task, delivery: Delivery, held: Lease, hold: Hold) -> None:
         """Run the task unless it has ended; notify unless another does; acknowledge."""
-        report = await self._ended(task, delivery, hold)
-        if report is None:
-            return  # the lease lapses: if the other one dies, the next delivery notifies
-        if self.board.stops.is_notified_by_stopper(task.submission) and not report.notified:
-            return  # as above
-        report = await self._after_canceller(report)
-        # In this order: a crash in between notifies twice, the other way round never.
+        report = await self._ended(task, delivery, held, hold)
         if not report.notified:
-            await self.notifier.notify(report, task.context)
-            _log_end(report)
+            report = await self._telling(task, report, held)
+        acknowledged = self.patience(lambda: self.queue.ack(delivery))
+        if report.notified:
+            await acknowledged
+            return
+        # In this order: a crash in between notifies twice, the other way round never.
+        await self.patience(lambda: self.notifier.notify(report, task.context))
+        _log_end(report)
         # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
-        await asyncio.gather(self.ledger.mark_notified(report), self.queue.ack(delivery))
+        marked = self.patience(lambda: self.ledger.mark_notified(report))
+        await asyncio.gather(marked, acknowledged)
 
-    async def _after_canceller(self, report: Report) -> Report:
-        """Give who cancelled a task a moment to notify, if that one did not find this ingest.
+    async def _ended(self, task: Task, delivery: Delivery, held: Lease, hold: Hold) -> Report:
+        """Run the task to its end; return the report that stands.
 
-        An ingest that begins or drains in that moment is not asked, so nobody seems to hold what
-        it has. Who notifies needs some hundredths of a second; whoever died does not need more.
+        Raises:
+            HeldElsewhere: another has the task.
         """
-        is_found = self.board.stops.is_stopped(report.submission)
-        if report.status is not Status.CANCELLED or report.context is None or is_found:
-            return report
-        for _ in range(_CANCELLER_LOOKS):
-            if report.notified or time.time() - report.updated >= _CANCELLER_SECONDS:
-                break
-            await asyncio.sleep(_CANCELLER_SECONDS / _CANCELLER_LOOKS)
-            found = await self.ledger.find(report.id, report.submission)
-            report = replace(report, notified=found is not None and found.notified)
-        return report
-
-    async def _ended(self, task: Task, delivery: Delivery, hold: Hold) -> Report | None:
-        """Run the task to its end; return the accepted report, None if another attempt's was."""
         ahead = self._may_run_ahead(task, delivery)
         known = Report.of(task, Status.QUEUED)
         if not ahead:  # a task that nobody queued is noted as queued
-            known = await self.ledger.queue(task, task.owner)
-        ended = known if known.ended else await self._run(task, known, hold, ahead=ahead)
-        standing = known if known.ended else await self.ledger.finish(ended)
-        # A task that was cancelled before it came is known by its name alone.
-        report = replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
+            known = await self.patience(lambda: self.ledger.queue(task, task.owner))
+            if known.status is Status.RUNNING and known.is_fenced(time.time()):
+                raise HeldElsewhere
+        ended = known if known.ended else await self._run(task, known, held, hold, ahead=ahead)
+        if not known.ended:
+            ended = await self.patience(lambda: self.ledger.finish(ended, held.fence))
+        if not ended.ended:
+            raise HeldElsewhere
+        report = _completed(ended, task)
         self.board.publish(task.submission, report)
-        # The ledger counts attempts, so that the number says whose report stands.
-        return report if report.attempt == ended.attempt else None
+        return report
+
+    async def _telling(self, task: Task, report: Report, held: Lease) -> Report:
+        """Take it on to tell of an end; return the report, notified if another has told it.
+
+        Raises:
+            HeldElsewhere: another tells of it just now.
+        """
+        if report.is_of(held.fence):
+            return report
+        told = _completed(await self.patience(lambda: self.ledger.tell(report, held.fence)), task)
+        if not (told.notified or told.is_of(held.fence)):
+            raise HeldElsewhere
+        return told
 
     def _may_run_ahead(self, task: Task, delivery: Delivery) -> bool:
         """Tell whether the task may go to a replica before the ledger is asked.
@@ -164,32 +169,42 @@ class Worker(Receiver):
         One may that comes for the first time, while replicas run. Its start tells whether that was
         right: if it has ended (it was published twice), its run is stopped.
         """
-        is_well = not (self.asleep or self.is_slowed_down)
+        is_well = not (self.asleep or self.patience.is_tried)
         is_first = delivery.attempt == 1
         return is_well and is_first and self.board.is_likely_new(task.submission, delivery.sent)
 
-    async def _run(self, task: Task, known: Report, hold: Hold, *, ahead: bool) -> Report:
+    async def _run(
+        self, task: Task, known: Report, held: Lease, hold: Hold, *, ahead: bool
+    ) -> Report:
         """Run the task; return a report that ends it.
 
         Raises:
             RuntimeUnavailable: no replica brought it to an end, and another try is left.
+            HeldElsewhere: another has the task.
         """
         try:
             self._check(task, known)
         except TaskError as exc:
             ended = known.failed(exc)
         else:
-            ended = await self._run_checked(task, known, hold, ahead=ahead)
+            # A store that is away ends the run, which does not count: it is made again.
+            ended = await self.patience(
+                lambda: self._run_once(task, known, held, hold, ahead=ahead)
+            )
         # Before the ledger knows of the end: who is told of it finds the file.
-        return await self._with_output(task, ended)
+        return await self.patience(lambda: self._with_output(task, ended))
 
-    async def _run_checked(self, task: Task, known: Report, hold: Hold, *, ahead: bool) -> Report:
+    async def _run_once(
+        self, task: Task, known: Report, held: Lease, hold: Hold, *, ahead: bool
+    ) -> Report:
         run = Run(
             task=task,
             known=known,
+            held=held,
             hold=hold,
             runner=self.runner,
             ledger=self.ledger,
+            patience=self.patience,
             board=self.board,
             rules=self.rules,
             tell_start=partial(self._tell_start, task),
@@ -209,7 +224,6 @@ class Worker(Receiver):
             can = ", ".join(sorted(self.kinds))
             raise TaskFailed(f"tasktype {task.kind!r} is not supported by {task.runtime}: {can}")
         if known.attempt >= self.rules.max_attempts:
-            # The last one ended without a report: its worker died.
             raise RuntimeUnavailable(f"lost its runtime in each of {known.attempt} attempts")
         refuse(self.judge(task.kind, task.content))
 
@@ -231,6 +245,11 @@ class Worker(Receiver):
                 await self.notifier.notify_callback(report, task.context)
         except Unavailable as exc:
             log.warning("start_not_told", extra={**report.log_context(), "why": str(exc)})
+
+
+def _completed(standing: Report, task: Task) -> Report:
+    """Add what the ledger lacks of a task that was cancelled before it came: all but its name."""
+    return replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
 
 
 def _log_end(report: Report) -> None:

@@ -3,6 +3,7 @@
 AtelierError
 ├── SettingsError           the configuration is wrong
 ├── Unavailable             a part we depend on did not answer; wait and try again
+├── HeldElsewhere           handed back, until whoever has the task is done with it
 └── TaskError
     ├── InvalidTask         dead-lettered, or refused at the door
     ├── TaskFailed          reported at once, never retried
@@ -32,6 +33,10 @@ class SettingsError(AtelierError):
 
 class Unavailable(AtelierError):
     """A service that the platform stands on did not answer."""
+
+
+class HeldElsewhere(AtelierError):
+    """Another delivery of the task is worked on."""
 
 
 class TaskError(AtelierError):

@@ -86,8 +86,8 @@ class Live(ABC):
         """
 
     @abstractmethod
-    async def stop(self, report: Report) -> bool:
-        """Stop the runs of a task that ended so; tell whether ingest holds it, and so notifies."""
+    async def stop(self, report: Report) -> None:
+        """Stop the runs of a task that ended so."""
 
     @abstractmethod
     async def paces(self) -> Mapping[str, Pace]:

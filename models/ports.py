@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.event import Update
+from models.fence import Fence
 from models.report import Report, Status
 from models.settings.api_keys import ApiKey
 from models.task import Call, Task
@@ -153,19 +154,32 @@ class Ledger(ABC):
         """Forget a submission that could not be published, unless it is no longer queued."""
 
     @abstractmethod
-    async def start(self, task: Task) -> Report:
-        """Count an attempt and return the report, running; if the task has ended, return how.
+    async def start(self, task: Task, fence: Fence) -> Report:
+        """Take a task that has the GPU now, and return the report, running; or what stands instead.
 
-        An attempt begins when the task has the GPU.
+        That is how it has ended, or that another has it, whose fence has not lapsed. A start counts
+        as an attempt, unless it takes over from one whose fence has lapsed.
         """
 
     @abstractmethod
-    async def finish(self, report: Report) -> Report:
-        """Note the end of a task; return the report that stands: this, or one accepted earlier."""
+    async def hold(self, report: Report, fence: Fence) -> Report:
+        """Keep others off until the fence's new end; return the report that stands.
+
+        It is of another fence, or ended, where the task is no longer this one's; then nothing is
+        written.
+        """
 
     @abstractmethod
-    async def requeue(self, report: Report, *, counts: bool = True) -> None:
-        """Note that this attempt is over and another waits, unless more has happened since.
+    async def finish(self, report: Report, fence: Fence) -> Report:
+        """Note the end of a task; return the report that stands.
+
+        That is this one, one that was accepted earlier, or that another has the task. Whose it is
+        says its fence. Who noted the end tells of it until the fence lapses.
+        """
+
+    @abstractmethod
+    async def requeue(self, report: Report, fence: Fence, *, counts: bool = True) -> None:
+        """Note that this attempt is over and another waits, unless the task is another's by now.
 
         Unless it ``counts``, the attempt is taken back.
         """
@@ -175,13 +189,24 @@ class Ledger(ABC):
         self,
         id: str,  # noqa: A002
         submission: str,
+        fence: Fence,
         key: str | None = None,
     ) -> Report | None:
         """Cancel a submission; return the report that stands: cancelled, or how it had ended.
 
+        Who cancels tells of it until the fence lapses if the report is of this fence: what nobody
+        has that is known to run. Otherwise who has the task does.
+
         Without a ``key``, one that is not known yet (it came by SNS and was not received) ends as
         cancelled when it comes; until then its report has no runtime. With the name of an API key
         nothing is written unless the task belongs to it, and the answer is None.
+        """
+
+    @abstractmethod
+    async def tell(self, report: Report, fence: Fence) -> Report:
+        """Take it on to tell of a task's end; return the report that stands.
+
+        It is of this fence, unless the end was told, or another who tells it has not lapsed.
         """
 
     @abstractmethod

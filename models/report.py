@@ -7,6 +7,7 @@ from typing import Any
 
 from models import strict_json
 from models.errors import TaskError
+from models.fence import Fence
 from models.task import ENDS, Call, Callback, Task
 
 
@@ -88,6 +89,8 @@ class Report:
     """Moment the submission was first known, in seconds since 1970; the ledger sets it, as
     ``updated``."""
     updated: float = field(default=0, compare=False)
+    fence: Fence | None = field(default=None, compare=False)
+    """Fence of who has the task, or told of its end."""
 
     @classmethod
     def of(cls, task: Task, status: Status, attempt: int = 0) -> "Report":
@@ -106,6 +109,14 @@ class Report:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    def is_of(self, fence: Fence) -> bool:
+        """Tell whether the last who had the task, or ended it, is the one with this fence."""
+        return self.fence is not None and self.fence.token == fence.token
+
+    def is_fenced(self, now: float) -> bool:
+        """Tell whether somebody has the task, or tells of its end, at this time."""
+        return self.fence is not None and now < self.fence.until
 
     def completed(
         self, artifacts: tuple[str, ...], output: str, seconds: Mapping[str, float]

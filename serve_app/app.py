@@ -250,8 +250,8 @@ class Ingest:
     ) -> Mapping[str, Sequence[Event]] | None:
         return await self.board.watch(follower, more, no_more)
 
-    async def stop(self, report: Report) -> bool:
-        return await self.board.stop(report)
+    async def stop(self, report: Report) -> None:
+        await self.board.stop(report)
 
     async def paces(self) -> Mapping[str, Pace]:
         return await self.board.paces()

@@ -81,9 +81,8 @@ class IngestPort(Live):
         found = await self._answer("watch", follower, more, no_more)
         return found
 
-    async def stop(self, report: Report) -> bool:
-        held: bool = await self._answer("stop", report)
-        return held
+    async def stop(self, report: Report) -> None:
+        await self._answer("stop", report)
 
     async def paces(self) -> Mapping[str, Pace]:
         paces: Mapping[str, Pace] = await self._answer("paces")

@@ -17,6 +17,7 @@ from ingest.aws.row import (
     Row,
     Values,
     call_value,
+    fence_values,
     key_of,
     number,
     report_of,
@@ -24,6 +25,7 @@ from ingest.aws.row import (
     values,
 )
 from ingest.paging import age, age_after, paged
+from models.fence import Fence
 from models.ports import Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Call, Task
@@ -36,15 +38,17 @@ _DAY = 86_400  # seconds
 _NEW = "attribute_not_exists(#status)"
 _KNOWN = "attribute_exists(#status)"
 _QUEUED = "#status = :is_queued"
+_RUNNING = "#status = :is_running"
 _NOT_ENDED = f"{_NEW} OR #status IN (:is_queued, :is_running)"
+_MINE = "#fence = :fence"
+_FREE = "(attribute_not_exists(#fence) OR #fenced <= :updated)"
+_MINE_OR_FREE = f"({_MINE} OR {_FREE})"
 # Compared in the write itself: UpdateItem would else make a row under an id that is nobody's.
-_NOT_ENDED_AND_OWNED = "#key = :owner AND #status IN (:is_queued, :is_running)"
-# Else a hand-back that comes late would call a task queued which runs again elsewhere.
-_IN_THIS_ATTEMPT = "#status = :is_running AND #attempt = :attempt"
+_OWNED = "#key = :owner"
 
 _FIRST = "if_not_exists(#created, :updated)"
 _FIRST_OWNER = "if_not_exists(#key, :key)"
-# DynamoDB itself adds, so that two deliveries that come at once are two attempts.
+# DynamoDB itself adds: what is known here of the attempts may be old.
 _ONE_MORE = "if_not_exists(#attempt, :zero) + :one"
 _ONE_LESS = "#attempt - :one"
 _WITH_THE_OTHERS = "list_append(if_not_exists(#calls, :none), :calls)"
@@ -55,6 +59,7 @@ _CONSTANTS: Values = {
     ":zero": number(0),
     ":one": number(1),
     ":none": {"L": []},
+    ":is_told": {"BOOL": True},
 }
 
 
@@ -83,34 +88,61 @@ class DynamoLedger(Ledger):
                 **_named(_QUEUED, {}),
             )
 
-    async def start(self, task: Task) -> Report:
+    async def start(self, task: Task, fence: Fence) -> Report:
         row_key = key_of(task.id, task.submission)
-        running = values(Report.of(task, Status.RUNNING))
+        running = values(Report.of(task, Status.RUNNING)) | fence_values(fence)
         how = {"attempt": _ONE_MORE}
-        return report_of(await self._change(row_key, running, when=_NOT_ENDED, how=how))
+        row = await self._change(row_key, running, when=f"{_NEW} OR {_QUEUED}", how=how)
+        known = report_of(row)
+        if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):
+            return known
+        # It runs, but who has it is silent: that start goes on here.
+        when = f"{_RUNNING} AND {_FREE}"
+        return report_of(await self._change(row_key, fence_values(fence), when=when))
 
-    async def finish(self, report: Report) -> Report:
+    async def hold(self, report: Report, fence: Fence) -> Report:
         row_key = key_of(report.id, report.submission)
-        return report_of(await self._change(row_key, values(report), when=_NOT_ENDED))
+        when = f"{_RUNNING} AND {_MINE}"
+        row = await self._change(row_key, fence_values(fence), when=when)
+        return report_of(row) if row else report
 
-    async def requeue(self, report: Report, *, counts: bool = True) -> None:
+    async def finish(self, report: Report, fence: Fence) -> Report:
         row_key = key_of(report.id, report.submission)
-        queued = {"status": {"S": Status.QUEUED.value}, "attempt": number(report.attempt)}
+        ended = values(report) | fence_values(fence)
+        when = f"{_NEW} OR (#status IN (:is_queued, :is_running) AND {_MINE_OR_FREE})"
+        return report_of(await self._change(row_key, ended, when=when))
+
+    async def requeue(self, report: Report, fence: Fence, *, counts: bool = True) -> None:
+        row_key = key_of(report.id, report.submission)
+        queued = {"status": {"S": Status.QUEUED.value}} | fence_values(replace(fence, until=0))
         how = {} if counts else {"attempt": _ONE_LESS}
-        await self._change(row_key, queued, when=_IN_THIS_ATTEMPT, how=how)
+        await self._change(row_key, queued, when=f"{_RUNNING} AND {_MINE}", how=how)
 
     async def cancel(
         self,
         id: str,  # noqa: A002
         submission: str,
+        fence: Fence,
         key: str | None = None,
     ) -> Report | None:
         row_key = key_of(id, submission)
         cancelled = {"status": {"S": Status.CANCELLED.value}}
-        if key is None:
-            return report_of(await self._change(row_key, cancelled, when=_NOT_ENDED))
-        row = await self._change(row_key, cancelled, when=_NOT_ENDED_AND_OWNED, owner=key)
-        return report_of(row) if _is_owned(row, key) else None
+        # A row that is known by its name alone has nothing to tell of.
+        untold = f"({_QUEUED} OR {_RUNNING}) AND attribute_exists(#context) AND {_FREE}"
+        owned = "" if key is None else f" AND {_OWNED}"
+        owner: Values = {"owner": {"S": key or ""}}
+        told_here = cancelled | fence_values(fence)
+        row = await self._change(row_key, told_here, when=untold + owned, compared=owner)
+        if not row or not report_of(row).ended:
+            when = f"({_NOT_ENDED}){owned}"
+            row = await self._change(row_key, cancelled, when=when, compared=owner)
+        return report_of(row) if row and (key is None or _is_owned(row, key)) else None
+
+    async def tell(self, report: Report, fence: Fence) -> Report:
+        row_key = key_of(report.id, report.submission)
+        when = f"{_KNOWN} AND NOT #{NOTIFIED} = :is_told AND {_MINE_OR_FREE}"
+        row = await self._change(row_key, fence_values(fence), when=when)
+        return report_of(row) if row else replace(report, fence=fence)
 
     async def mark_notified(self, report: Report) -> None:
         row_key = key_of(report.id, report.submission)
@@ -118,9 +150,12 @@ class DynamoLedger(Ledger):
         await self._change(row_key, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
 
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
-        row_key = key_of(id, submission)
-        calls = {"calls": {"L": [call_value(call)]}}
-        row = await self._change(row_key, calls, when=_KNOWN, how={"calls": _WITH_THE_OTHERS})
+        value = call_value(call)
+        calls = {"calls": {"L": [value]}}
+        how = {"calls": _WITH_THE_OTHERS}
+        when = f"{_KNOWN} AND NOT contains(#calls, :call)"  # else it was noted before
+        row_key, compared = key_of(id, submission), {"call": value}
+        row = await self._change(row_key, calls, when=when, how=how, compared=compared)
         return report_of(row).calls if row else (call,)
 
     async def find(
@@ -178,12 +213,12 @@ class DynamoLedger(Ledger):
         *,
         when: str,
         how: Mapping[str, str] | None = None,
-        owner: str = "",
+        compared: Values | None = None,
     ) -> Row:
         """Update a row if it meets the condition ``when``; return it as it stands then.
 
-        ``how`` has the expressions of fields that are not just set to their values; ``owner`` is
-        the value of ``:owner`` in the condition.
+        ``how`` has the expressions of fields that are not just set to their values; ``compared``
+        the values that the condition alone uses.
         """
         now = self.clock()
         times = {"updated": number(now), "expires": number(int(now) + self.days * _DAY)}
@@ -197,7 +232,7 @@ class DynamoLedger(Ledger):
             "Key": row_key,
             "UpdateExpression": change,
             "ConditionExpression": when,
-            **_named(f"{change} {when}", {**written, "owner": {"S": owner}}),
+            **_named(f"{change} {when}", {**written, **(compared or {})}),
             "ReturnValues": "ALL_NEW",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",  # saves a read
         }

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ingest.aws.client import error_code
 from models import strict_json
+from models.fence import Fence
 from models.report import Failure, Report, Status
 from models.task import Call, Callback
 
@@ -82,7 +83,20 @@ def report_of(row: Row) -> Report:
         checkpoint=texts.get("checkpoint"),
         created=float(row["created"]["N"]),
         updated=float(row["updated"]["N"]),
+        fence=fence_of(row),
     )
+
+
+def fence_values(fence: Fence) -> Values:
+    """Write a fence as the attributes that a transition sets."""
+    return {"fence": {"S": fence.token}, "fenced": number(fence.until)}
+
+
+def fence_of(row: Row) -> Fence | None:
+    """Read the fence of a row; None if nobody has had the task yet."""
+    if "fence" not in row:
+        return None
+    return Fence(token=row["fence"]["S"], until=float(row["fenced"]["N"]))
 
 
 def call_value(call: Call) -> Values:

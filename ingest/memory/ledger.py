@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
 from ingest.paging import age, age_after, paged
+from models.fence import Fence
 from models.ports import Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Call, Task
@@ -29,33 +30,57 @@ class MemoryLedger(Ledger):
         if report and report.status is Status.QUEUED:
             del self._reports[task.id, task.submission]
 
-    async def start(self, task: Task) -> Report:
+    async def start(self, task: Task, fence: Fence) -> Report:
         known = self._reports.get((task.id, task.submission))
-        if known and known.ended:
+        if known is None or known.status is Status.QUEUED:
+            attempt = known.attempt + 1 if known else 1
+            return self._note(Report.of(task, Status.RUNNING, attempt), fence=fence)
+        if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):
             return known
-        return self._note(Report.of(task, Status.RUNNING, (known.attempt if known else 0) + 1))
+        return self._note(known, fence=fence)
 
-    async def finish(self, report: Report) -> Report:
+    async def hold(self, report: Report, fence: Fence) -> Report:
         known = self._reports.get((report.id, report.submission))
-        return known if known and known.ended else self._note(report)
+        if known and known.status is Status.RUNNING and known.is_of(fence):
+            return self._note(known, fence=fence)
+        return known or report
 
-    async def requeue(self, report: Report, *, counts: bool = True) -> None:
+    async def finish(self, report: Report, fence: Fence) -> Report:
         known = self._reports.get((report.id, report.submission))
-        if known and known.status is Status.RUNNING and known.attempt == report.attempt:
+        if known and (known.ended or self._is_anothers(known, fence)):
+            return known
+        return self._note(report, fence=fence)
+
+    async def requeue(self, report: Report, fence: Fence, *, counts: bool = True) -> None:
+        known = self._reports.get((report.id, report.submission))
+        if known and known.status is Status.RUNNING and known.is_of(fence):
             attempt = known.attempt if counts else known.attempt - 1
-            self._note(replace(known, status=Status.QUEUED, attempt=attempt))
+            queued = replace(known, status=Status.QUEUED, attempt=attempt)
+            self._note(queued, fence=replace(fence, until=0))
 
     async def cancel(
         self,
         id: str,  # noqa: A002
         submission: str,
+        fence: Fence,
         key: str | None = None,
     ) -> Report | None:
         unknown = Report(id=id, submission=submission, runtime="", status=Status.QUEUED)
         known = self._reports.get((id, submission), unknown)
         if key not in (None, known.key):
             return None
-        return known if known.ended else self._note(known.cancelled())
+        if known.ended:
+            return known
+        tells = known.context is not None and not known.is_fenced(self.clock())
+        return self._note(known.cancelled(), fence=fence if tells else known.fence)
+
+    async def tell(self, report: Report, fence: Fence) -> Report:
+        known = self._reports.get((report.id, report.submission))
+        if known is None:
+            return replace(report, fence=fence)
+        if known.notified or self._is_anothers(known, fence):
+            return known
+        return self._note(known, fence=fence)
 
     async def mark_notified(self, report: Report) -> None:
         if known := self._reports.get((report.id, report.submission)):
@@ -63,7 +88,9 @@ class MemoryLedger(Ledger):
 
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         known = self._reports.get((id, submission))
-        return self._note(known, call).calls if known else (call,)
+        if known is None or call in known.calls:
+            return known.calls if known else (call,)
+        return self._note(known, calls=(call,)).calls
 
     async def find(
         self,
@@ -93,7 +120,12 @@ class MemoryLedger(Ledger):
         for report in sorted(filter(search.finds, self._reports.values()), key=age, reverse=True):
             yield report
 
-    def _note(self, report: Report, *calls: Call) -> Report:
+    def _is_anothers(self, known: Report, fence: Fence) -> bool:
+        return known.is_fenced(self.clock()) and not known.is_of(fence)
+
+    def _note(
+        self, report: Report, *, fence: Fence | None = None, calls: tuple[Call, ...] = ()
+    ) -> Report:
         """Keep a report, completed by what the ledger alone knows; return it so."""
         now = self.clock()
         known = self._reports.get(
@@ -103,5 +135,6 @@ class MemoryLedger(Ledger):
         if known.key is not None:  # the owner of a task does not change
             kept["key"] = known.key
         kept |= {"calls": (*known.calls, *calls), "created": known.created, "updated": now}
+        kept["fence"] = fence or known.fence
         noted = self._reports[report.id, report.submission] = replace(report, **kept)
         return noted

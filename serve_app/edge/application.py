@@ -156,9 +156,8 @@ class SilentIngest(Live):
         raise Unavailable(_SILENT)
 
     @override
-    async def stop(self, report: Report) -> bool:
-        """Tell whether a worker has the task: it reads the cancel in the ledger, and notifies."""
-        return report.attempt > 0
+    async def stop(self, report: Report) -> None:
+        """Leave it to the worker that has the task: it reads the cancel in the ledger."""
 
     @override
     async def paces(self) -> Mapping[str, Pace]:

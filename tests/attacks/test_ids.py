@@ -8,6 +8,7 @@ import pytest
 from typing_extensions import override
 
 from ingest.memory import MemoryLedger
+from models.fence import Fence
 from models.report import Report
 from tests.attacks.raw import sent
 from tests.serve_app.world import KEY, World
@@ -50,9 +51,11 @@ class Ledger(MemoryLedger):
         self.cancelled: list[str] = []
 
     @override
-    async def cancel(self, id: str, submission: str, key: str | None = None) -> Report | None:
+    async def cancel(
+        self, id: str, submission: str, fence: Fence, key: str | None = None
+    ) -> Report | None:
         self.cancelled.append(id)
-        return await super().cancel(id, submission, key)
+        return await super().cancel(id, submission, fence, key)
 
 
 @pytest.fixture(scope="module")

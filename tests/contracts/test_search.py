@@ -12,6 +12,7 @@ from models.report import Report, Status
 from models.task import Callback, Task
 from tests.clock import Clock
 from tests.contracts.ports import World
+from tests.fences import MINE
 
 
 async def queued(ledger: Ledger, task: Task, *names: str, key: str | None = None) -> None:
@@ -57,9 +58,9 @@ async def test_the_newest_come_first_whatever_their_status(
     ledger: Ledger, clock: Clock, task: Task
 ) -> None:
     await one_by_one(ledger, clock, task, "abcde")
-    await ledger.start(named(task, "a"))
-    await ledger.finish(Report.of(named(task, "c"), Status.COMPLETED))
-    await ledger.cancel("d", named(task, "d").submission)
+    await ledger.start(named(task, "a"), MINE)
+    await ledger.finish(Report.of(named(task, "c"), Status.COMPLETED), MINE)
+    await ledger.cancel("d", named(task, "d").submission, MINE)
 
     assert await found(ledger, of(task)) == "edcba"
 
@@ -67,7 +68,7 @@ async def test_the_newest_come_first_whatever_their_status(
 async def test_what_is_found_is_all_that_is_known(ledger: Ledger, task: Task) -> None:
     task = replace(task, context={"é": 1}, callback=Callback(url="https://example.com"))
     await ledger.queue(task, "me")
-    await ledger.start(task)
+    await ledger.start(task, MINE)
     (report,) = (await ledger.search(of(task), 10)).reports
     known = await ledger.find(task.id)
 
@@ -80,8 +81,8 @@ async def test_runtimes_and_statuses_are_chosen(ledger: Ledger, clock: Clock, ta
     other = replace(task, runtime=uuid4().hex)
     await one_by_one(ledger, clock, task, "abc")
     await one_by_one(ledger, clock, other, "de")
-    await ledger.start(named(task, "b"))
-    await ledger.start(named(other, "e"))
+    await ledger.start(named(task, "b"), MINE)
+    await ledger.start(named(other, "e"), MINE)
     both = (task.runtime, other.runtime)
 
     assert await found(ledger, Search(runtimes=both)) == "edcba"
@@ -119,7 +120,7 @@ async def test_a_time_is_chosen(ledger: Ledger, clock: Clock, task: Task) -> Non
 async def test_pages_hold_each_once(ledger: Ledger, clock: Clock, task: Task, most: int) -> None:
     await one_by_one(ledger, clock, task, "abcdef")
     for name in "bdf":
-        await ledger.start(named(task, name))
+        await ledger.start(named(task, name), MINE)
     found = await pages(ledger, of(task), most)
 
     assert "".join(found) == "fedcba"
@@ -135,7 +136,7 @@ async def test_what_was_created_at_once_is_told_apart(
     await queued(ledger, task, *"ge")
     await queued(ledger, task, "f", "f", "h")
     for name in "bch":
-        await ledger.start(named(task, name))
+        await ledger.start(named(task, name), MINE)
 
     assert "".join(await pages(ledger, of(task), most)) == "hgfedcba"
 
@@ -165,7 +166,7 @@ async def test_what_changes_between_pages_does_not_come_again(
     first = await ledger.search(of(task), 2)
     await one_by_one(ledger, clock, task, "e")
     for name in "abcd":
-        await ledger.start(named(task, name))
+        await ledger.start(named(task, name), MINE)
     last = await ledger.search(of(task), 4, first.next)
 
     assert names(first.reports) == "dc"
@@ -176,7 +177,7 @@ async def test_what_changes_between_pages_does_not_come_again(
 async def test_what_was_cancelled_unknown_is_not_found(
     kept: World, ledger: Ledger, clock: Clock, task: Task
 ) -> None:
-    await ledger.cancel(task.id, task.submission)
+    await ledger.cancel(task.id, task.submission, MINE)
     await kept.claims_at(clock).claim(task.id, "x")
 
     assert await found(ledger, of(task)) == ""
@@ -212,8 +213,8 @@ class TestWaiting:
         began = clock.now
         await one_by_one(ledger, clock, task, "abcde")
         await one_by_one(ledger, clock, replace(task, runtime=uuid4().hex), "f")
-        await ledger.start(named(task, "a"))
-        await ledger.cancel("c", named(task, "c").submission)
+        await ledger.start(named(task, "a"), MINE)
+        await ledger.cancel("c", named(task, "c").submission, MINE)
 
         assert await ledger.waiting(task.runtime, 2) == [began + 2, began + 4]
         assert await ledger.waiting(task.runtime, 9) == [began + 2, began + 4, began + 5]
@@ -225,7 +226,7 @@ class TestWaiting:
         began = clock.now
         await ledger.queue(task)
         clock.now += 1
-        await ledger.requeue(await ledger.start(task))
+        await ledger.requeue(await ledger.start(task, MINE), MINE)
 
         assert await ledger.waiting(task.runtime, 9) == [began]
 
@@ -242,7 +243,7 @@ async def test_others_tasks_are_in_no_page_and_no_cursor_of_ones_own(
         clock.now += 1
         await queued(ledger, task, name, key=mine)
         await queued(ledger, task, *(f"{name}{n}" for n in range(60)), key=others)
-    await ledger.start(named(task, "b"))
+    await ledger.start(named(task, "b"), MINE)
     search = replace(of(task), key=mine)
     for most in (1, 2, 100):
         page = await ledger.search(search, most)

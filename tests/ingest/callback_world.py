@@ -14,6 +14,7 @@ from models.report import Report
 from models.settings.groups import Callbacks
 from models.task import Call, Callback, Task
 from serve_app.callbacks import WebPost
+from tests.fences import MINE
 from tests.ingest.callback_server import SECRET, CallbackServer
 from tests.ingest.world import until
 
@@ -81,7 +82,7 @@ class World:
             context={"order": 7},
         )
         await self.ledger.queue(task, key)
-        report = await self.ledger.start(task)
+        report = await self.ledger.start(task, MINE)
         await self.notifier.notify(report, task.context)
         return report
 
@@ -89,7 +90,7 @@ class World:
         """Complete a task, and notify its callback."""
         running = await self.start(url, **options)
         done = running.completed(("s3://outputs/owl-1.png",), "s3://outputs/owl.out", {"run": 1.0})
-        await self.notifier.notify(await self.ledger.finish(done), {"order": 7})
+        await self.notifier.notify(await self.ledger.finish(done, MINE), {"order": 7})
 
     async def settled(self) -> Sequence[Call]:
         """Make calls until none is left; return those noted on the task."""

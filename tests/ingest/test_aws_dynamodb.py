@@ -16,6 +16,7 @@ from models.ports import Search
 from models.report import Report, Status
 from models.task import Call, Callback, Task
 from tests.contracts.ports import aws_world, fresh_settings
+from tests.fences import MINE
 
 DAY = 86_400
 TASK = Task(submission="s-1", id="id-1", runtime="painter", kind="text-to-image")
@@ -45,7 +46,7 @@ async def world(embedded_clients: Clients) -> Ledger:
 async def test_a_row_keeps_its_first_time_and_expires_after_its_last(world: Ledger) -> None:
     await world.ledger.queue(TASK)
     world.now += 100
-    await world.ledger.start(TASK)
+    await world.ledger.start(TASK, MINE)
     row = await world.row()
 
     assert float(row["created"]["N"]) == 4_000_000_000.5
@@ -59,7 +60,7 @@ async def test_the_newest_of_many_rows_is_found(world: Ledger) -> None:
     newest = 17
     for n in range(50):
         world.now += -1 if n > newest else 1
-        await world.ledger.finish(replace(big, submission=f"s-{n:02}"))
+        await world.ledger.finish(replace(big, submission=f"s-{n:02}"), MINE)
     found = await world.ledger.find(TASK.id)
 
     assert found is not None
@@ -70,7 +71,7 @@ async def test_a_missing_table_is_unavailable(embedded_clients: Clients) -> None
     ledger = DynamoLedger(clients=embedded_clients, table="nothing", days=30)
 
     with pytest.raises(Unavailable, match="DynamoDB UpdateItem: ResourceNotFoundException"):
-        await ledger.start(TASK)
+        await ledger.start(TASK, MINE)
     with pytest.raises(Unavailable, match="DynamoDB GetItem"):
         await ledger.find("id-1", "s-1")
     with pytest.raises(Unavailable, match="DynamoDB Query"):
@@ -84,14 +85,16 @@ async def test_a_missing_table_is_unavailable(embedded_clients: Clients) -> None
 
 
 async def test_racing_transitions_never_lose_an_end(world: Ledger) -> None:
-    running = await world.ledger.start(TASK)
+    running = await world.ledger.start(TASK, MINE)
     ended = replace(running, status=Status.CANCELLED)
-    starts = [world.ledger.start(TASK) for _ in range(5)]
+    starts = [world.ledger.start(TASK, MINE) for _ in range(5)]
     reports = await asyncio.gather(
-        *starts, world.ledger.finish(ended), *[world.ledger.start(TASK) for _ in range(5)]
+        *starts,
+        world.ledger.finish(ended, MINE),
+        *[world.ledger.start(TASK, MINE) for _ in range(5)],
     )
 
-    assert (await world.ledger.start(TASK)).status is Status.CANCELLED
+    assert (await world.ledger.start(TASK, MINE)).status is Status.CANCELLED
     assert reports[5].status is Status.CANCELLED
 
 

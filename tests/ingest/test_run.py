@@ -14,10 +14,12 @@ from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
 from models.event import Event
+from models.fence import Fence
 from models.ports import Delivery
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
 from models.task import Task
+from tests.fences import DEAD, MINE, OTHER
 from tests.ingest.test_board import collected, following
 from tests.ingest.world import Unbegun, World, until
 
@@ -92,8 +94,8 @@ async def test_a_task_is_told_to_run_when_it_has_the_gpu(world: World) -> None:
 
 
 async def test_the_attempt_is_told_that_the_ledger_has_counted(world: World) -> None:
-    """A copy of the message is with another ingest, and began there."""
-    await world.ledger.start(TASK)
+    """A copy of the message is with another ingest, and lost its replica there."""
+    await world.ledger.requeue(await world.ledger.start(TASK, OTHER), OTHER)
     world.runtime.acts = [60.0]
     await world.publish()
 
@@ -243,7 +245,7 @@ async def test_what_was_cancelled_in_the_ledger_alone_is_stopped_while_it_waits(
     async with world.working() as work:
         await until(lambda: world.runtime.runs == 1)
         await submitted(world, "s2")
-        await world.ledger.cancel("a", "s2")
+        await world.ledger.cancel("a", "s2", DEAD)
         (notification,) = await world.notifications(1)
         work.cancel()
 
@@ -254,7 +256,7 @@ async def test_what_was_cancelled_in_the_ledger_alone_is_stopped_while_it_waits(
 async def test_what_has_ended_wakes_no_runtime(world: World) -> None:
     world.worker.asleep = True
     await world.publish()
-    await world.ledger.finish(replace(Report.of(TASK, Status.CANCELLED), notified=True))
+    await world.ledger.finish(replace(Report.of(TASK, Status.CANCELLED), notified=True), MINE)
 
     async with world.working():
         await until(lambda: world.queue.depth == 0)
@@ -315,9 +317,9 @@ class CountingLedger(MemoryLedger):
         return await super().queue(task, key)
 
     @override
-    async def start(self, task: Task) -> Report:
+    async def start(self, task: Task, fence: Fence) -> Report:
         self.calls["start"] += 1
-        return await super().start(task)
+        return await super().start(task, fence)
 
     @override
     async def find(

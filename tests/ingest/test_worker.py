@@ -7,10 +7,12 @@ import pytest
 
 from ingest.memory import MemoryLedger
 from models.errors import TaskFailed
+from models.fence import Fence
 from models.report import Report, Status
 from models.settings.groups import Tasks
 from models.task import Task
 from models.wire import pointer_to
+from tests.fences import DEAD
 from tests.ingest.world import OUTPUT, World, message, until
 
 
@@ -53,8 +55,10 @@ async def test_a_finished_task_that_was_not_told_is_notified_by_the_next_deliver
     world: World,
 ) -> None:
     task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
-    running = await world.ledger.start(task)
-    await world.ledger.finish(running.completed(("s3://outputs/x.png",), "s3://outputs/x.out", {}))
+    running = await world.ledger.start(task, DEAD)
+    await world.ledger.finish(
+        running.completed(("s3://outputs/x.png",), "s3://outputs/x.out", {}), DEAD
+    )
     await world.publish()
     await world.redeliver()
 
@@ -169,9 +173,9 @@ async def test_a_start_is_told_where_it_is_asked_for() -> None:
 class SlowLedger(MemoryLedger):
     """Ledger that is a round trip away."""
 
-    async def start(self, task: Task) -> Report:
+    async def start(self, task: Task, fence: Fence) -> Report:
         await asyncio.sleep(0.1)
-        return await super().start(task)
+        return await super().start(task, fence)
 
 
 async def test_an_idle_runtime_starts_while_the_ledger_is_asked(world: World) -> None:

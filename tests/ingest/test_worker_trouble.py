@@ -3,18 +3,24 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
-from models.errors import RuntimeUnavailable, Unavailable
+from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
+from models.fence import Fence
 from models.ports import Delivery
 from models.report import Report, Status
 from models.settings.groups import Tasks
 from models.task import Task
+from tests.fences import DEAD, FAR, OTHER, fence
 from tests.ingest.test_board import collected, following
 from tests.ingest.world import Mute, World, message, until
+
+TASK = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
 
 
 @pytest.fixture
@@ -97,9 +103,9 @@ class AwayLedger(MemoryLedger):
         self.check()
         return await super().queue(task, key)
 
-    async def start(self, task: Task) -> Report:
+    async def start(self, task: Task, fence: Fence) -> Report:
         self.check()
-        return await super().start(task)
+        return await super().start(task, fence)
 
     async def find(
         self,
@@ -127,22 +133,23 @@ async def test_while_the_ledger_is_down_tasks_wait_and_none_is_lost(world: World
     assert notification["status"] == "completed"
 
 
-async def test_a_run_that_is_ahead_of_a_ledger_that_is_down_is_stopped(world: World) -> None:
+async def test_what_runs_while_the_ledger_is_down_is_told_once_it_is_back(world: World) -> None:
     ledger = AwayLedger()
     world.worker.ledger = ledger
-    world.runtime.acts = [60.0, 0.0]
     await world.publish(submission="s1")
 
     async with world.working():
-        await until(lambda: world.runtime.stopped == 1)
-        await world.publish(submission="s2")  # no run is ahead of it again
-        await asyncio.sleep(0.6)
+        await until(lambda: world.worker.outages > 0)
+        await world.publish(submission="s2")  # no run is ahead of the ledger again
+        await asyncio.sleep(0.4)
         runs = world.runtime.runs
         ledger.away = False
         notifications = await world.notifications(2)
+    reports = [await ledger.find("a", name) for name in ("s1", "s2")]
 
-    assert runs == 1
+    assert (runs, world.runtime.runs, world.runtime.stopped) == (1, 2, 0)
     assert {one["submission"] for one in notifications} == {"s1", "s2"}
+    assert [report and report.attempt for report in reports] == [1, 1]
 
 
 class Deaf(MemoryTopic):
@@ -202,30 +209,95 @@ async def test_a_copy_takes_over_what_lost_its_runtime(world: World) -> None:
     assert len(world.results.published) == 1
 
 
-async def test_of_two_racing_attempts_one_report_is_told(world: World) -> None:
-    """The other one runs elsewhere, as beside an ingest that is about to be replaced."""
-    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
-    world.runtime.acts = [0.3]
+async def test_what_runs_elsewhere_is_left_to_that(world: World) -> None:
+    """A copy of the message is with another ingest, and this run was ahead of the ledger."""
+    running = await world.ledger.start(TASK, OTHER)
+    world.runtime.acts = [60.0]
     await world.publish(submission="s1")
 
     async with world.working():
-        async with asyncio.timeout(5):  # until its start is counted, which is after it began
-            while not (known := await world.ledger.find("a")) or not known.attempt:
-                await asyncio.sleep(0)
-        elsewhere = await world.ledger.start(task)
-        await world.ledger.finish(elsewhere.completed((), "s3://outputs/x.out", {}))
-        await asyncio.sleep(0.5)
+        await until(lambda: world.runtime.stopped == 1)
+        ended = await world.ledger.finish(running.completed((), "s3://o/x.out", {}), OTHER)
+        await world.ledger.mark_notified(ended)
+        await until(lambda: world.queue.depth == 0)
 
-    assert world.results.published == []
-    assert world.queue.depth == 1
+    assert (world.runtime.runs, world.results.published) == (1, [])
+    assert await world.ledger.find("a") == replace(ended, notified=True)
+
+
+async def test_what_a_dead_one_had_is_taken_over_as_the_same_attempt(world: World) -> None:
+    await world.ledger.start(TASK, DEAD)
+    await world.publish(submission="s1")
+    await world.redeliver()
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+    report = await world.ledger.find("a")
+
+    assert notification["status"] == "completed"
+    assert report is not None
+    assert report.attempt == 1
+
+
+async def test_a_run_that_lost_its_lease_to_another_tells_nothing(world: World) -> None:
+    """A process may stand still for longer than its lease."""
+    world.runtime.acts = [60.0]
+    await world.publish(submission="s1")
+
+    async with world.working():
+        await until(lambda: world.runtime.runs == 1)
+        async with asyncio.timeout(5):
+            while not (running := await world.ledger.find("a")) or not running.fence:
+                await asyncio.sleep(0.01)
+        world.ledger.clock = lambda: FAR
+        later = fence("another's", FAR + 1e9)
+        taken = await world.ledger.start(TASK, later)
+        await until(lambda: world.runtime.stopped == 1)
+        await world.ledger.mark_notified(await world.ledger.finish(taken.cancelled(), later))
+        await until(lambda: world.queue.depth == 0)
+
+    assert (world.runtime.runs, world.results.published) == (1, [])
+
+
+class LostAnswers(MemoryLedger):
+    """Ledger whose every write is made twice, since its first answer is lost."""
+
+    @override
+    async def start(self, task: Task, fence: Fence) -> Report:
+        await super().start(task, fence)
+        return await super().start(task, fence)
+
+    @override
+    async def finish(self, report: Report, fence: Fence) -> Report:
+        await super().finish(report, fence)
+        return await super().finish(report, fence)
+
+    @override
+    async def requeue(self, report: Report, fence: Fence, *, counts: bool = True) -> None:
+        await super().requeue(report, fence, counts=counts)
+        await super().requeue(report, fence, counts=counts)
+
+
+async def test_answers_that_are_lost_count_no_attempt(world: World) -> None:
+    world.worker.ledger = ledger = LostAnswers()
+    world.runtime.acts = [RuntimeUnavailable("gone"), PlaceGone("drained"), 0.0]
+    await world.publish(submission="s1")
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+    report = await ledger.find("a")
+
+    assert notification["status"] == "completed"
+    assert report is not None
+    assert (report.attempt, len(world.results.published)) == (2, 1)  # the drain was none
 
 
 async def test_a_task_that_lost_its_runtime_every_time_is_not_started_again(world: World) -> None:
-    task = Task(submission="s1", id="a", runtime="sdruntime", kind="text-to-image", prefix="p")
     await world.publish()
     await world.redeliver(3)
-    for _ in range(3):  # three workers started it, and died with it
-        await world.ledger.start(task)
+    for n in range(3):  # its replica was lost with it three times
+        await world.ledger.requeue(await world.ledger.start(TASK, fence(f"{n}")), fence(f"{n}"))
 
     async with world.working():
         (notification,) = await world.notifications(1)

@@ -8,6 +8,7 @@ _RULES = "tests/manifests/test_rules.py"
 _LAPTOP = "tests/serve_app/local/test_ray_cluster.py"
 FLEET = "tests/ingest/test_fleet.py"
 BOARDS = "tests/ingest/test_boards.py"
+TROUBLE = "tests/ingest/test_worker_trouble.py"
 MERGED = "tests/models/test_fleet.py"
 SEVERAL = "tests/serve_app/watching/test_several_boards.py"
 REPLICAS = "tests/serve_app/test_ingest_replicas.py"
@@ -191,13 +192,6 @@ MUTANTS = (
         tests=FLEET,
     ),
     Mutant(
-        mistake="an ingest that a cancel did not find tells it again",
-        file="ingest/worker.py",
-        old="        report = await self._after_canceller(report)\n",
-        new="",
-        tests="tests/ingest/test_cancel.py",
-    ),
-    Mutant(
         mistake="an ingest that left the router's list is asked no more",
         file="serve_app/ingest_replicas.py",
         old="(self._left | said) - self._running.keys()",
@@ -233,11 +227,54 @@ MUTANTS = (
         tests=BOARDS,
     ),
     Mutant(
-        mistake="a silent ingest replica is taken for one that holds nothing",
+        mistake="a silent ingest replica is taken for one that has stopped its run",
         file="ingest/boards.py",
-        old="if silent and not any(answers):",
-        new="if silent and not answers:",
+        old="        if silent:\n            raise silent\n",
+        new="        del silent\n",
         tests=BOARDS,
+    ),
+    Mutant(
+        mistake="a task that another has is drawn beside it",
+        file="ingest/memory/ledger.py",
+        old="if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):",
+        new="if known.ended or known.is_of(fence):",
+        tests=TROUBLE,
+    ),
+    Mutant(
+        mistake="a start whose answer was lost is another attempt",
+        file="ingest/memory/ledger.py",
+        old="return self._note(known, fence=fence)\n\n    async def hold",
+        new="return self._note(replace(known, attempt=known.attempt + 1), fence=fence)"
+        "\n\n    async def hold",
+        tests="tests/contracts/test_ledger.py",
+    ),
+    Mutant(
+        mistake="who lost its lease goes on with its run",
+        file="ingest/run.py",
+        old="return not report.ended and report.is_of(self.held.fence)",
+        new="return not report.ended",
+        tests=TROUBLE,
+    ),
+    Mutant(
+        mistake="a drain is an attempt",
+        file="ingest/run.py",
+        old="counts = not isinstance(exc, PlaceGone)",
+        new="counts = True",
+        tests=TROUBLE,
+    ),
+    Mutant(
+        mistake="the end of a task is told beside another who tells it",
+        file="ingest/worker.py",
+        old="if not (told.notified or told.is_of(held.fence)):",
+        new="if not (told.notified or told.fence):",
+        tests="tests/ingest/test_cancel.py",
+    ),
+    Mutant(
+        mistake="a call of a platform that is away is made once",
+        file="ingest/patience.py",
+        old="            return await self._again(call)",
+        new="            return await call()",
+        tests=TROUBLE,
     ),
     Mutant(
         mistake="progress of a task that is at another ingest replica now is not told",
@@ -263,8 +300,8 @@ MUTANTS = (
     Mutant(
         mistake="a copy of a run is told under the attempt that it took itself for",
         file="ingest/run.py",
-        old="if report.attempt > self.known.attempt + 1:",
-        new="if report.attempt < self.known.attempt + 1:",
+        old="if report.attempt != self.known.attempt + 1:",
+        new="if report.attempt < self.known.attempt:",
         tests="tests/ingest/test_run.py",
     ),
     Mutant(

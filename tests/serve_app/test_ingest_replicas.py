@@ -15,6 +15,7 @@ from serve_app.ingest_replicas import Draining, IngestReplicas
 from serve_app.presence import Presence
 from serve_app.watching.feed import Feed
 from serve_app.watching.timeline import run_of, timeline
+from tests.fences import MINE, OTHER
 from tests.serve_app.watching.test_several_boards import told, until
 from tests.serve_app.world import QUICK, Ingest, World, task
 
@@ -74,7 +75,7 @@ async def world(replicas: IngestReplicas) -> AsyncIterator[World]:
 async def test_a_task_is_told_on_while_its_ingest_drains(
     world: World, processes: Processes, presence: Presence
 ) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     drains = processes.there["b"]
     drains.there.publish("s1", report)
     async with aclosing(timeline(world.feed, report)) as stream:
@@ -94,15 +95,14 @@ async def test_a_cancel_reaches_an_ingest_that_drains(
     assert set(replicas.there) == {"a", "b"}
     presence.update("a")
     with processes.there["b"].there.holding("sdruntime", "s1"):
-        held = await Boards(replicas).stop(await cancelled(world))
+        await Boards(replicas).stop(await cancelled(world))
 
-    assert held
     assert processes.there["b"].there.stops.is_stopped("s1")
 
 
 async def cancelled(world: World) -> Report:
-    await world.ledger.start(OWL)
-    report = await world.ledger.cancel(OWL.id, OWL.submission)
+    await world.ledger.start(OWL, MINE)
+    report = await world.ledger.cancel(OWL.id, OWL.submission, OTHER)
     assert report is not None
     return report
 

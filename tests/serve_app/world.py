@@ -33,6 +33,7 @@ from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed, Intervals
 from tests.clock import Clock
+from tests.fences import MINE
 from tests.serving import served
 
 KEY = "ana's own key"
@@ -134,8 +135,8 @@ class Ingest(Live):
         await self._held.wait()
         return answer
 
-    async def stop(self, report: Report) -> bool:
-        return await self.there.stop(report)
+    async def stop(self, report: Report) -> None:
+        await self.there.stop(report)
 
     async def paces(self) -> Mapping[str, Pace]:
         self.paced += 1
@@ -216,7 +217,7 @@ class World:
 
     async def run(self, task: Task) -> Report:
         """Start a task as ingest does."""
-        report = await self.ledger.start(task)
+        report = await self.ledger.start(task, MINE)
         self.board.publish(task.submission, report)
         return report
 
@@ -226,7 +227,7 @@ class World:
         made = tuple(f"s3://outputs/{task.artifact_key(n, '.png')}" for n in numbers)
         output = f"s3://outputs/{task.output_key}"
         ran = Report.of(task, Status.RUNNING, 1).completed(made, output, {"run": 2.5})
-        report = await self.ledger.finish(ran)
+        report = await self.ledger.finish(ran, MINE)
         if self.ingest.board:
             self.board.publish(task.submission, report)
         return report

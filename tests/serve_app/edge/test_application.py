@@ -27,6 +27,7 @@ from models.settings.api_keys import ApiKey
 from models.settings.edge import EdgeConfig
 from models.task import Kind
 from serve_app.edge import application
+from tests.fences import MINE
 from tests.serve_app.world import settings, task
 
 SECRET_KEY = "what the client sends as its key"
@@ -242,7 +243,7 @@ def test_what_is_queued_is_cancelled_and_told(function: Function) -> None:
 
 
 def test_what_runs_is_cancelled_and_told_by_its_worker(function: Function) -> None:
-    function.do(function.ledger.start(task(submission="s1")))
+    function.do(function.ledger.start(task(submission="s1"), MINE))
 
     ended = function.json("DELETE", "/v1/tasks/owl?submission=s1")
 
@@ -269,9 +270,9 @@ def test_who_waits_is_answered_before_the_function_is_ended() -> None:
 
 
 def test_an_artifact_is_a_link_to_where_it_is(function: Function) -> None:
-    report = function.do(function.ledger.start(task(submission="s1")))
+    report = function.do(function.ledger.start(task(submission="s1"), MINE))
     ran = report.completed(("s3://outputs/birds/owl-1.png",), "s3://outputs/birds/owl.out", {})
-    function.do(function.ledger.finish(ran))
+    function.do(function.ledger.finish(ran, MINE))
 
     status, headers, _ = function("GET", "/v1/tasks/owl/artifacts/1")
 

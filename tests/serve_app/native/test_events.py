@@ -18,6 +18,7 @@ from models.native import TaskView
 from models.report import Progress, Report, Stage, Status
 from models.settings.api_keys import ApiKey
 from serve_app.watching.feed import Intervals
+from tests.fences import MINE
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, serving, task
 
@@ -160,7 +161,7 @@ async def test_a_retried_task_is_told_by_its_attempts(
     async with watching(served) as watch:
         told = [await watch.next()]
         world.board.publish("s1", Report.of(OWL, Status.QUEUED, 1))
-        await world.ledger.requeue(first)
+        await world.ledger.requeue(first, MINE)
         told.append(await watch.next())
         await world.run(OWL)
         while told[-1][1]["status"] != "running":
@@ -219,7 +220,7 @@ async def test_a_failure_and_a_cancellation_are_ends(
 
 async def test_silence_is_broken() -> None:
     quiet = World(intervals=Intervals(tick=0.01, heartbeat=0.02))
-    await quiet.ledger.start(OWL)
+    await quiet.ledger.start(OWL, MINE)
     async with serving(quiet) as client, client.stream("GET", "/v1/tasks/owl/events") as response:
         lines = response.aiter_lines()
         async with asyncio.timeout(10):
@@ -235,7 +236,7 @@ async def test_a_changed_position_is_told(world: World) -> None:
     await world.ledger.queue(OWL)
     async with serving(world) as client, watching(client) as watch:
         first = await watch.event()
-        await world.ledger.start(before)
+        await world.ledger.start(before, MINE)
         second = await watch.event()
 
     assert [json.loads(event.data)["position"] for event in (first, second)] == [1, 0]
@@ -367,7 +368,7 @@ async def test_an_end_that_ingest_did_not_say_is_told(
     await world.run(OWL)
     async with watching(served) as watch:
         await watch.next()
-        await world.ledger.cancel("owl", "s1")
+        await world.ledger.cancel("owl", "s1", MINE)
         name, end = await watch.next()
 
     assert (name, end["status"]) == ("end", "cancelled")
@@ -384,21 +385,26 @@ async def test_an_end_is_told_while_ingest_is_away(world: World, served: httpx.A
     assert names(rest) == ["artifact", "artifact", "end"]
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
 async def test_another_life_of_ingest_goes_on_telling(
-    world: World, served: httpx.AsyncClient
+    world: World, served: httpx.AsyncClient, attempt: int
 ) -> None:
-    await world.run(OWL)
+    """The run of one that was killed is taken over, that of one that ended is another attempt."""
+    first = await world.run(OWL)
     async with watching(served) as watch:
         told = [await watch.event()]
+        if attempt > 1:
+            await world.ledger.requeue(first, MINE)
         world.ingest.come_back()
         await world.run(OWL)
         world.board.publish("s1", Progress(step=1, of=9))
-        told += [await watch.event() for _ in range(2)]
+        told += [await watch.event() for _ in range(attempt)]
 
     boots = [event.id.split(".")[0] for event in told]
-    assert names(told) == ["status", "status", "progress"]
-    assert json.loads(told[1].data)["attempt"] == 2
-    assert boots[0] != boots[1] == boots[2] == world.board.boot
+    attempts = [json.loads(event.data)["attempt"] for event in told if event.event == "status"]
+    assert names(told) == ["status", *["status"] * (attempt - 1), "progress"]
+    assert attempts == [1, 2][:attempt]
+    assert boots[0] != boots[-1] == world.board.boot
 
 
 def keys_of(role: str) -> list[ApiKey]:

@@ -14,6 +14,7 @@ from models.fleet import Demand, StartPhase, Supply
 from models.report import Progress, Report, Stage, Status
 from models.task import Call, Callback
 from tests.clock import Clock
+from tests.fences import MINE
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, task
 
@@ -57,7 +58,7 @@ async def test_a_failed_task_is_told_with_its_error(
     world: World, client: httpx.AsyncClient
 ) -> None:
     failed = Report.of(OWL, Status.RUNNING, 1).failed(TaskFailed("no", reason={"code": 4}))
-    await world.ledger.finish(failed)
+    await world.ledger.finish(failed, MINE)
 
     error = {"kind": "TaskFailed", "message": "no", "reason": {"code": 4}}
     assert (await get(client))["error"] == error
@@ -192,7 +193,7 @@ async def test_where_ingest_is_away_the_rest_is_told(
 ) -> None:
     world.ingest.go()
     await world.ledger.queue(OWL)
-    await world.ledger.start(task("s2", id="other"))
+    await world.ledger.start(task("s2", id="other"), MINE)
     queued, running = await get(client), await get(client, "other")
 
     assert (queued["position"], queued["eta_seconds"]) == (0, None)
@@ -304,7 +305,7 @@ async def test_what_is_not_known_yet_is_cancelled_by_its_submission(
 ) -> None:
     unknown = await client.delete("/v1/tasks/owl")
     answer = await client.delete("/v1/tasks/owl?submission=0b0c-message-id")
-    started = await world.ledger.start(task("0b0c-message-id"))
+    started = await world.ledger.start(task("0b0c-message-id"), MINE)
 
     assert "?submission=<its MessageId>" in unknown.json()["detail"]
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")

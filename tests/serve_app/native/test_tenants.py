@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from models.report import Status
+from tests.fences import MINE
 from tests.serve_app.native.test_submit import asked, problem
 from tests.serve_app.world import KEY, OTHER_KEY, World, settings, task
 
@@ -44,7 +45,7 @@ async def house() -> AsyncIterator[House]:
     made = House()
     await made.world.ledger.queue(made.anas, "ana")
     await made.world.complete(made.anas)
-    await made.world.ledger.start(made.bys_sns)
+    await made.world.ledger.start(made.bys_sns, MINE)
     yield made
     await made.world.feed.close()
 

@@ -13,6 +13,7 @@ from ingest.board import Board
 from models.event import Event
 from models.report import Progress, Report, Stage
 from serve_app.watching.timeline import Run, end_of, run_of, timeline
+from tests.fences import MINE
 from tests.serve_app.world import QUICK, World, task
 
 OWL = task()
@@ -175,7 +176,7 @@ async def test_a_broken_stream_is_followed_again(
 
 async def test_ingest_is_waited_for() -> None:
     world = World(intervals=replace(QUICK, snapshot_wait=0.01))
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     world.ingest.go()
     async with watched(world, report) as stream:
         await news(stream)
@@ -249,7 +250,7 @@ async def test_while_ingest_is_away_the_ledger_tells() -> None:
     assert queued
     async with watched(world, queued) as stream:
         first = await news(stream)
-        running = await world.ledger.start(OWL)
+        running = await world.ledger.start(OWL, MINE)
         while (told := (await news(stream))[-1].update) == queued:
             pass
         await world.complete(OWL)
@@ -266,7 +267,7 @@ async def test_while_ingest_is_heard_the_ledger_is_looked_at_all_the_same() -> N
     world = World(intervals=replace(QUICK, ledger_check_alone=60))
     async with watched(world, await world.run(OWL)) as stream:
         await news(stream)
-        cancelled = await world.ledger.cancel("owl", "s1")
+        cancelled = await world.ledger.cancel("owl", "s1", MINE)
         told = await news(stream)
     await world.feed.close()
 

@@ -13,6 +13,7 @@ from models.live import Ingests, Live
 from models.report import Progress, Report, Stage
 from serve_app.watching.feed import Feed
 from serve_app.watching.timeline import run_of, timeline
+from tests.fences import MINE
 from tests.serve_app.world import QUICK, Ingest, World, task
 
 OWL = task()
@@ -78,7 +79,7 @@ async def told(stream: AsyncGenerator[Sequence[Event], None], step: int) -> None
 
 
 async def test_a_task_is_found_wherever_it_is(world: World, ingests: Several) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     ingests.publish("b", report)
     ingests.publish("b", Stage.LOADING)
 
@@ -86,7 +87,7 @@ async def test_a_task_is_found_wherever_it_is(world: World, ingests: Several) ->
 
 
 async def test_what_it_says_later_is_told(world: World, ingests: Several) -> None:
-    async with aclosing(timeline(world.feed, await world.ledger.start(OWL))) as stream:
+    async with aclosing(timeline(world.feed, await world.ledger.start(OWL, MINE))) as stream:
         await anext(stream)
         ingests.publish("c", Progress(step=3, of=9))
         await told(stream, 3)
@@ -95,7 +96,7 @@ async def test_what_it_says_later_is_told(world: World, ingests: Several) -> Non
 async def test_a_task_that_comes_to_another_replica_is_told_from_there(
     world: World, ingests: Several
 ) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     ingests.publish("a", report)
     async with aclosing(timeline(world.feed, report)) as stream:
         await anext(stream)
@@ -112,7 +113,7 @@ async def test_a_task_that_comes_to_another_replica_is_told_from_there(
 async def test_the_latest_attempt_is_believed_whoever_speaks_last(
     world: World, ingests: Several
 ) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     async with world.feed.watching("s1") as watcher, world.feed.watching("s2") as probe:
         ingests.publish("b", replace(report, attempt=2))
         ingests.publish("b", Progress(step=1, of=9))
@@ -134,7 +135,7 @@ async def test_the_latest_attempt_is_believed_whoever_speaks_last(
 async def test_the_end_is_believed_though_an_earlier_attempt_tells_it(
     world: World, ingests: Several
 ) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     async with world.feed.watching("s1") as watcher:
         ingests.publish("b", replace(report, attempt=2))
         await until(lambda: bool(watcher.all))
@@ -164,7 +165,9 @@ async def test_one_that_hangs_is_waited_for_once(ingests: Several) -> None:
     await until_connected(world)
     hung = ingests.members["c"].hold()
     async with asyncio.timeout(10), world.feed.watching("s1"), world.feed.watching("s2") as other:
-        ingests.members["a"].there.publish("s2", await world.ledger.start(task("s2", id="fox")))
+        ingests.members["a"].there.publish(
+            "s2", await world.ledger.start(task("s2", id="fox"), MINE)
+        )
         await until(lambda: bool(other.all))
     hung.set()
     await world.feed.close()
@@ -202,7 +205,7 @@ async def until_connected(world: World) -> None:
 
 
 async def test_an_end_is_told_once_whoever_tells_it(world: World, ingests: Several) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     ingests.publish("a", report)
     async with aclosing(timeline(world.feed, report)) as stream:
         await anext(stream)
@@ -219,7 +222,10 @@ async def test_an_end_is_told_once_whoever_tells_it(world: World, ingests: Sever
 async def test_one_that_dies_is_missed_by_its_own_tasks_alone(
     world: World, ingests: Several
 ) -> None:
-    owl, fox = await world.ledger.start(OWL), await world.ledger.start(task("s2", id="fox"))
+    owl, fox = (
+        await world.ledger.start(OWL, MINE),
+        await world.ledger.start(task("s2", id="fox"), MINE),
+    )
     ingests.publish("a", owl)
     ingests.members["b"].there.publish("s2", fox)
     async with world.feed.watching("s1") as of_owl, world.feed.watching("s2") as of_fox:
@@ -237,7 +243,7 @@ async def test_one_that_dies_is_missed_by_its_own_tasks_alone(
 async def test_the_end_of_a_task_whose_replica_died_is_found_in_the_ledger() -> None:
     ingests, world = Several("a", "b"), World()
     world.feed = Feed(ingests, world.ledger, replace(QUICK, ledger_check=600))
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     ingests.publish("a", report)
     async with aclosing(timeline(world.feed, report)) as stream:
         await anext(stream)
@@ -253,7 +259,7 @@ async def test_the_end_of_a_task_whose_replica_died_is_found_in_the_ledger() -> 
 async def test_the_end_of_a_task_is_found_though_its_replica_drained_before() -> None:
     ingests, world = Several("a", "b"), World()
     world.feed = Feed(ingests, world.ledger, replace(QUICK, ledger_check=600))
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     ingests.publish("a", report)
     ingests.leave("a")
     async with aclosing(timeline(world.feed, report)) as stream:
@@ -276,7 +282,7 @@ async def test_nobody_follows_one_that_drains(world: World, ingests: Several) ->
 
 
 async def test_one_that_comes_is_asked_for_what_is_watched(world: World, ingests: Several) -> None:
-    report = await world.ledger.start(OWL)
+    report = await world.ledger.start(OWL, MINE)
     async with aclosing(timeline(world.feed, report)) as stream:
         await anext(stream)
         ingests.come("d")
