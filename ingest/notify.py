@@ -24,8 +24,12 @@ class Notifier:
         Raises:
             Unavailable: one or both were not notified.
         """
-        await self.results.publish(strict_json.written(notification(report, context)), {})
+        await self.notify_subscribers(report, context)
         await self.notify_callback(report, context)
+
+    async def notify_subscribers(self, report: Report, context: Any) -> None:
+        """Publish a report on the results topic."""
+        await self.results.publish(strict_json.written(notification(report, context)), {})
 
     async def notify_callback(self, report: Report, context: Any) -> None:
         """Have the callback called, if the task has one for this status."""

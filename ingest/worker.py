@@ -118,16 +118,18 @@ class Worker(Receiver):
         report = await self._ended(task, delivery, held, hold)
         if not report.notified:
             report = await self._telling(task, report, held)
-        acknowledged = self.patience(lambda: self.queue.ack(delivery))
         if report.notified:
-            await acknowledged
+            await self.patience(lambda: self.queue.ack(delivery))
             return
         # In this order: a crash in between notifies twice, the other way round never.
-        await self.patience(lambda: self.notifier.notify(report, task.context))
+        await self.patience(lambda: self.notifier.notify_subscribers(report, task.context))
+        await self.patience(lambda: self.notifier.notify_callback(report, task.context))
         _log_end(report)
         # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
-        marked = self.patience(lambda: self.ledger.mark_notified(report))
-        await asyncio.gather(marked, acknowledged)
+        await asyncio.gather(
+            self.patience(lambda: self.ledger.mark_notified(report)),
+            self.patience(lambda: self.queue.ack(delivery)),
+        )
 
     async def _ended(self, task: Task, delivery: Delivery, held: Lease, hold: Hold) -> Report:
         """Run the task to its end; return the report that stands.

@@ -377,3 +377,14 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
         (notification,) = await world.notifications(1)
 
     assert notification["status"] == "completed"
+
+
+async def test_subscribers_are_notified_once_though_the_calls_queue_is_away(world: World) -> None:
+    world.calls = Deaf()
+    world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)
+    await world.publish(callback={"url": "https://x.test/", "events": ["completed"]})
+
+    async with world.working():
+        await until(lambda: world.queue.depth == 0)
+
+    assert (len(world.results.published), len(world.calls.published)) == (1, 1)
