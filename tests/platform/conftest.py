@@ -1,14 +1,18 @@
 """Platform that all tests over a real Ray share: `atelier up`, as a person starts it."""
 
+import json
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from samples.local import LocalPlatform, running
+from samples.local import LocalPlatform
+from tests.platform.up_command import Started
 
 SECONDS = 60.0
 
@@ -86,10 +90,16 @@ class Watched(LocalPlatform):
 
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """Platform of all tests that need no other; at the end a signal stops all of it."""
     config = tmp_path_factory.mktemp("platform") / "config.yaml"
     config.write_text(yaml.safe_dump(dict(SETTINGS)))
-    with running(config) as there:
-        yield Watched(there.address, pid=there.pid)
+    with closing(Started(config, "--json")) as command:
+        command.until('"url"')
+        process = command.process
+        yield Watched(json.loads(command.said[0]), pid=process.pid)
+        process.send_signal(signal.SIGINT)
+
+        assert (command.ended(), len(command.said)) == (0, 1)
 
 
 def until(done: Callable[[], Any], seconds: float = SECONDS) -> Any:

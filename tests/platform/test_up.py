@@ -1,13 +1,9 @@
 """`atelier up` as a process: what it refuses, and what it leaves behind."""
 
 import json
-import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,14 +17,14 @@ from models.settings import Settings
 from serve_app.app import assemble
 from serve_app.local.ray_cluster import check_gpus
 from tests.platform.conftest import SETTINGS, until
-
-COMMAND = (sys.executable, "-m", "cli", "up", "--aws-port", "0")
+from tests.platform.up_command import COMMAND, Started, lives
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump({**SETTINGS, "modelsRuntime": SETTINGS["modelsRuntime"][:1]}))
+    small = {"modelsRuntime": SETTINGS["modelsRuntime"][:1], "ingress": {"replicas": 1}}
+    path.write_text(yaml.safe_dump({**SETTINGS, **small}))
     return path
 
 
@@ -93,20 +89,14 @@ def alone(config: Path, *more: str) -> str:
     return line
 
 
-def test_the_emulator_alone_prints_the_environment_of_its_users(config: Path) -> None:
-    assert alone(config).startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")
-    environment = json.loads(alone(config, "--json"))
-    assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
-
-
-def test_the_emulator_alone_needs_no_port_of_http(config: Path) -> None:
+def test_the_emulator_alone_tells_its_environment_and_needs_no_port_of_http(config: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
 
-        line = alone(config, "--port", str(taken.getsockname()[1]))
+        environment = json.loads(alone(config, "--json", "--port", str(taken.getsockname()[1])))
 
-    assert line.startswith("export AWS_ENDPOINT_URL=")
+    assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
 
 
 def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
@@ -121,55 +111,6 @@ def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
     with pytest.raises(SettingsError, match=r"1 GPUs are wanted and 0 are here; gpus: 0"):
         check_gpus(settings, 0)
     check_gpus(settings, 1)
-
-
-class Started:
-    """The command in a process of its own, and what it says."""
-
-    def __init__(self, config: Path, *more: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # short, as sockets' paths
-        self.process = subprocess.Popen(
-            [*COMMAND, "--config", str(config), "--port", "0", *more],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={
-                **os.environ,
-                "XDG_STATE_HOME": str(config.parent),
-                "TMPDIR": str(self.folder),
-            },
-        )
-        self.said: list[str] = []
-
-    def until(self, text: str) -> None:
-        """Read on until this was said."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line.rstrip())
-            if text in line:
-                return
-        raise AssertionError(self.said)
-
-    def ended(self) -> int:
-        """Read to the end; the exit code. Nothing is left then."""
-        left = psutil.Process(self.process.pid).children(recursive=True)
-        assert self.process.stdout is not None
-        self.said += [line.rstrip() for line in self.process.stdout]
-        code = self.process.wait(timeout=60)
-        assert not any(_lives(one) for one in left)
-        self.folder.rmdir()  # it has nothing in it
-        return code
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.fixture
@@ -196,6 +137,7 @@ def test_ctrl_c_before_there_is_a_ray_ends_quietly(start: Callable[..., Started]
 def test_an_emulator_that_ends_by_itself_ends_all(start: Callable[..., Started]) -> None:
     up = start("--aws-only")
     up.until("export AWS_REGION")
+    assert any(line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:") for line in up.said)
     children = psutil.Process(up.process.pid).children(recursive=True)
     [emulator] = [one for one in children if "ministack" in " ".join(one.cmdline())]
     emulator.kill()
@@ -213,7 +155,7 @@ def test_a_killed_command_takes_the_platform_with_it(start: Callable[..., Starte
     up.process.kill()
 
     assert len(children) > 1
-    until(lambda: not any(map(_lives, children)) and not list(up.folder.iterdir()), seconds=30)
+    until(lambda: not any(map(lives, children)) and not list(up.folder.iterdir()), seconds=30)
 
 
 def test_an_aws_that_is_not_there_is_said_in_a_line(
@@ -240,15 +182,6 @@ def test_ctrl_c_at_any_stage_ends_quietly(start: Callable[..., Started], stage: 
     assert up.ended() == 130
     assert up.said[-1] == "stopping …"
     assert [line for line in up.said if not line.endswith(("…", "starting", "running"))] == []
-
-
-@pytest.mark.ray
-def test_a_signal_stops_all_of_it(start: Callable[..., Started]) -> None:
-    up = start("--json")
-    up.until('"url"')
-    up.process.send_signal(signal.SIGINT)
-
-    assert (up.ended(), len(up.said)) == (0, 1)
 
 
 @pytest.mark.ray
