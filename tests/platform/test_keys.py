@@ -29,9 +29,9 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
     embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Change the key after the deployment was bound, which still holds the old one."""
-    runtimes = SETTINGS["modelsRuntime"][:1]
+    small = {"modelsRuntime": SETTINGS["modelsRuntime"][:1], "ingress": {"replicas": 1}}
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({**SETTINGS, "stackName": "keys", "modelsRuntime": runtimes}))
+    config.write_text(yaml.safe_dump({**SETTINGS, **small, "stackName": "keys"}))
     for name, value in embedded_aws.environment.items():
         monkeypatch.setenv(name, value)
     provision_sync(Settings.read(config))

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.ray
 AT_ONCE = {"scaleDown": {"stabilizationWindowSeconds": 0}, "queueLength": 1, "cooldownSeconds": 1}
 GPU_SECONDS = 8
 FROM_ZERO = {"minReplicas": 0, "maxReplicas": 2, **AT_ONCE}
+ONE_FAILURE = {"RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "1"}
+"""Environment in which Serve gives a version up after one failed start, and not after three."""
 
 
 class Scaled:
@@ -77,7 +79,7 @@ def scaled(scaling: Mapping[str, Any], **options: Any) -> Iterator[Scaled]:
                 json.dumps(options),
             ],
             cwd=CONFIG.parent,
-            env={**os.environ, **ENVIRONMENT, **RAY, **OF_A_DEPLOYMENT},
+            env={**os.environ, **ENVIRONMENT, **RAY, **OF_A_DEPLOYMENT, **ONE_FAILURE},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
