@@ -65,6 +65,7 @@ def main(
     tasks: Annotated[int, typer.Option(help="of each trace")] = Setup.tasks,
     seconds: Annotated[float, typer.Option(help="GPU time of a task")] = Setup.seconds,
     load_seconds: float = Setup.load_seconds,
+    replicas: int = Setup.replicas,
     seed: int = Setup.seed,
     lookahead: int = Setup.lookahead,
     rate: Annotated[
@@ -75,7 +76,12 @@ def main(
 ) -> None:
     """Measure loads, waits and throughput by Serve's router and ours."""
     setup = Setup(
-        tasks=tasks, seconds=seconds, load_seconds=load_seconds, seed=seed, lookahead=lookahead
+        tasks=tasks,
+        seconds=seconds,
+        load_seconds=load_seconds,
+        replicas=replicas,
+        seed=seed,
+        lookahead=lookahead,
     )
     traces: dict[str, Tasks] = {}
     found: dict[str, Outcomes] = {}
