@@ -1,6 +1,7 @@
 """Fixtures of several folders: AWS emulators that live as long as the session."""
 
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
@@ -18,13 +19,20 @@ if TYPE_CHECKING:
     from serve_app.local.emulator import EmbeddedAws
 
 TOGETHER = {
-    "tests/docs/running/": "a Ray",
-    "tests/platform/": "a Ray",
-    "tests/scale/": "a Ray",
+    "tests/docs/running/": "the documents' platform",
+    "tests/platform/test_heads.py": "a platform",
+    "tests/platform/test_line.py": "a platform",
+    "tests/platform/test_native.py": "a platform",
+    "tests/platform/test_zero.py": "a platform",
+    # What `ray start` begins takes its workers' ports from one range.
+    "tests/platform/test_pods.py": "ray start",
+    "tests/platform/test_serve.py": "ray start",
     "tests/cdk/": "a stack",
     "tests/cloud/": "a stack of its own",
 }
-"""Folders whose tests share something that takes long to come up and is there once at a time."""
+"""Folders and files whose tests share something that takes long to come up, or is there once."""
+LONG = (*TOGETHER, "tests/platform/")
+"""Folders and files whose tests take longest."""
 
 # A shell's `… &` has SIGINT ignored, and all that it starts inherits that: no Ctrl-C would arrive.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -35,23 +43,33 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
-class OneRay(LoadScopeScheduling):  # type: ignore[misc] # untyped
-    """A file's tests go to one worker; and so do those of a folder that shares something slow."""
+class SharedScopes(LoadScopeScheduling):  # type: ignore[misc] # untyped
+    """A file's tests go to one worker; and so do those of several that share something.
+
+    The others in tests/platform start a Ray of their own each, on ports and in folders of its own,
+    so that two run at once.
+    """
 
     @override
     def _split_scope(self, nodeid: str) -> str:
         path, _, _ = nodeid.partition("::")
-        return next((what for folder, what in TOGETHER.items() if path.startswith(folder)), path)
+        return next((what for place, what in TOGETHER.items() if path.startswith(place)), path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(tuple(TOGETHER)))
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
-    return OneRay(config, log)
+def pytest_xdist_auto_num_workers() -> int:
+    """Count a worker more than there are cores: tests over a real Ray wait more than they work."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedScopes:
+    return SharedScopes(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
