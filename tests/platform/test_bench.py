@@ -45,7 +45,8 @@ def test_what_a_task_costs(tmp_path: Path) -> None:
 def test_the_router(tmp_path: Path) -> None:
     """Tasks that come faster than they are done: a backlog, and no second trace."""
     few = ["--tasks", "80", "--seconds", "0.02", "--load-seconds", "0.2", "--rate", "200"]
-    by_case = run(tmp_path, "affinity", *few, "--replicas", "2")["arrivals"]
+    few += ["--replicas", "2", "--search-seconds", "5"]
+    by_case = run(tmp_path, "affinity", *few)["arrivals"]
 
     theirs = by_case["Serve's"]
     for case in ("ours, 1 ingest", "ours, 3 ingests", "simulated, ours, 1 ingest"):
