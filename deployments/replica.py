@@ -13,6 +13,7 @@ from deployments.media_types import sniff
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.event import Update
+from models.patience import Patience
 from models.ports import Objects
 from models.report import Progress, Report, Stage, Status
 from models.task import Task
@@ -58,6 +59,7 @@ class Replica:
         """Weights files that the adapter has, or is loading; empty where that is not known."""
         self.slots = asyncio.Semaphore(adapter.slots)
         """Taken while a task has the adapter, and all of them by a renewal."""
+        self._patience = Patience()
         self._inside = 0
         """Number of tasks that have the adapter."""
 
@@ -70,7 +72,7 @@ class Replica:
 
         Raises:
             RuntimeUnavailable: the backend is away; another try may end better.
-            Unavailable: the store is away.
+            Unavailable: the store is away for longer than a quarter of an hour.
         """
         # Through Ray a yield takes milliseconds, in which the GPU would idle and its slot be held.
         told: asyncio.Queue[Update | None] = asyncio.Queue()
@@ -116,7 +118,8 @@ class Replica:
         report = Report.of(task, Status.RUNNING, attempt)
         try:
             # Before a slot is taken: the adapter works for another task meanwhile.
-            inputs = await self.inputs.fetch(self.adapter.links(task))
+            links = self.adapter.links(task)
+            inputs = await self._patience(lambda: self.inputs.fetch(links))
             results.end_stage("inputs")
             loop = asyncio.get_running_loop()
             wait = loop.call_later(_WAITING_SECONDS, tell, Stage.WAITING)
@@ -238,13 +241,17 @@ class Replica:
         ]
         out = _rendered(results.answer, results.artifacts, uris)
         puts = [
-            self.objects.put(uri, artifact.data, type_.content_type)
+            self._put(uri, artifact.data, type_.content_type)
             for uri, artifact, type_ in zip(uris, results.artifacts, types, strict=True)
         ]
         output = f"{self.output}/{results.task.output_key}"
         # No order among them: nobody is told of any before the report, which comes after all.
-        await asyncio.gather(*puts, self.objects.put(output, out, "application/json"))
+        await asyncio.gather(*puts, self._put(output, out, "application/json"))
         return tuple(uris)
+
+    async def _put(self, uri: str, body: bytes, content_type: str) -> None:
+        """Store an object, once the store is there: the task is not drawn again for it."""
+        await self._patience(lambda: self.objects.put(uri, body, content_type))
 
 
 @dataclass

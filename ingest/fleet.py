@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ingest.paces import RuntimePace
-from ingest.patience import LONGEST_PAUSE
 from ingest.places import Places
 from ingest.worker import Worker
 from models.errors import Unavailable
 from models.fleet import Demand, Supply, merged
 from models.live import FleetStore
+from models.patience import LONGEST_PAUSE
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ingest.patience import LONGEST_PAUSE, Patience
 from models.backoff import Backoff
 from models.errors import AtelierError, Unavailable
+from models.patience import LONGEST_PAUSE, Patience
 from models.ports import Delivery, Queue
 
 log = logging.getLogger("ray.serve.atelier.ingest")

@@ -10,8 +10,8 @@ from typing import Any
 from ingest.board import Board
 from ingest.lease import Lease
 from ingest.paces import Hold
-from ingest.patience import Patience
 from models.errors import HeldElsewhere, PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
+from models.patience import Patience
 from models.ports import Ledger, Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks

@@ -271,7 +271,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="a call of a platform that is away is made once",
-        file="ingest/patience.py",
+        file="models/patience.py",
         old="            return await self._again(call)",
         new="            return await call()",
         tests=TROUBLE,

@@ -10,7 +10,7 @@ from typing import TypeVar
 from models.backoff import Backoff
 from models.errors import Unavailable
 
-log = logging.getLogger("ray.serve.atelier.ingest")
+log = logging.getLogger("ray.serve.atelier")
 
 Answer = TypeVar("Answer")
 
