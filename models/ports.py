@@ -89,6 +89,10 @@ class Queue(ABC):
     async def backlog(self) -> int:
         """Count the messages that wait to be received; on AWS the count is approximate."""
 
+    @abstractmethod
+    async def is_empty(self) -> bool:
+        """Tell whether no message is there, hidden or not; on AWS as it was up to a minute ago."""
+
 
 class Topic(ABC):
     """Channel that fans messages out to queues."""
@@ -150,8 +154,8 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    async def withdraw(self, task: Task) -> None:
-        """Forget a submission that could not be published, unless it is no longer queued."""
+    async def withdraw(self, id: str, submission: str) -> None:  # noqa: A002
+        """Forget a submission that was not published, unless it is no longer queued."""
 
     @abstractmethod
     async def start(self, task: Task, fence: Fence) -> Report:
@@ -257,6 +261,8 @@ class Claim:
     """Flag: what the key was taken for is done."""
     new: bool
     """Flag: the key was taken by this very call."""
+    abandoned: bool = False
+    """Flag: who took the key does not know whether it is done, and tries no more."""
 
 
 class Claims(ABC):
@@ -271,8 +277,11 @@ class Claims(ABC):
         """Note that what the key was taken for is done."""
 
     @abstractmethod
-    async def release(self, key: str) -> None:
-        """Give a key back: what it was taken for was not done, so it may be taken again."""
+    async def abandon(self, key: str) -> None:
+        """Note that nobody is about to do what the key was taken for, which may be done or not.
+
+        The claim stays: who claims the key next does it, for the value that it was first taken for.
+        """
 
 
 class KeyStore(ABC):

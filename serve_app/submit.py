@@ -18,7 +18,11 @@ def mint() -> str:
 
 
 class Submit:
-    """Publisher of tasks, which leaves nothing behind of a task that it could not publish."""
+    """Publisher of tasks, which leaves nothing behind of a task that it did not try to publish.
+
+    What it tried to may have been published though the answer was lost; if not, ingest withdraws it
+    (`ingest.unpublished`).
+    """
 
     def __init__(
         self,
@@ -50,18 +54,19 @@ class Submit:
         ``noted``: publish only what the ledger has noted, which alone knows whose task it is.
 
         Raises:
-            Unavailable: it was not published.
+            Unavailable: it was not published, or that is not known.
         """
         payload_uri = f"s3://{self.bucket}/payloads/{task.submission}.json"
         payload = payload_uri if message.size > LARGEST else None
         try:
             # The row first: a worker may start at once, and only the row says whose task it is.
             await self._queue(task, key, noted=noted)
-            await self._publish(message, payload)
+            message = await self._stored(message, payload)
         except Unavailable:
             if not again:
                 await self._withdraw(task, payload)
             raise
+        await self.topic.publish(message.text, message.attributes)
 
     async def _queue(self, task: Task, key: str | None, *, noted: bool) -> None:
         try:
@@ -71,16 +76,17 @@ class Submit:
                 raise
             log.warning("submission_not_noted", extra=task.log_context())
 
-    async def _publish(self, message: Message, payload: str | None) -> None:
-        if payload is not None:
-            # Before its pointer, which may be followed as soon as it is published.
-            await self.objects.put(payload, message.text.encode(), "application/json")
-            message = message.stored_at(payload)
-        await self.topic.publish(message.text, message.attributes)
+    async def _stored(self, message: Message, payload: str | None) -> Message:
+        """Store a message that is too large to be published; return the one that is published."""
+        if payload is None:
+            return message
+        # Before its pointer, which may be followed as soon as it is published.
+        await self.objects.put(payload, message.text.encode(), "application/json")
+        return message.stored_at(payload)
 
     async def _withdraw(self, task: Task, payload: str | None) -> None:
         try:
-            await self.ledger.withdraw(task)
+            await self.ledger.withdraw(task.id, task.submission)
             if payload is not None:
                 await self.objects.delete(payload)
         except Unavailable:

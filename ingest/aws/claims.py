@@ -51,20 +51,22 @@ class DynamoClaims(Claims):
         return _claim(row, new=True)
 
     async def settle(self, key: str) -> None:
+        await self._flag(key, "settled")
+
+    async def abandon(self, key: str) -> None:
+        await self._flag(key, "abandoned")
+
+    async def _flag(self, key: str, name: str) -> None:
         async with calling(self.clients.dynamodb(), "DynamoDB UpdateItem", REFUSED) as dynamodb:
             await dynamodb.update_item(
                 TableName=self.table,
                 Key=_key(key),
-                UpdateExpression="SET #settled = :settled",
+                UpdateExpression="SET #flag = :flag",
                 # UpdateItem makes a missing row: a claim without a value, which nobody can read.
                 ConditionExpression="attribute_exists(#id)",
-                ExpressionAttributeNames={"#id": "id", "#settled": "settled"},
-                ExpressionAttributeValues={":settled": {"BOOL": True}},
+                ExpressionAttributeNames={"#id": "id", "#flag": name},
+                ExpressionAttributeValues={":flag": {"BOOL": True}},
             )
-
-    async def release(self, key: str) -> None:
-        async with calling(self.clients.dynamodb(), "DynamoDB DeleteItem") as dynamodb:
-            await dynamodb.delete_item(TableName=self.table, Key=_key(key))
 
 
 def _key(key: str) -> Values:
@@ -77,4 +79,5 @@ def _claim(row: Row, *, new: bool) -> Claim:
         at=float(row["at"]["N"]),
         settled=row["settled"]["BOOL"],
         new=new,
+        abandoned=row.get("abandoned", {"BOOL": False})["BOOL"],
     )

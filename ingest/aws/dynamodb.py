@@ -78,11 +78,11 @@ class DynamoLedger(Ledger):
         row_key = key_of(task.id, task.submission)
         return report_of(await self._change(row_key, queued, when=_NEW))
 
-    async def withdraw(self, task: Task) -> None:
+    async def withdraw(self, id: str, submission: str) -> None:  # noqa: A002
         async with calling(self.clients.dynamodb(), "DynamoDB DeleteItem", REFUSED) as dynamodb:
             await dynamodb.delete_item(
                 TableName=self.table,
-                Key=key_of(task.id, task.submission),
+                Key=key_of(id, submission),
                 # The topic may have taken it though its answer was lost: what has begun stays.
                 ConditionExpression=_QUEUED,
                 **_named(_QUEUED, {}),

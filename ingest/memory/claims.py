@@ -28,5 +28,6 @@ class MemoryClaims(Claims):
         if known := self._claims.get(key):
             self._claims[key] = replace(known, settled=True)
 
-    async def release(self, key: str) -> None:
-        self._claims.pop(key, None)
+    async def abandon(self, key: str) -> None:
+        if known := self._claims.get(key):
+            self._claims[key] = replace(known, abandoned=True)

@@ -25,10 +25,10 @@ class MemoryLedger(Ledger):
         known = self._reports.get((task.id, task.submission))
         return known or self._note(replace(Report.of(task, Status.QUEUED), key=key))
 
-    async def withdraw(self, task: Task) -> None:
-        report = self._reports.get((task.id, task.submission))
+    async def withdraw(self, id: str, submission: str) -> None:  # noqa: A002
+        report = self._reports.get((id, submission))
         if report and report.status is Status.QUEUED:
-            del self._reports[task.id, task.submission]
+            del self._reports[id, submission]
 
     async def start(self, task: Task, fence: Fence) -> Report:
         known = self._reports.get((task.id, task.submission))

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -50,10 +50,14 @@ class Idempotency:
         accepted = accepted.under(first["submission"])
         if claim.settled:
             return accepted.task, True
-        if again:
+        if again and not claim.abandoned:
             self._let_the_first_send(claim)
-        task = await self._send(accepted, name, again=again)
-        await self._settle(name, task)
+        try:
+            task = await self._publish(accepted, again=again)
+        except Unavailable:  # it may be published all the same: the key stays with its submission
+            await self._noted(self.claims.abandon(name), "claim_not_abandoned", accepted.task)
+            raise
+        await self._noted(self.claims.settle(name), "claim_not_settled", task)
         return task, False
 
     def _let_the_first_send(self, claim: Claim) -> None:
@@ -61,27 +65,13 @@ class Idempotency:
             detail = "Its answer is yours too: send the same again when Retry-After says."
             raise ProblemKind.IN_PROGRESS.problem(detail, retry_after=1)
 
-    async def _send(self, accepted: AcceptedTask, name: str, *, again: bool) -> Task:
-        try:
-            return await self._publish(accepted, again=again)
-        except Unavailable:
-            if not again:  # else the first sender may have published it all the same
-                await self._release(name)
-            raise
-
     async def _publish(self, accepted: AcceptedTask, *, again: bool = False) -> Task:
         task = accepted.task
         await self.submit(task, accepted.message, key=accepted.holder, again=again, noted=True)
         return task
 
-    async def _settle(self, name: str, task: Task) -> None:
+    async def _noted(self, note: Awaitable[None], trouble: str, task: Task) -> None:
         try:
-            await self.claims.settle(name)
-        except Unavailable:  # then the next request publishes it again, as the same submission
-            log.warning("claim_not_settled", extra=task.log_context())
-
-    async def _release(self, name: str) -> None:
-        try:
-            await self.claims.release(name)
-        except Unavailable:  # then the next request takes over when its sender counts as dead
-            log.warning("claim_not_released")
+            await note
+        except Unavailable:  # who sends the same after half a minute publishes it again
+            log.warning(trouble, extra=task.log_context())

@@ -56,17 +56,18 @@ async def test_a_settled_claim_says_so(claims: Claims, key: str) -> None:
     assert (again.value, again.settled, again.new) == ("one", True, False)
 
 
-async def test_a_released_key_can_be_taken_again(claims: Claims, key: str) -> None:
+async def test_an_abandoned_claim_says_so_and_stays(claims: Claims, key: str) -> None:
     await claims.claim(key, "one")
-    await claims.release(key)
-    await claims.release(key)
+    await claims.abandon(key)
+    await claims.abandon(key)
     again = await claims.claim(key, "two")
 
-    assert (again.value, again.settled, again.new) == ("two", False, True)
+    assert (again.value, again.abandoned, again.settled, again.new) == ("one", True, False, False)
 
 
-async def test_settling_takes_nothing(claims: Claims, key: str) -> None:
+async def test_settling_and_abandoning_take_nothing(claims: Claims, key: str) -> None:
     await claims.settle(key)
+    await claims.abandon(key)
 
     assert (await claims.claim(key, "one")).new
 

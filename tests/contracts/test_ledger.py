@@ -249,8 +249,8 @@ async def test_marking_does_not_bring_back_what_was_forgotten(kept: World, task:
 
 async def test_a_queued_submission_can_be_withdrawn(kept: World, task: Task) -> None:
     await kept.ledger.queue(task)
-    await kept.ledger.withdraw(task)
-    await kept.ledger.withdraw(task)
+    await kept.ledger.withdraw(task.id, task.submission)
+    await kept.ledger.withdraw(task.id, task.submission)
 
     assert await kept.ledger.find(task.id, "s-1") is None
 
@@ -258,7 +258,7 @@ async def test_a_queued_submission_can_be_withdrawn(kept: World, task: Task) -> 
 async def test_a_running_submission_cannot_be_withdrawn(kept: World, task: Task) -> None:
     await kept.ledger.queue(task)
     running = await kept.ledger.start(task, MINE)
-    await kept.ledger.withdraw(task)
+    await kept.ledger.withdraw(task.id, task.submission)
 
     assert await kept.ledger.find(task.id) == running
 
@@ -399,7 +399,7 @@ async def test_a_task_that_is_not_known_yet_can_be_cancelled(
 ) -> None:
     cancelled = await ledger.cancel(task.id, "s-1", MINE)
     await ledger.queue(task)
-    await ledger.withdraw(task)
+    await ledger.withdraw(task.id, task.submission)
     started = await ledger.start(task, MINE)
     finished = await ledger.finish(completed(Report.of(task, Status.RUNNING, 1)), MINE)
     await ledger.mark_notified(started)

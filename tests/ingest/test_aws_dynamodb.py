@@ -81,7 +81,7 @@ async def test_a_missing_table_is_unavailable(embedded_clients: Clients) -> None
     with pytest.raises(Unavailable, match="DynamoDB Query"):
         await ledger.waiting("painter", 10)
     with pytest.raises(Unavailable, match="DynamoDB DeleteItem"):
-        await ledger.withdraw(TASK)
+        await ledger.withdraw(TASK.id, TASK.submission)
 
 
 async def test_racing_transitions_never_lose_an_end(world: Ledger) -> None:
@@ -131,8 +131,8 @@ async def test_a_claim_without_its_table_is_unavailable(embedded_clients: Client
         await claims.claim("key", "value")
     with pytest.raises(Unavailable, match="DynamoDB UpdateItem: ResourceNotFoundException"):
         await claims.settle("key")
-    with pytest.raises(Unavailable, match="DynamoDB DeleteItem: ResourceNotFoundException"):
-        await claims.release("key")
+    with pytest.raises(Unavailable, match="DynamoDB UpdateItem: ResourceNotFoundException"):
+        await claims.abandon("key")
 
 
 @pytest.mark.parametrize("reason", [None, "text", {"a": ["é", 1.5, None]}, [True]])

@@ -234,6 +234,27 @@ MUTANTS = (
         tests=BOARDS,
     ),
     Mutant(
+        mistake="an idempotency key whose task may be published is taken for another",
+        file="serve_app/native/idempotency.py",
+        old='accepted = accepted.under(first["submission"])',
+        new='accepted = accepted if claim.abandoned else accepted.under(first["submission"])',
+        tests="tests/serve_app/native/test_idempotency.py",
+    ),
+    Mutant(
+        mistake="what waits hidden in its queue is taken for never published",
+        file="ingest/memory/queue.py",
+        old="return not self._messages",
+        new="return not await self.backlog()",
+        tests="tests/ingest/test_unpublished.py",
+    ),
+    Mutant(
+        mistake="what is being published is withdrawn",
+        file="ingest/unpublished.py",
+        old="until=since - _NEW_SECONDS",
+        new="until=self.clock()",
+        tests="tests/ingest/test_unpublished.py",
+    ),
+    Mutant(
         mistake="a task that another has is drawn beside it",
         file="ingest/memory/ledger.py",
         old="if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):",

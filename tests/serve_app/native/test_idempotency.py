@@ -30,7 +30,7 @@ class GatedTopic(MemoryTopic):
 
 
 class ForgetfulClaims(MemoryClaims):
-    """Claims that are never settled or released, as if their senders had died."""
+    """Claims that are never settled or abandoned, as if their senders had died."""
 
     deaf = True
 
@@ -41,10 +41,10 @@ class ForgetfulClaims(MemoryClaims):
         await super().settle(key)
 
     @override
-    async def release(self, key: str) -> None:
+    async def abandon(self, key: str) -> None:
         if self.deaf:
             raise Unavailable
-        await super().release(key)
+        await super().abandon(key)
 
 
 class Silent(MemoryClaims):
@@ -195,20 +195,50 @@ async def test_taking_over_in_vain_withdraws_nothing() -> None:
     assert third.json()["submission"] == first.json()["submission"]
 
 
-async def test_what_was_not_published_can_be_sent_again() -> None:
+async def test_what_was_not_published_can_be_sent_again_at_once() -> None:
     topic = GatedTopic()
     world = world_of(topic=topic)
     topic.open = False
     first = await send(world)
     topic.open = True
-    again = await send(world)
+    again, replay = await send(world), await send(world)
 
     assert (first.status_code, again.status_code) == (503, 202)
     assert "idempotency-replayed" not in again.headers
-    assert len(published(world)) == 1
+    assert replay.headers["idempotency-replayed"] == "true"
+    assert published(world) == [again.json()["submission"]]
 
 
-async def test_a_claim_that_cannot_be_released_is_taken_over() -> None:
+class MuteTopic(MemoryTopic):
+    """Topic that takes each message, and whose first answer is lost."""
+
+    mute = True
+
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        await super().publish(message, attributes)
+        if self.mute:
+            self.mute = False
+            raise Unavailable
+
+
+@pytest.mark.parametrize("size", [4, 300_000])
+async def test_what_was_published_without_an_answer_is_the_same_task_again(size: int) -> None:
+    world = world_of(topic=MuteTopic())
+    content = {"init_images": ["A" * size]}
+    first = await send(world, content=content)
+    noted = await world.ledger.find("owl")
+    again = await send(world, content=content)
+
+    assert (first.status_code, again.status_code) == (503, 202)
+    assert noted
+    assert noted.key is not None
+    assert published(world) == [noted.submission] * 2
+    assert again.json()["submission"] == noted.submission
+    assert len(world.objects.bodies) == (size > 4)
+
+
+async def test_a_claim_that_cannot_be_abandoned_is_taken_over() -> None:
     topic, claims = GatedTopic(), ForgetfulClaims()
     world = world_of(claims, topic)
     topic.open = False
@@ -231,7 +261,7 @@ async def test_without_claims_a_key_is_no_promise() -> None:
 
 async def test_a_replay_survives_a_ledger_that_forgot(world: World) -> None:
     first = await send(world)
-    await world.ledger.withdraw(task(first.json()["submission"]))
+    await world.ledger.withdraw("owl", first.json()["submission"])
 
     again = await send(world)
 
