@@ -49,6 +49,7 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
         assert process.stdout is not None
         url = process.stdout.readline().strip()
 
+        until(lambda: answer(url, OLD) != 503)  # it has not read the stored keys yet
         assert answer(url, OLD) == 401
         assert answer(url, NEW) == 200
         headers, body = called(url, NEW)
