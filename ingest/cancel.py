@@ -1,5 +1,6 @@
 """Cancelling: ends a task that nobody wants any more, whether it waits, runs or is unknown."""
 
+import asyncio
 import json
 import logging
 import secrets
@@ -49,18 +50,25 @@ class Cancel:
         report = await self.ledger.cancel(id, submission, fence, key)
         if report is None:
             return None
+        await asyncio.gather(self._stop(report), self._notify(report, fence))
+        return report
+
+    async def _stop(self, report: Report) -> None:
         try:
             await self.boards.stop(report)
         except Unavailable as exc:  # a worker that has it asks the ledger at each third of a lease
             log.warning("not_stopped", extra={**report.log_context(), "why": str(exc)})
-        if report.is_of(fence):
-            await self._notify(report)
-        return report
 
-    async def _notify(self, report: Report) -> None:
+    async def _notify(self, report: Report, fence: Fence) -> None:
+        """Notify if that is this one's, and others wait for long enough; else the delivery does."""
+        if not report.is_of(fence) or self.clock() > fence.until - _TELLING_SECONDS / 2:
+            return
+        context = json.loads(report.context or "null")
         try:
-            # In this order: a crash in between notifies twice, the other way round never.
-            await self.notifier.notify(report, json.loads(report.context or "null"))
+            # The callback first, whose receiver knows a repetition by its id. A crash before the
+            # mark notifies twice, the other way round never.
+            await self.notifier.notify_callback(report, context)
+            await self.notifier.notify_subscribers(report, context)
             await self.ledger.mark_notified(report)
         except Unavailable as exc:  # the delivery does, once the fence has lapsed
             log.warning("cancel_not_told", extra={**report.log_context(), "why": str(exc)})

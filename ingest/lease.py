@@ -44,17 +44,18 @@ class Lease:
 
     @property
     def fence(self) -> Fence:
-        """Fence of the delivery, which ends shortly before its lease would lapse."""
+        """Fence of the delivery, which ends shortly before the lease of a dead worker lapses."""
         return Fence(token=self._token, until=self._renewed + _FENCED * self._seconds)
 
     async def renew(self) -> None:
         """Renew it again and again, until this is cancelled."""
         while True:
             await asyncio.sleep(self._seconds / 3)
-            now = self._clock()
+            # The fence goes on while the queue is away: whoever receives the message next is told
+            # that it is in hand.
+            self._renewed = self._clock()
             try:
                 await self._queue.extend(self._delivery, self._seconds)
-                self._renewed = now
             except Exception as exc:  # noqa: BLE001 - two more renewals fit in before it lapses
                 fields = {"message_id": self._delivery.id, "why": str(exc)}
                 log.warning("lease_not_renewed", extra=fields)
@@ -69,7 +70,9 @@ class Lease:
 
 
 @asynccontextmanager
-async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator[Lease]:
+async def lease(
+    queue: Queue, delivery: Delivery, seconds: int, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Lease]:
     """Renew a delivery's lease while the block runs, each third of so many seconds.
 
     Where the block ends with `RuntimeUnavailable` or is cancelled, the delivery is handed back at
@@ -78,7 +81,7 @@ async def lease(queue: Queue, delivery: Delivery, seconds: int) -> AsyncIterator
     pause, too. After any other error the lease lapses: a delivery that breaks its worker comes back
     slowly.
     """
-    held = Lease(queue, delivery, seconds)
+    held = Lease(queue, delivery, seconds, clock)
     try:
         async with _renewed(held):
             yield held

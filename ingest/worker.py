@@ -71,6 +71,8 @@ class Worker(Receiver):
     output: str
     """``s3://`` URI of the bucket of artifacts."""
     rules: Tasks
+    clock: Callable[[], float] = time.time
+    """Wall clock, in seconds since 1970."""
     asleep: bool = False
     """Flag: no replica runs, so that a task would start one."""
     _runs: set[Run] = field(default_factory=set, init=False)
@@ -101,13 +103,13 @@ class Worker(Receiver):
             Unavailable: a part of the platform is away for long; it comes back when its lease
                 lapses.
         """
-        async with lease(self.queue, delivery, self.rules.lease_seconds) as held:
+        seconds = self.rules.lease_seconds
+        async with lease(self.queue, delivery, seconds, self.clock) as held:
             try:
                 task = await self.patience(lambda: self.envelope.open(delivery))
             except InvalidTask as exc:
                 log.warning("message_rejected", extra={"message_id": delivery.id, "why": str(exc)})
-                reason = str(exc)
-                await self.patience(lambda: self.queue.reject(delivery, reason=reason))
+                await self.queue.reject(delivery, reason=str(exc))
                 return
             with self.board.holding(task.runtime, task.submission, delivery.sent) as hold:
                 async with self._locks.setdefault(task.submission, asyncio.Lock()):
@@ -122,7 +124,7 @@ class Worker(Receiver):
             await self.patience(lambda: self.queue.ack(delivery))
             return
         # In this order: a crash in between notifies twice, the other way round never.
-        await self.patience(lambda: self.notifier.notify_subscribers(report, task.context))
+        await self._notify_subscribers(task, report, held)
         await self.patience(lambda: self.notifier.notify_callback(report, task.context))
         _log_end(report)
         # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
@@ -141,7 +143,7 @@ class Worker(Receiver):
         known = Report.of(task, Status.QUEUED)
         if not ahead:  # a task that nobody queued is noted as queued
             known = await self.patience(lambda: self.ledger.queue(task, task.owner))
-            if known.status is Status.RUNNING and known.is_fenced(time.time()):
+            if known.status is Status.RUNNING and known.is_fenced(self.clock()):
                 raise HeldElsewhere
         ended = known if known.ended else await self._run(task, known, held, hold, ahead=ahead)
         if not known.ended:
@@ -164,6 +166,23 @@ class Worker(Receiver):
         if not (told.notified or told.is_of(held.fence)):
             raise HeldElsewhere
         return told
+
+    async def _notify_subscribers(self, task: Task, report: Report, held: Lease) -> None:
+        """Publish the end of a task; before each further try make sure that no other tells it.
+
+        Raises:
+            HeldElsewhere: another does, for the results topic was away for longer than a lease.
+        """
+        is_tried = False
+
+        async def publish() -> None:
+            nonlocal is_tried
+            if is_tried and not (await self.ledger.tell(report, held.fence)).is_of(held.fence):
+                raise HeldElsewhere
+            is_tried = True
+            await self.notifier.notify_subscribers(report, task.context)
+
+        await self.patience(publish)
 
     def _may_run_ahead(self, task: Task, delivery: Delivery) -> bool:
         """Tell whether the task may go to a replica before the ledger is asked.
@@ -225,7 +244,8 @@ class Worker(Receiver):
         if task.kind not in self.kinds:
             can = ", ".join(sorted(self.kinds))
             raise TaskFailed(f"tasktype {task.kind!r} is not supported by {task.runtime}: {can}")
-        if known.attempt >= self.rules.max_attempts:
+        # One that runs was with an ingest that died: that start goes on here.
+        if known.status is Status.QUEUED and known.attempt >= self.rules.max_attempts:
             raise RuntimeUnavailable(f"lost its runtime in each of {known.attempt} attempts")
         refuse(self.judge(task.kind, task.content))
 

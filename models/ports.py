@@ -89,10 +89,6 @@ class Queue(ABC):
     async def backlog(self) -> int:
         """Count the messages that wait to be received; on AWS the count is approximate."""
 
-    @abstractmethod
-    async def is_empty(self) -> bool:
-        """Tell whether no message is there, hidden or not; on AWS as it was up to a minute ago."""
-
 
 class Topic(ABC):
     """Channel that fans messages out to queues."""

@@ -42,7 +42,7 @@ from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused, unused_here
 from serve_app.api import api
 from serve_app.assembly.front import assemble_front
-from serve_app.assembly.workers import adapter, callback_sender, fleet, replica, unpublished, worker
+from serve_app.assembly.workers import adapter, callback_sender, fleet, replica, worker
 from serve_app.auth import Keys
 from serve_app.handles import ReplicaHandle
 from serve_app.ingest_handles import draining, ingest_replicas
@@ -236,7 +236,6 @@ class Ingest:
             {
                 **workers,
                 settings.names.callback_calls: callback_sender(settings, self.ports),
-                "what was never published": unpublished(settings, self.ports),
                 "the fleet": fleet(settings, workers, places, self.board, store, ingest=self.name),
             }
         )

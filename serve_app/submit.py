@@ -18,11 +18,7 @@ def mint() -> str:
 
 
 class Submit:
-    """Publisher of tasks, which leaves nothing behind of a task that it did not try to publish.
-
-    What it tried to may have been published though the answer was lost; if not, ingest withdraws it
-    (`ingest.unpublished`).
-    """
+    """Publisher of tasks, which leaves nothing behind of a task that it could not publish."""
 
     def __init__(
         self,
@@ -50,7 +46,8 @@ class Submit:
     ) -> None:
         """Publish a task by its message, sent with the API key of this name.
 
-        ``again``: this submission may have been published before; then nothing of it is withdrawn.
+        ``again``: this submission may be published by others, before or after this; then nothing of
+        it is withdrawn.
         ``noted``: publish only what the ledger has noted, which alone knows whose task it is.
 
         Raises:
@@ -61,12 +58,11 @@ class Submit:
         try:
             # The row first: a worker may start at once, and only the row says whose task it is.
             await self._queue(task, key, noted=noted)
-            message = await self._stored(message, payload)
+            await self._publish(message, payload)
         except Unavailable:
             if not again:
                 await self._withdraw(task, payload)
             raise
-        await self.topic.publish(message.text, message.attributes)
 
     async def _queue(self, task: Task, key: str | None, *, noted: bool) -> None:
         try:
@@ -76,13 +72,12 @@ class Submit:
                 raise
             log.warning("submission_not_noted", extra=task.log_context())
 
-    async def _stored(self, message: Message, payload: str | None) -> Message:
-        """Store a message that is too large to be published; return the one that is published."""
-        if payload is None:
-            return message
-        # Before its pointer, which may be followed as soon as it is published.
-        await self.objects.put(payload, message.text.encode(), "application/json")
-        return message.stored_at(payload)
+    async def _publish(self, message: Message, payload: str | None) -> None:
+        if payload is not None:
+            # Before its pointer, which may be followed as soon as it is published.
+            await self.objects.put(payload, message.text.encode(), "application/json")
+            message = message.stored_at(payload)
+        await self.topic.publish(message.text, message.attributes)
 
     async def _withdraw(self, task: Task, payload: str | None) -> None:
         try:

@@ -1,7 +1,6 @@
 """Fixtures of several folders: AWS emulators that live as long as the session."""
 
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
@@ -59,12 +58,6 @@ class SharedScopes(LoadScopeScheduling):  # type: ignore[misc] # untyped
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Count a worker more than there are cores: tests over a real Ray wait more than they work."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,7 +13,6 @@ from models.ports import Delivery, Queue, Topic
 from models.wire import OWNER, SUBMISSION
 
 if TYPE_CHECKING:
-    from types_aiobotocore_sqs.literals import QueueAttributeNameType
     from types_aiobotocore_sqs.type_defs import (
         BatchResultErrorEntryTypeDef,
         MessageAttributeValueOutputTypeDef,
@@ -25,9 +24,6 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 _LONGEST_REASON = 1_000  # characters
 _BATCH_SECONDS = 10  # a call that hangs must not cost the leases that wait behind it
 _MOST_ATTRIBUTES = 10  # SQS refuses a message with more
-_VISIBLE: "QueueAttributeNameType" = "ApproximateNumberOfMessages"
-_HIDDEN: "QueueAttributeNameType" = "ApproximateNumberOfMessagesNotVisible"
-_DELAYED: "QueueAttributeNameType" = "ApproximateNumberOfMessagesDelayed"
 _NEEDED = frozenset({OWNER, SUBMISSION})
 """Attributes by which a dead letter that is sent again is the same submission."""
 _STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
@@ -95,16 +91,12 @@ class SqsQueue(Queue):
         await self.ack(delivery)
 
     async def backlog(self) -> int:
-        return await self._count(_VISIBLE)
-
-    async def is_empty(self) -> bool:
-        return not await self._count(_VISIBLE, _HIDDEN, _DELAYED)
-
-    async def _count(self, *kinds: "QueueAttributeNameType") -> int:
         url = await self._url()
         async with calling(self.clients.sqs(), "SQS GetQueueAttributes") as sqs:
-            answer = await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=kinds)
-        return sum(int(answer["Attributes"][kind]) for kind in kinds)
+            answer = await sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
         url = await self._url()

@@ -75,9 +75,6 @@ class MemoryQueue(Queue):
     async def backlog(self) -> int:
         return len(self._visible(len(self._messages)))
 
-    async def is_empty(self) -> bool:
-        return not self._messages
-
     def _visible(self, most: int) -> "Sequence[_Message]":
         now = self.clock()
         return [message for message in self._messages.values() if message.visible_at <= now][:most]

@@ -12,7 +12,6 @@ from ingest.callbacks import CallbackSender
 from ingest.envelope import Envelope
 from ingest.fleet import Fleet, RuntimeFleet
 from ingest.places import Places
-from ingest.unpublished import Unpublished
 from ingest.wiring import Ports
 from ingest.worker import Worker
 from models.live import FleetStore
@@ -64,12 +63,6 @@ def worker(
         output=output,
         rules=settings.tasks,
     )
-
-
-def unpublished(settings: Settings, ports: Ports) -> Unpublished:
-    """Make the loop that withdraws what was noted and never published."""
-    queues = {runtime.name: ports.queue(runtime.name) for runtime in settings.models_runtime}
-    return Unpublished(queues=queues, ledger=ports.ledger)
 
 
 def fleet(

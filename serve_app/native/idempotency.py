@@ -53,7 +53,7 @@ class Idempotency:
         if again and not claim.abandoned:
             self._let_the_first_send(claim)
         try:
-            task = await self._publish(accepted, again=again)
+            task = await self._publish(accepted, again=True)
         except Unavailable:  # it may be published all the same: the key stays with its submission
             await self._noted(self.claims.abandon(name), "claim_not_abandoned", accepted.task)
             raise

@@ -16,7 +16,7 @@ from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
 from models.report import Report, Status
 from models.settings.groups import Tasks
-from models.task import Task
+from models.task import Callback, Task
 from tests.fences import MINE
 from tests.ingest.world import World, boards_of, until
 
@@ -249,3 +249,22 @@ async def test_an_ingest_that_a_cancel_did_not_find_does_not_tell_it_again(
 
     told = [len(results.published), len(notifications(world))]
     assert told == ([0, 1] if runs else [1, 0])
+
+
+async def test_a_cancel_whose_callback_cannot_be_asked_for_is_told_once(world: World) -> None:
+    class Closed(MemoryTopic):
+        @override
+        async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+            raise Unavailable("the calls' queue is down")
+
+    callback = Callback(url="https://x.test/told", events=("cancelled",))
+    notifier = Notifier(results=world.results, callbacks=Closed())
+    cancel = Cancel(
+        ledger=world.ledger,
+        notifier=notifier,
+        boards=boards_of(world.board),
+    )
+    await world.ledger.queue(replace(TASK, callback=callback))
+    await cancel("a", "s1")
+
+    assert notifications(world) == []  # its delivery tells it

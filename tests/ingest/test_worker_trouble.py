@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
+from ingest.lease import lease
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
@@ -388,3 +389,40 @@ async def test_subscribers_are_notified_once_though_the_calls_queue_is_away(worl
         await until(lambda: world.queue.depth == 0)
 
     assert (len(world.results.published), len(world.calls.published)) == (1, 1)
+
+
+async def test_the_last_attempt_of_a_dead_ingest_goes_on(world: World) -> None:
+    world.worker.rules = Tasks(leaseSeconds=3, maxAttempts=1)
+    await world.ledger.start(TASK, DEAD)
+    await world.publish(submission="s1")
+    await world.redeliver()
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+
+    assert notification["status"] == "completed"
+
+
+async def test_a_fence_goes_on_while_the_queue_is_away() -> None:
+    delivery = Delivery(id="m", receipt="r", body="")
+    async with lease(Unreachable(), delivery, 3) as held:
+        first = held.fence.until
+        await until(lambda: held.fence.until > first)
+
+
+async def test_who_could_not_tell_for_long_leaves_it_to_the_one_who_tells(world: World) -> None:
+    deafen(world)
+    topic = world.results
+    await world.publish(submission="s1")
+
+    async with world.working():
+        await until(lambda: not topic.fails)
+        world.ledger.clock = lambda: FAR
+        report = await world.ledger.find("a")
+        assert report
+        await world.ledger.tell(report, fence("another's", FAR + 1e9))
+        await asyncio.sleep(0.5)
+        await world.ledger.mark_notified(report)
+        await until(lambda: world.queue.depth == 0)
+
+    assert topic.published == []

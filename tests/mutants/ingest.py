@@ -241,20 +241,6 @@ MUTANTS = (
         tests="tests/serve_app/native/test_idempotency.py",
     ),
     Mutant(
-        mistake="what waits hidden in its queue is taken for never published",
-        file="ingest/memory/queue.py",
-        old="return not self._messages",
-        new="return not await self.backlog()",
-        tests="tests/ingest/test_unpublished.py",
-    ),
-    Mutant(
-        mistake="what is being published is withdrawn",
-        file="ingest/unpublished.py",
-        old="until=since - _NEW_SECONDS",
-        new="until=self.clock()",
-        tests="tests/ingest/test_unpublished.py",
-    ),
-    Mutant(
         mistake="a task that another has is drawn beside it",
         file="ingest/memory/ledger.py",
         old="if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):",

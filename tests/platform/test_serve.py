@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +120,18 @@ def _step(native: httpx.Client, name: str) -> int:
 
 def _ingests() -> int:
     """Count the processes of ingest's replicas."""
-    processes = psutil.Process().children(recursive=True)
-    titles = [" ".join(one.as_dict(["cmdline"])["cmdline"] or []) for one in processes]
-    return sum("ServeReplica:atelier:Ingest" in title for title in titles)
+    return sum("ServeReplica:atelier:Ingest" in _title(one) for one in _children())
+
+
+def _children() -> Sequence[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended meanwhile
+        return ""
 
 
 def _draws(gpu_log: Path) -> list[dict[str, Any]]:

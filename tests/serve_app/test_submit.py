@@ -133,15 +133,14 @@ async def test_a_silent_ledger_holds_nothing_up(caplog: pytest.LogCaptureFixture
 
 
 @pytest.mark.parametrize("size", [1000, LARGEST + 1])
-async def test_what_may_have_been_published_stays_noted_and_stored(size: int) -> None:
-    """The topic may take a message though its answer is lost."""
+async def test_what_was_not_published_is_withdrawn(size: int) -> None:
     world = World(topic=ClosedTopic())
 
     with pytest.raises(Unavailable):
         await world.submit(sized(size))
 
-    assert await world.ledger.find("owl")
-    assert len(world.objects.bodies) == (size > LARGEST)
+    assert await world.ledger.find("owl") is None
+    assert world.objects.bodies == {}
 
 
 async def test_what_was_not_stored_is_not_published() -> None:
@@ -160,4 +159,4 @@ async def test_nothing_answers(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Unavailable):
         await world.submit(message())
 
-    assert caplog.messages == ["submission_not_noted"]
+    assert caplog.messages == ["submission_not_noted", "submission_not_withdrawn"]

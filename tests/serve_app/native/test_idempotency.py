@@ -1,5 +1,6 @@
 """Idempotency keys: a task is submitted once, whatever becomes of its first sender."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -236,6 +237,43 @@ async def test_what_was_published_without_an_answer_is_the_same_task_again(size:
     assert published(world) == [noted.submission] * 2
     assert again.json()["submission"] == noted.submission
     assert len(world.objects.bodies) == (size > 4)
+
+
+class HangingTopic(MemoryTopic):
+    """Topic whose first call hangs until it fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails: asyncio.Event | None = asyncio.Event()
+
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        if self.fails and not self.fails.is_set():
+            hangs, self.fails = self.fails, None
+            self.hangs = hangs
+            await hangs.wait()
+            raise Unavailable
+        await super().publish(message, attributes)
+
+
+async def test_a_slow_first_sender_withdraws_nothing_of_the_second() -> None:
+    topic = HangingTopic()
+    world = world_of(topic=topic)
+    content = {"init_images": ["A" * 300_000]}
+    first = asyncio.create_task(send(world, content=content))
+    async with asyncio.timeout(5):
+        while topic.fails:
+            await asyncio.sleep(0.01)
+    world.wall.now += 31
+    second = await send(world, content=content)
+    topic.hangs.set()
+    failed = await first
+    report = await world.ledger.find("owl")
+
+    assert (failed.status_code, second.status_code) == (503, 202)
+    assert report
+    assert report.key is not None
+    assert len(world.objects.bodies) == 1
 
 
 async def test_a_claim_that_cannot_be_abandoned_is_taken_over() -> None:

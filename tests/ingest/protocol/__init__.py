@@ -1,0 +1,1 @@
+"""Model of the line: ingest, ledger, queue and topics, under faults that a search chooses."""
