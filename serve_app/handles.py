@@ -13,7 +13,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.routing.durations import Durations
-from deployments.routing.requests import Refusal, RoutingRequest
+from deployments.routing.requests import Answer, Refusal, RoutingRequest
 from models.errors import PlaceGone, RuntimeUnavailable, TaskError, Unavailable
 from models.event import Update
 from models.ports import Runner
@@ -34,7 +34,8 @@ class ReplicaHandle(Runner):
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         files = self._files_of(task)
-        request = RoutingRequest(task.submission, self._durations.need(files))
+        need, answer = self._durations.need(files), Answer()
+        request = RoutingRequest(task.submission, need, answer=answer)
         begun = ended = False
         stream = self._run.remote(task, attempt, request)
         try:
@@ -44,7 +45,7 @@ class ReplicaHandle(Runner):
                     if isinstance(bundle, Refusal):
                         refusal = bundle
                         continue
-                    request.answer.note_run()
+                    answer.note_run()
                     for update in bundle:
                         begun = begun or update is not Stage.WAITING
                         if isinstance(update, Report):
@@ -53,14 +54,15 @@ class ReplicaHandle(Runner):
                         yield update
                 if refusal is None:
                     return
-                request = request.refused(refusal)
+                answer = Answer()
+                request = request.refused(refusal, answer)
                 stream = self._run.remote(task, attempt, request)
         except (RayError, RayServeException) as exc:
             cause = exc.cause if isinstance(exc, RayTaskError) else None
             kind = type(cause) if isinstance(cause, Unavailable | PlaceGone) else RuntimeUnavailable
             raise kind(why(exc)) from exc
         finally:
-            request.answer.note_run()
+            answer.note_run()
             if not ended:  # the replica would go on drawing for nobody
                 stream.cancel()
             if not begun:

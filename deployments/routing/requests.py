@@ -78,10 +78,10 @@ class RoutingRequest:
     """Refusal for which the task is sent again."""
     refusals: int = 0
     """Number of refusals so far."""
-    answer: Answer = field(default_factory=Answer, compare=False)
+    answer: Answer | None = field(default=None, compare=False)
+    """Answer to it, as whoever sends it reads it; None: Serve alone tells when it has ended."""
 
-    def refused(self, refusal: Refusal) -> "RoutingRequest":
-        """Return the request for the next try."""
-        return replace(
-            self, claim=None, refusal=refusal, refusals=self.refusals + 1, answer=Answer()
-        )
+    def refused(self, refusal: Refusal, answer: Answer | None = None) -> "RoutingRequest":
+        """Return the request for the next try, whose answer is read by itself."""
+        refusals = self.refusals + 1
+        return replace(self, claim=None, refusal=refusal, refusals=refusals, answer=answer)

@@ -97,6 +97,7 @@ class Calls:
         del task, attempt
         ran: list[bool] = []
         self.ran.append(ran)
+        assert request.answer
         request.answer.when_run(lambda: ran.append(True))
         bundles = [(Stage.WAITING,), (Stage.RUNNING,)] if request.refusals else [self._first]
         return Stream(bundles, ran)

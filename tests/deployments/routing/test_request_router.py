@@ -16,7 +16,7 @@ from ray.serve.request_router import PendingRequest
 
 from deployments.routing import Need
 from deployments.routing.request_router import AffinityRouter
-from deployments.routing.requests import Refusal, RoutingRequest
+from deployments.routing.requests import Answer, Refusal, RoutingRequest
 
 DEPLOYMENT = DeploymentID("images", "atelier")
 
@@ -65,31 +65,42 @@ async def calls() -> Calls:
     return Calls()
 
 
-def request(key: str, *files: str) -> RoutingRequest:
-    return RoutingRequest(key, Need(files, 0.3, 3.0))
+def request(key: str, *files: str, answer: Answer | None = None) -> RoutingRequest:
+    return RoutingRequest(key, Need(files, 0.3, 3.0), answer=answer)
 
 
 async def test_a_replica_is_given_the_next_task_once_its_last_one_is_known_to_have_run(
     calls: Calls,
 ) -> None:
-    first, second = request("1", "a"), request("2", "a")
+    answers = Answer(), Answer()
+    first, second = request("1", "a", answer=answers[0]), request("2", "a", answer=answers[1])
     calls.call(first, "first")
     calls.call(second, "second")
     assert await calls.sent() == {"first"}
 
     calls.complete("first")
     assert await calls.sent() == {"first"}
-    first.answer.note_run()
+    answers[0].note_run()
     assert await calls.sent() == {"first", "second"}
-    second.answer.note_run()
+    answers[1].note_run()
     calls.call(request("3", "a"), "third")
     calls.complete("second")
     assert await calls.sent() == {"first", "second", "third"}
 
 
+async def test_the_end_of_a_task_whose_answer_nobody_reads_is_its_end(calls: Calls) -> None:
+    """A handle of Serve's own sent it."""
+    calls.call(request("1", "a"), "first")
+    calls.call(request("2", "a"), "second")
+    assert await calls.sent() == {"first"}
+    calls.complete("first")
+
+    assert await calls.sent() == {"first", "second"}
+
+
 async def test_a_task_that_was_refused_is_not_taken_for_one_that_ran(calls: Calls) -> None:
     """Serve tells the end of its call before its handle reads why."""
-    first = request("1", "a")
+    first = request("1", "a", answer=Answer())
     calls.call(first, "first")
     calls.call(request("2", "a"), "second")
     assert await calls.sent() == {"first"}
@@ -101,7 +112,8 @@ async def test_a_task_that_was_refused_is_not_taken_for_one_that_ran(calls: Call
 
 
 def test_who_waits_for_an_answer_does_not_go_along_to_a_replica() -> None:
-    sent = request("1", "a")
-    sent.answer.when_run(lambda: None)
+    answer = Answer()
+    sent = request("1", "a", answer=answer)
+    answer.when_run(lambda: None)
 
     assert pickle.loads(pickle.dumps(sent)) == sent
