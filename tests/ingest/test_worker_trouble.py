@@ -411,8 +411,8 @@ async def test_a_fence_goes_on_while_the_queue_is_away() -> None:
 
 
 async def test_who_could_not_tell_for_long_leaves_it_to_the_one_who_tells(world: World) -> None:
-    deafen(world)
-    topic = world.results
+    topic = world.results = Deaf()
+    world.worker.notifier = Notifier(results=topic, callbacks=world.calls)
     await world.publish(submission="s1")
 
     async with world.working():
