@@ -11,6 +11,7 @@ from models.settings.nodes import Nodes, Pod
 from models.settings.reference_values import translated
 from models.settings.scaling import Scaling
 from models.settings.values import (
+    Amount,
     CallbackSecret,
     Host,
     IngestReplicas,
@@ -38,7 +39,7 @@ class Gateway(Group):
 class Ingress(Group):
     """Ingress: the Serve deployment of the HTTP API."""
 
-    resources: Mapping[str, float] = Field(default_factory=dict)
+    resources: Mapping[str, Amount] = Field(default_factory=dict)
     """Ray's own resources that the HTTP API and ingest ask for: so that no GPU is kept up by
     them."""
     replicas: Positive = 1
@@ -65,7 +66,7 @@ class Ingest(Group):
     max_replicas: IngestReplicas | None = None
     """Most replicas of ingest: there is one for each 25 tasks a second, about, that the runtimes'
     running replicas can end. None: ``minReplicas``."""
-    resources: Mapping[str, float] = Field(default_factory=dict)
+    resources: Mapping[str, Amount] = Field(default_factory=dict)
     """Ray's own resources that a replica of ingest asks for, besides those of ``ingress``: so that
     each has a core to itself."""
 
@@ -207,7 +208,7 @@ class Runtime(Group):
     """Tasks in a replica at once: one runs, the others fetch inputs and store artifacts."""
     lookahead: Annotated[int, Field(ge=0)] = 32
     """Tasks leased beyond those that the replicas admit."""
-    resources: Mapping[str, float] = Field(default_factory=dict)
+    resources: Mapping[str, Amount] = Field(default_factory=dict)
     """Ray's own resources that a replica asks for: so that it runs on nodes with its image."""
     options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """Settings of the runtime's adapter."""

@@ -37,6 +37,8 @@ def _host(given: str) -> str:
 
 
 Positive = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Amount of a resource of Ray's."""
 IngestReplicas = Annotated[int, Field(ge=1, le=64)]
 Cores = Annotated[float, Field(ge=0.1)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]

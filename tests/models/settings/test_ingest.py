@@ -129,3 +129,9 @@ def test_as_many_of_ingest_as_there_are_cores_are_told_nothing(
     assert not unused_here(given, 0, cores)
     assert not unused_on_aws(given)
     assert not unused_anywhere(given)
+
+
+@pytest.mark.parametrize("amount", [-1, -0.1, ".inf", "nan", "much"])
+def test_an_amount_of_a_resource_that_none_can_have_is_refused_by_its_name(amount: Any) -> None:
+    with pytest.raises(SettingsError, match=r"ingest\.resources.*pool"):
+        settings(resources={"pool": amount})
