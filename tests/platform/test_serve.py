@@ -30,7 +30,7 @@ from tests.platform.watching import LONG, assert_serves, state, submit
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 KEY = "local"
 PICTURE = {"prompt": "a red circle on a blue background", "steps": 100}
-SLOW = {**LONG, "gpuMs": 25_000, "steps": 250}
+SLOW = {**LONG, "gpuMs": 60_000, "steps": 600}
 FAKE = {"name": "sdruntime", "type": "fake", "gpus": 0, "cpus": 0.5, "options": LONG}
 
 
@@ -92,7 +92,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         step = until(lambda: _step(native, "while-deployed"))
         until(lambda: _step(native, "while-deployed") > step)
         assert _ingests() == 1 + 3
-        until(lambda: state(native, "while-deployed")["status"] == "completed")
+        until(lambda: state(native, "while-deployed")["status"] == "completed", 120)
 
         assert [draw["task"] for draw in _draws(gpu_log)].count("while-deployed") == 1
         assert state(native, "while-deployed")["attempt"] == 1
