@@ -105,7 +105,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         cancelled_at = time.time()
         assert native.delete("/v1/tasks/when-fewer").json()["status"] == "cancelled"
         draw = until(lambda: [one for one in _draws(gpu_log) if one["task"] == "when-fewer"])[0]
-        until(lambda: _ingests() == 1)
+        until(lambda: _ingests() == 1, 180)  # Serve replaces them one after another
 
         assert draw["end"] < cancelled_at + 60
         with pytest.raises(AssertionError, match="Unauthorized"):
