@@ -17,7 +17,7 @@ from PIL import Image
 
 from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, as_httpcore, resolve, web_url
 from deployments.media_types import sniff
-from models.errors import InputRefused
+from models.errors import InputRefused, Unavailable
 from models.ports import Objects
 from models.s3_link import SCHEME, s3_link
 from models.settings.groups import Inputs as Limits
@@ -78,7 +78,7 @@ class Inputs:
 
         Raises:
             InputRefused: one of them cannot be had, naming it and why.
-            Unavailable: the object store did not answer.
+            Unavailable: the object store did not answer, or not in that time.
         """
         distinct = list(dict.fromkeys(links))
         if len(distinct) > self._limits.max_links:
@@ -103,6 +103,8 @@ class Inputs:
                 data = await self._read(link)
             _check_picture(data, self._limits.max_pixels)
         except TimeoutError:
+            if link.startswith(SCHEME):  # the store is a part of the platform, not of the task
+                raise Unavailable(f"S3 took over {limit:g} s for an input") from None
             raise InputRefused(f"link {_shown(link)} refused: it took over {limit:g} s") from None
         except InputRefused as exc:
             raise InputRefused(f"link {_shown(link)} refused: {exc}") from exc

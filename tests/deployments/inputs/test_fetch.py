@@ -40,7 +40,7 @@ pictures = partial(serving, answer(PNG))
 
 
 class Shelf(MemoryObjects):
-    """Objects in memory, one of which is not to be had now."""
+    """Objects in memory, two of which are not to be had now."""
 
     def __init__(self, **held: bytes) -> None:
         super().__init__()
@@ -49,6 +49,8 @@ class Shelf(MemoryObjects):
     async def get(self, uri: str, limit: int | None = None) -> bytes | None:
         if uri == "s3://bucket/down":
             raise Unavailable("the store did not answer")
+        if uri == "s3://bucket/hangs":
+            await asyncio.Event().wait()
         return await super().get(uri, limit)
 
 
@@ -358,6 +360,12 @@ async def test_a_store_that_is_down_is_no_refusal() -> None:
     async with opened() as inputs:
         with pytest.raises(Unavailable):
             await inputs.fetch(["s3://bucket/down"])
+
+
+async def test_a_store_that_does_not_answer_in_time_is_no_refusal() -> None:
+    async with opened(timeoutSeconds=0.05) as inputs:
+        with pytest.raises(Unavailable, match=r"S3 took over 0\.05 s"):
+            await inputs.fetch(["s3://bucket/hangs"])
 
 
 async def test_a_message_keeps_a_signed_link_s_secret_and_is_short() -> None:
