@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from models.loopback import free_port
-from tests.platform.conftest import CONFIG, until
+from tests.platform.conftest import CONFIG, Watched, until
 from tests.platform.own_ray import (
     done,
     emulator,
@@ -82,6 +82,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         httpx.Client(base_url=url, headers={"x-api-key": KEY}, timeout=60) as native,
     ):
         there = ["--address", dashboard]
+        told = _told_of(environment, aws)
         deploy(slow, ingests=1)
         assert_serves(url, KEY, {"seed": 1})
 
@@ -108,8 +109,20 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         until(lambda: _ingests() == 1, 180)  # Serve replaces them one after another
 
         assert draw["end"] < cancelled_at + 60
+        for name in ("while-deployed", "when-fewer"):
+            assert len(told.all_of(name, 1)) == 1
         with pytest.raises(AssertionError, match="Unauthorized"):
             done(["serve", "status", *there], shell(home))
+
+
+def _told_of(environment: Mapping[str, str], aws: Mapping[str, Any]) -> Watched:
+    topic = f"arn:aws:sns:us-east-1:000000000000:{aws['stackName']}-results"
+    address = {
+        "aws_endpoint": environment["AWS_ENDPOINT_URL"],
+        "output_bucket": "told",
+        "results_topic": topic,
+    }
+    return Watched(address)
 
 
 def _step(native: httpx.Client, name: str) -> int:
