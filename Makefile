@@ -116,7 +116,7 @@ bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON 
 simulate: $(READY)  ## days of a fleet under the scaling policy, beside the reference's, in minutes
 	$(BIN)/python -m bench.simulate
 
-cost: $(READY)  ## CPU time a task beside a yardstick's, five rounds in turns: HARNESS=the folder of its bench.py
+cost: $(READY)  ## CPU time a task beside a yardstick's, three rounds in turns: HARNESS=the folder of its bench.py
 	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }
 	$(BIN)/python -m bench.cost "$(HARNESS)"
 	$(BIN)/python -m bench.cost "$(HARNESS)" --gpu-ms 0 --delay-ms 0 --tasks 200

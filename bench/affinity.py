@@ -15,7 +15,7 @@ import typer
 from ray.serve.config import RequestRouterConfig
 from rich.progress import track
 
-from bench.report import OUT, Out, report
+from bench.report import OUT, Amount, Count, Out, report
 from bench.routed.fewest import fewest_loads
 from bench.routed.outcome import Outcome, Routed, Setup, arrivals, backlog, mixed, parts
 from bench.routed.serve import DEFAULT, OURS, measured, small_ray
@@ -62,16 +62,19 @@ def outcomes(name: str, tasks: Tasks, setup: Setup) -> Outcomes:
 
 def main(
     *,
-    tasks: Annotated[int, typer.Option(help="of each trace")] = Setup.tasks,
-    seconds: Annotated[float, typer.Option(help="GPU time of a task")] = Setup.seconds,
-    load_seconds: float = Setup.load_seconds,
-    replicas: int = Setup.replicas,
+    tasks: Annotated[int, typer.Option(min=2, help="of each trace")] = Setup.tasks,
+    seconds: Annotated[float, typer.Option(min=0.001, help="GPU time of a task")] = Setup.seconds,
+    load_seconds: Amount = Setup.load_seconds,
+    replicas: Count = Setup.replicas,
     seed: int = Setup.seed,
-    lookahead: int = Setup.lookahead,
+    lookahead: Annotated[int, typer.Option(min=0)] = Setup.lookahead,
     rate: Annotated[
-        float | None, typer.Option(help="arrivals a second, without the other traces")
+        float | None,
+        typer.Option(min=0.001, help="arrivals a second, without the other traces"),
     ] = None,
-    search_seconds: Annotated[float, typer.Option(help="of the search for the fewest loads")] = 120,
+    search_seconds: Annotated[
+        float, typer.Option(min=1, help="of the search for the fewest loads")
+    ] = 120,
     out: Out = OUT,
 ) -> None:
     """Measure loads, waits and throughput by Serve's router and ours."""

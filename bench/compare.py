@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import track
 
-from bench.report import OUT, Out, report
+from bench.report import OUT, Amount, Count, Out, report
 from models.loopback import free_port
 from models.settings import Settings
 from serve_app.local.emulator import EmbeddedAws, provision_sync
@@ -160,10 +160,10 @@ def main(
     harness: Annotated[Path, typer.Argument(resolve_path=True, help="folder with bench.py")],
     *,
     kind: Literal["webui", "comfy"] = "webui",
-    gpu_ms: float = 200,
-    delay_ms: float = 20,
-    tasks: int = 50,
-    rounds: int = 3,
+    gpu_ms: Amount = 200,
+    delay_ms: Amount = 20,
+    tasks: Count = 50,
+    rounds: Count = 3,
     out: Out = OUT,
 ) -> None:
     """Measure this platform beside a yardstick."""

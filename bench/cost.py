@@ -19,7 +19,7 @@ import typer
 from rich.progress import track
 
 from bench import compare, overlap
-from bench.report import OUT, Out, report
+from bench.report import OUT, Amount, Count, Out, report
 
 YARDSTICK = "yardstick"
 COLUMNS = ("CPU a task, ms", "least", "most", "ratio", "tasks a core and second")
@@ -28,10 +28,15 @@ Measure = Callable[[], Mapping[str, float]]
 """Work a backlog off; return milliseconds of CPU time a task, by what spent them."""
 
 
-def cost(setup: compare.Setup) -> dict[str, dict[str, Any]]:
+def line_of(setup: compare.Setup) -> overlap.Setup:
+    """Return the platform's part of the setup."""
+    return overlap.Setup(setup.gpu_ms, setup.delay_ms, backlog=setup.tasks, singles=0)
+
+
+def cost(setup: compare.Setup, line: overlap.Line) -> dict[str, dict[str, Any]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
-        measures = (*_consumers(stack, setup, folder), _platform(stack, setup))
+        measures = (*_consumers(stack, setup, folder), _platform(setup, line))
         rounds = measures * setup.rounds
         taken: dict[str, list[float]] = {}
         for measure in track(rounds, f"T = {setup.gpu_ms:g} ms"):
@@ -56,12 +61,9 @@ def _consumers(stack: ExitStack, setup: compare.Setup, folder: Path) -> Sequence
     return measured(YARDSTICK, compare.YARDSTICK), measured(ours, compare.OURS)
 
 
-def _platform(stack: ExitStack, setup: compare.Setup) -> Measure:
-    given = overlap.Setup(setup.gpu_ms, setup.delay_ms, backlog=setup.tasks, singles=0)
-    line = stack.enter_context(overlap.started(given))
-
+def _platform(setup: compare.Setup, line: overlap.Line) -> Measure:
     def measure() -> Mapping[str, float]:
-        figures = overlap.backlog(given, line)
+        figures = overlap.backlog(line_of(setup), line)
         ours, rays = figures["cpu_ms_per_task"], figures["ray_cpu_ms_per_task"]
         parts = {f"  {part}": figures[f"cpu_ms_per_task, {part}"] for part in overlap.PARTS}
         return {"the platform under Ray": ours, "Ray's daemons beside it": rays, **parts}
@@ -81,15 +83,20 @@ def _figures(taken: Sequence[float], theirs: float) -> dict[str, Any]:
 def main(
     harness: Annotated[Path, typer.Argument(resolve_path=True, help="folder with bench.py")],
     *,
-    gpu_ms: float = 200,
-    delay_ms: float = 20,
-    tasks: int = 50,
-    rounds: int = 5,
+    gpu_ms: Amount = 200,
+    delay_ms: Amount = 20,
+    tasks: overlap.Backlog = 40,
+    rounds: Count = 3,
     out: Out = OUT,
 ) -> None:
     """Measure what a task costs in CPU time, beside a yardstick."""
     setup = compare.Setup(harness, "webui", gpu_ms, delay_ms, tasks, rounds)
-    found = cost(setup)
+    with overlap.started(line_of(setup)) as line:
+        tell(setup, cost(setup, line), out)
+
+
+def tell(setup: compare.Setup, found: Mapping[str, Mapping[str, Any]], out: Path) -> None:
+    """Print the figures, and keep them in a folder."""
     rows = [(name, *(figures[column] for column in COLUMNS)) for name, figures in found.items()]
     path = out / f"cost-{setup.gpu_ms:g}.json"
     report(path, asdict(setup), found, ("", *COLUMNS), rows)

@@ -11,7 +11,7 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ import typer
 import yaml
 from rich.progress import track
 
-from bench.report import OUT, Out, report
+from bench.report import OUT, Count, Out, report
 from bench.watchers import (
     LATE,
     Figures,
@@ -205,16 +205,13 @@ def _front(platform: LocalPlatform) -> psutil.Process:
     return found[0]
 
 
-async def measure(setup: Setup) -> dict[str, Figures]:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "config.yaml"
-        path.write_text(yaml.safe_dump(config(Path(folder), setup)))
-        with running(path) as platform:
-            # A client looks at all of its connections for each request: the held are another's.
-            async with _client(platform) as client, _client(platform) as streams:
-                front = _front(platform)
-                figures = await beside_streams(client, streams, front, setup)
-                return figures | await watchers(streams, front, setup)
+async def measure(setup: Setup, platform: LocalPlatform) -> dict[str, Figures]:
+    """Measure a platform that has nothing else to do; see `config` for its settings."""
+    # A client looks at all of its connections for each request: the held are another's.
+    async with _client(platform) as client, _client(platform) as streams:
+        front = _front(platform)
+        figures = await beside_streams(client, streams, front, setup)
+        return figures | await watchers(streams, front, setup)
 
 
 def _client(platform: LocalPlatform) -> httpx.AsyncClient:
@@ -228,16 +225,24 @@ def _client(platform: LocalPlatform) -> httpx.AsyncClient:
 
 def main(
     *,
-    count: Annotated[int, typer.Option(help="submissions on each API")] = 1_000,
-    at_once: int = 16,
-    held: Annotated[int, typer.Option(help="streams beside submissions")] = 1_000,
-    watchers: int = 500,
-    seconds: Annotated[float, typer.Option(help="of watching")] = 10,
+    count: Annotated[int, typer.Option(min=2, help="submissions on each API")] = 1_000,
+    at_once: Count = 16,
+    held: Annotated[int, typer.Option(min=1, help="streams beside submissions")] = 1_000,
+    watchers: Count = 500,
+    seconds: Annotated[float, typer.Option(min=0.1, help="of watching")] = 10,
     out: Out = OUT,
 ) -> None:
     """Measure what the HTTP API bears."""
     setup = Setup(count=count, at_once=at_once, held=held, watchers=watchers, seconds=seconds)
-    figures = asyncio.run(measure(setup))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(yaml.safe_dump(config(Path(folder), setup)))
+        with running(path) as platform:
+            tell(setup, asyncio.run(measure(setup, platform)), out)
+
+
+def tell(setup: Setup, figures: Mapping[str, Figures], out: Path) -> None:
+    """Print the figures, and keep them in a folder."""
     rows = [(what, name, value) for what, of in figures.items() for name, value in of.items()]
     report(out / "front.json", asdict(setup), figures, ("what", "figure", "value"), rows)
 

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -28,7 +28,7 @@ import typer
 import yaml
 
 from bench.delay import delayed
-from bench.report import OUT, Out, report
+from bench.report import OUT, Amount, Count, Out, report
 from samples.local import LocalPlatform, running
 from serve_app.local.emulator import EmbeddedAws
 
@@ -39,6 +39,8 @@ PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
     "gg=="
 )
+Backlog = Annotated[int, typer.Option(min=3)]
+"""Number of tasks with two gaps at least between them."""
 _LATE = 120.0
 OURS = ("ingest", "ingress", "replica")
 _PARTS = (
@@ -229,8 +231,11 @@ def pictures() -> Iterator[int]:
 
 
 @contextmanager
-def started(setup: Setup) -> Iterator[Line]:
-    """Run a platform, warmed up, while the block runs."""
+def started(setup: Setup, beside: Mapping[str, Any] | None = None) -> Iterator[Line]:
+    """Run a platform, warmed up, while the block runs.
+
+    ``beside``: a configuration of which it has the runtimes and the other settings as well.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
         aws = stack.enter_context(EmbeddedAws(port=0))
@@ -239,7 +244,9 @@ def started(setup: Setup) -> Iterator[Line]:
         far_pictures = stack.enter_context(delayed(stack.enter_context(pictures()), delay))
         link = f"http://127.0.0.1:{far_pictures}/input.png"
         config = folder / "config.yaml"
-        config.write_text(yaml.safe_dump(_config(setup, folder, urlsplit(link).netloc)))
+        ours, more = _config(setup, folder, urlsplit(link).netloc), beside or {}
+        runtimes = [*ours["modelsRuntime"], *more.get("modelsRuntime", ())]
+        config.write_text(yaml.safe_dump({**more, **ours, "modelsRuntime": runtimes}))
         far = {**aws.environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{far_aws}"}
         # The load goes straight to the embedded AWS: only the platform's own calls are far away.
         platform = stack.enter_context(running(config, environment=far, aws_endpoint=aws.endpoint))
@@ -249,24 +256,28 @@ def started(setup: Setup) -> Iterator[Line]:
         yield Line(platform, link, folder / "gpu.log")
 
 
-def measure(setup: Setup) -> dict[str, Any]:
-    with started(setup) as line:
-        return backlog(setup, line) | singles(setup, line.platform)
+def measure(setup: Setup, line: Line) -> dict[str, Any]:
+    return backlog(setup, line) | singles(setup, line.platform)
+
+
+def tell(setup: Setup, figures: Mapping[str, Any], out: Path) -> None:
+    """Print the figures, and keep them in a folder."""
+    path = out / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
+    report(path, asdict(setup), figures, ("figure", "value"), figures.items())
 
 
 def main(
     *,
-    gpu_ms: float = 200,
-    delay_ms: float = 20,
-    backlog: int = 50,
-    singles: int = 20,
+    gpu_ms: Amount = 200,
+    delay_ms: Amount = 20,
+    backlog: Backlog = 50,
+    singles: Count = 20,
     out: Out = OUT,
 ) -> None:
     """Measure how busy the line keeps a GPU, and what it adds to one task."""
     setup = Setup(gpu_ms, delay_ms, backlog, singles)
-    figures = measure(setup)
-    path = out / f"overlap-{setup.gpu_ms:g}-{setup.delay_ms:g}.json"
-    report(path, asdict(setup), figures, ("figure", "value"), figures.items())
+    with started(setup) as line:
+        tell(setup, measure(setup, line), out)
 
 
 if __name__ == "__main__":

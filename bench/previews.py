@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import typer
 
-from bench.report import OUT, Out, report
+from bench.report import OUT, Count, Out, report
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from models.report import Progress
@@ -93,9 +94,18 @@ def _figures(first: Timed, rounds: Sequence[tuple[Timed, Timed]]) -> dict[str, f
 
 
 def main(
-    *, every: int = EVERY, steps: int = 20, side: int = 64, rounds: int = 40, out: Out = OUT
+    *,
+    every: Count = EVERY,
+    steps: Annotated[int, typer.Option(min=2, help="more than --every")] = 20,
+    side: Annotated[int, typer.Option(min=8, help="pixels, a multiple of 8")] = 64,
+    rounds: Count = 40,
+    out: Out = OUT,
 ) -> None:
     """Measure what previews cost."""
+    if steps <= every:
+        raise typer.BadParameter(f"--steps {steps}: none has a preview after {every}")
+    if side % 8:
+        raise typer.BadParameter(f"--side {side}: it must be a multiple of 8")
     setup = Setup(every, steps, side, rounds)
     figures = measure(setup)
     path = out / f"previews-{setup.every}-{setup.side}.json"

@@ -9,6 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+Count = Annotated[int, typer.Option(min=1)]
+"""Number of which there must be one."""
+Amount = Annotated[float, typer.Option(min=0)]
+Duration = Annotated[float, typer.Option(min=0.001)]
+"""Time that is not nothing, or a rate."""
 Out = Annotated[Path, typer.Option(help="folder for the figures")]
 OUT = Path("bench/out")
 

@@ -41,12 +41,12 @@ def cost(trace: str, replicas: int, checkpoints: int, ingests: int, tasks: int) 
 
 def main(
     *,
-    replicas: Annotated[list[int], typer.Option(help="of a fleet; may be given again")] = [  # noqa: B006 # a default of typer's
+    replicas: Annotated[list[int], typer.Option(min=1, help="of a fleet; may be given again")] = [  # noqa: B006 # a default of typer's
         4,
         100,
         1000,
     ],
-    tasks: Annotated[int, typer.Option(help="for each replica")] = 5,
+    tasks: Annotated[int, typer.Option(min=1, help="for each replica")] = 5,
     out: Out = OUT,
 ) -> None:
     """Measure the CPU time of routers and replicas a task."""

@@ -13,7 +13,7 @@ import typer
 from rich.progress import track
 
 from bench.fake_cluster.platform import read_settings, running_fleet
-from bench.report import OUT, Out, report
+from bench.report import OUT, Amount, Count, Duration, Out, report
 from bench.scaling.chart import draw
 from bench.scaling.figures import Figures, figures
 from bench.scaling.observer import Observer
@@ -69,14 +69,14 @@ def measure(
 
 def main(
     *,
-    tasks: Annotated[int, typer.Option(help="of each burst")] = 24,
-    gpu_seconds: float = 2,
-    load_seconds: float = 1,
-    most_replicas: int = 3,
-    queue_length: int = 8,
-    target_seconds: Annotated[float, typer.Option(help="targetLatencySeconds")] = 30,
-    cooldown_seconds: float = 15,
-    idle_seconds: Annotated[int, typer.Option(help="nodes.idleSeconds")] = 5,
+    tasks: Annotated[int, typer.Option(min=1, help="of each burst")] = 24,
+    gpu_seconds: Duration = 2,
+    load_seconds: Amount = 1,
+    most_replicas: Count = 3,
+    queue_length: Count = 8,
+    target_seconds: Annotated[float, typer.Option(min=1, help="targetLatencySeconds")] = 30,
+    cooldown_seconds: Duration = 15,
+    idle_seconds: Annotated[int, typer.Option(min=1, help="nodes.idleSeconds")] = 5,
     out: Out = OUT,
 ) -> None:
     """Measure a fleet that follows its queue, from zero and back."""

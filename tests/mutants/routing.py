@@ -20,6 +20,13 @@ _HANDLES = "tests/serve_app/test_handles.py"
 
 MUTANTS = (
     Mutant(
+        mistake="a measurement begins with no replica at all",
+        file="bench/router_cpu.py",
+        old='typer.Option(min=1, help="of a fleet',
+        new='typer.Option(help="of a fleet',
+        tests="tests/bench/test_options.py",
+    ),
+    Mutant(
         mistake="a refused task hides another one that its replica has",
         file="deployments/routing/dispatcher.py",
         old="            self.end(before, refusal.replica)\n",
