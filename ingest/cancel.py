@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ingest.boards import Boards
 from ingest.notify import Notifier
+from ingest.to_the_end import to_the_end
 from models.errors import Unavailable
 from models.fence import Fence
 from models.ports import Ledger
@@ -50,7 +51,9 @@ class Cancel:
         report = await self.ledger.cancel(id, submission, fence, key)
         if report is None:
             return None
-        await asyncio.gather(self._stop(report), self._notify(report, fence))
+        # A client that leaves meanwhile ends this: what it has told by then is marked all the same.
+        telling = to_the_end(self._notify(report, fence), _TELLING_SECONDS / 2)
+        await asyncio.gather(self._stop(report), telling)
         return report
 
     async def _stop(self, report: Report) -> None:

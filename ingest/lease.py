@@ -44,8 +44,12 @@ class Lease:
 
     @property
     def fence(self) -> Fence:
-        """Fence of the delivery, which ends shortly before the lease of a dead worker lapses."""
+        """Fence of the newest run, which ends shortly before the lease of a dead worker lapses."""
         return Fence(token=self._token, until=self._renewed + _FENCED * self._seconds)
+
+    def begin_run(self) -> None:
+        """Take another token: what lands late of an earlier run is not of the one that begins."""
+        self._token = secrets.token_hex(8)
 
     async def renew(self) -> None:
         """Renew it again and again, until this is cancelled."""

@@ -11,7 +11,7 @@ from ingest.board import Board
 from ingest.lease import Lease
 from ingest.paces import Hold
 from models.errors import HeldElsewhere, PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
-from models.patience import Patience
+from models.patience import LONGEST_PAUSE, Patience
 from models.ports import Ledger, Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
@@ -51,6 +51,8 @@ class Run:
     _counted: Report | None = field(default=None, init=False)
     """Report of the ledger's last answer since the task began."""
     _given_up: bool = field(default=False, init=False)
+    _unwanted: bool = field(default=False, init=False)
+    """Flag: the board or the ledger said that the task is not to run here."""
 
     async def end(self) -> Report:
         """Run the task; return a report that ends it, or how it had ended before.
@@ -81,7 +83,7 @@ class Run:
         """Wait for the end of the run; stop it when the board or the ledger says that it ended."""
         looks = asyncio.create_task(self._look())
         try:
-            with self.board.stops.running(self.task.submission, self._updates.cancel):
+            with self.board.stops.running(self.task.submission, self._end_unwanted):
                 await asyncio.wait([self._updates, looks], return_when=asyncio.FIRST_COMPLETED)
                 if looks.done():
                     looks.result()
@@ -98,14 +100,18 @@ class Run:
         """
         if self.first_look is not None:
             await asyncio.sleep(self.first_look)
-            if self._start is None and not await self._is_ours():
-                self._updates.cancel()
+            if self._start is None and await self._is_ours() is False:
+                self._end_unwanted()
                 return
+        pause = third = self.rules.lease_seconds / 3
         while True:
-            await asyncio.sleep(self.rules.lease_seconds / 3)
-            if not await self._is_ours():
-                self._updates.cancel()
+            await asyncio.sleep(pause)
+            is_ours = await self._is_ours()
+            if is_ours is False:
+                self._end_unwanted()
                 return
+            # The fence lapses in less than a lease: it is moved on as soon as the ledger is back.
+            pause = LONGEST_PAUSE if is_ours is None else third
 
     async def _read_updates(self) -> Report:
         async with aclosing(self.runner.run(self.task, self.known.attempt + 1)) as updates:
@@ -135,14 +141,19 @@ class Run:
             raise
         self._counted = report
         if not self._is_held(report):
-            self._updates.cancel()
+            self._end_unwanted()
             return
         if report.attempt != self.known.attempt + 1:  # others tried, or this goes on for one
             self.board.publish(self.task.submission, report)
         await self.tell_start(report)
 
-    async def _is_ours(self) -> bool:
-        """Ask the ledger whether the task may go on here; if it does not answer, take it so.
+    def _end_unwanted(self) -> None:
+        """End the run of a task that was cancelled, has ended, or is another's."""
+        self._unwanted = True
+        self._updates.cancel()
+
+    async def _is_ours(self) -> bool | None:
+        """Ask the ledger whether the task may go on here; None if it does not answer.
 
         One that still waits is noted as queued: it may run ahead of the ledger. One that has begun
         keeps others off for another lease.
@@ -153,8 +164,9 @@ class Run:
             if self._counted is None:
                 return True  # its start is being told, and for how long it is held
             self._counted = await self.ledger.hold(self._counted, self.held.fence)
-        except Unavailable:
-            return True
+        except Unavailable as exc:
+            self.patience.failed(exc)
+            return None
         return self._is_held(self._counted)
 
     def _is_held(self, report: Report) -> bool:
@@ -168,11 +180,11 @@ class Run:
             raise HeldElsewhere
         if self._given_up:
             raise PlaceGone("ingest ended while the task waited for a replica")
-        if self._updates.cancelled():
+        if self._unwanted and self._updates.cancelled():
             return standing.cancelled()
         try:
             # The number is the ledger's: another run may have been counted meanwhile.
-            return replace(self._updates.result(), attempt=standing.attempt)
+            return replace(self._result(), attempt=standing.attempt)
         except TaskFailed as exc:
             return standing.failed(exc)
         except RuntimeUnavailable as exc:
@@ -183,6 +195,17 @@ class Run:
             if self._start:
                 await self.patience(lambda: self._requeue(standing, counts=counts))
             raise
+
+    def _result(self) -> Report:
+        """Return the report of the replica.
+
+        Raises:
+            TaskFailed: the runtime refused the task.
+            RuntimeUnavailable: no replica brought it to an end.
+        """
+        if self._updates.cancelled():  # by Ray, as where a node is lost: nobody here ordered it
+            raise RuntimeUnavailable("its replica's call was cancelled")
+        return self._updates.result()
 
     async def _standing(self) -> Report:
         """Return the report as it is without the outcome of this run: running, if it has begun.

@@ -16,6 +16,7 @@ from ingest.notify import Notifier
 from ingest.paces import Hold
 from ingest.receiver import Receiver
 from ingest.run import Run
+from ingest.to_the_end import to_the_end
 from models import strict_json
 from models.errors import (
     HeldElsewhere,
@@ -38,6 +39,9 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _NOTED_SECONDS = 1.0
 """Seconds after which a task that has not begun is noted as queued: most have begun by then."""
+
+_TELLING_SECONDS = 5.0
+"""Seconds that a drain which is at its end leaves for telling of a task that has ended."""
 
 Judge = Callable[[str, Any], Sequence[Fault]]
 """Find what is wrong in the content of a task of some kind, in microseconds."""
@@ -123,6 +127,11 @@ class Worker(Receiver):
         if report.notified:
             await self.patience(lambda: self.queue.ack(delivery))
             return
+        # Where it is cancelled between the notification and the mark, another would tell it again.
+        await to_the_end(self._tell(task, report, delivery, held), _TELLING_SECONDS)
+
+    async def _tell(self, task: Task, report: Report, delivery: Delivery, held: Lease) -> None:
+        """Notify of the end of a task, mark that, and acknowledge its delivery."""
         # In this order: a crash in between notifies twice, the other way round never.
         await self._notify_subscribers(task, report, held)
         await self.patience(lambda: self.notifier.notify_callback(report, task.context))
@@ -218,6 +227,7 @@ class Worker(Receiver):
     async def _run_once(
         self, task: Task, known: Report, held: Lease, hold: Hold, *, ahead: bool
     ) -> Report:
+        held.begin_run()
         run = Run(
             task=task,
             known=known,

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -26,8 +25,7 @@ class Patience:
     What was begun is kept meanwhile: a delivery is neither handed back nor counted anew.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self.outages = 0
         """Calls so far that found the platform unavailable."""
         self._trying = 0
@@ -55,14 +53,15 @@ class Patience:
             self._trying -= 1
 
     async def _again(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        end = self._clock() + _SECONDS
+        clock = asyncio.get_running_loop().time
+        end = clock() + _SECONDS
         for failures in itertools.count(1):
             await asyncio.sleep(_PAUSES.pause(failures))
             try:
                 return await call()
             except Unavailable as exc:
                 self.failed(exc)
-                if self._clock() >= end:
+                if clock() >= end:
                     raise
         raise AssertionError  # the count has no end
 

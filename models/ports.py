@@ -158,7 +158,8 @@ class Ledger(ABC):
         """Take a task that has the GPU now, and return the report, running; or what stands instead.
 
         That is how it has ended, or that another has it, whose fence has not lapsed. A start counts
-        as an attempt, unless it takes over from one whose fence has lapsed.
+        as an attempt, unless it takes over from one whose fence has lapsed. Each fence has one
+        start: after its `requeue` it changes nothing.
         """
 
     @abstractmethod

@@ -92,7 +92,9 @@ class DynamoLedger(Ledger):
         row_key = key_of(task.id, task.submission)
         running = values(Report.of(task, Status.RUNNING)) | fence_values(fence)
         how = {"attempt": _ONE_MORE}
-        row = await self._change(row_key, running, when=f"{_NEW} OR {_QUEUED}", how=how)
+        # One of this fence that is queued was requeued: this start lands when its run is over.
+        when = f"{_NEW} OR ({_QUEUED} AND NOT {_MINE})"
+        row = await self._change(row_key, running, when=when, how=how)
         known = report_of(row)
         if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):
             return known

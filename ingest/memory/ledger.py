@@ -32,9 +32,10 @@ class MemoryLedger(Ledger):
 
     async def start(self, task: Task, fence: Fence) -> Report:
         known = self._reports.get((task.id, task.submission))
-        if known is None or known.status is Status.QUEUED:
+        if known is None or (known.status is Status.QUEUED and not known.is_of(fence)):
             attempt = known.attempt + 1 if known else 1
             return self._note(Report.of(task, Status.RUNNING, attempt), fence=fence)
+        # One of this fence that is queued was requeued: this start lands when its run is over.
         if known.ended or known.is_of(fence) or known.is_fenced(self.clock()):
             return known
         return self._note(known, fence=fence)

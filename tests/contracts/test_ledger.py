@@ -336,7 +336,18 @@ async def test_an_attempt_that_is_over_waits_again(kept: World, task: Task) -> N
     await kept.ledger.requeue(running, MINE)
 
     assert await kept.ledger.find(task.id) == replace(running, status=Status.QUEUED)
-    assert (await kept.ledger.start(task, MINE)).attempt == 2
+    assert (await kept.ledger.start(task, OTHER)).attempt == 2
+
+
+async def test_a_start_that_lands_after_its_run_changes_nothing(kept: World, task: Task) -> None:
+    """The SDK makes it again, and the answer of the first one came."""
+    await kept.ledger.requeue(await kept.ledger.start(task, MINE), MINE)
+    late = await kept.ledger.start(task, MINE)
+
+    assert (late.status, late.attempt) == (Status.QUEUED, 1)
+    assert (await kept.ledger.start(task, OTHER)).attempt == 2
+    await kept.ledger.requeue(late, MINE)
+    assert (await kept.ledger.find(task.id, task.submission) or late).status is Status.RUNNING
 
 
 async def test_an_attempt_that_does_not_count_is_taken_back(kept: World, task: Task) -> None:

@@ -98,11 +98,7 @@ class World:
         self.calls = MemoryTopic()
         self.board = Board()
         self.notifier = Notifier(results=self.results, callbacks=self.calls)
-        self.cancel = Cancel(
-            ledger=self.ledger,
-            notifier=self.notifier,
-            boards=boards_of(self.board),
-        )
+        self.cancel = self.canceller(self.ledger)
         self.runtime = Runtime()
         envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)
         self.worker = Worker(
@@ -118,6 +114,11 @@ class World:
             output=OUTPUT,
             rules=rules,
         )
+
+    def canceller(self, ledger: MemoryLedger) -> Cancel:
+        """Make the cancel of tasks that this ledger knows."""
+        boards = boards_of(self.board)
+        return Cancel(ledger=ledger, notifier=self.notifier, boards=boards)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[asyncio.Task[None]]:

@@ -8,6 +8,7 @@ _RULES = "tests/manifests/test_rules.py"
 _LAPTOP = "tests/serve_app/local/test_ray_cluster.py"
 FLEET = "tests/ingest/test_fleet.py"
 BOARDS = "tests/ingest/test_boards.py"
+CUT_OFF = "tests/ingest/test_cut_off.py"
 TROUBLE = "tests/ingest/test_worker_trouble.py"
 MERGED = "tests/models/test_fleet.py"
 SEVERAL = "tests/serve_app/watching/test_several_boards.py"
@@ -261,6 +262,41 @@ MUTANTS = (
         old="return not report.ended and report.is_of(self.held.fence)",
         new="return not report.ended",
         tests=TROUBLE,
+    ),
+    Mutant(
+        mistake="a start that lands when its run is over is another attempt",
+        file="ingest/memory/ledger.py",
+        old="(known.status is Status.QUEUED and not known.is_of(fence))",
+        new="known.status is Status.QUEUED",
+        tests="tests/contracts/test_ledger.py",
+    ),
+    Mutant(
+        mistake="all runs of a delivery have one token",
+        file="ingest/worker.py",
+        old="        held.begin_run()\n",
+        new="",
+        tests=CUT_OFF,
+    ),
+    Mutant(
+        mistake="what Ray cancels by itself is a cancelled task",
+        file="ingest/run.py",
+        old="if self._unwanted and self._updates.cancelled():",
+        new="if self._updates.cancelled():",
+        tests=CUT_OFF,
+    ),
+    Mutant(
+        mistake="a drain that is over cuts off the mark of what was told",
+        file="ingest/to_the_end.py",
+        old="await asyncio.shield(acting)",
+        new="await acting",
+        tests=CUT_OFF,
+    ),
+    Mutant(
+        mistake="a fence waits for a third of a lease while the ledger is away",
+        file="ingest/run.py",
+        old="pause = LONGEST_PAUSE if is_ours is None else third",
+        new="pause = third",
+        tests=CUT_OFF,
     ),
     Mutant(
         mistake="a drain is an attempt",

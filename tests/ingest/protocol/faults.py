@@ -1,4 +1,4 @@
-"""Faults of calls: lost, unanswered, made twice, delayed; and processes that stand still."""
+"""Faults of calls: lost, unanswered, made twice, delayed, late; processes that stand still."""
 
 import asyncio
 import inspect
@@ -18,9 +18,13 @@ class Kind(StrEnum):
     """The call has its effect twice, as when the SDK makes it again."""
     DELAYED = "delayed"
     """The call has its effect seven seconds later."""
+    LATE = "late"
+    """The call fails, and has its effect seven seconds later."""
 
 
 _DELAY = 7.0
+_WAY = 0.005
+"""Seconds that a call takes, and its answer as well."""
 
 
 class Process:
@@ -30,6 +34,7 @@ class Process:
         self._faults: defaultdict[str, list[Kind]] = defaultdict(list)
         self._goes = asyncio.Event()
         self._goes.set()
+        self._late: set[asyncio.Task[None]] = set()
 
     def arm(self, verb: str, kind: Kind) -> None:
         """Let the next call of a verb have a fault."""
@@ -54,17 +59,27 @@ class Process:
         """Make a call of a port, with the fault that is due."""
         await self._goes.wait()
         fault = self._faults[verb].pop(0) if self._faults[verb] else None
+        await asyncio.sleep(_WAY)
         if fault is Kind.LOST:
             raise Unavailable(f"{verb} was lost")
+        if fault is Kind.LATE:
+            self._late.add(asyncio.create_task(_late(made, *given, **named)))
+            raise Unavailable(f"{verb} was late")
         if fault is Kind.DELAYED:
             await asyncio.sleep(_DELAY)
         answer = await made(*given, **named)
         if fault is Kind.REPEATED:
             answer = await made(*given, **named)
+        await asyncio.sleep(_WAY)
         await self._goes.wait()
         if fault is Kind.UNANSWERED:
             raise Unavailable(f"the answer of {verb} was lost")
         return answer
+
+
+async def _late(made: Any, *given: Any, **named: Any) -> None:
+    await asyncio.sleep(_DELAY)
+    await made(*given, **named)
 
 
 class _Port:

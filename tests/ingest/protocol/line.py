@@ -11,7 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from models.report import Report, Status
 from tests.ingest.protocol.faults import Kind, Process
 from tests.ingest.protocol.virtual_loop import VirtualLoop
-from tests.ingest.protocol.world import DRAINED, INGESTS, LOST, RULES, STORE_AWAY, World
+from tests.ingest.protocol.world import (
+    DRAINED,
+    INGESTS,
+    LOST,
+    RULES,
+    STOPPED,
+    STORE_AWAY,
+    World,
+)
 
 T = TypeVar("T")
 
@@ -70,8 +78,8 @@ class Line(RuleBasedStateMachine):
     def fault_of_the_front(self, verb: str, kind: Kind) -> None:
         self._arm(self.world.front, verb, kind)
 
-    @rule(end=st.sampled_from([LOST, DRAINED, STORE_AWAY]))
-    def end_badly(self, end: Exception) -> None:
+    @rule(end=st.sampled_from([LOST, STOPPED, DRAINED, STORE_AWAY]))
+    def end_badly(self, end: BaseException) -> None:
         self.world.runtime.ends.append(end)
 
     @rule(number=numbers)
@@ -82,6 +90,10 @@ class Line(RuleBasedStateMachine):
     @rule(number=numbers)
     def drain(self, number: int) -> None:
         self._do(self.world.drain(number))
+
+    @rule(number=numbers)
+    def cut_off(self, number: int) -> None:
+        self._do(self.world.cut_off(number))
 
     @rule(number=numbers)
     def freeze(self, number: int) -> None:
@@ -113,9 +125,7 @@ class Line(RuleBasedStateMachine):
             self.wanted.discard(key)
 
     def _arm(self, process: Process, verb: str, kind: Kind) -> None:
-        if verb == "publish" and kind is not Kind.LOST:
-            self.may_tell_twice = True
-        if verb in ("mark_notified", "ack"):
+        if verb == "publish" and kind not in (Kind.LOST, Kind.DELAYED):
             self.may_tell_twice = True
         process.arm(verb, kind)
 

@@ -37,7 +37,7 @@ class Runtime(Runner):
     """Runtime of replicas that may be lost; every run takes five seconds."""
 
     def __init__(self) -> None:
-        self.ends: list[Exception] = []
+        self.ends: list[BaseException] = []
         """Ends of the next runs that begin; without one a run is completed."""
         self.losses: Counter[str] = Counter()
         """Losses of a replica with a task that had begun, by submission."""
@@ -47,7 +47,7 @@ class Runtime(Runner):
         yield Stage.RUNNING
         await asyncio.sleep(RUN_SECONDS)
         if end is not None:
-            self.losses[task.submission] += isinstance(end, RuntimeUnavailable)
+            self.losses[task.submission] += end in (LOST, STOPPED)
             raise end
         made, output = (f"{OUTPUT}/{task.artifact_key(1, '.png')}",), f"{OUTPUT}/{task.output_key}"
         report = Report.of(task, Status.RUNNING, attempt)
@@ -55,6 +55,7 @@ class Runtime(Runner):
 
 
 LOST = RuntimeUnavailable("its replica was lost")
+STOPPED = asyncio.CancelledError("Ray ended the call")
 DRAINED = PlaceGone("its node drains")
 STORE_AWAY = Unavailable("S3 is away")
 
@@ -133,6 +134,12 @@ class World:
     async def drain(self, number: int) -> None:
         """Let an ingest drain, as a new version does; another one begins."""
         self.ingests[number].worker.drain()
+        self.ingests[number] = self._ingest()
+
+    async def cut_off(self, number: int) -> None:
+        """End an ingest that drains, as where its time is over; another one begins."""
+        self.ingests[number].worker.drain()
+        self.ingests[number].work.cancel()
         self.ingests[number] = self._ingest()
 
     def told(self) -> dict[str, list[Any]]:
