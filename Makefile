@@ -15,7 +15,7 @@ CDK := node_modules/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-affinity bench-scale simulate cost compare clean
+.PHONY: help setup demo cloud-demo up test test-scale quick coverage mutants upstream fuzz test-comfyui test-sdwebui check lint bench bench-affinity chaos bench-scale simulate cost compare clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -112,6 +112,10 @@ bench-affinity: $(READY)  ## loads, waits and throughput of tasks with a dozen c
 bench-scale: $(READY)  ## measure a fleet from zero nodes and back: table, JSON and picture in bench/out
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.prediction
+
+CHAOS ?= --tasks 10000 --every 100
+chaos: $(READY)  ## the platform under faults of AWS and killed processes, every task audited: CHAOS='--tasks 1000 --seed 2'
+	$(BIN)/python -m bench.chaos $(CHAOS)
 
 simulate: $(READY)  ## days of a fleet under the scaling policy, beside the reference's, in minutes
 	$(BIN)/python -m bench.simulate

@@ -26,14 +26,14 @@ from cdk.manifests import Manifest
 from models.loopback import LOOPBACK
 from serve_app.local.ray_cluster import ENVIRONMENT, make_token
 
-_MARK = "ATELIER_FAKE_CLUSTER"
+MARK = "ATELIER_FAKE_CLUSTER"
 _HEAD_ID = "f" * 51 + "00000"  # the fake provider's own name for it
 _PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
 """Options of `ray start` whose ports are fixed by default, and so another Ray's."""
 _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.1
-_STARTED = "Ray runtime started"
+STARTED = "Ray runtime started"
 _BIN = Path(sys.prefix) / "bin"
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,11 +89,7 @@ class FakeCluster:
     def kill(self, node: str) -> None:
         """Kill a node with all that runs on it, without notice."""
         (raylet,) = (one for one in self._processes() if f"--node_id={node}" in one.cmdline())
-        # The raylet last: it would start anew what ends before.
-        raylet.suspend()
-        for process in [*raylet.children(recursive=True), raylet]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_node(raylet)
 
     def drain(self, node: str, seconds: int) -> None:
         """Give notice of a node's end, as what watches Spot does; the node itself stays."""
@@ -116,7 +112,7 @@ class FakeCluster:
         return applications
 
     def _processes(self) -> Iterator[psutil.Process]:
-        return _marked(self.environment[_MARK])
+        return marked_processes(self.environment[MARK])
 
     def close(self) -> None:
         self.http.close()
@@ -134,7 +130,7 @@ def fake_cluster(
     Raises:
         RuntimeError: it did not start.
     """
-    ports = _free_ports()
+    ports = free_ports()
     gcs = f"{LOOPBACK}:{ports['port']}"
     config = home / "autoscaling.json"  # JSON is YAML
     config.write_text(json.dumps(autoscaling(ray_service, gcs, home)))
@@ -147,7 +143,16 @@ def fake_cluster(
             cluster.close()
 
 
-def _free_ports() -> Mapping[str, int]:
+def kill_node(raylet: psutil.Process) -> None:
+    """Kill a node's raylet and all that it has started."""
+    # The raylet last: it would start anew what ends before.
+    raylet.suspend()
+    for process in [*raylet.children(recursive=True), raylet]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def free_ports() -> Mapping[str, int]:
     """Find a free port of loopback for each option of `ray start` that takes one."""
     with ExitStack() as stack:
         # All at once: a port that is free again may be given a second time.
@@ -165,7 +170,7 @@ def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         **ENVIRONMENT,
         **make_token(home),
-        _MARK: uuid4().hex,
+        MARK: uuid4().hex,
         "RAY_FAKE_CLUSTER": "1",
         "RAY_enable_autoscaler_v2": "1",
         "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
@@ -201,36 +206,36 @@ def _head(
         subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT) as process,
     ):
         try:
-            _wait_for(process, log)
+            wait_for_start(process, log)
             yield
         finally:
-            _end(environment[_MARK])
+            end_marked(environment[MARK])
 
 
-def _wait_for(process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
     end = time.monotonic() + _START_SECONDS
-    while _STARTED not in log.read_text():
+    while STARTED not in log.read_text():
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"Ray did not start: {log.read_text()}")
         time.sleep(_POLL_SECONDS)
 
 
-def _marked(mark: str) -> Iterator[psutil.Process]:
+def marked_processes(mark: str) -> Iterator[psutil.Process]:
     """Find the processes with this mark in their environment."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(_MARK) == mark:
+            if process.environ().get(MARK) == mark:
                 yield process
 
 
-def _end(mark: str) -> None:
+def end_marked(mark: str) -> None:
     """Kill all processes with this mark, and those that they start meanwhile.
 
     Raises:
         RuntimeError: some are left.
     """
     end = time.monotonic() + _STOP_SECONDS
-    while left := list(_marked(mark)):
+    while left := list(marked_processes(mark)):
         if time.monotonic() > end:
             raise RuntimeError(f"processes are left: {left}")
         for process in left:

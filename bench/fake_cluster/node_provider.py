@@ -57,7 +57,7 @@ class FakeNodes(FakeMultiNodeProvider):  # type: ignore[misc] # Ray's classes ha
                 self._note("refused", node_id, group)
                 continue
             self._note("launched", node_id, group)
-            node = _started(node_id, group, self._gcs_address, resources, labels)
+            node = started_node(node_id, group, self._gcs_address, resources, labels)
             with self.lock:
                 if node_id in self._nodes:
                     self._nodes[node_id]["node"] = node
@@ -83,13 +83,14 @@ class FakeNodes(FakeMultiNodeProvider):  # type: ignore[misc] # Ray's classes ha
             bill.write(json.dumps(line) + "\n")
 
 
-def _started(
+def started_node(
     node_id: str,
     group: str,
     gcs_address: str,
     resources: Mapping[str, float],
     labels: Mapping[str, str],
 ) -> Node:
+    """Start a node of this machine in the cluster with this GCS, as children of this process."""
     custom = {name: value for name, value in resources.items() if name not in _OWN}
     given = RayParams(
         node_ip_address=LOOPBACK,

@@ -6,7 +6,9 @@ nothing of prompts but their hash.
 
 import asyncio
 import hashlib
+import os
 import random
+import signal
 import struct
 import time
 import zlib
@@ -57,7 +59,8 @@ class FakeAdapter(Adapter):
     """Holds a simulated GPU for as long as it is told to, then answers like a real runtime.
 
     A task's content may ask for an end: ``{"fail": "why"}`` is refused, ``{"vanish": true}``
-    finds the runtime gone after its first step.
+    finds the runtime gone after its first step, and ``{"crash": true}`` ends the process of its
+    replica then, where the option ``mayCrash`` lets it.
     """
 
     kinds = FAKE.kinds
@@ -100,6 +103,10 @@ class FakeAdapter(Adapter):
                 yield self._progress(step, pictures[0])
                 if content.get("vanish"):
                     raise RuntimeUnavailable("the simulated runtime vanished")
+                if content.get("crash"):
+                    break
+        if content.get("crash"):  # after the log has the GPU's time
+            os.kill(os.getpid(), signal.SIGKILL)
         artifacts = [
             Artifact(data=self._padded(picture.draw(self.options.width, self.options.height)))
             for picture in pictures
@@ -119,6 +126,8 @@ class FakeAdapter(Adapter):
         refuse(FAKE.faults(task.kind, task.content, self.options))
         if missing := [link for link in self.links(task) if link not in inputs]:
             raise TaskFailed(f"{len(missing)} of the task's links have no input")
+        if task.content.get("crash") and not self.options.may_crash:
+            raise TaskFailed("crash: the option mayCrash of this runtime is not set")
         if why := task.content.get("fail"):
             raise TaskFailed(str(why), reason={"error": str(why)})
 

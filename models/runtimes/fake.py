@@ -41,7 +41,10 @@ class Options(Group):
     checkpoints: tuple[str, ...] = ()
     """Names of the checkpoints that exist; empty: every name does."""
     log: Path | None = None
-    """JSONL file with the start and end of all GPU work."""
+    """JSONL file with the start and end of all GPU work; what a killed process held is missing."""
+    may_crash: bool = False
+    """Flag: a task whose content has ``crash`` ends the process that runs it. Without it such a
+    task is refused: in a test's own process nothing should be able to."""
 
 
 class Request(BaseModel):
@@ -62,6 +65,8 @@ class Request(BaseModel):
     """Reason with which the task is refused; left out: it is not."""
     vanish: Any = None
     """Flag: the runtime is lost after the first step."""
+    crash: Any = None
+    """Flag: the replica's process ends after the first step, if the option ``mayCrash`` is set."""
 
 
 @dataclass(frozen=True)

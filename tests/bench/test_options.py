@@ -21,6 +21,7 @@ def command(module: str) -> typer.Typer:
     ("module", "more"),
     [
         ("affinity", []),
+        ("chaos.__main__", []),
         ("compare", ["harness"]),
         ("cost", ["harness"]),
         ("front", []),

@@ -29,7 +29,9 @@ def test_each_measurement_has_a_short_run() -> None:
     measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
     here = {"compare", "prediction", "previews", "simulate"}
 
-    assert measured == here | {"router_cpu"} | {"affinity", "cost", "front", "overlap"} | {"scale"}
+    assert measured == here | {"router_cpu", "chaos"} | {"affinity", "cost", "front", "overlap"} | {
+        "scale"
+    }
 
 
 def test_what_the_front_is_measured_with_is_a_configuration(tmp_path: Path) -> None:

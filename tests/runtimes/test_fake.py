@@ -3,6 +3,9 @@
 import asyncio
 import io
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -154,6 +157,25 @@ async def test_cancelled_work_frees_the_gpu_at_once_and_is_logged(tmp_path: Path
             await run(fake, task({}))
 
     assert lines(log)[0]["end"] - lines(log)[0]["start"] < 5
+
+
+async def test_a_task_ends_its_process_only_where_that_is_set() -> None:
+    with pytest.raises(TaskFailed, match="mayCrash"):
+        await run(adapter(gpuMs=0), task({"crash": True}))
+
+
+def test_a_task_that_may_crash_its_replica_has_had_the_gpu(tmp_path: Path) -> None:
+    log = tmp_path / "gpu.jsonl"
+    program = (
+        "import asyncio\n"
+        "from tests.runtimes.test_fake import adapter, run, task\n"
+        f"fake = adapter(gpuMs=20, mayCrash=True, log={str(log)!r})\n"
+        "asyncio.run(run(fake, task({'crash': True})))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert [line["task"] for line in lines(log)] == ["t1"]
 
 
 async def test_pictures_can_be_made_large_and_stay_pictures() -> None:

@@ -1,0 +1,31 @@
+"""A short run of chaos: everything happens once, and no promise is broken."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.chaos.audit import Fault
+from bench.chaos.timetable import Mishap
+from tests.bench.short import ROOT
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+
+def test_no_promise_is_broken_while_everything_happens(tmp_path: Path) -> None:
+    report = tmp_path / "chaos.json"
+    few = ["--tasks", "130", "--every", "7", "--replicas", "2", "--stall", "60"]
+    command = [sys.executable, "-m", "bench.chaos", *few, "--json", str(report)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False
+    )
+    told = done.stdout + done.stderr
+    assert report.exists(), told
+    figures = json.loads(report.read_text())["figures"]
+
+    # What a cancel meets while it is stored stays: the audit tells of it.
+    assert set(figures["violations"]) <= {Fault.ORPHAN}, told
+    assert set(figures["mishaps"]) == set(Mishap)
+    assert figures["tally"]["accepted"] == 130
