@@ -17,6 +17,7 @@ from atelier.errors import (
 )
 from atelier.events import Event
 from atelier.files import picture
+from models.dead_letters import DeadLetterList, DeadLetterView, LetterOutcome
 from models.native import (
     ArtifactView,
     CallbackRequest,
@@ -40,8 +41,11 @@ __all__ = [
     "CallbackRequest",
     "CheckpointView",
     "Client",
+    "DeadLetterList",
+    "DeadLetterView",
     "Event",
     "Kind",
+    "LetterOutcome",
     "Misaddressed",
     "Misused",
     "NotFound",

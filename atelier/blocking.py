@@ -105,4 +105,8 @@ class Client:
     save = _blocking(AsyncClient.save)
     runtimes = _blocking(AsyncClient.runtimes)
     checkpoints = _blocking(AsyncClient.checkpoints)
+    dead_letters = _blocking(AsyncClient.dead_letters)
+    dead_letter = _blocking(AsyncClient.dead_letter)
+    redrive = _blocking(AsyncClient.redrive)
+    purge = _blocking(AsyncClient.purge)
     close = _blocking(AsyncClient.close)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from atelier.artifacts import Artifacts, SaveProgress
 from atelier.caller import Caller
 from atelier.channel import AsyncChannel, Channel
+from atelier.dead_letters import DeadLetterCalls
 from atelier.errors import Misused, parsed
 from atelier.events import Event
 from atelier.files import Picture, picture
@@ -45,7 +46,7 @@ _PAGE = 100
 _KEY = re.compile("[!-~]{1,255}")
 
 
-class AsyncClient:
+class AsyncClient(DeadLetterCalls):
     """Client of one platform, for use in one event loop.
 
     ``timeout`` is how long one try waits for the next byte, ``patience`` how long all tries of one

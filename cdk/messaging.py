@@ -93,6 +93,19 @@ class Messaging(Construct):
         actions = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
         grant(grantee, actions, [queue.queue_arn for queue in self.queues.values()])
 
+    def grant_dead_letter_work(self, grantee: IRole) -> None:
+        """Grant looking at dead letters, deleting them, and sending them to their queues again."""
+        letters = [queue.queue_arn for queue, _ in self.watched_queues.values()]
+        actions = [
+            "sqs:GetQueueUrl",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+        ]
+        grant(grantee, actions, letters)
+        _grant_sends(grantee, [*self.queues.values(), self.callback_calls])
+
     def grant_message_consumption(self, grantee: IRole) -> None:
         """Grant receiving, extending, acknowledging and dead-lettering tasks and callback calls."""
         worked = [*self.queues.values(), self.callback_calls]

@@ -100,6 +100,7 @@ class Platform(Stack):
         self.messaging.grant_task_publishing(grantee)
         self.messaging.grant_notification_publishing(grantee)  # of tasks that it cancels
         self.messaging.grant_backlog_reads(grantee)
+        self.messaging.grant_dead_letter_work(grantee)
         self.storage.grant_payload_writes(grantee)
         self.storage.grant_artifact_reads(grantee)
         self.storage.grant_ledger_access(grantee)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import config
+from cli import config, dlq
 from cli.command import command
 from cli.cost.command import cost
 from cli.exit_codes import EPILOG
@@ -71,6 +71,7 @@ app.command()(command(save))
 app.command()(command(runtimes))
 app.command()(command(checkpoints))
 app.command()(command(cost))
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(config.app, name="config")
 if is_installed("aws"):
     app.add_typer(keys, name="keys")

@@ -1,6 +1,7 @@
 """Envelope: makes a task of a delivery, unwrapping SNS and following a payload's pointer."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from models.errors import InvalidTask
 from models.ports import Delivery, Objects
 from models.s3_link import s3_link
 from models.task import Task
-from models.wire import OWNER, is_submission, pointed_uri, task_of
+from models.wire import OWNER, SUBMISSION, is_submission, pointed_uri, task_of
 
 _SHOWN = 200
 """Most characters of a pointer that a reason quotes."""
@@ -35,13 +36,12 @@ class Envelope:
             InvalidTask: there is none, and there would be none in another delivery of it.
             Unavailable: the payload could not be fetched now.
         """
-        text, attributes, message_id = _unwrapped(delivery)
+        text, attributes, message_id = unwrapped(delivery)
         body = _parsed(text)
         uri = pointed_uri(body)
         if uri is not None:
             body = _parsed(await self._payload(uri))
-        given = attributes.get("submission", "")
-        submission = given if is_submission(given) else message_id
+        submission = submission_of(attributes, message_id)
         # It becomes part of a key, and DynamoDB refuses an empty or very long one each time anew.
         if not is_submission(submission):
             raise InvalidTask("its MessageId is not 1 to 128 of A-Z, a-z, 0-9, '-' and '_'")
@@ -70,8 +70,18 @@ def _is_object(uri: str) -> bool:
     return True
 
 
-def _unwrapped(delivery: Delivery) -> tuple[str, dict[str, str], str]:
-    """Find text, attributes and id of a message that was delivered raw or in SNS's own JSON."""
+def submission_of(attributes: Mapping[str, str], message_id: str) -> str:
+    """Find the identity of a message's submission, which may be none that a submission can have."""
+    given = attributes.get(SUBMISSION, "")
+    return given if is_submission(given) else message_id
+
+
+def unwrapped(delivery: Delivery) -> tuple[str, dict[str, str], str]:
+    """Find text, attributes and id of a message that was delivered raw or in SNS's own JSON.
+
+    Raises:
+        InvalidTask: it is no JSON.
+    """
     outer = _parsed(delivery.body)
     match outer:
         # A raw message is JSON, too; only SNS's three names together make an envelope.

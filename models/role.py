@@ -11,7 +11,8 @@ class Role(StrEnum):
     ARTIST = "artist"
     """Right to submit and cancel tasks of its own name, too."""
     OPERATOR = "operator"
-    """Right to read and cancel everybody's tasks, too, and those that came by SNS."""
+    """Right to read and cancel everybody's tasks, too, and those that came by SNS, and to work with
+    dead letters."""
 
     def has(self, other: "Role") -> bool:
         """Tell whether this role may do what the other may."""

@@ -21,6 +21,9 @@ SUBMISSION = "submission"
 OWNER = "owner"
 """Attribute by which others' messages may name the API key that a task belongs to."""
 
+REASON = "reason"
+"""Attribute of a dead letter that says why it was refused."""
+
 _POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
 # The second is how the first version of AWS's client library for Java marks a pointer.
 _POINTERS = frozenset({_POINTER, "com.amazon.sqs.javamessaging.MessageS3Pointer"})

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ingest.cancel import Cancel
+from ingest.dead_letters import DeadLetters
 from models.ports import Claims, Ledger, Objects
 from models.runtimes.contents import Contents
 from models.settings.groups import Runtime
@@ -37,6 +38,7 @@ class Front:
     objects: Objects
     claims: Claims
     cancel: Cancel
+    dead_letters: DeadLetters
     feed: Feed
     longest_answer: float | None = None
     """Seconds after which a response is cut on its way to the client; None: never, so that events

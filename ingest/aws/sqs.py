@@ -10,7 +10,7 @@ from ingest.aws.batch import Batch
 from ingest.aws.client import Clients, calling
 from models.errors import Unavailable
 from models.ports import Delivery, Queue, Topic
-from models.wire import OWNER, SUBMISSION
+from models.wire import OWNER, REASON, SUBMISSION
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.type_defs import (
@@ -188,10 +188,10 @@ def _texts(
 def _with_reason(attributes: Mapping[str, str], reason: str) -> Mapping[str, str]:
     """Add the reason; where there is no room leave out others, but none of `_NEEDED`."""
     # False is sorted before True, so that the needed ones come first and are kept.
-    others = sorted(attributes.keys() - {"reason"}, key=lambda name: name not in _NEEDED)
+    others = sorted(attributes.keys() - {REASON}, key=lambda name: name not in _NEEDED)
     kept = {name: attributes[name] for name in others[: _MOST_ATTRIBUTES - 1]}
     # SQS refuses an empty value.
-    return kept | {"reason": _printable(reason) or "rejected"}
+    return kept | {REASON: _printable(reason) or "rejected"}
 
 
 def _printable(reason: str) -> str:

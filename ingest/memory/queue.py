@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from uuid import uuid4
 
 from models.ports import Delivery, Queue
+from models.wire import REASON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class MemoryQueue(Queue):
     """Queue whose messages come back when their lease has lapsed.
 
     ``visibility`` is the first lease of a delivery and ``wait`` the longest that `receive` waits,
-    both in seconds; ``clock`` is monotonic.
+    both in seconds; ``clock`` is monotonic. After ``max_receives`` a message is moved to the dead
+    letters, as SQS does it; 0: never.
     """
 
     def __init__(
@@ -32,11 +35,12 @@ class MemoryQueue(Queue):
         visibility: float = 30,
         wait: float = 0.05,
         clock: Callable[[], float] = time.monotonic,
+        max_receives: int = 0,
     ) -> None:
         self.visibility = visibility
         self.wait = wait
         self.clock = clock
-        self.dead_letters: list[DeadLetter] = []
+        self.max_receives = max_receives
         self._messages: dict[str, _Message] = {}
         self._changed = asyncio.Condition()
 
@@ -45,10 +49,34 @@ class MemoryQueue(Queue):
         """Messages that were neither acknowledged nor rejected."""
         return len(self._messages)
 
+    @property
+    def messages(self) -> "Sequence[_Message]":
+        """Messages that were neither acknowledged nor rejected, in the order of sending."""
+        return list(self._messages.values())
+
+    @cached_property
+    def letters(self) -> "MemoryQueue":
+        """Queue of the dead letters."""
+        return MemoryQueue(visibility=self.visibility, wait=self.wait, clock=self.clock)
+
+    @property
+    def dead_letters(self) -> Sequence[DeadLetter]:
+        """Dead letters with a reason, received or not."""
+        return [
+            DeadLetter(body=message.body, attributes=others, reason=reason)
+            for message in self.letters.messages
+            for others in [dict(message.attributes)]
+            if (reason := others.pop(REASON, None)) is not None
+        ]
+
     async def send(self, body: str, attributes: Mapping[str, str] | None = None) -> None:
         message = _Message(body=body, attributes=dict(attributes or {}))
         self._messages[message.id] = message
         await self._wake_receivers()
+
+    def keep(self, message: "_Message") -> None:
+        """Take a message from another queue, with its id, its time and its count of receives."""
+        self._messages[message.id] = message
 
     async def receive(self, most: int) -> Sequence[Delivery]:
         with suppress(TimeoutError):
@@ -68,8 +96,7 @@ class MemoryQueue(Queue):
             del self._messages[delivery.id]
 
     async def reject(self, delivery: Delivery, reason: str) -> None:
-        letter = DeadLetter(body=delivery.body, attributes=delivery.attributes, reason=reason)
-        self.dead_letters.append(letter)
+        await self.letters.send(delivery.body, {**delivery.attributes, REASON: reason})
         await self.ack(delivery)
 
     async def backlog(self) -> int:
@@ -77,7 +104,14 @@ class MemoryQueue(Queue):
 
     def _visible(self, most: int) -> "Sequence[_Message]":
         now = self.clock()
+        self._move_spent(now)
         return [message for message in self._messages.values() if message.visible_at <= now][:most]
+
+    def _move_spent(self, now: float) -> None:
+        """Move what was received too often, and is visible again, to the dead letters."""
+        for message in self.messages:
+            if 0 < self.max_receives <= message.receives and message.visible_at <= now:
+                self.letters.keep(self._messages.pop(message.id))
 
     def _lease(self, message: "_Message") -> Delivery:
         leased = replace(

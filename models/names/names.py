@@ -35,6 +35,10 @@ class Names:
         """Name of the SNS topic that notifications are published on."""
         return f"{self.stack}-results"
 
+    def short(self, queue: str) -> str:
+        """Return a queue's name without the stack's, which no runtime can have."""
+        return queue.removeprefix(f"{self.stack}-")
+
     def queue(self, runtime: str) -> str:
         """Name the queue of a runtime's tasks."""
         return f"{self.stack}-{runtime}"

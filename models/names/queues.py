@@ -32,7 +32,11 @@ class QueuePlan:
 
 
 def queues(names: Names, runtimes: Sequence["Runtime"], tasks: "Tasks") -> Iterator[QueuePlan]:
-    """Plan the queues that the platform itself works, dead letters before the queue they are of."""
+    """Plan the queues that the platform itself works, dead letters before the queue they are of.
+
+    The first is that of what SNS could not deliver, which subscriptions name.
+    """
+    yield QueuePlan(name=names.undelivered)
     for runtime in runtimes:
         dead_letters = names.dead_letters(runtime.name)
         yield QueuePlan(name=dead_letters)
@@ -56,7 +60,6 @@ def queues(names: Names, runtimes: Sequence["Runtime"], tasks: "Tasks") -> Itera
 
 def queues_of_services(names: Names, model_bucket: str | None) -> Iterator[QueuePlan]:
     """Plan the queues that only AWS fills, and so only infrastructure makes; people read them."""
-    yield QueuePlan(name=names.undelivered)
     if model_bucket is not None:
         yield QueuePlan(name=names.checkpoint_events)
 

@@ -6,6 +6,7 @@ from functools import cache, partial
 
 from ingest.boards import Boards
 from ingest.cancel import Cancel
+from ingest.dead_letters import DeadLetters
 from ingest.notify import Notifier
 from ingest.wiring import Ports
 from models.checkpoints import STABLE_DIFFUSION, Checkpoints
@@ -20,6 +21,9 @@ from serve_app.context import Front, SignsCallbacks
 from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed
+
+_LETTER_SECONDS = 10.0
+"""Seconds for which a call works on dead letters, which it holds meanwhile under a lease of 30."""
 
 
 def assemble_front(
@@ -64,6 +68,13 @@ def assemble_front(
         objects=ports.objects,
         claims=ports.claims,
         cancel=Cancel(ledger=ports.ledger, notifier=notifier(ports), boards=Boards(feed.ingests)),
+        dead_letters=DeadLetters(
+            queues=ports.dead_letters,
+            sources=ports.sources,
+            ledger=ports.ledger,
+            # A call under way at the end of that takes a second more, and giving back another.
+            seconds=min(_LETTER_SECONDS, (longest_answer or _LETTER_SECONDS) / 2),
+        ),
         feed=feed,
         longest_answer=longest_answer,
         backlog=backlog,

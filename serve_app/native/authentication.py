@@ -1,11 +1,12 @@
 """Dependencies of the native API's operations: the caller's key, the body, a stream's slot."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request, Security
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from models.native import TaskRequest
@@ -19,6 +20,8 @@ from serve_app.native.parameters import MANY
 from serve_app.native.problems import MOST_ERRORS, ProblemKind, full, invalid
 from serve_app.problems import Problem
 from serve_app.slots import Full
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _UNKNOWN = "The header x-api-key has no key that is known here."
 
@@ -61,11 +64,24 @@ def _refuse_repeated(request: Request) -> None:
             raise ProblemKind.INVALID.at(name, "must be given once")
 
 
+def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
+    """Make the dependency that reads a body as this model, whatever its Content-Type."""
+
+    async def read_body(request: Request) -> Model:
+        return await _read(request, model)
+
+    return read_body
+
+
 async def task_request(request: Request) -> TaskRequest:
     """Read the body as a task's request, whatever its Content-Type."""
+    return await _read(request, TaskRequest)
+
+
+async def _read(request: Request, model: type[Model]) -> Model:
     try:
         body = await _capacity(request).bodies.read(request, request.state.holder.name)
-        return await parse_body(_parsed, body)
+        return await parse_body(partial(_parsed, model), body)
     except ClientDisconnect:
         raise _malformed() from None
     except TooLarge:
@@ -78,16 +94,16 @@ async def task_request(request: Request) -> TaskRequest:
         raise full(exc).closing() from None
 
 
-def _parsed(body: bytes) -> TaskRequest:
+def _parsed(model: type[Model], body: bytes) -> Model:
     try:
         given = read(body)
         _refuse_crowded(given)
-        return TaskRequest.model_validate(given)
+        return model.model_validate(given)
     except TooMany:  # a ValueError, as is ValidationError: both stand before it
         detail = f"A body has at most {MOST_VALUES} values; pass pictures as links instead."
         raise ProblemKind.TOO_LARGE.problem(detail) from None
     except ValidationError as exc:
-        raise invalid(exc.errors(include_url=False), TaskRequest) from None
+        raise invalid(exc.errors(include_url=False), model) from None
     except ValueError:
         raise _malformed() from None
 

@@ -3,6 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.dead_letters import (
+    DeadLetterList,
+    DeadLetterQueueView,
+    DeadLetterView,
+    LetterOutcome,
+    LetterOutcomes,
+)
 from models.native import (
     ArtifactView,
     CallbackView,
@@ -133,6 +140,43 @@ SCHEMA = SchemaView(
 )
 
 CHECKPOINTS = CheckpointList(checkpoints=(CheckpointView(name="shapes", runtimes=("sdruntime",)),))
+
+_LETTER = "0f3b7a52-7d1e-4c55-9a11-2b8c6d4e9f10"
+DEAD_LETTER = DeadLetterView(
+    queue="sdruntime",
+    id=_LETTER,
+    reason="metadata.id is missing",
+    submission=_SUBMISSION,
+    sent=1795320000.0,
+    receives=1,
+    attributes={"runtime": "sdruntime"},
+    body='{"metadata": {"tasktype": "text-to-image"}, "content": {"prompt": "a harbour in fog"}}',
+    size=84,
+)
+DEAD_LETTERS = DeadLetterList(
+    letters=(DEAD_LETTER,),
+    queues=(DeadLetterQueueView(name="sdruntime", waiting=1),),
+    complete=True,
+)
+REDRIVES: Mapping[str, Any] = {
+    "some": {"value": {"ids": [_LETTER]}},
+    "all": {"value": {"all": True}},
+    "edited": {"value": {"ids": [_LETTER], "edit": {"metadata": {"id": "harbour-1"}}}},
+}
+REDRIVEN = LetterOutcomes(
+    outcomes=(LetterOutcome(id=_LETTER, outcome="sent", task="harbour-1", submission=_SUBMISSION),),
+    more=False,
+    before=1795320600.0,
+)
+PURGES: Mapping[str, Any] = {
+    "some": {"value": {"ids": [_LETTER]}},
+    "all": {"value": {"all": True}},
+}
+PURGED = LetterOutcomes(
+    outcomes=(LetterOutcome(id=_LETTER, outcome="deleted", submission=_SUBMISSION),),
+    more=False,
+    before=1795320600.0,
+)
 
 _STATUSES = (
     StatusEvent(

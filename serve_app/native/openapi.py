@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from models.dead_letters import PurgeRequest, RedriveRequest
 from models.native import (
     ArtifactView,
     PreviewEvent,
@@ -68,6 +69,8 @@ def schemas() -> Mapping[str, Any]:
     """Make the schemas that no operation's signature names: the same on every platform."""
     described: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         (TaskRequest, "validation"),
+        (RedriveRequest, "validation"),
+        (PurgeRequest, "validation"),
         *((model, "serialization") for model in _EVENT_DATA.values()),
         (ProblemView, "serialization"),
     ]
@@ -90,9 +93,11 @@ def _contents() -> Iterator[tuple[str, Any]]:
             yield f"content.{type_.name}.{kind}", {**schema, "title": title}
 
 
-def body() -> dict[str, Any]:
-    """Describe the body of a submission, which FastAPI does not see: it is read after the key."""
-    content = {"schema": _ref(TaskRequest), "examples": REQUESTS}
+def body(
+    model: type[BaseModel] = TaskRequest, examples: Mapping[str, Any] = REQUESTS
+) -> dict[str, Any]:
+    """Describe the body of an operation, which FastAPI does not see: it is read after the key."""
+    content = {"schema": _ref(model), "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 

@@ -10,6 +10,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from typing_extensions import override
 
 from models import name_patterns
+from models.dead_letters import LetterId as LetterIdentity
 from models.native import RuntimeName
 from models.report import Status
 from models.wire import is_id
@@ -83,6 +84,14 @@ TaskId = Annotated[
     AfterValidator(_possible_id),
 ]
 Number = Annotated[int, Path(ge=0, description="Its place, from 1; 0 is the whole answer.")]
+QueueName = Annotated[
+    RuntimeName,
+    Path(
+        description="Queue of dead letters: a runtime's name, `results-callbacks`,"
+        " `tasks-unrouted` or `tasks-undelivered`."
+    ),
+]
+LetterId = Annotated[LetterIdentity, Path(description="Id of the message in that queue.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -132,3 +141,12 @@ class ListQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(max_length=4096)] | None = None
     """``next`` of the page before; the other parameters stay as they were."""
+
+
+class LetterQuery(_Query):
+    queue: RuntimeName | None = None
+    """Queue of dead letters, by the name of its runtime, ``results-callbacks``,
+    ``tasks-unrouted`` or ``tasks-undelivered``; all if left out."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(max_length=4096)] | None = None
+    """``next`` of the page before; ``queue`` stays as it was."""

@@ -1,11 +1,13 @@
 """Routes of the native API, with the description of each for OpenAPI."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Security
 from starlette.responses import Response
 
+from models.dead_letters import PurgeRequest, RedriveRequest
 from models.role import Role
 from serve_app.admission import Admission
 from serve_app.context import Front
@@ -13,6 +15,7 @@ from serve_app.http_api import HttpApi
 from serve_app.native import examples
 from serve_app.native.authentication import Authentication
 from serve_app.native.catalogue import Catalogue
+from serve_app.native.dead_letters import DeadLetterEndpoints
 from serve_app.native.openapi import answer, body, problems, schemas, stream
 from serve_app.native.problems import ProblemDetails, ProblemKind
 from serve_app.native.tasks import Tasks
@@ -29,6 +32,14 @@ _REFUSALS = (
     ProblemKind.UNSUPPORTED_KIND,
     ProblemKind.UNSIGNED_CALLBACK,
     ProblemKind.KEY_REUSED,
+    ProblemKind.TOO_MANY_AT_ONCE,
+)
+_LETTER_REFUSALS = (
+    ProblemKind.MALFORMED,
+    ProblemKind.FORBIDDEN,
+    ProblemKind.NOT_FOUND,
+    ProblemKind.SLOW_BODY,
+    ProblemKind.TOO_LARGE,
     ProblemKind.TOO_MANY_AT_ONCE,
 )
 _SENT = {
@@ -48,14 +59,20 @@ def add_routes(app: FastAPI, front: Front) -> None:
     """
     estimates = Estimates(front)
     tasks, catalogue = Tasks(front, estimates), Catalogue(front, estimates)
+    letters = DeadLetterEndpoints(front)
     admission = Admission(keys=front.keys, wrong_keys=front.capacity.wrong_keys)
-    reads, acts = (Security(Authentication(admission, role)) for role in (Role.VIEWER, Role.ARTIST))
+    gates = {role: Security(Authentication(admission, role)) for role in Role}
 
     def add(
-        path: str, endpoint: Callable[..., Any], method: str = "GET", **description: Any
+        path: str,
+        endpoint: Callable[..., Any],
+        method: str = "GET",
+        *,
+        role: Role | None = None,
+        **description: Any,
     ) -> None:
         tag = path.split("/")[1]
-        gate = reads if method == "GET" else acts
+        gate = gates[role or (Role.VIEWER if method == "GET" else Role.ARTIST)]
         app.add_api_route(
             f"/v1{path}", endpoint, methods=[method], tags=[tag], dependencies=[gate], **description
         )
@@ -138,7 +155,41 @@ def add_routes(app: FastAPI, front: Front) -> None:
         operation_id="listCheckpoints",
         responses={200: answer("All of them.", examples.CHECKPOINTS), **problems()},
     )
+    _add_dead_letters(partial(add, role=Role.OPERATOR), letters)
     app.add_api_route("/readyz", catalogue.ready, include_in_schema=False)
+
+
+def _add_dead_letters(add: Callable[..., None], letters: DeadLetterEndpoints) -> None:
+    add(
+        "/dead-letters",
+        letters.search,
+        operation_id="listDeadLetters",
+        responses={
+            200: answer("A page of them.", examples.DEAD_LETTERS),
+            **problems(ProblemKind.FORBIDDEN),
+        },
+    )
+    add(
+        "/dead-letters/{queue}/{id}",
+        letters.find,
+        operation_id="getDeadLetter",
+        responses={
+            200: answer("It.", examples.DEAD_LETTER),
+            **problems(ProblemKind.FORBIDDEN, ProblemKind.NOT_FOUND),
+        },
+    )
+    for name, endpoint, model, given, done in (
+        ("redrive", letters.redrive, RedriveRequest, examples.REDRIVES, examples.REDRIVEN),
+        ("purge", letters.purge, PurgeRequest, examples.PURGES, examples.PURGED),
+    ):
+        add(
+            f"/dead-letters/{{queue}}/{name}",
+            endpoint,
+            "POST",
+            operation_id=f"{name}DeadLetters",
+            openapi_extra=body(model, given),
+            responses={200: answer("What became of each.", done), **problems(*_LETTER_REFUSALS)},
+        )
 
 
 NATIVE = HttpApi(

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from ingest.boards import FixedIngests
-from ingest.memory import MemoryClaims, MemoryObjects
+from ingest.memory import MemoryClaims, MemoryObjects, MemoryQueue
 from models.errors import TaskFailed
 from models.event import Update
 from models.ports import Runner
@@ -36,6 +36,7 @@ from serve_app.context import Front
 from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed, Intervals
+from tests.dead_letters import dead_letters
 from tests.ingest.world import OUTPUT, World
 from tests.serving import served
 
@@ -280,6 +281,9 @@ def _front(world: World, store: Store) -> Front:
         objects=store,
         claims=MemoryClaims(),
         cancel=world.cancel,
+        dead_letters=dead_letters(
+            {"sdruntime": world.queue}, MemoryQueue(), MemoryQueue(), world.ledger
+        ),
         feed=Feed(
             FixedIngests({"a": world.board}), world.ledger, Intervals(heartbeat=0.05, tick=0.05)
         ),

@@ -33,6 +33,7 @@ MESSAGING = (
     "grant_task_publishing",
     "grant_notification_publishing",
     "grant_backlog_reads",
+    "grant_dead_letter_work",
     "grant_message_consumption",
 )
 STORAGE = (
@@ -106,6 +107,15 @@ def test_messages_are_received_by_who_works_and_sent_by_who_may(
     assert granted["messaging.grant_backlog_reads"] == {
         "sqs:GetQueueUrl": runtimes,
         "sqs:GetQueueAttributes": runtimes,
+    }
+    looked_at = dead | {"studio-tasks-unrouted", "studio-tasks-undelivered"}
+    assert granted["messaging.grant_dead_letter_work"] == {
+        "sqs:ReceiveMessage": looked_at,
+        "sqs:ChangeMessageVisibility": looked_at,
+        "sqs:DeleteMessage": looked_at,
+        "sqs:GetQueueAttributes": looked_at,
+        "sqs:SendMessage": worked,
+        "sqs:GetQueueUrl": looked_at | worked,
     }
     assert granted["messaging.grant_message_consumption"] == {
         "sqs:ReceiveMessage": worked,

@@ -53,6 +53,10 @@ class World:
     """Put a message into the painter's queue, past the topic."""
     dead_letters: Callable[[], Awaitable[Sequence[DeadLetter]]]
     """Read the dead letters of the painter's queue."""
+    letters: Queue
+    """Queue of those dead letters."""
+    source: Topic
+    """Topic that leads straight to the painter's queue."""
 
     @property
     def queue(self) -> Queue:
@@ -62,12 +66,18 @@ class World:
 def memory_world(*, raw: bool = False) -> World:
     topic = MemoryTopic()
     settings = fresh_settings()
-    queues = {name: MemoryQueue(wait=0.3) for name in ("painter", "sketcher", "unrouted")}
+    spent = settings.tasks.max_receives
+    queues = {
+        name: MemoryQueue(wait=0.3, max_receives=spent)
+        for name in ("painter", "sketcher", "unrouted")
+    }
     for name, queue in queues.items():
         topic.subscribe(queue, _goes_to(name), raw=raw)
     painter = queues["painter"]
     callbacks, calls = MemoryTopic(), MemoryQueue(wait=0.3)
     callbacks.subscribe(calls, raw=True)
+    source = MemoryTopic()
+    source.subscribe(painter, raw=True)
 
     async def dead_letters() -> Sequence[DeadLetter]:
         return painter.dead_letters
@@ -85,6 +95,8 @@ def memory_world(*, raw: bool = False) -> World:
         queues=queues,
         send=painter.send,
         dead_letters=dead_letters,
+        letters=painter.letters,
+        source=source,
     )
 
 
@@ -124,6 +136,8 @@ async def aws_world(name: str, clients: Clients, settings: Settings, *, raw: boo
         },
         send=send,
         dead_letters=dead_letters,
+        letters=letters,
+        source=SqsSender(clients, painter.name),
     )
 
 

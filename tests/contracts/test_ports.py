@@ -158,6 +158,35 @@ class TestQueue:
         assert letter.reason == "not JSON: line 1"
         assert await waiting(world) == []
 
+    async def test_a_dead_letter_can_be_looked_at_and_sent_back(self, world: World) -> None:
+        await world.send("not a task", {"submission": "s-1"})
+        await world.queue.reject(await one(world.queue), reason="no JSON")
+        assert await world.letters.backlog() == 1
+        looked_at = await one(world.letters)
+        await world.letters.extend(looked_at, 0)
+        letter = await one(world.letters)
+
+        assert (letter.id, letter.body) == (looked_at.id, "not a task")
+        assert letter.attributes == {"submission": "s-1", "reason": "no JSON"}
+        await world.source.publish(letter.body, {"submission": "s-1"})
+        await world.letters.ack(letter)
+        again = await one(world.queue)
+        assert (again.body, again.attributes, again.attempt) == (
+            "not a task",
+            {"submission": "s-1"},
+            1,
+        )
+        assert await world.letters.receive(1) == []
+
+    async def test_what_is_received_too_often_is_a_dead_letter(self, world: World) -> None:
+        await world.send("poison", {"submission": "s-1"})
+        for _ in range(world.settings.tasks.max_receives):
+            await world.queue.extend(await one(world.queue), 0)
+        assert await world.queue.receive(1) == []
+        letter = await one(world.letters)
+
+        assert (letter.body, letter.attributes) == ("poison", {"submission": "s-1"})
+
     async def test_any_reason_can_be_given(self, world: World) -> None:
         await world.send("x", {})
         await world.queue.reject(await one(world.queue), reason="bad\x00" + "é" * 2_000)

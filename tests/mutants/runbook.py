@@ -7,10 +7,10 @@ _PAGE = "docs/operations.md"
 
 MUTANTS = (
     Mutant(
-        mistake="dead letters sent again without a destination",
+        mistake="unrouted messages sent again without a destination",
         file=_PAGE,
-        old=" \\\n  --destination-arn arn:aws:sqs:REGION:ACCOUNT:name-RUNTIME\n",
-        new="\n",
+        old="redrive tasks-unrouted --all --to RUNTIME",
+        new="redrive tasks-unrouted --all",
         tests=_PLAYED,
     ),
     Mutant(
@@ -28,31 +28,17 @@ MUTANTS = (
         tests=_PLAYED,
     ),
     Mutant(
-        mistake="a queue in the runbook that there is none of",
+        mistake="a queue of dead letters in the runbook that there is none of",
         file=_PAGE,
-        old="--queue-name name-tasks-unrouted --query",
-        new="--queue-name name-unrouted --query",
+        old="redrive results-callbacks --all",
+        new="redrive callbacks --all",
         tests=_PLAYED,
     ),
     Mutant(
-        mistake="a large message on the command line, which is too short for it",
+        mistake="an option that the command does not know",
         file=_PAGE,
-        old='--cli-input-json "file://$message"',
-        new='--cli-input-json "$(cat "$message")"',
-        tests=_PLAYED,
-    ),
-    Mutant(
-        mistake="a message that was not sent is deleted all the same",
-        file=_PAGE,
-        old='--cli-input-json "file://$message"\n',
-        new='--cli-input-json "file://$message" || true\n',
-        tests=_PLAYED,
-    ),
-    Mutant(
-        mistake="an option that the AWS command line does not know",
-        file=_PAGE,
-        old="--max-number-of-messages 10 --visibility-timeout 0",
-        new="--max-number-of-messages 10 --visibility-seconds 0",
+        old="dlq list RUNTIME --limit 100",
+        new="dlq list RUNTIME --most 100",
         tests=_PLAYED,
     ),
     Mutant(

@@ -12,7 +12,7 @@ from typing_extensions import override
 from ingest.board import Board
 from ingest.boards import Boards, FixedIngests
 from ingest.cancel import Cancel
-from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryTopic
+from ingest.memory import MemoryClaims, MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.backoff import Backoff
 from models.errors import Unavailable
@@ -33,6 +33,7 @@ from serve_app.runtimes import Runtimes
 from serve_app.submit import Submit
 from serve_app.watching.feed import Feed, Intervals
 from tests.clock import Clock
+from tests.dead_letters import dead_letters
 from tests.fences import MINE
 from tests.serving import served
 
@@ -194,6 +195,8 @@ class World:
         self.kinds = {"sdruntime": frozenset(Kind) - {Kind.PIPELINE}, "comfy": frozenset(Kind)}
         self.settings = configured or settings()
         self.feed = Feed(FixedIngests({"a": self.ingest}), self.ledger, intervals)
+        self.queues = {name: MemoryQueue(wait=0) for name in ("sdruntime", "comfy")}
+        self.calls, self.unrouted = MemoryQueue(wait=0), MemoryQueue(wait=0)
         self.front = self._front()
         self.app = api(self.front)
 
@@ -262,6 +265,7 @@ class World:
                 notifier=Notifier(results=self.results, callbacks=MemoryTopic()),
                 boards=Boards(self.feed.ingests),
             ),
+            dead_letters=dead_letters(self.queues, self.calls, self.unrouted, self.ledger),
             feed=self.feed,
             backlog=self._backlog,
             checkpoints=self._checkpoints,

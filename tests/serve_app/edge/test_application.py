@@ -104,6 +104,8 @@ class Function:
             keys=self.keys,
             callbacks=MemoryTopic(),
             calls=queue,
+            dead_letters={},
+            sources={},
             close=close,
         )
 

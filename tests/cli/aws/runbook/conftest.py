@@ -77,7 +77,7 @@ def aws(aws_here: EmbeddedAws, environment: pytest.MonkeyPatch) -> Iterator[AwsC
     """Amazon's own command line, started once, for the embedded AWS."""
     del environment
     with aws_command() as command, proxied(aws_here.endpoint) as there:
-        command.endpoints |= {"sqs": there, "eks": there}
+        command.endpoints |= {"eks": there}
         yield command
 
 

@@ -84,32 +84,61 @@ def wait_for(queue: str, count: int) -> None:
         time.sleep(0.05)
 
 
+def dead_letters(line: Client, queue: str) -> dict[str, str]:
+    """Return the ids of a queue's dead letters by a word of their reasons or bodies."""
+    words = ("payload", "no proper JSON", "metadata.id")
+    letters = line.dead_letters(queue).letters
+    return {
+        word: letter.id
+        for letter in letters
+        for word in words
+        if word in letter.reason + letter.body
+    }
+
+
 @plays("Dead letters")
 def test_refused_messages_are_read_mended_and_sent_again(
     section: Section, studio: Settings, line: Client, shell: OperatorShell
 ) -> None:
-    """A message lacks its payload, another is wrong in itself; ingest refuses both."""
+    """A message lacks its payload, one its id, another is wrong in itself; ingest refuses all."""
     dead = studio.names.dead_letters("painter")
     payload = f"payloads/{studio.names.stack}.json"
     publish(studio, pointer_to(f"s3://{studio.names.output_bucket}/{payload}"))
+    nameless = a_task("mended")
+    del nameless["metadata"]["id"]
+    publish(studio, nameless)
     publish(studio, "no JSON")
-    wait_for(dead, 2)
-    read = json.loads(section.run("aws sqs receive-message"))["Messages"]
+    wait_for(dead, 3)
+    listed = section.run("atelier dlq list")
 
-    reasons = sorted(one["MessageAttributes"]["reason"]["StringValue"] for one in read)
-    assert reasons[0].endswith("is missing")
-    assert "no proper JSON" in reasons[1]
-    body = json.dumps(a_task("mended"))
+    assert "is missing" in listed
+    assert "no proper JSON" in listed
+    found = dead_letters(line, "painter")
+    shell.words |= {"LETTER": found["payload"], "OTHER": found["metadata.id"]}
+    assert found["payload"] in section.run("atelier dlq show RUNTIME LETTER")
+    body = json.dumps(a_task("there-now"))
     client("s3").put_object(Bucket=studio.names.output_bucket, Key=payload, Body=body)
-    moved = section.run("aws sqs start-message-move-task")
-    assert '"Status": "COMPLETED"' in moved, moved
+    section.run("atelier dlq redrive RUNTIME LETTER")
+    assert end_of(line, "there-now") == Status.COMPLETED
+    section.run("atelier dlq redrive RUNTIME OTHER")
     assert end_of(line, "mended") == Status.COMPLETED
+    assert found["no proper JSON"] in section.run("atelier dlq redrive RUNTIME --all")
     wait_for(dead, 1)
-    shell.words["HANDLE"] = "a-task"
-    section.run("aws sqs cancel-message-move-task")
-    shell.words["URL"] = client("sqs").get_queue_url(QueueName=dead)["QueueUrl"]
-    section.run("aws sqs purge-queue")
+    shell.words["LETTER"] = dead_letters(line, "painter")["no proper JSON"]
+    section.run("atelier dlq purge RUNTIME LETTER")
     assert waiting(dead) == 0
+    unrouted_messages_are_handed_over(section, studio, line)
+    section.run("atelier dlq purge RUNTIME --all")
+    assert waiting(dead) == 0
+    url = client("sqs").get_queue_url(QueueName=studio.names.callback_calls_dead_letters)
+    client("sqs").send_message(QueueUrl=url["QueueUrl"], MessageBody="a call")
+    section.run("atelier dlq redrive results-callbacks")
+    assert waiting(studio.names.callback_calls) == 1
+    section.run("atelier dlq redrive tasks-undelivered")
+
+
+def unrouted_messages_are_handed_over(section: Section, studio: Settings, line: Client) -> None:
+    """Publish what no runtime takes, a large one, and one that is no task; hand all to one."""
     publish(studio, a_task("misspelt"), runtime="paintr")
     large = a_task("large")
     large["content"]["prompt"] = "red " * 50_000
@@ -117,68 +146,12 @@ def test_refused_messages_are_read_mended_and_sent_again(
     unrouted = client("sqs").get_queue_url(QueueName=studio.names.unrouted)["QueueUrl"]
     client("sqs").send_message(QueueUrl=unrouted, MessageBody="file:///etc/hostname")
     wait_for(studio.names.unrouted, 3)
-    section.run("(\nset -e")
+    section.run("atelier dlq redrive tasks-unrouted")
+
     assert end_of(line, "misspelt") == Status.COMPLETED
     assert end_of(line, "large") == Status.COMPLETED
     assert waiting(studio.names.unrouted) == 0
-    wait_for(dead, 1)
-    [refused] = client("sqs").receive_message(QueueUrl=shell.words["URL"])["Messages"]
-    assert refused["Body"] == "file:///etc/hostname"
-    client("sqs").purge_queue(QueueUrl=shell.words["URL"])
-
-
-@pytest.mark.parametrize("call", ["receive-message", "send-message"])
-def test_what_cannot_be_handed_over_stays_and_is_told(
-    call: str, studio: Settings, shell: OperatorShell
-) -> None:
-    """A call of the loop is refused, for an option that does not exist."""
-    (loop,) = (block for block in commands() if block.text.startswith("(\nset -e"))
-    url = client("sqs").get_queue_url(QueueName=studio.names.unrouted)["QueueUrl"]
-    client("sqs").send_message(QueueUrl=url, MessageBody="no JSON")
-    with pytest.raises(WrongCommand, match=r"(?s)done.*stopped: the rest is still in its queue"):
-        shell.run(loop.text.replace(f"aws sqs {call} ", f"aws sqs {call} --wrong "))
-
-    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    there = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
-    assert sum(map(int, there.values())) == 1
-    client("sqs").purge_queue(QueueUrl=url)
-
-
-def test_without_a_destination_what_ingest_refused_is_not_moved(
-    studio: Settings, shell: OperatorShell
-) -> None:
-    """The rule holds for each queue that is the dead letters of none."""
-    source = "aws sqs start-message-move-task --source-arn arn:aws:sqs:REGION:ACCOUNT:"
-    dead = studio.names.dead_letters("painter")
-    url = client("sqs").get_queue_url(QueueName=dead)["QueueUrl"]
-    client("sqs").send_message(QueueUrl=url, MessageBody="refused")
-    shell.run(f"{source}name-RUNTIME-dead-letters")
-    told = shell.run(
-        "aws sqs list-message-move-tasks --source-arn "
-        "arn:aws:sqs:REGION:ACCOUNT:name-RUNTIME-dead-letters"
-    )
-
-    assert "CouldNotDetermineMessageSource" in told
-    client("sqs").purge_queue(QueueUrl=url)
-    for queue in ("unrouted", "undelivered"):
-        with pytest.raises(WrongCommand, match="Dead Letter Queue"):
-            shell.run(f"{source}name-tasks-{queue}")
-
-
-@pytest.mark.parametrize(
-    ("dead", "queue"),
-    [("name-results-callbacks-dead-letters", "name-results-callbacks")],
-)
-def test_calls_are_moved_by_the_same_command(
-    dead: str, queue: str, studio: Settings, shell: OperatorShell
-) -> None:
-    (redrive,) = (b for b in commands() if b.text.startswith("aws sqs start-message-move-task"))
-    url = client("sqs").get_queue_url(QueueName=shell.filled(dead))["QueueUrl"]
-    client("sqs").send_message(QueueUrl=url, MessageBody="a call")
-    text = redrive.text.replace("name-RUNTIME-dead-letters", dead).replace("name-RUNTIME", queue)
-    shell.run(text)
-
-    assert waiting(studio.names.callback_calls) == 1
+    wait_for(studio.names.dead_letters("painter"), 1)
 
 
 @plays("The oldest message is too old")
