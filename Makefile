@@ -48,6 +48,8 @@ cloud-demo: $(READY)  ## make the stack that CDK synthesizes in an emulator, and
 up: $(READY)  ## start the platform and keep it
 	$(BIN)/atelier up
 
+# Hundreds of processes import our modules: where the environment forbids it, each would compile them.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY) $(CDK)  ## every test but those of test-scale
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --no-loadscope-reorder \
 		--ignore tests/scale

@@ -1,6 +1,7 @@
 """Fixtures of several folders: AWS emulators that live as long as the session."""
 
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
@@ -18,24 +19,29 @@ if TYPE_CHECKING:
     from serve_app.local.emulator import EmbeddedAws
 
 TOGETHER = {
-    "tests/docs/running/": "the documents' platform",
-    "tests/platform/test_heads.py": "a platform",
-    "tests/platform/test_line.py": "a platform",
-    "tests/platform/test_native.py": "a platform",
-    "tests/platform/test_zero.py": "a platform",
-    # What `ray start` begins takes its workers' ports from one range.
-    "tests/platform/test_pods.py": "ray start",
-    "tests/platform/test_serve.py": "ray start",
+    "tests/docs/running/": "a Ray",
+    "tests/platform/test_bench.py": "a Ray",
+    "tests/platform/test_ingests.py": "a Ray",
+    "tests/platform/test_up.py": "a Ray",
+    "tests/platform/": "another Ray",
     "tests/cdk/": "a stack",
     "tests/cloud/": "a stack of its own",
 }
-"""Folders and files whose tests share something that takes long to come up, or is there once."""
-LONG = (*TOGETHER, "tests/platform/")
-"""Folders and files whose tests take longest."""
+"""Folders and files whose tests go to one worker; the first counts.
+
+Two take about as long, and run a Ray at a time each; three at once would keep two cores busy for so
+long that none comes up in time. Others share what takes long to come up.
+"""
+SHARED = ("heads", "line", "native", "zero")
+"""Files of tests/platform whose platform goes when the worker leaves the folder: its last ones."""
 
 # A shell's `… &` has SIGINT ignored, and all that it starts inherits that: no Ctrl-C would arrive.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Threads of torch wait for each other by spinning: where others want the cores, too, each wait
+# takes many times as long as the work. It is read when torch is imported, here and below.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,21 +49,35 @@ settings.load_profile("unhurried")
 
 
 class SharedScopes(LoadScopeScheduling):  # type: ignore[misc] # untyped
-    """A file's tests go to one worker; and so do those of several that share something.
-
-    The others in tests/platform start a Ray of their own each, on ports and in folders of its own,
-    so that two run at once.
-    """
+    """A file's tests go to one worker; and so do those of several that share something."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
-        path, _, _ = nodeid.partition("::")
-        return next((what for place, what in TOGETHER.items() if path.startswith(place)), path)
+        return scope_of(nodeid)
+
+
+def scope_of(nodeid: str) -> str:
+    path, _, _ = nodeid.partition("::")
+    return next((what for place, what in TOGETHER.items() if path.startswith(place)), path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    longest = list(dict.fromkeys(TOGETHER.values()))
+    shared = tuple(f"tests/platform/test_{name}.py" for name in SHARED)
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        scope = scope_of(item.nodeid)
+        rank = longest.index(scope) if scope in longest else len(longest)
+        return rank, item.nodeid.startswith(shared)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Count a worker more than there are cores: two with a Ray wait more than they work."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

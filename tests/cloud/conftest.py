@@ -72,29 +72,29 @@ class Inbox:
         return self.told
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings() -> Settings:
     return Settings.read(args=SETTINGS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cdk_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder that `cdk synth` writes to."""
     return tmp_path_factory.mktemp("cdk.out")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(settings: Settings, cdk_out: Path) -> Iterator[Cloud]:
     with deployed(settings, cdk_out) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def inbox(cloud: Cloud) -> Inbox:
     return Inbox(cloud)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def line(cloud: Cloud) -> AsyncIterator[None]:
     """Run ingest and a replica of each runtime but ``asleep``."""
     awake = [runtime for runtime in SETTINGS["modelsRuntime"] if runtime["name"] != "asleep"]
@@ -102,7 +102,7 @@ async def line(cloud: Cloud) -> AsyncIterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def client(cloud: Cloud) -> AsyncIterator[httpx.AsyncClient]:
     """Client of API Gateway without a key."""
     async with httpx.AsyncClient(base_url=cloud.url, timeout=SECONDS) as made:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("line")
 PNG = b"\x89PNG"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(client: httpx.AsyncClient, cloud: Cloud, settings: Settings) -> Platform:
     return Platform(client=client, key=cloud.api_key, bucket=settings.names.output_bucket)
 

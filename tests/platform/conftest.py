@@ -88,7 +88,7 @@ class Watched(LocalPlatform):
         return self.told
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Platform of all tests that need no other; at the end a signal stops all of it."""
     config = tmp_path_factory.mktemp("platform") / "config.yaml"

@@ -50,7 +50,7 @@ def _models_of_services_are_read_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws_here() -> Iterator[EmbeddedAws]:
     """Embedded AWS with all of its services: the commands look at many."""
     with EmbeddedAws() as aws:
@@ -164,7 +164,7 @@ def installation(signed_in: EmbeddedAws, tmp_path: Path) -> Settings:
     return settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(aws_here: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Installation that works, for all tests that only send tasks."""
     with pytest.MonkeyPatch.context() as patch:

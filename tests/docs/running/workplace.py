@@ -106,7 +106,8 @@ class Workplace:
 
 def _environment(folder: Path, platform: LocalPlatform) -> Mapping[str, str]:
     """A reader's: `.venv` is active, and `atelier up` has said what signs callbacks."""
-    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
+    names = ("LANG", "TMPDIR", "OMP_NUM_THREADS")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return kept | {
         "HOME": str(folder),
         "PATH": f"{Path(sys.prefix) / 'bin'}:{_SYSTEM}",
