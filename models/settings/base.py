@@ -4,9 +4,11 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Self, get_args
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, ValidationError
+from pydantic import AliasGenerator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -23,6 +25,7 @@ _WANTS_TEXT = frozenset({"string_type", "path_type"})
 _SECRETS_NEAR = frozenset({"apiKeys", "keys", "callbacks", "secret", "secrets", "env"})
 """Settings beneath which an unknown word may be a secret that slipped into the wrong place."""
 
+_NUMBERS = frozenset({int, float, NoneType})
 Loc = tuple[str | int, ...]
 
 
@@ -37,6 +40,15 @@ class Group(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_no_flag_for_a_number(cls, given: Any) -> Any:
+        """Write true and false as texts where numbers are wanted, which no text but a number is."""
+        if not isinstance(given, Mapping):
+            return given
+        flags = {key: _spelt(value) for key, value in given.items() if _has_flag(value)}
+        return {**given, **{key: value for key, value in flags.items() if key in _numbers(cls)}}
+
     @classmethod
     def read(cls, given: Mapping[str, Any], *, under: str) -> Self:
         """Read the group that stands under a path of the configuration, such as ``options``.
@@ -50,6 +62,52 @@ class Group(BaseModel):
             explanation = explained(exc, cls, under=under)
         # Outside, so that its context does not hold what was given.
         raise SettingsError(explanation)
+
+
+@cache
+def _numbers(group: type[BaseModel]) -> frozenset[str]:
+    """Return the keys of a group whose values are numbers, alone or in lists and mappings."""
+    return frozenset(
+        key
+        for name, field in group.model_fields.items()
+        if {int, float} & (leaves := _leaves(field.annotation)) and leaves <= _NUMBERS
+        for key in (name, field.alias or name)
+    )
+
+
+def _leaves(annotation: Any) -> frozenset[Any]:
+    """Return the types of which an annotation is made, but for those of mappings' keys."""
+    if get_origin(annotation) is Literal:
+        return frozenset(map(type, get_args(annotation)))
+    if get_origin(annotation) is Annotated:
+        return _leaves(get_args(annotation)[0])
+    parts = [each for each in get_args(annotation) if each is not Ellipsis]
+    if isinstance(get_origin(annotation), type) and issubclass(get_origin(annotation), Mapping):
+        parts = parts[1:]
+    return frozenset().union(*map(_leaves, parts)) if parts else frozenset({annotation})
+
+
+def _has_flag(value: Any) -> bool:
+    match value:
+        case bool():
+            return True
+        case Mapping():
+            return any(map(_has_flag, value.values()))
+        case list() | tuple():
+            return any(map(_has_flag, value))
+    return False
+
+
+def _spelt(value: Any) -> Any:
+    """Write each true and false in a value as a text."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            return {key: _spelt(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_spelt(each) for each in value]
+    return value
 
 
 def explained(error: ValidationError, model: type[BaseModel], *, under: str = "") -> str:

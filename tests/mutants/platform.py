@@ -14,6 +14,13 @@ _SIZES = "tests/cdk/test_least_sizes.py"
 
 MUTANTS = (
     Mutant(
+        mistake="true counts as 1 where a setting is a number",
+        file="models/settings/base.py",
+        old="        if not isinstance(given, Mapping):\n            return given\n        flags",
+        new="        return given\n        flags",
+        tests="tests/models/settings/test_flags.py",
+    ),
+    Mutant(
         mistake="a queue's failures among what SNS could not deliver",
         file="cdk/messaging.py",
         old="queue=self._all[plan.dead_letters], max",
