@@ -7,12 +7,14 @@ from typing import Any
 
 from bench.chaos.audit import Fault, Observed, Tally, Violation
 from bench.chaos.director import Happening
-from bench.chaos.stalls import GpuWork, Span, after_outages, apart, longest, stalls
+from bench.chaos.stalls import GpuWork, Span, after_outages, apart, longest, merged, stalls
 from bench.chaos.story import Story
-from bench.chaos.timetable import Mishap
+from bench.chaos.timetable import RULES, Mishap
 
+_AWAY = Mishap.OUTAGE
+_ENDS_ALL = (Mishap.KILL_ALL_REPLICAS, Mishap.REDEPLOY)
 _APART_SECONDS = 40.0
-"""Seconds for which a kill or a redeploy may be why no GPU works: a process starts anew."""
+"""Seconds for which such a mishap may be why no GPU works: replicas start anew."""
 _SHOWN = 5
 """Broken promises of a kind whose stories are printed."""
 _NEAR_SECONDS = 20.0
@@ -32,8 +34,11 @@ class Figures:
     violations: Mapping[str, int]
     longest_stall: float
     """Longest time without any GPU at work while a task waited."""
+    outages: int
+    """Outages after which work could go on at once: none that are near a mishap that ends all
+    replicas, after which one has to start anew."""
     longest_after_outage: float
-    """Longest time from an outage's end to the next task on a GPU, outages near a kill left out."""
+    """Longest time from the end of such an outage to the next task on a GPU."""
     http_away: float
     """Longest time from a request that failed to the next good answer."""
     http_failures: int
@@ -54,13 +59,7 @@ def figures(
     """Reckon the figures of a run."""
     waiting = waits(stories, told_at)
     spans = [each.span for each in work]
-    outages = [Span(each.begin, each.end) for each in happenings if each.mishap is Mishap.OUTAGE]
-    others = [
-        Span(each.begin, each.end)
-        for each in happenings
-        if each.mishap.startswith("kill") or each.mishap is Mishap.REDEPLOY
-    ]
-    lone = apart(outages, others, _APART_SECONDS)
+    outages = _outages(happenings)
     begin = min((each.begin for each in waiting), default=0.0)
     seconds = max((each.end for each in waiting), default=begin) - begin
     return Figures(
@@ -71,10 +70,29 @@ def figures(
         calls_met=_by_fault(calls),
         violations=dict(Counter(each.fault.value for each in violations)),
         longest_stall=round(longest(stalls(spans, waiting)), 2),
-        longest_after_outage=round(longest(after_outages(lone, spans, waiting)), 2),
+        outages=len(outages),
+        longest_after_outage=round(longest(after_outages(outages, spans, waiting)), 2),
         http_away=round(http_away, 2),
         http_failures=http_failures,
     )
+
+
+def _outages(happenings: Sequence[Happening]) -> Sequence[Span]:
+    """Return the times in which AWS was away, from one end of its faults to the other.
+
+    An outage that goes over into another fault of AWS ends with that. Left out are those that are
+    near a mishap which ends all replicas.
+    """
+    spans = {
+        mishap: [Span(each.begin, each.end) for each in happenings if each.mishap is mishap]
+        for mishap in Mishap
+    }
+    of_aws = merged(span for mishap in (Mishap.OUTAGE, *RULES) for span in spans[mishap])
+    away = [
+        span for span in of_aws if any(span.begin <= one.begin <= span.end for one in spans[_AWAY])
+    ]
+    ending = [span for mishap in _ENDS_ALL for span in spans[mishap]]
+    return apart(away, ending, _APART_SECONDS)
 
 
 def waits(stories: Sequence[Story], told_at: Mapping[str, float]) -> Sequence[Span]:
@@ -93,7 +111,7 @@ def rows(found: Figures) -> list[tuple[str, Any]]:
         "seconds": found.seconds,
         "tasks a second": found.per_second,
         "longest stall, s": found.longest_stall,
-        "longest past an outage's end, s": found.longest_after_outage,
+        f"longest past the end of {found.outages} outages, s": found.longest_after_outage,
         "HTTP away, longest, s": found.http_away,
         "HTTP requests that failed": found.http_failures,
     }

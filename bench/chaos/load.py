@@ -13,6 +13,7 @@ from bench.chaos.story import Story
 _SENDERS = 16
 """Clients that send at once."""
 _POLL_SECONDS = 0.02
+_COUNT_SECONDS = 0.1
 
 
 class Load:
@@ -28,18 +29,15 @@ class Load:
         self._senders = senders
         self._inbox = inbox
         self._backlog = backlog
-        self._needless = 0
-        """Stories that need no notification: refused, or never accepted."""
-
-    @property
-    def ended(self) -> int:
+        self.ended = 0
         """Number of tasks that have ended, or never will be told of."""
-        return len(self._inbox.told_at) + self._needless
+        self._untold: set[str] = set()
+        """Ids of tasks that may have no notification: refused, or never accepted."""
 
     async def run(self, seconds: float, drain_seconds: float, show: Callable[[], None]) -> None:
         """Send tasks for so long at most, then wait until all have ended, for so long at most."""
         end = time.monotonic() + seconds
-        showing = asyncio.create_task(self._show(show))
+        counting = asyncio.create_task(self._count(show))
         async with asyncio.TaskGroup() as group:
             for _ in range(_SENDERS):
                 group.create_task(self._send(group, end))
@@ -47,7 +45,7 @@ class Load:
         while self.ended < len(self.stories) and time.monotonic() < end:  # noqa: ASYNC110 - counted by a thread
             await asyncio.sleep(_POLL_SECONDS)
         self.is_over = True
-        await showing
+        await counting
 
     async def _send(self, group: asyncio.TaskGroup, end: float) -> None:
         """Send plans one after another, while the backlog has room."""
@@ -60,13 +58,14 @@ class Load:
                 self.stories.append(story)
                 await self._senders.send(story)
                 if not story.accepted or story.plan.fate is Fate.REFUSED:
-                    self._needless += 1
+                    self._untold.add(story.plan.id)
                 elif story.plan.cancel_after:
                     group.create_task(self._senders.cancel(story))
                 continue
             return
 
-    async def _show(self, show: Callable[[], None]) -> None:
+    async def _count(self, show: Callable[[], None]) -> None:
         while not self.is_over:
+            self.ended = len(self._inbox.told_at.keys() | self._untold)
             show()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_COUNT_SECONDS)

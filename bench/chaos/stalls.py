@@ -79,6 +79,17 @@ def after_outages(
     return sorted(found, key=lambda span: span.seconds, reverse=True)
 
 
+def merged(spans: Iterable[Span]) -> Sequence[Span]:
+    """Join spans that touch or overlap."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.begin <= joined[-1].end:
+            joined[-1] = Span(joined[-1].begin, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined
+
+
 def apart(spans: Iterable[Span], others: Sequence[Span], seconds: float) -> Sequence[Span]:
     """Leave out those that are less than so many seconds from any of the others."""
     return [

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from bench.chaos.plan import Plan
 
@@ -26,10 +27,9 @@ class Story:
         return self.accepted_at > 0
 
     def note(self, words: str) -> None:
-        """Add a line to the story, with the time of day."""
-        now = time.time()
-        clock = time.strftime("%H:%M:%S", time.gmtime(now))
-        self.lines.append(f"{clock}{now % 1:.2f}"[:8] + f"{now % 1:.2f}"[1:] + f" {words}")
+        """Add a line to the story, with its moment in UTC."""
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.lines.append(f"{moment} {words}")
 
     def accept(self, submission: str | None = None) -> None:
         """Note that the platform has taken it, as this submission where the answer said so."""

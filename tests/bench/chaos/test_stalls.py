@@ -8,6 +8,7 @@ from bench.chaos.stalls import (
     after_outages,
     apart,
     longest,
+    merged,
     read_gpu_log,
     stalls,
 )
@@ -38,6 +39,10 @@ def test_outages_near_a_kill_are_left_out() -> None:
 
     assert apart(outages, [Span(110, 111)], 5) == outages
     assert apart(outages, [Span(110, 111)], 20) == [Span(200, 204)]
+
+
+def test_faults_that_touch_are_one() -> None:
+    assert merged([Span(4, 6), Span(1, 2), Span(2, 3), Span(5, 9)]) == [Span(1, 3), Span(4, 9)]
 
 
 def test_the_log_of_gpus_is_read_without_loads(tmp_path: Path) -> None:
