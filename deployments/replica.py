@@ -13,7 +13,7 @@ from deployments.media_types import sniff
 from models import strict_json
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.event import Update
-from models.patience import Patience
+from models.patience import DRAWN_SECONDS, Patience
 from models.ports import Objects
 from models.report import Progress, Report, Stage, Status
 from models.task import Task
@@ -72,7 +72,8 @@ class Replica:
 
         Raises:
             RuntimeUnavailable: the backend is away; another try may end better.
-            Unavailable: the store is away for longer than a quarter of an hour.
+            Unavailable: the store is away, of inputs for longer than a quarter of an hour, of
+                artifacts for longer than six hours.
         """
         # Through Ray a yield takes milliseconds, in which the GPU would idle and its slot be held.
         told: asyncio.Queue[Update | None] = asyncio.Queue()
@@ -240,18 +241,25 @@ class Replica:
             for n, type_ in enumerate(types, start=1)
         ]
         out = _rendered(results.answer, results.artifacts, uris)
-        puts = [
-            self._put(uri, artifact.data, type_.content_type)
-            for uri, artifact, type_ in zip(uris, results.artifacts, types, strict=True)
+        objects = [
+            (f"{self.output}/{results.task.output_key}", out, "application/json"),
+            *(
+                (uri, artifact.data, type_.content_type)
+                for uri, artifact, type_ in zip(uris, results.artifacts, types, strict=True)
+            ),
         ]
-        output = f"{self.output}/{results.task.output_key}"
         # No order among them: nobody is told of any before the report, which comes after all.
-        await asyncio.gather(*puts, self._put(output, out, "application/json"))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for each in objects:
+                    group.create_task(self._put(*each))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # the first ended the others
         return tuple(uris)
 
     async def _put(self, uri: str, body: bytes, content_type: str) -> None:
         """Store an object, once the store is there: the task is not drawn again for it."""
-        await self._patience(lambda: self.objects.put(uri, body, content_type))
+        await self._patience(lambda: self.objects.put(uri, body, content_type), DRAWN_SECONDS)
 
 
 @dataclass

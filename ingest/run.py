@@ -11,7 +11,7 @@ from ingest.board import Board
 from ingest.lease import Lease
 from ingest.paces import Hold
 from models.errors import HeldElsewhere, PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
-from models.patience import LONGEST_PAUSE, Patience
+from models.patience import DRAWN_SECONDS, LONGEST_PAUSE, Patience
 from models.ports import Ledger, Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
@@ -135,7 +135,9 @@ class Run:
         """Count the attempt and tell of the start; stop the run if the task has ended."""
         try:
             # The run goes on while the ledger is away.
-            report = await self.patience(lambda: self.ledger.start(self.task, self.held.fence))
+            report = await self.patience(
+                lambda: self.ledger.start(self.task, self.held.fence), DRAWN_SECONDS
+            )
         except Exception:
             self._updates.cancel()
             raise

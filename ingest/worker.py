@@ -16,7 +16,7 @@ from ingest.notify import Notifier
 from ingest.paces import Hold
 from ingest.receiver import Receiver
 from ingest.run import Run
-from ingest.to_the_end import to_the_end
+from ingest.telling import Telling, completed
 from models import strict_json
 from models.errors import (
     HeldElsewhere,
@@ -28,6 +28,7 @@ from models.errors import (
     Unavailable,
 )
 from models.notification import failure_output
+from models.patience import DRAWN_SECONDS
 from models.ports import Delivery, Ledger, Objects, Runner
 from models.report import Report, Status
 from models.runtimes.content import Fault, refuse
@@ -39,9 +40,6 @@ log = logging.getLogger("ray.serve.atelier.ingest")
 
 _NOTED_SECONDS = 1.0
 """Seconds after which a task that has not begun is noted as queued: most have begun by then."""
-
-_TELLING_SECONDS = 5.0
-"""Seconds that a drain which is at its end leaves for telling of a task that has ended."""
 
 Judge = Callable[[str, Any], Sequence[Fault]]
 """Find what is wrong in the content of a task of some kind, in microseconds."""
@@ -122,25 +120,13 @@ class Worker(Receiver):
     async def _end(self, task: Task, delivery: Delivery, held: Lease, hold: Hold) -> None:
         """Run the task unless it has ended; notify unless another does; acknowledge."""
         report = await self._ended(task, delivery, held, hold)
-        if not report.notified:
-            report = await self._telling(task, report, held)
-        if report.notified:
-            await self.patience(lambda: self.queue.ack(delivery))
-            return
-        # Where it is cancelled between the notification and the mark, another would tell it again.
-        await to_the_end(self._tell(task, report, delivery, held), _TELLING_SECONDS)
-
-    async def _tell(self, task: Task, report: Report, delivery: Delivery, held: Lease) -> None:
-        """Notify of the end of a task, mark that, and acknowledge its delivery."""
-        # In this order: a crash in between notifies twice, the other way round never.
-        await self._notify_subscribers(task, report, held)
-        await self.patience(lambda: self.notifier.notify_callback(report, task.context))
-        _log_end(report)
-        # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
-        await asyncio.gather(
-            self.patience(lambda: self.ledger.mark_notified(report)),
-            self.patience(lambda: self.queue.ack(delivery)),
+        telling = Telling(
+            queue=self.queue,
+            ledger=self.ledger,
+            notifier=self.notifier,
+            patience=self.patience,
         )
+        await telling(task, report, delivery, held)
 
     async def _ended(self, task: Task, delivery: Delivery, held: Lease, hold: Hold) -> Report:
         """Run the task to its end; return the report that stands.
@@ -156,42 +142,14 @@ class Worker(Receiver):
                 raise HeldElsewhere
         ended = known if known.ended else await self._run(task, known, held, hold, ahead=ahead)
         if not known.ended:
-            ended = await self.patience(lambda: self.ledger.finish(ended, held.fence))
+            ended = await self.patience(
+                lambda: self.ledger.finish(ended, held.fence), DRAWN_SECONDS
+            )
         if not ended.ended:
             raise HeldElsewhere
-        report = _completed(ended, task)
+        report = completed(ended, task)
         self.board.publish(task.submission, report)
         return report
-
-    async def _telling(self, task: Task, report: Report, held: Lease) -> Report:
-        """Take it on to tell of an end; return the report, notified if another has told it.
-
-        Raises:
-            HeldElsewhere: another tells of it just now.
-        """
-        if report.is_of(held.fence):
-            return report
-        told = _completed(await self.patience(lambda: self.ledger.tell(report, held.fence)), task)
-        if not (told.notified or told.is_of(held.fence)):
-            raise HeldElsewhere
-        return told
-
-    async def _notify_subscribers(self, task: Task, report: Report, held: Lease) -> None:
-        """Publish the end of a task; before each further try make sure that no other tells it.
-
-        Raises:
-            HeldElsewhere: another does, for the results topic was away for longer than a lease.
-        """
-        is_tried = False
-
-        async def publish() -> None:
-            nonlocal is_tried
-            if is_tried and not (await self.ledger.tell(report, held.fence)).is_of(held.fence):
-                raise HeldElsewhere
-            is_tried = True
-            await self.notifier.notify_subscribers(report, task.context)
-
-        await self.patience(publish)
 
     def _may_run_ahead(self, task: Task, delivery: Delivery) -> bool:
         """Tell whether the task may go to a replica before the ledger is asked.
@@ -222,7 +180,7 @@ class Worker(Receiver):
                 lambda: self._run_once(task, known, held, hold, ahead=ahead)
             )
         # Before the ledger knows of the end: who is told of it finds the file.
-        return await self.patience(lambda: self._with_output(task, ended))
+        return await self.patience(lambda: self._with_output(task, ended), DRAWN_SECONDS)
 
     async def _run_once(
         self, task: Task, known: Report, held: Lease, hold: Hold, *, ahead: bool
@@ -277,13 +235,3 @@ class Worker(Receiver):
                 await self.notifier.notify_callback(report, task.context)
         except Unavailable as exc:
             log.warning("start_not_told", extra={**report.log_context(), "why": str(exc)})
-
-
-def _completed(standing: Report, task: Task) -> Report:
-    """Add what the ledger lacks of a task that was cancelled before it came: all but its name."""
-    return replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
-
-
-def _log_end(report: Report) -> None:
-    why = {"why": report.failure.message} if report.failure else {}
-    log.info("task_ended", extra={**report.log_context(), "seconds": dict(report.seconds), **why})

@@ -16,11 +16,16 @@ Answer = TypeVar("Answer")
 LONGEST_PAUSE = 1.0
 """Most seconds between two calls: an outage costs its own time, and so much more."""
 _PAUSES = Backoff(first=0.1, longest=LONGEST_PAUSE)
+_TOLD = 60
+"""Failures of a call in a row that the log has; of further ones it has each sixtieth."""
 _SECONDS = 900.0
+DRAWN_SECONDS = 6 * 3_600.0
+"""Seconds of patience with what was drawn, which to draw again costs more than to keep: half of the
+longest that SQS keeps a message hidden."""
 
 
 class Patience:
-    """Makes calls again where they find the platform unavailable, for a quarter of an hour each.
+    """Makes calls again where they find the platform unavailable; each for a quarter of an hour.
 
     What was begun is kept meanwhile: a delivery is neither handed back nor counted anew.
     """
@@ -36,11 +41,13 @@ class Patience:
         """Flag: a call waits for the platform to be back."""
         return self._trying > 0
 
-    async def __call__(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def __call__(
+        self, call: Callable[[], Awaitable[Answer]], seconds: float = _SECONDS
+    ) -> Answer:
         """Make a call until it is answered; it must be one that may be made twice.
 
         Raises:
-            Unavailable: it was not answered in a quarter of an hour.
+            Unavailable: it was not answered in so many seconds, twice at least.
         """
         try:
             return await call()
@@ -48,24 +55,25 @@ class Patience:
             self.failed(exc)
         self._trying += 1
         try:
-            return await self._again(call)
+            return await self._again(call, seconds)
         finally:
             self._trying -= 1
 
-    async def _again(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _again(self, call: Callable[[], Awaitable[Answer]], seconds: float) -> Answer:
         clock = asyncio.get_running_loop().time
-        end = clock() + _SECONDS
+        end = clock() + seconds
         for failures in itertools.count(1):
             await asyncio.sleep(_PAUSES.pause(failures))
             try:
                 return await call()
             except Unavailable as exc:
-                self.failed(exc)
+                self.failed(exc, is_told=failures < _TOLD or failures % _TOLD == 0)
                 if clock() >= end:
                     raise
         raise AssertionError  # the count has no end
 
-    def failed(self, exc: Unavailable) -> None:
+    def failed(self, exc: Unavailable, *, is_told: bool = True) -> None:
         """Note that a call, in this way or another, found the platform unavailable."""
         self.outages += 1
-        log.warning("platform_unavailable", extra={"why": str(exc)})
+        if is_told:
+            log.warning("platform_unavailable", extra={"why": str(exc)})

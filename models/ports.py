@@ -211,8 +211,11 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    async def mark_notified(self, report: Report) -> None:
-        """Note that the notification of a task's end was published; a dropped row stays dropped."""
+    async def mark_notified(self, report: Report, *, called: bool = True) -> None:
+        """Note that the notification of a task's end was published; a dropped row stays dropped.
+
+        Unless it was ``called``, the call of its callback is still to be asked for.
+        """
 
     @abstractmethod
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002

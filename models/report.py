@@ -74,6 +74,8 @@ class Report:
     ``store``."""
     notified: bool = False
     """Flag: the notification of this report was published."""
+    uncalled: bool = field(default=False, compare=False)
+    """Flag: it was, but the call of the callback is still to be asked for."""
     key: str | None = None
     """Name of the API key that the task belongs to; None: it came by SNS and is an operator's."""
     context: str | None = None

@@ -14,6 +14,7 @@ from ingest.aws.index import Index
 from ingest.aws.row import (
     NOTIFIED,
     REFUSED,
+    UNCALLED,
     Row,
     Values,
     call_value,
@@ -146,10 +147,13 @@ class DynamoLedger(Ledger):
         row = await self._change(row_key, fence_values(fence), when=when)
         return report_of(row) if row else replace(report, fence=fence)
 
-    async def mark_notified(self, report: Report) -> None:
+    async def mark_notified(self, report: Report, *, called: bool = True) -> None:
         row_key = key_of(report.id, report.submission)
+        told = {NOTIFIED: {"BOOL": True}}
+        if report.uncalled or not called:  # rows of others do without
+            told[UNCALLED] = {"BOOL": not called}
         # Else a row that has expired would come back as little more than this flag.
-        await self._change(row_key, {NOTIFIED: {"BOOL": True}}, when=_KNOWN)
+        await self._change(row_key, told, when=_KNOWN)
 
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         value = call_value(call)

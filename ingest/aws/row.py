@@ -22,6 +22,8 @@ REFUSED = "ConditionalCheckFailedException"
 """AWS's code for a write whose condition was not met."""
 NOTIFIED = "told"
 """Attribute of `Report.notified`; rows under this name are kept for weeks."""
+UNCALLED = "uncalled"
+"""Attribute of `Report.uncalled`."""
 
 _LONGEST_MESSAGE = 4_000  # characters; DynamoDB takes rows of 400 KB
 _LONGEST_REASON = 32_000
@@ -74,7 +76,8 @@ def report_of(row: Row) -> Report:
         output=texts.get("output"),
         failure=Failure(**json.loads(texts["failure"])) if "failure" in texts else None,
         seconds={stage: float(taken["N"]) for stage, taken in seconds.items()},
-        notified=row.get(NOTIFIED, {"BOOL": False})["BOOL"],
+        notified=_flag(row, NOTIFIED),
+        uncalled=_flag(row, UNCALLED),
         key=texts.get("key"),
         context=texts.get("context"),
         callback=_callback(texts["callback"]) if "callback" in texts else None,
@@ -125,6 +128,11 @@ def standing(error: ClientError) -> Row:
 
 def _texts(row: Row, name: str) -> tuple[str, ...]:
     return tuple(each["S"] for each in row.get(name, {"L": []})["L"])
+
+
+def _flag(row: Row, name: str) -> bool:
+    flag: bool = row.get(name, {"BOOL": False})["BOOL"]
+    return flag
 
 
 def _callback(text: str) -> Callback:

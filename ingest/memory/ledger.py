@@ -83,9 +83,9 @@ class MemoryLedger(Ledger):
             return known
         return self._note(known, fence=fence)
 
-    async def mark_notified(self, report: Report) -> None:
+    async def mark_notified(self, report: Report, *, called: bool = True) -> None:
         if known := self._reports.get((report.id, report.submission)):
-            self._note(replace(known, notified=True))
+            self._note(replace(known, notified=True, uncalled=not called))
 
     async def add_call(self, id: str, submission: str, call: Call) -> Sequence[Call]:  # noqa: A002
         known = self._reports.get((id, submission))

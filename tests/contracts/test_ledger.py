@@ -380,6 +380,17 @@ async def test_what_ended_or_is_unknown_does_not_wait_again(kept: World, task: T
     assert await kept.ledger.find(task.id, "s-2") is None
 
 
+async def test_a_call_that_is_still_to_be_asked_for_is_known(kept: World, task: Task) -> None:
+    ended = await kept.ledger.finish(completed(await kept.ledger.start(task, MINE)), MINE)
+    await kept.ledger.mark_notified(ended, called=False)
+    known = await kept.ledger.queue(task)
+    await kept.ledger.mark_notified(known)
+    asked = await kept.ledger.queue(task)
+
+    assert (known.notified, known.uncalled) == (True, True)
+    assert (asked.notified, asked.uncalled) == (True, False)
+
+
 async def test_a_queued_task_can_be_cancelled(kept: World, task: Task) -> None:
     await kept.ledger.queue(task, "me")
     cancelled = await kept.ledger.cancel(task.id, "s-1", MINE)

@@ -23,9 +23,9 @@ class SlowToMark(MemoryLedger):
     """Ledger that takes its time to note that an end was told."""
 
     @override
-    async def mark_notified(self, report: Report) -> None:
+    async def mark_notified(self, report: Report, *, called: bool = True) -> None:
         await asyncio.sleep(0.1)
-        await super().mark_notified(report)
+        await super().mark_notified(report, called=called)
 
 
 @pytest.fixture

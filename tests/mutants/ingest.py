@@ -9,6 +9,7 @@ _LAPTOP = "tests/serve_app/local/test_ray_cluster.py"
 FLEET = "tests/ingest/test_fleet.py"
 BOARDS = "tests/ingest/test_boards.py"
 CUT_OFF = "tests/ingest/test_cut_off.py"
+OUTAGES = "tests/ingest/protocol/test_outages.py"
 TROUBLE = "tests/ingest/test_worker_trouble.py"
 MERGED = "tests/models/test_fleet.py"
 SEVERAL = "tests/serve_app/watching/test_several_boards.py"
@@ -299,6 +300,34 @@ MUTANTS = (
         tests=CUT_OFF,
     ),
     Mutant(
+        mistake="what is drawn is kept for a quarter of an hour only",
+        file="deployments/replica.py",
+        old="self.objects.put(uri, body, content_type), DRAWN_SECONDS)",
+        new="self.objects.put(uri, body, content_type))",
+        tests="tests/deployments/test_outage.py",
+    ),
+    Mutant(
+        mistake="an end that the ledger does not take is drawn again",
+        file="ingest/worker.py",
+        old="self.ledger.finish(ended, held.fence), DRAWN_SECONDS",
+        new="self.ledger.finish(ended, held.fence)",
+        tests=OUTAGES,
+    ),
+    Mutant(
+        mistake="subscribers are told again for a callback's call",
+        file="ingest/telling.py",
+        old="self.ledger.mark_notified(report, called=False)",
+        new="self.ledger.find(report.id)",
+        tests=OUTAGES,
+    ),
+    Mutant(
+        mistake="a task keeps its place while the callbacks' queue is away",
+        file="ingest/telling.py",
+        old="_CALLS_SECONDS = 10.0",
+        new="_CALLS_SECONDS = 900.0",
+        tests=OUTAGES,
+    ),
+    Mutant(
         mistake="a drain is an attempt",
         file="ingest/run.py",
         old="counts = not isinstance(exc, PlaceGone)",
@@ -307,7 +336,7 @@ MUTANTS = (
     ),
     Mutant(
         mistake="the end of a task is told beside another who tells it",
-        file="ingest/worker.py",
+        file="ingest/telling.py",
         old="if not (told.notified or told.is_of(held.fence)):",
         new="if not (told.notified or told.fence):",
         tests="tests/ingest/test_cancel.py",
@@ -315,7 +344,7 @@ MUTANTS = (
     Mutant(
         mistake="a call of a platform that is away is made once",
         file="models/patience.py",
-        old="            return await self._again(call)",
+        old="            return await self._again(call, seconds)",
         new="            return await call()",
         tests=TROUBLE,
     ),

@@ -50,6 +50,9 @@ class Line(RuleBasedStateMachine):
         """Submissions that clients were told of, by key."""
         self.cancelled: set[str] = set()
         self.may_tell_twice = False
+        """Flag: any task may be told twice."""
+        self.twice: set[str] = set()
+        """Submissions that may be told twice, since who told them could not say so."""
 
     async def _made(self) -> World:
         return type(self).make_world()
@@ -82,9 +85,17 @@ class Line(RuleBasedStateMachine):
     def end_badly(self, end: BaseException) -> None:
         self.world.runtime.ends.append(end)
 
+    @rule()
+    def calls_go_away(self) -> None:
+        self.world.calls.is_away = True
+
+    @rule()
+    def calls_come_back(self) -> None:
+        self.world.calls.is_away = False
+
     @rule(number=numbers)
     def kill(self, number: int) -> None:
-        self.may_tell_twice = True  # it may have told, and not said so
+        self._note_untold()
         self._do(self.world.kill(number))
 
     @rule(number=numbers)
@@ -97,7 +108,7 @@ class Line(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def freeze(self, number: int) -> None:
-        self.may_tell_twice = True
+        self._note_untold()
         self.world.ingests[number].process.stand_still()
 
     @rule()
@@ -105,7 +116,7 @@ class Line(RuleBasedStateMachine):
         for ingest in self.world.ingests:
             ingest.process.go_on()
 
-    @rule(seconds=st.sampled_from([0.01, 1.0, 6.0, 12.0, 35.0]))
+    @rule(seconds=st.sampled_from([0.01, 1.0, 6.0, 12.0, 35.0, 1_000.0]))
     def wait(self, seconds: float) -> None:
         self._do(asyncio.sleep(seconds))
 
@@ -129,11 +140,17 @@ class Line(RuleBasedStateMachine):
             self.may_tell_twice = True
         process.arm(verb, kind)
 
+    def _note_untold(self) -> None:
+        """Let what is not told be told twice: a process that stops may have told it."""
+        reports = self.world.ledger._reports.values()  # noqa: SLF001
+        self.twice |= {report.submission for report in reports if not report.notified}
+
     def _heal(self) -> None:
         for process in (self.world.front, *(one.process for one in self.world.ingests)):
             process.heal()
             process.go_on()
         self.world.runtime.ends.clear()
+        self.world.calls.is_away = False
 
     async def _quiet(self) -> None:
         """Let clients ask again, and wait until nothing is under way."""
@@ -150,7 +167,7 @@ class Line(RuleBasedStateMachine):
             submission: report
             for (_, submission), report in self.world.ledger._reports.items()  # noqa: SLF001
         }
-        told = self.world.told()
+        told, called = self.world.told(), self.world.called()
         for key, submissions in self.accepted.items():
             assert len(submissions) == 1, f"{key} is {len(submissions)} tasks"
             assert [each.id for each in reports.values()].count(key) == 1, f"{key} has two rows"
@@ -167,7 +184,10 @@ class Line(RuleBasedStateMachine):
             assert bodies, f"{submission} was never told"
             assert all(body == bodies[0] for body in bodies), "told in two ways"
             assert bodies[0]["status"] == report.status
-            if not self.may_tell_twice:
+            assert report.status in [call["event"] for call in called.get(submission, [])], (
+                f"{submission} was never called"
+            )
+            if not self.may_tell_twice and submission not in self.twice:
                 assert len(bodies) == 1, "told twice"
         assert told.keys() <= reports.keys()
 

@@ -4,8 +4,10 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
+
+from typing_extensions import override
 
 from ingest.board import Board
 from ingest.boards import Boards, FixedIngests
@@ -16,7 +18,7 @@ from ingest.notify import Notifier
 from ingest.worker import Worker
 from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
 from models.event import Update
-from models.native import TaskRequest
+from models.native import CallbackRequest, TaskRequest
 from models.ports import Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
@@ -41,9 +43,12 @@ class Runtime(Runner):
         """Ends of the next runs that begin; without one a run is completed."""
         self.losses: Counter[str] = Counter()
         """Losses of a replica with a task that had begun, by submission."""
+        self.runs: Counter[str] = Counter()
+        """Runs that began, by submission."""
 
     async def run(self, task: Task, attempt: int) -> AsyncGenerator[Update, None]:
         end = self.ends.pop(0) if self.ends else None
+        self.runs[task.submission] += 1
         yield Stage.RUNNING
         await asyncio.sleep(RUN_SECONDS)
         if end is not None:
@@ -52,6 +57,20 @@ class Runtime(Runner):
         made, output = (f"{OUTPUT}/{task.artifact_key(1, '.png')}",), f"{OUTPUT}/{task.output_key}"
         report = Report.of(task, Status.RUNNING, attempt)
         yield report.completed(made, output, {"run": RUN_SECONDS})
+
+
+class Calls(MemoryTopic):
+    """Queue of the callbacks' calls, which may be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        if self.is_away:
+            raise Unavailable("the calls' queue is away")
+        await super().publish(message, attributes)
 
 
 LOST = RuntimeUnavailable("its replica was lost")
@@ -73,7 +92,7 @@ class World:
     ) -> None:
         self.clock = asyncio.get_running_loop().time
         self.queue = MemoryQueue(visibility=RULES.lease_seconds, wait=20, clock=self.clock)
-        self.tasks, self.results, self.calls = MemoryTopic(), MemoryTopic(), MemoryTopic()
+        self.tasks, self.results, self.calls = MemoryTopic(), MemoryTopic(), Calls()
         self.tasks.subscribe(self.queue, raw=True)
         self.ledger, self.claims = ledger(self.clock), claims(self.clock)
         self.objects, self.runtime = MemoryObjects(), Runtime()
@@ -85,7 +104,12 @@ class World:
 
     async def submit(self, key: str) -> str | None:
         """Send a task as a client does; return its submission, None if it is not accepted yet."""
-        request = TaskRequest(kind=Kind.TEXT_TO_IMAGE, content={"prompt": key}, id=key)
+        request = TaskRequest(
+            kind=Kind.TEXT_TO_IMAGE,
+            content={"prompt": key},
+            id=key,
+            callback=CallbackRequest(url="https://x.test/told"),
+        )
         minted = f"{key}-{next(self._numbers)}"
         accepted = AcceptedTask(request=request, runtime="painter", holder="me", submission=minted)
         submit = Submit(
@@ -144,11 +168,11 @@ class World:
 
     def told(self) -> dict[str, list[Any]]:
         """List the notifications of ends, by submission."""
-        told: dict[str, list[Any]] = {}
-        for published in self.results.published:
-            body = json.loads(published.message)
-            told.setdefault(body["submission"], []).append(body)
-        return told
+        return _by_submission(self.results)
+
+    def called(self) -> dict[str, list[Any]]:
+        """List the calls of ends that were asked for, by submission."""
+        return _by_submission(self.calls)
 
     def _notifier(self, process: Process) -> Notifier:
         return Notifier(results=process.port(self.results), callbacks=process.port(self.calls))
@@ -157,6 +181,14 @@ class World:
         made = Ingest(self)
         self.processes.append(made.process)
         return made
+
+
+def _by_submission(topic: MemoryTopic) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for published in topic.published:
+        body = json.loads(published.message)
+        found.setdefault(body["submission"], []).append(body)
+    return found
 
 
 class Ingest:

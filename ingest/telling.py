@@ -1,0 +1,119 @@
+"""Telling of a task's end: its subscribers, its callback, the ledger and the queue, in this order.
+
+Whether a task has ended is left to the worker.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from ingest.lease import Lease
+from ingest.notify import Notifier
+from ingest.to_the_end import to_the_end
+from models.errors import HeldElsewhere, Unavailable
+from models.patience import Patience
+from models.ports import Delivery, Ledger, Queue
+from models.report import Report
+from models.task import Task
+
+log = logging.getLogger("ray.serve.atelier.ingest")
+
+_LAST_SECONDS = 5.0
+"""Seconds that a drain which is at its end leaves for telling of a task that has ended."""
+_CALLS_SECONDS = 10.0
+"""Seconds for which a delivery keeps its place while the callbacks' queue is away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """Tells of tasks' ends, and acknowledges their deliveries."""
+
+    queue: Queue
+    ledger: Ledger
+    notifier: Notifier
+    patience: Patience
+
+    async def __call__(self, task: Task, report: Report, delivery: Delivery, held: Lease) -> None:
+        """Tell of a task's end unless another has, or does; acknowledge its delivery.
+
+        Raises:
+            HeldElsewhere: another tells of it just now.
+            Unavailable: a part of the platform is away for long; what is not told yet its next
+                delivery tells.
+        """
+        if not report.notified:
+            report = await self._taken(task, report, held)
+        if report.notified and not report.uncalled:
+            await self.patience(lambda: self.queue.ack(delivery))
+            return
+        # Where it is cancelled between the notification and the mark, another would tell it again.
+        await to_the_end(self._tell(task, report, delivery, held), _LAST_SECONDS)
+
+    async def _taken(self, task: Task, report: Report, held: Lease) -> Report:
+        """Take it on to tell of an end; return the report, notified if another has told it.
+
+        Raises:
+            HeldElsewhere: another tells of it just now.
+        """
+        if report.is_of(held.fence):
+            return report
+        told = completed(await self.patience(lambda: self.ledger.tell(report, held.fence)), task)
+        if not (told.notified or told.is_of(held.fence)):
+            raise HeldElsewhere
+        return told
+
+    async def _tell(self, task: Task, report: Report, delivery: Delivery, held: Lease) -> None:
+        # In this order: a crash in between notifies twice, the other way round never.
+        if not report.notified:
+            await self._notify_subscribers(task, report, held)
+            _log_end(report)
+        await self._ask_for_call(task, report)
+        # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
+        await asyncio.gather(
+            self.patience(lambda: self.ledger.mark_notified(report)),
+            self.patience(lambda: self.queue.ack(delivery)),
+        )
+
+    async def _notify_subscribers(self, task: Task, report: Report, held: Lease) -> None:
+        """Publish the end of a task; before each further try make sure that no other tells it.
+
+        Raises:
+            HeldElsewhere: another does, for the results topic was away for longer than a lease.
+        """
+        is_tried = False
+
+        async def publish() -> None:
+            nonlocal is_tried
+            if is_tried and not (await self.ledger.tell(report, held.fence)).is_of(held.fence):
+                raise HeldElsewhere
+            is_tried = True
+            await self.notifier.notify_subscribers(report, task.context)
+
+        await self.patience(publish)
+
+    async def _ask_for_call(self, task: Task, report: Report) -> None:
+        """Put the call of the callback into its queue.
+
+        Raises:
+            Unavailable: that is away; the delivery gives its place up, and its next one asks for
+                the call alone.
+        """
+        seconds = 0.0 if report.uncalled else _CALLS_SECONDS
+        try:
+            await self.patience(
+                lambda: self.notifier.notify_callback(report, task.context), seconds
+            )
+        except Unavailable:
+            if not report.uncalled:
+                await self.patience(lambda: self.ledger.mark_notified(report, called=False))
+            raise
+
+
+def completed(standing: Report, task: Task) -> Report:
+    """Add what the ledger lacks of a task that was cancelled before it came: all but its name."""
+    return replace(standing, runtime=task.runtime, kind=task.kind, callback=task.callback)
+
+
+def _log_end(report: Report) -> None:
+    why = {"why": report.failure.message} if report.failure else {}
+    log.info("task_ended", extra={**report.log_context(), "seconds": dict(report.seconds), **why})

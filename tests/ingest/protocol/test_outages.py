@@ -1,0 +1,72 @@
+"""Outages of hours: what is drawn is drawn once, and what is told is told once."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from typing_extensions import override
+
+from ingest.memory import MemoryLedger
+from models.errors import Unavailable
+from models.fence import Fence
+from models.report import Report, Status
+from tests.ingest.protocol.virtual_loop import VirtualLoop
+from tests.ingest.protocol.world import World
+
+HOUR = 3_600.0
+
+
+class EndsNothing(MemoryLedger):
+    """Ledger that takes no end of a task in the first hour."""
+
+    @override
+    async def finish(self, report: Report, fence: Fence) -> Report:
+        if self.clock() < HOUR:
+            raise Unavailable("the ledger is away")
+        return await super().finish(report, fence)
+
+
+@contextmanager
+def running(ledger: type[MemoryLedger] = MemoryLedger) -> Iterator[tuple[VirtualLoop, World]]:
+    loop = VirtualLoop()
+
+    async def made() -> World:
+        return World(ledger=ledger)
+
+    async def end() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    try:
+        yield loop, loop.run_until_complete(made())
+        loop.run_until_complete(end())
+    finally:
+        loop.close()
+
+
+def test_an_end_is_kept_until_the_ledger_takes_it() -> None:
+    with running(EndsNothing) as (loop, world):
+        submission = loop.run_until_complete(world.submit("owl"))
+        loop.run_until_complete(asyncio.sleep(HOUR + 60))
+        report = loop.run_until_complete(world.ledger.find("owl"))
+
+    assert report is not None
+    assert (report.status, world.runtime.runs) == (Status.COMPLETED, {submission: 1})
+
+
+def test_subscribers_are_told_once_while_the_calls_queue_is_away_for_an_hour() -> None:
+    with running() as (loop, world):
+        world.calls.is_away = True
+        submission = loop.run_until_complete(world.submit("owl"))
+        loop.run_until_complete(asyncio.sleep(60))
+        places = [ingest.worker._leased for ingest in world.ingests]  # noqa: SLF001
+        loop.run_until_complete(asyncio.sleep(HOUR))
+        world.calls.is_away = False
+        loop.run_until_complete(asyncio.sleep(60))
+
+    assert places == [0, 0]
+    assert {name: len(bodies) for name, bodies in world.told().items()} == {submission: 1}
+    assert [call["event"] for call in world.called()[submission or ""]] == ["completed"]
+    assert world.queue.depth == 0
