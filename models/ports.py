@@ -139,7 +139,8 @@ class Ledger(ABC):
     """Ledger of all tasks, and the truth about them.
 
     Each transition is one conditional write, so of callers that race exactly one makes it. Rows are
-    dropped some days after their last change (``tasks.ledgerDays``).
+    dropped some days after their last change (``tasks.ledgerDays``). What `find`, `search` and
+    `waiting` find reads as queued again once nobody has it: its fence has lapsed.
     """
 
     @abstractmethod

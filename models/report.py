@@ -120,6 +120,14 @@ class Report:
         """Tell whether somebody has the task, or tells of its end, at this time."""
         return self.fence is not None and now < self.fence.until
 
+    def as_read(self, now: float) -> "Report":
+        """Return the report as it is told at this time: queued again if nobody has it any more.
+
+        Who had it was killed: its delivery comes back when its lease has lapsed, as the fence has.
+        """
+        is_silent = self.status is Status.RUNNING and not self.is_fenced(now)
+        return replace(self, status=Status.QUEUED) if is_silent else self
+
     def completed(
         self, artifacts: tuple[str, ...], output: str, seconds: Mapping[str, float]
     ) -> "Report":

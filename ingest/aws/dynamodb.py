@@ -173,7 +173,8 @@ class DynamoLedger(Ledger):
         rows = await (self._all(id) if submission is None else self._one(id, submission))
         owned = (row for row in rows if key is None or _is_owned(row, key))
         # Ids are free text, so that one may be spelt as a claim's or that of the API keys' row.
-        reports = [report_of(row) for row in owned if "status" in row]
+        now = self.clock()
+        reports = [report_of(row).as_read(now) for row in owned if "status" in row]
         return max(reports, key=age, default=None)
 
     async def search(self, search: Search, most: int, after: str | None = None) -> Page:
@@ -186,7 +187,7 @@ class DynamoLedger(Ledger):
 
     @property
     def _index(self) -> Index:
-        return Index(clients=self.clients, table=self.table)
+        return Index(clients=self.clients, table=self.table, now=self.clock())
 
     async def _one(self, id: str, submission: str) -> Sequence[Row]:  # noqa: A002
         async with calling(self.clients.dynamodb(), "DynamoDB GetItem") as dynamodb:

@@ -26,6 +26,8 @@ class Index:
 
     clients: Clients
     table: str
+    now: float
+    """Time at which it is read: what nobody has any more is queued again."""
 
     async def newest(self, search: Search, after: Age) -> AsyncGenerator[Report, None]:
         """Yield what a search may find below this age, the newest first.
@@ -60,7 +62,10 @@ class Index:
             )
             async for page in pages:
                 created += [float(row["created"]["N"]) for row in page["Items"]]
-        return created
+        running = _Partition.of_runtime(runtime, Status.RUNNING)
+        async with aclosing(self._partition(running, 0, _EVER)) as reports:  # one for each GPU
+            created += [each.created async for each in reports if each.status is Status.QUEUED]
+        return sorted(created)[:most]
 
     async def _partition(
         self, partition: "_Partition", since: float, until: float
@@ -74,7 +79,7 @@ class Index:
             )
             async for page in pages:
                 for row in page["Items"]:
-                    yield report_of(row)
+                    yield report_of(row).as_read(self.now)
 
     def _query(self, partition: "_Partition", since: float, until: float) -> dict[str, Any]:
         equal = " AND ".join(f"#{name} = :{name}" for name in partition.values)
@@ -120,8 +125,9 @@ def _partitions(search: Search) -> Sequence[_Partition]:
     """
     if search.key is not None:
         return [_Partition.of_key(search.key)]
+    statuses = dict.fromkeys(search.statuses)
+    if Status.QUEUED in statuses:  # with those that run no more
+        statuses |= {Status.RUNNING: None}
     return [
-        _Partition.of_runtime(runtime, status)
-        for status in search.statuses
-        for runtime in search.runtimes
+        _Partition.of_runtime(runtime, status) for status in statuses for runtime in search.runtimes
     ]

@@ -101,7 +101,7 @@ class MemoryLedger(Ledger):
     ) -> Report | None:
         found = (
             report
-            for report in self._reports.values()
+            for report in self._read()
             if report.id == id
             and submission in (None, report.submission)
             and key in (None, report.key)
@@ -113,13 +113,16 @@ class MemoryLedger(Ledger):
 
     async def waiting(self, runtime: str, most: int) -> Sequence[float]:
         queued = Search(runtimes=(runtime,), statuses=(Status.QUEUED,))
-        return sorted(report.created for report in self._reports.values() if queued.finds(report))[
-            :most
-        ]
+        return sorted(report.created for report in self._read() if queued.finds(report))[:most]
 
     async def _newest(self, search: Search) -> AsyncGenerator[Report, None]:
-        for report in sorted(filter(search.finds, self._reports.values()), key=age, reverse=True):
+        for report in sorted(filter(search.finds, self._read()), key=age, reverse=True):
             yield report
+
+    def _read(self) -> list[Report]:
+        """List all reports as they are told now."""
+        now = self.clock()
+        return [report.as_read(now) for report in self._reports.values()]
 
     def _is_anothers(self, known: Report, fence: Fence) -> bool:
         return known.is_fenced(self.clock()) and not known.is_of(fence)

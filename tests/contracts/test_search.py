@@ -12,7 +12,7 @@ from models.report import Report, Status
 from models.task import Callback, Task
 from tests.clock import Clock
 from tests.contracts.ports import World
-from tests.fences import MINE
+from tests.fences import MINE, fence
 
 
 async def queued(ledger: Ledger, task: Task, *names: str, key: str | None = None) -> None:
@@ -229,6 +229,29 @@ class TestWaiting:
         await ledger.requeue(await ledger.start(task, MINE), MINE)
 
         assert await ledger.waiting(task.runtime, 9) == [began]
+
+
+async def test_what_nobody_has_any_more_reads_as_queued(
+    ledger: Ledger, clock: Clock, task: Task
+) -> None:
+    """A killed ingest leaves its rows as running; its delivery may wait behind a backlog."""
+    began = clock.now
+    await ledger.queue(task)
+    clock.now += 1
+    await queued(ledger, task, "b")
+    await ledger.start(task, fence("killed", clock.now + 27))
+    of_status = {each: replace(of(task), statuses=(each,)) for each in Status}
+    ids = {status: await found(ledger, search) for status, search in of_status.items()}
+    clock.now += 27
+    later = {status: await found(ledger, search) for status, search in of_status.items()}
+    read = await ledger.find(task.id)
+
+    assert (ids[Status.RUNNING], ids[Status.QUEUED]) == (task.id, "b")
+    assert (later[Status.RUNNING], later[Status.QUEUED]) == ("", f"b{task.id}")
+    assert await ledger.waiting(task.runtime, 9) == [began, began + 1]
+    assert read is not None
+    assert (read.status, read.attempt) == (Status.QUEUED, 1)
+    assert (await ledger.start(task, MINE)).attempt == 1
 
 
 async def test_others_tasks_are_in_no_page_and_no_cursor_of_ones_own(

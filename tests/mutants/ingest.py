@@ -328,6 +328,20 @@ MUTANTS = (
         tests=OUTAGES,
     ),
     Mutant(
+        mistake="a task of a killed ingest reads as running",
+        file="ingest/aws/index.py",
+        old="yield report_of(row).as_read(self.now)",
+        new="yield report_of(row)",
+        tests="tests/contracts/test_search.py",
+    ),
+    Mutant(
+        mistake="a list of what is queued lacks the tasks of a killed ingest",
+        file="ingest/aws/index.py",
+        old="statuses |= {Status.RUNNING: None}",
+        new="pass",
+        tests="tests/contracts/test_search.py",
+    ),
+    Mutant(
         mistake="a drain is an attempt",
         file="ingest/run.py",
         old="counts = not isinstance(exc, PlaceGone)",

@@ -17,6 +17,7 @@ from ingest.notify import Notifier
 from models.backoff import Backoff
 from models.errors import Unavailable
 from models.event import Event
+from models.fence import Fence
 from models.fleet import Demand, Supply
 from models.live import Live, Pace
 from models.ports import KeyStore
@@ -218,9 +219,9 @@ class World:
             transport=transport, base_url="http://front", headers=headers, **more
         )
 
-    async def run(self, task: Task) -> Report:
-        """Start a task as ingest does."""
-        report = await self.ledger.start(task, MINE)
+    async def run(self, task: Task, fence: Fence = MINE) -> Report:
+        """Start a task as ingest does; each of its runs has a fence of its own."""
+        report = await self.ledger.start(task, fence)
         self.board.publish(task.submission, report)
         return report
 

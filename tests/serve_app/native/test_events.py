@@ -18,7 +18,7 @@ from models.native import TaskView
 from models.report import Progress, Report, Stage, Status
 from models.settings.api_keys import ApiKey
 from serve_app.watching.feed import Intervals
-from tests.fences import MINE
+from tests.fences import MINE, OTHER
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import QUICK, World, serving, task
 
@@ -163,7 +163,7 @@ async def test_a_retried_task_is_told_by_its_attempts(
         world.board.publish("s1", Report.of(OWL, Status.QUEUED, 1))
         await world.ledger.requeue(first, MINE)
         told.append(await watch.next())
-        await world.run(OWL)
+        await world.run(OWL, OTHER)
         while told[-1][1]["status"] != "running":
             told.append(await watch.next())
 
@@ -396,7 +396,7 @@ async def test_another_life_of_ingest_goes_on_telling(
         if attempt > 1:
             await world.ledger.requeue(first, MINE)
         world.ingest.come_back()
-        await world.run(OWL)
+        await world.run(OWL, OTHER)
         world.board.publish("s1", Progress(step=1, of=9))
         told += [await watch.event() for _ in range(attempt)]
 
