@@ -22,8 +22,8 @@ _PAUSES = Backoff(first=0.1, longest=LONGEST_PAUSE)
 class Receiver(ABC):
     """Receives deliveries while there is room, and outlives whatever handling one of them does.
 
-    What a delivery means is left to subclasses. While the platform is unavailable it pauses before
-    each poll, for a second at most; what was received waits in its place.
+    What a delivery means is left to subclasses. While polls fail, in whatever way, it pauses before
+    each, for a second at most; what was received waits in its place.
     """
 
     queue: Queue
@@ -93,8 +93,11 @@ class Receiver(ABC):
             if not self._draining:
                 return deliveries
             await asyncio.gather(*(self.queue.extend(delivery, 0) for delivery in deliveries))
-        except Unavailable as exc:
+        except Exception as exc:  # whatever one poll meets, the next is made
             self._failed_polls += 1
+            if not isinstance(exc, Unavailable):
+                log.exception("poll_broke")
+                exc = Unavailable(type(exc).__name__)
             self.patience.failed(exc)
         return ()
 

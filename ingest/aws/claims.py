@@ -48,7 +48,7 @@ class DynamoClaims(Claims):
                 )
             except ClientError as exc:
                 return _claim(standing(exc), new=False)
-        return _claim(row, new=True)
+            return _claim(row, new=True)
 
     async def settle(self, key: str) -> None:
         await self._flag(key, "settled")

@@ -7,6 +7,7 @@ comes from ``AWS_ENDPOINT_URL``, which botocore reads by itself.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -15,8 +16,9 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
+from botocore.parsers import ResponseParserError
 
-from ingest.aws.direct import DirectClient
+from ingest.aws.direct import DirectClient, json_object
 from models.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
 _Client = TypeVar("_Client")
+_UNREADABLE = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
+"""Errors of who reads an answer that was cut or garbled on its way, ours and botocore's."""
 _CONFIG = AioConfig(
     connect_timeout=5,
     read_timeout=30,  # above the longest poll of a queue, 20 s
@@ -115,6 +119,8 @@ class Clients:
         # Waiting for "100 Continue" before a body is sent costs a round trip for each object.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         client.meta.events.register_first("before-endpoint-resolution.s3", _in_its_region)
+        if client.meta.service_model.metadata["protocol"] == "json":
+            client.meta.events.register("after-call", _check_answer)
         return client
 
 
@@ -123,9 +129,22 @@ def _in_its_region(context: dict[str, Any], **_: Any) -> None:
     context["use_global_endpoint"] = False
 
 
+async def _check_answer(http_response: Any, model: Any, **_: Any) -> None:
+    """Refuse what is no JSON: botocore takes it for an answer without any fields.
+
+    A row that could not be read would else be a row that is not there.
+    """
+    if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES or model.output_shape is None:
+        return
+    if json_object(await http_response.content) is None:
+        raise ResponseParserError
+
+
 @contextmanager
 def translated(operation: str, *missing: str) -> Iterator[None]:
     """Translate errors of an AWS call; codes that mean "missing" end the block without an error.
+
+    The block is to read the answer, too: what cannot be read in it is as good as no answer.
 
     Raises:
         Unavailable: with the operation's name and AWS's code; AWS's texts may hold names and keys.
@@ -140,6 +159,8 @@ def translated(operation: str, *missing: str) -> Iterator[None]:
         # A body is read after botocore's part is done, so some of aiohttp's errors come as they
         # are, such as that of an answer which was cut off.
         raise Unavailable(f"{operation}: {type(exc).__name__}") from exc
+    except _UNREADABLE as exc:
+        raise Unavailable(f"{operation}: unreadable answer ({type(exc).__name__})") from exc
 
 
 @asynccontextmanager

@@ -49,14 +49,13 @@ class DirectClient:
         }
         body = strict_json.written(parameters).encode()
         status, text = await self._send("POST", self._client.meta.endpoint_url, fields, body)
-        if status == _OK:
-            answer: Mapping[str, Any] = json.loads(text)
+        if status == _OK and (answer := json_object(text)) is not None:
             return answer
         if status == _REFUSED and _CONDITION.encode() in text:
-            refusal = json.loads(text)
-            if refusal.get("__type", "").endswith(_CONDITION):  # an answer, not a fault
-                refusal["Error"] = {"Code": _CONDITION, "Message": ""}
-                raise ClientError(refusal, operation)
+            refusal = json_object(text) or {}
+            if str(refusal.get("__type")).endswith(_CONDITION):  # an answer, not a fault
+                told: Any = {**refusal, "Error": {"Code": _CONDITION, "Message": ""}}
+                raise ClientError(told, operation)
         return await self._by_sdk(operation, parameters)
 
     async def publish(self, parameters: Mapping[str, Any]) -> None:
@@ -124,6 +123,15 @@ class DirectClient:
     async def _by_sdk(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = await getattr(self._client, xform_name(operation))(**parameters)
         return answer
+
+
+def json_object(text: bytes) -> Mapping[str, Any] | None:
+    """Read a JSON object; None if it is none, such as an answer that was cut or garbled."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
 
 
 def _form_fields(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -197,7 +197,7 @@ class DynamoLedger(Ledger):
                 # Else who asks right after submitting might be told that there is no such task.
                 ConsistentRead=True,
             )
-        return [answer["Item"]] if "Item" in answer else []
+            return [answer["Item"]] if "Item" in answer else []
 
     async def _all(self, id: str) -> Sequence[Row]:  # noqa: A002
         rows: list[Row] = []
@@ -248,8 +248,8 @@ class DynamoLedger(Ledger):
                 answer = await dynamodb.call("UpdateItem", parameters)
             except ClientError as exc:
                 return standing(exc)
-        row: Row = answer["Attributes"]
-        return row
+            row: Row = answer["Attributes"]
+            return row
 
 
 def _is_owned(row: Row, key: str) -> bool:

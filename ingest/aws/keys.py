@@ -23,6 +23,6 @@ class DynamoKeys(KeyStore):
             answer = await dynamodb.get_item(
                 TableName=self.table, Key=key_of(*KEYS_ROW), ConsistentRead=True
             )
-        text = answer.get("Item", {}).get(KEYS_DOCUMENT, {}).get("S", "{}")
+            text = answer.get("Item", {}).get(KEYS_DOCUMENT, {}).get("S", "{}")
         name = f"the row {KEYS_ROW[0]} of table {self.table}"
         return stored_keys(yaml_document(text, name), name)

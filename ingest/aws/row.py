@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ingest.aws.client import error_code
+from ingest.aws.client import error_code, translated
 from models import strict_json
 from models.fence import Fence
 from models.report import Failure, Report, Status
@@ -62,7 +62,16 @@ def values(report: Report) -> Values:
 
 
 def report_of(row: Row) -> Report:
-    """Read a row as a report; a task that was cancelled before it came has little but its key."""
+    """Read a row as a report; a task that was cancelled before it came has little but its key.
+
+    Raises:
+        Unavailable: it was garbled on its way, or written by hand.
+    """
+    with translated("DynamoDB row"):
+        return _report_of(row)
+
+
+def _report_of(row: Row) -> Report:
     texts = {name: value["S"] for name, value in row.items() if "S" in value}
     seconds = row.get("seconds", {"M": {}})["M"]
     return Report(

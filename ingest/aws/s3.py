@@ -24,12 +24,16 @@ class S3Objects(Objects):
 
     async def get(self, uri: str, limit: int | None = None) -> bytes | None:
         bucket, key = _parts(uri)
+        size: int | None = None
         async with calling(self.clients.s3(), "S3 GetObject", *_MISSING) as s3:
             answer = await s3.get_object(Bucket=bucket, Key=key)
             async with answer["Body"] as stream:
+                size = answer["ContentLength"]
                 # A stream that is left before its end closes the connection: the rest is not read.
-                _check(uri, answer["ContentLength"], limit)
-                return await stream.read()
+                if limit is None or size <= limit:
+                    return await stream.read()
+        if size is not None:
+            raise ValueError(f"{uri} has {size} bytes, more than {limit}")
         return None
 
     async def list(self, uri: str) -> Sequence[str]:
@@ -61,8 +65,3 @@ def _parts(uri: str) -> tuple[str, str]:
     if not uri.startswith(_SCHEME) or not bucket:
         raise ValueError(f"{uri!r} is not an s3:// URI")
     return bucket, key
-
-
-def _check(uri: str, size: int, limit: int | None) -> None:
-    if limit is not None and size > limit:
-        raise ValueError(f"{uri} has {size} bytes, more than {limit}")

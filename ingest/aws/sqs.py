@@ -76,7 +76,7 @@ class SqsQueue(Queue):
         }
         async with calling(self.clients.direct("sqs"), "SQS ReceiveMessage") as sqs:
             answer = await sqs.call("ReceiveMessage", parameters)
-        return [_delivery(message) for message in answer.get("Messages", [])]
+            return [_delivery(message) for message in answer.get("Messages", [])]
 
     async def extend(self, delivery: Delivery, seconds: int) -> None:
         await self._extensions.add(_Extension(delivery, seconds))
@@ -96,7 +96,7 @@ class SqsQueue(Queue):
             answer = await sqs.get_queue_attributes(
                 QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
             )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+            return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
         url = await self._url()
@@ -106,7 +106,7 @@ class SqsQueue(Queue):
         async with calling(self.clients.direct("sqs"), "SQS DeleteMessageBatch") as sqs:
             async with asyncio.timeout(_BATCH_SECONDS):
                 answer = await sqs.call("DeleteMessageBatch", {"QueueUrl": url, "Entries": entries})
-        return self.errors(deliveries, answer.get("Failed", []))
+            return self.errors(deliveries, answer.get("Failed", []))
 
     async def _change_visibility(
         self, extensions: "Sequence[_Extension]"
@@ -125,7 +125,7 @@ class SqsQueue(Queue):
                 answer = await sqs.call(
                     "ChangeMessageVisibilityBatch", {"QueueUrl": url, "Entries": entries}
                 )
-        return self.errors([each.delivery for each in extensions], answer.get("Failed", []))
+            return self.errors([each.delivery for each in extensions], answer.get("Failed", []))
 
     def errors(
         self, deliveries: Sequence[Delivery], failed: "Sequence[BatchResultErrorEntryTypeDef]"

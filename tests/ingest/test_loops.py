@@ -3,20 +3,20 @@ import asyncio
 import pytest
 
 from ingest.loops import Loops
-from ingest.memory import MemoryQueue
 from models.settings.groups import Tasks
 from tests.ingest.world import World, until
 
 
-class Broken(MemoryQueue):
-    async def receive(self, most: int) -> list[object]:  # type: ignore[override] # it only raises
+class Broken:
+    async def work(self) -> None:
         raise ValueError("a bug in the loop")
+
+    def drain(self) -> None:
+        """Do nothing: it has ended."""
 
 
 async def test_a_dead_worker_makes_the_loops_unhealthy() -> None:
-    world = World(Tasks())
-    world.worker.queue = Broken()
-    loops = Loops({"sdruntime": world.worker})
+    loops = Loops({"sdruntime": Broken()})
     loops.check_health()
     await asyncio.sleep(0.05)
 

@@ -380,6 +380,34 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
     assert notification["status"] == "completed"
 
 
+class Faulty(MemoryQueue):
+    """Queue whose first polls meet a fault that nobody foresaw."""
+
+    fails = 2
+
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        if self.fails:
+            self.fails -= 1
+            raise KeyError("MessageId")
+        return await super().receive(most)
+
+
+async def test_the_worker_outlives_whatever_a_poll_meets(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = Faulty()
+    world.tasks.subscribe(queue)
+    world.worker.queue = queue
+    await world.publish()
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+
+    assert notification["status"] == "completed"
+    assert world.worker.outages == 2
+    assert [r.message for r in caplog.records].count("poll_broke") == 2
+
+
 async def test_subscribers_are_notified_once_though_the_calls_queue_is_away(world: World) -> None:
     world.calls = Deaf()
     world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)

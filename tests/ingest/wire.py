@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 class Wire:
     """Record of what was sent."""
 
+    answer: str
+    """What each request is answered from now on, byte for byte."""
     endpoint: str = ""
     requests: list[bytes] = field(default_factory=list)
     """Head and body of each request, in order."""
@@ -22,16 +24,16 @@ class Wire:
 async def recorded(
     answer: str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 ) -> AsyncIterator[Wire]:
-    wire = Wire()
+    wire = Wire(answer)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             hang_up = False
             while not hang_up:
                 wire.requests.append(await _request(reader))
-                writer.write(answer.encode())
+                writer.write(wire.answer.encode())
                 await writer.drain()
-                hang_up = "Connection: close" in answer
+                hang_up = "Connection: close" in wire.answer
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

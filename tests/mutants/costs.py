@@ -21,6 +21,27 @@ MUTANTS = (
         tests=_DIRECT,
     ),
     Mutant(
+        mistake="an answer that is no JSON, taken for one without any fields",
+        file="ingest/aws/client.py",
+        old="        raise ResponseParserError\n",
+        new="        return\n",
+        tests="tests/ingest/test_aws_garbled.py",
+    ),
+    Mutant(
+        mistake="a fault of the one who reads a garbled answer",
+        file="ingest/aws/client.py",
+        old="    except _UNREADABLE as exc:\n",
+        new="    except ResponseParserError as exc:\n",
+        tests="tests/ingest/test_aws_garbled.py",
+    ),
+    Mutant(
+        mistake="a poll that ends its worker",
+        file="ingest/receiver.py",
+        old="        except Exception as exc:  # whatever one poll meets",
+        new="        except Unavailable as exc:  # whatever one poll meets",
+        tests="tests/ingest/test_worker_trouble.py",
+    ),
+    Mutant(
         mistake="an object's key whose signs have another meaning in a URL",
         file="ingest/aws/direct.py",
         old="quote(key, safe=_UNQUOTED)",
