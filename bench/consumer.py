@@ -71,7 +71,7 @@ async def main() -> None:
         envelope=Envelope(runtime.name, objects, f"{output}/payloads/", 2**20),
         ledger=DynamoLedger(clients=clients, table=where["LEDGER_TABLE"], days=1),
         objects=objects,
-        notifier=Notifier(results=results, callbacks=results),
+        notifier=Notifier(results=results, callbacks=results, objects=objects, output=output),
         board=Board(),
         runner=InProcess(replica),
         kinds=frozenset(adapter.kinds),

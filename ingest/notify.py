@@ -1,12 +1,13 @@
 """Notifications: what a task came to, for subscribers and for its callback."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.call_request import CallRequest
 from models import strict_json
-from models.notification import notification
-from models.ports import Topic
+from models.notification import LONGEST, notification, shortened
+from models.ports import Objects, Topic
 from models.report import Report
 
 
@@ -17,6 +18,9 @@ class Notifier:
     results: Topic
     callbacks: Topic
     """Topic that leads to the queue of the calls that `ingest.callbacks` makes."""
+    objects: Objects
+    output: str
+    """``s3://`` URI of the bucket, under which notifications lie that no message holds."""
 
     async def notify(self, report: Report, context: Any) -> None:
         """Publish a report on the results topic, and have the callback called if it wants that.
@@ -29,7 +33,8 @@ class Notifier:
 
     async def notify_subscribers(self, report: Report, context: Any) -> None:
         """Publish a report on the results topic."""
-        await self.results.publish(strict_json.written(notification(report, context)), {})
+        words = strict_json.written(await self._words(report, context))
+        await self.results.publish(words, {})
 
     async def notify_callback(self, report: Report, context: Any) -> None:
         """Have the callback called, if the task has one for this status."""
@@ -40,6 +45,17 @@ class Notifier:
                 event=report.status.value,
                 url=report.callback.url,
                 key=report.key,
-                notification=notification(report, context),
+                notification=await self._words(report, context),
             )
             await self.callbacks.publish(strict_json.written(dict(request)), {})
+
+    async def _words(self, report: Report, context: Any) -> Mapping[str, Any]:
+        """Write the notification, shortened to what a message holds; then store the whole."""
+        whole = notification(report, context)
+        text = strict_json.written(whole)
+        if len(text) <= LONGEST:
+            return whole
+        uri = f"{self.output}/notifications/{report.submission}.json"
+        # Before its message: who is told of it finds the file.
+        await self.objects.put(uri, text.encode(), "application/json")
+        return shortened(whole, uri)

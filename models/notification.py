@@ -1,9 +1,18 @@
 """Wire form of a report on the results topic, and the ``.out`` of a failed task."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from models import strict_json
 from models.report import Report, Status
 from models.task import Task
+
+LONGEST = 224 * 1024
+"""Most bytes of a notification. SNS takes 256 KiB; a callback's request adds its URL and names."""
+
+_LEFT_OUT: tuple[Mapping[str, Any], ...] = ({"context": {}}, {"image_url": []})
+"""Field that is left out of what is longer, with what stands there instead. The second does where
+the first does not, as a task's context is shorter than a notification may be."""
 
 
 def notification(report: Report, context: Any) -> dict[str, Any]:
@@ -18,6 +27,18 @@ def notification(report: Report, context: Any) -> dict[str, Any]:
         "output_url": report.output,
     }
     return identity | outcome | echo
+
+
+def shortened(whole: Mapping[str, Any], uri: str) -> Mapping[str, Any]:
+    """Leave out what makes a notification too long for a message; name it, and the whole's URI.
+
+    It stays an object with the same fields: subscribers read ``status`` and ``output_url`` as ever.
+    """
+    for instead in _LEFT_OUT:
+        short = {**whole, **instead, "left_out": list(instead), "notification_url": uri}
+        if len(strict_json.written(short)) <= LONGEST:
+            break
+    return short
 
 
 def failure_output(task: Task, report: Report) -> dict[str, Any]:

@@ -67,7 +67,9 @@ def assemble_front(
         ledger=ports.ledger,
         objects=ports.objects,
         claims=ports.claims,
-        cancel=Cancel(ledger=ports.ledger, notifier=notifier(ports), boards=Boards(feed.ingests)),
+        cancel=Cancel(
+            ledger=ports.ledger, notifier=notifier(settings, ports), boards=Boards(feed.ingests)
+        ),
         dead_letters=DeadLetters(
             queues=ports.dead_letters,
             sources=ports.sources,
@@ -86,8 +88,13 @@ def assemble_front(
     )
 
 
-def notifier(ports: Ports) -> Notifier:
-    return Notifier(results=ports.results, callbacks=ports.callbacks)
+def notifier(settings: Settings, ports: Ports) -> Notifier:
+    return Notifier(
+        results=ports.results,
+        callbacks=ports.callbacks,
+        objects=ports.objects,
+        output=f"s3://{settings.names.output_bucket}",
+    )
 
 
 async def _list_checkpoints(settings: Settings, ports: Ports) -> Sequence[str]:

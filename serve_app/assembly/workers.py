@@ -54,7 +54,7 @@ def worker(
         envelope=envelope,
         ledger=ports.ledger,
         objects=ports.objects,
-        notifier=notifier(ports),
+        notifier=notifier(settings, ports),
         board=board,
         runner=runner,
         kinds=kinds_of(runtime.type),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ingest.callbacks import CallbackSender, Post
-from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
+from ingest.memory import MemoryLedger, MemoryObjects, MemoryQueue, MemoryTopic
 from ingest.notify import Notifier
 from models.report import Report
 from models.settings.groups import Callbacks
@@ -42,7 +42,9 @@ class World:
         self.rules = Callbacks.model_validate(AT_ONCE | rules)
         self.results, calls = MemoryTopic(), MemoryTopic()
         calls.subscribe(self.queue, raw=True)
-        self.notifier = Notifier(results=self.results, callbacks=calls)
+        self.notifier = Notifier(
+            results=self.results, callbacks=calls, objects=MemoryObjects(), output="s3://outputs"
+        )
         self.sender = self.new()
 
     def new(self) -> CallbackSender:

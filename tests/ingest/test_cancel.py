@@ -12,7 +12,6 @@ from typing_extensions import override
 from ingest.board import Board
 from ingest.cancel import Cancel
 from ingest.memory import MemoryTopic
-from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
 from models.report import Report, Status
 from models.settings.groups import Tasks
@@ -176,7 +175,7 @@ async def test_a_cancel_that_could_not_be_told_is_notified_by_the_delivery(world
         async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
             raise Unavailable("the topic is down")
 
-    notifier = Notifier(results=Closed(), callbacks=world.calls)
+    notifier = replace(world.notifier, results=Closed())
     cancel = Cancel(ledger=world.ledger, notifier=notifier, boards=boards_of(world.board))
     await world.ledger.queue(TASK)
     await world.publish()
@@ -234,7 +233,7 @@ async def test_an_ingest_that_a_cancel_did_not_find_does_not_tell_it_again(
     results = SlowTopic()
     cancel = Cancel(
         ledger=world.ledger,
-        notifier=Notifier(results=results, callbacks=world.calls),
+        notifier=replace(world.notifier, results=results),
         boards=boards_of(Board()),
     )
     world.runtime.acts = [60.0]
@@ -258,7 +257,7 @@ async def test_a_cancel_whose_callback_cannot_be_asked_for_is_told_once(world: W
             raise Unavailable("the calls' queue is down")
 
     callback = Callback(url="https://x.test/told", events=("cancelled",))
-    notifier = Notifier(results=world.results, callbacks=Closed())
+    notifier = replace(world.notifier, callbacks=Closed())
     cancel = Cancel(
         ledger=world.ledger,
         notifier=notifier,

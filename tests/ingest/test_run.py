@@ -11,7 +11,6 @@ from typing_extensions import override
 
 from ingest.lease import lease
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
-from ingest.notify import Notifier
 from models.errors import RuntimeUnavailable, Unavailable
 from models.event import Event
 from models.fence import Fence
@@ -277,7 +276,7 @@ class SlowTopic(MemoryTopic):
 async def test_a_start_is_told_beside_the_run_and_never_after_its_end(seconds: float) -> None:
     world = World(Tasks(leaseSeconds=3, notifyRunning=True))
     world.results = SlowTopic()
-    world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)
+    world.worker.notifier = replace(world.notifier, results=world.results)
     world.runtime.acts = [seconds]
     await world.publish()
 

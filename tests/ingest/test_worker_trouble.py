@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from ingest.lease import lease
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
-from ingest.notify import Notifier
 from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
 from models.fence import Fence
 from models.ports import Delivery
@@ -168,7 +167,7 @@ class Deaf(MemoryTopic):
 def deafen(world: World) -> None:
     """Give a world a topic that is down at first."""
     world.results = Deaf()
-    world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)
+    world.worker.notifier = replace(world.notifier, results=world.results)
 
 
 async def test_a_report_that_could_not_be_notified_is_notified_later_without_a_second_run(
@@ -410,7 +409,7 @@ async def test_the_worker_outlives_whatever_a_poll_meets(
 
 async def test_subscribers_are_notified_once_though_the_calls_queue_is_away(world: World) -> None:
     world.calls = Deaf()
-    world.worker.notifier = Notifier(results=world.results, callbacks=world.calls)
+    world.worker.notifier = replace(world.notifier, callbacks=world.calls)
     await world.publish(callback={"url": "https://x.test/", "events": ["completed"]})
 
     async with world.working():
@@ -440,7 +439,7 @@ async def test_a_fence_goes_on_while_the_queue_is_away() -> None:
 
 async def test_who_could_not_tell_for_long_leaves_it_to_the_one_who_tells(world: World) -> None:
     topic = world.results = Deaf()
-    world.worker.notifier = Notifier(results=topic, callbacks=world.calls)
+    world.worker.notifier = replace(world.notifier, results=topic)
     await world.publish(submission="s1")
 
     async with world.working():

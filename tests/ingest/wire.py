@@ -11,7 +11,7 @@ class Wire:
     """Record of what was sent."""
 
     answer: str
-    """What each request is answered from now on, byte for byte."""
+    """Answer to each request from now on, byte for byte."""
     endpoint: str = ""
     requests: list[bytes] = field(default_factory=list)
     """Head and body of each request, in order."""

@@ -97,7 +97,9 @@ class World:
         self.objects = MemoryObjects()
         self.calls = MemoryTopic()
         self.board = Board()
-        self.notifier = Notifier(results=self.results, callbacks=self.calls)
+        self.notifier = Notifier(
+            results=self.results, callbacks=self.calls, objects=self.objects, output=OUTPUT
+        )
         self.cancel = self.canceller(self.ledger)
         self.runtime = Runtime()
         envelope = Envelope("sdruntime", self.objects, f"{OUTPUT}/payloads/", 2**20)

@@ -26,6 +26,13 @@ MUTANTS = (
         tests=f"{_GROUP} {_RULES}",
     ),
     Mutant(
+        mistake="a notification that no message holds",
+        file="ingest/notify.py",
+        old="        if len(text) <= LONGEST:\n",
+        new="        if text:\n",
+        tests="tests/ingest/test_notify.py",
+    ),
+    Mutant(
         mistake="a lone replica of ingest that waits for a core while another goes away",
         file="cdk/manifests/serve_config.py",
         old="if settings.ingest.most > 1:",

@@ -263,7 +263,12 @@ class World:
             claims=self.claims,
             cancel=Cancel(
                 ledger=self.ledger,
-                notifier=Notifier(results=self.results, callbacks=MemoryTopic()),
+                notifier=Notifier(
+                    results=self.results,
+                    callbacks=MemoryTopic(),
+                    objects=self.objects,
+                    output=f"s3://{self.settings.names.output_bucket}",
+                ),
                 boards=Boards(self.feed.ingests),
             ),
             dead_letters=dead_letters(self.queues, self.calls, self.unrouted, self.ledger),

@@ -175,7 +175,12 @@ class World:
         return _by_submission(self.calls)
 
     def _notifier(self, process: Process) -> Notifier:
-        return Notifier(results=process.port(self.results), callbacks=process.port(self.calls))
+        return Notifier(
+            results=process.port(self.results),
+            callbacks=process.port(self.calls),
+            objects=process.port(self.objects),
+            output=OUTPUT,
+        )
 
     def _ingest(self) -> "Ingest":
         made = Ingest(self)
