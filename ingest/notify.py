@@ -1,14 +1,18 @@
 """Notifications: what a task came to, for subscribers and for its callback."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.call_request import CallRequest
 from models import strict_json
+from models.errors import PublicationRefused
 from models.notification import LONGEST, notification, shortened
 from models.ports import Objects, Topic
 from models.report import Report
+
+log = logging.getLogger("ray.serve.atelier.ingest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,10 @@ class Notifier:
         await self.results.publish(words, {})
 
     async def notify_callback(self, report: Report, context: Any) -> None:
-        """Have the callback called, if the task has one for this status."""
+        """Have the callback called, if the task has one for this status.
+
+        One whose queue refuses its request for good is not: the task has ended all the same.
+        """
         if report.callback and report.status in report.callback.events:
             request = CallRequest(
                 id=report.id,
@@ -47,7 +54,10 @@ class Notifier:
                 key=report.key,
                 notification=await self._words(report, context),
             )
-            await self.callbacks.publish(strict_json.written(dict(request)), {})
+            try:
+                await self.callbacks.publish(strict_json.written(dict(request)), {})
+            except PublicationRefused as exc:
+                log.warning("callback_refused", extra={**report.log_context(), "why": str(exc)})
 
     async def _words(self, report: Report, context: Any) -> Mapping[str, Any]:
         """Write the notification, shortened to what a message holds; then store the whole."""

@@ -5,12 +5,13 @@ Whether a task has ended is left to the worker.
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ingest.lease import Lease
 from ingest.notify import Notifier
 from ingest.to_the_end import to_the_end
-from models.errors import HeldElsewhere, Unavailable
+from models.errors import HeldElsewhere, PublicationRefused, Unavailable
 from models.patience import Patience
 from models.ports import Delivery, Ledger, Queue
 from models.report import Report
@@ -65,8 +66,11 @@ class Telling:
     async def _tell(self, task: Task, report: Report, delivery: Delivery, held: Lease) -> None:
         # In this order: a crash in between notifies twice, the other way round never.
         if not report.notified:
-            await self._notify_subscribers(task, report, held)
+            refusal = await self._notify_subscribers(task, report, held)
             _log_end(report)
+            if refusal is not None:
+                await self._put_aside(task, report, delivery, refusal)
+                return
         await self._ask_for_call(task, report)
         # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
         await asyncio.gather(
@@ -74,8 +78,22 @@ class Telling:
             self.patience(lambda: self.queue.ack(delivery)),
         )
 
-    async def _notify_subscribers(self, task: Task, report: Report, held: Lease) -> None:
+    async def _put_aside(
+        self, task: Task, report: Report, delivery: Delivery, refusal: PublicationRefused
+    ) -> None:
+        """Put a task that cannot be told of among the dead letters; redriven, it is told."""
+        log.warning("notification_refused", extra={**report.log_context(), "why": str(refusal)})
+        with suppress(Unavailable):  # it is asked for once more when the letter is redriven
+            await self.notifier.notify_callback(report, task.context)
+        reason = f"{report.status.value}, but its notification was refused: {refusal}"
+        await self.patience(lambda: self.queue.reject(delivery, reason))
+
+    async def _notify_subscribers(
+        self, task: Task, report: Report, held: Lease
+    ) -> PublicationRefused | None:
         """Publish the end of a task; before each further try make sure that no other tells it.
+
+        Return the error if the topic refuses it for good.
 
         Raises:
             HeldElsewhere: another does, for the results topic was away for longer than a lease.
@@ -89,7 +107,11 @@ class Telling:
             is_tried = True
             await self.notifier.notify_subscribers(report, task.context)
 
-        await self.patience(publish)
+        try:
+            await self.patience(publish)
+        except PublicationRefused as exc:
+            return exc
+        return None
 
     async def _ask_for_call(self, task: Task, report: Report) -> None:
         """Put the call of the callback into its queue.

@@ -3,6 +3,7 @@
 AtelierError
 ├── SettingsError           the configuration is wrong
 ├── Unavailable             a part we depend on did not answer; wait and try again
+│   └── PublicationRefused  for good: another try would be refused, too
 ├── HeldElsewhere           handed back, until whoever has the task is done with it
 └── TaskError
     ├── InvalidTask         dead-lettered, or refused at the door
@@ -33,6 +34,10 @@ class SettingsError(AtelierError):
 
 class Unavailable(AtelierError):
     """A service that the platform stands on did not answer."""
+
+
+class PublicationRefused(Unavailable):
+    """A topic or a queue refused a message, and would refuse it again."""
 
 
 class HeldElsewhere(AtelierError):

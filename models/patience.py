@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from models.backoff import Backoff
-from models.errors import Unavailable
+from models.errors import PublicationRefused, Unavailable
 
 log = logging.getLogger("ray.serve.atelier")
 
@@ -47,10 +47,13 @@ class Patience:
         """Make a call until it is answered; it must be one that may be made twice.
 
         Raises:
+            PublicationRefused: at once; it is no outage.
             Unavailable: it was not answered in so many seconds, twice at least.
         """
         try:
             return await call()
+        except PublicationRefused:
+            raise
         except Unavailable as exc:
             self.failed(exc)
         self._trying += 1
@@ -66,6 +69,8 @@ class Patience:
             await asyncio.sleep(_PAUSES.pause(failures))
             try:
                 return await call()
+            except PublicationRefused:
+                raise
             except Unavailable as exc:
                 self.failed(exc, is_told=failures < _TOLD or failures % _TOLD == 0)
                 if clock() >= end:

@@ -98,6 +98,7 @@ class Topic(ABC):
         """Publish a message with attributes of type String.
 
         Raises:
+            PublicationRefused: the topic will never take it: it is too long, or may not be sent.
             Unavailable: the topic did not take it, or did not say that it did.
         """
 

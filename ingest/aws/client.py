@@ -19,7 +19,7 @@ from botocore.handlers import add_expect_header
 from botocore.parsers import ResponseParserError
 
 from ingest.aws.direct import DirectClient, json_object
-from models.errors import Unavailable
+from models.errors import PublicationRefused, Unavailable
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -28,6 +28,26 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
 _Client = TypeVar("_Client")
+_FOR_GOOD = frozenset(
+    {
+        # The message: too long, or with characters or attributes that AWS does not take.
+        "InvalidParameter",
+        "InvalidParameterValue",
+        "ParameterValueInvalid",
+        "InvalidMessageContents",
+        # Its destination: gone, or not to be written to.
+        "NotFound",
+        "NonExistentQueue",
+        "QueueDoesNotExist",
+        "AuthorizationError",
+        "AccessDenied",
+        "AccessDeniedException",
+        "KMSAccessDenied",
+        "KMSDisabled",
+        "KMSNotFound",
+    }
+)
+"""Codes for messages that AWS would refuse again, until somebody changes its configuration."""
 _UNREADABLE = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
 """Errors of who reads an answer that was cut or garbled on its way, ours and botocore's."""
 _CONFIG = AioConfig(
@@ -170,6 +190,24 @@ async def calling(
     """Take a client for an AWS call, whose errors are `translated`."""
     with translated(operation, *missing):
         yield await client
+
+
+@asynccontextmanager
+async def publishing(client: Awaitable[_Client], operation: str) -> AsyncIterator[_Client]:
+    """Take a client that publishes a message; its errors are `translated`.
+
+    Raises:
+        PublicationRefused: AWS's code says that another try would be refused, too.
+    """
+    try:
+        async with calling(client, operation) as made:
+            yield made
+    except Unavailable as exc:
+        cause = exc.__cause__
+        # Some codes have a namespace before a dot.
+        if isinstance(cause, ClientError) and error_code(cause).rpartition(".")[2] in _FOR_GOOD:
+            raise PublicationRefused(str(exc)) from cause
+        raise
 
 
 def error_code(error: ClientError) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.aws.client import Clients, calling
+from ingest.aws.client import Clients, publishing
 from models.ports import Topic
 
 
@@ -23,5 +23,5 @@ class SnsTopic(Topic):
                 for name, value in attributes.items()
             },
         }
-        async with calling(self.clients.direct("sns"), "SNS Publish") as sns:
+        async with publishing(self.clients.direct("sns"), "SNS Publish") as sns:
             await sns.publish(parameters)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.aws.batch import Batch
-from ingest.aws.client import Clients, calling
+from ingest.aws.client import Clients, calling, publishing
 from models.errors import Unavailable
 from models.ports import Delivery, Queue, Topic
 from models.wire import OWNER, REASON, SUBMISSION
@@ -38,10 +38,9 @@ class SqsSender(Topic):
         self._url = _Url(clients, name)
 
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
-        url = await self._url()
-        async with calling(self.clients.sqs(), "SQS SendMessage") as sqs:
+        async with publishing(self.clients.sqs(), "SQS SendMessage") as sqs:
             await sqs.send_message(
-                QueueUrl=url,
+                QueueUrl=await self._url(),
                 MessageBody=message,
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value}

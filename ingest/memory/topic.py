@@ -7,7 +7,9 @@ from uuid import uuid4
 
 from ingest.memory.queue import MemoryQueue
 from models import strict_json
+from models.errors import PublicationRefused
 from models.ports import Topic
+from models.wire import LARGEST
 
 Accepts = Callable[[Mapping[str, str]], bool]
 """Filter of a subscription: tell by a message's attributes whether the queue gets it."""
@@ -43,6 +45,8 @@ class MemoryTopic(Topic):
         self._subscriptions.append(_Subscription(queue=queue, accepts=accepts, raw=raw))
 
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        if len(message.encode()) > LARGEST:
+            raise PublicationRefused(f"the message is over {LARGEST} bytes")
         self.published.append(Published(message=message, attributes=dict(attributes)))
         envelope = self._envelope(message, attributes)
         for subscription in self._subscriptions:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from models.errors import PublicationRefused
 from models.ports import Delivery, Queue
+from models.wire import LARGEST
 from tests.contracts.ports import World, skip_on_moto
 
 MOTO_TAKES_ANY_RECEIPT = "moto takes a receipt that is no longer the newest"
@@ -224,6 +226,10 @@ class TestQueue:
 
 
 class TestTopic:
+    async def test_a_message_that_is_too_long_is_refused_for_good(self, world: World) -> None:
+        with pytest.raises(PublicationRefused):
+            await world.tasks.publish("x" * (LARGEST + 1), {"runtime": "painter"})
+
     async def test_a_message_arrives_in_the_envelope_of_sns(self, world: World) -> None:
         await world.tasks.publish('{"é": 1}', {"runtime": "sketcher", "submission": "s-1"})
         delivery = await one(world.queues["sketcher"])

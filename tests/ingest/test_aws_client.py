@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from ingest.aws.client import Clients, translated
+from ingest.aws.client import Clients, publishing, translated
 from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
-from models.errors import Unavailable
+from models.errors import PublicationRefused, Unavailable
 from tests.ingest.wire import recorded
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -178,6 +178,31 @@ def test_errors_are_told_without_their_text(error: Exception, message: str) -> N
         raise error
 
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("InvalidParameter", PublicationRefused),
+        ("AuthorizationError", PublicationRefused),
+        ("NotFound", PublicationRefused),
+        ("AWS.SimpleQueueService.NonExistentQueue", PublicationRefused),
+        ("Throttling", Unavailable),
+        ("InternalFailure", Unavailable),
+        ("ExpiredToken", Unavailable),
+    ],
+)
+async def test_what_another_try_would_not_change_is_refused_for_good(
+    code: str, kind: type[Unavailable]
+) -> None:
+    async def client() -> None:
+        raise ClientError({"Error": {"Code": code}}, "Publish")
+
+    with pytest.raises(Unavailable) as raised:
+        async with publishing(client(), "SNS Publish"):
+            pass
+
+    assert type(raised.value) is kind
 
 
 def test_what_may_be_missing_is_no_error() -> None:

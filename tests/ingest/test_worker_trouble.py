@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ingest.lease import lease
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
-from models.errors import PlaceGone, RuntimeUnavailable, Unavailable
+from models.errors import PlaceGone, PublicationRefused, RuntimeUnavailable, Unavailable
 from models.fence import Fence
 from models.ports import Delivery
 from models.report import Report, Status
@@ -377,6 +377,53 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
         (notification,) = await world.notifications(1)
 
     assert notification["status"] == "completed"
+
+
+class Refusing(MemoryTopic):
+    """Topic that nobody may publish on, until its policy is mended."""
+
+    refuses = True
+
+    @override
+    async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
+        if self.refuses:
+            raise PublicationRefused("SNS Publish: AuthorizationError")
+        await super().publish(message, attributes)
+
+
+async def test_a_task_whose_notification_is_refused_is_a_dead_letter_and_stops_nobody(
+    world: World,
+) -> None:
+    topic = world.results = Refusing()
+    world.worker.notifier = replace(world.notifier, results=topic)
+    await world.publish(submission="s1")
+    await world.publish(submission="s2", id="b")
+
+    async with world.working():
+        await until(lambda: len(world.queue.dead_letters) == 2, seconds=2)
+        outages = world.worker.outages
+        topic.refuses = False
+        letter = world.queue.dead_letters[0]
+        await world.queue.send(letter.body, letter.attributes)
+        (notification,) = await world.notifications(1)
+
+    assert outages == 0
+    assert letter.reason == (
+        "completed, but its notification was refused: SNS Publish: AuthorizationError"
+    )
+    assert notification["status"] == "completed"
+    assert world.runtime.runs == 2
+
+
+async def test_a_callback_whose_request_is_refused_holds_up_no_task(world: World) -> None:
+    world.worker.notifier = replace(world.notifier, callbacks=Refusing())
+    await world.publish(callback={"url": "https://x.test/", "events": ["completed"]})
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+        await until(lambda: world.queue.depth == 0)
+
+    assert (notification["status"], world.queue.dead_letters) == ("completed", [])
 
 
 class Faulty(MemoryQueue):

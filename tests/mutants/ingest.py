@@ -33,6 +33,13 @@ MUTANTS = (
         tests="tests/ingest/test_notify.py",
     ),
     Mutant(
+        mistake="a notification that is refused for good, tried again and again",
+        file="ingest/aws/client.py",
+        old='error_code(cause).rpartition(".")[2] in _FOR_GOOD:',
+        new='error_code(cause) == "":',
+        tests="tests/ingest/test_aws_client.py",
+    ),
+    Mutant(
         mistake="a lone replica of ingest that waits for a core while another goes away",
         file="cdk/manifests/serve_config.py",
         old="if settings.ingest.most > 1:",
