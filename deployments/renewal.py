@@ -25,7 +25,7 @@ class Renewal:
             RuntimeUnavailable: the backend is gone, or its renewal failed.
         """
         if self._running is None:
-            await self.replica.adapter.check()
+            await self.replica.check()
         elif self._running.done():
             # Ended and still here means failed: a renewal that succeeds takes itself away.
             self._running.result()

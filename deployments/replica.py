@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, Step
+from deployments.end_watch import EndWatch, Limit
 from deployments.media_types import sniff
-from models import strict_json
+from deployments.results import Results
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.event import Update
 from models.patience import DRAWN_SECONDS, Patience
@@ -59,6 +59,7 @@ class Replica:
         """Weights files that the adapter has, or is loading; empty where that is not known."""
         self.slots = asyncio.Semaphore(adapter.slots)
         """Taken while a task has the adapter, and all of them by a renewal."""
+        self.end_watch = EndWatch()
         self._patience = Patience()
         self._inside = 0
         """Number of tasks that have the adapter."""
@@ -71,21 +72,32 @@ class Replica:
         task goes on however slowly the updates are read.
 
         Raises:
-            RuntimeUnavailable: the backend is away; another try may end better.
+            RuntimeUnavailable: the backend is away, or does not stop though its time is over;
+                another try may end better.
             Unavailable: the store is away, of inputs for longer than a quarter of an hour, of
                 artifacts for longer than six hours.
         """
         # Through Ray a yield takes milliseconds, in which the GPU would idle and its slot be held.
         told: asyncio.Queue[Update | None] = asyncio.Queue()
-        running = asyncio.create_task(self._report(task, attempt, told.put_nowait))
+        running = asyncio.create_task(self._report(task, attempt, told))
         running.add_done_callback(lambda _: told.put_nowait(None))
         try:
             while (update := await told.get()) is not None:
                 yield update
+            if not running.done():
+                self.end_watch.check()
             yield await running
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await self.end_watch.stopped(running)
+
+    async def check(self) -> None:
+        """Raise if no further task can be run here.
+
+        Raises:
+            RuntimeUnavailable: a run does not end, or the backend is gone or broken.
+        """
+        self.end_watch.check()
+        await self.adapter.check()
 
     async def renew(self) -> None:
         """Replace the adapter by a fresh one between two tasks.
@@ -113,9 +125,14 @@ class Replica:
         await self.adapter.close()
         await self.inputs.close()
 
-    async def _report(self, task: Task, attempt: int, tell: Tell) -> Report:
-        """Run a task, telling its stages and progress; return the report on its end."""
-        results = _Results(task)
+    async def _report(
+        self, task: Task, attempt: int, told: "asyncio.Queue[Update | None]"
+    ) -> Report:
+        """Run a task, telling its stages and progress; return the report on its end.
+
+        Where the adapter blocks for longer than it may, None is told.
+        """
+        results, tell, has_one = Results(task), told.put_nowait, self.adapter.slots == 1
         report = Report.of(task, Status.RUNNING, attempt)
         try:
             # Before a slot is taken: the adapter works for another task meanwhile.
@@ -126,12 +143,15 @@ class Replica:
             wait = loop.call_later(_WAITING_SECONDS, tell, Stage.WAITING)
             if not (self._inside or self.slots.locked()):  # it comes alone
                 wait.cancel()
-            async with self._slot():
+            async with self._slot(lambda: told.put_nowait(None)) as limit:
                 results.end_stage("wait")
-                if self.adapter.slots == 1:
+                if has_one:
                     wait.cancel()
                     tell(Stage.RUNNING)
+                    limit.restart()
                 await self._load(task, tell)
+                if has_one:
+                    limit.restart()
                 results.end_stage("load")
                 report = replace(report, checkpoint=self.adapter.checkpoint, replica=self.name)
                 async with aclosing(self._steps(task, inputs)) as steps:
@@ -142,6 +162,7 @@ class Replica:
                             case Begun():
                                 results.end_stage("wait")
                                 wait.cancel()
+                                limit.restart()
                                 # With several slots `run` changes checkpoints, not `load`.
                                 report = replace(report, checkpoint=self.adapter.checkpoint)
                                 self._hold(task)
@@ -157,17 +178,19 @@ class Replica:
             return report.failed(exc)
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """Hold a slot of an adapter that can run a task.
+    async def _slot(self, late: Callable[[], None]) -> AsyncIterator[Limit]:
+        """Hold a slot of an adapter that can run a task; yield the limit of what has it.
 
-        Where one finds it gone, those that wait for the slot find it so before they begin.
+        Past the limit ``late`` is called. Where one finds the adapter gone, those that wait for the
+        slot find it so before they begin.
         """
         async with self.slots:
             self._inside += 1
             try:
-                await self.adapter.check()
+                await self.check()
                 try:
-                    yield
+                    with self.end_watch.limit(self.deadline, late) as limit:
+                        yield limit
                 except RuntimeUnavailable:
                     await self._see_exit()
                     raise
@@ -233,14 +256,14 @@ class Replica:
     def _deadline_from_now(self) -> float:
         return asyncio.get_running_loop().time() + self.deadline
 
-    async def _store(self, results: "_Results") -> tuple[str, ...]:
+    async def _store(self, results: "Results") -> tuple[str, ...]:
         """Store the artifacts and the answer, all at once; return the URIs of the artifacts."""
         types = [sniff(artifact.data) for artifact in results.artifacts]
         uris = [
             f"{self.output}/{results.task.artifact_key(n, type_.extension)}"
             for n, type_ in enumerate(types, start=1)
         ]
-        out = _rendered(results.answer, results.artifacts, uris)
+        out = results.rendered(uris)
         objects = [
             (f"{self.output}/{results.task.output_key}", out, "application/json"),
             *(
@@ -260,39 +283,3 @@ class Replica:
     async def _put(self, uri: str, body: bytes, content_type: str) -> None:
         """Store an object, once the store is there: the task is not drawn again for it."""
         await self._patience(lambda: self.objects.put(uri, body, content_type), DRAWN_SECONDS)
-
-
-@dataclass
-class _Results:
-    """Results of a task so far, and the seconds that each stage took."""
-
-    task: Task
-    artifacts: list[Artifact] = field(default_factory=list)
-    answer: Any = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.monotonic)
-
-    def keep(self, step: Artifact | Answer) -> None:
-        match step:
-            case Artifact():
-                self.artifacts.append(step)
-            case Answer():
-                self.answer = step.body
-
-    def end_stage(self, stage: str) -> None:
-        now = time.monotonic()
-        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._since, 4)
-        self._since = now
-
-
-def _rendered(answer: Any, artifacts: Sequence[Artifact], uris: Sequence[str]) -> bytes:
-    """Write the answer as JSON, each artifact in it as its URI."""
-    # By identity: two pictures of the same bytes are two artifacts, each with a URI of its own.
-    uri_of = {id(artifact): uri for artifact, uri in zip(artifacts, uris, strict=True)}
-
-    def uri(value: Any) -> str:
-        if isinstance(value, Artifact):
-            return uri_of[id(value)]
-        raise TypeError(f"the runtime's answer holds a {type(value).__name__}")
-
-    return strict_json.written(answer, default=uri).encode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,10 @@ from models.task import Task
 
 _LEDGER_SECONDS = 5.0
 """Seconds for which a run that is stopped waits for the ledger to take its start."""
+
+_BEYOND_SECONDS = DRAWN_SECONDS + 120.0
+"""Seconds that a replica may take beyond those in which it loads and runs: it keeps what is drawn
+until the store takes it, and ends what blocks within a minute."""
 
 log = logging.getLogger("ray.serve.atelier.ingest")
 
@@ -53,6 +58,8 @@ class Run:
     _given_up: bool = field(default=False, init=False)
     _unwanted: bool = field(default=False, init=False)
     """Flag: the board or the ledger said that the task is not to run here."""
+    _end_by: float = field(default=math.inf, init=False)
+    """Moment of the event loop by which the replica has to have ended what it has begun."""
 
     async def end(self) -> Report:
         """Run the task; return a report that ends it, or how it had ended before.
@@ -106,6 +113,10 @@ class Run:
         pause = third = self.rules.lease_seconds / 3
         while True:
             await asyncio.sleep(pause)
+            if asyncio.get_running_loop().time() > self._end_by:
+                log.warning("run_given_up", extra=self.known.log_context())
+                self._updates.cancel()  # by no order, as where its replica is lost
+                return
             is_ours = await self._is_ours()
             if is_ours is False:
                 self._end_unwanted()
@@ -127,6 +138,8 @@ class Run:
     def _begin(self) -> None:
         """Note that the task has the GPU, which does not wait for that."""
         self.hold.begin()
+        longest = 2 * self.rules.deadline_seconds + _BEYOND_SECONDS
+        self._end_by = asyncio.get_running_loop().time() + longest
         began = replace(self.known, status=Status.RUNNING, attempt=self.known.attempt + 1)
         self.board.publish(self.task.submission, began)
         self._start = asyncio.create_task(self._count_attempt())

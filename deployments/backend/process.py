@@ -79,22 +79,23 @@ class Backend:
         try:
             await self._wait_until_ready(probe)
             # The probe may have been answered by another server on this port while ours ended.
-            self.check()
+            await self.check()
             await asyncio.to_thread(self._check_address)
         # A cancellation, too, must leave no process behind.
         except BaseException:
             await self.close()
             raise
 
-    def check(self) -> None:
-        """Raise if the process has ended; blocks for 1 s at most.
+    async def check(self) -> None:
+        """Raise if the process has ended; takes 1 s at most, for its last lines.
 
         Raises:
             RuntimeUnavailable: with its exit code; its last lines of output are a note.
         """
         code = self._supervisor.poll() if self._supervisor else None
         if code is not None:
-            self._listener.join(_LISTEN_SECONDS)  # its last lines are still in the pipe
+            # Its last lines are still in the pipe; others' tasks go on meanwhile.
+            await asyncio.to_thread(self._listener.join, _LISTEN_SECONDS)
             raise self._unavailable(f"ended with {_ending(code)}")
 
     def is_bloated(self) -> bool:
@@ -139,7 +140,7 @@ class Backend:
         try:
             async with asyncio.timeout(self.process.ready_seconds):
                 while not await _answers(probe):
-                    self.check()
+                    await self.check()
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             raise self._unavailable(f"not ready after {self.process.ready_seconds:g} s") from None

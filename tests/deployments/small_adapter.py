@@ -56,7 +56,7 @@ class SmallAdapter(Adapter):
         yield Answer(body={"images": [picture], "backend": int(said.text)})
 
     async def check(self) -> None:
-        self.backend.check()
+        await self.backend.check()
 
     def is_bloated(self) -> bool:
         return self.backend.is_bloated()

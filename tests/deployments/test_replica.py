@@ -8,7 +8,9 @@ import pytest
 from typing_extensions import override
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec
+from deployments.end_watch import EndWatch
 from deployments.replica import Replica
+from deployments.run_to_end import run_to_end
 from deployments.runtimes.fake import FakeAdapter
 from ingest.memory import MemoryObjects
 from models.errors import InputRefused, RuntimeUnavailable, Unavailable
@@ -351,6 +353,67 @@ async def test_a_task_past_its_deadline_is_interrupted_and_failed() -> None:
     assert report.failure is not None
     assert "deadlineSeconds" in report.failure.message
     assert adapter.interrupted == 1
+
+
+class Blocked(Stuck):
+    """A backend in a call that nobody can end, such as one of a driver, with any other after it."""
+
+    def __init__(self, spec: RuntimeSpec, part: str) -> None:
+        super().__init__(spec)
+        self.part = part
+
+    @override
+    async def load(self, task: Task) -> None:
+        if self.part == "load":
+            await _for_ever()
+
+    @override
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        try:
+            async for step in super().run(task, inputs):
+                yield step
+        finally:
+            if self.part == "step":
+                await _for_ever()
+
+    @override
+    async def interrupt(self) -> None:
+        if self.part == "interrupt":
+            await _for_ever()
+
+
+async def _for_ever() -> None:
+    """Go on when cancelled, as long as a test may take."""
+    await run_to_end(asyncio.sleep(1.5))
+
+
+@pytest.mark.parametrize("part", ["load", "step", "interrupt"])
+async def test_what_blocks_past_its_deadline_breaks_the_replica(part: str) -> None:
+    made = replica(Blocked(RuntimeSpec(name="r"), part), deadline=0.1)
+    made.end_watch = EndWatch(stop_seconds=0.2)
+    await made.check()
+
+    async with asyncio.timeout(1):
+        with pytest.raises(RuntimeUnavailable, match="s of a deadline of"):
+            await report_of(made, task())
+
+    with pytest.raises(RuntimeUnavailable, match="did not stop"):
+        await made.check()
+
+
+async def test_a_cancelled_run_that_blocks_breaks_the_replica() -> None:
+    made = replica(Blocked(RuntimeSpec(name="r"), "step"))
+    made.end_watch = EndWatch(stop_seconds=0.2)
+    run = asyncio.create_task(report_of(made, task()))
+    await asyncio.sleep(0.05)
+    run.cancel()
+    _, late = await asyncio.wait([run], timeout=1)
+
+    assert not late
+    with pytest.raises(RuntimeUnavailable, match="s of a cancel"):
+        await made.check()
 
 
 async def test_a_cancelled_run_frees_its_slot() -> None:

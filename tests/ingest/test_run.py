@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
+from ingest import run
 from ingest.lease import lease
 from ingest.memory import MemoryLedger, MemoryQueue, MemoryTopic
 from models.errors import RuntimeUnavailable, Unavailable
@@ -270,6 +271,23 @@ class SlowTopic(MemoryTopic):
     async def publish(self, message: str, attributes: Mapping[str, str]) -> None:
         await asyncio.sleep(0.1)
         await super().publish(message, attributes)
+
+
+async def test_a_replica_that_never_ends_a_task_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "_BEYOND_SECONDS", -1.0)
+    world = World(Tasks(leaseSeconds=3, deadlineSeconds=1))
+    world.runtime.acts = [60.0, 0.0]
+    await world.publish()
+
+    async with world.working():
+        (notification,) = await world.notifications(1)
+        report = await world.ledger.find("a")
+
+    assert (notification["status"], world.runtime.runs) == ("completed", 2)
+    assert report
+    assert report.attempt == 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.3])

@@ -11,6 +11,20 @@ FLEET = "tests/ingest/test_fleet.py"
 
 MUTANTS = (
     Mutant(
+        mistake="a replica that is well though a call of its device never ends",
+        file="deployments/replica.py",
+        old="        self.end_watch.check()\n        await self.adapter.check()",
+        new="        await self.adapter.check()",
+        tests="tests/deployments/test_replica.py",
+    ),
+    Mutant(
+        mistake="a cancelled run that is waited for without an end",
+        file="deployments/end_watch.py",
+        old="await asyncio.wait([running], timeout=self._stop_seconds)",
+        new="await asyncio.wait([running])",
+        tests="tests/deployments/test_replica.py",
+    ),
+    Mutant(
         mistake="an autoscaler that raises stalls Serve's controller",
         file="deployments/autoscaling/safe_policy.py",
         old="            return target, {}\n",
@@ -181,8 +195,8 @@ MUTANTS = (
     Mutant(
         mistake="a run that was closed leaves its adapter at work",
         file="deployments/replica.py",
-        old="            await asyncio.gather(running, return_exceptions=True)\n",
-        new="",
+        old="            await self.end_watch.stopped(running)\n",
+        new="            running.cancel()\n",
         tests="tests/deployments/test_replica.py",
     ),
     Mutant(

@@ -77,7 +77,7 @@ class ComfyUiAdapter(Adapter):
 
     async def check(self) -> None:
         if self._server is not None:
-            self._server.check()
+            await self._server.check()
 
     def is_bloated(self) -> bool:
         return self._server is not None and self._server.is_bloated()
@@ -117,7 +117,7 @@ class ComfyUiAdapter(Adapter):
                 async for step in steps:
                     if isinstance(step, Begun):
                         # The prompt before may have broken it meanwhile.
-                        self._ready_server.check()
+                        await self._ready_server.check()
                     yield step
             outputs = await self._outputs(prompt, is_last=is_last)
             if outputs is not None:

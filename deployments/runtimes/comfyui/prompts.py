@@ -132,7 +132,7 @@ class Prompts:
             prompt.history = await self._client.history(prompt.id)
         except RuntimeUnavailable as exc:
             # A process that ended says why; a lost connection does not.
-            self._backend.check()
+            await self._backend.check()
             if now - prompt.last_answer > patience:
                 self.give_up(str(exc))
                 raise

@@ -31,13 +31,13 @@ class Server:
     keep_mib: int
     """MiB that it may have written before it is renewed."""
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Raise if it is not to be used any more.
 
         Raises:
             RuntimeUnavailable: it has ended, is not heard any more, or was given up.
         """
-        self.backend.check()
+        await self.backend.check()
         self.events.check()
         if self.prompts.broken:
             raise RuntimeUnavailable(self.prompts.broken)

@@ -93,7 +93,7 @@ class SdWebUiAdapter(Adapter):
         return image_links(webui_content(task))
 
     async def check(self) -> None:
-        self._backend.check()
+        await self._backend.check()
         if self._broken:
             raise RuntimeUnavailable(self._broken)
 
@@ -170,5 +170,5 @@ class SdWebUiAdapter(Adapter):
         """
         until = asyncio.get_running_loop().time() + _EXIT_SECONDS
         while self._options.backend.command and asyncio.get_running_loop().time() < until:
-            self._backend.check()
+            await self._backend.check()
             await asyncio.sleep(_EXIT_SECONDS / 10)

@@ -3,9 +3,11 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -111,12 +113,15 @@ async def ended(backend: Backend) -> RuntimeUnavailable:
     return raised.value
 
 
-def broken(backend: Backend) -> RuntimeUnavailable | None:
-    try:
-        backend.check()
-    except RuntimeUnavailable as exc:
-        return exc
-    return None
+async def broken(backend: Backend) -> RuntimeUnavailable:
+    """Wait for the error of a backend that ends."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                await backend.check()
+            except RuntimeUnavailable as exc:
+                return exc
+            await asyncio.sleep(0.02)
 
 
 def notes(error: RuntimeUnavailable) -> str:
@@ -127,7 +132,7 @@ async def test_it_is_ready_when_it_answers_and_gone_when_it_is_closed(
     heard: list[logging.LogRecord],
 ) -> None:
     async with running(small()) as backend:
-        backend.check()
+        await backend.check()
         backend_and_child = await pids(heard)
 
     assert len(backend_and_child) == 2
@@ -158,6 +163,18 @@ async def test_one_that_ends_is_told_with_its_exit_code_and_last_lines() -> None
     assert notes(error).splitlines() == ["its last lines:", "first", "last"]
 
 
+async def test_others_tasks_go_on_while_its_last_lines_are_read() -> None:
+    async with started(saying(then="sys.exit(7)")) as backend:
+        await broken(backend)
+        backend._listener = Thread(target=time.sleep, args=(0.5,))  # noqa: SLF001 - a slow pipe
+        backend._listener.start()  # noqa: SLF001
+        check = asyncio.create_task(broken(backend))
+        await asyncio.sleep(0.05)
+
+        assert not check.done()
+        assert "exit code 7" in str(await check)
+
+
 async def test_one_that_is_killed_is_told_by_the_signal() -> None:
     async with started(saying(then="os.kill(os.getpid(), signal.SIGKILL)")) as backend:
         assert "SIGKILL" in str(await ended(backend))
@@ -182,7 +199,7 @@ async def test_what_is_left_of_one_that_ended_is_ended_too(heard: list[logging.L
             with suppress(httpx.RemoteProtocolError):  # it may be gone before its answer
                 await client.get(f"{backend.url}/exit/3")
 
-        error = await until(lambda: broken(backend))
+        error = await broken(backend)
         assert "exit code 3" in str(error)
         assert not alive(child)
 
