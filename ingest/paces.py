@@ -10,7 +10,7 @@ from enum import Enum, auto
 from statistics import fmean
 
 from models.fleet import Demand, Supply
-from models.live import Pace
+from models.live import Loaded, Pace
 from models.report import Report, Status
 
 _NEWEST_WEIGHT = 0.2
@@ -91,7 +91,7 @@ class RuntimePace:
         self._load, self._load_share = Average(), Average(0.0)
         self._run_by_checkpoint: OrderedDict[str | None, Average] = OrderedDict()
         """Averages by the name that was asked for, the one of the newest task last."""
-        self._checkpoints: dict[str, str] = {}
+        self._loaded: dict[str, Loaded] = {}
         """Newest checkpoint that each replica ran with."""
 
     @contextmanager
@@ -113,12 +113,13 @@ class RuntimePace:
         self._run_by_checkpoint.move_to_end(checkpoint)
         if len(self._run_by_checkpoint) > _CHECKPOINTS_KEPT:
             self._run_by_checkpoint.popitem(last=False)
-        if report.replica in self._checkpoints:  # else it is the replica's first, part of its start
+        if report.replica in self._loaded:  # else it is the replica's first, part of its start
             self._load_share.add(float(load > _LOADED_SECONDS))
         if load > _LOADED_SECONDS:
             self._load.add(load)
         if report.replica and report.checkpoint:
-            self._checkpoints[report.replica] = report.checkpoint
+            loaded = Loaded(checkpoint=report.checkpoint, at=self.clock())
+            self._loaded[report.replica] = loaded
 
     def recall(self, demand: Demand | None) -> None:
         """Let the averages go on from those that another ingest measured last, if it did."""
@@ -155,8 +156,8 @@ class RuntimePace:
     def take(self, supply: Supply) -> None:
         """Keep the newest supply, and forget the checkpoints of replicas that are gone."""
         self.supply = supply
-        for gone in self._checkpoints.keys() - set(supply.running):
-            del self._checkpoints[gone]
+        for gone in self._loaded.keys() - set(supply.running):
+            del self._loaded[gone]
 
     def now(self) -> Pace:
         """Return the pace as it is now."""
@@ -164,7 +165,7 @@ class RuntimePace:
             leased=len(self._held),
             running=len(self._in(HoldState.RUNNING)),
             seconds=self._taken.value,
-            checkpoints=tuple(sorted(set(self._checkpoints.values()))),
+            loaded=dict(self._loaded),
             demand=self.demand,
             supply=self.supply,
         )

@@ -13,6 +13,15 @@ from models.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """Checkpoint that a replica ran with."""
+
+    checkpoint: str
+    at: float
+    """Moment at which its report came, in seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pace:
     """Load of a runtime now, and how fast it works it off."""
 
@@ -25,12 +34,20 @@ class Pace:
 
     Loading of a checkpoint counts, waiting for the GPU does not.
     """
-    checkpoints: tuple[str, ...]
-    """Checkpoints that the replicas ran with last, sorted."""
+    loaded: Mapping[str, Loaded]
+    """Newest checkpoint that each replica ran with, by the replica's name."""
     demand: Demand | None = None
     """Newest measurement of what the queue asks for; None where none is made."""
     supply: Supply | None = None
     """Newest answer of the scaling policy; None before the first."""
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """List the checkpoints that replicas have which run, sorted: one of each at most."""
+        running = self.loaded.keys() if self.supply is None else set(self.supply.running)
+        return tuple(
+            sorted({self.loaded[name].checkpoint for name in self.loaded.keys() & running})
+        )
 
 
 class FleetStore(ABC):

@@ -62,8 +62,11 @@ class Feed:
         self._following: asyncio.Task[None] | None = None
         self._mirrors = Mirrors()
         self._streams: dict[str, BoardStream] = {}
+        self._was_tried = False
+        """Flag: there was some ingest replica to follow."""
         self._tried = asyncio.Event()
-        """Set while there are streams, and each is open or could not be opened at the last try."""
+        """Set while each stream is open or could not be opened at the last try; without any, once
+        there were some: nobody waits for ingest replicas that have gone."""
 
     @property
     def connected(self) -> bool:
@@ -148,7 +151,8 @@ class Feed:
 
     def _notice(self) -> None:
         streams = self._streams.values()
-        if streams and all(each.is_open or each.failing for each in streams):
+        self._was_tried = self._was_tried or bool(streams)
+        if self._was_tried and all(each.is_open or each.failing for each in streams):
             self._tried.set()
         else:
             self._tried.clear()

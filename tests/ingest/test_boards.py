@@ -1,5 +1,6 @@
 """Boards: what several ingest replicas know is one answer, and a silent one is told from none."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from models.fleet import Demand, Supply
 from models.live import Pace
 from models.report import Report, Status
 from models.task import Task
+from tests.ingest.world import until
 
 TASK = Task(submission="s1", id="a", runtime="sketcher", kind="text-to-image", prefix="p")
 CANCELLED = Report.of(TASK, Status.CANCELLED)
@@ -79,6 +81,57 @@ async def test_checkpoints_and_seconds_are_those_that_any_has_seen() -> None:
     pace = (await boards(one, other, Board()).paces())["sketcher"]
 
     assert (pace.checkpoints, pace.seconds) == (("fox", "owl"), 3.0)
+
+
+async def test_of_each_replica_that_runs_one_checkpoint_is_told() -> None:
+    now = [1.0]
+    one, other = Board(lambda: now[0]), Board(lambda: now[0])
+    ran = Report.of(TASK, Status.RUNNING, 1).completed((), "s3://o/a.out", {"run": 1.0})
+    for board, replica, checkpoint in (
+        (one, "r", "owl"),
+        (other, "r", "fox"),
+        (one, "gone", "elk"),
+    ):
+        now[0] += 1
+        report = replace(ran, replica=replica, checkpoint=checkpoint)
+        board.runtimes.of("sketcher").add(report, checkpoint)
+    other.runtimes.of("sketcher").take(Supply(wanted=1, running=("r",), beat=1))
+
+    pace = (await boards(one, other).paces())["sketcher"]
+
+    assert pace.checkpoints == ("fox",)
+
+
+class Hung(Board):
+    """Board that answers no stop until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = asyncio.Event()
+        self.stopped: list[Report] = []
+
+    @override
+    async def stop(self, report: Report) -> None:
+        await self.may.wait()
+        self.stopped.append(report)
+
+
+async def test_cancels_wait_once_for_one_that_hangs_which_stops_them_all_the_same() -> None:
+    hung, well = Hung(), Board()
+    there = boards(hung, well)
+    loop = asyncio.get_running_loop()
+    waits = []
+    for _ in range(3):
+        began = loop.time()
+        with pytest.raises(Unavailable, match="did not answer within"):
+            await there.stop(CANCELLED)
+        waits.append(loop.time() - began)
+    hung.may.set()
+    await until(lambda: len(hung.stopped) == 3)
+    await there.stop(CANCELLED)
+
+    assert well.stops.is_stopped("s1")
+    assert waits[1] + waits[2] < waits[0] < 2
 
 
 async def test_a_runtime_that_one_alone_has_worked_for_is_among_them() -> None:

@@ -40,6 +40,27 @@ MUTANTS = (
         tests="tests/ingest/test_aws_client.py",
     ),
     Mutant(
+        mistake="each cancel waits for an ingest replica that hangs",
+        file="ingest/boards.py",
+        old="if name not in self._late]:",
+        new="if name]:",
+        tests=BOARDS,
+    ),
+    Mutant(
+        mistake="a replica's older checkpoint, told by another ingest replica",
+        file="ingest/boards.py",
+        old="in sorted(every, key=itemgetter(0))}",
+        new="in sorted(every, key=itemgetter(0), reverse=True)}",
+        tests=BOARDS,
+    ),
+    Mutant(
+        mistake="whoever reads a task waits for ingest replicas that have gone",
+        file="serve_app/watching/feed.py",
+        old="self._was_tried = self._was_tried or bool(streams)",
+        new="self._was_tried = bool(streams)",
+        tests=SEVERAL,
+    ),
+    Mutant(
         mistake="a lone replica of ingest that waits for a core while another goes away",
         file="cdk/manifests/serve_config.py",
         old="if settings.ingest.most > 1:",
@@ -245,8 +266,8 @@ MUTANTS = (
     Mutant(
         mistake="a silent ingest replica is taken for one that has stopped its run",
         file="ingest/boards.py",
-        old="        if silent:\n            raise silent\n",
-        new="        del silent\n",
+        old="None):\n            raise silent\n",
+        new="None):\n            del silent\n",
         tests=BOARDS,
     ),
     Mutant(

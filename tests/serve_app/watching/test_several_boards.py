@@ -302,6 +302,18 @@ async def test_all_are_let_go_of_what_nobody_watches_any_more(
     await until(lambda: ingests.members["c"].unwatches == 1)
 
 
+async def test_nobody_waits_for_those_that_are_gone() -> None:
+    ingests, world = Several("a"), World()
+    world.feed = Feed(ingests, world.ledger, replace(QUICK, snapshot_wait=600))
+    await until_connected(world)
+    ingests.leave("a")
+    await until(lambda: not world.feed.connected)
+
+    async with asyncio.timeout(10):
+        assert not await world.feed.ready()
+    await world.feed.close()
+
+
 async def test_while_there_is_none_the_feed_is_not_ready() -> None:
     ingests, world = Several(), World()
     world.feed = Feed(ingests, world.ledger, replace(QUICK, snapshot_wait=0.02))
