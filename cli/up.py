@@ -32,8 +32,13 @@ def up(
         int,
         typer.Option(help="Port of the embedded AWS; 0: a free one.", min=0, max=HIGHEST_PORT),
     ] = 4566,
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     aws_only: Annotated[bool, typer.Option(help="No Ray: print the environment instead.")] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what is in the embedded AWS; without it nothing is kept."),
+    ] = None,
 ) -> None:
     """Start the platform on this machine: embedded AWS, Ray, Serve. Ctrl-C stops all of it.
 
@@ -42,6 +47,7 @@ def up(
     """
     args = ["--config", str(config), "--port", str(port), "--aws-port", str(aws_port)]
     args += ["--aws-only"] if aws_only else []
+    args += ["--keep", str(keep.expanduser().absolute())] if keep else []
     out = Output(as_json=as_json)
     if not is_installed("platform"):
         out.complain(lacks("atelier up", "platform"))

@@ -4,6 +4,7 @@ No other module knows which emulator it is: they read an endpoint from their env
 """
 
 import asyncio
+import fcntl
 import http.client
 import os
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from ingest.aws.client import Clients
 from ingest.aws.provision import provision
@@ -31,13 +32,17 @@ _LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
 
 
 class EmbeddedAws:
-    """Emulator of AWS on loopback, from entering the block to leaving it; nothing is kept."""
+    """Emulator of AWS on loopback, from entering the block to leaving it.
+
+    Nothing is kept of what is in it, unless it is given a folder for that.
+    """
 
     def __init__(
         self,
         *,
         port: int = 0,
         log: Path | None = None,
+        keep: Path | None = None,
         root: Path | None = None,
         region: str = "us-east-1",
         account: str = "000000000000",
@@ -47,6 +52,9 @@ class EmbeddedAws:
         self.port = port
         """TCP port on loopback; 0 until the emulator starts, for a free one."""
         self.log = log
+        self.keep = keep
+        """Folder of the state, which the next emulator goes on with; saved about each second, so
+        that a kill loses what is newer. None: nothing is kept."""
         self.root = root or Path(sys.prefix) / "ministack"
         self.region = region
         self.account = account
@@ -56,17 +64,20 @@ class EmbeddedAws:
         """Flag: policies decide what roles may do, Lambda functions' too; our keys may do all."""
         self._home: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start the emulator, and wait until it answers: up to a minute.
 
         Raises:
-            SettingsError: the emulator is not installed, or the port is in use.
+            SettingsError: the emulator is not installed, the port is in use, or another one keeps
+                its state in the same folder.
             Unavailable: the emulator ended, or did not answer in time.
         """
         self.port = free_port(self.port, "the embedded AWS")
         self._home = tempfile.TemporaryDirectory(prefix="aws-", ignore_cleanup_errors=True)
         try:
+            self._lock = _locked(self.keep) if self.keep else None
             self._process = self._start(Path(self._home.name))
             self._wait()
         except BaseException:  # Ctrl-C, too: what fails to enter is not left
@@ -106,6 +117,8 @@ class EmbeddedAws:
     def close(self) -> None:
         if self._process is not None:
             _stop(self._process)
+        if self._lock is not None:
+            self._lock.close()
         if self._home is not None:
             self._home.cleanup()
 
@@ -128,6 +141,7 @@ class EmbeddedAws:
             )
 
     def _own_environment(self, home: Path) -> Mapping[str, str]:
+        state, keeps = self.keep or home, str(int(self.keep is not None))
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
@@ -140,10 +154,10 @@ class EmbeddedAws:
             "AUTH": str(self.strict).lower(),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
-            "PERSIST_STATE": "0",
-            "S3_PERSIST": "0",
-            "S3_DATA_DIR": str(home / "s3"),
-            "STATE_DIR": str(home / "state"),
+            "PERSIST_STATE": keeps,
+            "S3_PERSIST": keeps,
+            "S3_DATA_DIR": str(state / "s3"),
+            "STATE_DIR": str(state / "state"),
             "LOG_LEVEL": "WARNING",
             "DOCKER_HOST": f"unix://{home}/no-docker",  # else MiniStack would start containers
         }
@@ -170,6 +184,27 @@ class EmbeddedAws:
     def _last_words(self) -> str:
         text = self.log.read_text(errors="replace").strip() if self.log else ""
         return text[-1_000:] or "it said nothing"
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    """Make a folder, and lock it for this process.
+
+    Raises:
+        SettingsError: it cannot be made, or another emulator has it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("wb")
+    except OSError as exc:
+        raise SettingsError(f"--keep {folder}: {exc.strerror}") from exc
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise SettingsError(
+            f"--keep {folder}: another embedded AWS has this folder; stop it, or name another"
+        ) from None
+    return lock
 
 
 def provision_sync(settings: Settings) -> None:

@@ -14,6 +14,12 @@ from typing import Any
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _POLL_SECONDS = 0.002
+_KEPT_PORT = "4566"
+_SAVE_SECONDS = 1.0
+_SAVING_SHARE = 0.1
+"""Most of the time that may go into saving: a large state is saved less often."""
+_LAST_SAVED = "sqs"
+"""State that is saved after the others: a message is gone only once what it led to is kept."""
 
 
 def main(parent: int) -> None:
@@ -28,6 +34,8 @@ def main(parent: int) -> None:
     _tell_functions_the_key_id(apigateway_v1)
     _count_loopback_as_tls(app)
     _judge_batches_as_single_calls(iam_actions)
+    _name_queues_alike_at_any_port(sqs)
+    _save_at_intervals(app)
     app.main()
 
 
@@ -38,6 +46,43 @@ def _end_with(parent: int) -> None:
     # Only now: of a parent that went before the call above the kernel says nothing.
     if os.getppid() != parent:
         sys.exit("its parent is gone")
+
+
+def _name_queues_alike_at_any_port(sqs: Any) -> None:
+    """Keep queues under one port, whatever it is now: others could not be found at the next start.
+
+    A caller is told the address by which it came.
+    """
+    sqs.DEFAULT_PORT = _KEPT_PORT
+    sqs._CANONICAL_NETLOC = f"{sqs.DEFAULT_HOST}:{_KEPT_PORT}"  # noqa: SLF001
+
+
+def _save_at_intervals(app: Any) -> None:
+    """Save what is to be kept while MiniStack runs, too: it does so only when it ends in order."""
+    load = app._load_persisted_state  # noqa: SLF001 - called once, and only where state is kept
+    saving: list[asyncio.Task[None]] = []  # an event loop refers to its tasks but weakly
+
+    def load_and_save() -> None:
+        load()
+        saving.append(asyncio.get_running_loop().create_task(_save(app)))
+
+    app._load_persisted_state = load_and_save  # noqa: SLF001
+
+
+async def _save(app: Any) -> None:
+    """Save the state again and again, for ever."""
+    loop = asyncio.get_running_loop()
+    pause = _SAVE_SECONDS
+    while True:
+        await asyncio.sleep(pause)
+        began = loop.time()
+        # All in one turn of the event loop: what belongs together is of one moment.
+        states = {name: get() for name, get in app._build_persistence_save_dict().items()}  # noqa: SLF001
+        last = states.pop(_LAST_SAVED, None)
+        kept = {name: (lambda state=state: state) for name, state in states.items()}
+        await asyncio.to_thread(app.save_all, kept)
+        await asyncio.to_thread(app.save_all, {_LAST_SAVED: lambda state=last: state})
+        pause = max(_SAVE_SECONDS, (loop.time() - began) / _SAVING_SHARE)
 
 
 def _answer_receives_at_once(sqs: ModuleType) -> None:

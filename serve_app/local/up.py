@@ -44,6 +44,7 @@ def up(
     *,
     home: Annotated[Path, typer.Option(help="Folder for sockets, logs and token; short.")],
     aws_only: Annotated[bool, typer.Option()] = False,
+    keep: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
     """Start the platform, report to the command that holds this process, and stay."""
     began = time.monotonic()
@@ -66,7 +67,7 @@ def up(
             if not aws_only:
                 port = _http_port(port, aws_port)
             report.write(stage="starting the embedded AWS")
-            aws = stack.enter_context(_aws(settings, aws_port, home, report))
+            aws = stack.enter_context(_aws(settings, aws_port, home, keep, report))
             report.write(stage="making topics, queues, buckets and tables")
             provision_sync(settings)
             if aws_only:
@@ -193,15 +194,21 @@ def _remove(home: Path, *, unless: int) -> None:
 
 @contextmanager
 def _aws(
-    settings: Settings, port: int, home: Path, report: StartReport
+    settings: Settings, port: int, home: Path, keep: Path | None, report: StartReport
 ) -> Iterator[Mapping[str, str]]:
     """Run the embedded AWS unless the environment names another; yield the variables it set."""
     if "AWS_ENDPOINT_URL" in os.environ:
+        if keep:
+            raise SettingsError(
+                "--keep is for the embedded AWS, and AWS_ENDPOINT_URL names another"
+            )
         yield {}
         return
     where = settings.aws
     log = home / "aws.log"
-    with EmbeddedAws(port=port, log=log, region=where.region, account=where.account) as aws:
+    with EmbeddedAws(
+        port=port, log=log, keep=keep, region=where.region, account=where.account
+    ) as aws:
         os.environ.update(aws.environment)
         report.write(part="the embedded AWS", pid=aws.process)
         yield aws.environment

@@ -21,6 +21,13 @@ MUTANTS = (
         tests="tests/models/settings/test_flags.py",
     ),
     Mutant(
+        mistake="an embedded AWS that saves only when it ends in order",
+        file="serve_app/local/emulator_launcher.py",
+        old="    _save_at_intervals(app)\n",
+        new="",
+        tests="tests/serve_app/local/test_emulator.py",
+    ),
+    Mutant(
         mistake="a queue's failures among what SNS could not deliver",
         file="cdk/messaging.py",
         old="queue=self._all[plan.dead_letters], max",

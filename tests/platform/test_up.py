@@ -99,6 +99,14 @@ def test_the_emulator_alone_tells_its_environment_and_needs_no_port_of_http(conf
     assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
 
 
+def test_what_is_in_the_emulator_is_kept_where_that_is_asked_for(
+    config: Path, tmp_path: Path
+) -> None:
+    alone(config, "--json", "--keep", str(tmp_path / "kept"))
+
+    assert (tmp_path / "kept" / "state" / "sqs.json").exists()
+
+
 def test_gpus_that_are_not_there_are_refused_with_the_remedy() -> None:
     settings = Settings.read(
         args={

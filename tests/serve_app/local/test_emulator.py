@@ -1,12 +1,14 @@
 """Embedded AWS: it listens on loopback alone, and ends with its block or its parent."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,8 +16,9 @@ import pytest
 
 from ingest.aws.client import Clients
 from models.errors import SettingsError, Unavailable
+from models.task import Task
 from serve_app.local.emulator import EmbeddedAws, provision_sync
-from tests.contracts.ports import fresh_settings
+from tests.contracts.ports import aws_world, fresh_settings
 
 ROOT = Path(__file__).parents[3]
 PARENT = """
@@ -101,6 +104,61 @@ def test_one_that_never_answers_is_given_up(
 
     with pytest.raises(Unavailable, match="said nothing"), EmbeddedAws(root=tmp_path):
         pass
+
+
+def test_what_is_to_be_kept_outlives_a_kill(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings, keep = fresh_settings(), tmp_path / "kept"
+    picture = f"s3://{settings.names.output_bucket}/a/b.png"
+    task = Task(submission="s1", id="a", runtime="painter", kind="text-to-image")
+
+    async def fill() -> None:
+        async with Clients("us-east-1") as clients:
+            world = await aws_world("kept", clients, settings)
+            await world.tasks.publish("a task", {"runtime": "painter"})
+            await world.ledger.queue(task)
+            await world.objects.put(picture, b"png", "image/png")
+
+    async def found() -> None:
+        async with Clients("us-east-1") as clients:
+            world = await aws_world("kept", clients, settings)
+            (delivery,) = await world.queue.receive(1)
+
+            assert json.loads(delivery.body)["Message"] == "a task"
+            assert await world.ledger.find("a", "s1") is not None
+            assert await world.objects.get(picture) == b"png"
+
+    with EmbeddedAws(keep=keep) as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        asyncio.run(fill())
+        _until(lambda: "a task" in _text(keep / "state" / "sqs.json"))
+        with pytest.raises(SettingsError, match="another embedded AWS"), EmbeddedAws(keep=keep):
+            pass
+        assert aws.process is not None
+        os.kill(aws.process, signal.SIGKILL)
+    with EmbeddedAws(keep=keep) as aws:  # at another port
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+        asyncio.run(found())
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SettingsError, match="--keep"), EmbeddedAws(keep=tmp_path / "file" / "x"):
+        pass
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_the_settings_name_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
