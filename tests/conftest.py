@@ -22,6 +22,8 @@ TOGETHER = {
     "tests/docs/running/": "a Ray",
     "tests/platform/test_bench.py": "a Ray",
     "tests/platform/test_ingests.py": "a Ray",
+    "tests/platform/test_keys.py": "a Ray",
+    "tests/platform/test_replicas.py": "a Ray",
     "tests/platform/test_up.py": "a Ray",
     "tests/platform/": "another Ray",
     "tests/cdk/": "a stack",

@@ -1,5 +1,6 @@
 """A plain installation is the client and the command; extras bring the rest, all of it pinned."""
 
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from importlib.metadata import (
 from pathlib import Path
 from typing import Any
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -46,7 +46,21 @@ sys.path.insert(0, {root!r})
 ENVIRONMENTS_OWN = frozenset({"setuptools"})
 """Packages that a virtual environment may come with, whatever is installed into it."""
 
-COMMAND = "import sys; sys.argv = ['atelier', *{words!r}]; from cli.__main__ import main; main()"
+COMMANDS = """
+import contextlib, io, json
+from cli.__main__ import main
+
+for words in {lines!r}:
+    sys.argv = ["atelier", *words]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    print(json.dumps([code, err.getvalue()]))
+"""
+"""Program that runs command lines, and prints how each ended and what it said of errors."""
 
 
 @cache
@@ -112,8 +126,11 @@ def modules() -> tuple[Sequence[str], Sequence[str]]:
     return ours, list(found)
 
 
-def atelier(*words: str) -> "subprocess.CompletedProcess[str]":
-    return plain(COMMAND.format(words=words))
+def atelier(*lines: str) -> Sequence[tuple[int, str]]:
+    """Run command lines in one process, which takes long to start; how each ended, its errors."""
+    done = plain(COMMANDS.format(lines=[line.split() for line in lines]))
+    assert not done.returncode, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def test_a_plain_installation_brings_neither_ray_nor_torch_nor_an_sdk_of_aws() -> None:
@@ -127,47 +144,38 @@ def test_a_plain_installation_has_the_client() -> None:
     assert not done.returncode, done.stderr
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["version"],
-        ["--help"],
-        ["submit", "--help"],
-        ["list", "--help"],
-        ["watch", "--help"],
-        ["config", "check", "--elsewhere", "config.yaml"],
-        ["cost"],
-    ],
-    ids=" ".join,
-)
-def test_a_plain_installation_has_the_command(words: Sequence[str]) -> None:
-    done = atelier(*words)
+def test_a_plain_installation_has_the_command() -> None:
+    lines = [
+        "version",
+        "--help",
+        "submit --help",
+        "list --help",
+        "watch --help",
+        "config check --elsewhere config.yaml",
+        "cost",
+    ]
 
-    assert not done.returncode, done.stderr
+    for line, (code, errors) in zip(lines, atelier(*lines), strict=True):
+        assert not code, f"{line}: {errors}"
 
 
 def test_a_task_of_a_plain_installation_asks_the_platform() -> None:
-    done = atelier("get", "first", "--url", "http://127.0.0.1:1")
+    [(code, errors)] = atelier("get first --url http://127.0.0.1:1")
 
-    assert done.returncode == 5, done.stderr
+    assert code == 5, errors
 
 
-@pytest.mark.parametrize(
-    ("words", "extra"),
-    [
-        (["up"], "platform"),
-        (["aws", "status"], "aws"),
-        (["aws", "--help"], "aws"),
-        (["keys", "new", "me", "--role", "artist"], "aws"),
-        (["cost", "compare", "--chart", "cost.png"], "charts"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else " ".join(value),
-)
-def test_a_command_that_lacks_its_extra_names_it(words: Sequence[str], extra: str) -> None:
-    done = atelier(*words)
-
-    assert done.returncode == 2
-    assert f"pip install 'atelier[{extra}]'" in " ".join(done.stderr.split())
+def test_a_command_that_lacks_its_extra_names_it() -> None:
+    extras = {
+        "up": "platform",
+        "aws status": "aws",
+        "aws --help": "aws",
+        "keys new me --role artist": "aws",
+        "cost compare --chart cost.png": "charts",
+    }
+    for extra, (code, errors) in zip(extras.values(), atelier(*extras), strict=True):
+        assert code == 2
+        assert f"pip install 'atelier[{extra}]'" in " ".join(errors.split())
 
 
 def test_every_package_that_an_extra_brings_is_pinned_as_it_is_installed() -> None:
