@@ -12,6 +12,7 @@ from cli.output import Output
 from models.errors import SettingsError
 from models.machine import Machine
 from models.settings import Settings, checks
+from models.settings.order import out_of_order
 from models.settings.unused import unused_anywhere, unused_here, unused_on_aws
 
 app = typer.Typer(no_args_is_help=True, help="Check and describe config.yaml.")
@@ -32,8 +33,8 @@ def check(
     """Check a configuration; name every mistake by its key, and what is allowed there.
 
     Also what a start would miss here: types, their options, folders, weights, programs, GPUs,
-    cores. A configuration for an account of AWS is checked as with --elsewhere. Settings that
-    would change nothing there are named in notes.
+    cores. A configuration for an account of AWS is checked as with --elsewhere. Notes name
+    settings that would change nothing there, and those with which tasks may begin out of order.
     """
     out = Output(as_json=as_json)
     try:
@@ -48,6 +49,7 @@ def check(
         raise typer.Exit(USAGE) from None
     notes = [
         *_without_effect(settings, here),
+        *out_of_order(settings),
         *(f"not checked: {item}" for item in checked.unchecked),
         *(() if local else _ELSEWHERE),
     ]

@@ -38,6 +38,7 @@ from models.serve_replicas import CPUS, ingest_shutdown_seconds
 from models.settings import Runtime, Settings, secrets
 from models.settings.checks import check
 from models.settings.groups import Ingest as IngestSettings
+from models.settings.order import out_of_order
 from models.settings.secrets import BoundSettings, KeylessSettings
 from models.settings.unused import unused, unused_here
 from serve_app.api import api
@@ -85,9 +86,8 @@ def build(args: Args) -> Application:
         settings = Settings.read(args.config, args.model_extra)
         machine = _machine()
         check(settings, machine, described_here).refuse()
-        for note in (
-            unused_here(settings, machine.gpus, machine.cores) if machine else unused(settings)
-        ):
+        idle = unused_here(settings, machine.gpus, machine.cores) if machine else unused(settings)
+        for note in (*idle, *out_of_order(settings)):
             log.warning(note)
         return assemble(settings.on_one_machine(machine.gpus) if machine else settings)
     except SettingsError as exc:

@@ -14,6 +14,13 @@ _SIZES = "tests/cdk/test_least_sizes.py"
 
 MUTANTS = (
     Mutant(
+        mistake="nobody tells that fewer tasks are admitted than there are ingests",
+        file="models/settings/order.py",
+        old="        if runtime.admit < ingest.most\n",
+        new="        if runtime.admit < ingest.least\n",
+        tests="tests/models/settings/test_order.py",
+    ),
+    Mutant(
         mistake="true counts as 1 where a setting is a number",
         file="models/settings/base.py",
         old="        if not isinstance(given, Mapping):\n            return given\n        flags",

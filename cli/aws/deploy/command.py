@@ -16,6 +16,7 @@ from cli.aws.tools import Tools
 from models.errors import SettingsError
 from models.names import images
 from models.settings.checks import check
+from models.settings.order import out_of_order
 from models.settings.unused import unused_on_aws
 
 
@@ -31,7 +32,8 @@ def deploy(
         raise Misused("--snapshot names one and --with-snapshot makes another: give one of them")
     write_configuration(installation, configuration, options)
     installation = replace(installation)  # a copy reads the file again
-    for note in unused_on_aws(installation.settings):
+    settings = installation.settings
+    for note in (*unused_on_aws(settings), *out_of_order(settings)):
         installation.out.note(f"note: {note}")
     if options.dry_run:
         return
