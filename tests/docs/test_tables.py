@@ -141,3 +141,14 @@ def test_the_exit_codes_are_listed() -> None:
     known = {code for code in vars(exit_codes).values() if isinstance(code, int)}
 
     assert codes == {*known, 130}
+
+
+def test_each_promise_under_a_fault_is_shown_by_tests_that_are_there() -> None:
+    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    functions = set(re.findall(r"^(?:async )?def (test_\w+)", sources, re.MULTILINE))
+    table = rows("ARCHITECTURE.md", "| fault | promised | by | it costs | shown by |")
+
+    assert table
+    for fault, *_, shown in table:
+        assert named(shown), fault
+        assert set(named(shown)) <= functions, fault
