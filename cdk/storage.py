@@ -79,9 +79,12 @@ class Storage(Construct):
             _grant_listing(grantee, self.checkpoints)
 
     def grant_payload_reads_and_report_writes(self, grantee: IRole) -> None:
-        """Grant fetching tasks too large for a message, and storing the reports of failed ones."""
+        """Grant fetching tasks too large for a message, and storing the reports of failed ones.
+
+        With it comes removing what the runs of cancelled ones have stored.
+        """
         _grant_objects(grantee, ["s3:GetObject"], self.outputs, _PAYLOADS)
-        _grant_objects(grantee, ["s3:PutObject"], self.outputs)
+        _grant_objects(grantee, ["s3:PutObject", "s3:DeleteObject"], self.outputs)
         _grant_listing(grantee, self.outputs)
 
     def grant_input_reads_and_artifact_writes(self, grantee: IRole) -> None:

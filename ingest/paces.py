@@ -52,6 +52,8 @@ class Hold:
     state: HoldState = HoldState.LEASED
     checkpoint: str | None = None
     """Checkpoint that the task asks for, as the task spells it."""
+    has_begun: bool = False
+    """Flag: the task has the GPU, or had it."""
 
     @contextmanager
     def waiting(self, checkpoint: str | None) -> Iterator[None]:
@@ -65,6 +67,7 @@ class Hold:
 
     def begin(self) -> None:
         """Count the task as running: it has the GPU."""
+        self.has_begun = True
         self._move(HoldState.RUNNING)
 
     def add(self, report: Report) -> None:

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from ingest.board import Board
 from ingest.envelope import Envelope
 from ingest.lease import Lease, lease
+from ingest.leftovers import Leftovers
 from ingest.notify import Notifier
 from ingest.paces import Hold
 from ingest.receiver import Receiver
@@ -126,7 +127,12 @@ class Worker(Receiver):
             notifier=self.notifier,
             patience=self.patience,
         )
-        await telling(task, report, delivery, held)
+        try:
+            await telling(task, report, delivery, held)
+        finally:  # whoever tells of it
+            if report.status is Status.CANCELLED and (hold.has_begun or report.attempt):
+                leftovers = Leftovers(objects=self.objects, output=self.output)
+                await leftovers.remove(task, just_ran=hold.has_begun)
 
     async def _ended(self, task: Task, delivery: Delivery, held: Lease, hold: Hold) -> Report:
         """Run the task to its end; return the report that stands.

@@ -155,6 +155,7 @@ def test_a_bucket_is_read_and_written_where_it_must_be(
     assert granted["storage.grant_payload_reads_and_report_writes"] == {
         "s3:GetObject": {f"{outputs}/payloads/*"},
         "s3:PutObject": {f"{outputs}/*"},
+        "s3:DeleteObject": {f"{outputs}/*"},
         "s3:ListBucket": {outputs},
     }
     readable = {outputs, "studio-models", "studio-references"}

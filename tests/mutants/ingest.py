@@ -10,6 +10,7 @@ FLEET = "tests/ingest/test_fleet.py"
 BOARDS = "tests/ingest/test_boards.py"
 CUT_OFF = "tests/ingest/test_cut_off.py"
 OUTAGES = "tests/ingest/protocol/test_outages.py"
+LEFTOVERS = "tests/ingest/test_leftovers.py"
 TROUBLE = "tests/ingest/test_worker_trouble.py"
 MERGED = "tests/models/test_fleet.py"
 SEVERAL = "tests/serve_app/watching/test_several_boards.py"
@@ -375,6 +376,20 @@ MUTANTS = (
         old="statuses |= {Status.RUNNING: None}",
         new="pass",
         tests="tests/contracts/test_search.py",
+    ),
+    Mutant(
+        mistake="a task that is cancelled while it is stored leaves its files",
+        file="ingest/worker.py",
+        old="(hold.has_begun or report.attempt)",
+        new="report.notified",
+        tests=LEFTOVERS,
+    ),
+    Mutant(
+        mistake="with a cancelled task's files go those of a folder that begins alike",
+        file="ingest/leftovers.py",
+        old="if _ENDING.fullmatch(uri.removeprefix(stem))",
+        new="if _ENDING",
+        tests=LEFTOVERS,
     ),
     Mutant(
         mistake="a drain is an attempt",

@@ -178,8 +178,12 @@ class Line(RuleBasedStateMachine):
             assert report.attempt <= losses + 1, "an attempt without a start that was lost"
             if report.status is Status.FAILED:
                 assert losses >= RULES.max_attempts, "failed without its runtime's fault"
+            stored = [uri for uri in self.world.objects.bodies if f"/{report.id}/" in uri]
+            if report.status is Status.COMPLETED:
+                assert {*report.artifacts, report.output} <= {*stored}, "its files are gone"
             if report.status is Status.CANCELLED:
                 assert report.id in self.cancelled
+                assert submission in self.twice or not stored, "it left files"
             bodies = told.get(submission, [])
             assert bodies, f"{submission} was never told"
             assert all(body == bodies[0] for body in bodies), "told in two ways"

@@ -36,9 +36,10 @@ OUTPUT = "s3://outputs"
 
 
 class Runtime(Runner):
-    """Runtime of replicas that may be lost; every run takes five seconds."""
+    """Runtime of replicas that may be lost; every run takes five seconds, and a moment to store."""
 
-    def __init__(self) -> None:
+    def __init__(self, objects: MemoryObjects) -> None:
+        self.objects = objects
         self.ends: list[BaseException] = []
         """Ends of the next runs that begin; without one a run is completed."""
         self.losses: Counter[str] = Counter()
@@ -55,6 +56,9 @@ class Runtime(Runner):
             self.losses[task.submission] += end in (LOST, STOPPED)
             raise end
         made, output = (f"{OUTPUT}/{task.artifact_key(1, '.png')}",), f"{OUTPUT}/{task.output_key}"
+        for uri in (*made, output):
+            await self.objects.put(uri, b"", "")
+            await asyncio.sleep(0.2)
         report = Report.of(task, Status.RUNNING, attempt)
         yield report.completed(made, output, {"run": RUN_SECONDS})
 
@@ -95,7 +99,8 @@ class World:
         self.tasks, self.results, self.calls = MemoryTopic(), MemoryTopic(), Calls()
         self.tasks.subscribe(self.queue, raw=True)
         self.ledger, self.claims = ledger(self.clock), claims(self.clock)
-        self.objects, self.runtime = MemoryObjects(), Runtime()
+        self.objects = MemoryObjects()
+        self.runtime = Runtime(self.objects)
         self.front = Process()
         self.processes = [self.front]
         """Processes that are there, and those that were."""
