@@ -7,6 +7,9 @@ from typing import Any
 
 from typing_extensions import override
 
+_TICK = 1e-9
+"""Seconds that a turn of the loop takes: timers fire early by less, and who waits on would spin."""
+
 
 class _Selector(selectors.DefaultSelector):
     now = 0.0
@@ -15,7 +18,7 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError("nothing will ever happen again: a wait has no deadline")
-        self.now += max(timeout, 0.0)
+        self.now += max(timeout, 0.0) + _TICK
         found: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         return found
 
