@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from typing_extensions import override
 
-from ingest.memory import MemoryLedger
+from ingest.memory import MemoryLedger, MemoryQueue
 from models.errors import Unavailable
 from models.fence import Fence
+from models.ports import Delivery
 from models.report import Report, Status
 from tests.ingest.protocol.virtual_loop import VirtualLoop
 from tests.ingest.protocol.world import World
@@ -26,12 +28,25 @@ class EndsNothing(MemoryLedger):
         return await super().finish(report, fence)
 
 
+class Stumbling(MemoryQueue):
+    """Queue whose first two renewals of leases meet a fault that nobody foresaw."""
+
+    stumbles = 0
+
+    @override
+    async def extend(self, delivery: Delivery, seconds: int) -> None:
+        self.stumbles += 1
+        if self.stumbles <= 2:
+            raise KeyError(delivery.id)
+        await super().extend(delivery, seconds)
+
+
 @contextmanager
-def running(ledger: type[MemoryLedger] = MemoryLedger) -> Iterator[tuple[VirtualLoop, World]]:
+def running(**parts: Any) -> Iterator[tuple[VirtualLoop, World]]:
     loop = VirtualLoop()
 
     async def made() -> World:
-        return World(ledger=ledger)
+        return World(**parts)
 
     async def end() -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -47,13 +62,25 @@ def running(ledger: type[MemoryLedger] = MemoryLedger) -> Iterator[tuple[Virtual
 
 
 def test_an_end_is_kept_until_the_ledger_takes_it() -> None:
-    with running(EndsNothing) as (loop, world):
+    with running(ledger=EndsNothing) as (loop, world):
         submission = loop.run_until_complete(world.submit("owl"))
         loop.run_until_complete(asyncio.sleep(HOUR + 60))
         report = loop.run_until_complete(world.ledger.find("owl"))
 
     assert report is not None
     assert (report.status, world.runtime.runs) == (Status.COMPLETED, {submission: 1})
+
+
+def test_a_lease_whose_renewal_stumbles_is_renewed_on() -> None:
+    """The task runs for several leases, and nobody else draws it meanwhile."""
+    with running(queue=Stumbling) as (loop, world):
+        world.runtime.seconds = 100.0
+        submission = loop.run_until_complete(world.submit("owl"))
+        loop.run_until_complete(asyncio.sleep(300))
+
+    assert world.runtime.runs == {submission: 1}
+    assert [body["status"] for body in world.told()[submission or ""]] == ["completed"]
+    assert world.queue.depth == 0
 
 
 def test_subscribers_are_told_once_while_the_calls_queue_is_away_for_an_hour() -> None:

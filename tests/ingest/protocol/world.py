@@ -36,10 +36,11 @@ OUTPUT = "s3://outputs"
 
 
 class Runtime(Runner):
-    """Runtime of replicas that may be lost; every run takes five seconds, and a moment to store."""
+    """Runtime of replicas that may be lost; a run takes five seconds, and a moment to store."""
 
     def __init__(self, objects: MemoryObjects) -> None:
         self.objects = objects
+        self.seconds = RUN_SECONDS
         self.ends: list[BaseException] = []
         """Ends of the next runs that begin; without one a run is completed."""
         self.losses: Counter[str] = Counter()
@@ -51,7 +52,7 @@ class Runtime(Runner):
         end = self.ends.pop(0) if self.ends else None
         self.runs[task.submission] += 1
         yield Stage.RUNNING
-        await asyncio.sleep(RUN_SECONDS)
+        await asyncio.sleep(self.seconds)
         if end is not None:
             self.losses[task.submission] += end in (LOST, STOPPED)
             raise end
@@ -60,7 +61,7 @@ class Runtime(Runner):
             await self.objects.put(uri, b"", "")
             await asyncio.sleep(0.2)
         report = Report.of(task, Status.RUNNING, attempt)
-        yield report.completed(made, output, {"run": RUN_SECONDS})
+        yield report.completed(made, output, {"run": self.seconds})
 
 
 class Calls(MemoryTopic):
@@ -86,16 +87,17 @@ STORE_AWAY = Unavailable("S3 is away")
 class World:
     """World of one runtime; made within its event loop.
 
-    ``ledger`` and ``claims``: kinds of those ports, which a test may give a mistake.
+    ``ledger``, ``claims`` and ``queue``: kinds of those ports, which a test may give a mistake.
     """
 
     def __init__(
         self,
         ledger: type[MemoryLedger] = MemoryLedger,
         claims: type[MemoryClaims] = MemoryClaims,
+        queue: type[MemoryQueue] = MemoryQueue,
     ) -> None:
         self.clock = asyncio.get_running_loop().time
-        self.queue = MemoryQueue(visibility=RULES.lease_seconds, wait=20, clock=self.clock)
+        self.queue = queue(visibility=RULES.lease_seconds, wait=20, clock=self.clock)
         self.tasks, self.results, self.calls = MemoryTopic(), MemoryTopic(), Calls()
         self.tasks.subscribe(self.queue, raw=True)
         self.ledger, self.claims = ledger(self.clock), claims(self.clock)
