@@ -26,6 +26,9 @@ ENVIRONMENT = {
     # Else Serve starts no replica of a version whose update failed, whatever is mended meanwhile,
     # until another one is deployed.
     "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "0",
+    # Serve starts a proxy that died anew when three checks have failed; by default one comes ten
+    # seconds after the other, and HTTP is away for so long.
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.4",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # The demand is measured no more often; by default Serve asks our policy ten times a second.
