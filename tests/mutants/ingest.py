@@ -392,6 +392,13 @@ MUTANTS = (
         tests=LEFTOVERS,
     ),
     Mutant(
+        mistake="a lease that could not be renewed once is renewed no more",
+        file="ingest/lease.py",
+        old="except Exception as exc:  # noqa: BLE001 - two more renewals",
+        new="except HeldElsewhere as exc:  # two more renewals",
+        tests=OUTAGES,
+    ),
+    Mutant(
         mistake="a drain is an attempt",
         file="ingest/run.py",
         old="counts = not isinstance(exc, PlaceGone)",

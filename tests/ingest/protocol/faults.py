@@ -17,7 +17,7 @@ class Kind(StrEnum):
     REPEATED = "repeated"
     """The call has its effect twice, as when the SDK makes it again."""
     DELAYED = "delayed"
-    """The call has its effect seven seconds later."""
+    """The call has its effect seven seconds later, also where nobody waits for it any more."""
     LATE = "late"
     """The call fails, and has its effect seven seconds later."""
 
@@ -34,7 +34,7 @@ class Process:
         self._faults: defaultdict[str, list[Kind]] = defaultdict(list)
         self._goes = asyncio.Event()
         self._goes.set()
-        self._late: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[Any]] = set()
 
     def arm(self, verb: str, kind: Kind) -> None:
         """Let the next call of a verb have a fault."""
@@ -62,12 +62,14 @@ class Process:
         await asyncio.sleep(_WAY)
         if fault is Kind.LOST:
             raise Unavailable(f"{verb} was lost")
-        if fault is Kind.LATE:
-            self._late.add(asyncio.create_task(_late(made, *given, **named)))
-            raise Unavailable(f"{verb} was late")
-        if fault is Kind.DELAYED:
-            await asyncio.sleep(_DELAY)
-        answer = await made(*given, **named)
+        if fault in (Kind.LATE, Kind.DELAYED):
+            landing = asyncio.create_task(_land(made, *given, **named))
+            self._late.add(landing)
+            if fault is Kind.LATE:
+                raise Unavailable(f"{verb} was late")
+            answer = await asyncio.shield(landing)
+        else:
+            answer = await made(*given, **named)
         if fault is Kind.REPEATED:
             answer = await made(*given, **named)
         await asyncio.sleep(_WAY)
@@ -77,9 +79,9 @@ class Process:
         return answer
 
 
-async def _late(made: Any, *given: Any, **named: Any) -> None:
+async def _land(made: Any, *given: Any, **named: Any) -> Any:
     await asyncio.sleep(_DELAY)
-    await made(*given, **named)
+    return await made(*given, **named)
 
 
 class _Port:

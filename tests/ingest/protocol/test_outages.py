@@ -1,7 +1,7 @@
 """Outages of hours: what is drawn is drawn once, and what is told is told once."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +12,9 @@ from models.errors import Unavailable
 from models.fence import Fence
 from models.ports import Delivery
 from models.report import Report, Status
+from tests.ingest.protocol.faults import Kind
 from tests.ingest.protocol.virtual_loop import VirtualLoop
-from tests.ingest.protocol.world import World
+from tests.ingest.protocol.world import INGESTS, RULES, World
 
 HOUR = 3_600.0
 
@@ -29,14 +30,21 @@ class EndsNothing(MemoryLedger):
 
 
 class Stumbling(MemoryQueue):
-    """Queue whose first two renewals of leases meet a fault that nobody foresaw."""
+    """Queue whose first renewal of a lease meets a fault that nobody foresaw."""
 
-    stumbles = 0
+    is_well = False
+    deliveries = 0
+
+    @override
+    async def receive(self, most: int) -> Sequence[Delivery]:
+        deliveries = await super().receive(most)
+        self.deliveries += len(deliveries)
+        return deliveries
 
     @override
     async def extend(self, delivery: Delivery, seconds: int) -> None:
-        self.stumbles += 1
-        if self.stumbles <= 2:
+        if not self.is_well:
+            self.is_well = True
             raise KeyError(delivery.id)
         await super().extend(delivery, seconds)
 
@@ -72,15 +80,33 @@ def test_an_end_is_kept_until_the_ledger_takes_it() -> None:
 
 
 def test_a_lease_whose_renewal_stumbles_is_renewed_on() -> None:
-    """The task runs for several leases, and nobody else draws it meanwhile."""
+    """The task runs for several leases, and nobody else has it meanwhile."""
     with running(queue=Stumbling) as (loop, world):
+        assert isinstance(world.queue, Stumbling)
         world.runtime.seconds = 100.0
         submission = loop.run_until_complete(world.submit("owl"))
         loop.run_until_complete(asyncio.sleep(300))
 
+    assert (world.queue.deliveries, world.queue.depth) == (1, 0)
     assert world.runtime.runs == {submission: 1}
     assert [body["status"] for body in world.told()[submission or ""]] == ["completed"]
-    assert world.queue.depth == 0
+
+
+def test_a_start_that_lands_when_its_run_was_given_up_costs_a_lease_at_most() -> None:
+    """A drain that is over waits for the ledger for five seconds, and it answers after seven."""
+    with running() as (loop, world):
+        for ingest in world.ingests:
+            ingest.process.arm("start", Kind.DELAYED)
+        submission = loop.run_until_complete(world.submit("owl"))
+        loop.run_until_complete(asyncio.sleep(1))
+        for number in range(INGESTS):
+            loop.run_until_complete(world.cut_off(number))
+        loop.run_until_complete(asyncio.sleep(RULES.lease_seconds + 15))
+        report = loop.run_until_complete(world.ledger.find("owl"))
+
+    assert report is not None
+    assert (report.status, report.attempt) == (Status.COMPLETED, 1)
+    assert [body["status"] for body in world.told()[submission or ""]] == ["completed"]
 
 
 def test_subscribers_are_told_once_while_the_calls_queue_is_away_for_an_hour() -> None:
