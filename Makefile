@@ -20,15 +20,18 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-# torch goes first: with it there, nothing pulls in another build of it.
+INSTALL := python -m pip install -qq --disable-pip-version-check
+# The emulator's environment is made beside ours. torch goes first: with it there, nothing pulls in
+# another build of it. pip compiles with one core, a third of its time; compileall takes all of
+# them, and is silent about the files of packages that are no Python of this version.
 $(VENV)/.ready-%: pyproject.toml constraints.txt constraints-ministack.txt
 	$(PYTHON) -m venv $(VENV)
-	$(if $(findstring diffusers,$*),$(BIN)/python -m pip install -qq --disable-pip-version-check "$(TORCH)")
-	$(BIN)/python -m pip install -qq --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[$*]'
 	$(PYTHON) -m venv $(VENV)/ministack
-	$(VENV)/ministack/bin/python -m pip install -qq --disable-pip-version-check \
-		--constraint constraints-ministack.txt ministack
+	$(VENV)/ministack/bin/$(INSTALL) --constraint constraints-ministack.txt ministack & beside=$$!; \
+	{ $(if $(findstring diffusers,$*),$(BIN)/$(INSTALL) --no-compile "$(TORCH)" &&) \
+	$(BIN)/$(INSTALL) --no-compile --constraint constraints.txt --editable '.[$*]'; }; \
+	made=$$?; wait $$beside && exit $$made
+	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 
 # The CDK command, by the npm that comes with the environment's own node.

@@ -31,7 +31,8 @@ def test_replicas_that_start_anew_have_the_keys_of_their_environment(
     """Change the key after the deployment was bound, which still holds the old one."""
     small = {"modelsRuntime": SETTINGS["modelsRuntime"][:1], "ingress": {"replicas": 1}}
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({**SETTINGS, **small, "stackName": "keys"}))
+    rules = {"tasks": {"pollSeconds": 2}}  # for which its end waits
+    config.write_text(yaml.safe_dump({**SETTINGS, **small, **rules, "stackName": "keys"}))
     for name, value in embedded_aws.environment.items():
         monkeypatch.setenv(name, value)
     provision_sync(Settings.read(config))

@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 KEY = "local"
 PICTURE = {"prompt": "a red circle on a blue background", "steps": 100}
 SLOW = {**LONG, "gpuMs": 60_000, "steps": 600}
+BRIEF = {"pollSeconds": 2}
+"""Rules of tasks by which a drain waits for no receive of 20 seconds, once for each ingest."""
 FAKE = {"name": "sdruntime", "type": "fake", "gpus": 0, "cpus": 0.5, "options": LONG}
 
 
@@ -42,9 +44,10 @@ def home() -> Iterator[Path]:
 
 def test_serve_run_takes_the_repositorys_file(home: Path) -> None:
     port, log = free_port(0, "HTTP"), home / "serve.log"
+    file = serve_file(home, port, tasks=BRIEF)
     with (
         emulator(CONFIG, home) as environment,
-        running(["serve", "run", str(serve_file(home, port))], environment, log) as process,
+        running(["serve", "run", str(file)], environment, log) as process,
     ):
         assert_serves(f"http://127.0.0.1:{port}", KEY, PICTURE)
         started = started_by(process)
@@ -69,7 +72,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
     config.write_text(yaml.safe_dump(aws))
     wider = {**slow, "scaling": {"minReplicas": 1, "maxReplicas": 2}}
     # Nothing but a call ends a run that was cancelled: the ledger is looked at each 100 s.
-    tasks = {"drainSeconds": 0, "leaseSeconds": 300}
+    tasks = {"drainSeconds": 0, "leaseSeconds": 300, **BRIEF}
 
     def deploy(*runtimes: Mapping[str, Any], ingests: int, **more: Any) -> None:
         given = {"modelsRuntime": [FAKE, *runtimes], "ingest": {"replicas": ingests}}
@@ -89,7 +92,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         submit(native, "while-deployed")
         until(lambda: state(native, "while-deployed")["status"] == "running")
         deploy(wider, ingests=3, maxAttempts=2)
-        until(lambda: _ingests() == 1 + 3)  # the one before drains
+        until(lambda: _ingests() == 1 + 3, 180)  # the one before drains
         step = until(lambda: _step(native, "while-deployed"))
         until(lambda: _step(native, "while-deployed") > step)
         assert _ingests() == 1 + 3
