@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 Count = Annotated[int, typer.Option(min=1)]
@@ -16,6 +17,8 @@ Duration = Annotated[float, typer.Option(min=0.001)]
 """Time that is not nothing, or a rate."""
 Out = Annotated[Path, typer.Option(help="folder for the figures")]
 OUT = Path("bench/out")
+_WIDEST = 200
+"""Characters of the widest line of a table."""
 
 
 def report(
@@ -31,4 +34,7 @@ def report(
     table = Table(*columns, title=str(setup))
     for row in rows:
         table.add_row(*map(str, row))
-    Console().print(table, f"kept in {path}")
+    console = Console()
+    whole = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    # A terminal that breaks lines is read more easily than words broken within their columns.
+    Console(width=max(console.width, whole)).print(table, f"kept in {path}")
