@@ -1,7 +1,5 @@
 """Parameters of the native API's operations."""
 
-from datetime import datetime
-from math import isfinite
 from typing import Annotated
 
 from fastapi import Header, Path
@@ -11,6 +9,7 @@ from typing_extensions import override
 
 from models import name_patterns
 from models.dead_letters import LetterId as LetterIdentity
+from models.moment import MOMENT_SCHEMA, read_moment
 from models.native import RuntimeName
 from models.report import Status
 from models.wire import is_id
@@ -22,10 +21,6 @@ MANY = frozenset({"status", "runtime"})
 _LONGEST_ID = 512
 _MOST_RUNTIMES = 20
 _SUBMISSION = f"^{name_patterns.SUBMISSION}$"
-_MOMENT = "must be seconds since 1970, or as 2026-01-31T12:00:00Z (a '+' in it is sent as %2B)"
-_MOMENT_SCHEMA = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "format": "date-time"}]
-}
 
 
 class TaskIdConvertor(Convertor[str]):
@@ -44,30 +39,31 @@ class TaskIdConvertor(Convertor[str]):
         return value
 
 
+class LetterIdConvertor(Convertor[str]):
+    """Convertor of a dead letter's id in a path, which is none of the words that act on letters."""
+
+    regex = r"(?!(?:redrive|purge)$)[^/]+"
+
+    @override
+    def convert(self, value: str) -> str:
+        return value
+
+    @override
+    def to_string(self, value: str) -> str:
+        return value
+
+
 # Now, since Starlette looks convertors up as soon as a route is made.
 register_url_convertor("task", TaskIdConvertor())
+register_url_convertor("letter", LetterIdConvertor())
 
 
-def _seconds(given: object) -> float:
-    """Read seconds since 1970, or a date and time with its zone."""
-    text = str(given)
+def _moment(given: object) -> float:
+    """Read a moment from a URL, where a plus sign that is not escaped is a blank."""
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _timestamp(text)
-    if not isfinite(seconds) or seconds < 0:
-        raise ValueError(_MOMENT)
-    return seconds
-
-
-def _timestamp(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(_MOMENT) from None
-    if moment.tzinfo is None:  # else this machine's zone would be taken
-        raise ValueError(_MOMENT)
-    return moment.timestamp()
+        return read_moment(given)
+    except ValueError as exc:
+        raise ValueError(f"{exc} (a '+' in it is sent as %2B)") from None
 
 
 def _possible_id(given: str) -> str:
@@ -77,7 +73,7 @@ def _possible_id(given: str) -> str:
     return given
 
 
-Moment = Annotated[float, BeforeValidator(_seconds), WithJsonSchema(_MOMENT_SCHEMA)]
+Moment = Annotated[float, BeforeValidator(_moment), WithJsonSchema(MOMENT_SCHEMA)]
 TaskId = Annotated[
     str,
     Path(max_length=_LONGEST_ID, description="The task's id."),

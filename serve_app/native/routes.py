@@ -170,7 +170,7 @@ def _add_dead_letters(add: Callable[..., None], letters: DeadLetterEndpoints) ->
         },
     )
     add(
-        "/dead-letters/{queue}/{id}",
+        "/dead-letters/{queue}/{id:letter}",
         letters.find,
         operation_id="getDeadLetter",
         responses={

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.memory import MemoryQueue
 from models.wire import body_of, pointer_to
-from tests.fences import DEAD
+from tests.fences import MINE
 from tests.serve_app.native.test_submit import problem
 from tests.serve_app.world import OTHER_KEY, World, task
 
@@ -93,7 +93,7 @@ async def test_pages_have_each_letter_once(world: World, client: httpx.AsyncClie
 
 async def test_what_the_ledger_knows_is_shown(world: World, client: httpx.AsyncClient) -> None:
     await world.ledger.queue(OWL, "ana")
-    await world.ledger.start(OWL, DEAD)
+    await world.ledger.start(OWL, MINE)
     letter = await refused(world.queues["sdruntime"], body_of(OWL), submission="s1")
     view = await ask(client, f"/sdruntime/{letter}")
 
@@ -106,13 +106,13 @@ async def test_what_the_ledger_knows_is_shown(world: World, client: httpx.AsyncC
 
 async def test_secrets_and_controls_are_not_shown(world: World, client: httpx.AsyncClient) -> None:
     body = body_of(task(context={"api_key": "k-1234", "note": "\x1b[31mred"}))
-    body["content"] = {"init_images": ["https://me:pw@host/a.png?X-Amz-Signature=5e6f"]}
+    body["content"] = {"init_images": ["https://me:pw@host/a.png?X-Amz-Signature=zz-two"]}
     letter = await refused(
-        world.queues["sdruntime"], body, "payload https://h/p?sig=77 \x1b[2J is missing"
+        world.queues["sdruntime"], body, "payload https://h/p?sig=zz-three \x1b[2J is missing"
     )
     answer = await client.get(f"/v1/dead-letters/sdruntime/{letter}")
 
-    for secret in ("k-1234", "pw", "5e6f", "77", "\x1b"):
+    for secret in ("k-1234", "me:pw", "zz-two", "zz-three", "\x1b"):
         assert secret not in answer.text
     assert "https://(hidden)@host/a.png?(hidden)" in answer.json()["body"]
 
@@ -300,6 +300,13 @@ async def test_what_is_wrong_is_named(
 
     fields = [error["field"] for error in refusal["errors"]]
     assert fields == ([] if field is None else [field])
+
+
+@pytest.mark.parametrize("path", ["redrive", "purge"])
+async def test_what_acts_on_letters_is_no_letter(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"/v1/dead-letters/sdruntime/{path}")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize(
