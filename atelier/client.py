@@ -93,9 +93,14 @@ class AsyncClient(DeadLetterCalls):
         prefix: str | None = None,
         context: Any = None,
         callback: CallbackRequest | str | None = None,
+        ttl: float | None = None,
+        deadline: datetime | float | str | None = None,
         idempotency_key: str | None = None,
     ) -> TaskView:
         """Send a task; however often that has to be tried, it is sent once.
+
+        It fails, undrawn, where it has not begun within ``ttl`` seconds, and is stopped at its
+        ``deadline``: a datetime, seconds since 1970, or RFC 3339.
 
         With an ``idempotency_key`` of your own this holds for later calls with it, too.
         """
@@ -108,6 +113,8 @@ class AsyncClient(DeadLetterCalls):
             "kind": kind,
             "content": content,
             "callback": called,
+            "ttl": ttl,
+            "deadline": deadline.timestamp() if isinstance(deadline, datetime) else deadline,
         }
         task = _task({name: value for name, value in fields.items() if value is not None})
         return await self.send(task, idempotency_key=idempotency_key)

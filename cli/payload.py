@@ -93,8 +93,11 @@ def _payload(body: Any) -> Payload:
             raise Misused(_SHAPES)
 
 
+_METADATA = ("runtime", "prefix", "context", "callback", "ttl", "deadline")
+
+
 def _message(metadata: Mapping[str, Any], content: Any) -> TaskRequest:
-    given = {name: metadata.get(name) for name in ("runtime", "prefix", "context", "callback")}
+    given = {name: metadata.get(name) for name in _METADATA}
     if isinstance(given["callback"], str):
         given["callback"] = {"url": given["callback"]}
     if (named := metadata.get("id")) is not None:

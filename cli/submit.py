@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from cli.follow import Follow
 from cli.output import Output, command_line
 from cli.payload import Payload, payload
 from cli.picture_options import PictureOptions, json_or_text
+from cli.times import parse_coming, parse_span
 
 _PATH = re.compile(r"[/\\.]")
 """Characters of paths that words do not have; a file may be named like a prompt."""
@@ -44,6 +46,12 @@ class TaskOptions:
     context: Annotated[
         str | None, _option("Is echoed in the notification.", metavar="JSON|TEXT")
     ] = None
+    ttl: Annotated[
+        str | None, _option("Longest wait until it begins: 90, 90s, 5m, 2h.", metavar="SECONDS")
+    ] = None
+    deadline: Annotated[
+        str | None, _option("Not wanted after: in 5m, 2h; or an ISO time.", metavar="TIME")
+    ] = None
     count: Annotated[int, _option("So many tasks; a seed counts up.", min=1)] = 1
 
     def onto(self, task: TaskRequest) -> TaskRequest:
@@ -53,6 +61,8 @@ class TaskOptions:
             "id": self.id,
             "prefix": self.prefix,
             "callback": {"url": self.callback} if self.callback else None,
+            "ttl": None if self.ttl is None else parse_span(self.ttl),
+            "deadline": parse_coming(self.deadline, time.time()),
             "context": None if self.context is None else json_or_text(self.context),
         }
         known = {name: value for name, value in given.items() if value is not None}

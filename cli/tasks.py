@@ -168,6 +168,8 @@ def _fields(task: TaskView) -> Mapping[str, Cell | None]:
         "runtime": task.runtime,
         "kind": task.kind,
         "attempt": _count(task.attempt or None),
+        "may wait for": None if task.ttl is None else f"{task.ttl:g} s",
+        "wanted until": None if task.deadline is None else format_time(task.deadline),
         "now": task.phase,
         "because": task.why,
         "queued behind": _count(task.position),

@@ -28,6 +28,34 @@ def parse_time(said: str | None, now: float) -> float | None:
         raise Misused(f"{said}: must be like 90m, 2h, 7d or 2026-11-22T10:30") from None
 
 
+def parse_span(said: str) -> float:
+    """Parse ``90``, ``90s`` or ``5m`` into seconds.
+
+    Raises:
+        Misused: it is neither.
+    """
+    found = parse_duration(said)
+    if found is not None:
+        return found
+    try:
+        return float(said)
+    except ValueError:
+        raise Misused(f"{said}: must be a number of seconds, or like 90s, 5m, 2h") from None
+
+
+def parse_coming(said: str | None, now: float) -> float | None:
+    """Parse ``2h`` (from now), or an ISO date or time, which is local without a zone.
+
+    Return epoch seconds.
+
+    Raises:
+        Misused: it is neither.
+    """
+    if said is None or (ahead := parse_duration(said)) is None:
+        return parse_time(said, now)
+    return now + ahead
+
+
 def parse_duration(said: str) -> int | None:
     """Parse a duration such as ``90m`` into seconds; None if it is not of this form."""
     parsed = _DURATION.fullmatch(said)

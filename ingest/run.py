@@ -11,7 +11,15 @@ from typing import Any
 from ingest.board import Board
 from ingest.lease import Lease
 from ingest.paces import Hold
-from models.errors import HeldElsewhere, PlaceGone, RuntimeUnavailable, TaskFailed, Unavailable
+from ingest.time_limits import TimeLimits
+from models.errors import (
+    HeldElsewhere,
+    PlaceGone,
+    RuntimeUnavailable,
+    TaskExpired,
+    TaskFailed,
+    Unavailable,
+)
 from models.patience import DRAWN_SECONDS, LONGEST_PAUSE, Patience
 from models.ports import Ledger, Runner
 from models.report import Report, Stage, Status
@@ -39,6 +47,7 @@ class Run:
     task: Task
     known: Report
     """Report on the task before this run."""
+    limits: TimeLimits
     held: Lease
     """Lease of the delivery."""
     hold: Hold
@@ -56,6 +65,7 @@ class Run:
     _counted: Report | None = field(default=None, init=False)
     """Report of the ledger's last answer since the task began."""
     _given_up: bool = field(default=False, init=False)
+    _expired: TaskExpired | None = field(default=None, init=False)
     _unwanted: bool = field(default=False, init=False)
     """Flag: the board or the ledger said that the task is not to run here."""
     _end_by: float = field(default=math.inf, init=False)
@@ -89,6 +99,7 @@ class Run:
     async def _watch(self) -> None:
         """Wait for the end of the run; stop it when the board or the ledger says that it ended."""
         looks = asyncio.create_task(self._look())
+        expiry = asyncio.create_task(self._expire())
         try:
             with self.board.stops.running(self.task.submission, self._end_unwanted):
                 await asyncio.wait([self._updates, looks], return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +108,15 @@ class Run:
                     await asyncio.wait([self._updates])
         finally:
             looks.cancel()
-            await asyncio.gather(looks, return_exceptions=True)
+            expiry.cancel()
+            await asyncio.gather(looks, expiry, return_exceptions=True)
+
+    async def _expire(self) -> None:
+        """End the run when the task's time is over."""
+        has_begun = self.known.attempt > 0
+        self._expired = await self.limits.wait(lambda: has_begun or self._start is not None)
+        if self._expired:
+            self._updates.cancel()
 
     async def _look(self) -> None:
         """Ask the ledger until it says that the task has ended; then stop the run.
@@ -215,9 +234,11 @@ class Run:
         """Return the report of the replica.
 
         Raises:
-            TaskFailed: the runtime refused the task.
+            TaskFailed: the runtime refused the task, or its time is over.
             RuntimeUnavailable: no replica brought it to an end.
         """
+        if self._expired and self._updates.cancelled():
+            raise self._expired
         if self._updates.cancelled():  # by Ray, as where a node is lost: nobody here ordered it
             raise RuntimeUnavailable("its replica's call was cancelled")
         return self._updates.result()

@@ -18,6 +18,7 @@ from ingest.paces import Hold
 from ingest.receiver import Receiver
 from ingest.run import Run
 from ingest.telling import Telling, completed
+from ingest.time_limits import TimeLimits
 from models import strict_json
 from models.errors import (
     HeldElsewhere,
@@ -146,7 +147,11 @@ class Worker(Receiver):
             known = await self.patience(lambda: self.ledger.queue(task, task.owner))
             if known.status is Status.RUNNING and known.is_fenced(self.clock()):
                 raise HeldElsewhere
-        ended = known if known.ended else await self._run(task, known, held, hold, ahead=ahead)
+        ended = (
+            known
+            if known.ended
+            else await self._run(task, known, delivery, held, hold, ahead=ahead)
+        )
         if not known.ended:
             ended = await self.patience(
                 lambda: self.ledger.finish(ended, held.fence), DRAWN_SECONDS
@@ -168,7 +173,14 @@ class Worker(Receiver):
         return is_well and is_first and self.board.is_likely_new(task.submission, delivery.sent)
 
     async def _run(
-        self, task: Task, known: Report, held: Lease, hold: Hold, *, ahead: bool
+        self,
+        task: Task,
+        known: Report,
+        delivery: Delivery,
+        held: Lease,
+        hold: Hold,
+        *,
+        ahead: bool,
     ) -> Report:
         """Run the task; return a report that ends it.
 
@@ -176,25 +188,35 @@ class Worker(Receiver):
             RuntimeUnavailable: no replica brought it to an end, and another try is left.
             HeldElsewhere: another has the task.
         """
+        limits = TimeLimits(task=task, sent=delivery.sent, clock=self.clock)
         try:
+            limits.check(begun=known.attempt > 0)
             self._check(task, known)
         except TaskError as exc:
             ended = known.failed(exc)
         else:
             # A store that is away ends the run, which does not count: it is made again.
             ended = await self.patience(
-                lambda: self._run_once(task, known, held, hold, ahead=ahead)
+                lambda: self._run_once(task, known, limits, held, hold, ahead=ahead)
             )
         # Before the ledger knows of the end: who is told of it finds the file.
         return await self.patience(lambda: self._with_output(task, ended), DRAWN_SECONDS)
 
     async def _run_once(
-        self, task: Task, known: Report, held: Lease, hold: Hold, *, ahead: bool
+        self,
+        task: Task,
+        known: Report,
+        limits: TimeLimits,
+        held: Lease,
+        hold: Hold,
+        *,
+        ahead: bool,
     ) -> Report:
         held.begin_run()
         run = Run(
             task=task,
             known=known,
+            limits=limits,
             held=held,
             hold=hold,
             runner=self.runner,

@@ -8,7 +8,8 @@ AtelierError
 └── TaskError
     ├── InvalidTask         dead-lettered, or refused at the door
     ├── TaskFailed          reported at once, never retried
-    │   └── InputRefused    a link was not fetched
+    │   ├── InputRefused    a link was not fetched
+    │   └── TaskExpired     its ttl or deadline is over
     └── RuntimeUnavailable  handed back and tried again
         └── PlaceGone       handed back at once, for nothing is at fault
 """
@@ -66,6 +67,10 @@ class TaskFailed(TaskError):
 
 class InputRefused(TaskFailed):
     """A link in the task was not fetched."""
+
+
+class TaskExpired(TaskFailed):
+    """The task's time is over."""
 
 
 class RuntimeUnavailable(TaskError):

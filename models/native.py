@@ -7,15 +7,18 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    WithJsonSchema,
 )
 
 from models import name_patterns
+from models.moment import MOMENT_SCHEMA, read_moment
 from models.report import Status
-from models.task import ENDS, CallbackEvent, Kind
+from models.task import ENDS, LONGEST_TTL, CallbackEvent, Kind
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ Prefix = Annotated[
         "must be folders with '/' between, none of which starts with '.'",
     ),
 ]
+Moment = Annotated[float, BeforeValidator(read_moment), WithJsonSchema(MOMENT_SCHEMA)]
 # Visible ASCII alone; right behind the slashes anything but a third one.
 WebUrl = Annotated[str, _Form("https?://[!-.0-~][!-~]*", 2048, "must be an http or https URL")]
 
@@ -96,6 +100,11 @@ class TaskRequest(_Words):
     context: Any = Field(default_factory=dict)
     """JSON of yours, echoed in the notification."""
     callback: CallbackRequest | None = None
+    ttl: Annotated[float, Field(gt=0, le=LONGEST_TTL)] | None = None
+    """Seconds that it may wait until it begins; then it fails as ``TaskExpired``, undrawn."""
+    deadline: Moment | None = None
+    """Moment after which it is not wanted any more, RFC 3339 or in seconds since 1970; then it is
+    stopped, if it runs, and fails as ``TaskExpired``."""
 
 
 class ProgressView(_Words):
@@ -116,7 +125,8 @@ class ArtifactView(_Words):
 
 class ErrorView(_Words):
     kind: str
-    """Class of the failure: ``TaskFailed``, ``InputRefused``, ``RuntimeUnavailable`` …"""
+    """Class of the failure: ``TaskFailed``, ``InputRefused``, ``TaskExpired``,
+    ``RuntimeUnavailable`` …"""
     message: str
     reason: Any = None
     """Answer of the runtime, any JSON."""
@@ -171,6 +181,11 @@ class TaskView(_Words):
     """Name of the API key that the task was sent with; null for one that came by SNS."""
     context: Any = None
     callback: CallbackView | None = None
+    ttl: float | None = None
+    """Seconds that the task may wait until it begins; null if any."""
+    deadline: float | None = None
+    """Moment after which the task is not wanted any more, in seconds since 1970; null if there is
+    none."""
     created: float
     """Moment of the submission, in seconds since 1970, as ``updated``."""
     updated: float

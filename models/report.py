@@ -81,6 +81,10 @@ class Report:
     context: str | None = None
     """Context of the client as JSON text; None where it is too long to be kept."""
     callback: Callback | None = None
+    ttl: float | None = None
+    """Longest wait of the task until it begins, in seconds."""
+    deadline: float | None = None
+    """Moment after which the task is not wanted any more, in seconds since 1970."""
     calls: tuple[Call, ...] = field(default=(), compare=False)
     """Calls made to the callback, oldest first."""
     replica: str | None = field(default=None, compare=False)
@@ -106,6 +110,8 @@ class Report:
             key=task.owner,
             context=_kept(task.context),
             callback=task.callback,
+            ttl=task.ttl,
+            deadline=task.deadline,
         )
 
     @property

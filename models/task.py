@@ -12,6 +12,8 @@ _DIGITS = 16
 """Hex digits of a submission in a key: with 64 bits no two submissions of one id ever meet."""
 
 
+LONGEST_TTL = 14 * 86_400
+"""Seconds for which a task may be let wait: a queue keeps no message for longer."""
 _SHOWN = 80  # characters of what is refused that a reason has
 
 
@@ -75,6 +77,10 @@ class Task:
     context: Any = field(default_factory=dict)
     """JSON of the client's own, echoed in the notification."""
     callback: Callback | None = None
+    ttl: float | None = None
+    """Longest wait in the queue until the task begins, in seconds; None: any."""
+    deadline: float | None = None
+    """Moment after which the task is not wanted any more, in seconds since 1970; None: never."""
     owner: str | None = None
     """Name of the API key that the message says the task belongs to, if that is believed.
     The ledger keeps the first name that it is told."""

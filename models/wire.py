@@ -11,7 +11,8 @@ from typing import Any
 
 from models import name_patterns, strict_json
 from models.errors import InvalidTask
-from models.task import CALLBACK_EVENTS, ENDS, Callback, Kind, Task, clean_prefix
+from models.moment import read_moment
+from models.task import CALLBACK_EVENTS, ENDS, LONGEST_TTL, Callback, Kind, Task, clean_prefix
 
 LARGEST = 256 * 1024
 """Bytes that SNS takes in one message, its attributes included."""
@@ -97,6 +98,8 @@ def body_of(task: Task) -> dict[str, Any]:
     }
     if task.callback:
         metadata["callback"] = {"url": task.callback.url, "events": list(task.callback.events)}
+    limits = {"ttl": task.ttl, "deadline": task.deadline}
+    metadata |= {name: limit for name, limit in limits.items() if limit is not None}
     return {"metadata": metadata, "content": task.content}
 
 
@@ -116,6 +119,8 @@ def task_of(body: Any, *, runtime: str, submission: str) -> Task:
         content=body["content"],
         context=_context(metadata.get("context", {})),
         callback=_callback(metadata.get("callback")),
+        ttl=_ttl(metadata.get("ttl")),
+        deadline=_deadline(metadata.get("deadline")),
     )
     _check_keys(task)
     return task
@@ -212,6 +217,24 @@ def _callback(given: Any) -> Callback | None:
             return Callback(url=_url(url), events=_events(rest.get("events", ENDS)))
         case _:
             raise InvalidTask("metadata.callback is neither a URL nor an object with a url")
+
+
+def _ttl(given: Any) -> float | None:
+    if given is None:
+        return None
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not is_number or not 0 < given <= LONGEST_TTL:
+        raise InvalidTask(f"metadata.ttl must be a number of seconds, {LONGEST_TTL} at most")
+    return float(given)
+
+
+def _deadline(given: Any) -> float | None:
+    if given is None:
+        return None
+    try:
+        return read_moment(given)
+    except ValueError as exc:
+        raise InvalidTask(f"metadata.deadline {exc}") from None
 
 
 def _url(given: str) -> str:

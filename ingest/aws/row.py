@@ -52,8 +52,11 @@ def values(report: Report) -> Values:
         "replica": report.replica,
         "checkpoint": report.checkpoint,
     }
+    # Under another name than `ttl`, which people take for the attribute by which rows expire.
+    limits = {"longest_wait": report.ttl, "deadline": report.deadline}
     return {
         **{name: {"S": text} for name, text in texts.items() if text is not None},
+        **{name: number(limit) for name, limit in limits.items() if limit is not None},
         "attempt": number(report.attempt),
         "artifacts": {"L": [{"S": uri} for uri in report.artifacts]},
         "seconds": {"M": {stage: number(taken) for stage, taken in report.seconds.items()}},
@@ -90,6 +93,8 @@ def _report_of(row: Row) -> Report:
         key=texts.get("key"),
         context=texts.get("context"),
         callback=_callback(texts["callback"]) if "callback" in texts else None,
+        ttl=_number(row, "longest_wait"),
+        deadline=_number(row, "deadline"),
         calls=tuple(Call(**json.loads(call)) for call in _texts(row, "calls")),
         replica=texts.get("replica"),
         checkpoint=texts.get("checkpoint"),
@@ -142,6 +147,10 @@ def _texts(row: Row, name: str) -> tuple[str, ...]:
 def _flag(row: Row, name: str) -> bool:
     flag: bool = row.get(name, {"BOOL": False})["BOOL"]
     return flag
+
+
+def _number(row: Row, name: str) -> float | None:
+    return float(row[name]["N"]) if name in row else None
 
 
 def _callback(text: str) -> Callback:

@@ -32,7 +32,12 @@ class AcceptedTask:
     @property
     def digest(self) -> str:
         """SHA-256 of the request in hex; the same however the request's JSON was written."""
-        canonical = json.dumps(self.request.model_dump(mode="json"), sort_keys=True)
+        asked = self.request.model_dump(mode="json")
+        # As requests were before these fields: a claim may be older than they are.
+        for name in ("ttl", "deadline"):
+            if asked[name] is None:
+                del asked[name]
+        canonical = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     @cached_property
@@ -66,6 +71,8 @@ class AcceptedTask:
             content=request.content,
             context=request.context,
             callback=Callback(url=callback.url, events=callback.events) if callback else None,
+            ttl=request.ttl,
+            deadline=request.deadline,
         )
 
 
@@ -80,6 +87,8 @@ def accept(request: TaskRequest, holder: str, front: Front) -> AcceptedTask:
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",
         )
+    if request.deadline is not None and request.deadline <= front.clock():
+        raise ProblemKind.INVALID.at("deadline", "has passed; it must be in the future")
     accepted = AcceptedTask(
         request=request,
         runtime=_runtime(request, front.runtimes),

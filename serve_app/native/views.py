@@ -53,6 +53,8 @@ class Views:
             key=report.key,
             context=None if report.context is None else json.loads(report.context),
             callback=_callback(report),
+            ttl=report.ttl,
+            deadline=report.deadline,
             created=report.created,
             updated=report.updated,
             status_url=f"{url}{query}",

@@ -1,7 +1,7 @@
 """Client: everything that it can do with a platform that works."""
 
 import inspect
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,17 @@ def test_a_task_is_submitted_as_it_was_asked_for(platform: Platform, client: Cli
     [task] = platform.painter.started
     assert (task.content, task.prefix) == (ROBOT, "toys")
     assert (ended.submission, ended.status) == (sent.submission, Status.COMPLETED)
+
+
+def test_time_limits_are_sent(platform: Platform, client: Client) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    for n, deadline in enumerate((until, until.timestamp(), until.isoformat())):
+        sent = client.submit(
+            kind="text-to-image", content={}, id=f"t{n}", ttl=60, deadline=deadline
+        )
+        assert (sent.ttl, sent.deadline) == (60, until.timestamp())
+    with pytest.raises(Misused, match="deadline: must be seconds since 1970"):
+        client.submit(kind="text-to-image", content={}, deadline="soon")
 
 
 def test_what_is_left_out_the_platform_decides(client: Client) -> None:
@@ -244,9 +255,9 @@ async def test_without_an_event_loop_of_its_own_it_works_in_another(
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    own = {name for name in vars(AsyncClient) if not name.startswith("_")}
+    own = {name for name in dir(AsyncClient) if not name.startswith("_")}
 
-    assert {name for name in vars(Client) if not name.startswith("_")} == own
+    assert {name for name in dir(Client) if not name.startswith("_")} == own
     for name in own:
         plain, waiting = getattr(Client, name), getattr(AsyncClient, name)
         assert inspect.signature(plain) == inspect.signature(waiting)

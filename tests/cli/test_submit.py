@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,32 @@ def test_a_prompt_is_a_task(atelier: Atelier, platform: Platform) -> None:
     assert (ended["id"], ended["status"], ended["files"]) == ("robot", "completed", [])
     [task] = platform.painter.started
     assert (task.kind, task.content) == ("text-to-image", {"prompt": "a tin robot"})
+
+
+def test_time_limits_are_sent_and_shown(atelier: Atelier, platform: Platform) -> None:
+    before = time.time()
+    result = atelier("submit", "x", "--id", "robot", "--ttl", "5m", "--deadline", "2h", "--wait")
+    [task] = platform.painter.started
+
+    assert result.exit_code == 0, result.output
+    assert task.ttl == 300
+    assert task.deadline
+    assert before + 7200 <= task.deadline <= time.time() + 7200
+    told = atelier("get", "robot").stdout
+    assert "may wait for" in told
+    assert "wanted until" in told
+    wrong = atelier("submit", "x", "--ttl", "0")
+    assert (wrong.exit_code, "ttl: " in wrong.stderr) == (2, True)
+
+
+def test_the_limits_of_a_file_are_kept(
+    atelier: Atelier, platform: Platform, tmp_path: Path
+) -> None:
+    body = {"metadata": {"id": "a", "tasktype": "text-to-image", "ttl": 60}, "content": {}}
+    (tmp_path / "task.json").write_text(json.dumps(body))
+    atelier("submit", tmp_path / "task.json", "--wait")
+
+    assert platform.painter.started[0].ttl == 60
 
 
 def test_a_person_gets_the_id_alone(atelier: Atelier) -> None:

@@ -310,7 +310,13 @@ async def test_when_it_came_and_when_it_changed_are_known(
 
 async def test_what_only_the_first_knew_stays_known(kept: World, task: Task) -> None:
     """Workers do not know the name of the API key; a replica may know less than that."""
-    known = replace(task, context={"é": [1]}, callback=Callback(url="http://c", events=("failed",)))
+    known = replace(
+        task,
+        context={"é": [1]},
+        callback=Callback(url="http://c", events=("failed",)),
+        ttl=2.5,
+        deadline=4e9,
+    )
     await kept.ledger.queue(known, "me")
     running = await kept.ledger.start(known, MINE)
     little = replace(running, key=None, context=None, callback=None)

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from models.errors import InvalidTask
 from models.task import CALLBACK_EVENTS, ENDS, Callback, Task, clean_prefix
-from models.wire import Message, checked, message_of, pointed_uri, pointer_to, task_of
+from models.wire import Message, body_of, checked, message_of, pointed_uri, pointer_to, task_of
 
 
 def message(**metadata: Any) -> dict[str, Any]:
@@ -75,6 +75,11 @@ def test_a_message_is_a_task_of_the_runtime_that_consumes_it() -> None:
         (message(callback="ftp://a.test/"), "callback.url is not an http or https URL"),
         (message(callback="https://a.test/" + "a" * 2048), "callback.url is not an http"),
         (message(callback="https://a.test/\ud800"), "callback.url is not Unicode"),
+        (message(ttl=0), "metadata.ttl must be a number of seconds, 1209600 at most"),
+        (message(ttl="90"), "metadata.ttl must be a number of seconds"),
+        (message(ttl=True), "metadata.ttl must be a number of seconds"),
+        (message(deadline="soon"), "metadata.deadline must be seconds since 1970"),
+        (message(deadline={}), "metadata.deadline must be seconds since 1970"),
         (message(callback=7), "callback is neither a URL nor an object"),
         (message(callback=["https://a.test/"]), "callback is neither a URL nor an object"),
         (message(callback={}), "callback is neither a URL nor an object"),
@@ -294,3 +299,12 @@ def test_a_task_that_could_not_be_stored_is_refused_before_it_is_a_message(
 
     with pytest.raises(InvalidTask):
         checked(Task(**given | wrong))
+
+
+def test_time_limits_travel_in_the_metadata() -> None:
+    read = task_of(
+        message(ttl=90, deadline="1970-01-01T01:00:00Z"), runtime="sdruntime", submission="s"
+    )
+
+    assert (read.ttl, read.deadline) == (90, 3600)
+    assert task_of(body_of(read), runtime="sdruntime", submission="s") == read

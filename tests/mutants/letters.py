@@ -1,8 +1,9 @@
-"""Mistakes in the work on dead letters."""
+"""Mistakes in the work on dead letters, and in the time limits of tasks."""
 
 from tests.mutants.mutant import Mutant
 
 _WORK = "tests/ingest/test_dead_letters.py"
+_LIMITS = "tests/ingest/test_time_limits.py"
 _API = "tests/serve_app/native/test_dead_letters.py"
 
 MUTANTS = (
@@ -56,6 +57,34 @@ MUTANTS = (
         old="_add_dead_letters(partial(add, role=Role.OPERATOR), letters)",
         new="_add_dead_letters(partial(add, role=Role.ARTIST), letters)",
         tests=_API,
+    ),
+    Mutant(
+        mistake="a task that waits for a replica expires only in the queue",
+        file="ingest/run.py",
+        old="        if self._expired:\n            self._updates.cancel()\n",
+        new="",
+        tests=_LIMITS,
+    ),
+    Mutant(
+        mistake="a task that expired in the queue is drawn",
+        file="ingest/worker.py",
+        old="            limits.check(begun=known.attempt > 0)\n",
+        new="",
+        tests=_LIMITS,
+    ),
+    Mutant(
+        mistake="a task that has begun is ended by its ttl",
+        file="ingest/run.py",
+        old="lambda: has_begun or self._start is not None",
+        new="lambda: has_begun",
+        tests=_LIMITS,
+    ),
+    Mutant(
+        mistake="a task that lost its replica is ended by its ttl",
+        file="ingest/worker.py",
+        old="limits.check(begun=known.attempt > 0)",
+        new="limits.check(begun=False)",
+        tests=_LIMITS,
     ),
     Mutant(
         mistake="all dead letters are deleted without a question",

@@ -161,7 +161,8 @@ async def test_all_that_is_wrong_is_told_with_a_remedy(client: httpx.AsyncClient
     assert told == {
         "content": "is missing",
         "id": "must be 1 to 200 of A-Z, a-z, 0-9, '-' and '_'",
-        "promt": "unknown key; allowed: callback, content, context, id, kind, prefix, runtime",
+        "promt": "unknown key; allowed: callback, content, context, deadline, id, kind,"
+        " prefix, runtime, ttl",
     }
 
 
