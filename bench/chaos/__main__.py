@@ -31,7 +31,7 @@ from bench.chaos.listeners import Inbox, Receiver, reading, receiving
 from bench.chaos.load import Load
 from bench.chaos.observe import Observer
 from bench.chaos.plan import FAR, RUNTIME, plans
-from bench.chaos.platform import KEY, Platform, Setup, gpu_log, running_platform
+from bench.chaos.platform import KEY, Platform, Setup, gpu_log, platform_log, running_platform
 from bench.chaos.scenarios import SCENARIOS, Scenario
 from bench.chaos.senders import Senders
 from bench.chaos.stalls import read_gpu_log
@@ -97,6 +97,7 @@ def measure(run: Run, setup: Setup, folder: Path, progress: Progress) -> Outcome
             work,
             notifications=inbox.by_submission,
             calls=receiver.by_submission,
+            log=platform_log(folder),
             kills=[each.begin for each in director.happenings if each.mishap in _HARMFUL],
         )
         calls = platform.proxy.set()

@@ -37,7 +37,7 @@ class Fault(StrEnum):
     UNREADABLE = "unreadable"
     """An artifact of a completed task is missing or holds something else."""
     ORPHAN = "orphan"
-    """An object is left that no completed or failed submission names."""
+    """An object is left that no completed or failed submission names, and nobody said so."""
     UNCALLED = "uncalled"
     """The callback of a submission that ended was not told what the notification says."""
     ATTEMPTS = "too many attempts"
@@ -59,6 +59,8 @@ class Observed:
     """``s3://`` URIs of all objects in the folder of the tasks."""
     unreadable: AbstractSet[str]
     """URIs of those that hold something else than their task names."""
+    said_left: AbstractSet[str] = frozenset()
+    """Beginnings of the URIs that the platform's log says could not be removed."""
     left: Mapping[str, int] = field(default_factory=dict)
     """Messages that are left in queues, by the queue's name."""
     starts: Mapping[str, int] = field(default_factory=dict)
@@ -182,6 +184,8 @@ def _orphans(observed: Observed) -> Iterator[Violation]:
     rows = [row for each in observed.rows.values() for row in each]
     named = {uri for row in rows for uri in (*row.artifacts, row.output)}
     for uri in sorted(observed.objects - named):
+        if any(uri.startswith(stem) for stem in observed.said_left):
+            continue
         owner = next((row for row in rows if f"/{row.id}/" in uri), None)
         state = f"its task is {owner.status}" if owner else "it belongs to no task"
         yield Violation(fault=Fault.ORPHAN, id=uri, why=state)
@@ -204,6 +208,8 @@ class Tally:
     """Times that a GPU was held for a task."""
     killed_thrice: int
     """Tasks that failed since each of their runtimes was killed."""
+    said_left: int
+    """Cancelled tasks of which the log says that what they had stored could not be removed."""
 
 
 def tally(stories: Sequence[Story], observed: Observed) -> Tally:
@@ -221,6 +227,7 @@ def tally(stories: Sequence[Story], observed: Observed) -> Tally:
             for story in stories
         ),
         starts=sum(_starts(story, observed) for story in stories),
+        said_left=len(observed.said_left),
         killed_thrice=sum(
             row.status is Status.FAILED and _lost_its_runtimes(row, story, observed)
             for story in stories

@@ -5,12 +5,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from bench.chaos.audit import Observed
+from bench.chaos.json_lines import json_lines
 from bench.chaos.plan import PREFIX, Plan
 from bench.chaos.stalls import GpuWork
 from bench.chaos.story import Story
@@ -65,8 +67,9 @@ class Observer:
         notifications: Mapping[str, Sequence[Mapping[str, Any]]],
         calls: Mapping[str, Sequence[Mapping[str, Any]]],
         kills: Sequence[float],
+        log: Path,
     ) -> Observed:
-        """Read all that the audit looks at."""
+        """Read all that the audit looks at; ``log``: the platform's own."""
         rows = self._rows()
         objects = frozenset(self._objects())
         plans = {story.plan.id: story.plan for story in stories}
@@ -77,10 +80,17 @@ class Observer:
             dead_letters=self._dead_letters(),
             objects=objects,
             unreadable=frozenset(self._unreadable(rows, plans)),
+            said_left=self._said_left(log),
             left=self.left(),
             starts=Counter(each.task for each in work),
             kills=kills,
         )
+
+    def _said_left(self, log: Path) -> frozenset[str]:
+        """Read from a log where the objects lie that the platform could not remove."""
+        left = (line for line in json_lines(log) if line.get("message") == "artifacts_left")
+        stems = (line["stem"] for line in left)
+        return frozenset(f"s3://{self._names.output_bucket}/{stem}" for stem in stems)
 
     def _rows(self) -> Mapping[str, Sequence[Report]]:
         found = defaultdict(list)

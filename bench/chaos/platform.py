@@ -80,7 +80,7 @@ def configuration(setup: Setup, folder: Path) -> dict[str, Any]:
     return {
         "stackName": "chaos",
         "checkpoints": str(folder),
-        "logFile": str(folder / "atelier.log"),
+        "logFile": str(platform_log(folder)),
         "APIGW": {"throttle": {"rateLimit": 10_000, "burstLimit": 10_000}},
         "ingress": {"replicas": setup.fronts},
         "ingest": {"replicas": setup.ingests},
@@ -89,6 +89,11 @@ def configuration(setup: Setup, folder: Path) -> dict[str, Any]:
         "tasks": {"leaseSeconds": 10, "pollSeconds": 2, "drainSeconds": 5},
         "modelsRuntime": runtimes,
     }
+
+
+def platform_log(folder: Path) -> Path:
+    """Name the log of the platform's own events."""
+    return folder / "atelier.log"
 
 
 def gpu_log(folder: Path) -> Path:

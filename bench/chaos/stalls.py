@@ -3,11 +3,12 @@
 Pure; moments are seconds since 1970.
 """
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.chaos.json_lines import json_lines
 
 
 @dataclass(frozen=True, order=True)
@@ -32,9 +33,8 @@ class GpuWork:
 
 def read_gpu_log(path: Path) -> Sequence[GpuWork]:
     """Read the work of all GPUs from their log, in the order of its begin."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    told = (json.loads(line) for line in lines)
-    work = (GpuWork(one["task"], Span(one["start"], one["end"])) for one in told if "task" in one)
+    told = (line for line in json_lines(path) if "task" in line)
+    work = (GpuWork(one["task"], Span(one["start"], one["end"])) for one in told)
     return sorted(work, key=lambda each: each.span)
 
 

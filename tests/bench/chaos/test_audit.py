@@ -157,6 +157,14 @@ def test_a_cancel_that_was_granted_holds_and_leaves_nothing() -> None:
     assert faults(cancelled(granted=True), of_row(gone)) == [Fault.ORPHAN, Fault.ORPHAN]
 
 
+def test_what_could_not_be_removed_is_no_fault_where_the_log_says_so() -> None:
+    gone = replace(ROW.cancelled(), artifacts=(), output=None)
+    said = of_row(gone, said_left={"s3://outputs/chaos/t1/t1"})
+
+    assert faults(cancelled(granted=True), said) == []
+    assert tally([cancelled(granted=True)], said).said_left == 1
+
+
 def test_poison_fails_or_is_a_dead_letter() -> None:
     poison = story(fate=Fate.REFUSED)
     dead = observed(rows={}, notifications={}, objects=set(), dead_letters=["t1 is no JSON"])

@@ -52,7 +52,8 @@ def test_the_log_of_gpus_is_read_without_loads(tmp_path: Path) -> None:
         {"load": "one", "start": 0, "end": 1},
         {"task": "a", "start": 1, "end": 2},
     ]
-    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    torn = '{"task": "c", "sta'
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines) + torn)
 
     assert [each.task for each in read_gpu_log(log)] == ["a", "b"]
     assert read_gpu_log(tmp_path / "none") == []
