@@ -104,11 +104,12 @@ lint: $(READY)  ## format, lint, docstrings, types
 
 check: lint test test-scale  ## lint, and every test
 
-bench: $(READY)  ## measure the line, the HTTP API, the previews; with HARNESS= also beside a yardstick, and what a task costs
+bench: $(READY)  ## measure the line, the HTTP API, the previews, what a task costs; with HARNESS= also beside a yardstick
 	$(BIN)/python -m bench.overlap
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews
-	$(if $(HARNESS),$(MAKE) compare cost)
+	$(if $(HARNESS),$(MAKE) compare)
+	$(MAKE) cost
 
 bench-affinity: $(READY)  ## loads, waits and throughput of tasks with a dozen checkpoints beside Serve's own router: an hour
 	$(BIN)/python -m bench.affinity
@@ -125,10 +126,9 @@ chaos: $(READY)  ## the platform under faults of AWS and killed processes, every
 simulate: $(READY)  ## days of a fleet under the scaling policy, beside the reference's, in minutes
 	$(BIN)/python -m bench.simulate
 
-cost: $(READY)  ## CPU time a task beside a yardstick's, three rounds in turns: HARNESS=the folder of its bench.py
-	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }
-	$(BIN)/python -m bench.cost "$(HARNESS)"
-	$(BIN)/python -m bench.cost "$(HARNESS)" --gpu-ms 0 --delay-ms 0 --tasks 200
+cost: $(READY)  ## CPU time a task, three rounds; with HARNESS=the folder of a bench.py in turns with its yardstick
+	$(BIN)/python -m bench.cost $(if $(HARNESS),"$(HARNESS)")
+	$(BIN)/python -m bench.cost $(if $(HARNESS),"$(HARNESS)") --gpu-ms 0 --delay-ms 0 --tasks 200
 
 compare: $(READY)  ## ours beside a yardstick: HARNESS=the folder of its bench.py
 	@test -f "$(HARNESS)/bench.py" || { echo 'HARNESS=path must name the folder of the harness'; exit 2; }

@@ -43,12 +43,19 @@ Figure = dict[str, float]
 class Setup:
     """Parameters of a comparison: harness, tasks, delays in milliseconds, rounds."""
 
-    harness: Path
+    harness: Path | None
     kind: str
     gpu_ms: float
     delay_ms: float
     tasks: int
     rounds: int
+
+    @property
+    def programs(self) -> Path:
+        """Folder of the harness's programs, which those that ask for it need."""
+        if self.harness is None:
+            raise ValueError("this measurement has no harness")
+        return self.harness
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -84,7 +91,7 @@ def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
         provision_sync(settings)
         port, behind = free_port(0, "proxy"), aws.environment["AWS_ENDPOINT_URL"].rpartition(":")[2]
         route = f"dynamodb:{port}:127.0.0.1:{behind}:{setup.delay_ms}"
-        command = [sys.executable, str(setup.harness / "delay_proxy.py")]
+        command = [sys.executable, str(setup.programs / "delay_proxy.py")]
         with subprocess.Popen([*command, "--map", route, "--stats", str(stats)]) as proxy:
             try:
                 url = f"http://127.0.0.1:{port}"
@@ -96,7 +103,7 @@ def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
 def run(setup: Setup, what: str, system: str, systems: Path, folder: Path) -> Row:
     """Run one round of one system, and return the row that the harness measured."""
     out = folder / f"{system}.json"
-    command = [sys.executable, str(setup.harness / "bench.py"), what, *setup.arguments]
+    command = [sys.executable, str(setup.programs / "bench.py"), what, *setup.arguments]
     command += ["--system", system, "--systems", str(systems), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -128,7 +135,7 @@ def compare(setup: Setup) -> dict[str, Figure]:
 def write_systems(setup: Setup, environment: Mapping[str, str], folder: Path) -> Path:
     """Write the harness's file of both systems, ours with its ledger."""
     path = folder / "systems.json"
-    reference = [sys.executable, "-u", str(setup.harness / "ref_consumer.py")]
+    reference = [sys.executable, "-u", str(setup.programs / "ref_consumer.py")]
     ours = {"cmd": [sys.executable, "-u", "-m", "bench.consumer"], "cwd": str(HERE)}
     systems = {YARDSTICK: {"cmd": reference}, OURS: ours | {"env": dict(environment)}}
     path.write_text(json.dumps(systems))

@@ -44,13 +44,24 @@ def test_the_line(line: overlap.Line, tmp_path: Path) -> None:
 
 def test_what_a_task_costs(line: overlap.Line, tmp_path: Path) -> None:
     setup = compare.Setup(made_harness(tmp_path), "webui", 20, 1, tasks=4, rounds=2)
-    cost.tell(setup, cost.cost(setup, line), tmp_path)
+    cost.tell(setup, cost.cost(setup, line, idle_seconds=3), tmp_path)
     figures = kept(tmp_path)
 
     assert figures["yardstick"]["rounds"] == [3.0, 3.0]
     assert figures["ingest and a replica, without Ray"]["ratio"] == 1.0
     for name in ("the platform under Ray", "Ray's daemons beside it"):
         assert figures[name]["CPU a task, ms"] > 0
+        assert figures[name]["idle, ms a second"] > 0
+
+
+def test_what_a_task_costs_is_told_without_a_yardstick(line: overlap.Line, tmp_path: Path) -> None:
+    setup = compare.Setup(None, "webui", 20, 1, tasks=4, rounds=1)
+    cost.tell(setup, cost.cost(setup, line, idle_seconds=1), tmp_path)
+    figures = kept(tmp_path)
+
+    assert {"the platform under Ray", "  ingest"} < set(figures)
+    assert not {"yardstick", "ingest and a replica, without Ray"} & set(figures)
+    assert {each["ratio"] for each in figures.values()} == {None}
 
 
 async def test_the_front(line: overlap.Line, tmp_path: Path) -> None:
