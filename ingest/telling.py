@@ -71,7 +71,7 @@ class Telling:
             if refusal is not None:
                 await self._put_aside(task, report, delivery, refusal)
                 return
-        await self._ask_for_call(task, report)
+        report = await self._ask_for_call(task, report)
         # Either may fail alone: acknowledged, nothing comes back; marked, it is not told again.
         await asyncio.gather(
             self.patience(lambda: self.ledger.mark_notified(report)),
@@ -113,22 +113,29 @@ class Telling:
             return exc
         return None
 
-    async def _ask_for_call(self, task: Task, report: Report) -> None:
-        """Put the call of the callback into its queue.
+    async def _ask_for_call(self, task: Task, report: Report) -> Report:
+        """Put the call of the callback into its queue; return the report, as it is noted by then.
 
         Raises:
             Unavailable: that is away; the delivery gives its place up, and its next one asks for
                 the call alone.
         """
-        seconds = 0.0 if report.uncalled else _CALLS_SECONDS
+
+        async def ask() -> None:
+            await self.notifier.notify_callback(report, task.context)
+
         try:
-            await self.patience(
-                lambda: self.notifier.notify_callback(report, task.context), seconds
-            )
-        except Unavailable:
-            if not report.uncalled:
-                await self.patience(lambda: self.ledger.mark_notified(report, called=False))
-            raise
+            await ask()
+        except Unavailable as exc:
+            if report.uncalled:
+                raise
+            self.patience.failed(exc)
+        else:
+            return report
+        # At once: a drain that ends meanwhile would have subscribers told again.
+        await self.patience(lambda: self.ledger.mark_notified(report, called=False))
+        await self.patience(ask, _CALLS_SECONDS)
+        return replace(report, uncalled=True)
 
 
 def completed(standing: Report, task: Task) -> Report:

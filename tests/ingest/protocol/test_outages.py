@@ -14,7 +14,7 @@ from models.ports import Delivery
 from models.report import Report, Status
 from tests.ingest.protocol.faults import Kind
 from tests.ingest.protocol.virtual_loop import VirtualLoop
-from tests.ingest.protocol.world import INGESTS, RULES, World
+from tests.ingest.protocol.world import INGESTS, RULES, RUN_SECONDS, World
 
 HOUR = 3_600.0
 
@@ -107,6 +107,21 @@ def test_a_start_that_lands_when_its_run_was_given_up_costs_a_lease_at_most() ->
     assert report is not None
     assert (report.status, report.attempt) == (Status.COMPLETED, 1)
     assert [body["status"] for body in world.told()[submission or ""]] == ["completed"]
+
+
+def test_a_drain_that_is_over_while_the_calls_queue_is_away_has_nobody_told_again() -> None:
+    with running() as (loop, world):
+        world.calls.is_away = True
+        submission = loop.run_until_complete(world.submit("owl"))
+        loop.run_until_complete(asyncio.sleep(RUN_SECONDS + 3))
+        for number in range(INGESTS):
+            loop.run_until_complete(world.cut_off(number))
+        loop.run_until_complete(asyncio.sleep(60))
+        world.calls.is_away = False
+        loop.run_until_complete(asyncio.sleep(60))
+
+    assert {name: len(bodies) for name, bodies in world.told().items()} == {submission: 1}
+    assert [call["event"] for call in world.called()[submission or ""]] == ["completed"]
 
 
 def test_subscribers_are_told_once_while_the_calls_queue_is_away_for_an_hour() -> None:
