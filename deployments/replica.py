@@ -24,6 +24,8 @@ _WAITING_SECONDS = 1.0
 """Seconds of a wait for another task's GPU from which on it is told: with a fast model none is."""
 _TOLD_SECONDS = 0.05
 """Seconds of a load from which on it is told: a checkpoint that is there already takes fewer."""
+_MOST_URI_BYTES = 350_000
+"""Most bytes of the URIs of a task's artifacts: a row of the ledger has 400 KB at most."""
 _EXIT_SECONDS = 0.5
 """Seconds in which a backend that a task found gone is seen to be gone."""
 
@@ -263,6 +265,11 @@ class Replica:
             f"{self.output}/{results.task.artifact_key(n, type_.extension)}"
             for n, type_ in enumerate(types, start=1)
         ]
+        if (size := sum(len(uri.encode()) for uri in uris)) > _MOST_URI_BYTES:
+            raise TaskFailed(
+                f"the URIs of its {len(uris)} artifacts have {size} bytes, more than the"
+                f" {_MOST_URI_BYTES} that are kept: let it make fewer, or shorten its prefix or id"
+            )
         out = results.rendered(uris)
         objects = [
             (f"{self.output}/{results.task.output_key}", out, "application/json"),

@@ -2,6 +2,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -353,6 +354,29 @@ async def test_a_task_past_its_deadline_is_interrupted_and_failed() -> None:
     assert report.failure is not None
     assert "deadlineSeconds" in report.failure.message
     assert adapter.interrupted == 1
+
+
+class Fertile(FakeAdapter):
+    """A backend that makes more artifacts than a row of the ledger can name."""
+
+    @override
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        del task, inputs
+        for _ in range(400):
+            yield Artifact(data=b"x")
+
+
+async def test_more_artifacts_than_can_be_told_of_fail_their_task() -> None:
+    objects = MemoryObjects()
+    made = replica(Fertile(RuntimeSpec(name="r")), objects=objects)
+    report = await report_of(made, replace(task(), prefix="p" * 900))
+
+    assert report.status is Status.FAILED
+    assert report.failure is not None
+    assert "URIs of its 400 artifacts have" in report.failure.message
+    assert objects.bodies == {}
 
 
 class Blocked(Stuck):
