@@ -108,6 +108,7 @@ bench: $(READY)  ## measure the line, the HTTP API, the previews, what a task co
 	$(BIN)/python -m bench.overlap
 	$(BIN)/python -m bench.front
 	$(BIN)/python -m bench.previews
+	$(BIN)/python -m bench.burst
 	$(if $(HARNESS),$(MAKE) compare)
 	$(MAKE) cost
 

@@ -15,6 +15,13 @@ def test_previews(tmp_path: Path) -> None:
     assert figures["ms_per_step"] > 0
 
 
+def test_burst(tmp_path: Path) -> None:
+    figures = run(tmp_path, "burst", "--tasks", "30", "--task-seconds", "0.01")
+
+    assert figures["tasks_begun"] == 30
+    assert 0 < figures["peak_mib"] < 300
+
+
 def test_compare(tmp_path: Path) -> None:
     harness = made_harness(tmp_path)
     figures = run(tmp_path / "out", "compare", str(harness), "--tasks", "4", "--rounds", "2")
@@ -25,9 +32,9 @@ def test_compare(tmp_path: Path) -> None:
 
 
 def test_each_measurement_has_a_short_run() -> None:
-    """Five are run in this folder, those over a real Ray in tests/platform and tests/scale."""
+    """Six are run in this folder, those over a real Ray in tests/platform and tests/scale."""
     measured = set(re.findall(r"-m bench\.(\w+)", (ROOT / "Makefile").read_text()))
-    here = {"compare", "prediction", "previews", "simulate"}
+    here = {"burst", "compare", "prediction", "previews", "simulate"}
 
     assert measured == here | {"router_cpu", "chaos"} | {"affinity", "cost", "front", "overlap"} | {
         "scale"

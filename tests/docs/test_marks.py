@@ -15,7 +15,7 @@ MARKED = {
     "comfyui": 2,
     "docker": 1,
     "gpu": 3,
-    "minutes": 12,
+    "minutes": 13,
     "network": 3,
     "platform": 6,
     "webui": 2,
