@@ -54,7 +54,8 @@ def test_a_task_is_submitted_as_it_was_asked_for(platform: Platform, client: Cli
 
 def test_time_limits_are_sent(platform: Platform, client: Client) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
-    for n, deadline in enumerate((until, until.timestamp(), until.isoformat())):
+    deadlines: list[datetime | float | str] = [until, until.timestamp(), until.isoformat()]
+    for n, deadline in enumerate(deadlines):
         sent = client.submit(
             kind="text-to-image", content={}, id=f"t{n}", ttl=60, deadline=deadline
         )
