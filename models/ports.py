@@ -103,6 +103,10 @@ class Topic(ABC):
         """
 
 
+UNPUBLISHED_SECONDS = 900.0
+"""Seconds for which a submission is known that its front has noted and not published."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """Conditions on submissions, all of which must hold."""
@@ -145,10 +149,18 @@ class Ledger(ABC):
     """
 
     @abstractmethod
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
         """Note a submission as queued, and the name of its API key; return the report that stands.
 
-        A submission that is known already stays as it is.
+        A submission that is known already stays as it is. One that is not ``published`` yet is not
+        listed, and after `UNPUBLISHED_SECONDS` forgotten, unless `accept` or its start comes first.
+        """
+
+    @abstractmethod
+    async def accept(self, task: Task, key: str | None = None) -> Report:
+        """Note that a submission was published, by which it stays; return the report that stands.
+
+        It is noted as queued if it is not known.
         """
 
     @abstractmethod

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 from models.errors import Unavailable
 from models.ports import Ledger, Objects, Topic
+from models.report import Report, Status
 from models.task import Task
 from models.wire import LARGEST, Message
 
@@ -43,15 +45,17 @@ class Submit:
         key: str | None = None,
         again: bool = False,
         noted: bool = False,
-    ) -> None:
-        """Publish a task by its message, sent with the API key of this name.
+    ) -> Report:
+        """Publish a task by its message, sent with the API key of this name; return its report.
+
+        The ledger forgets a task whose sender is killed before it has published it.
 
         ``again``: this submission may be published by others, before or after this; then nothing of
         it is withdrawn.
         ``noted``: publish only what the ledger has noted, which alone knows whose task it is.
 
         Raises:
-            Unavailable: it was not published, or that is not known.
+            Unavailable: it was not published or not noted, or that is not known.
         """
         payload_uri = f"s3://{self.bucket}/payloads/{task.submission}.json"
         payload = payload_uri if message.size > LARGEST else None
@@ -63,14 +67,24 @@ class Submit:
             if not again:
                 await self._withdraw(task, payload)
             raise
+        return await self._accept(task, key, noted=noted)
 
     async def _queue(self, task: Task, key: str | None, *, noted: bool) -> None:
         try:
-            await self.ledger.queue(task, key)
+            await self.ledger.queue(task, key, published=False)
         except Unavailable:  # the queue is the truth of what is to do; the worker notes the rest
             if noted:
                 raise
             log.warning("submission_not_noted", extra=task.log_context())
+
+    async def _accept(self, task: Task, key: str | None, *, noted: bool) -> Report:
+        try:
+            return await self.ledger.accept(task, key)
+        except Unavailable:
+            if noted:
+                raise
+            log.warning("submission_not_noted", extra=task.log_context())
+            return replace(Report.of(task, Status.QUEUED), key=key)
 
     async def _publish(self, message: Message, payload: str | None) -> None:
         if payload is not None:

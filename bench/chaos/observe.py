@@ -17,7 +17,7 @@ from bench.chaos.plan import PREFIX, Plan
 from bench.chaos.stalls import GpuWork
 from bench.chaos.story import Story
 from deployments.runtimes.fake import Picture
-from ingest.aws.row import report_of
+from ingest.aws.row import Row, report_of
 from models.names import Names
 from models.report import Report, Status
 from samples.local import LocalPlatform
@@ -99,7 +99,8 @@ class Observer:
         )
         for page in pages:
             for row in page["Items"]:
-                if "status" in row:  # else it is a claim of an idempotency key
+                # Else it is a claim of an idempotency key.
+                if "status" in row and not _is_forgotten(row):
                     found[row["id"]["S"]].append(report_of(row))
         return found
 
@@ -167,6 +168,11 @@ class Observer:
     def _url(self, queue: str) -> str:
         url: str = self._client.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         return url
+
+
+def _is_forgotten(row: Row) -> bool:
+    """Tell whether a front was killed before it had published the task: then its row lapses."""
+    return row["status"]["S"] == Status.QUEUED and "created" not in row
 
 
 def _picture(plan: Plan) -> bytes:

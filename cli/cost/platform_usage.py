@@ -21,7 +21,7 @@ _INGEST_DISK_GIB = 10 + 50  # both volumes of a node that Karpenter adds
 _RECEIVES_AND_DELETES = 3  # a send by SNS, a receive and a delete, none of them batched
 _TABLE_WRITES = 1 + 1 + 1 + 1  # queue, start, finish, tell
 _INDEX_WRITES = 1 + 2 + 2 + 1  # a changed status is a delete and a put there
-_KEY_INDEX_WRITES = 1 + 1 + 1 + 1  # of a task that came by HTTP; the others have no key
+_BY_HTTP = 1 + 1 + 1 + 1 + 1  # noted before it is published; and the index of keys, as the others
 _OBJECTS = 2  # a picture and its .out
 _ANSWER_KIB = 1
 _LOOKS = 10  # requests of a browser for a picture
@@ -143,8 +143,8 @@ def _polled(settings: Settings) -> int:
 
 def _ledger(load: Load, settings: Settings) -> list[UsageLine]:
     by_http = settings.edge.enabled or settings.front.enabled
-    by_key = _KEY_INDEX_WRITES if by_http else 0
-    writes = (_TABLE_WRITES + _INDEX_WRITES + by_key) * load.row_kib
+    of_http = _BY_HTTP if by_http else 0
+    writes = (_TABLE_WRITES + _INDEX_WRITES + of_http) * load.row_kib
     why = f"{writes} units a task, its indexes included"
     rows = _gib(load, load.row_kib) * settings.tasks.ledger_days / _DAYS
     copies = 3 if by_http else 2

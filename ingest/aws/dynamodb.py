@@ -19,6 +19,7 @@ from ingest.aws.row import (
     Values,
     call_value,
     fence_values,
+    is_expired,
     key_of,
     number,
     report_of,
@@ -27,7 +28,7 @@ from ingest.aws.row import (
 )
 from ingest.paging import age, age_after, paged
 from models.fence import Fence
-from models.ports import Ledger, Page, Search
+from models.ports import UNPUBLISHED_SECONDS, Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Call, Task
 
@@ -74,10 +75,14 @@ class DynamoLedger(Ledger):
     """Days until a row expires, counted from its last change."""
     clock: Callable[[], float] = time.time
 
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
         queued = values(replace(Report.of(task, Status.QUEUED), key=key))
         row_key = key_of(task.id, task.submission)
-        return report_of(await self._change(row_key, queued, when=_NEW))
+        return report_of(await self._change(row_key, queued, when=_NEW, unlisted=not published))
+
+    async def accept(self, task: Task, key: str | None = None) -> Report:
+        row = await self._change(key_of(task.id, task.submission), {}, when=_QUEUED)
+        return report_of(row) if row else await self.queue(task, key)
 
     async def withdraw(self, id: str, submission: str) -> None:  # noqa: A002
         async with calling(self.clients.dynamodb(), "DynamoDB DeleteItem", REFUSED) as dynamodb:
@@ -174,7 +179,8 @@ class DynamoLedger(Ledger):
         owned = (row for row in rows if key is None or _is_owned(row, key))
         # Ids are free text, so that one may be spelt as a claim's or that of the API keys' row.
         now = self.clock()
-        reports = [report_of(row).as_read(now) for row in owned if "status" in row]
+        rows = [row for row in owned if "status" in row and not is_expired(row, now)]
+        reports = [report_of(row).as_read(now) for row in rows]
         return max(reports, key=age, default=None)
 
     async def search(self, search: Search, most: int, after: str | None = None) -> Page:
@@ -221,16 +227,20 @@ class DynamoLedger(Ledger):
         when: str,
         how: Mapping[str, str] | None = None,
         compared: Values | None = None,
+        unlisted: bool = False,
     ) -> Row:
         """Update a row if it meets the condition ``when``; return it as it stands then.
 
         ``how`` has the expressions of fields that are not just set to their values; ``compared``
-        the values that the condition alone uses.
+        the values that the condition alone uses. An ``unlisted`` row expires soon.
         """
         now = self.clock()
-        times = {"updated": number(now), "expires": number(int(now) + self.days * _DAY)}
+        kept = UNPUBLISHED_SECONDS if unlisted else self.days * _DAY
+        times = {"updated": number(now), "expires": number(int(now + kept))}
         written = {**fields, **times}
-        sets = {name: f":{name}" for name in written} | {"created": _FIRST} | dict(how or {})
+        # Without this time a row is in no index: neither listed nor before others in the queue.
+        created = {} if unlisted else {"created": _FIRST}
+        sets = {name: f":{name}" for name in written} | created | dict(how or {})
         if "key" in fields:
             sets["key"] = _FIRST_OWNER  # whose it is does not change
         change = "SET " + ", ".join(f"#{name} = {value}" for name, value in sets.items())

@@ -64,6 +64,16 @@ def values(report: Report) -> Values:
     }
 
 
+def is_expired(row: Row, now: float) -> bool:
+    """Tell whether a row's time is over, which DynamoDB may drop up to two days later.
+
+    Raises:
+        Unavailable: it was garbled on its way.
+    """
+    with translated("DynamoDB row"):
+        return float(row["expires"]["N"]) <= now
+
+
 def report_of(row: Row) -> Report:
     """Read a row as a report; a task that was cancelled before it came has little but its key.
 
@@ -98,7 +108,7 @@ def _report_of(row: Row) -> Report:
         calls=tuple(Call(**json.loads(call)) for call in _texts(row, "calls")),
         replica=texts.get("replica"),
         checkpoint=texts.get("checkpoint"),
-        created=float(row["created"]["N"]),
+        created=float(row.get("created", row["updated"])["N"]),
         updated=float(row["updated"]["N"]),
         fence=fence_of(row),
     )

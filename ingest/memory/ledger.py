@@ -1,12 +1,13 @@
 """Ledger in memory."""
 
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
 from ingest.paging import age, age_after, paged
 from models.fence import Fence
-from models.ports import Ledger, Page, Search
+from models.ports import UNPUBLISHED_SECONDS, Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Call, Task
 
@@ -20,10 +21,22 @@ class MemoryLedger(Ledger):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self._reports: dict[tuple[str, str], Report] = {}
+        self._unpublished: dict[tuple[str, str], float] = {}
+        """Times at which rows expire of what is not published yet."""
 
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
+        if known := self._reports.get((task.id, task.submission)):
+            return known
+        noted = self._note(replace(Report.of(task, Status.QUEUED), key=key))
+        if not published:
+            self._unpublished[task.id, task.submission] = self.clock() + UNPUBLISHED_SECONDS
+        return noted
+
+    async def accept(self, task: Task, key: str | None = None) -> Report:
         known = self._reports.get((task.id, task.submission))
-        return known or self._note(replace(Report.of(task, Status.QUEUED), key=key))
+        if known and known.status is not Status.QUEUED:
+            return known
+        return self._note(known) if known else await self.queue(task, key)
 
     async def withdraw(self, id: str, submission: str) -> None:  # noqa: A002
         report = self._reports.get((id, submission))
@@ -113,16 +126,27 @@ class MemoryLedger(Ledger):
 
     async def waiting(self, runtime: str, most: int) -> Sequence[float]:
         queued = Search(runtimes=(runtime,), statuses=(Status.QUEUED,))
-        return sorted(report.created for report in self._read() if queued.finds(report))[:most]
+        return sorted(report.created for report in self._listed() if queued.finds(report))[:most]
 
     async def _newest(self, search: Search) -> AsyncGenerator[Report, None]:
-        for report in sorted(filter(search.finds, self._read()), key=age, reverse=True):
+        for report in sorted(filter(search.finds, self._listed()), key=age, reverse=True):
             yield report
 
     def _read(self) -> list[Report]:
         """List all reports as they are told now."""
         now = self.clock()
-        return [report.as_read(now) for report in self._reports.values()]
+        return [
+            report.as_read(now)
+            for row_key, report in self._reports.items()
+            if self._unpublished.get(row_key, math.inf) > now
+        ]
+
+    def _listed(self) -> list[Report]:
+        return [
+            report
+            for report in self._read()
+            if (report.id, report.submission) not in self._unpublished
+        ]
 
     def _is_anothers(self, known: Report, fence: Fence) -> bool:
         return known.is_fenced(self.clock()) and not known.is_of(fence)
@@ -140,5 +164,6 @@ class MemoryLedger(Ledger):
             kept["key"] = known.key
         kept |= {"calls": (*known.calls, *calls), "created": known.created, "updated": now}
         kept["fence"] = fence or known.fence
+        self._unpublished.pop((report.id, report.submission), None)
         noted = self._reports[report.id, report.submission] = replace(report, **kept)
         return noted

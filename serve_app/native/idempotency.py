@@ -9,6 +9,7 @@ from urllib.parse import quote
 from models import strict_json
 from models.errors import Unavailable
 from models.ports import Claim, Claims
+from models.report import Report
 from models.task import Task
 from serve_app.native.accepted import AcceptedTask
 from serve_app.native.problems import ProblemKind
@@ -28,17 +29,17 @@ class Idempotency:
     clock: Callable[[], float]
     """Wall clock, in seconds since 1970."""
 
-    async def publish(self, accepted: AcceptedTask, key: str | None) -> tuple[Task, bool]:
+    async def publish(self, accepted: AcceptedTask, key: str | None) -> tuple[Task, Report | None]:
         """Publish a task, or find the one that an earlier request with this key has published.
 
-        Returns the task and whether an earlier request published it; without a key none did.
+        Returns the task and its report; None if an earlier request published it.
 
         Raises:
             Problem: the key was used for another task, or its first request is under way.
             Unavailable: it was not published.
         """
         if key is None:
-            return await self._publish(accepted), False
+            return accepted.task, await self._publish(accepted)
         # Quoted, a name has no slash: key "c" of "a/b" is not key "b/c" of "a".
         name = f"{quote(accepted.holder, safe='')}/{key}"
         mine = {"digest": accepted.digest, "submission": accepted.submission}
@@ -49,26 +50,25 @@ class Idempotency:
         again = first != mine  # else the claim is ours, made twice as its first answer was lost
         accepted = accepted.under(first["submission"])
         if claim.settled:
-            return accepted.task, True
+            return accepted.task, None
         if again and not claim.abandoned:
             self._let_the_first_send(claim)
         try:
-            task = await self._publish(accepted, again=True)
+            report = await self._publish(accepted, again=True)
         except Unavailable:  # it may be published all the same: the key stays with its submission
             await self._noted(self.claims.abandon(name), "claim_not_abandoned", accepted.task)
             raise
-        await self._noted(self.claims.settle(name), "claim_not_settled", task)
-        return task, False
+        await self._noted(self.claims.settle(name), "claim_not_settled", accepted.task)
+        return accepted.task, report
 
     def _let_the_first_send(self, claim: Claim) -> None:
         if self.clock() - claim.at < _SENDING_SECONDS:
             detail = "Its answer is yours too: send the same again when Retry-After says."
             raise ProblemKind.IN_PROGRESS.problem(detail, retry_after=1)
 
-    async def _publish(self, accepted: AcceptedTask, *, again: bool = False) -> Task:
-        task = accepted.task
-        await self.submit(task, accepted.message, key=accepted.holder, again=again, noted=True)
-        return task
+    async def _publish(self, accepted: AcceptedTask, *, again: bool = False) -> Report:
+        message, holder = accepted.message, accepted.holder
+        return await self.submit(accepted.task, message, key=holder, again=again, noted=True)
 
     async def _noted(self, note: Awaitable[None], trouble: str, task: Task) -> None:
         try:

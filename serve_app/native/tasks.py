@@ -96,15 +96,15 @@ class Tasks:
         accepted = accept(body, holder.name, front)
         wait = min(query.wait, front.longest_answer or query.wait)
         with self._wait_slot(accepted, wait):
-            task, replayed = await self.idempotency.publish(accepted, key)
-            _note("submission_repeated" if replayed else "submission_accepted", request, task)
-            report = await self._noted(task, holder)
+            task, published = await self.idempotency.publish(accepted, key)
+            _note("submission_accepted" if published else "submission_repeated", request, task)
+            report = published or await self._noted(task, holder)
             still_admitted = self._still_admitted(request)
             if wait and (ended := await end_of(front.feed, report, wait, still_admitted)):
                 report, response.status_code = ended, HTTPStatus.OK
         view = await self._view(request, report)
         response.headers["Location"] = view.status_url
-        if replayed:
+        if not published:
             response.headers["Idempotency-Replayed"] = "true"
         return view
 
@@ -217,7 +217,7 @@ class Tasks:
         return report
 
     async def _noted(self, task: Task, holder: Holder) -> Report:
-        """Return the ledger's report on a task that was just published, or one like it."""
+        """Return the ledger's report on a task that was published before, or one like it."""
         with suppress(Unavailable):  # the task is published all the same, and its worker notes it
             if report := await self.front.ledger.find(task.id, task.submission):
                 return report

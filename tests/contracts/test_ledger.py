@@ -3,8 +3,10 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.ports import Ledger
+from models.ports import UNPUBLISHED_SECONDS, Ledger, Search
 from models.report import Report, Status
 from models.task import Call, Callback, Task
 from tests.clock import Clock
@@ -26,6 +28,43 @@ async def test_queueing_does_not_undo_what_came_after_and_tells_it(kept: World, 
 
     assert await kept.ledger.queue(task) == running
     assert await kept.ledger.find(task.id) == running
+
+
+async def test_what_was_noted_and_never_published_is_forgotten(
+    ledger: Ledger, clock: Clock, task: Task
+) -> None:
+    since = clock.now
+    await ledger.queue(task, "ana", published=False)
+    found = await ledger.search(Search(runtimes=(task.runtime,), since=since), 10)
+    waiting = await ledger.waiting(task.runtime, 1_000)
+    clock.now += UNPUBLISHED_SECONDS - 1
+    assert await ledger.find(task.id, task.submission)
+    clock.now += 2
+
+    assert (len(found.reports), [at for at in waiting if at >= since]) == (0, [])
+    assert await ledger.find(task.id) is await ledger.find(task.id, task.submission) is None
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_what_was_published_is_kept(
+    ledger: Ledger, clock: Clock, task: Task, *, accepted: bool
+) -> None:
+    await ledger.queue(task, "ana", published=False)
+    stands = await (ledger.accept(task, "ana") if accepted else ledger.start(task, MINE))
+    clock.now += UNPUBLISHED_SECONDS + 1
+
+    assert (stands.key, stands.status) == ("ana", stands.status)
+    assert await ledger.find(task.id, task.submission)
+
+
+async def test_who_accepts_what_is_unknown_or_began_changes_nothing_else(
+    kept: World, task: Task
+) -> None:
+    noted = await kept.ledger.accept(task, "ana")
+    running = await kept.ledger.start(task, MINE)
+
+    assert (noted.status, noted.key) == (Status.QUEUED, "ana")
+    assert await kept.ledger.accept(task, "ana") == running
 
 
 async def test_each_start_is_one_attempt_more(kept: World, task: Task) -> None:

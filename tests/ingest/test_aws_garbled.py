@@ -55,6 +55,7 @@ async def _all(parts: Parts) -> None:
 
 CALLS: Mapping[str, Callable[[Parts], Awaitable[object]]] = {
     "queue": lambda at: at.ledger.queue(TASK),
+    "accept": lambda at: at.ledger.accept(TASK),
     "start": lambda at: at.ledger.start(TASK, FENCE),
     "hold": lambda at: at.ledger.hold(REPORT, FENCE),
     "finish": lambda at: at.ledger.finish(REPORT.cancelled(), FENCE),

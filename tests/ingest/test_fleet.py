@@ -171,10 +171,10 @@ class AwayLedger(MemoryLedger):
     away = False
 
     @override
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
         if self.away:
             raise Unavailable("the ledger did not answer")
-        return await super().queue(task, key)
+        return await super().queue(task, key, published=published)
 
 
 class AwayQueue(MemoryQueue):

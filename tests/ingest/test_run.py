@@ -329,9 +329,9 @@ class CountingLedger(MemoryLedger):
         self.calls: Counter[str] = Counter()
 
     @override
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
         self.calls["queue"] += 1
-        return await super().queue(task, key)
+        return await super().queue(task, key, published=published)
 
     @override
     async def start(self, task: Task, fence: Fence) -> Report:

@@ -99,9 +99,9 @@ class AwayLedger(MemoryLedger):
         if self.away:
             raise Unavailable("the ledger is down")
 
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
         self.check()
-        return await super().queue(task, key)
+        return await super().queue(task, key, published=published)
 
     async def start(self, task: Task, fence: Fence) -> Report:
         self.check()

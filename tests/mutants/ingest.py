@@ -20,6 +20,27 @@ SCALE = "tests/deployments/scaling/test_ingest.py"
 
 MUTANTS = (
     Mutant(
+        mistake="what was never published stays queued",
+        file="serve_app/submit.py",
+        old="await self.ledger.queue(task, key, published=False)",
+        new="await self.ledger.queue(task, key)",
+        tests="tests/serve_app/test_submit.py",
+    ),
+    Mutant(
+        mistake="what was published is forgotten while it waits",
+        file="ingest/memory/ledger.py",
+        old="return self._note(known) if known else",
+        new="return known if known else",
+        tests="tests/serve_app/test_submit.py",
+    ),
+    Mutant(
+        mistake="what is not published yet is listed",
+        file="ingest/aws/dynamodb.py",
+        old='created = {} if unlisted else {"created": _FIRST}',
+        new='created = {"created": _FIRST}',
+        tests="tests/contracts/test_ledger.py",
+    ),
+    Mutant(
         mistake="several replicas of ingest that all start on one core",
         file="cdk/manifests/serve_config.py",
         old="| {INGEST_CORE: 1}",

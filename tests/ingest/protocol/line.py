@@ -32,7 +32,7 @@ VERBS = (
     *("start", "start", "finish", "hold", "queue", "requeue", "tell", "mark_notified", "find"),
     *("receive", "extend", "ack", "publish"),
 )
-FRONT_VERBS = ("publish", "publish", "queue", "claim", "settle", "abandon", "cancel")
+FRONT_VERBS = ("publish", "publish", "queue", "accept", "claim", "settle", "abandon", "cancel")
 
 
 class Line(RuleBasedStateMachine):

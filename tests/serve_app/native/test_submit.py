@@ -243,7 +243,7 @@ async def test_a_task_that_was_not_published_is_not_accepted() -> None:
 
 class UnwritableLedger(MemoryLedger):
     @override
-    async def queue(self, task: Task, key: str | None = None) -> Report:
+    async def queue(self, task: Task, key: str | None = None, *, published: bool = True) -> Report:
         raise Unavailable
 
 
