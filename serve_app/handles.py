@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import suppress
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
@@ -100,5 +100,7 @@ async def _read_to_end(stream: AsyncIterable[Update]) -> None:
 def why(exc: Exception) -> str:
     """Name what failed, without Ray's own text: that has a traceback with an address."""
     cause = exc.cause if isinstance(exc, RayTaskError) else exc
+    if isinstance(cause, RayActorError):
+        return "the replica's process ended"
     known = isinstance(cause, TaskError | Unavailable)
     return str(cause) if known else type(cause).__name__

@@ -1,6 +1,7 @@
 """Assembly of the HTTP APIs' context, on the cluster as behind API Gateway."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
@@ -75,7 +76,7 @@ def assemble_front(
             sources=ports.sources,
             ledger=ports.ledger,
             # A call under way at the end of that takes a second more, and giving back another.
-            seconds=min(_LETTER_SECONDS, (longest_answer or _LETTER_SECONDS) / 2),
+            seconds=min(_LETTER_SECONDS, (longest_answer or math.inf) / 2),
         ),
         feed=feed,
         longest_answer=longest_answer,

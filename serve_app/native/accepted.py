@@ -133,7 +133,8 @@ def _check(accepted: AcceptedTask, limit: int) -> None:
     try:
         _ = accepted.task
     except InvalidTask as exc:
-        raise ProblemKind.INVALID.at("prefix", str(exc).replace("metadata.", "")) from None
+        field = "context" if str(exc).startswith("metadata.context") else "prefix"
+        raise ProblemKind.INVALID.at(field, str(exc).replace("metadata.", "")) from None
 
 
 def _judge(accepted: AcceptedTask, contents: Contents) -> None:

@@ -140,18 +140,6 @@ async def test_a_queue_that_is_away_is_asked_again() -> None:
     assert len(server.calls) == 1
 
 
-class Broken(MemoryQueue):
-    async def receive(self, most: int) -> Sequence[Delivery]:
-        raise ValueError("a bug in the loop")
-
-
-async def test_a_dead_sender_says_what_ended_it() -> None:
-    with pytest.raises(ExceptionGroup) as ended:
-        await World(queue=Broken()).sender.work()
-
-    assert ended.group_contains(ValueError, match="a bug in the loop")
-
-
 async def test_a_drain_brings_what_is_called_to_its_end() -> None:
     late = asyncio.Event()
     async with serving(late) as server:

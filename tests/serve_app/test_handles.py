@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import pytest
 from ray import serve
-from ray.exceptions import RayActorError
+from ray.exceptions import ActorDiedError, RayActorError
 
 from deployments.bundles import Bundle
 from deployments.routing.requests import Refusal, RoutingRequest
 from models.errors import RuntimeUnavailable
 from models.report import Stage
 from models.task import Kind, Task
-from serve_app.handles import ReplicaHandle
+from serve_app.handles import ReplicaHandle, why
 
 TASK = Task(id="1", runtime="fake", kind=Kind.TEXT_TO_IMAGE, content={}, submission="s")
 REFUSAL = Refusal("r", ("b",), changes=1, runs=0)
@@ -144,3 +144,7 @@ async def test_a_call_whose_replica_is_gone_is_not_waited_for() -> None:
             await anext(updates)
 
     assert True in calls.ran[0]
+
+
+def test_a_replica_that_died_is_told_in_words() -> None:
+    assert why(ActorDiedError()) == "the replica's process ended"

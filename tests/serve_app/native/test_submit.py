@@ -136,6 +136,7 @@ async def test_a_large_task_travels_as_a_pointer(world: World, client: httpx.Asy
         ({"prefix": "a/../b"}, "invalid-request", "prefix"),
         ({"prefix": "a\nb"}, "invalid-request", "prefix"),
         ({"prefix": "ö" * 450, "id": "a" * 200}, "invalid-request", "prefix"),
+        ({"context": ["é" * 40_000]}, "invalid-request", "context"),
         ({"callback": {"url": "ftp://me.example"}}, "invalid-request", "callback.url"),
         (
             {"callback": {"url": "https://me.example", "events": ["failed", "never"]}},
