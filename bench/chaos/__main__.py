@@ -150,9 +150,13 @@ async def _played(
             show(load.ended, f"{len(load.stories)} sent, {happened} of {len(due)} mishaps")
 
         directing = director.direct(due, lambda: load.ended, lambda: load.is_over)
-        await asyncio.gather(load.run(run.minutes * 60, run.drain, show_now), directing)
-        show(load.ended, "waiting for empty queues")
-        await asyncio.to_thread(observer.wait_until_quiet, _QUIET_SECONDS)
+        watching = asyncio.create_task(senders.health.watch(http))
+        try:
+            await asyncio.gather(load.run(run.minutes * 60, run.drain, show_now), directing)
+            show(load.ended, "waiting for empty queues")
+            await asyncio.to_thread(observer.wait_until_quiet, _QUIET_SECONDS)
+        finally:
+            watching.cancel()
     return load, director, senders, receiver
 
 

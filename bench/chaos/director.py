@@ -13,6 +13,7 @@ _POLL_SECONDS = 0.05
 _TRIES = 5
 _PAUSE_SECONDS = 2.0
 _NODE_AWAY_SECONDS = 1.0
+_VICTIM_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +105,24 @@ class Director:
         return f"raylet {killed}"
 
     def _kill(self, mishap: Mishap, draw: float) -> str:
+        """Kill the victims of a mishap; wait for one where a kill before has left none.
+
+        Raises:
+            RuntimeError: there was none for long, so that the run shows less than it says.
+        """
+        end = time.monotonic() + _VICTIM_SECONDS
+        while not (killed := self._killed(mishap, draw)):
+            if time.monotonic() > end:
+                raise RuntimeError(f"{mishap} found nobody in {_VICTIM_SECONDS:g} s")
+            time.sleep(_POLL_SECONDS)
+        return f"{killed}"
+
+    def _killed(self, mishap: Mishap, draw: float) -> Sequence[int]:
         match mishap:
             case Mishap.KILL_PROXY:
-                return f"{self.platform.kill_actor('ProxyActor')}"
+                return self.platform.kill_actor("ProxyActor")
             case Mishap.KILL_CONTROLLER:
-                return f"{self.platform.kill_actor('ServeController')}"
+                return self.platform.kill_actor("ServeController")
             case _:
                 every = mishap is Mishap.KILL_ALL_REPLICAS
-                return f"{self.platform.kill(VICTIMS[mishap], draw, every=every)}"
+                return self.platform.kill(VICTIMS[mishap], draw, every=every)

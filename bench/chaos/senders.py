@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from bench.chaos.http_health import HttpHealth
 from bench.chaos.plan import Plan, Way
 from bench.chaos.story import Story
 from samples.local import LocalPlatform
@@ -18,30 +19,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 _TIMEOUT_SECONDS = 30.0
 _CANCELS = 20
 _SHOWN = 120
-
-
-class HttpHealth:
-    """Answers of the HTTP API over time: how long it was away at a time."""
-
-    def __init__(self) -> None:
-        self.refusals = 0
-        """Requests that were answered with a 5xx, or not at all."""
-        self.longest = 0.0
-        """Longest time in seconds without one good answer, from a failure on."""
-        self.failed_at: list[float] = []
-        """Moments of the failures, in seconds since 1970."""
-        self._away_since: float | None = None
-
-    def note(self, *, good: bool) -> None:
-        now = time.time()
-        if good:
-            if self._away_since is not None:
-                self.longest = max(self.longest, now - self._away_since)
-            self._away_since = None
-        else:
-            self.refusals += 1
-            self.failed_at.append(now)
-            self._away_since = self._away_since or now
 
 
 class Senders:
