@@ -8,7 +8,6 @@ takes each task for some milliseconds. Its memory is read from Linux: the most t
 import asyncio
 import logging
 import multiprocessing
-import os
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import typer
 
+from bench.environment import environment_variables
 from bench.report import OUT, Count, Duration, Out, report
 from ingest.aws.client import Clients
 from ingest.board import Board
@@ -111,8 +111,7 @@ def ingest(setup: Setup) -> None:
 
 
 def measure(setup: Setup) -> dict[str, float]:
-    with EmbeddedAws() as aws:
-        os.environ.update(aws.environment)
+    with EmbeddedAws() as aws, environment_variables(aws.environment):
         provision_sync(settings())
         asyncio.run(send(setup))
         process = multiprocessing.get_context("spawn").Process(target=ingest, args=(setup,))

@@ -8,7 +8,6 @@ counted too.
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import track
 
+from bench.environment import environment_variables
 from bench.report import OUT, Amount, Count, Out, report
 from models.loopback import free_port
 from models.settings import Settings
@@ -86,8 +86,7 @@ def ledger(setup: Setup, folder: Path) -> Iterator[Mapping[str, str]]:
         }
     )
     stats = folder / "ledger.json"
-    with EmbeddedAws(region=REGION) as aws:
-        os.environ.update(aws.environment)
+    with EmbeddedAws(region=REGION) as aws, environment_variables(aws.environment):
         provision_sync(settings)
         port, behind = free_port(0, "proxy"), aws.environment["AWS_ENDPOINT_URL"].rpartition(":")[2]
         route = f"dynamodb:{port}:127.0.0.1:{behind}:{setup.delay_ms}"

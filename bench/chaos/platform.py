@@ -22,6 +22,7 @@ import psutil
 
 from bench.chaos.plan import FAR, RUNTIME
 from bench.chaos.proxy_process import ProxyProcess, fault_proxy
+from bench.environment import environment_variables
 from bench.fake_cluster.cluster import (
     MARK,
     end_marked,
@@ -269,7 +270,8 @@ def running_platform(setup: Setup, folder: Path, seed: int) -> Iterator[Platform
         secrets = _secrets()
         environment = {**_environment(home), **aws.environment, **secrets}
         settings = Settings.read(args=given)
-        _provision(settings, aws.environment)
+        with environment_variables(aws.environment):
+            provision_sync(settings)
         proxy = stack.enter_context(fault_proxy(aws.port, seed))
         environment |= proxy.environment
         ports = free_ports()
@@ -334,13 +336,3 @@ def _secrets() -> Mapping[str, str]:
         "ATELIER_APIKEYS": json.dumps(keys),
         "ATELIER_CALLBACKS__SECRET": f"whsec_{secret}",
     }
-
-
-def _provision(settings: Settings, environment: Mapping[str, str]) -> None:
-    before = dict(os.environ)
-    os.environ.update(environment)
-    try:
-        provision_sync(settings)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

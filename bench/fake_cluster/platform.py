@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import yaml
 
+from bench.environment import environment_variables
 from bench.fake_cluster.cluster import FakeCluster, fake_cluster
 from cdk.manifests.ray_service import ray_service
 from models.loopback import LOOPBACK, free_port
@@ -66,23 +67,14 @@ def running_fleet(settings: Settings) -> Iterator[Fleet]:
         EmbeddedAws(region=settings.aws.region, account=settings.aws.account) as aws,
     ):
         home, environment = Path(folder), {**aws.environment, **_secrets()}
-        _provision(settings, aws.environment)
+        with environment_variables(aws.environment):
+            provision_sync(settings)
         service = ray_service(settings)
         with fake_cluster(service, home, environment, start_seconds=_START_SECONDS) as cluster:
             port = free_port(0, "HTTP")
             cluster.deploy(_here(yaml.safe_load(service["spec"]["serveConfigV2"]), home, port))
             _wait_until_served(cluster)
             yield Fleet(cluster, LocalPlatform(_address(settings, aws, port)))
-
-
-def _provision(settings: Settings, environment: Mapping[str, str]) -> None:
-    before = dict(os.environ)
-    os.environ.update(environment)
-    try:
-        provision_sync(settings)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _secrets() -> Mapping[str, str]:
