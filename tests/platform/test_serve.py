@@ -4,8 +4,10 @@ import json
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+from typing import Any, Self
 
 import httpx
 import psutil
@@ -83,6 +85,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         emulator(config, home) as environment,
         ray_head(environment, home) as dashboard,
         httpx.Client(base_url=url, headers={"x-api-key": KEY}, timeout=60) as native,
+        ExitStack() as stack,
     ):
         there = ["--address", dashboard]
         told = _told_of(environment, aws)
@@ -91,6 +94,7 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
 
         submit(native, "while-deployed")
         until(lambda: state(native, "while-deployed")["status"] == "running")
+        asking = stack.enter_context(Asking(url))
         deploy(wider, ingests=3, maxAttempts=2)
         until(lambda: _ingests() == 1 + 3, 180)  # the one before drains
         step = until(lambda: _step(native, "while-deployed"))
@@ -98,6 +102,8 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
         assert _ingests() == 1 + 3
         until(lambda: state(native, "while-deployed")["status"] == "completed", 120)
 
+        assert asking.answers
+        assert set(asking.answers) == {httpx.codes.OK}
         assert [draw["task"] for draw in _draws(gpu_log)].count("while-deployed") == 1
         assert state(native, "while-deployed")["attempt"] == 1
         assert "maxAttempts: 2" in done(["serve", "config", *there], environment)
@@ -116,6 +122,37 @@ def test_serve_deploy_takes_the_repositorys_file_and_grows_ingest_while_tasks_ru
             assert len(told.all_of(name, 1)) == 1
         with pytest.raises(AssertionError, match="Unauthorized"):
             done(["serve", "status", *there], shell(home))
+
+
+class Asking(Thread):
+    """Client that lists tasks again and again while the block runs, and keeps what it is answered.
+
+    Each time by a connection of its own, as clients come that have not been here before.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.answers: list[int | str] = []
+        """Status of each answer, or the class of what went wrong."""
+        self._url = f"{url}/v1/tasks"
+        self._is_over = Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._is_over.wait(0.1):
+            try:
+                answer = httpx.get(self._url, headers={"x-api-key": KEY}, timeout=60)
+            except httpx.HTTPError as exc:
+                self.answers.append(type(exc).__name__)
+            else:
+                self.answers.append(answer.status_code)
 
 
 def _told_of(environment: Mapping[str, str], aws: Mapping[str, Any]) -> Watched:
