@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 
 from ingest.dead_letters import Choice, DeadLetters, Outcome, Outcomes, Place
 from ingest.letter import DeadLetterQueue, Letter
+from models import strict_json
 from models.dead_letters import (
     DeadLetterList,
     DeadLetterQueueView,
@@ -194,7 +195,7 @@ def _outcome(outcome: Outcome, *, anew: bool) -> LetterOutcome:
 
 
 def _cursor(place: Place) -> str:
-    return urlsafe_b64encode(json.dumps(place).encode()).decode()
+    return urlsafe_b64encode(strict_json.written(place).encode()).decode()
 
 
 def _place(cursor: str) -> Place:
