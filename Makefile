@@ -31,7 +31,7 @@ $(VENV)/.ready-%: pyproject.toml constraints.txt constraints-ministack.txt
 	{ $(if $(findstring diffusers,$*),$(BIN)/$(INSTALL) --no-compile "$(TORCH)" &&) \
 	$(BIN)/$(INSTALL) --no-compile --constraint constraints.txt --editable '.[$*]'; }; \
 	made=$$?; wait $$beside && exit $$made
-	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $@
 
 # The CDK command, by the npm that comes with the environment's own node.

@@ -196,6 +196,8 @@ def _patch(given: str) -> Mapping[str, Any]:
     """
     try:
         patch = strict_json.read(_text(given))
+    except OSError as exc:
+        raise Misused(f"--edit: {given[1:]} cannot be read: {exc.strerror}") from None
     except ValueError as exc:
         raise Misused(f"--edit is no JSON: {exc}") from None
     if not isinstance(patch, dict):

@@ -74,6 +74,8 @@ def deploy(
         logging_config={"enable_access_log": False},
         # Serve's default is 10 s. Each check also keeps a renewal's turn, which lapses after 60 s.
         health_check_period_s=5,
+        # Serve's default is 30 s. Three such checks in a row are a replica that stands still.
+        health_check_timeout_s=10,
         # For a replica that scaling or a new version lets go; on a drained node it limits itself.
         graceful_shutdown_timeout_s=stop_seconds(tasks),
         # Serve sleeps this long before each look whether a replica is idle; by default 2 s.

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 from typing import TypeVar
 
@@ -56,7 +57,7 @@ class Boards:
         if not there:
             raise Unavailable("no ingest replica runs")
         stops = {
-            name: asyncio.create_task(_outcome(live.stop(report), _STOP_SECONDS))
+            name: asyncio.create_task(_outcome(partial(live.stop, report), _STOP_SECONDS))
             for name, live in there.items()
         }
         if asked := [stop for name, stop in stops.items() if name not in self._late]:
@@ -97,16 +98,19 @@ class Boards:
         there = self.ingests.there.values()
         if not there:
             return (), Unavailable("no ingest replica runs")
-        outcomes = await asyncio.gather(*(_outcome(question(live), seconds) for live in there))
+        outcomes = await asyncio.gather(
+            *(_outcome(partial(question, live), seconds) for live in there)
+        )
         silent = [each for each in outcomes if isinstance(each, Unavailable)]
         answers = [each for each in outcomes if not isinstance(each, Unavailable)]
         return answers, next(iter(silent), None)
 
 
-async def _outcome(answer: Awaitable[T], seconds: float) -> T | Unavailable:
+async def _outcome(ask: Callable[[], Awaitable[T]], seconds: float) -> T | Unavailable:
+    """Ask, for so many seconds; return the answer, or why there is none."""
     try:
         async with asyncio.timeout(seconds):
-            return await answer
+            return await ask()
     except Unavailable as exc:
         return exc
     except TimeoutError:

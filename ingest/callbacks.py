@@ -21,7 +21,8 @@ from ingest.lease import lease
 from ingest.receiver import Receiver
 from models.backoff import Backoff
 from models.errors import AtelierError, Unavailable
-from models.ports import Delivery, Ledger
+from models.ledger import Ledger
+from models.ports import Delivery
 from models.settings.groups import Callbacks
 from models.task import Call
 

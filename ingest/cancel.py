@@ -13,7 +13,7 @@ from ingest.notify import Notifier
 from ingest.to_the_end import to_the_end
 from models.errors import Unavailable
 from models.fence import Fence
-from models.ports import Ledger
+from models.ledger import Ledger
 from models.report import Report
 
 _TELLING_SECONDS = 10.0

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from ingest.letter import DeadLetterQueue, Letter
 from ingest.letter_visit import LetterVisit
-from models.ports import Delivery, Ledger, Topic
+from models.ledger import Ledger
+from models.ports import Delivery, Topic
 from models.report import Report
 
 Place = tuple[float, str, str]
@@ -53,6 +54,7 @@ class Outcome:
     id: str
     deed: Deed
     letter: Letter | None = None
+    """Letter as it was sent or deleted."""
     report: Report | None = None
     """Report on its task from before it was sent again."""
 
@@ -124,11 +126,11 @@ class DeadLetters:
         """
 
         async def send(letter: Letter, visit: LetterVisit) -> Outcome:
-            message, attributes = letter.message(edit, anew=anew)
-            report = None if anew else await self.report(letter)
-            await to.publish(message, attributes)
+            changed = letter.changed(edit, anew=anew)
+            report = None if anew else await self.report(changed)
+            await to.publish(*changed.message())
             await visit.delete(letter.delivery)
-            return Outcome(id=letter.id, deed="sent", letter=letter, report=report)
+            return Outcome(id=letter.id, deed="sent", letter=changed, report=report)
 
         return await self._work(queue, choice, send)
 

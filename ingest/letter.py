@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.envelope import submission_of, unwrapped
@@ -56,14 +56,13 @@ class Letter:
         inner.pop(REASON, None)
         submission = _word(body, "submission") if queue.of_calls else None
         submission = submission or submission_of(inner, message_id)
-        metadata = body.get("metadata") if isinstance(body, dict) else None
         return cls(
             queue=queue,
             delivery=delivery,
             text=text,
             attributes=inner,
             submission=submission if is_submission(submission) else None,
-            task=_word(body if queue.of_calls else metadata, "id"),
+            task=_word(body, "id") if queue.of_calls else _task_id(body),
         )
 
     @property
@@ -84,32 +83,36 @@ class Letter:
         name = f"{self.queue.name}/{self.id}".encode()
         return hashlib.sha256(name).hexdigest()[:32]
 
-    def message(
-        self, edit: Mapping[str, Any] | None = None, *, anew: bool = False
-    ) -> tuple[str, Mapping[str, str]]:
-        """Write the message that redrives the letter: its body and attributes.
+    def changed(self, edit: Mapping[str, Any] | None, *, anew: bool) -> "Letter":
+        """Return the letter as it is redriven: with an edit, or anew, as another submission.
 
-        As it was, unless ``edit``, a JSON merge patch (RFC 7396), changes its text, or it is sent
-        ``anew``, as another submission.
+        ``edit`` is a JSON merge patch (RFC 7396) of its text.
 
         Raises:
             InvalidTask: with the edit it is no task, or it cannot be edited.
         """
         if edit is None and not anew:
-            return self.delivery.body, self._kept()
-        submission = self.other_submission if anew else self.submission
+            return self
         text = self.text if edit is None else self._edited(edit)
-        known = {} if submission is None else {SUBMISSION: submission}
-        return text, _fitting({**self.attributes, **known})
+        return replace(
+            self,
+            delivery=replace(self.delivery, body=text, attributes=self.attributes),
+            text=text,
+            submission=self.other_submission if anew else self.submission,
+            task=self.task if edit is None else _task_id(_parsed(text)),
+        )
 
-    def _kept(self) -> Mapping[str, str]:
-        """Return the attributes of the queue's own message, by which it is the same submission."""
+    def message(self) -> tuple[str, Mapping[str, str]]:
+        """Write the message that redrives the letter: its body, and its own attributes.
+
+        By those it is the same submission, or by one more.
+        """
         kept = {name: text for name, text in self.delivery.attributes.items() if name != REASON}
         is_wrapped = self.text != self.delivery.body
         # SQS gives what is sent again another id, which was the identity of one without any other.
-        if self.queue.of_calls or is_wrapped or self.submission is None:
-            return kept
-        return _fitting({**kept, SUBMISSION: self.submission})
+        if not (self.queue.of_calls or is_wrapped or self.submission is None):
+            kept[SUBMISSION] = self.submission
+        return self.delivery.body, _fitting(kept)
 
     def _edited(self, edit: Mapping[str, Any]) -> str:
         body = _parsed(self.text)
@@ -148,6 +151,11 @@ def _parsed(text: str) -> Any:
         return strict_json.read(text)
     except ValueError:
         return None
+
+
+def _task_id(body: Any) -> str | None:
+    """Read the id of a task from the body of its message."""
+    return _word(body.get("metadata"), "id") if isinstance(body, dict) else None
 
 
 def _word(body: Any, name: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from models import strict_json
-from models.ports import Page, Search
+from models.ledger import Page, Search
 from models.report import Report
 
 Age = tuple[float, str, str]

@@ -20,8 +20,9 @@ from models.errors import (
     TaskFailed,
     Unavailable,
 )
+from models.ledger import Ledger
 from models.patience import DRAWN_SECONDS, LONGEST_PAUSE, Patience
-from models.ports import Ledger, Runner
+from models.ports import Runner
 from models.report import Report, Stage, Status
 from models.settings.groups import Tasks
 from models.task import Task

@@ -12,8 +12,9 @@ from ingest.lease import Lease
 from ingest.notify import Notifier
 from ingest.to_the_end import to_the_end
 from models.errors import HeldElsewhere, PublicationRefused, Unavailable
+from models.ledger import Ledger
 from models.patience import Patience
-from models.ports import Delivery, Ledger, Queue
+from models.ports import Delivery, Queue
 from models.report import Report
 from models.task import Task
 

@@ -11,7 +11,8 @@ from ingest.aws.s3 import S3Objects
 from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue, SqsSender
 from ingest.letter import DeadLetterQueue
-from models.ports import Claims, KeyStore, Ledger, Objects, Queue, Topic
+from models.ledger import Ledger
+from models.ports import Claims, KeyStore, Objects, Queue, Topic
 from models.settings import Settings
 
 

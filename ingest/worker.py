@@ -29,9 +29,10 @@ from models.errors import (
     TaskFailed,
     Unavailable,
 )
+from models.ledger import Ledger
 from models.notification import failure_output
 from models.patience import DRAWN_SECONDS
-from models.ports import Delivery, Ledger, Objects, Runner
+from models.ports import Delivery, Objects, Runner
 from models.report import Report, Status
 from models.runtimes.content import Fault, refuse
 from models.settings.groups import Tasks

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ingest.cancel import Cancel
 from ingest.dead_letters import DeadLetters
-from models.ports import Claims, Ledger, Objects
+from models.ledger import Ledger
+from models.ports import Claims, Objects
 from models.runtimes.contents import Contents
 from models.settings.groups import Runtime
 from models.settings.limits import Limits

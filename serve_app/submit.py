@@ -6,7 +6,8 @@ from dataclasses import replace
 from uuid import uuid4
 
 from models.errors import Unavailable
-from models.ports import Ledger, Objects, Topic
+from models.ledger import Ledger
+from models.ports import Objects, Topic
 from models.report import Report, Status
 from models.task import Task
 from models.wire import LARGEST, Message

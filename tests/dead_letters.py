@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from ingest.dead_letters import DeadLetters
 from ingest.letter import DeadLetterQueue
 from ingest.memory import MemoryQueue, MemoryTopic
-from models.ports import Ledger, Topic
+from models.ledger import Ledger
+from models.ports import Topic
 
 
 def dead_letters(

@@ -110,7 +110,7 @@ def measure(run: Run, setup: Setup, folder: Path, progress: Progress) -> Outcome
         told_at=inbox.told_at,
         happenings=director.happenings,
         calls=calls,
-        http_away=senders.health.longest,
+        http_away=senders.health.away,
         http_failures=senders.health.refusals,
     )
     told = accounts(violations, load.stories, observed, director.happenings)

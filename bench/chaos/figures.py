@@ -39,8 +39,8 @@ class Figures:
     replicas, after which one has to start anew."""
     longest_after_outage: float
     """Longest time from the end of such an outage to the next task on a GPU."""
-    http_away: float
-    """Longest time from a request that failed to the next good answer."""
+    http_away: Sequence[Span]
+    """Times from a request that failed to the next good answer."""
     http_failures: int
 
 
@@ -53,7 +53,7 @@ def figures(
     told_at: Mapping[str, float],
     happenings: Sequence[Happening],
     calls: Mapping[str, int],
-    http_away: float,
+    http_away: Sequence[Span],
     http_failures: int,
 ) -> Figures:
     """Reckon the figures of a run."""
@@ -72,7 +72,7 @@ def figures(
         longest_stall=round(longest(stalls(spans, waiting)), 2),
         outages=len(outages),
         longest_after_outage=round(longest(after_outages(outages, spans, waiting)), 2),
-        http_away=round(http_away, 2),
+        http_away=http_away,
         http_failures=http_failures,
     )
 
@@ -112,7 +112,7 @@ def rows(found: Figures) -> list[tuple[str, Any]]:
         "tasks a second": found.per_second,
         "longest stall, s": found.longest_stall,
         f"longest past the end of {found.outages} outages, s": found.longest_after_outage,
-        "HTTP away, longest, s": found.http_away,
+        "HTTP away, longest, s": round(longest(found.http_away), 2),
         "HTTP requests that failed": found.http_failures,
     }
     return [

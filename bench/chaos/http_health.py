@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import httpx
+
+from bench.chaos.stalls import Span
 
 _PAUSE_SECONDS = 0.2
 _TIMEOUT_SECONDS = 2.0
@@ -15,14 +18,15 @@ class HttpHealth:
     def __init__(self) -> None:
         self.refusals = 0
         """Requests of the load that were answered with a 5xx, or not at all."""
-        self._longest = 0.0
+        self._away: list[Span] = []
         self._away_since: float | None = None
 
     @property
-    def longest(self) -> float:
-        """Longest time in seconds without one good answer, from a failure on, until now."""
-        open_since = time.time() if self._away_since is None else self._away_since
-        return max(self._longest, time.time() - open_since)
+    def away(self) -> Sequence[Span]:
+        """Times without one good answer, from a failure on; one that goes on lasts until now."""
+        if self._away_since is None:
+            return self._away
+        return [*self._away, Span(self._away_since, time.time())]
 
     def note(self, *, good: bool) -> None:
         """Note the answer to a request of the load."""
@@ -44,5 +48,5 @@ class HttpHealth:
         if not good:
             self._away_since = self._away_since or now
         elif self._away_since is not None:
-            self._longest = max(self._longest, now - self._away_since)
+            self._away.append(Span(self._away_since, now))
             self._away_since = None

@@ -7,8 +7,8 @@ import signal
 import sys
 from uuid import uuid4
 
-from bench.fake_cluster.cluster import STARTED
 from bench.fake_cluster.node_provider import started_node
+from bench.own_ray import STARTED
 from serve_app.local.signals import end_with_parent
 
 

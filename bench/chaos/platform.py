@@ -1,7 +1,4 @@
-"""The platform under chaos: a Ray of our own and the fault proxy, whose processes may be killed.
-
-It touches no other Ray: its processes have a variable of their own in their environment.
-"""
+"""The platform under chaos: a Ray of our own and the fault proxy, whose processes may be killed."""
 
 import base64
 import json
@@ -15,7 +12,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import psutil
@@ -23,25 +19,23 @@ import psutil
 from bench.chaos.plan import FAR, RUNTIME
 from bench.chaos.proxy_process import ProxyProcess, fault_proxy
 from bench.environment import environment_variables
-from bench.fake_cluster.cluster import (
-    MARK,
-    end_marked,
+from bench.own_ray import (
     free_ports,
     kill_node,
-    marked_processes,
+    marked_environment,
+    own_processes,
+    ray_head,
     wait_for_start,
 )
 from models.loopback import LOOPBACK, free_port
 from models.settings import Settings
 from samples.local import LocalPlatform
 from serve_app.local.emulator import EmbeddedAws, provision_sync
-from serve_app.local.ray_cluster import ENVIRONMENT, cpus_for, make_token
+from serve_app.local.ray_cluster import cpus_for
 
 KEY = "chaos"
 _READY_SECONDS = 240.0
 _POLL_SECONDS = 0.3
-_STORE_BYTES = 80 * 2**20
-_RAY = str(Path(sys.prefix) / "bin" / "ray")
 _HEALTH = {
     # A node that was killed is noticed after 5 s, by Ray's defaults after half a minute.
     "RAY_health_check_initial_delay_ms": "5000",
@@ -235,7 +229,7 @@ class Platform:
         """Find this Ray's processes with such a title, by their pids."""
         found = (
             process
-            for process in marked_processes(self._environment[MARK])
+            for process in own_processes(self._environment)
             if _title(process).startswith("ray::") and title in _title(process)
         )
         return sorted(found, key=lambda process: process.pid)
@@ -268,14 +262,15 @@ def running_platform(setup: Setup, folder: Path, seed: int) -> Iterator[Platform
         home = Path(stack.enter_context(made))  # short, as sockets' paths
         aws = stack.enter_context(EmbeddedAws())
         secrets = _secrets()
-        environment = {**_environment(home), **aws.environment, **secrets}
+        environment = {**marked_environment(home), **_HEALTH, **aws.environment, **secrets}
         settings = Settings.read(args=given)
         with environment_variables(aws.environment):
             provision_sync(settings)
         proxy = stack.enter_context(fault_proxy(aws.port, seed))
         environment |= proxy.environment
         ports = free_ports()
-        stack.enter_context(_head(home, ports, environment, cpus_for(settings)))
+        options = {"num-cpus": cpus_for(settings), "node-ip-address": LOOPBACK}
+        stack.enter_context(ray_head(home, ports, environment, options))
         platform = Platform(
             settings=settings,
             given=given,
@@ -291,42 +286,6 @@ def running_platform(setup: Setup, folder: Path, seed: int) -> Iterator[Platform
         platform.deploy()
         platform.wait_until_ready()
         yield platform
-
-
-@contextmanager
-def _head(
-    home: Path, ports: Mapping[str, int], environment: Mapping[str, str], cpus: int
-) -> Iterator[None]:
-    options = {
-        **ports,
-        "num-cpus": cpus,
-        "object-store-memory": _STORE_BYTES,
-        "temp-dir": home / "ray",
-        "node-ip-address": LOOPBACK,
-    }
-    command = [_RAY, "start", "--head", "--block"]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    log = home / "head.log"
-    with (
-        log.open("w") as out,
-        subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT) as process,
-    ):
-        try:
-            wait_for_start(process, log)
-            yield
-        finally:
-            end_marked(environment[MARK])
-
-
-def _environment(home: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        **ENVIRONMENT,
-        **make_token(home),
-        **_HEALTH,
-        MARK: uuid4().hex,
-        "RAY_TMPDIR": str(home),
-    }
 
 
 def _secrets() -> Mapping[str, str]:

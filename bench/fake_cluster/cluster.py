@@ -1,40 +1,24 @@
-"""Ray cluster with fake nodes: started, looked at, its nodes killed and drained, and ended.
-
-It touches no other Ray: all its processes have a variable of their own in their environment, by
-which they are found and killed; its ports are free ones of loopback.
-"""
+"""Ray cluster with fake nodes: started, looked at, its nodes killed and drained, and ended."""
 
 import json
 import os
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
-import psutil
 
 from bench.fake_cluster.node_provider import BILL, REFUSED
 from bench.fake_cluster.worker_groups import autoscaling
+from bench.own_ray import BIN, free_ports, kill_node, marked_environment, own_processes, ray_head
 from cdk.manifests import Manifest
 from models.loopback import LOOPBACK
-from serve_app.local.ray_cluster import ENVIRONMENT, make_token
 
-MARK = "ATELIER_FAKE_CLUSTER"
 _HEAD_ID = "f" * 51 + "00000"  # the fake provider's own name for it
-_PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
-"""Options of `ray start` whose ports are fixed by default, and so another Ray's."""
-_START_SECONDS = 90.0
-_STOP_SECONDS = 20.0
-_POLL_SECONDS = 0.1
-STARTED = "Ray runtime started"
-_BIN = Path(sys.prefix) / "bin"
+_DRAIN_SECONDS = 90.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -88,16 +72,18 @@ class FakeCluster:
 
     def kill(self, node: str) -> None:
         """Kill a node with all that runs on it, without notice."""
-        (raylet,) = (one for one in self._processes() if f"--node_id={node}" in one.cmdline())
+        (raylet,) = (
+            one for one in own_processes(self.environment) if f"--node_id={node}" in one.cmdline()
+        )
         kill_node(raylet)
 
     def drain(self, node: str, seconds: int) -> None:
         """Give notice of a node's end, as what watches Spot does; the node itself stays."""
-        command = [str(_BIN / "ray"), "drain-node", "--address", self.gcs, "--node-id", node]
+        command = [str(BIN / "ray"), "drain-node", "--address", self.gcs, "--node-id", node]
         command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "notice"]
         command += ["--deadline-remaining-seconds", str(seconds)]
         subprocess.run(
-            command, env=self.environment, check=True, capture_output=True, timeout=_START_SECONDS
+            command, env=self.environment, check=True, capture_output=True, timeout=_DRAIN_SECONDS
         )
 
     def deploy(self, config: Mapping[str, Any]) -> None:
@@ -110,9 +96,6 @@ class FakeCluster:
         answer.raise_for_status()
         applications: Mapping[str, Any] = answer.json()["applications"]
         return applications
-
-    def _processes(self) -> Iterator[psutil.Process]:
-        return marked_processes(self.environment[MARK])
 
     def close(self) -> None:
         self.http.close()
@@ -135,7 +118,8 @@ def fake_cluster(
     config = home / "autoscaling.json"  # JSON is YAML
     config.write_text(json.dumps(autoscaling(ray_service, gcs, home)))
     given = {**_environment(home, start_seconds), **environment}
-    with _head(config, home, ports, given):
+    options = {"num-cpus": 0, "num-gpus": 0, "autoscaling-config": config}
+    with ray_head(home, ports, given, options):
         cluster = FakeCluster(home, gcs, f"http://{LOOPBACK}:{ports['dashboard-port']}", given)
         try:
             yield cluster
@@ -143,34 +127,12 @@ def fake_cluster(
             cluster.close()
 
 
-def kill_node(raylet: psutil.Process) -> None:
-    """Kill a node's raylet and all that it has started."""
-    # The raylet last: it would start anew what ends before.
-    raylet.suspend()
-    for process in [*raylet.children(recursive=True), raylet]:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-
-
-def free_ports() -> Mapping[str, int]:
-    """Find a free port of loopback for each option of `ray start` that takes one."""
-    with ExitStack() as stack:
-        # All at once: a port that is free again may be given a second time.
-        sockets = {name: stack.enter_context(socket.socket()) for name in _PORTS}
-        for one in sockets.values():
-            one.bind((LOOPBACK, 0))
-        return {name: one.getsockname()[1] for name, one in sockets.items()}
-
-
 def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
-        **os.environ,
+        **marked_environment(home),
         # Ray's autoscaler imports the node provider, which is in no package that is installed.
         "PYTHONPATH": os.pathsep.join(paths),
-        **ENVIRONMENT,
-        **make_token(home),
-        MARK: uuid4().hex,
         "RAY_FAKE_CLUSTER": "1",
         "RAY_enable_autoscaler_v2": "1",
         "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
@@ -184,61 +146,3 @@ def _environment(home: Path, start_seconds: int) -> Mapping[str, str]:
         "RAY_health_check_timeout_ms": "1000",
         "RAY_health_check_failure_threshold": "3",
     }
-
-
-@contextmanager
-def _head(
-    config: Path, home: Path, ports: Mapping[str, int], environment: Mapping[str, str]
-) -> Iterator[None]:
-    options = {
-        **ports,
-        "num-cpus": 0,
-        "num-gpus": 0,
-        "object-store-memory": 80 * 2**20,
-        "temp-dir": home / "ray",
-        "autoscaling-config": config,
-    }
-    command = [str(_BIN / "ray"), "start", "--head", "--block"]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    log = home / "head.log"
-    with (
-        log.open("w") as out,
-        subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT) as process,
-    ):
-        try:
-            wait_for_start(process, log)
-            yield
-        finally:
-            end_marked(environment[MARK])
-
-
-def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while STARTED not in log.read_text():
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"Ray did not start: {log.read_text()}")
-        time.sleep(_POLL_SECONDS)
-
-
-def marked_processes(mark: str) -> Iterator[psutil.Process]:
-    """Find the processes with this mark in their environment."""
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(MARK) == mark:
-                yield process
-
-
-def end_marked(mark: str) -> None:
-    """Kill all processes with this mark, and those that they start meanwhile.
-
-    Raises:
-        RuntimeError: some are left.
-    """
-    end = time.monotonic() + _STOP_SECONDS
-    while left := list(marked_processes(mark)):
-        if time.monotonic() > end:
-            raise RuntimeError(f"processes are left: {left}")
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        time.sleep(_POLL_SECONDS)

@@ -50,6 +50,15 @@ class DynamoClaims(Claims):
                 return _claim(standing(exc), new=False)
             return _claim(row, new=True)
 
+    async def find(self, key: str) -> Claim | None:
+        async with calling(self.clients.dynamodb(), "DynamoDB GetItem") as dynamodb:
+            answer = await dynamodb.get_item(
+                TableName=self.table, Key=_key(key), ConsistentRead=True
+            )
+            row = answer.get("Item")
+            is_there = row and self.clock() < float(row["expires"]["N"])
+            return _claim(row, new=False) if is_there else None
+
     async def settle(self, key: str) -> None:
         await self._flag(key, "settled")
 

@@ -28,7 +28,7 @@ from ingest.aws.row import (
 )
 from ingest.paging import age, age_after, paged
 from models.fence import Fence
-from models.ports import UNPUBLISHED_SECONDS, Ledger, Page, Search
+from models.ledger import UNPUBLISHED_SECONDS, Ledger, Page, Search
 from models.report import Report, Status
 from models.task import Call, Task
 

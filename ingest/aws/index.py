@@ -12,8 +12,8 @@ from typing import Any
 from ingest.aws.client import Clients, calling
 from ingest.aws.row import number, report_of
 from ingest.paging import Age, age
+from models.ledger import Search
 from models.names.table import INDEX, INDEX_PARTITION, KEY_INDEX, KEY_INDEX_PARTITION
-from models.ports import Search
 from models.report import Report, Status
 
 _CHUNK = 50  # rows

@@ -17,12 +17,15 @@ class MemoryClaims(Claims):
         self._claims: dict[str, Claim] = {}
 
     async def claim(self, key: str, value: str) -> Claim:
-        now, known = self.clock(), self._claims.get(key)
-        if known and now < known.at + _DAY:
+        if known := await self.find(key):
             return known
-        claim = Claim(value=value, at=now, settled=False, new=True)
+        claim = Claim(value=value, at=self.clock(), settled=False, new=True)
         self._claims[key] = replace(claim, new=False)
         return claim
+
+    async def find(self, key: str) -> Claim | None:
+        known = self._claims.get(key)
+        return known if known and self.clock() < known.at + _DAY else None
 
     async def settle(self, key: str) -> None:
         if known := self._claims.get(key):

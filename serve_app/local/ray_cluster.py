@@ -29,6 +29,8 @@ ENVIRONMENT = {
     # Serve starts a proxy that died anew when three checks have failed; by default one comes ten
     # seconds after the other, and HTTP is away for so long.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.4",
+    # Else Serve waits for the runs of a replica that stands still, for as long as they may take.
+    "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # The demand is measured no more often; by default Serve asks our policy ten times a second.

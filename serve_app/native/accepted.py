@@ -87,8 +87,6 @@ def accept(request: TaskRequest, holder: str, front: Front) -> AcceptedTask:
             "callback",
             "leave it out, or have the operator set callbacks.secret: nothing signs calls now",
         )
-    if request.deadline is not None and request.deadline <= front.clock():
-        raise ProblemKind.INVALID.at("deadline", "has passed; it must be in the future")
     accepted = AcceptedTask(
         request=request,
         runtime=_runtime(request, front.runtimes),

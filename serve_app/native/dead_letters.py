@@ -95,7 +95,7 @@ class DeadLetterEndpoints:
             done = await self.letters.redrive(of, choice, to, body.edit, anew=body.anew)
         except InvalidTask as exc:
             raise ProblemKind.INVALID.at("edit", f"makes it no task: {exc}") from None
-        return _outcomes(done, choice, "letters_redriven", of, request, anew=body.anew)
+        return _outcomes(done, choice, "letters_redriven", of, request)
 
     async def purge(
         self,
@@ -169,17 +169,15 @@ def _outcomes(
     event: str,
     queue: DeadLetterQueue,
     request: Request,
-    *,
-    anew: bool = False,
 ) -> LetterOutcomes:
-    views = tuple(_outcome(each, anew=anew) for each in done.outcomes)
+    views = tuple(_outcome(each) for each in done.outcomes)
     count = sum(view.outcome != "missing" for view in views)
     fields = {"api": "v1", "holder": request.state.holder.name, "queue": queue.name}
     log.info(event, extra={**fields, "letters": count})
     return LetterOutcomes(outcomes=views, more=done.more, before=choice.before)
 
 
-def _outcome(outcome: Outcome, *, anew: bool) -> LetterOutcome:
+def _outcome(outcome: Outcome) -> LetterOutcome:
     letter, report = outcome.letter, outcome.report
     if letter is None:
         return LetterOutcome(id=outcome.id, outcome=outcome.deed, note=_MISSING)
@@ -188,7 +186,7 @@ def _outcome(outcome: Outcome, *, anew: bool) -> LetterOutcome:
         id=outcome.id,
         outcome=outcome.deed,
         task=letter.task,
-        submission=letter.other_submission if anew else letter.submission,
+        submission=letter.submission,
         status=report.status if report else None,
         note=_ENDED if report and report.ended and is_of_task else None,
     )

@@ -35,13 +35,19 @@ class Idempotency:
         Returns the task and its report; None if an earlier request published it.
 
         Raises:
-            Problem: the key was used for another task, or its first request is under way.
+            Problem: the key was used for another task, its first request is under way, or the
+                task's deadline has passed and it is no repetition.
             Unavailable: it was not published.
         """
-        if key is None:
-            return accepted.task, await self._publish(accepted)
         # Quoted, a name has no slash: key "c" of "a/b" is not key "b/c" of "a".
-        name = f"{quote(accepted.holder, safe='')}/{key}"
+        name = key and f"{quote(accepted.holder, safe='')}/{key}"
+        deadline = accepted.task.deadline
+        # What was sent in time is answered as it was, however late it is sent again.
+        is_late = deadline is not None and deadline <= self.clock()
+        if is_late and not (name and await self.claims.find(name)):
+            raise ProblemKind.INVALID.at("deadline", "has passed; it must be in the future")
+        if name is None:
+            return accepted.task, await self._publish(accepted)
         mine = {"digest": accepted.digest, "submission": accepted.submission}
         claim = await self.claims.claim(name, strict_json.written(mine))
         first = json.loads(claim.value)

@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from models.errors import Unavailable
+from models.ledger import Search
 from models.native import TaskList, TaskRequest, TaskView
-from models.ports import Search
 from models.report import Report, Status
 from models.task import Task
 from serve_app.auth import Holder

@@ -8,8 +8,8 @@ from functools import partial
 
 from deployments.scaling import eta
 from ingest.boards import Boards
+from models.ledger import Ledger
 from models.live import Pace
-from models.ports import Ledger
 from models.report import Report, Stage, Status
 from serve_app.context import Front
 from serve_app.watching.cached import Cached

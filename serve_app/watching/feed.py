@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from models.backoff import Backoff
+from models.ledger import Ledger
 from models.live import Ingests
-from models.ports import Ledger
 from serve_app.watching.board_stream import BoardStream
 from serve_app.watching.mirror import Mirrors, Watcher, set_within
 

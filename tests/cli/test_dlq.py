@@ -110,7 +110,11 @@ def test_letters_are_deleted(atelier: Atelier, platform: Platform) -> None:
         (["redrive", "sdruntime", "x", "--all"], 2, "give the ids of letters, or --all"),
         (["redrive", "sdruntime", "x", "--edit", "{"], 2, "--edit is no JSON"),
         (["redrive", "sdruntime", "x", "--edit", "[1]"], 2, "--edit must be a JSON object"),
-        (["redrive", "sdruntime", "x", "--edit", "@nothing.json"], 2, "nothing.json"),
+        (
+            ["redrive", "sdruntime", "x", "--edit", "@nothing.json"],
+            2,
+            "nothing.json cannot be read",
+        ),
         (["redrive", "tasks-unrouted", "--all"], 2, "to: is needed"),
         (["redrive", "nobody", "--all"], 4, "there are these queues of dead letters: sdruntime"),
         (["show", "..", "x"], 2, "must be a name"),

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from ingest.aws.client import Clients
-from models.ports import Ledger
+from models.ledger import Ledger
 from models.task import Task
 from tests.clock import Clock
 from tests.contracts.ports import World, aws_world, fresh_settings, memory_world

@@ -21,7 +21,8 @@ from ingest.memory import (
     MemoryQueue,
     MemoryTopic,
 )
-from models.ports import Claims, Delivery, Ledger, Objects, Queue, Topic
+from models.ledger import Ledger
+from models.ports import Claims, Delivery, Objects, Queue, Topic
 from models.settings import Settings
 from tests.clock import Clock
 

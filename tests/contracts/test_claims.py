@@ -63,6 +63,7 @@ async def test_an_abandoned_claim_says_so_and_stays(claims: Claims, key: str) ->
     again = await claims.claim(key, "two")
 
     assert (again.value, again.abandoned, again.settled, again.new) == ("one", True, False, False)
+    assert await claims.find(key) == again
 
 
 async def test_settling_and_abandoning_take_nothing(claims: Claims, key: str) -> None:
@@ -78,7 +79,9 @@ async def test_a_claim_is_gone_after_a_day(claims: Claims, clock: Clock, key: st
     clock.now += DAY - 2
     old = await claims.claim(key, "two")
     clock.now += 2
+    found = await claims.find(key)
     new = await claims.claim(key, "three")
 
     assert (old.value, old.new) == ("one", False)
+    assert found is None
     assert (new.value, new.at, new.settled, new.new) == ("three", clock.now, False, True)

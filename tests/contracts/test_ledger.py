@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from models.errors import RuntimeUnavailable, TaskFailed
-from models.ports import UNPUBLISHED_SECONDS, Ledger, Search
+from models.ledger import UNPUBLISHED_SECONDS, Ledger, Search
 from models.report import Report, Status
 from models.task import Call, Callback, Task
 from tests.clock import Clock

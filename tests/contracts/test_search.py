@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from ingest.paging import age, age_after
-from models.ports import Ledger, Search
+from models.ledger import Ledger, Search
 from models.report import Report, Status
 from models.task import Callback, Task
 from tests.clock import Clock

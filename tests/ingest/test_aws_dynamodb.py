@@ -12,7 +12,7 @@ from ingest.aws.client import Clients
 from ingest.aws.dynamodb import DynamoLedger
 from ingest.aws.row import call_value, report_of, values
 from models.errors import TaskFailed, Unavailable
-from models.ports import Search
+from models.ledger import Search
 from models.report import Report, Status
 from models.task import Call, Callback, Task
 from tests.contracts.ports import aws_world, fresh_settings

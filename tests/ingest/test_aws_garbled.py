@@ -16,7 +16,8 @@ from ingest.aws.sns import SnsTopic
 from ingest.aws.sqs import SqsQueue, SqsSender
 from models.errors import Unavailable
 from models.fence import Fence
-from models.ports import Delivery, Search
+from models.ledger import Search
+from models.ports import Delivery
 from models.report import Report, Status
 from models.task import Call, Kind, Task
 from tests.ingest.wire import recorded

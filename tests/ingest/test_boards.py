@@ -1,6 +1,7 @@
 """Boards: what several ingest replicas know is one answer, and a silent one is told from none."""
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -52,6 +53,16 @@ async def test_a_task_is_stopped_wherever_it_is() -> None:
 async def test_one_that_is_silent_may_hold_it(there: tuple[Board, ...]) -> None:
     with pytest.raises(Unavailable):
         await boards(*there).stop(CANCELLED)
+
+
+async def test_who_is_not_asked_any_more_leaves_no_question_behind() -> None:
+    asking = asyncio.create_task(boards(Board(), Board()).paces())
+    await asyncio.sleep(0)  # its questions are tasks now, none of which has begun
+    asking.cancel()
+    await asyncio.wait([asking])
+    gc.collect()  # of a coroutine that nobody has awaited, Python warns, and pytest fails
+
+    assert asking.cancelled()
 
 
 async def test_paces_are_added_up() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ingest.paging import NEWEST, age, age_after, cursor, paged
-from models.ports import Page, Search
+from models.ledger import Page, Search
 from models.report import Report, Status
 
 MANY = 1_200

@@ -281,8 +281,8 @@ MUTANTS = (
     Mutant(
         mistake="a cancel asks one ingest replica alone",
         file="ingest/boards.py",
-        old="for live in there))",
-        new="for live in list(there)[:1]))",
+        old="seconds) for live in there)",
+        new="seconds) for live in list(there)[:1])",
         tests=BOARDS,
     ),
     Mutant(

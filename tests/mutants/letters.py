@@ -10,10 +10,10 @@ MUTANTS = (
     Mutant(
         mistake="a letter is deleted before it is sent",
         file="ingest/dead_letters.py",
-        old="            await to.publish(message, attributes)\n"
+        old="            await to.publish(*changed.message())\n"
         "            await visit.delete(letter.delivery)\n",
         new="            await visit.delete(letter.delivery)\n"
-        "            await to.publish(message, attributes)\n",
+        "            await to.publish(*changed.message())\n",
         tests=_WORK,
     ),
     Mutant(
@@ -33,8 +33,8 @@ MUTANTS = (
     Mutant(
         mistake="a letter without an identity of its own is another submission in each copy",
         file="ingest/letter.py",
-        old="if self.queue.of_calls or is_wrapped or self.submission is None:",
-        new="if self.queue.of_calls or is_wrapped or self.submission is not None:",
+        old="if not (self.queue.of_calls or is_wrapped or self.submission is None):",
+        new="if self.queue.of_calls and not (is_wrapped or self.submission is None):",
         tests=_API,
     ),
     Mutant(

@@ -22,6 +22,7 @@ RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else it listens beyond loopback
+    "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
 }
 SLOW = 120.0  # seconds; the machine may be busy
 
@@ -131,6 +132,21 @@ def test_a_killed_replica_leaves_nothing_behind(two: Replicas) -> None:
 
     until(lambda: not any(map(is_alive, below)))
     until(lambda: len(two.replicas()) == 2, SLOW)
+
+
+def test_one_that_stands_still_is_replaced_and_its_task_is_handed_back(two: Replicas) -> None:
+    two.start(get="/bear/1", seconds=1_000)
+    until(lambda: any(len(backend.children()) == 2 for backend in two.backends()), SLOW)
+    hung = two.replicas()
+
+    for replica in hung:
+        replica.suspend()
+
+    assert two.ended() == "ActorDiedError"
+    until(lambda: len(two.replicas() - hung) == 2, SLOW)
+    assert not any(map(is_alive, hung))
+    two.start()
+    assert two.ended() == "completed"
 
 
 def is_alive(process: psutil.Process) -> bool:

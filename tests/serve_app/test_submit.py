@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from ingest.memory import MemoryLedger, MemoryObjects, MemoryTopic
 from models.errors import Unavailable
-from models.ports import UNPUBLISHED_SECONDS
+from models.ledger import UNPUBLISHED_SECONDS
 from models.report import Report, Status
 from models.task import Task
 from models.wire import LARGEST, Message, pointed_uri, task_of

@@ -35,7 +35,7 @@ def reckoned(*happenings: Happening) -> Figures:
         told_at={"t1": 300},
         happenings=happenings,
         calls={"s3 PutObject request lost": 2, "sqs SendMessage request lost": 1},
-        http_away=0,
+        http_away=[],
         http_failures=0,
     )
 

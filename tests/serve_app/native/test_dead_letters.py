@@ -201,9 +201,10 @@ async def test_an_edit_changes_the_message_that_is_sent(
     body["content"] = {"prompt": "an owl", "stpes": 8}
     letter = await by_sns(world, body, runtime="sdruntime", submission="s7")
     edit = {"metadata": {"id": "owl"}, "content": {"stpes": None, "steps": 8}}
-    await ask(client, "/sdruntime/redrive", ids=[letter], edit=edit)
+    (done,) = (await ask(client, "/sdruntime/redrive", ids=[letter], edit=edit))["outcomes"]
     (sent,) = await world.queues["sdruntime"].receive(1)
 
+    assert (done["task"], done["submission"]) == ("owl", "s7")
     read = json.loads(sent.body)
     assert read["metadata"]["id"] == "owl"
     assert read["content"] == {"prompt": "an owl", "steps": 8}

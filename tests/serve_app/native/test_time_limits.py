@@ -71,6 +71,23 @@ async def test_a_limit_that_is_none_is_refused_by_name(
     assert not world.topic.published
 
 
+async def test_what_was_sent_in_time_is_answered_as_it_was_after_its_deadline(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    key = {"idempotency-key": "k"}
+    first = await client.post("/v1/tasks", json=asked(deadline=world.wall.now + 60), headers=key)
+    late = asked(deadline=world.wall.now + 60)
+    world.wall.now += 61
+    again = await client.post("/v1/tasks", json=late, headers=key)
+    other = await client.post("/v1/tasks", json=late, headers={"idempotency-key": "l"})
+
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.json()["submission"] == first.json()["submission"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert problem(other) == (422, "invalid-request", ["deadline"])
+    assert len(world.topic.published) == 1
+
+
 def test_a_request_without_limits_is_the_one_that_it_was() -> None:
     """The digest of a claim that is kept for a day, from before there were limits."""
     request = TaskRequest.model_validate({"kind": "text-to-image", "content": {}})
