@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 240
+_SECONDS = 540
+"""Seconds after which a measurement hangs; it takes a minute or two, alone on the machine."""
 _HARNESS = {
     "bench.py": """
 import argparse, json, pathlib

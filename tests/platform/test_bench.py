@@ -10,7 +10,7 @@ import pytest
 from bench import compare, cost, front, overlap
 from tests.bench.short import made_harness, run
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 LOAD = {"per_s", "p50_ms", "p99_ms", "cpu_ms"}
 LINE = overlap.Setup(gpu_ms=20, delay_ms=1, backlog=4, singles=2)
