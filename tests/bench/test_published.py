@@ -1,5 +1,6 @@
 """Published simulation: its table is made of its file, and its file by the code as it is."""
 
+import json
 import re
 
 import pytest
@@ -38,3 +39,32 @@ def test_the_file_is_made_by_the_code(policy: str) -> None:
 
     assert World(**KEPT.parameters["world"]) == World()
     assert Plan("burst", policy, 1, World()).run() == kept
+
+
+def test_what_the_readme_says_of_chaos_is_in_its_file() -> None:
+    kept = json.loads((ROOT / "docs" / "chaos.json").read_text())
+    setup, found = kept["setup"], kept["figures"]
+    readme = (ROOT / "README.md").read_text()
+    mishaps, calls, told = found["mishaps"], found["calls_met"], found["tally"]
+
+    for sentence in (
+        f"| {setup['tasks']:,} tasks in {found['seconds'] / 60:.0f} minutes on two cores |",
+        (
+            f"| {mishaps['kill-replica']} times a replica, {mishaps['kill-all-replicas']} times all of"
+            f" them, {mishaps['kill-ingest']} ingests, {mishaps['kill-front']} fronts,"
+            f" {mishaps['kill-proxy']} proxies, {mishaps['kill-controller']} controllers,"
+            f" {mishaps['kill-node']} nodes |"
+        ),
+        (
+            f"| {calls['request lost']:,} requests lost, {calls['answer lost']:,} answers lost,"
+            f" {calls['cut']:,} cut, {calls['garbled']:,} garbled, {calls['throttled']:,} throttled,"
+            f" {calls['delayed']:,} delayed; {mishaps['outage']} outages |"
+        ),
+        f"| {mishaps['redeploy']} redeploys;",
+        f"| drawn again | {told['drawn_again']:,} |",
+        f"| told again, in the same words | {told['told_again']:,} |",
+        f"| {found['longest_stall']:.1f} s, while all replicas",
+        f"| within {found['longest_after_outage']:.1f} s;",
+    ):
+        assert sentence in readme
+    assert not found["violations"]
