@@ -19,18 +19,28 @@ from models.runtimes.backend import Process
 
 _PREFIX = "atelier-comfyui-"
 _MIB = 2**20
-_BUCKET_FOLDERS = {
-    "checkpoints": ("Stable-diffusion",),
-    "loras": ("Lora",),
-    "vae": ("VAE",),
-    "vae_approx": ("VAE-approx",),
-    "text_encoders": ("CLIP",),
-    "controlnet": ("ControlNet",),
-    "upscale_models": ("ESRGAN", "RealESRGAN", "SwinIR"),
+_SORTS = {
+    "checkpoints": ("checkpoints", "Stable-diffusion"),
+    "loras": ("loras", "Lora", "LyCORIS"),
+    "vae": ("vae",),
+    "vae_approx": ("vae_approx", "VAE-approx"),
+    "text_encoders": ("text_encoders", "clip"),
+    "diffusion_models": ("diffusion_models", "unet"),
+    "clip_vision": ("clip_vision",),
+    "style_models": ("style_models",),
+    "controlnet": ("controlnet", "t2i_adapter"),
+    "upscale_models": ("upscale_models", "ESRGAN", "RealESRGAN", "SwinIR"),
+    "latent_upscale_models": ("latent_upscale_models",),
     "embeddings": ("embeddings",),
     "hypernetworks": ("hypernetworks",),
+    "gligen": ("gligen",),
+    "photomaker": ("photomaker",),
+    "diffusers": ("diffusers",),
+    "model_patches": ("model_patches",),
+    "audio_encoders": ("audio_encoders",),
 }
-"""Folders of the model bucket, by ComfyUI's names for what they hold."""
+"""Names of folders in a model bucket, ComfyUI's own and the Web UI's, by ComfyUI's name for what
+they hold; capitals do not count. None holds code: of ``custom_nodes`` there nothing is loaded."""
 
 Paths = Mapping[str, Sequence[Path]]
 """Folders of weights, by ComfyUI's names for what they hold."""
@@ -94,12 +104,16 @@ class Workspace:
 
 
 def bucket_paths(checkpoints: Path | None) -> Paths:
-    """Find the folders of the model bucket that there are."""
-    if checkpoints is None:
+    """Find the folders of the model bucket that there are, whatever capitals their names have."""
+    if checkpoints is None or not checkpoints.is_dir():
         return {}
+    there: dict[str, list[Path]] = {}
+    for folder in sorted(checkpoints.iterdir()):
+        if folder.is_dir():
+            there.setdefault(folder.name.lower(), []).append(folder)
     return {
-        kind: [checkpoints / name for name in names if (checkpoints / name).is_dir()]
-        for kind, names in _BUCKET_FOLDERS.items()
+        sort: [folder for name in names for folder in there.get(name.lower(), ())]
+        for sort, names in _SORTS.items()
     }
 
 

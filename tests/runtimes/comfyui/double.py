@@ -149,7 +149,7 @@ def _general(kind: str, message: str, details: str) -> JsonObject:
     return {"type": kind, "message": message, "details": details, "extra_info": {}}
 
 
-def _checkpoints(paths: Path | None) -> Iterator[str]:
+def checkpoints(paths: Path | None) -> Iterator[str]:
     """List the names of the files in the folders that such a file lists."""
     groups = yaml.safe_load(paths.read_text()) if paths else {}
     for group in groups.values():
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--preview-method", required=True)
     parser.add_argument("--extra-model-paths-config", type=Path)
     flags = parser.parse_args()
-    comfyui = ComfyUi(checkpoints=list(_checkpoints(flags.extra_model_paths_config)))
+    comfyui = ComfyUi(checkpoints=list(checkpoints(flags.extra_model_paths_config)))
     uvicorn.run(comfyui.app, host=flags.listen, port=flags.port)
 
 

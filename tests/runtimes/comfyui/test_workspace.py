@@ -80,7 +80,36 @@ def test_the_model_buckets_folders_have_comfyuis_names(tmp_path: Path) -> None:
         "checkpoints": [Path("/own"), tmp_path / "Stable-diffusion"],
         "upscale_models": [tmp_path / "ESRGAN", tmp_path / "SwinIR"],
     }
-    assert merged(bucket_paths(None)) == {}
+    assert merged(bucket_paths(None)) == merged(bucket_paths(tmp_path / "absent")) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "sort"),
+    [
+        *((sort, sort) for sort in ("checkpoints", "loras", "vae", "clip_vision", "controlnet")),
+        *((sort, sort) for sort in ("diffusion_models", "text_encoders", "upscale_models")),
+        *(("unet", "diffusion_models"), ("clip", "text_encoders"), ("CLIP", "text_encoders")),
+        *(("VAE", "vae"), ("Lora", "loras"), ("ControlNet", "controlnet")),
+        *(("stable-diffusion", "checkpoints"), ("vae-approx", "vae_approx")),
+    ],
+)
+def test_weights_are_found_under_comfyuis_names_and_the_web_uis_whatever_their_capitals(
+    tmp_path: Path, name: str, sort: str
+) -> None:
+    (tmp_path / name).mkdir()
+
+    assert merged(bucket_paths(tmp_path)) == {sort: [tmp_path / name]}
+
+
+def test_a_bucket_laid_out_for_both_has_both_folders_and_no_code(tmp_path: Path) -> None:
+    for name in ("checkpoints", "Stable-diffusion", "VAE", "vae", "custom_nodes", "configs"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    (tmp_path / "loras").touch()  # no folder
+
+    assert merged(bucket_paths(tmp_path)) == {
+        "checkpoints": [tmp_path / "checkpoints", tmp_path / "Stable-diffusion"],
+        "vae": [tmp_path / "VAE", tmp_path / "vae"],
+    }
 
 
 def test_inputs_go_with_their_task_and_the_rest_with_the_server(workspace: Workspace) -> None:
