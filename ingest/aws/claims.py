@@ -55,9 +55,10 @@ class DynamoClaims(Claims):
             answer = await dynamodb.get_item(
                 TableName=self.table, Key=_key(key), ConsistentRead=True
             )
-            row = answer.get("Item")
-            is_there = row and self.clock() < float(row["expires"]["N"])
-            return _claim(row, new=False) if is_there else None
+            row: Row | None = answer.get("Item")
+            if row is None or self.clock() >= float(row["expires"]["N"]):
+                return None
+            return _claim(row, new=False)
 
     async def settle(self, key: str) -> None:
         await self._flag(key, "settled")
