@@ -21,6 +21,9 @@ class Artifact:
     """Output of a task, as the runtime made it."""
 
     data: bytes
+    name: str = ""
+    """File name that the runtime gave it; where its bytes tell no media type, this one's extension
+    counts."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
-"""Media types of artifacts, told from their bytes alone, never from a name or a link."""
+"""Media types of artifacts, told from their bytes alone, never from a name or a link.
+
+A name counts for the extension of bytes that tell nothing.
+"""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import filetype
 
@@ -29,6 +33,17 @@ SVG = MediaType("image/svg+xml", ".svg")
 _WEBM = MediaType("video/webm", ".webm")
 _MATROSKA = MediaType("video/x-matroska", ".mkv")
 
+# None that a desktop would run or show as a page when somebody opens the file.
+_NAMED = frozenset(
+    {
+        *(".latent", ".safetensors", ".npy", ".npz"),
+        *(".gltf", ".obj", ".stl", ".ply", ".fbx", ".usdz", ".spz", ".splat", ".ksplat"),
+        *(".hdr", ".csv", ".srt", ".vtt"),
+    }
+)
+"""Extensions of names that are kept for bytes whose media type tells no more than that they are
+bytes, text or JSON."""
+
 # Types that `filetype` does not know, by their first bytes.
 _MAGIC = {
     b"glTF": MediaType("model/gltf-binary", ".glb"),
@@ -54,6 +69,18 @@ def sniff(data: bytes) -> MediaType:
         raise TaskFailed("the runtime returned an empty artifact")
     # Text goes first: a story that begins with "BM" is not a bitmap.
     return _text(data) or _binary(data)
+
+
+def named(data: bytes, name: str) -> MediaType:
+    """Tell the media type of bytes, with the extension of their name where they tell no format.
+
+    Raises:
+        TaskFailed: there are none.
+    """
+    media, extension = sniff(data), PurePosixPath(name).suffix.lower()
+    if media in (BINARY, TEXT, JSON) and extension in _NAMED:
+        return replace(media, extension=extension)
+    return media
 
 
 def _text(data: bytes) -> MediaType | None:

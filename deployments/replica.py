@@ -9,7 +9,7 @@ from typing import Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, Step
 from deployments.end_watch import EndWatch, Limit
-from deployments.media_types import sniff
+from deployments.media_types import named
 from deployments.results import Results
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.event import Update
@@ -260,7 +260,7 @@ class Replica:
 
     async def _store(self, results: "Results") -> tuple[str, ...]:
         """Store the artifacts and the answer, all at once; return the URIs of the artifacts."""
-        types = [sniff(artifact.data) for artifact in results.artifacts]
+        types = [named(artifact.data, artifact.name) for artifact in results.artifacts]
         uris = [
             f"{self.output}/{results.task.artifact_key(n, type_.extension)}"
             for n, type_ in enumerate(types, start=1)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from PIL import Image
 
-from deployments.media_types import sniff
+from deployments.media_types import named, sniff
 from models.errors import TaskFailed
 
 
@@ -109,3 +109,26 @@ def test_any_bytes_are_something(data: bytes) -> None:
 @given(st.sampled_from(SAMPLES), st.integers(min_value=1, max_value=60))
 def test_a_cut_file_is_something_too(sample: tuple[bytes, str, str], size: int) -> None:
     assert sniff(sample[0][:size]).extension.startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "told"),
+    [
+        (b"\x08\0\0\0{}", "l/a_00001_.latent", "application/octet-stream .latent"),
+        (b"\x08\0\0\0{}", "a.LATENT", "application/octet-stream .latent"),
+        (b"o cube\nv 0 0 0\n", "cube.obj", "text/plain; charset=utf-8 .obj"),
+        (b"solid cube", "cube.stl", "text/plain; charset=utf-8 .stl"),
+        (b'{"asset": {}}', "cube.gltf", "application/json .gltf"),
+        (picture("PNG"), "a.latent", "image/png .png"),
+        (b"\x08\0\0\0{}", "a.exe", "application/octet-stream .bin"),
+        (b"<p>a page", "a.html", "text/plain; charset=utf-8 .txt"),
+        (b"\x08\0\0\0{}", "", "application/octet-stream .bin"),
+        (b"\x08\0\0\0{}", "a.latent/../x", "application/octet-stream .bin"),
+    ],
+)
+def test_a_name_counts_where_bytes_tell_no_format_and_its_extension_is_harmless(
+    data: bytes, name: str, told: str
+) -> None:
+    media = named(data, name)
+
+    assert f"{media.content_type} {media.extension}" == told

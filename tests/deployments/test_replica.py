@@ -379,6 +379,24 @@ async def test_more_artifacts_than_can_be_told_of_fail_their_task() -> None:
     assert objects.bodies == {}
 
 
+class Namer(FakeAdapter):
+    """A backend that gives its artifacts names."""
+
+    @override
+    async def run(
+        self, task: Task, inputs: Mapping[str, bytes]
+    ) -> AsyncGenerator[Progress | Artifact | Answer, None]:
+        del task, inputs
+        yield Artifact(data=b"\x08", name="a/b_00001_.latent")
+        yield Artifact(data=b"\x08", name="../../b.exe")
+
+
+async def test_an_artifact_without_a_known_format_keeps_the_extension_of_its_name() -> None:
+    report = await report_of(replica(Namer(RuntimeSpec(name="r"))), task())
+
+    assert [uri.rpartition("-")[2] for uri in report.artifacts] == ["1.latent", "2.bin"]
+
+
 class Blocked(Stuck):
     """A backend in a call that nobody can end, such as one of a driver, with any other after it."""
 

@@ -16,7 +16,7 @@ from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.graph_progress import GraphProgress
 from deployments.runtimes.comfyui.loaders import weights_files
 from deployments.runtimes.comfyui.outcome import outcome
-from deployments.runtimes.comfyui.outputs import artifacts
+from deployments.runtimes.comfyui.outputs import artifacts, file_names
 from deployments.runtimes.comfyui.server import Server, serving
 from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
 from models.errors import RuntimeUnavailable, TaskFailed
@@ -142,9 +142,11 @@ def _final_steps(
     prompt.progress.finish()
     if progress := prompt.advance(previews=False):
         yield progress
-    yield from artifacts(outputs)
+    for _, artifact in artifacts(outputs):
+        yield artifact
     # The reference's answer to a graph holds "code" and nothing else.
-    yield Answer(body={"code": 200, "prompt_id": prompt.id, "outputs": outputs})
+    body = {"code": 200, "prompt_id": prompt.id, "outputs": outputs}
+    yield Answer(body=body | {"files": file_names(outputs)})
 
 
 def _folder(submission: str) -> str:

@@ -80,7 +80,7 @@ async def _fetched(
         async with slots:
             data = await server.client.view(file)
         if data is not None:
-            return Artifact(data=data)
+            return Artifact(data=data, name="/".join(filter(None, (file.folder, file.name))))
         gone = f"ComfyUI no longer has {file.name}, which it made"
         raise RetryWithFreshMemory(gone) if node in cached else RuntimeUnavailable(gone)
 

@@ -62,12 +62,21 @@ class Outputs:
         return answer
 
 
-def artifacts(answer: Mapping[str, Mapping[str, Any]]) -> Iterator[Artifact]:
-    """Yield the artifacts in an answer, in its order."""
-    for kinds in answer.values():
+def artifacts(answer: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Artifact]]:
+    """Yield the artifacts in an answer, each with its node, in the answer's order."""
+    for node, kinds in answer.items():
         for value in _each(kinds):
             if isinstance(value, Artifact):
-                yield value
+                yield node, value
+
+
+def file_names(answer: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the artifacts that were files of ComfyUI's, with node and name, folder included."""
+    return [
+        {"uri": artifact, "node": node, "filename": artifact.name}
+        for node, artifact in artifacts(answer)
+        if artifact.name
+    ]
 
 
 def _each(kinds: Mapping[str, Any]) -> Iterator[Any]:

@@ -83,6 +83,9 @@ def problems(graph: JsonObject, known: Mapping[str, list[str]], inputs: set[str]
             error
             for field_name, told in KINDS[node["class_type"]].required.items()
             if (error := _problem(node["inputs"], field_name, told, known, inputs))
+        ] + [
+            _error("exception_during_validation", "Exception when validating node", told, "", None)
+            for told in (repr(need) for need in _needs(node) if need not in graph)
         ]
         if errors:
             ends = [end for end in graph if KINDS[graph[end]["class_type"]].ends]
@@ -93,10 +96,23 @@ def problems(graph: JsonObject, known: Mapping[str, list[str]], inputs: set[str]
 
 
 def behind(graph: JsonObject, name: str) -> list[str]:
-    """List the node and all that it needs, in the order in which they run."""
-    needs = [value[0] for value in graph[name]["inputs"].values() if isinstance(value, list)]
-    order = [one for need in needs for one in behind(graph, need)]
-    return list(dict.fromkeys([*order, name]))
+    """List the node and all that it needs, in the order in which they run; each once."""
+    order: dict[str, None] = {}
+    _walk(graph, name, order, set())
+    return list(order)
+
+
+def _walk(graph: JsonObject, name: str, order: dict[str, None], seen: set[str]) -> None:
+    if name in seen or name not in graph:
+        return
+    seen.add(name)
+    for need in _needs(graph[name]):
+        _walk(graph, need, order, seen)
+    order[name] = None
+
+
+def _needs(node: JsonObject) -> list[str]:
+    return [value[0] for value in node["inputs"].values() if isinstance(value, list)]
 
 
 def _problem(

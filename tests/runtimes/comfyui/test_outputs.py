@@ -39,6 +39,19 @@ async def test_every_kind_is_kept_in_the_order_of_the_nodes() -> None:
     assert "/srv" not in str(done.body)
 
 
+async def test_comfyuis_own_file_names_are_told_beside_the_artifacts() -> None:
+    graph = picture(RED, batch=2) | {"4": saved("latents", "l/a_00001_.latent", b"\x08" + bytes(8))}
+    async with driving(ComfyUi()) as adapter:
+        done = await run(adapter, task(graph))
+
+    names = ["x_00001_.png", "x_00002_.png", "l/a_00001_.latent"]
+    assert [artifact.name for artifact in done.artifacts] == names
+    assert done.body["files"] == [
+        {"uri": artifact, "node": number, "filename": name}
+        for artifact, number, name in zip(done.artifacts, "334", names, strict=True)
+    ]
+
+
 async def test_previews_are_left_out_unless_there_is_nothing_else() -> None:
     preview = {"9": node("PreviewImage", images=["1", 0])}
     async with driving(ComfyUi()) as adapter:

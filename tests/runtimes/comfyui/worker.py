@@ -113,10 +113,13 @@ class Worker:
     ) -> Any:
         node = prompt["graph"][name]
         kind = KINDS[node["class_type"]]
-        inputs = {
-            key: made[value[0]] if isinstance(value, list) else value
-            for key, value in node["inputs"].items()
-        }
+        try:
+            inputs = {
+                key: made[value[0]] if isinstance(value, list) else value
+                for key, value in node["inputs"].items()
+            }
+        except KeyError as exc:
+            raise Raised("DependencyCycleError", "Dependency cycle detected") from exc
         if cached and kind.ends:
             return {} if self.state.faults.forgetful else self.kept[name][1]
         if not cached:
