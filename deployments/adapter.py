@@ -70,7 +70,9 @@ class Adapter(ABC):
     A bloated backend's adapter is closed between two tasks, and another one is made.
 
     Errors: `TaskFailed` if the backend refuses the task (another try would end the same way),
-    `RuntimeUnavailable` if the backend is gone or out of memory.
+    `RuntimeUnavailable` if the backend is gone or out of memory. Whatever else it raises
+    ends the task as well, unless `deployments.adapter_errors` knows a device's or a connection's
+    fault in it.
     """
 
     kinds: ClassVar[frozenset[Kind]]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, Step
+from deployments.adapter_errors import known_errors
 from deployments.end_watch import EndWatch, Limit
 from deployments.media_types import named
 from deployments.results import Results
@@ -138,14 +139,15 @@ class Replica:
         report = Report.of(task, Status.RUNNING, attempt)
         try:
             # Before a slot is taken: the adapter works for another task meanwhile.
-            links = self.adapter.links(task)
+            with known_errors(task):
+                links = list(self.adapter.links(task))
             inputs = await self._patience(lambda: self.inputs.fetch(links))
             results.end_stage("inputs")
             loop = asyncio.get_running_loop()
             wait = loop.call_later(_WAITING_SECONDS, tell, Stage.WAITING)
             if not (self._inside or self.slots.locked()):  # it comes alone
                 wait.cancel()
-            async with self._slot(lambda: told.put_nowait(None)) as limit:
+            async with self._slot(task, lambda: told.put_nowait(None)) as limit:
                 results.end_stage("wait")
                 if has_one:
                     wait.cancel()
@@ -180,18 +182,18 @@ class Replica:
             return report.failed(exc)
 
     @asynccontextmanager
-    async def _slot(self, late: Callable[[], None]) -> AsyncIterator[Limit]:
-        """Hold a slot of an adapter that can run a task; yield the limit of what has it.
+    async def _slot(self, task: Task, late: Callable[[], None]) -> AsyncIterator[Limit]:
+        """Hold a slot of an adapter that can run the task; yield the limit of what has it.
 
         Past the limit ``late`` is called. Where one finds the adapter gone, those that wait for the
-        slot find it so before they begin.
+        slot find it so before they begin. What the adapter did not foresee ends the task.
         """
         async with self.slots:
             self._inside += 1
             try:
                 await self.check()
                 try:
-                    with self.end_watch.limit(self.deadline, late) as limit:
+                    with self.end_watch.limit(self.deadline, late) as limit, known_errors(task):
                         yield limit
                 except RuntimeUnavailable:
                     await self._see_exit()
@@ -216,10 +218,12 @@ class Replica:
         if self.adapter.slots == 1:  # else `run` changes checkpoints
             self._hold(task)
         try:
-            async with asyncio.timeout(self.deadline):
+            async with asyncio.timeout(self.deadline) as limit:
                 await self.adapter.load(task)
             is_loaded = True
         except TimeoutError:
+            if not limit.expired():  # it is the adapter's own
+                raise
             raise RuntimeUnavailable(f"no checkpoint after {self.deadline:g} s") from None
         finally:
             timer.cancel()
@@ -240,9 +244,11 @@ class Replica:
         async with aclosing(self.adapter.run(task, inputs)) as steps:
             while True:
                 try:
-                    async with asyncio.timeout_at(deadline):  # never around a yield
+                    async with asyncio.timeout_at(deadline) as limit:  # never around a yield
                         step = await anext(steps, None)
                 except TimeoutError:
+                    if not limit.expired():  # it is the adapter's own
+                        raise
                     await self.adapter.interrupt()
                     raise TaskFailed(
                         f"stopped after {self.deadline:g} s, the most that a task may run"

@@ -132,6 +132,16 @@ async def test_a_body_that_is_no_task_is_rejected_and_the_next_one_runs(world: W
     assert all(letter.reason for letter in world.queue.dead_letters)
 
 
+async def test_half_of_a_character_is_refused_by_sns_in_the_words_of_http(world: World) -> None:
+    await world.tasks.publish('{"content": {"prompt": "half \\ud83d"}}', {})
+
+    async with world.working():
+        await until(lambda: len(world.queue.dead_letters) == 1)
+
+    assert "half of a character (a lone surrogate)" in (world.queue.dead_letters[0].reason or "")
+    assert world.runtime.runs == 0
+
+
 async def test_a_long_task_keeps_its_lease(world: World) -> None:
     world.runtime.acts = [3.6]  # longer than the lease
     await world.publish()

@@ -4,21 +4,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from deployments.device_fault import DeviceFault
+from deployments.device_fault import DeviceFault, fault_in
 from deployments.runtimes.comfyui.graph import Graph
 from models.errors import TaskFailed
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 
-# ComfyUI tells an exception as text alone, and each of torch's devices has words of its own.
-_MEMORY_SIGNS = (
-    "OutOfMemory",
-    "out of memory",
-    "Allocation on device",
-    "MemoryError",
-    "allocate memory",
-)
-_DEVICE_SIGNS = ("CUDA error", "HIP error", "cuDNN error", "CUBLAS_STATUS", "AcceleratorError")
 _LONGEST = 1_000  # characters
 
 
@@ -28,11 +19,7 @@ class RetryWithFreshMemory(Exception):
 
 def fault_of(error: Mapping[str, Any]) -> DeviceFault | None:
     """Find the device's fault behind a failed node; None if the failure is the graph's own."""
-    text = f"{error.get('exception_type')}: {error.get('exception_message')}"
-    # Memory first: "CUDA error: out of memory" has the signs of both.
-    if any(sign in text for sign in _MEMORY_SIGNS):
-        return DeviceFault.MEMORY
-    return DeviceFault.DEVICE if any(sign in text for sign in _DEVICE_SIGNS) else None
+    return fault_in(f"{error.get('exception_type')}: {error.get('exception_message')}")
 
 
 def failed(error: Mapping[str, Any], graph: Graph) -> TaskFailed:

@@ -16,16 +16,15 @@ from pathlib import Path
 import torch
 
 from deployments.adapter import RuntimeSpec
-from deployments.device_fault import DeviceFault
+from deployments.device_fault import DeviceFault, fault_behind
 from deployments.runtimes.diffusers import requests
 from deployments.runtimes.diffusers.extras import Extras
-from deployments.runtimes.diffusers.faults import fault
 from deployments.runtimes.diffusers.generation import Steps, Tools
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
 from deployments.runtimes.diffusers.preview import Previews
 from deployments.runtimes.diffusers.upscaling import Upscalers
 from models.checkpoints import Checkpoints, Shelf
-from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
+from models.errors import AtelierError, RuntimeUnavailable, SettingsError, TaskFailed
 from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 
@@ -154,8 +153,10 @@ class CheckpointPool:
         """Raise a device's fault as `RuntimeUnavailable`: it may be gone at another try."""
         try:
             yield
-        except (RuntimeError, MemoryError) as exc:
-            device_fault = fault(exc)
+        except AtelierError:
+            raise
+        except Exception as exc:
+            device_fault = fault_behind(exc)
             if device_fault is None:
                 raise
             self.broken = self.broken or device_fault is DeviceFault.DEVICE

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from deployments.device_fault import fault_behind
 from deployments.runtimes.diffusers import families
-from deployments.runtimes.diffusers.faults import fault, first_line
+from deployments.runtimes.diffusers.faults import first_line
 from models.errors import TaskFailed
 
 _LATENT_CHANNELS = 4
@@ -84,7 +85,7 @@ def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
         parts.to(device)
     except _UNREADABLE as exc:
         # The device's fault, which is a RuntimeError as well, says nothing of the file.
-        if fault(exc):
+        if fault_behind(exc):
             raise
         raise TaskFailed(f"checkpoint {name} cannot be loaded: {first_line(exc)}") from exc
     # Half floats overflow in the VAEs of both families; full ones cost little, once a picture.

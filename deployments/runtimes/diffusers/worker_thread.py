@@ -31,7 +31,7 @@ class WorkerThread:
 
     async def call(self, work: Callable[[], T]) -> T:
         """Run a function and return its result; if cancelled, still wait for the function's end."""
-        future = self._thread.submit(work)
+        future = self._thread.submit(_result, work)
         await run_to_end(_ended(future))
         return future.result()
 
@@ -74,6 +74,13 @@ class WorkerThread:
         """End the iteration under way, and the thread after it."""
         await self.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)  # waiting would block the loop
+
+
+def _result(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except StopIteration as exc:  # asyncio's futures cannot hold one, and would never be done
+        raise RuntimeError("an iteration was empty") from exc
 
 
 def _step_through(

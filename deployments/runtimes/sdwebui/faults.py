@@ -9,25 +9,21 @@ from typing import Any
 
 import httpx
 
+from deployments.device_fault import DeviceFault, fault_in
 from deployments.runtimes.sdwebui.pictures import without_pictures
 from models.errors import RuntimeUnavailable, TaskError, TaskFailed
 
 _LONGEST = 500  # characters
-_MEMORY_SIGNS = ("outofmemoryerror", "out of memory", "not enough memory", "can't allocate memory")
-_DEVICE_SIGNS = ("cuda error", "cudnn error", "cublas_status", "hip error", "device-side assert")
 _TRY_LATER = frozenset({408, 425, 429})
-# Exceptions that a bad request raises. Not RuntimeError and AttributeError: a server that lost its
-# checkpoint or its device raises them for any request.
-_REQUEST_EXCEPTIONS = frozenset(
+_SERVERS_EXCEPTIONS = frozenset(
     {
-        *("AssertionError", "Exception", "HTTPException", "IndexError", "KeyError"),
-        *("NansException", "TypeError", "UnidentifiedImageError", "ValueError"),
+        *("OSError", "TimeoutError", "ConnectionError", "BrokenPipeError"),
+        *("ConnectionAbortedError", "ConnectionRefusedError", "ConnectionResetError"),
     }
 )
-_WRONG_SHAPES = ("shapes cannot be multiplied", "size mismatch")
-"""Messages about a LoRA or a ControlNet of another family than the checkpoint."""
-# In the text of an error that a server without a model raises for every request.
-_LOST_CHECKPOINT = "NoneType"
+"""Exceptions of a server that lost its disk or a connection, whatever is asked of it."""
+_LOST_CHECKPOINT = ("NoneType", "to be on the same device")
+"""Words in the errors that a server without a model raises for every request."""
 
 
 class OutOfMemory(RuntimeUnavailable):
@@ -43,11 +39,11 @@ def refusal(answer: httpx.Response) -> TaskError:
     body = _json(answer)
     why = _reason(body) or answer.text.strip()[:_LONGEST] or answer.reason_phrase
     message = f"the server answered {answer.status_code}: {why}"
-    # Memory first: "CUDA error: out of memory" has the signs of both.
-    if any(sign in why.lower() for sign in _MEMORY_SIGNS):
-        return OutOfMemory(message)
-    if any(sign in why.lower() for sign in _DEVICE_SIGNS):
-        return DeviceFailed(message)
+    match fault_in(why):
+        case DeviceFault.MEMORY:
+            return OutOfMemory(message)
+        case DeviceFault.DEVICE:
+            return DeviceFailed(message)
     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return RuntimeUnavailable(f"{message} (options.auth)")
     if _is_of_the_task(answer.status_code, body, why):
@@ -86,8 +82,7 @@ def _is_of_the_task(status: int, body: Any, why: str) -> bool:
         return status not in _TRY_LATER
     if status > HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(body, dict):
         return False
-    if any(text in why for text in _WRONG_SHAPES):
-        return True
-    # An answer that names no exception was raised on purpose, such as "Invalid encoded image".
-    error = body.get("error") or "HTTPException"
-    return error in _REQUEST_EXCEPTIONS and _LOST_CHECKPOINT not in why
+    # An answer that names no exception was raised on purpose, such as "Invalid encoded image". Any
+    # other one but these would be raised again by the next server.
+    is_lost = any(words in why for words in _LOST_CHECKPOINT)
+    return body.get("error") not in _SERVERS_EXCEPTIONS and not is_lost

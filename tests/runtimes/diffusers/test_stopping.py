@@ -90,6 +90,14 @@ async def test_cancelling_ends_the_work_and_waits_for_it() -> None:
     await worker.close()
 
 
+async def test_a_call_that_runs_out_of_items_fails_and_does_not_wait_for_ever() -> None:
+    worker = WorkerThread("test")
+    with pytest.raises(RuntimeError, match="an iteration was empty"):
+        await asyncio.wait_for(worker.call(lambda: next(iter(()))), 5)
+
+    await worker.close()
+
+
 async def test_a_cancelled_call_waits_for_its_end() -> None:
     worker, ended = WorkerThread("test"), threading.Event()
 

@@ -32,6 +32,8 @@ def forge(error: str, message: str) -> dict[str, str]:
         (500, forge("AssertionError", "could not find upscaler named x"), "AssertionError: could"),
         (500, a1111("NansException", errors="A tensor with all NaNs"), "NansException: A tensor"),
         (500, forge("RuntimeError", "mat1 and mat2 shapes cannot be multiplied"), "mat1 and mat2"),
+        (500, a1111("SafetensorError", errors="HeaderTooLarge"), "SafetensorError: HeaderTooL"),
+        (500, a1111("AttributeError", errors="'str' has no 'shape'"), "AttributeError: 'str'"),
         (
             422,
             {"detail": [{"loc": ["body", "steps"], "msg": "not an integer", "type": "x"}]},
@@ -60,6 +62,7 @@ def test_the_tasks_fault_is_a_failure_in_the_servers_words(
         (500, forge("TypeError", "'NoneType' object is not iterable")),
         (500, forge("RuntimeError", "Expected all tensors to be on the same device")),
         (500, a1111("OSError", errors="[Errno 28] No space left on device")),
+        (500, a1111("ConnectionResetError", errors="[Errno 104] Connection reset by peer")),
     ],
 )
 def test_a_sick_servers_answer_is_worth_another_try(status: int, body: Any) -> None:
