@@ -92,7 +92,7 @@ class ComfyUiAdapter(Adapter):
         return self._server
 
     def _graph(self, task: Task) -> Graph:
-        return Graph.read(task.content, self._options.allow_nodes)
+        return Graph.read(task.content, self._options.allow_nodes, self._options.allow_files)
 
     async def _uploaded(
         self, graph: Graph, folder: str, inputs: Mapping[str, bytes]

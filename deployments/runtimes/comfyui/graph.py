@@ -4,14 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from deployments.inputs.fields import is_link
-from models.runtimes.comfyui.graphs import graph_faults, taken_from, unwrapped
+from models.runtimes.comfyui.files import takes_link
+from models.runtimes.comfyui.graphs import graph_faults, unwrapped
+from models.runtimes.comfyui.links import taken_from
 from models.runtimes.content import refuse
 
-_MEDIA_FIELDS = frozenset(
-    {"image", "images", "mask", "video", "audio", "file", "model_file", "upload"}
-)
-_MEDIA = ("image", "mask", "video", "audio", "3d")
 _DEFAULT_STEPS = 20  # of a sampler whose steps come from a node that does not tell them
 
 
@@ -22,25 +19,29 @@ class Graph:
     nodes: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def read(cls, content: Any, allowed: Collection[str] | None = None) -> Self:
+    def read(
+        cls, content: Any, allowed: Collection[str] | None = None, files: Collection[str] = ()
+    ) -> Self:
         """Read a task's content as a graph of any nodes, or of these classes.
+
+        ``files``: names of ComfyUI's own files that it may load.
 
         Raises:
             TaskFailed: naming each node and field that is wrong.
         """
-        refuse(list(graph_faults(content, allowed)))
+        refuse(list(graph_faults(content, allowed, files)))
         return cls(unwrapped(content))
 
     @property
     def links(self) -> list[str]:
         """List the links that stand where a node takes the name of a file, each once."""
-        return list(dict.fromkeys(value for _, _, value in self._files()))
+        return list(dict.fromkeys(link for _, _, link in self._files()))
 
     def with_files(self, names: Mapping[str, str]) -> "Graph":
-        """Return the graph with a file's name in the place of each link."""
+        """Return the graph with a file's name in the place of each of `links`."""
         nodes = {name: {**node, "inputs": {**node["inputs"]}} for name, node in self.nodes.items()}
-        for name, field, value in self._files():
-            nodes[name]["inputs"][field] = names[value]
+        for name, field, link in self._files():
+            nodes[name]["inputs"][field] = names[link]
         return Graph(nodes)
 
     def kind(self, name: str) -> str:
@@ -87,16 +88,8 @@ class Graph:
 
     def _files(self) -> Iterator[tuple[str, str, str]]:
         for name, field, value in self._inputs():
-            if is_link(value) and _takes_file(self.kind(name).lower(), field.lower()):
+            if takes_link(self.kind(name), field, value):
                 yield name, field, value
-
-
-def _takes_file(kind: str, field: str) -> bool:
-    # A node that fetches by itself (LoadImageFromUrl) keeps its link.
-    if "url" in kind or "url" in field:
-        return False
-    loads = "load" in kind and any(word in kind for word in _MEDIA)
-    return loads or field in _MEDIA_FIELDS
 
 
 def _is_count(value: Any) -> bool:

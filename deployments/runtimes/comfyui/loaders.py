@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.runtimes.comfyui.graphs import taken_from, unwrapped
+from models.runtimes.comfyui.graphs import unwrapped
+from models.runtimes.comfyui.links import taken_from
 
 # As a whole, and numbered where a node takes several: ckpt_name, clip_name1, lora_name_2.
 _FIELD = re.compile(

@@ -23,7 +23,8 @@ class GraphContent(Content):
 
     @override
     def faults(self, content: Any, options: Group) -> Sequence[Fault]:
-        return first(graph_faults(content, _own(options).allow_nodes))
+        own = _own(options)
+        return first(graph_faults(content, own.allow_nodes, own.allow_files))
 
     @override
     def schema(self, options: Group) -> JsonSchema:

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from models.runtimes.comfyui.files import NOT_ITS_OWN, foreign_fields
+from models.runtimes.comfyui.links import taken_from
 from models.runtimes.content import Fault, shown
 
 EDITOR_FORMAT = (
@@ -23,10 +25,13 @@ def unwrapped(content: Any) -> Any:
     return content
 
 
-def graph_faults(content: Any, allowed: Collection[str] | None) -> Iterator[Fault]:
-    """Find what is wrong with the shape of a graph, one by one.
+def graph_faults(
+    content: Any, allowed: Collection[str] | None, files: Collection[str] = ()
+) -> Iterator[Fault]:
+    """Find what is wrong with a graph, one by one: its shape, and files that are not the task's.
 
-    ``allowed``: the node classes that it may have; None for any.
+    ``allowed``: the node classes that it may have; None for any. ``files``: names of ComfyUI's own
+    files that it may load.
     """
     graph = unwrapped(content)
     if not isinstance(graph, dict) or not graph:
@@ -39,14 +44,14 @@ def graph_faults(content: Any, allowed: Collection[str] | None) -> Iterator[Faul
     else:
         under = "" if graph is content else "prompt."
         for name, node in graph.items():
-            for fault in _node_faults(node, graph, allowed):
+            for fault in _node_faults(node, graph, allowed, files):
                 field = f".{fault.field}" if fault.field else ""
                 yield Fault(f"{under}{name[:_LONGEST_NAME]}{field}", fault.message)
         yield from _circles(graph)
 
 
 def _node_faults(
-    node: Any, graph: Mapping[str, Any], allowed: Collection[str] | None
+    node: Any, graph: Mapping[str, Any], allowed: Collection[str] | None, files: Collection[str]
 ) -> Iterator[Fault]:
     if not isinstance(node, dict):
         yield Fault("", f"must be a node with class_type and inputs (given: {shown(node)})")
@@ -64,15 +69,8 @@ def _node_faults(
         if (taken := taken_from(value)) is not None and taken not in graph:
             message = f"is taken from node {shown(taken)}, which the graph does not have"
             yield Fault(f"inputs.{field[:_LONGEST_NAME]}", message)
-
-
-def taken_from(value: Any) -> str | None:
-    """Return the id of the node that an input is taken from; None for a value of its own."""
-    match value:
-        # ComfyUI, too, takes an id and a number for a link, and any other list for a value.
-        case [str(node), int() | float() as slot] if not isinstance(slot, bool):
-            return node
-    return None
+    for field in foreign_fields(kind if isinstance(kind, str) else "", inputs, files):
+        yield Fault(f"inputs.{field[:_LONGEST_NAME]}", NOT_ITS_OWN)
 
 
 def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:

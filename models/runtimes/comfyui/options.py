@@ -16,6 +16,8 @@ class Options(ServedOptions):
 
     allow_nodes: frozenset[str] | None = None
     """Node classes that a graph may have; None: any."""
+    allow_files: frozenset[str] = frozenset()
+    """Names of files in ComfyUI's own folder of inputs that any graph may load."""
     allow_partial: bool = False
     """Run a graph of which ComfyUI accepts some outputs only."""
     previews: bool = True

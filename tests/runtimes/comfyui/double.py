@@ -81,7 +81,8 @@ class ComfyUi(State):
         if refusal := self._refusal(graph):
             return JSONResponse({"error": refusal, "node_errors": {}}, 400)
         known = {"ckpt_name": self.checkpoints}
-        inputs = {f"{folder}/{name}" for place, folder, name in self.files if place == "input"}
+        sent = [(folder, name) for place, folder, name in self.files if place == "input"]
+        inputs = {"/".join(filter(None, each)) for each in sent}
         errors = problems(graph, known, inputs)
         wrong = {end for told in errors.values() for end in told["dependent_outputs"]}
         ends = [name for name in graph if KINDS[graph[name]["class_type"]].ends]

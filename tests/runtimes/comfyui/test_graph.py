@@ -43,7 +43,6 @@ def test_what_is_no_graph_is_refused_with_the_reason(content: Any, told: str) ->
         (node("CLIPTextEncode", text=LINK), []),
         (node("CLIPTextEncode", image=f"{LINK} in the rain"), []),
         (node("LoadImageFromUrl", image=LINK), []),
-        (node("LoadImage", image="cat.png"), []),
         (node("LoraLoader", lora_name=LINK), []),
     ],
 )

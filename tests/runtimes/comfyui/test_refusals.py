@@ -25,10 +25,6 @@ BROKEN = LOADER | {"8": node("PreviewAny", source=["7", 0])}
             picture() | {"1": node("EmptyImage", width=0, height=8)},
             r"node 1 \(EmptyImage\), width: Value 0 smaller than min of 1",
         ),
-        (
-            {"1": node("LoadImage", image="no.png"), "2": node("SaveImage", images=["1", 0])},
-            r"node 1 \(LoadImage\), image: .*Invalid image file: no.png",
-        ),
         (BROKEN, r"ckpt_name: 'absent.safetensors' is not there; there is: first.safetensors"),
     ],
 )
@@ -106,6 +102,28 @@ async def test_a_graph_that_it_cannot_even_read_has_failed_and_a_server_away_has
         comfyui.faults.status = 503
         with pytest.raises(RuntimeUnavailable, match="503"):
             await run(adapter, task(picture()))
+
+
+async def test_a_file_that_is_not_the_tasks_is_refused_before_anything_is_sent() -> None:
+    comfyui, graph = ComfyUi(), picture() | {"1": node("LoadImage", image="../../etc/passwd")}
+    async with driving(comfyui) as adapter:
+        with pytest.raises(TaskFailed, match=r"1\.inputs\.image: names a file that is not"):
+            adapter.links(task(graph))
+        with pytest.raises(TaskFailed, match=r"1\.inputs\.image: names a file that is not"):
+            await run(adapter, task(graph))
+
+    assert comfyui.asked == []
+
+
+async def test_a_file_that_the_operator_allows_is_comfyuis_to_find() -> None:
+    comfyui, graph = ComfyUi(), picture() | {"1": node("LoadImage", image="example.png")}
+    async with driving(comfyui, allowFiles=["example.png"]) as adapter:
+        with pytest.raises(TaskFailed, match=r"\(LoadImage\), image: .*Invalid image file"):
+            await run(adapter, task(graph))
+        comfyui.files["input", "", "example.png"] = b"png"
+        done = await run(adapter, task(graph))
+
+    assert done.colours == [(0, 0, 255)]
 
 
 async def test_a_class_that_is_not_allowed_is_refused_before_anything_is_sent() -> None:

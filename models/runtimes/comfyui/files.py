@@ -1,0 +1,154 @@
+"""Files that the nodes of a graph name: where they stand, and which of them are a task's own.
+
+A task has the files that it links. Any other name would lead to what lies on the replica, another's
+pictures among it. What exists there is not looked at.
+"""
+
+import base64
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from models.runtimes.comfyui.links import taken_from
+from models.runtimes.webui import SCHEMES
+
+NOT_ITS_OWN = "names a file that is not the task's own: give a link to one (http, https or s3)"
+
+_MEDIA_FIELDS = frozenset(
+    {"image", "images", "mask", "video", "audio", "file", "model_file", "upload"}
+)
+_MEDIA = ("image", "mask", "video", "audio", "3d", "mesh", "latent")
+# Not those that send or free what they are given: UploadImage, UnloadModels.
+_LOADS = re.compile(r"(?<!up)(?<!down)(?<!un)(?<!off)load")
+_FOLDERS = frozenset({"dir", "directory", "folder", "file", "filename", "path", "paths"})
+_FILES = _FOLDERS | {*("image", "images", "mask", "video", "audio", "latent", "files")}
+"""Last words of the names of fields that take a file's name, in nodes that load one."""
+_FILE_NAMES = frozenset({"image_name", "file_name", "video_name", "audio_name", "folder_name"})
+_PROSE = frozenset({"text", "texts", "prompt", "prompts", "caption", "positive", "negative"})
+"""Last words of the names of fields that hold prose, which may read like a path."""
+_MEDIA_FILE = re.compile(
+    r".+\.(?:png|apng|jpe?g|jfif|webp|gif|bmp|tiff?|avif|heic|svg|exr|hdr|psd|mp4|webm|mov|mkv|avi"
+    r"|m4v|wav|mp3|flac|ogg|opus|m4a|aac|glb|gltf|obj|fbx|stl|ply|usdz|latent)",
+    re.IGNORECASE,
+)
+_WEIGHTS_FILE = re.compile(r".+\.(?:safetensors|sft|ckpt|pt2?|pth|bin|gguf|onnx)", re.IGNORECASE)
+_LEADS_OUT = re.compile(
+    r"""
+    # Nodes take white space and quotes away before they open a path.
+    ^[\s"']*(?: /+[^\s/] | ~[\w.-]*[/\\] | [a-z]:[/\\] | \\\\[\w.-]+\\ | file: )
+    | (?:^[\s"']*|[/\\]) \.\. (?:[/\\]|[\s"']*$)
+    # ComfyUI's mark for another of its top folders, where all tasks' files are.
+    | \[(?:input|output|temp)\] [\s"']*$
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_DATA_URL = re.compile(r"data:[^,]{0,100};base64,", re.IGNORECASE)
+_MAGIC = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF|BM|II\*\0|MM\0\*|.{4}ftyp|\x1a\x45\xdf\xa3|OggS|fLaC|ID3|glTF",
+    re.DOTALL,
+)
+_LOOKED_AT = 200  # characters
+_FEWEST = 40  # characters of the smallest picture in base64
+
+
+def takes_link(kind: str, field: str, value: Any) -> bool:
+    """Tell whether a value is the link to a file that a node's input takes the name of.
+
+    A node that fetches by itself keeps its link.
+    """
+    return _is_link(value) and _takes_file(kind.lower(), field.lower())
+
+
+def foreign_fields(kind: str, inputs: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:
+    """Find the inputs of a node that name a file which is neither the task's nor ``allowed``."""
+    for field, value in inputs.items():
+        if taken_from(value) is not None:
+            # A name that another node makes up is nothing that could be judged.
+            is_foreign = _is_media_loader(kind.lower()) and _is_name_of_file(field.lower())
+        else:
+            texts = (each for each in _texts(value) if each not in allowed)
+            is_foreign = any(_is_foreign(kind, field, each) for each in texts)
+        if is_foreign:
+            yield field
+
+
+def _is_foreign(kind: str, field: str, value: str) -> bool:
+    kind, field = kind.lower(), field.lower()
+    if _is_link(value) or (_decodes(kind, field) and _is_inline(value)):
+        return False
+    if _is_prose(kind, field):
+        return False
+    return _LEADS_OUT.search(value) is not None or _is_name(kind, field, value)
+
+
+def _is_name(kind: str, field: str, value: str) -> bool:
+    """Tell whether a text at this input is the name of a file or folder that is no weights."""
+    is_media = _MEDIA_FILE.fullmatch(value) is not None
+    if _is_media_loader(kind):
+        return is_media or (_is_name_of_file(field) and not _WEIGHTS_FILE.fullmatch(value))
+    if _LOADS.search(kind) and _last_word(field) in _FOLDERS and "model" not in field:
+        return not _WEIGHTS_FILE.fullmatch(value)
+    return is_media and field in _MEDIA_FIELDS
+
+
+def _is_prose(kind: str, field: str) -> bool:
+    # Encoders have fields such as clip_l and t5xxl.
+    return "textencode" in kind or (_last_word(field) in _PROSE and not _is_media_loader(kind))
+
+
+def _is_name_of_file(field: str) -> bool:
+    return _last_word(field) in _FILES or field in _FILE_NAMES
+
+
+def _takes_file(kind: str, field: str) -> bool:
+    # A node that fetches by itself (LoadImageFromUrl) keeps its link.
+    if "url" in kind or "url" in field or _decodes(kind, field):
+        return False
+    return _is_media_loader(kind) or field in _MEDIA_FIELDS
+
+
+def _decodes(kind: str, field: str) -> bool:
+    """Tell whether a node takes the bytes themselves, as LoadImageBase64 does."""
+    return "base64" in kind or "base64" in field
+
+
+def _is_link(value: Any) -> bool:
+    if not isinstance(value, str) or not value.startswith(SCHEMES):
+        return False
+    return not any(char.isspace() for char in value)
+
+
+def _is_media_loader(kind: str) -> bool:
+    return _LOADS.search(kind) is not None and any(word in kind for word in _MEDIA)
+
+
+def _last_word(field: str) -> str:
+    return field.rstrip("0123456789_").rpartition("_")[2]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield each text within a value."""
+    # A stack and no recursion: a content may be nested deeper than Python's calls can be.
+    left = [value]
+    while left:
+        match left.pop():
+            case str() as text:
+                yield text
+            case dict() as fields:
+                left += fields.values()
+            case list() as items:
+                left += items
+
+
+def _is_inline(text: str) -> bool:
+    """Tell whether a text begins as a data URL does, or a media file in base64."""
+    if _DATA_URL.match(text[:_LOOKED_AT]):
+        return True
+    head = "".join(text[:_LOOKED_AT].split())
+    if len(head) < _FEWEST:
+        return False
+    try:
+        data = base64.b64decode(head[: len(head) // 4 * 4], validate=True)
+    except ValueError:
+        return False
+    return _MAGIC.match(data) is not None
