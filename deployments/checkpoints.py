@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from models.runtimes.webui import object_at, settings_in
+from models.runtimes.webui import flag, is_latent, object_at, settings_in
 from models.task import Kind
 
 # The name ends at the first colon; weights, which may be several, are passed over. A tag that is
@@ -22,8 +22,7 @@ _BUILT_IN = frozenset(
         *("use same checkpoint", "use same choices", "use same vae"),
     }
 )
-"""Names, in lower case, that stand for no file; all that begin with `_LATENT` are further ones."""
-_LATENT = "latent"
+"""Names, in lower case, that stand for no file."""
 _EXTRA = "extra-"
 """Beginning of the kinds that only enlarge pictures."""
 _SD_UPSCALE = "sd upscale"
@@ -62,7 +61,7 @@ def _others(kind: str, content: Mapping[str, Any]) -> Iterator[Any]:
     if kind == Kind.IMAGE_TO_IMAGE:
         yield from _of_enlarging(content)
     # Image-to-image has no second pass, and without `enable_hr` the Web UI reads no field of it.
-    elif content.get("enable_hr"):
+    elif flag(content.get("enable_hr")):
         yield from _of_second_pass(content)
     yield from _of_controlnet(content)
 
@@ -93,7 +92,9 @@ def _of_second_pass(content: Mapping[str, Any]) -> Iterator[Any]:
     yield content.get("hr_checkpoint_name")
     yield from _listed(content.get("hr_additional_modules"))
     yield from _tags(content, "hr_prompt", "hr_negative_prompt")
-    yield content.get("hr_upscaler")
+    upscaler = content.get("hr_upscaler")
+    if not (isinstance(upscaler, str) and is_latent(upscaler)):
+        yield upscaler
 
 
 def _of_enlarging(content: Mapping[str, Any]) -> Iterator[Any]:
@@ -125,5 +126,4 @@ def _listed(value: Any) -> list[Any]:
 def _is_file(name: Any) -> bool:
     if not isinstance(name, str):
         return False
-    lower = name.strip().lower()
-    return lower not in _BUILT_IN and not lower.startswith(_LATENT)
+    return name.strip().lower() not in _BUILT_IN

@@ -18,6 +18,11 @@ ROUTING = frozenset(
 """Keys of ``alwayson_scripts`` that are no extension: the guide's clients put them there."""
 NOT_AN_OBJECT = "must be an object, the body of a Web UI request"
 
+_FALSE = frozenset({"0", "off", "f", "false", "n", "no"})
+_TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
+# "Latent" and "Latent (nearest)"; "latent-sharp" is the name of a file.
+_LATENT = re.compile(r"latent(?:[\s(]|$)", re.IGNORECASE)
+
 # With white space, since many encoders break the lines.
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _LOOKED_AT = 200  # characters: what is no base64 shows it early
@@ -61,6 +66,26 @@ def crowd_faults(content: Mapping[str, Any]) -> Iterator[Fault]:
     for field, value in content.items():
         if isinstance(value, list) and len(value) > MOST_ITEMS:
             yield Fault(field[:80], f"{len(value)} items are more than the {MOST_ITEMS} allowed")
+
+
+def flag(value: Any) -> bool | None:
+    """Read a flag as the Web UI does, from a text or a number, too; None if it is none."""
+    match value:
+        case bool():
+            return value
+        case 0 | 1:
+            return bool(value)
+        case str() if value.strip().lower() in _FALSE:
+            return False
+        case str() if value.strip().lower() in _TRUE:
+            return True
+        case _:
+            return None
+
+
+def is_latent(upscaler: str) -> bool:
+    """Tell whether an upscaler's name is of the ways to enlarge latents, and of no file."""
+    return _LATENT.match(upscaler.strip()) is not None
 
 
 def object_at(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from deployments.runtimes.diffusers import lora, prompt
 from deployments.runtimes.diffusers.answer import Infotext
 from deployments.runtimes.diffusers.encode import encode
 from deployments.runtimes.diffusers.limits import Limits, Size
+from deployments.runtimes.diffusers.noise import Seeds
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
 from deployments.runtimes.diffusers.preview import Previews
@@ -91,7 +92,7 @@ class Generation:
         """Seed of each picture; random ones come from the submission, so a retry repeats them."""
         # 32 bits, as many as the Web UI draws.
         drawn = int.from_bytes(hashlib.sha256(self.task.submission.encode()).digest()[:4])
-        first = drawn if self.request.seed < 0 else self.request.seed
+        first = drawn if self.request.seed == -1 else self.request.seed
         return tuple(range(first, first + self.request.pictures))
 
     @cached_property
@@ -172,7 +173,7 @@ class Generation:
             sampler=sampler_of(self.request),
             schedule=self._pipeline.schedule,
             steps=steps,
-            seed=self._seeds[number],
+            seeds=Seeds(self._seeds[number]),
             shape=(unet.config.in_channels, height, width),
             device=self._pipeline.device,
             start=start,
@@ -194,8 +195,8 @@ class Generation:
             case Fill.ORIGINAL:
                 under = latents
             case Fill.NOISE:
-                generator = torch.Generator("cpu").manual_seed(self._seeds[number])
-                noise = torch.randn(latents.shape, generator=generator).to(latents)
+                noise, _ = Seeds(self._seeds[number]).first(latents.shape[1:])
+                noise = noise.to(latents)
                 under = noise * mask + latents * (1 - mask)
             case Fill.NOTHING:
                 under = latents * (1 - mask)

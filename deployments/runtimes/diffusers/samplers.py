@@ -65,7 +65,12 @@ class Sampler:
 
         kind = getattr(diffusers, self.kind)
         accepted = set(inspect.signature(kind.__init__).parameters)
-        settings = {**_LATENT, "noise_sampler_seed": seed, **self.settings, **self._spacing()}
+        settings = {
+            **_LATENT,
+            "noise_sampler_seed": seed % 2**63,
+            **self.settings,
+            **self._spacing(),
+        }
         # A sampler without sigmas (DDIM, PLMS …) goes its own way whatever schedule is named,
         # as in the Web UI.
         return kind.from_config(

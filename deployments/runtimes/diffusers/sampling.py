@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from deployments.runtimes.diffusers.encode import Condition
+from deployments.runtimes.diffusers.noise import Seeds
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.samplers import Sampler
 from models.errors import TaskFailed
@@ -69,18 +70,17 @@ class Sampling:
         sampler: Sampler,
         schedule: Any,
         steps: int,
-        seed: int,
+        seeds: Seeds,
         shape: tuple[int, int, int],
         device: torch.device,
         start: Start | None = None,
     ) -> None:
         self.guidance = guidance
-        self.scheduler = sampler.scheduler(schedule, seed)
-        generator = torch.Generator("cpu").manual_seed(seed)
+        self.scheduler = sampler.scheduler(schedule, seeds.seed)
+        noise, generator = seeds.first(shape)
         takes_noise = "generator" in inspect.signature(self.scheduler.step).parameters
         self._noise_source = {"generator": generator} if takes_noise else {}
-        # Noise comes from the CPU: there a seed means the same on every machine.
-        self._noise = torch.randn((1, *shape), generator=generator).to(device)
+        self._noise = noise.to(device)
         self._start = start
         self._timesteps = self._plan(steps, device)
         self._done = 0

@@ -10,6 +10,7 @@ from typing import Any
 from deployments.runtimes.sdwebui.request import CHECKPOINT_KINDS, Request
 from deployments.runtimes.sdwebui.server import API, Server
 from models.errors import TaskFailed
+from models.runtimes.webui import flag
 from models.task import Kind
 
 _SAMPLERS, _SCHEDULERS = f"{API}/samplers", f"{API}/schedulers"
@@ -78,7 +79,7 @@ def _named_fields(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "scheduler", (_SCHEDULERS,)
     if request.sampler:
         yield request.sampler, (_SAMPLERS,)
-    if request.kind is Kind.TEXT_TO_IMAGE and request.body.get("enable_hr"):
+    if request.kind is Kind.TEXT_TO_IMAGE and flag(request.body.get("enable_hr")):
         yield "hr_scheduler", (_SCHEDULERS,)
         yield "hr_sampler_name", (_SAMPLERS,)
         yield "hr_upscaler", (_UPSCALERS, _LATENT)

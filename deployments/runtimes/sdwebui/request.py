@@ -12,6 +12,7 @@ from models.runtimes.content import Fault, refuse
 from models.runtimes.webui import (
     NOT_AN_OBJECT,
     ROUTING,
+    flag,
     object_at,
     object_faults,
     settings_in,
@@ -93,7 +94,7 @@ def _for_checkpoint(content: dict[str, Any], kind: str) -> dict[str, Any]:
     changed: dict[str, Any] = {"alwayson_scripts": extensions, "override_settings": settings}
     if kind == Kind.IMAGE_TO_IMAGE and (link := scripts.get("image_link")):
         changed["init_images"] = [link]
-    if content.get("enable_hr"):
+    if flag(content.get("enable_hr")):
         # Forge fails without this field: it looks for these words in it.
         changed["hr_additional_modules"] = content.get(
             "hr_additional_modules", ["Use same choices"]

@@ -9,8 +9,10 @@ from typing_extensions import override
 
 from models.checkpoints import Checkpoints
 from models.runtimes.content import Content, Fault, JsonSchema
+from models.runtimes.diffusers import setting_names
 from models.runtimes.diffusers.extras import ExtraBatch, ExtraSingle
-from models.runtimes.diffusers.fields import SECOND_PASS_UNLESS, WITHOUT_EFFECT
+from models.runtimes.diffusers.fates import Ignored, Refusals
+from models.runtimes.diffusers.fields import IGNORED, SECOND_PASS_REFUSED
 from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 from models.runtimes.diffusers.options import Options
 from models.runtimes.diffusers.request import Request
@@ -23,7 +25,6 @@ from models.task import Kind
 
 __all__ = ["DIFFUSERS", "Options"]
 
-_NO_EFFECT = {"description": "Taken, and changes nothing here.", "deprecated": True}
 _SCRIPTS = {
     "type": "object",
     "description": "The guide's routing keys; an extension with arguments is refused.",
@@ -47,15 +48,26 @@ class RequestContent(Content):
         properties = schema["properties"]
         for field, most in self.model.most(_own(options)).items():
             properties[field]["maximum"] = most
-        for field, harmless in {**SECOND_PASS_UNLESS, **self.model.unless}.items():
-            properties[field] = {"enum": list(harmless), **_NO_EFFECT}
-        properties |= dict.fromkeys(sorted(WITHOUT_EFFECT), _NO_EFFECT)
+        properties |= _unused({**SECOND_PASS_REFUSED, **self.model.refused}, IGNORED)
+        if (settings := schema.get("$defs", {}).get("Overrides")) is not None:
+            settings["properties"] |= _unused(setting_names.REFUSED, setting_names.IGNORED)
+            settings["additionalProperties"] = False
         properties["sampler_index"] = {**SCHEMA, "deprecated": True}
         properties["alwayson_scripts"] = _SCRIPTS
         if (needed := _NEEDED.get(self.model)) is not None:
             properties[needed] |= {"minItems": 1} if properties[needed]["type"] == "array" else {}
             schema["required"] = [needed]
         return schema | {"additionalProperties": False}
+
+
+def _unused(refused: Refusals, ignored: Ignored) -> dict[str, JsonSchema]:
+    """Describe the fields that are not honoured: values that are taken, and why no others are."""
+    unless: dict[str, JsonSchema] = {
+        name: {"enum": list(refusal.unless), "description": f"No other: {refusal.reason}."}
+        for name, refusal in refused.items()
+    }
+    free = {name: {"description": f"Changes nothing: {why}."} for name, why in ignored.items()}
+    return {name: {**told, "deprecated": True} for name, told in {**unless, **free}.items()}
 
 
 def _own(options: Group) -> Options:

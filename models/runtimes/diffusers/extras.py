@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from models.runtimes.content import Fault
 from models.runtimes.diffusers import fields
+from models.runtimes.diffusers.fates import Refusals
 from models.runtimes.diffusers.options import Options
 from models.runtimes.diffusers.request import MISPLACED, Request
 from models.runtimes.diffusers.values import Positive, Share
@@ -17,7 +18,7 @@ from models.runtimes.webui import Picture
 class Upscaling(Request):
     """Fields by which both extra requests say how to upscale."""
 
-    unless: ClassVar[fields.Harmless] = fields.UPSCALED_UNLESS
+    refused: ClassVar[Refusals] = fields.UPSCALED
 
     resize_mode: Annotated[int, Field(ge=0, le=1)] = 0
     """Way to give the size: 0 ``upscaling_resize``; 1 ``upscaling_resize_w`` x

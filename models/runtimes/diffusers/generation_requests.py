@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
 from models.runtimes.content import Fault
 from models.runtimes.diffusers import fields, samplers
+from models.runtimes.diffusers.fates import Refusals
 from models.runtimes.diffusers.options import Options
+from models.runtimes.diffusers.overrides import Overrides, overrides_in
 from models.runtimes.diffusers.prompts import (
     MOST_CHARACTERS,
     chunk_fault,
     fewest_chunks,
     unsupported,
+    without_comments,
     wrong_tags,
 )
 from models.runtimes.diffusers.request import MISPLACED, Request
@@ -26,31 +29,20 @@ from models.runtimes.diffusers.values import (
     Side,
     UpscalerName,
 )
-from models.runtimes.webui import Picture, object_at, settings_in
+from models.runtimes.webui import Picture, flag, object_at
 
-_OWN_VAE = {"enum": list(fields.SETTINGS_UNLESS["sd_vae"])}
+Seed = Annotated[
+    int, BeforeValidator(lambda given: -1 if given == "" else given), Field(ge=-(2**63), lt=2**63)
+]
 Prompt = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 _ROUNDED = 64
 """Most pixels by which a side is rounded to what the checkpoint can do."""
 
 
-class Overrides(BaseModel):
-    """Settings of the Web UI, for this task."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
-
-    sd_model_checkpoint: str | None = None
-    """Name of the checkpoint that draws; the runtime's own if left out."""
-    CLIP_stop_at_last_layers: Annotated[int, Field(ge=1, le=12)] = 1
-    """Clip skip: 2 leaves out the text encoder's last layer."""
-    sd_vae: Annotated[str, WithJsonSchema(_OWN_VAE)] = "Automatic"
-    """VAE; only the checkpoint's own can be taken."""
-
-
 class TextToImage(Request):
     """Body of ``/sdapi/v1/txt2img``."""
 
-    unless: ClassVar[fields.Harmless] = fields.DRAWN_UNLESS
+    refused: ClassVar[Refusals] = fields.DRAWN
     misplaced: ClassVar[Mapping[str, str]] = {
         field: MISPLACED.format(kind="text-to-image", field="picture", better="image-to-image")
         for field in ("init_images", "mask")
@@ -60,7 +52,7 @@ class TextToImage(Request):
     """Words to paint; knows ``(word:1.2)``, ``[word]``, ``BREAK``, ``<lora:name:weight>``."""
     negative_prompt: Prompt = ""
     """Description of what the picture must not show."""
-    seed: Annotated[int, Field(ge=-1, lt=2**63)] = -1
+    seed: Seed = -1
     """Seed of the noise: the same one gives the same picture; -1: another each time."""
     steps: Annotated[int, Field(ge=1, le=150)] = 50
     cfg_scale: Annotated[float, Field(ge=0, le=30)] = 7.0
@@ -100,14 +92,20 @@ class TextToImage(Request):
         own = {
             key: value for key, value in super().gathered(given).items() if key != "sampler_name"
         }
-        return own | named | {"override_settings": _settings(given)}
+        settings = overrides_in(given)
+        if flag(settings.get("enable_prompt_comments")) is not False:
+            own |= {
+                field: without_comments(own[field])
+                for field in ("prompt", "negative_prompt")
+                if isinstance(own.get(field), str)
+            }
+        return own | named | {"override_settings": settings}
 
     @classmethod
     @override
-    def unless_of(cls, given: Mapping[str, Any]) -> fields.Harmless:
-        # Nothing is parsed yet, so 0 and the texts that pydantic reads as false may stand here.
-        second = given.get("enable_hr") not in (None, False, "false", "False", "0")
-        return {**cls.unless, **(fields.SECOND_PASS_UNLESS if second else {})}
+    def refused_of(cls, given: Mapping[str, Any]) -> Refusals:
+        second = flag(given.get("enable_hr")) or False  # what is no flag is a fault of its own
+        return {**cls.refused, **(fields.SECOND_PASS_REFUSED if second else {})}
 
     @classmethod
     @override
@@ -160,10 +158,7 @@ class TextToImage(Request):
 class ImageToImage(TextToImage):
     """Body of ``/sdapi/v1/img2img``."""
 
-    unless: ClassVar[fields.Harmless] = {
-        **fields.DRAWN_UNLESS,
-        **fields.PAINTED_OVER_UNLESS,
-    }
+    refused: ClassVar[Refusals] = {**fields.DRAWN, **fields.PAINTED_OVER}
     misplaced: ClassVar[Mapping[str, str]] = {}
 
     init_images: tuple[Picture, ...] = ()
@@ -183,9 +178,9 @@ class ImageToImage(TextToImage):
 
     @classmethod
     @override
-    def unless_of(cls, given: Mapping[str, Any]) -> fields.Harmless:
+    def refused_of(cls, given: Mapping[str, Any]) -> Refusals:
         del given
-        return cls.unless
+        return cls.refused
 
     @classmethod
     @override
@@ -217,9 +212,3 @@ class ImageToImage(TextToImage):
 def too_many_pixels(field: str, width: int, height: int, most: int) -> Fault:
     """Say that a picture would be too large."""
     return Fault(field, f"{width}x{height} has more than the {most} pixels allowed in one picture")
-
-
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    scripts = object_at(given, "alwayson_scripts")
-    known = {key: scripts[key] for key in ("sd_model_checkpoint", "sd_vae") if scripts.get(key)}
-    return known | {key: value for key, value in settings_in(given).items() if value is not None}

@@ -8,6 +8,10 @@ MOST_CHARACTERS = 20_000
 MOST_CHUNKS = 64
 """Most chunks of a prompt: each is encoded by itself, and looked at in every step."""
 
+MOST_WEIGHT = 100
+"""Most weight of a LoRA or of a word, either way: far more than any picture bears."""
+
+_COMMENT = re.compile(r"(?:^|(?<=\n))[ \t]*#[^\n]*(?:\n|$)|#[^\n]*")
 LORA = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
 # The first takes [a:b:0.5], [a:0.5] and [a|b]; it leaves [a], which only weakens, and brackets
 # behind a backslash.
@@ -51,18 +55,22 @@ def unsupported(prompt: str) -> Iterator[str]:
 
 
 def wrong_tags(prompt: str) -> Iterator[str]:
-    """Say which LoRA tags have no number as their weight."""
+    """Say which LoRA tags have no number as their weight, or one that leads to no picture."""
     for match in LORA.finditer(prompt):
-        if match[2] is not None and not _is_number(match[2]):
+        if match[2] is not None and not _is_weight(match[2]):
             yield (
-                f"the LoRA tag at character {match.start() + 1} must have one number as its weight,"
-                " such as <lora:name:0.8>"
+                f"the LoRA tag at character {match.start() + 1} must have one number from "
+                f"-{MOST_WEIGHT} to {MOST_WEIGHT} as its weight, such as <lora:name:0.8>"
             )
 
 
-def _is_number(text: str) -> bool:
+def without_comments(prompt: str) -> str:
+    """Drop what stands behind a ``#`` in each line; lines that are left empty go, too."""
+    return _COMMENT.sub("", prompt)
+
+
+def _is_weight(text: str) -> bool:
     try:
-        float(text)
+        return abs(float(text)) <= MOST_WEIGHT  # which no NaN is
     except ValueError:
         return False
-    return True

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.runtimes.content import Fault, faults_in, first, refuse, unknown
 from models.runtimes.diffusers import fields
+from models.runtimes.diffusers.fates import Refusals
 from models.runtimes.diffusers.options import Options
 from models.runtimes.diffusers.scripts import extension_faults, setting_faults, unhonoured
 from models.runtimes.webui import NOT_AN_OBJECT, crowd_faults, object_faults
@@ -25,8 +26,8 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
-    unless: ClassVar[fields.Harmless] = {}
-    """Fields of the Web UI that are refused unless they have one of these values."""
+    refused: ClassVar[Refusals] = {}
+    """Fields of the Web UI that are refused unless they change nothing."""
     misplaced: ClassVar[Mapping[str, str]] = {}
     """Fields of another kind of task that would change the picture, each with what to do."""
 
@@ -71,10 +72,10 @@ class Request(BaseModel):
         yield from ()
 
     @classmethod
-    def unless_of(cls, given: Mapping[str, Any]) -> fields.Harmless:
-        """Return the fields that this request may not have, unless with one of these values."""
+    def refused_of(cls, given: Mapping[str, Any]) -> Refusals:
+        """Return the fields that this request may not have, unless they change nothing."""
         del given
-        return cls.unless
+        return cls.refused
 
     @classmethod
     def most(cls, options: Options) -> Mapping[str, int]:
@@ -87,7 +88,7 @@ class Request(BaseModel):
         known = sorted(fields.KNOWN)
         for field in sorted(given.keys() - fields.KNOWN):
             yield Fault(field[:80], unknown(field, known))
-        yield from unhonoured(given, cls.unless_of(given))
+        yield from unhonoured(given, cls.refused_of(given))
         for field, remedy in cls.misplaced.items():
             if given.get(field):
                 yield Fault(field, remedy)

@@ -4,24 +4,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.runtimes.content import Fault, shown, unknown
-from models.runtimes.diffusers import fields
+from models.runtimes.diffusers import fields, setting_names
+from models.runtimes.diffusers.fates import Refusals
+from models.runtimes.diffusers.overrides import HONOURED
 from models.runtimes.webui import ROUTING, object_at
 
+KNOWN_SETTINGS = (*HONOURED, *setting_names.REFUSED, *setting_names.IGNORED)
+"""Settings that are known; any other is refused as misspelt."""
 
-def unhonoured(
-    given: Mapping[str, Any], unless: fields.Harmless, under: str = ""
-) -> Iterator[Fault]:
+
+def unhonoured(given: Mapping[str, Any], refused: Refusals, under: str = "") -> Iterator[Fault]:
     """Find the fields that would change the picture and are not honoured."""
-    for field in unless.keys() & given.keys():
-        value = given[field]
-        if value is None or value in unless[field]:
+    for field in refused.keys() & given.keys():
+        value, refusal = given[field], refused[field]
+        if value is None or refusal.is_harmless(value):
             continue
         if (same := fields.SAME_AS.get(field)) and value == given.get(same):
             continue
         yield Fault(
             f"{under}{field}",
-            f"{shown(value)} is not supported by this runtime; "
-            f"leave it out or send {unless[field][0]!r}",
+            f"{shown(value)} is not supported by this runtime ({refusal.reason}); "
+            f"leave it out or send {refusal.unless[0]!r}",
         )
 
 
@@ -33,10 +36,10 @@ def setting_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
         ("override_settings.", object_at(given, "override_settings")),
         ("alwayson_scripts.override_settings.", object_at(scripts, "override_settings")),
     ):
-        yield from unhonoured(settings, fields.SETTINGS_UNLESS, under)
+        yield from unhonoured(settings, setting_names.REFUSED, under)
         for name in settings:
-            if not _is_known(name):
-                message = unknown(str(name), fields.KNOWN_SETTINGS, "setting")
+            if name not in _KNOWN:
+                message = unknown(str(name), KNOWN_SETTINGS, "setting")
                 yield Fault(f"{under}{name[:80]}", message)
 
 
@@ -49,15 +52,8 @@ def extension_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
-_VAE = {"sd_vae": fields.SETTINGS_UNLESS["sd_vae"]}
-
-
-def _is_known(name: str) -> bool:
-    return (
-        name in fields.HONOURED_SETTINGS
-        or name in fields.SETTINGS_UNLESS
-        or fields.setting_without_effect(name)
-    )
+_VAE = {"sd_vae": setting_names.REFUSED["sd_vae"]}
+_KNOWN = frozenset(KNOWN_SETTINGS)
 
 
 def _does_something(script: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from models.runtimes.diffusers import samplers
+from models.runtimes.webui import is_latent
 
 LATENT_UPSCALERS: Mapping[str, str] = {
     "Latent": "bilinear",
@@ -33,9 +34,9 @@ def _schedule(given: str) -> str:
 
 def _upscaler(given: str) -> str:
     """Spell a latent upscaler as the Web UI does; other names are files of weights."""
-    if not given.lower().startswith("latent"):
+    if not is_latent(given):
         return given
-    known = next((name for name in LATENT_UPSCALERS if name.lower() == given.lower()), None)
+    known = next((name for name in LATENT_UPSCALERS if name.lower() == given.strip().lower()), None)
     if known is None:
         raise ValueError(_none_of(given, tuple(LATENT_UPSCALERS)))
     return known

@@ -296,3 +296,14 @@ async def test_a_wrong_first_picture_is_told(
 ) -> None:
     with pytest.raises(TaskFailed, match=told):
         await ask(IMG, **content)
+
+
+async def test_comments_in_prompts_are_dropped(ask: Ask) -> None:
+    plain = (await ask(prompt="a tram", negative_prompt="rain")).pixels
+    commented = await ask(prompt="a tram\n# a green heart", negative_prompt="# snow\nrain # hail")
+    kept = {"enable_prompt_comments": False}
+    text = await ask(prompt="a tram # heart", negative_prompt="rain", override_settings=kept)
+
+    assert (commented.pixels == plain).all()
+    assert "heart" not in commented.image.info["parameters"]
+    assert (text.pixels != plain).any()

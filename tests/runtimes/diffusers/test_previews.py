@@ -15,6 +15,7 @@ from deployments.adapter import Artifact, RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from deployments.runtimes.diffusers.encode import Condition
+from deployments.runtimes.diffusers.noise import Seeds
 from deployments.runtimes.diffusers.samplers import sampler
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling
 from models.report import Progress
@@ -183,7 +184,7 @@ def begun(name: str, way: str) -> Sampling:
         sampler=sampler(name),
         schedule=BETAS | {"prediction_type": way},
         steps=6,
-        seed=1,
+        seeds=Seeds(1),
         shape=(4, 8, 8),
         device=torch.device("cpu"),
     )
