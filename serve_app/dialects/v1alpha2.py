@@ -163,7 +163,10 @@ _EXAMPLES: Mapping[str, Any] = {
                     "tasktype": "pipeline",
                     "prefix": "postcards",
                 },
-                "content": {"1": {"class_type": "LoadImage", "inputs": {"image": "fog.png"}}},
+                "content": {
+                    "1": {"class_type": "LoadImage", "inputs": {"image": "s3://postcards/fog.png"}},
+                    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+                },
             }
         }
     },

@@ -29,6 +29,20 @@ MUTANTS = (
         tests=_FILES,
     ),
     Mutant(
+        mistake="of circles in a graph the first alone is told",
+        file="models/runtimes/comfyui/graphs.py",
+        old="            ready = circle\n",
+        new="            return\n",
+        tests="tests/models/runtimes/test_contents.py",
+    ),
+    Mutant(
+        mistake="what a node says is told with the server's paths",
+        file="deployments/runtimes/comfyui/words.py",
+        old='    text = _PATH.sub(lambda found: f"…/{PurePosixPath(found[0]).name}", text)\n',
+        new="",
+        tests="tests/runtimes/comfyui/test_words.py",
+    ),
+    Mutant(
         mistake="folders of weights count in one spelling alone",
         file="deployments/runtimes/comfyui/workspace.py",
         old="there.setdefault(folder.name.lower(), [])",

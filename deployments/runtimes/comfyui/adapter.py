@@ -54,6 +54,7 @@ class ComfyUiAdapter(Adapter):
     async def run(self, task: Task, inputs: Mapping[str, bytes]) -> AsyncGenerator[Step, None]:
         graph, folder = self._graph(task), _folder(task.submission)
         try:
+            await self._ready_server.refuse_unknown_classes(graph)
             names = await self._uploaded(graph, folder, inputs)
             async with aclosing(self._tried(graph.with_files(names))) as steps:
                 async for step in steps:

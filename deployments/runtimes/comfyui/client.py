@@ -138,6 +138,10 @@ class Client:
         stored = _object(_checked(answer))
         return "/".join(filter(None, (stored.get("subfolder"), stored.get("name", name))))
 
+    async def classes(self) -> frozenset[str]:
+        """List the node classes that this server has; megabytes, where it has many packs."""
+        return frozenset(await self._get_object("/object_info"))
+
     async def choices(self, kind: str, field: str) -> list[str] | None:
         """List what an input of a node class may be; None if it is no choice."""
         node = (await self._get_object(f"/object_info/{kind}")).get(kind) or {}

@@ -6,11 +6,10 @@ from typing import Any
 
 from deployments.device_fault import DeviceFault, fault_in
 from deployments.runtimes.comfyui.graph import Graph
+from deployments.runtimes.comfyui.words import LONGEST_NAME, brief
 from models.errors import TaskFailed
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
-
-_LONGEST = 1_000  # characters
 
 
 class RetryWithFreshMemory(Exception):
@@ -24,10 +23,11 @@ def fault_of(error: Mapping[str, Any]) -> DeviceFault | None:
 
 def failed(error: Mapping[str, Any], graph: Graph) -> TaskFailed:
     """Turn a failed node into the task's failure, without the node's inputs, which stay secret."""
-    kind, message = error.get("exception_type"), _short(error.get("exception_message"))
+    kind, message = error.get("exception_type"), brief(error.get("exception_message"))
     where = graph.title(str(error.get("node_id")))
     keys = ("node_id", "node_type", "exception_type")
-    reason = {key: error.get(key) for key in keys} | {"exception_message": message}
+    named = {key: str(error.get(key))[:LONGEST_NAME] for key in keys}
+    reason = named | {"exception_message": message}
     return TaskFailed(f"{where} failed with {kind}: {message}", reason=reason)
 
 
@@ -37,8 +37,3 @@ def log_failure(error: Mapping[str, Any], prompt: str) -> None:
     trace = "".join(map(str, error.get("traceback") or ()))
     log.warning("comfyui_node_failed", extra=extra | {"trace": trace})
     log.debug("comfyui_node_inputs", extra=extra | {"inputs": error.get("current_inputs")})
-
-
-def _short(message: Any) -> str:
-    text = str(message).strip()
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from deployments.runtimes.comfyui.words import LONGEST_NAME
 from models.runtimes.comfyui.files import takes_link
 from models.runtimes.comfyui.graphs import graph_faults, unwrapped
 from models.runtimes.comfyui.links import taken_from
-from models.runtimes.content import refuse
+from models.runtimes.content import first, refuse
 
 _DEFAULT_STEPS = 20  # of a sampler whose steps come from a node that does not tell them
 
@@ -29,7 +30,7 @@ class Graph:
         Raises:
             TaskFailed: naming each node and field that is wrong.
         """
-        refuse(list(graph_faults(content, allowed, files)))
+        refuse(first(graph_faults(content, allowed, files)))
         return cls(unwrapped(content))
 
     @property
@@ -50,7 +51,7 @@ class Graph:
 
     def title(self, name: str) -> str:
         """Name the node for a message."""
-        kind = self.kind(name)
+        kind, name = self.kind(name)[:LONGEST_NAME], name[:LONGEST_NAME]
         return f"node {name} ({kind})" if kind else f"node {name}"
 
     def position(self, name: str) -> int:
@@ -65,6 +66,14 @@ class Graph:
     def senders(self) -> set[str]:
         """Nodes that send their pictures over the socket."""
         return set(filter(self.sends, self.nodes))
+
+    def of_unknown_classes(self, known: Collection[str]) -> dict[str, list[str]]:
+        """Find the classes of nodes that are not among these, each with the ids of its nodes."""
+        unknown: dict[str, list[str]] = {}
+        for name in self.nodes:
+            if (kind := self.kind(name)) not in known:
+                unknown.setdefault(kind, []).append(name)
+        return unknown
 
     @property
     def outputs(self) -> set[str]:

@@ -18,6 +18,7 @@ from deployments.runtimes.comfyui.history_entry import HistoryEntry
 from deployments.runtimes.comfyui.outputs import Outputs
 from deployments.runtimes.comfyui.server import Server
 from deployments.runtimes.comfyui.tracked_prompt import TrackedPrompt
+from deployments.runtimes.comfyui.words import brief
 from models.errors import RuntimeUnavailable, TaskFailed
 
 _FETCHED_AT_ONCE = 4
@@ -67,7 +68,7 @@ def _nothing(entry: HistoryEntry, prompt: TrackedPrompt) -> Exception:
     """Make the error for a success without any output, which no task may be."""
     if not prompt.graph.outputs.isdisjoint(entry.cached):
         return RetryWithFreshMemory("ComfyUI's cache had no outputs")
-    why = prompt.refusal or "give it a node that saves something, such as SaveImage"
+    why = brief(prompt.refusal or "") or "give it a node that saves something, such as SaveImage"
     return TaskFailed(f"the graph ended without any output: {why}")
 
 

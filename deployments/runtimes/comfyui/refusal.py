@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.runtimes.comfyui.words import LONGEST_NAME, brief
 from models.checkpoints import listed
 from models.errors import TaskFailed
+from models.runtimes.content import shown
 
 _NOT_IN_LIST = "value_not_in_list"
 _MOST_PROBLEMS = 5  # in one message
+_MOST_REASONS = 20
 _MOST_CHOICES = 100
 
 
@@ -24,6 +27,7 @@ class Problem:
     message: str
     details: str
     value: str
+    """Value as it is told: short whatever it is."""
 
     @property
     def wants_choices(self) -> bool:
@@ -38,7 +42,7 @@ class Problem:
                 f" and {len(choices) - _MOST_CHOICES} more" if len(choices) > _MOST_CHOICES else ""
             )
             available = listed(list(choices[:_MOST_CHOICES])) + more
-            return f"{where}: {self.value!r} is not there; there is: {available}"
+            return f"{where}: {self.value} is not there; there is: {available}"
         details = "" if self.details in ("", self.field) else f" ({self.details})"
         return f"{where}: {self.message}{details}"
 
@@ -64,22 +68,25 @@ def refused(body: Mapping[str, Any], found: Mapping[Problem, Sequence[str] | Non
     error = body.get("error")
     general = error if isinstance(error, dict) else {"message": error}
     if not messages:
-        messages = [f"{general.get('message')} {general.get('details') or ''}".strip()]
+        messages = [brief(f"{general.get('message')} {general.get('details') or ''}")]
     more = f"; and {len(messages) - _MOST_PROBLEMS} more" if len(messages) > _MOST_PROBLEMS else ""
     return TaskFailed(
         f"ComfyUI refused the graph: {'; '.join(messages[:_MOST_PROBLEMS])}{more}",
-        reason={"type": general.get("type"), "problems": [problem.reason for problem in found]},
+        reason={
+            "type": general.get("type"),
+            "problems": [problem.reason for problem in list(found)[:_MOST_REASONS]],
+        },
     )
 
 
 def _problem(node: str, errors: Mapping[str, Any], error: Mapping[str, Any]) -> Problem:
     extra = error.get("extra_info") or {}
     return Problem(
-        node=node,
-        kind=str(errors.get("class_type")),
-        field=str(extra.get("input_name") or ""),
+        node=node[:LONGEST_NAME],
+        kind=str(errors.get("class_type"))[:LONGEST_NAME],
+        field=str(extra.get("input_name") or "")[:LONGEST_NAME],
         type=str(error.get("type")),
-        message=str(error.get("message")),
-        details=str(error.get("details") or ""),
-        value=str(extra.get("received_value")),
+        message=brief(error.get("message")),
+        details=brief(error.get("details") or ""),
+        value=shown(extra.get("received_value")),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,10 +10,13 @@ from deployments.adapter import RuntimeSpec
 from deployments.backend.process import Backend
 from deployments.runtimes.comfyui.client import Client
 from deployments.runtimes.comfyui.event_socket import EventSocket
+from deployments.runtimes.comfyui.graph import Graph
 from deployments.runtimes.comfyui.prompts import Prompts
+from deployments.runtimes.comfyui.words import LONGEST_NAME
 from deployments.runtimes.comfyui.workspace import Workspace, bucket_paths, merged
-from models.errors import RuntimeUnavailable
+from models.errors import RuntimeUnavailable, TaskFailed
 from models.runtimes.comfyui import Options
+from models.runtimes.content import Fault, in_one_line, shown
 
 log = logging.getLogger("ray.serve.atelier.comfyui")
 
@@ -30,6 +33,8 @@ class Server:
     """Folders that it writes to; None if somebody else started it."""
     keep_mib: int
     """MiB that it may have written before it is renewed."""
+    classes: set[str]
+    """Node classes that it is known to have; it may have got more since."""
 
     async def check(self) -> None:
         """Raise if it is not to be used any more.
@@ -41,6 +46,19 @@ class Server:
         self.events.check()
         if self.prompts.broken:
             raise RuntimeUnavailable(self.prompts.broken)
+
+    async def refuse_unknown_classes(self, graph: Graph) -> None:
+        """Refuse a graph that has nodes of classes that ComfyUI lacks: it would tell but one.
+
+        Raises:
+            TaskFailed: naming each class, with its nodes.
+            RuntimeUnavailable: it did not answer.
+        """
+        if graph.of_unknown_classes(self.classes):
+            # One that somebody else runs may have been started anew, with more.
+            self.classes.update(await self.client.classes())
+        if unknown := graph.of_unknown_classes(self.classes):
+            raise TaskFailed(in_one_line(list(_class_faults(unknown))))
 
     def is_bloated(self) -> bool:
         """Tell whether it holds too much memory, or wrote too much; blocks."""
@@ -80,4 +98,12 @@ async def serving(spec: RuntimeSpec, options: Options) -> AsyncIterator[Server]:
         await events.open()
         log.info("comfyui_ready", extra={"version": await client.version()})
         prompts = Prompts(client, events, backend, options)
-        yield Server(backend, client, events, prompts, workspace, options.keep_mib)
+        classes = set(await client.classes())
+        yield Server(backend, client, events, prompts, workspace, options.keep_mib, classes)
+
+
+def _class_faults(unknown: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+    for kind, nodes in unknown.items():
+        of = f" (of {len(nodes)} nodes)" if len(nodes) > 1 else ""
+        message = f"this ComfyUI has no class {shown(kind)}{of}; its pack of nodes is missing"
+        yield Fault(f"{nodes[0][:LONGEST_NAME]}.class_type", message)

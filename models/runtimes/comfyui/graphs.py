@@ -1,6 +1,6 @@
 """Graphs in ComfyUI's API format: what they must look like; never what a node does."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from models.runtimes.comfyui.files import NOT_ITS_OWN, foreign_fields
@@ -13,6 +13,7 @@ EDITOR_FORMAT = (
 )
 _NOT_A_GRAPH = "must be a graph: an object of nodes by their ids, in ComfyUI's API format"
 _LONGEST_NAME = 60
+_LONGEST_CIRCLE = 5  # nodes that are told of one
 _MOST_NODES = 10_000
 
 
@@ -81,29 +82,41 @@ def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:
         for source in sources:
             takers[source].append(name)
     # What waits for nothing can run, and frees those that take from it. What is left when nobody is
-    # ready any more waits in a circle, or behind one.
+    # ready any more waits in a circle, or behind one; a circle that was told frees the others.
     ready = [name for name, sources in waits.items() if not sources]
-    while ready:
+    while waits:
+        if not ready:
+            circle = _circle(waits)
+            yield _circle_fault(circle, graph)
+            ready = circle
         done = ready.pop()
+        if waits.pop(done, None) is None:
+            continue
         for taker in takers[done]:
-            waits[taker].discard(done)
-            if not waits[taker]:
-                ready.append(taker)
-        del waits[done]
-    if waits:
-        name = _on_circle(waits)
-        yield Fault(f"{name[:_LONGEST_NAME]}.inputs", "the node takes from itself, in a circle")
+            if taker in waits:
+                waits[taker].discard(done)
+                if not waits[taker]:
+                    ready.append(taker)
 
 
-def _on_circle(waits: Mapping[str, set[str]]) -> str:
-    """Find a node that is on a circle, among nodes that wait and so each have a source there."""
-    seen: set[str] = set()
+def _circle(waits: Mapping[str, set[str]]) -> list[str]:
+    """Find a circle among nodes that wait and so each have a source there; a taker comes first."""
+    walked: dict[str, int] = {}
     name = next(iter(waits))
-    while name not in seen:
-        seen.add(name)
+    while name not in walked:
+        walked[name] = len(walked)
         # Each step leads to a source that waits as well, so the walk must come back to a node.
         name = min(waits[name])
-    return name
+    return list(walked)[walked[name] :]
+
+
+def _circle_fault(circle: Sequence[str], graph: Mapping[str, Any]) -> Fault:
+    name, source = circle[0], circle[1 % len(circle)]
+    inputs = graph[name]["inputs"].items()
+    field = next(field for field, value in inputs if taken_from(value) == source)
+    path = " <- ".join(shown(each) for each in [*circle[:_LONGEST_CIRCLE], name])
+    where = f"{name[:_LONGEST_NAME]}.inputs.{field[:_LONGEST_NAME]}"
+    return Fault(where, f"nodes take from one another in a circle: {path}")
 
 
 def _sources(node: Any) -> set[str]:

@@ -48,6 +48,8 @@ class ComfyUi(State):
         match request.path_params["name"]:
             case "system_stats":
                 return JSONResponse({"system": {"comfyui_version": "0.3.64"}, "devices": []})
+            case "object_info":
+                return JSONResponse({kind: self._described(kind) for kind in KINDS})
             case "queue":
                 queue = {"queue_running": self.running, "queue_pending": self.pending}
                 return JSONResponse({key: [item(p) for p in ps] for key, ps in queue.items()})
@@ -118,10 +120,13 @@ class ComfyUi(State):
 
     async def kind(self, request: Request) -> Response:
         kind = request.path_params["kind"]
+        return JSONResponse({kind: self._described(kind)} if kind in KINDS else {})
+
+    def _described(self, kind: str) -> JsonObject:
         required = dict(KINDS[kind].required)
         if "ckpt_name" in required:
             required["ckpt_name"] = [self.checkpoints, {"tooltip": "The checkpoint"}]
-        return JSONResponse({kind: {"input": {"required": required}, "name": kind}})
+        return {"input": {"required": required}, "name": kind}
 
     def _refusal(self, graph: JsonObject) -> JsonObject | None:
         for name, node in graph.items():

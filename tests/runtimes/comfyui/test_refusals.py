@@ -18,7 +18,10 @@ BROKEN = LOADER | {"8": node("PreviewAny", source=["7", 0])}
 @pytest.mark.parametrize(
     ("graph", "told"),
     [
-        ({"1": node("NoSuchNode")}, "NoSuchNode does not exist.*Node ID '#1'"),
+        (
+            picture() | {"4": node("NoSuch"), "5": node("Other"), "6": node("NoSuch")},
+            r"4\.class_type: this ComfyUI has no class 'NoSuch' \(of 2 nodes\);.* 5\..*'Other';",
+        ),
         ({"1": empty()}, "Prompt has no outputs"),
         (picture() | {"1": empty() | {"inputs": {}}}, r"node 1 \(EmptyImage\), width: Required"),
         (
@@ -91,6 +94,42 @@ async def test_a_node_that_fails_is_told_without_what_leaks(
     logged = {record.getMessage(): vars(record) for record in caplog.records}
     assert "/srv/comfyui" in logged["comfyui_node_failed"]["trace"]
     assert logged["comfyui_node_inputs"]["inputs"] == {"a": ["secret"]}
+
+
+async def test_paths_of_the_server_and_pictures_are_told_neither_by_nodes_nor_by_refusals() -> None:
+    secret = "[Errno 2] No such file or directory: '/srv/comfyui/input/s2/1.png'; given: "
+    raising = {"2": node("Raise", image=["1", 0], type="OSError", message=secret + "A" * 50_000)}
+    wrong = {"2": node("CheckpointLoaderSimple", ckpt_name="A" * 50_000)}
+    for graph in (picture() | raising, BROKEN | wrong | {"8": node("PreviewAny", source=["2", 0])}):
+        async with driving(ComfyUi()) as adapter:
+            with pytest.raises(TaskFailed) as failed:
+                await run(adapter, task(graph))
+
+        told = f"{failed.value} {failed.value.reason}"
+        assert "/srv" not in told
+        assert "AAAAAAAAAA" not in told
+        assert "50000 characters" in told
+        assert len(told) < 3_000
+
+
+async def test_of_many_problems_the_first_are_told() -> None:
+    graph = {f"{n}": node("EmptyImage", width=0, height=0) for n in range(500)}
+    graph["save"] = node("SaveImage", images=["0", 0])
+    async with driving(ComfyUi()) as adapter:
+        with pytest.raises(TaskFailed, match="and 995 more") as failed:
+            await run(adapter, task(graph))
+
+    assert len(failed.value.reason["problems"]) == 20
+
+
+async def test_a_class_that_a_server_got_since_is_known() -> None:
+    comfyui = ComfyUi()
+    async with driving(comfyui) as adapter:
+        server = adapter._ready_server  # noqa: SLF001 - as if it had been asked before the pack was there
+        server.classes.discard("SaveImage")
+        done = await run(adapter, task(picture()))
+
+    assert done.colours == [(255, 0, 0)]
 
 
 async def test_a_graph_that_it_cannot_even_read_has_failed_and_a_server_away_has_not() -> None:
