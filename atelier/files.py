@@ -38,7 +38,8 @@ _SNIFFED = frozenset(
 _NAMED = frozenset(
     re.findall(
         r"\.\w+",
-        ".csv .exr .glb .gltf .hdr .json .latent .npy .obj .ply .safetensors .stl .svg .txt",
+        ".csv .exr .fbx .glb .gltf .hdr .json .ksplat .latent .npy .npz .obj .ply .safetensors .splat"
+        " .spz .srt .stl .svg .txt .usdz .vtt",
     )
 )
 """Extensions that are taken from the artifact's URI where the bytes say nothing."""

@@ -19,6 +19,7 @@ from models.runtimes.backend import Process
 
 _PREFIX = "atelier-comfyui-"
 _MIB = 2**20
+_DATABASE = "--database-url"
 _SORTS = {
     "checkpoints": ("checkpoints", "Stable-diffusion"),
     "loras": ("loras", "Lora", "LyCORIS"),
@@ -72,13 +73,15 @@ class Workspace:
             "--temp-directory": str(self.folder / "temp"),
             "--preview-method": "latent2rgb" if previews else "none",
         }
+        command = process.command
         if _has_database(process):  # replicas that share one would lock each other out
-            arguments["--database-url"] = f"sqlite:///{self.folder / 'comfyui.db'}"
-        present = {word.partition("=")[0] for word in process.command}  # also `--port=8188`
+            arguments[_DATABASE] = f"sqlite:///{self.folder / 'comfyui.db'}"
+            command = _without_memory_database(command)
+        present = {word.partition("=")[0] for word in command}  # also `--port=8188`
         missing = [word for pair in arguments.items() if pair[0] not in present for word in pair]
         if paths:  # ComfyUI takes this option several times
             missing += ["--extra-model-paths-config", str(self._written(paths))]
-        return process.model_copy(update={"command": (*process.command, *missing)})
+        return process.model_copy(update={"command": (*command, *missing)})
 
     def clear(self, name: str) -> None:
         """Remove the inputs of one task."""
@@ -129,7 +132,19 @@ def merged(*several: Paths) -> Paths:
 def _has_database(process: Process) -> bool:
     """Tell whether this ComfyUI keeps a database; older ones refuse the option."""
     arguments = (process.folder or Path()) / "comfy" / "cli_args.py"
-    return arguments.is_file() and "--database-url" in arguments.read_text()
+    return arguments.is_file() and _DATABASE in arguments.read_text()
+
+
+def _without_memory_database(command: Sequence[str]) -> tuple[str, ...]:
+    """Leave a database in memory out: ComfyUI 0.3 takes one, and 0.12 ends with an error."""
+    kept: list[str] = []
+    for word in command:
+        is_value = bool(kept) and kept[-1] == _DATABASE
+        if ":memory:" not in word or not (is_value or word.startswith(f"{_DATABASE}=")):
+            kept.append(word)
+        elif is_value:
+            kept.pop()
+    return tuple(kept)
 
 
 def _remove_orphans(parent: Path) -> None:

@@ -170,6 +170,8 @@ def main() -> None:
     for name in ("input", "output", "temp"):
         parser.add_argument(f"--{name}-directory", required=True)
     parser.add_argument("--preview-method", required=True)
+    for name in ("cpu", "disable-auto-launch", "disable-api-nodes"):
+        parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--extra-model-paths-config", type=Path)
     flags = parser.parse_args()
     comfyui = ComfyUi(checkpoints=list(checkpoints(flags.extra_model_paths_config)))

@@ -1,16 +1,19 @@
 """A ComfyUI that the replica starts: the double as a program, or a real one (see `real`)."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from deployments.adapter import RuntimeSpec
 from deployments.runtimes.comfyui import ComfyUiAdapter
 from models.errors import TaskFailed
-from tests.runtimes.comfyui.real import CHECKPOINT, options
+from tests.docs.pages import ROOT, blocks
+from tests.runtimes.comfyui.real import CHECKPOINT, COMFYUI, options
 from tests.runtimes.comfyui.world import empty, node, picture, sampled, saved, task
 from tests.runtimes.world import at_work, backends, colour, run
 
@@ -61,6 +64,31 @@ async def test_a_graph_that_is_not_valid_is_told_with_its_field(adapter: ComfyUi
         )
     with pytest.raises(TaskFailed, match=rf"ckpt_name: .*there is: {CHECKPOINT}"):
         await run(adapter, task(loader | {"8": node("PreviewAny", source=["7", 0])}))
+
+
+CONFIGURATIONS = {
+    "the document's": next(
+        block.text for block in blocks("docs/comfyui.md") if "modelsRuntime" in block.text
+    ),
+    "the sample": (ROOT / "samples/config/comfyui.yaml").read_text(),
+}
+
+
+@pytest.mark.skipif(bool(COMFYUI), reason="its own folder is in none of them")
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+async def test_a_configuration_that_is_shown_starts_as_it_stands(name: str) -> None:
+    (runtime,) = yaml.safe_load(CONFIGURATIONS[name])["modelsRuntime"]
+    shown = runtime["options"]
+    python, main, *arguments = shown["backend"]["command"]
+    assert (Path(python).name, main) == ("python", "main.py")
+
+    double = [sys.executable, "-m", "tests.runtimes.comfyui.double", *arguments]
+    server = shown["backend"] | {"command": double, "folder": str(ROOT)}
+    spec = RuntimeSpec(name="comfy", options=shown | {"backend": server})
+    async with at_work(ComfyUiAdapter(spec)) as one:
+        done = await run(one, task(picture()))
+
+    assert done.colours == [(255, 0, 0)]
 
 
 async def test_steps_are_told_with_previews(adapter: ComfyUiAdapter) -> None:

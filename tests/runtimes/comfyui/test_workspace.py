@@ -53,6 +53,23 @@ def test_a_comfyui_with_a_database_gets_a_file_of_its_replicas_own(
     assert workspace.with_arguments(mine, {}, previews=True).command.count("--database-url") == 1
 
 
+@pytest.mark.parametrize(
+    "words", [["--database-url", "sqlite:///:memory:"], ["--database-url=sqlite:///:memory:"]]
+)
+def test_a_database_in_memory_becomes_a_file_for_newer_ones_cannot_start_with_it(
+    workspace: Workspace, tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "comfy").mkdir()
+    (tmp_path / "comfy" / "cli_args.py").write_text('parser.add_argument("--database-url")')
+    process = Process(command=("python", "main.py", *words, "--cpu"), folder=tmp_path)
+
+    command = workspace.with_arguments(process, {}, previews=True).command
+
+    assert command[:3] == ("python", "main.py", "--cpu")
+    assert f"sqlite:///{workspace.folder}/comfyui.db" in command
+    assert not any(":memory:" in word for word in command)
+
+
 def test_what_the_command_has_stays_as_it_is(workspace: Workspace) -> None:
     process = Process(command=("python", "main.py", "--port=81", "--preview-method=taesd"))
     command = workspace.with_arguments(process, {}, previews=False).command
