@@ -20,6 +20,7 @@ _MEDIA_FIELDS = frozenset(
 _MEDIA = ("image", "mask", "video", "audio", "3d", "mesh", "latent")
 # Not those that send or free what they are given: UploadImage, UnloadModels.
 _LOADS = re.compile(r"(?<!up)(?<!down)(?<!un)(?<!off)load")
+_SAVES = re.compile(r"save|export|write")  # the names that such give are those of new files
 _FOLDERS = frozenset({"dir", "directory", "folder", "file", "filename", "path", "paths"})
 _FILES = _FOLDERS | {*("image", "images", "mask", "video", "audio", "latent", "files")}
 """Last words of the names of fields that take a file's name, in nodes that load one."""
@@ -88,7 +89,7 @@ def _is_name(kind: str, field: str, value: str) -> bool:
         return is_media or (_is_name_of_file(field) and not _WEIGHTS_FILE.fullmatch(value))
     if _LOADS.search(kind) and _last_word(field) in _FOLDERS and "model" not in field:
         return not _WEIGHTS_FILE.fullmatch(value)
-    return is_media and field in _MEDIA_FIELDS
+    return is_media and field in _MEDIA_FIELDS and not _SAVES.search(kind)
 
 
 def _is_prose(kind: str, field: str) -> bool:

@@ -93,6 +93,8 @@ def test_a_name_that_another_node_makes_up_is_none_of_the_tasks() -> None:
         node("SaveImage", images=["2", 0], filename_prefix="a/%date:yyyy-MM%/b"),
         node("ImageScale", image=["2", 0], crop="disabled"),
         node("UploadImage", images=["2", 0]),
+        node("Save", file="a.png"),
+        node("SaveVideo", video=["2", 0], file="sub folder/a.mp4"),
         node("ImageBlend", image="keep", delimiter="/", wait="and then ..."),
         node("KSampler", sampler_name="euler", scheduler="karras"),
     ],
