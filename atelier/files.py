@@ -38,8 +38,8 @@ _SNIFFED = frozenset(
 _NAMED = frozenset(
     re.findall(
         r"\.\w+",
-        ".csv .exr .fbx .glb .gltf .hdr .json .ksplat .latent .npy .npz .obj .ply .safetensors .splat"
-        " .spz .srt .stl .svg .txt .usdz .vtt",
+        ".csv .exr .fbx .glb .gltf .hdr .json .ksplat .latent .npy .npz .obj .ply .safetensors"
+        " .splat .spz .srt .stl .svg .txt .usdz .vtt",
     )
 )
 """Extensions that are taken from the artifact's URI where the bytes say nothing."""

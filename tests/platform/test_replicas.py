@@ -114,7 +114,7 @@ def test_two_backends_that_leak_are_renewed_one_at_a_time(two: Replicas) -> None
 
 
 def test_one_that_stands_still_is_replaced_and_its_task_is_handed_back(two: Replicas) -> None:
-    """Both replicas run by now: Serve checks the health of none that still starts."""
+    """Serve checks the health of none that still starts, so both run by now."""
     two.start(get="/bear/1", seconds=1_000)
     until(lambda: any(len(backend.children()) == 2 for backend in two.backends()), SLOW)
     hung = two.replicas()

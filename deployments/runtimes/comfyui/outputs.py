@@ -71,10 +71,10 @@ def artifacts(answer: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Ar
 
 
 def file_names(answer: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """List the artifacts that were files of ComfyUI's, with node and name, folder included."""
+    """List the artifacts that were files of ComfyUI's: number, node, and name with its folder."""
     return [
-        {"uri": artifact, "node": node, "filename": artifact.name}
-        for node, artifact in artifacts(answer)
+        {"artifact": number, "node": node, "filename": artifact.name}
+        for number, (node, artifact) in enumerate(artifacts(answer), start=1)
         if artifact.name
     ]
 

@@ -47,8 +47,8 @@ async def test_comfyuis_own_file_names_are_told_beside_the_artifacts() -> None:
     names = ["x_00001_.png", "x_00002_.png", "l/a_00001_.latent"]
     assert [artifact.name for artifact in done.artifacts] == names
     assert done.body["files"] == [
-        {"uri": artifact, "node": number, "filename": name}
-        for artifact, number, name in zip(done.artifacts, "334", names, strict=True)
+        {"artifact": number, "node": node_name, "filename": name}
+        for number, node_name, name in zip((1, 2, 3), "334", names, strict=True)
     ]
 
 
