@@ -2,6 +2,8 @@
 
 from tests.mutants.mutant import Mutant
 
+_WHOLE = "tests/runtimes/diffusers/test_whole.py"
+_SCHEDULE = "tests/runtimes/diffusers/test_noise_schedule.py"
 _ERRORS = "tests/deployments/test_adapter_errors.py"
 
 MUTANTS = (
@@ -25,5 +27,40 @@ MUTANTS = (
         old="        cause = cause.__cause__ or cause.__context__\n",
         new="        cause = None\n",
         tests=_ERRORS,
+    ),
+    Mutant(
+        mistake="a folder's missing tensors are random numbers",
+        file="deployments/runtimes/diffusers/families/folder.py",
+        old='    whole.refuse_missing(sorted(facts["missing_keys"]), len(made.state_dict()))\n',
+        new="",
+        tests=_WHOLE,
+    ),
+    Mutant(
+        mistake="a tokenizer without its files knows no words",
+        file="deployments/runtimes/diffusers/families/folder.py",
+        old='"vae", *encoders, *tokenizers)',
+        new='"vae", *encoders)',
+        tests=_WHOLE,
+    ),
+    Mutant(
+        mistake="tensors that a converter drops are not missed",
+        file="deployments/runtimes/diffusers/families/single_file.py",
+        old="check(wanted, given, _leftover(part, tensors, converted))",
+        new="check(wanted, given)",
+        tests=_WHOLE,
+    ),
+    Mutant(
+        mistake="zero terminal SNR is left to the schedulers, half of which do not know it",
+        file="deployments/runtimes/diffusers/noise_schedule.py",
+        old=" if config.get(_ZERO_SNR) else dict(config)",
+        new=" if config is None else dict(config)",
+        tests=_SCHEDULE,
+    ),
+    Mutant(
+        mistake="a file's mark of v-prediction is not looked for",
+        file="deployments/runtimes/diffusers/families/marks.py",
+        old="    if _V_PREDICTION in names:\n",
+        new="    if _V_PREDICTION in schedule:\n",
+        tests=_SCHEDULE,
     ),
 )

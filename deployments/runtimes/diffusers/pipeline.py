@@ -1,28 +1,20 @@
 """Checkpoint in memory: its networks, and the facts of them that others need."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from deployments.device_fault import fault_behind
 from deployments.runtimes.diffusers import families
+from deployments.runtimes.diffusers.families.refusals import refuse_channels
 from deployments.runtimes.diffusers.faults import first_line
+from deployments.runtimes.diffusers.noise_schedule import noise_schedule
 from models.errors import TaskFailed
 
 _LATENT_CHANNELS = 4
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    RuntimeError,
-    SafetensorError,
-    pickle.UnpicklingError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,22 +61,24 @@ class Pipeline:
     @property
     def schedule(self) -> Mapping[str, Any]:
         """Configuration of the checkpoint's own noise schedule."""
-        return dict(self.parts.scheduler.config)
+        return noise_schedule(self.parts.scheduler.config)
 
 
 def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
     """Load a folder of diffusers' layout or a single file; takes seconds.
 
     Raises:
-        TaskFailed: it is none, or of a family that this runtime does not know.
+        TaskFailed: it is none, is not whole, or of a family that this runtime does not know.
     """
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     try:
         parts = families.load(path, dtype)
         _refuse_other_architectures(parts, name)
         parts.to(device)
-    except _UNREADABLE as exc:
-        # The device's fault, which is a RuntimeError as well, says nothing of the file.
+    except TaskFailed:
+        raise
+    except Exception as exc:
+        # The device's fault says nothing of the file.
         if fault_behind(exc):
             raise
         raise TaskFailed(f"checkpoint {name} cannot be loaded: {first_line(exc)}") from exc
@@ -101,13 +95,7 @@ def _frozen(parts: Any) -> Any:
 
 
 def _refuse_other_architectures(parts: Any, name: str) -> None:
-    unet = getattr(parts, "unet", None)
-    if unet is None or getattr(parts, "text_encoder", None) is None:
-        raise TaskFailed(f"checkpoint {name} is neither Stable Diffusion 1.x nor SDXL")
-    if unet.config.in_channels != _LATENT_CHANNELS:
-        raise TaskFailed(
-            f"checkpoint {name} has {unet.config.in_channels} input channels (made for inpainting "
-            "only?); this runtime inpaints with ordinary checkpoints of 4"
-        )
-    if unet.config.get("time_cond_proj_dim") is not None:
+    config = parts.unet.config
+    refuse_channels(name, config.in_channels, _LATENT_CHANNELS)
+    if config.get("time_cond_proj_dim") is not None:
         raise TaskFailed(f"checkpoint {name} takes its guidance as a condition, unsupported here")

@@ -11,7 +11,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from deployments.runtimes.diffusers.families.loading import HERE, family, load
+from deployments.runtimes.diffusers.families.loading import HERE, load
+from deployments.runtimes.diffusers.families.single_file import family
 from deployments.runtimes.diffusers.families.vocabulary import write_tokenizer
 from deployments.runtimes.diffusers.pipeline import open_pipeline
 from models.errors import TaskFailed
@@ -70,6 +71,7 @@ def test_the_configurations_are_the_published_ones(folder: str, network: Any, co
     [
         (["model.diffusion_model.x", "cond_stage_model.transformer.text_model.x"], "sd15"),
         (["conditioner.embedders.1.model.x", "model.diffusion_model.x"], "sdxl"),
+        (["cond_stage_model.transformer.embeddings.x"], "sd15"),
         (["cond_stage_model.model.ln_final.weight"], None),
         (["conditioner.embedders.0.model.x"], None),
         (["double_blocks.0.img_attn.qkv.weight"], None),
