@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _WHOLE = "tests/runtimes/diffusers/test_whole.py"
 _SCHEDULE = "tests/runtimes/diffusers/test_noise_schedule.py"
+_LORA = "tests/runtimes/diffusers/test_lora_sorts.py"
 _ERRORS = "tests/deployments/test_adapter_errors.py"
 
 MUTANTS = (
@@ -62,5 +63,19 @@ MUTANTS = (
         old="    if _V_PREDICTION in names:\n",
         new="    if _V_PREDICTION in schedule:\n",
         tests=_SCHEDULE,
+    ),
+    Mutant(
+        mistake="the magnitudes of a DoRA are dropped",
+        file="deployments/runtimes/diffusers/lora_file.py",
+        old='{"mid", "dora"} & self',
+        new='{"mid"} & self',
+        tests=_LORA,
+    ),
+    Mutant(
+        mistake="layers of a LoRA that match nothing are dropped",
+        file="deployments/runtimes/diffusers/lora.py",
+        old="    if strange:\n",
+        new="    if not layers:\n",
+        tests=_LORA,
     ),
 )

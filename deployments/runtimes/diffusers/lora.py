@@ -1,17 +1,29 @@
-"""LoRAs on a checkpoint: applied for one task, and removed without a trace."""
+"""LoRAs on a checkpoint: applied for one task, and removed without a trace.
 
+A LoRA's change is added to the outputs of the modules that it changes; no weight is touched.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
+from torch import Tensor, nn
 
+from deployments.device_fault import fault_behind
 from deployments.runtimes.diffusers.faults import first_line
+from deployments.runtimes.diffusers.lora_file import Layer, layers_of
+from deployments.runtimes.diffusers.lora_layers import Change, Modules, added, change_of
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import LoraTag
 from deployments.runtimes.diffusers.tensors import read_tensors
 from models.checkpoints import Shelf
 from models.errors import TaskFailed
+
+_MOST_NAMES = 3
+"""Most names of layers that a message lists."""
 
 
 @contextmanager
@@ -19,28 +31,79 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
     """Apply LoRAs at their weights inside; outside, the checkpoint is itself exactly.
 
     Raises:
-        TaskFailed: a LoRA is unknown (the message lists them), or not made for this checkpoint.
+        TaskFailed: a LoRA is unknown (the message lists them), of an unsupported sort, or not made
+            for this checkpoint.
     """
     files = [(tag, shelf.find(tag.name)) for tag in tags if tag.weight != 0]
-    try:
-        for number, (tag, path) in enumerate(files):
-            _load(pipeline, tag, path, f"lora{number}")
-        if files:
-            names = [f"lora{number}" for number in range(len(files))]
-            pipeline.parts.set_adapters(names, [tag.weight for tag, _ in files])
+    if not files:
         yield
-    finally:
-        if files:
-            pipeline.parts.unload_lora_weights()  # also of those before one that failed
+        return
+    modules = Modules(pipeline.parts)
+    changes: dict[nn.Module, list[tuple[float, Change]]] = defaultdict(list)
+    for tag, path in files:
+        for module, change in _changes(pipeline, modules, tag, path):
+            changes[module].append((tag.weight, change))
+    with ExitStack() as stack:
+        for module, own in changes.items():
+            stack.callback(module.register_forward_hook(_adding(own)).remove)
+        yield
 
 
-def _load(pipeline: Pipeline, tag: LoraTag, path: Path, name: str) -> None:
-    try:
-        pipeline.parts.load_lora_weights(read_tensors(path), adapter_name=name)
-    except (ValueError, RuntimeError, KeyError, IndexError, OSError, SafetensorError) as exc:
+def _adding(changes: Sequence[tuple[float, Change]]) -> Any:
+    """Make a hook that adds changes, each at its weight, to the output of a module."""
+
+    def add(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        for weight, change in changes:
+            output = output + weight * added(module, change, given[0])
+        return output
+
+    return add
+
+
+def _changes(
+    pipeline: Pipeline, modules: Modules, tag: LoraTag, path: Path
+) -> Iterator[tuple[nn.Module, Change]]:
+    """Compute the changes of one file, each with the module that it is for.
+
+    Raises:
+        TaskFailed: a layer matches no module of the checkpoint, or has another shape than it.
+    """
+    layers = _layers(tag, path)
+    found = {layer: modules.find(layer.name) for layer in layers}
+    strange = [layer.name for layer, module in found.items() if module is None]
+    if len(strange) == len(layers):
         raise TaskFailed(
-            f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {first_line(exc)}"
-        ) from exc
-    # diffusers only logs a warning where no tensor's name fits.
-    if not any(name in names for names in pipeline.parts.get_list_adapters().values()):
-        raise TaskFailed(f"LoRA {tag.name!r} has nothing for the checkpoint {pipeline.name!r}")
+            f"LoRA {tag.name!r} has nothing for the checkpoint {pipeline.name!r}: it is made for "
+            f"{_listed(strange) or 'no layer at all'}"
+        )
+    if strange:
+        raise TaskFailed(
+            f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}, which lacks "
+            f"{len(strange)} of its {len(layers)} layers: {_listed(strange)}"
+        )
+    for layer, module in found.items():
+        if module is None:  # refused above
+            continue
+        try:
+            change = change_of(layer, module)
+        except (ValueError, RuntimeError, KeyError) as exc:
+            if fault_behind(exc):
+                raise
+            raise TaskFailed(
+                f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {layer.name}: "
+                f"{first_line(exc)}"
+            ) from exc
+        yield module, change
+
+
+def _layers(tag: LoraTag, path: Path) -> Sequence[Layer]:
+    try:
+        return layers_of(read_tensors(path))
+    except TaskFailed as exc:
+        raise TaskFailed(f"LoRA {tag.name!r} {exc}") from exc
+    except (ValueError, RuntimeError, OSError, SafetensorError) as exc:
+        raise TaskFailed(f"LoRA {tag.name!r} cannot be read: {first_line(exc)}") from exc
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")

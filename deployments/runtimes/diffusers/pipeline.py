@@ -23,7 +23,7 @@ class Pipeline:
 
     name: str
     parts: Any
-    """The diffusers pipeline: it holds the networks, and can load LoRAs into them."""
+    """The diffusers pipeline: it holds the networks."""
     device: torch.device
 
     @property

@@ -29,8 +29,6 @@ HERE = Path(__file__).parent
 NOISES = (
     "ignore:__array_:DeprecationWarning",  # diffusers hands tensors to numpy as numpy 1 liked it
     "ignore:Should have t[ab][<>]=t[01]:UserWarning",  # torchsde, of the last digit of a float
-    "ignore:Already found a `peft_config`:UserWarning",  # peft, of a second LoRA
-    "ignore:Adapter lora:UserWarning",  # peft, of one that is taken off
 )
 
 
