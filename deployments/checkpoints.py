@@ -74,7 +74,6 @@ def _of_extras(content: Mapping[str, Any]) -> Iterator[Any]:
 def _of_generation(content: Mapping[str, Any]) -> Iterator[Any]:
     settings = settings_in(content)
     yield content.get("refiner_checkpoint")
-    # Not the guide's `alwayson_scripts.sd_vae`: it is routing, which the Web UI never gets.
     yield from (settings.get(key) for key in ("sd_vae", "sd_lora", "sd_hypernetwork"))
     yield from _listed(settings.get("forge_additional_modules"))  # VAE, text encoders
     yield from _tags(content, "prompt", "negative_prompt")

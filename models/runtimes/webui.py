@@ -95,6 +95,11 @@ def object_at(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Gather the request's ``override_settings``; those in ``alwayson_scripts`` win."""
-    inner = object_at(object_at(content, "alwayson_scripts"), "override_settings")
-    return {**object_at(content, "override_settings"), **inner}
+    """Gather the request's ``override_settings``; those in ``alwayson_scripts`` win.
+
+    The guide's ``alwayson_scripts.sd_vae`` is the setting of that name, where there is none.
+    """
+    scripts = object_at(content, "alwayson_scripts")
+    vae = {"sd_vae": scripts["sd_vae"]} if scripts.get("sd_vae") else {}
+    inner = object_at(scripts, "override_settings")
+    return {**vae, **object_at(content, "override_settings"), **inner}

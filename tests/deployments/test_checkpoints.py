@@ -43,7 +43,7 @@ def test_the_checkpoint_that_is_asked_for(content: Any, name: str | None) -> Non
         ({"refiner_checkpoint": "refiner.safetensors"}, ["refiner.safetensors"]),
         ({"refiner_checkpoint": "None"}, []),
         ({SETTINGS: {"sd_vae": "clear.pt"}}, ["clear.pt"]),
-        ({"alwayson_scripts": {"sd_vae": "clear.pt"}}, []),
+        ({"alwayson_scripts": {"sd_vae": "clear.pt"}}, ["clear.pt"]),
         ({"alwayson_scripts": {SETTINGS: {"sd_vae": "clear.pt"}}}, ["clear.pt"]),
         ({SETTINGS: {"sd_lora": "ink", "sd_hypernetwork": "old"}}, ["ink", "old"]),
         ({SETTINGS: {"sd_lora": "None", "sd_hypernetwork": ""}}, []),

@@ -15,7 +15,12 @@ from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs/diffusers.md"
 BEGIN, END = "## Fields and settings\n", "\n## What is refused, and how\n"
-KINDS = {"text": TextToImage, "image": ImageToImage, "single": ExtraSingle, "batch": ExtraBatch}
+KINDS: Mapping[str, type[BaseModel]] = {
+    "text": TextToImage,
+    "image": ImageToImage,
+    "single": ExtraSingle,
+    "batch": ExtraBatch,
+}
 _WRITTEN = 2**53
 """Largest bound that is worth a word."""
 _INTRODUCTION = """

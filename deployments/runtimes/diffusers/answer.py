@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from deployments.adapter import Answer, Artifact
+from deployments.runtimes.diffusers.noise import Seeds
 from deployments.runtimes.diffusers.samplers import sampler_of
 from models import strict_json
 from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
@@ -20,7 +21,7 @@ class Infotext:
     id: str
     request: TextToImage
     checkpoint: str
-    seeds: tuple[int, ...]
+    seeds: tuple[Seeds, ...]
     size: tuple[int, int]
     """Width and height in pixels."""
     began: datetime
@@ -40,7 +41,7 @@ class Infotext:
             "width": self.size[0],
             "height": self.size[1],
             "id_task": self.id,
-            "image_seed": ",".join(str(seed) for seed in self.seeds),
+            "image_seed": ",".join(str(each.seed) for each in self.seeds),
             "error_msg": "",
         }
         return Answer(
@@ -59,7 +60,7 @@ class Infotext:
             ("Sampler", sampler.name),
             ("Schedule type", sampler.schedule),
             ("CFG scale", request.cfg_scale),
-            ("Seed", self.seeds[index]),
+            ("Seed", self.seeds[index].seed),
             ("Size", f"{width}x{height}"),
             ("Model", self.checkpoint),
         ]
@@ -68,11 +69,30 @@ class Infotext:
         if request.enable_hr:
             settings.append(("Hires upscale", request.hr_scale))
             settings.append(("Hires upscaler", request.hr_upscaler))
+            settings += [(key, value) for key, value in self._second_pass() if value]
         if isinstance(request, ImageToImage) and request.mask:
-            settings.append(("Mask blur", request.mask_blur))
-        if request.override_settings.CLIP_stop_at_last_layers > 1:
-            settings.append(("Clip skip", request.override_settings.CLIP_stop_at_last_layers))
+            settings.append(("Mask blur", " x ".join(map(str, dict.fromkeys(request.feather)))))
+        if request.subseed_strength:
+            settings.append(("Variation seed", self.seeds[index].variation))
+            settings.append(("Variation seed strength", request.subseed_strength))
+        if request.layers_skipped > 1:
+            settings.append(("Clip skip", request.layers_skipped))
+        if request.override_settings.eta_noise_seed_delta:
+            settings.append(("ENSD", request.override_settings.eta_noise_seed_delta))
         return [*settings, ("Version", VERSION)]
+
+    def _second_pass(self) -> list[tuple[str, Any]]:
+        """List what the second pass has of its own."""
+        request = self.request
+        return [
+            ("Hires steps", request.hr_second_pass_steps),
+            ("Hires sampler", request.hr_sampler_name),
+            ("Hires schedule type", request.hr_scheduler),
+            ("Hires CFG Scale", request.hr_cfg),
+            ("Hires checkpoint", request.hr_checkpoint_name),
+            ("Hires prompt", _quoted(request.hr_prompt)),
+            ("Hires negative prompt", _quoted(request.hr_negative_prompt)),
+        ]
 
     def _info(self) -> dict[str, Any]:
         request, count = self.request, len(self.seeds)
@@ -84,11 +104,11 @@ class Infotext:
             "all_prompts": [request.prompt] * count,
             "negative_prompt": request.negative_prompt,
             "all_negative_prompts": [request.negative_prompt] * count,
-            "seed": self.seeds[0],
-            "all_seeds": list(self.seeds),
-            "subseed": 0,
-            "all_subseeds": [0] * count,
-            "subseed_strength": 0,
+            "seed": self.seeds[0].seed,
+            "all_seeds": [each.seed for each in self.seeds],
+            "subseed": self.seeds[0].variation,
+            "all_subseeds": [each.variation for each in self.seeds],
+            "subseed_strength": request.subseed_strength,
             "width": self.size[0],
             "height": self.size[1],
             "sampler_name": sampler.name,
@@ -98,15 +118,20 @@ class Infotext:
             "batch_size": request.batch_size,
             "sd_model_name": self.checkpoint,
             "denoising_strength": strength if second_pass else None,
-            "clip_skip": request.override_settings.CLIP_stop_at_last_layers,
+            "clip_skip": request.layers_skipped,
             "extra_generation_params": {},
             "index_of_first_image": 0,  # a grid, if there were one, would come before
             "infotexts": [self.infotext(index) for index in range(count)],
-            "styles": [],
+            "styles": list(filter(None, request.styles)),
             "job_timestamp": self.began.strftime("%Y%m%d%H%M%S"),
             "is_using_inpainting_conditioning": False,
             "version": VERSION,
         }
+
+
+def _quoted(text: str) -> str:
+    """Write a text as a value among others: commas and colons in it end nothing."""
+    return strict_json.written(text) if text else ""
 
 
 def extra_answer(id_: str, artifacts: Sequence[Artifact], *, batch: bool) -> Answer:

@@ -26,6 +26,7 @@ from deployments.runtimes.diffusers.upscaling import Upscalers
 from models.checkpoints import Checkpoints, Shelf
 from models.errors import AtelierError, RuntimeUnavailable, SettingsError, TaskFailed
 from models.runtimes.diffusers import Options
+from models.runtimes.diffusers.generation_requests import KEPT_ALONE
 from models.task import Kind, Task
 
 log = logging.getLogger("ray.serve.atelier.diffusers")
@@ -115,7 +116,23 @@ class CheckpointPool:
             upscalers=self._upscalers,
             options=self._options,
             previews=self._previews,
+            second_pipeline=self._beside,
         )
+
+    def _beside(self, requested: str) -> Pipeline:
+        """Load a checkpoint beside the current one, which stays the current one.
+
+        Raises:
+            TaskFailed: there is none of this name, or the runtime is bound to another or keeps one
+                checkpoint only.
+        """
+        current = next(reversed(self._loaded))
+        if self._options.keep == 1 and self._path(requested) != current:
+            raise TaskFailed(f"hr_checkpoint_name: {KEPT_ALONE}")
+        self.load(requested)
+        beside = self.current
+        self._loaded.move_to_end(current)
+        return beside
 
     @property
     def _upscalers(self) -> Upscalers:

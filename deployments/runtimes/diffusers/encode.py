@@ -3,8 +3,9 @@
 A prompt longer than the encoder's window is cut into chunks, each encoded by itself, side by side.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ import torch
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import Break, Span, spans
 from models.errors import TaskFailed
-from models.runtimes.diffusers.prompts import chunk_fault
+from models.runtimes.diffusers.prompt_editing import MOST_WEIGHT
+from models.runtimes.diffusers.prompts import chunk_fault, encoded_fault
 
 _PENULTIMATE = 2
 
@@ -47,17 +49,36 @@ class Encoder:
         window = min(self.tokenizer.model_max_length, self.network.config.max_position_embeddings)
         return int(window) - 2
 
-    def chunks(self, text: Sequence[Span | Break]) -> list[list[_Token]]:
-        """Cut the text into chunks of tokens that fit; at least one, which may be empty."""
+    @cached_property
+    def comma(self) -> int | None:
+        """Token of a comma, if it is one token."""
+        ids = self.tokenizer(",", add_special_tokens=False).input_ids
+        return int(ids[0]) if len(ids) == 1 else None
+
+    def chunks(self, text: Sequence[Span | Break], backtrack: int = 20) -> list[list[_Token]]:
+        """Cut the text into chunks of tokens that fit; at least one, which may be empty.
+
+        What stands behind a full chunk's last comma goes to the next one if it has fewer tokens
+        than ``backtrack``, so that no phrase is torn.
+        """
         chunks: list[list[_Token]] = [[]]
+        comma = 0  # tokens of the last chunk up to its last comma, which is one of them
         for span in text:
             if isinstance(span, Break):
                 chunks.append([])
+                comma = 0
                 continue
             for token in self._tokens(span):
                 if len(chunks[-1]) == self.room:
-                    chunks.append([])
+                    behind = self.room - comma
+                    moves = comma and behind < backtrack and token.id != self.comma
+                    chunks.append(chunks[-1][comma:] if moves else [])
+                    if moves:
+                        del chunks[-2][comma:]
+                    comma = 0
                 chunks[-1].append(token)
+                if token.id == self.comma:
+                    comma = len(chunks[-1])
         return chunks
 
     def encode(self, chunk: Sequence[_Token], skip: int, *, is_sdxl: bool) -> Condition:
@@ -99,34 +120,50 @@ class Encoder:
 
 @torch.inference_mode()
 def encode(
-    pipeline: Pipeline, positive: str, negative: str, skip: int = 1
-) -> Generator[None, None, tuple[Condition, Condition]]:
-    """Encode both prompts, padded to the same number of chunks; yields after each chunk.
+    pipeline: Pipeline, texts: Mapping[str, str], skip: int = 1, backtrack: int = 20
+) -> Generator[None, None, dict[str, Condition]]:
+    """Encode texts, each with the field that it is from; yields after each chunk.
 
-    ``skip`` is the Web UI's clip skip: 1 is the text encoder's last layer, 2 the one before. Both
-    conditions have words of 1 x 77 * chunks x width; SDXL's width is that of both encoders.
+    All are padded to the same number of chunks. ``skip`` is the Web UI's clip skip: 1 is the text
+    encoder's last layer, 2 the one before. Conditions have words of 1 x 77 * chunks x width; SDXL's
+    width is that of both encoders.
 
     Raises:
-        TaskFailed: a prompt has too many chunks, or ``skip`` is more than there are layers.
+        TaskFailed: there are too many chunks, a word's weight is more than any picture bears, or
+            ``skip`` is more than there are layers.
     """
     encoders = [Encoder(*pair) for pair in pipeline.encoders]
-    texts = [spans(positive), spans(negative)]
-    chunked = [[encoder.chunks(text) for encoder in encoders] for text in texts]
-    lengths = [max(map(len, text)) for text in chunked]
-    for field, length in zip(("prompt", "negative_prompt"), lengths, strict=True):
-        if (long := chunk_fault(length)) is not None:
+    chunked = {}
+    for text, field in texts.items():
+        read = _weighed(spans(text), field)
+        chunked[text] = [encoder.chunks(read, backtrack) for encoder in encoders]
+    lengths = {text: max(map(len, chunks)) for text, chunks in chunked.items()}
+    longest = max(lengths.values())
+    for text, field in texts.items():
+        if long := chunk_fault(lengths[text]) or encoded_fault(len(texts) * longest):
             raise TaskFailed(f"{field}: {long}")
-    conditions = []
-    for text in chunked:
+    conditions = {}
+    for text, of_encoders in chunked.items():
         encoded: list[list[Condition]] = []
-        for encoder, chunks in zip(encoders, text, strict=True):
+        for encoder, chunks in zip(encoders, of_encoders, strict=True):
             encoded.append([])
-            # Both prompts stand in one batch of the UNet, which takes one length.
-            for chunk in _padded(chunks, max(lengths)):
+            # All of them may stand in one batch of the UNet, which takes one length.
+            for chunk in _padded(chunks, longest):
                 encoded[-1].append(encoder.encode(chunk, skip, is_sdxl=pipeline.is_sdxl))
                 yield
-        conditions.append(_joined(encoded))
-    return conditions[0], conditions[1]
+        conditions[text] = _joined(encoded)
+    return conditions
+
+
+def _weighed(read: list[Span | Break], field: str) -> list[Span | Break]:
+    """Return the pieces of a text if their weights can be borne."""
+    for piece in read:
+        if isinstance(piece, Span) and abs(piece.weight) > MOST_WEIGHT:
+            raise TaskFailed(
+                f"{field}: a word's weight of {piece.weight:.3g} is more than the {MOST_WEIGHT} "
+                "allowed"
+            )
+    return read
 
 
 def _padded(chunks: list[list[_Token]], length: int) -> list[list[_Token]]:

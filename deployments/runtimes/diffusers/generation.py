@@ -5,7 +5,8 @@ All of it is blocking generators; each item that they yield is a point at which 
 
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -13,15 +14,22 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 
 from deployments.adapter import Answer, Artifact
-from deployments.runtimes.diffusers import lora, prompt
 from deployments.runtimes.diffusers.answer import Infotext
-from deployments.runtimes.diffusers.encode import encode
+from deployments.runtimes.diffusers.colours import with_colours_of
 from deployments.runtimes.diffusers.limits import Limits, Size
 from deployments.runtimes.diffusers.noise import Seeds
+from deployments.runtimes.diffusers.passes import (
+    AppliedLoras,
+    Open,
+    Pass,
+    check_family,
+    first_pass,
+    second_pass,
+)
+from deployments.runtimes.diffusers.picture_files import Format, written
 from deployments.runtimes.diffusers.pipeline import Pipeline
-from deployments.runtimes.diffusers.pixels import from_latents, png, to_latents
+from deployments.runtimes.diffusers.pixels import from_latents, to_latents
 from deployments.runtimes.diffusers.preview import Previews
-from deployments.runtimes.diffusers.samplers import sampler_of
 from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
 from deployments.runtimes.diffusers.source_image import Fill, SourceImage
 from deployments.runtimes.diffusers.upscaling import Upscalers, with_progress
@@ -45,6 +53,8 @@ class Tools:
     upscalers: Upscalers
     options: Options
     previews: Previews
+    second_pipeline: Open
+    """Loads the second pass's checkpoint beside the first one's."""
 
     @property
     def limits(self) -> Limits:
@@ -71,13 +81,14 @@ class Generation:
         Raises:
             TaskFailed: a LoRA does not fit, a prompt is too long, or a picture came out as NaN.
         """
-        artifacts = []
-        text, tags = prompt.loras(self.request.prompt)
-        # Around the encoding, too: a LoRA may change the text encoder.
-        with lora.applied(self._pipeline, tags, self.tools.checkpoints.loras):
-            guidance = yield from self._guidance(text)
+        artifacts, shelf = [], self.tools.checkpoints.loras
+        # Before any step: the second pass's checkpoint and LoRAs may be refused, too.
+        for one in (self._first, self._last):
+            one.check(shelf)
+        with ExitStack() as loras:
+            weights = AppliedLoras(loras, shelf)
             for batch in range(self.request.n_iter):
-                running = yield from self._batch(guidance, batch)
+                running = yield from self._batch(batch, weights)
                 for number, sampling in running:
                     artifacts.append(self._finished(sampling, number))
                     yield artifacts[-1]
@@ -88,12 +99,46 @@ class Generation:
         return self.tools.pipeline
 
     @cached_property
-    def _seeds(self) -> tuple[int, ...]:
-        """Seed of each picture; random ones come from the submission, so a retry repeats them."""
+    def _first(self) -> Pass:
+        return first_pass(self._pipeline, self.request, self.size)
+
+    @cached_property
+    def _last(self) -> Pass:
+        """Pass that the pictures come from."""
+        if not self.request.enable_hr:
+            return self._first
+        name = self.request.hr_checkpoint_name
+        pipeline = self._pipeline if name is None else self.tools.second_pipeline(name)
+        check_family(self.request, self._pipeline, pipeline)
+        return second_pass(self.request, self.size, self.tools.limits, pipeline)
+
+    @cached_property
+    def _guidances(self) -> dict[int, Guidance]:
+        """Guidances that were encoded, by the identity of their pass."""
+        return {}
+
+    @cached_property
+    def _seeds(self) -> tuple[Seeds, ...]:
+        """Seeds of each picture; random ones come from the submission, so a retry repeats them."""
+        request = self.request
         # 32 bits, as many as the Web UI draws.
-        drawn = int.from_bytes(hashlib.sha256(self.task.submission.encode()).digest()[:4])
-        first = drawn if self.request.seed == -1 else self.request.seed
-        return tuple(range(first, first + self.request.pictures))
+        digest = hashlib.sha256(self.task.submission.encode()).digest()
+        drawn, drawn_too = (int.from_bytes(digest[start : start + 4]) for start in (0, 4))
+        first = drawn if request.seed == -1 else request.seed
+        other = drawn_too if request.subseed == -1 else request.subseed
+        resized = request.seed_resize_from_h, request.seed_resize_from_w
+        factor = self._pipeline.factor
+        return tuple(
+            Seeds(
+                # As in the Web UI: pictures of a batch are variations of one.
+                first if request.subseed_strength else first + index,
+                other + index,
+                request.subseed_strength,
+                (resized[0] // factor, resized[1] // factor) if min(resized) >= factor else None,
+                request.override_settings.eta_noise_seed_delta,
+            )
+            for index in range(request.pictures)
+        )
 
     @cached_property
     def _infotext(self) -> Infotext:
@@ -110,72 +155,77 @@ class Generation:
     def _small_sources(self) -> list[SourceImage]:
         return [source.shrunk(self.tools.options.preview_side) for source in self.sources]
 
-    def _guidance(self, text: str) -> Generator[Progress, None, Guidance]:
-        request = self.request
-        skip = request.override_settings.CLIP_stop_at_last_layers
-        conditions = yield from with_progress(
-            encode(self._pipeline, text, request.negative_prompt, skip), self._progress(0)
-        )
-        return Guidance(*conditions, request.cfg_scale)
+    def _guidance(self, one: Pass, done: int) -> Generator[Progress, None, Guidance]:
+        if id(one) not in self._guidances:
+            made = yield from with_progress(one.guidance(), self._progress(done))
+            self._guidances[id(one)] = made
+        return self._guidances[id(one)]
 
     def _batch(
-        self, guidance: Guidance, batch: int
+        self, batch: int, weights: AppliedLoras
     ) -> Generator[Progress, None, list[tuple[int, Sampling]]]:
         """Generate a batch's pictures at the same time; return each with its number."""
         first, before = batch * self.request.batch_size, batch * self._steps_of_batch
         numbers = range(first, first + self.request.batch_size)
+        weights.use(self._first)
+        guidance = yield from self._guidance(self._first, before)
         running = [self._sampling(guidance, number) for number in numbers]
-        yield from self._run(running, before, self.request.steps)
+        yield from self._run(self._first, running, before)
         if self.request.enable_hr:
-            running = yield from self._enlarged(guidance, numbers, running, before)
-            yield from self._run(running, before + self.request.steps, self._second_steps)
+            done = before + self._first.steps
+            latents = yield from self._enlarged([each.latents for each in running], done)
+            weights.use(self._last)
+            guidance = yield from self._guidance(self._last, done)
+            running = [
+                self._new_sampling(self._last, guidance, number, self._restart(one))
+                for number, one in zip(numbers, latents, strict=True)
+            ]
+            yield from self._run(self._last, running, done)
         return list(zip(numbers, running, strict=True))
 
-    def _run(self, running: Sequence[Sampling], before: int, steps: int) -> Iterator[Progress]:
+    def _run(self, one: Pass, running: Sequence[Sampling], before: int) -> Iterator[Progress]:
         """Take all steps; progress counts the steps that the client asked for, not UNet calls."""
         calls, shown = running[0].steps, before
         for call in range(1, calls + 1):
-            tick(self._pipeline, running)
-            step = before + call * steps // calls
-            yield self._progress(step, self._preview(running, shown, step))
+            tick(one.pipeline, running)
+            step = before + call * one.steps // calls
+            yield self._progress(step, self._preview(one, running, shown, step))
             shown = step
 
-    def _preview(self, running: Sequence[Sampling], shown: int, step: int) -> bytes | None:
+    def _preview(
+        self, one: Pass, running: Sequence[Sampling], shown: int, step: int
+    ) -> bytes | None:
         previews = self.tools.previews
         # No preview of the last step: the picture itself comes next.
         if running[0].finished or not previews.is_due(shown, step):
             return None
-        return previews.sheet(self._pipeline, running, self._small_sources)
+        return previews.sheet(one.pipeline, running, self._small_sources)
 
     def _progress(self, step: int, preview: bytes | None = None) -> Progress:
         total = self.request.n_iter * self._steps_of_batch
         return Progress(step=step, of=total, preview=preview)
 
     @property
-    def _second_steps(self) -> int:
-        return self.request.hr_second_pass_steps or self.request.steps
-
-    @property
     def _steps_of_batch(self) -> int:
-        return self.request.steps + (self._second_steps if self.request.enable_hr else 0)
+        request = self.request
+        return request.steps + (request.second_steps if request.enable_hr else 0)
 
     def _sampling(self, guidance: Guidance, number: int) -> Sampling:
         start = self._start(self._source(number), number) if self.sources else None
-        return self._new_sampling(guidance, number, self.request.steps, self.size, start)
+        return self._new_sampling(self._first, guidance, number, start)
 
     def _new_sampling(
-        self, guidance: Guidance, number: int, steps: int, size: Size, start: Start | None
+        self, one: Pass, guidance: Guidance, number: int, start: Start | None
     ) -> Sampling:
-        unet = self._pipeline.unet
-        width, height = (side // self._pipeline.factor for side in size)
+        width, height = (side // one.pipeline.factor for side in one.size)
         return Sampling(
             guidance=guidance,
-            sampler=sampler_of(self.request),
-            schedule=self._pipeline.schedule,
-            steps=steps,
-            seeds=Seeds(self._seeds[number]),
-            shape=(unet.config.in_channels, height, width),
-            device=self._pipeline.device,
+            sampler=one.sampler,
+            schedule=one.pipeline.schedule,
+            steps=one.steps,
+            seeds=self._seeds[number],
+            shape=(one.pipeline.unet.config.in_channels, height, width),
+            device=one.pipeline.device,
             start=start,
         )
 
@@ -184,54 +234,63 @@ class Generation:
         return self.sources[number % len(self.sources)]
 
     def _start(self, source: SourceImage, number: int) -> Start:
-        strength = self.request.denoising_strength
-        latents = to_latents(self._pipeline, source.view)
-        if source.repaint is None or not isinstance(self.request, ImageToImage):
-            return Start(latents, strength)
+        request, latents = self.request, to_latents(self._pipeline, source.view)
+        start = Start(
+            latents,
+            request.denoising_strength,
+            takes_all_steps=request.override_settings.img2img_fix_steps,
+        )
+        if not isinstance(request, ImageToImage):
+            return start
+        start = replace(start, noise=request.noise_factor)
+        if source.repaint is None:
+            return start
         mask = source.latent_mask(latents.shape[-2:]).to(latents.device)
-        match Fill(self.request.inpainting_fill):
+        match Fill(request.inpainting_fill):
             case Fill.SURROUNDINGS:
                 under = to_latents(self._pipeline, source.filled)
             case Fill.ORIGINAL:
                 under = latents
             case Fill.NOISE:
-                noise, _ = Seeds(self._seeds[number]).first(latents.shape[1:])
-                noise = noise.to(latents)
-                under = noise * mask + latents * (1 - mask)
+                noise, _ = self._seeds[number].first(latents.shape[1:])
+                under = noise.to(latents) * mask + latents * (1 - mask)
             case Fill.NOTHING:
                 under = latents * (1 - mask)
-        return Start(under, strength, mask, kept=latents)
+        return replace(start, latents=under, mask=mask, kept=latents)
+
+    def _restart(self, latents: torch.Tensor) -> Start:
+        # As in the Web UI: the second pass takes all of its steps.
+        return Start(latents, self.request.denoising_strength, takes_all_steps=True)
 
     def _enlarged(
-        self,
-        guidance: Guidance,
-        numbers: Sequence[int],
-        first_pass: Sequence[Sampling],
-        before: int,
-    ) -> Generator[Progress, None, list[Sampling]]:
-        """Begin the second pass: each picture once more, larger, from the first pass's latents."""
-        size = self.tools.limits.second_size(self.request, self.size)
-        samplings = []
-        for number, sampling in zip(numbers, first_pass, strict=True):
-            latents = yield from self._enlarged_latents(sampling.latents, size, before)
-            start = Start(latents, self.request.denoising_strength)
-            samplings.append(self._new_sampling(guidance, number, self._second_steps, size, start))
-        return samplings
+        self, pictures: Sequence[torch.Tensor], done: int
+    ) -> Generator[Progress, None, list[torch.Tensor]]:
+        """Enlarge the first pass's latents for the second pass."""
+        larger = []
+        for latents in pictures:
+            made = yield from self._enlarged_latents(latents, done)
+            larger.append(made)
+        return larger
 
     def _enlarged_latents(
-        self, latents: torch.Tensor, size: Size, before: int
+        self, latents: torch.Tensor, done: int
     ) -> Generator[Progress, None, torch.Tensor]:
-        name = self.request.hr_upscaler
-        if (mode := LATENT_UPSCALERS.get(name)) is not None:
+        name, size = self.request.hr_upscaler, self._last.size
+        if (way := LATENT_UPSCALERS.get(name)) is not None:
+            mode, smooths = way
             width, height = (side // self._pipeline.factor for side in size)
-            return F.interpolate(latents, (height, width), mode=mode)
+            return F.interpolate(latents, (height, width), mode=mode, antialias=smooths)
         image = from_latents(self._pipeline, latents)
         tiles = self.tools.upscalers.enlarge(image, size, name)
-        larger = yield from with_progress(tiles, self._progress(before + self.request.steps))
-        return to_latents(self._pipeline, larger)
+        larger = yield from with_progress(tiles, self._progress(done))
+        return to_latents(self._last.pipeline, larger)
 
     def _finished(self, sampling: Sampling, number: int) -> Artifact:
-        image = from_latents(self._pipeline, sampling.latents)
+        image = from_latents(self._last.pipeline, sampling.latents)
+        settings = self.request.override_settings
         if self.sources:
-            image = self._source(number).finish(image)
-        return Artifact(data=png(image, self._infotext.infotext(number)))
+            source = self._source(number)
+            if settings.img2img_color_correction:
+                image = with_colours_of(source.view, image)
+            image = source.finish(image)
+        return Artifact(data=written(image, self._infotext.infotext(number), Format.of(settings)))

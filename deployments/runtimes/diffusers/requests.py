@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from deployments.runtimes.diffusers.generation import Generation, Steps, Tools
 from deployments.runtimes.diffusers.pixels import opaque, picture
 from deployments.runtimes.diffusers.source_image import SourceImage, fit_source
+from deployments.runtimes.diffusers.styles import styled
 from models.errors import TaskFailed
 from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 from models.runtimes.diffusers.values import LATENT_UPSCALERS
@@ -20,7 +21,7 @@ def text_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Step
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
     del inputs
-    request = TextToImage.read(task.content, tools.options)
+    request = styled(TextToImage.read(task.content, tools.options), tools.checkpoints.folder)
     _check(tools, request)
     size = tools.limits.size(request, (tools.pipeline.native_side, tools.pipeline.native_side))
     if request.enable_hr:
@@ -36,7 +37,7 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
     Raises:
         TaskFailed: the request is wrong, in words that say how to set it right.
     """
-    request = ImageToImage.read(task.content, tools.options)
+    request = styled(ImageToImage.read(task.content, tools.options), tools.checkpoints.folder)
     _check(tools, request)
     images = [
         opaque(picture(text, inputs, f"init_images[{index}]"))
@@ -51,8 +52,8 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
 
 
 def _check(tools: Tools, request: TextToImage) -> None:
-    for text in (request.prompt, request.negative_prompt):
-        _refuse_embeddings(tools, text)
+    for prompt in request.prompts:
+        _refuse_embeddings(tools, prompt.text)
 
 
 def _refuse_embeddings(tools: Tools, text: str) -> None:

@@ -5,6 +5,7 @@ Knows classes by name only; a scheduler object is made of a checkpoint's own sch
 """
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,9 +16,11 @@ from models.runtimes.diffusers.samplers import (
     AUTOMATIC,
     SAMPLERS,
     SCHEDULES,
+    WITHOUT_NOISE,
     sampler_named,
     schedule_named,
 )
+from models.runtimes.diffusers.step_noise import StepNoise
 
 _SPACED = {
     "Uniform": {"timestep_spacing": "linspace"},
@@ -47,6 +50,34 @@ class Sampler:
     automatic: str = AUTOMATIC
     """Schedule that the Web UI takes for it when none is asked for."""
     schedule: str = AUTOMATIC
+    noise: StepNoise = field(default_factory=StepNoise)
+    """Noise that it adds in its steps."""
+
+    def with_noise(self, noise: StepNoise) -> "Sampler":
+        """Return the same sampler with noise of another strength, without any if that is 0."""
+        if noise.eta == 0 and (plain := WITHOUT_NOISE.get(self.name)) is not None:
+            kind, own = _BY_NAME[plain], {**self.settings}
+            own.pop("algorithm_type", None)  # which says that there is noise
+            return replace(self, kind=kind.kind, settings={**kind.settings, **own}, noise=noise)
+        return replace(self, noise=noise)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Tell whether it is a multistep sampler that adds noise."""
+        return self.settings.get("algorithm_type") == _SDE["algorithm_type"]
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments of a scheduler's step by which its noise is as strong as it shall be."""
+        noise = self.noise
+        churn = {"s_churn": noise.churn, "s_tmin": noise.least, "s_noise": noise.factor}
+        own: Mapping[str, Mapping[str, Any]] = {
+            "DDIM": {"eta": noise.eta},
+            "Euler a": {"eta": noise.eta},
+            "Euler": {**churn, "s_tmax": noise.most or math.inf},
+            "DPM++ SDE": {"s_noise": noise.factor},
+        }
+        return own.get(self.name, {})
 
     def with_schedule(self, name: str) -> "Sampler":
         """Return the same sampler over another noise schedule.
@@ -63,7 +94,7 @@ class Sampler:
         """Make a scheduler over a checkpoint's own noise schedule, for one picture."""
         import diffusers  # noqa: PLC0415  # only the replica has it
 
-        kind = getattr(diffusers, self.kind)
+        kind = getattr(diffusers, self.kind, None) or _own_kind(self.kind)
         accepted = set(inspect.signature(kind.__init__).parameters)
         settings = {
             **_LATENT,
@@ -93,7 +124,7 @@ _TABLE = (
     Sampler("DPM++ 2M SDE", _MULTISTEP, _SDE, "Exponential"),
     Sampler("DPM++ 2M SDE Heun", _MULTISTEP, {**_SDE, "solver_type": "heun"}, "Exponential"),
     Sampler("DPM++ 3M SDE", _MULTISTEP, {**_SDE, "solver_order": 3}, "Exponential"),
-    Sampler("Euler a", "EulerAncestralDiscreteScheduler"),
+    Sampler("Euler a", "EulerAncestral"),
     Sampler("Euler", "EulerDiscreteScheduler"),
     Sampler("LMS", "LMSDiscreteScheduler"),
     Sampler("Heun", "HeunDiscreteScheduler"),
@@ -113,7 +144,21 @@ _BY_NAME: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _TABLE}
 
 def sampler_of(request: TextToImage) -> Sampler:
     """Return the sampler that a request asks for."""
-    return sampler(request.sampler_name, request.scheduler)
+    name = request.sampler_name
+    return sampler(name, request.scheduler).with_noise(request.step_noise(name))
+
+
+def second_sampler_of(request: TextToImage) -> Sampler:
+    """Return the sampler of a request's second pass."""
+    name, schedule = request.second_sampler, request.hr_scheduler or request.scheduler
+    return sampler(name, schedule).with_noise(request.step_noise(name))
+
+
+def _own_kind(name: str) -> Any:
+    """Return a scheduler's class of our own."""
+    from deployments.runtimes.diffusers import euler_ancestral  # noqa: PLC0415  # takes seconds
+
+    return getattr(euler_ancestral, name)
 
 
 def sampler(name: str, schedule: str = AUTOMATIC) -> Sampler:

@@ -18,28 +18,57 @@ from deployments.runtimes.diffusers.samplers import Sampler
 from models.errors import TaskFailed
 
 _MOST_STRENGTH = 0.999  # as in the Web UI, which takes one step more than this share
+_MOST_STEPS = 999  # a schedule that was trained in 1000 has no more
 _DISTILLED_STEPS = 50  # as LCM and TCD have it, which refuse to take more than these
+
+
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """Conditions one after another, with the weight of their part of the prompt."""
+
+    conditions: tuple[tuple[int, Condition], ...]
+    """Conditions, each with the last call of the UNet (from 0) in which it counts."""
+    weight: float = 1.0
+
+    @classmethod
+    def always(cls, condition: Condition) -> "Timed":
+        """Make a condition count in all calls."""
+        return cls(((0, condition),))
+
+    def at(self, call: int) -> Condition:
+        """Return the condition of a call; the last one also counts in all that follow."""
+        found = (condition for last, condition in self.conditions if call <= last)
+        return next(found, self.conditions[-1][1])
 
 
 @dataclass(frozen=True, eq=False)
 class Guidance:
     """Classifier-free guidance: what the picture shall show, what it shall not, how strictly."""
 
-    positive: Condition
-    negative: Condition
+    positive: tuple[Timed, ...]
+    """Parts of the prompt, which add up."""
+    negative: Timed
     scale: float
 
-    @property
-    def conditions(self) -> list[Condition]:
-        """Conditions for a call of the UNet; the positive one alone if the scale is 1."""
-        return [self.positive] if self.scale == 1 else [self.negative, self.positive]
+    def conditions(self, call: int) -> list[Condition]:
+        """Return the conditions of a call; the positive one alone where no other would count."""
+        positive = [part.at(call) for part in self.positive]
+        return positive if self._is_plain else [self.negative.at(call), *positive]
 
     def guided(self, predictions: torch.Tensor) -> torch.Tensor:
         """Combine predictions, conditions x 4 x height x width, to 1 x 4 x height x width."""
-        if self.scale == 1:
+        if self._is_plain:
             return predictions
-        negative, positive = predictions.chunk(2)
-        return negative + self.scale * (positive - negative)
+        negative = predictions[:1]
+        changes = [
+            part.weight * (prediction - negative)
+            for part, prediction in zip(self.positive, torch.split(predictions[1:], 1), strict=True)
+        ]
+        return negative + self.scale * torch.stack(changes).sum(dim=0)
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.scale == 1 and [part.weight for part in self.positive] == [1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +83,10 @@ class Start:
     """1 x 1 x height x width: 1 where to paint; elsewhere the start is kept."""
     kept: torch.Tensor | None = None
     """1 x 4 x height x width: latents that are kept there, if not the start itself."""
+    noise: float = 1.0
+    """Factor of the noise that it begins with."""
+    takes_all_steps: bool = False
+    """Flag: all steps are taken, however small the strength: they are closer to each other."""
 
 
 class Sampling:
@@ -80,6 +113,7 @@ class Sampling:
         noise, generator = seeds.first(shape)
         takes_noise = "generator" in inspect.signature(self.scheduler.step).parameters
         self._noise_source = {"generator": generator} if takes_noise else {}
+        self._sampler, self._generator = sampler, generator
         self._noise = noise.to(device)
         self._start = start
         self._timesteps = self._plan(steps, device)
@@ -103,10 +137,15 @@ class Sampling:
         """Timestep of the next step, a tensor of no dimension."""
         return self._timesteps[self._done]
 
+    @property
+    def conditions(self) -> list[Condition]:
+        """Conditions of the next step."""
+        return self.guidance.conditions(self._done)
+
     def model_input(self) -> torch.Tensor:
         """Return the latents for each condition, conditions x 4 x height x width, for the UNet."""
         self._input = self.scheduler.scale_model_input(self.latents, self.timestep)
-        return self._input.expand(len(self.guidance.conditions), -1, -1, -1)
+        return self._input.expand(len(self.conditions), -1, -1, -1)
 
     def step(self, predictions: torch.Tensor) -> None:
         """Take one step with the UNet's predictions, conditions x 4 x height x width.
@@ -116,7 +155,7 @@ class Sampling:
         """
         self._prediction = self.guidance.guided(predictions.float())
         stepped = self.scheduler.step(
-            self._prediction, self.timestep, self.latents, **self._noise_source
+            self._prediction, self.timestep, self.latents, **self._arguments()
         )
         # Before the mask: what is kept gets the noise of the step that comes next.
         self._done += 1
@@ -142,31 +181,43 @@ class Sampling:
             case _:
                 return self._prediction
 
-    def _plan(self, steps: int, device: torch.device) -> torch.Tensor:
+    def _arguments(self) -> dict[str, Any]:
+        given = {**self._noise_source, **self._sampler.arguments}
+        if self._sampler.is_noisy and self._sampler.noise.factor != 1:
+            noise = torch.randn(self.latents.shape, generator=self._generator)
+            given["variance_noise"] = self._sampler.noise.factor * noise.to(self.latents)
+        return given
+
+    def _plan(self, asked: int, device: torch.device) -> torch.Tensor:
+        steps, skipped = self._steps_of(asked)
         if "original_inference_steps" in inspect.signature(self.scheduler.set_timesteps).parameters:
             most = max(steps, _DISTILLED_STEPS)
             self.scheduler.set_timesteps(steps, device=device, original_inference_steps=most)
         else:
             self.scheduler.set_timesteps(steps, device=device)
         # A scheduler of second order has two timesteps, and two calls of the UNet, a step.
-        skipped = self._skipped(steps) * self.scheduler.order
+        skipped *= self.scheduler.order
         if hasattr(self.scheduler, "set_begin_index"):
             # Else it looks for its place by the timestep's value, which may stand there twice.
             self.scheduler.set_begin_index(skipped)
         plan: torch.Tensor = self.scheduler.timesteps[skipped:]
         return plan
 
-    def _skipped(self, steps: int) -> int:
-        """Count the steps left out at the start: those that a source image is ahead of noise."""
+    def _steps_of(self, asked: int) -> tuple[int, int]:
+        """Return the steps from noise, and those that a source image is ahead of it."""
         if self._start is None:
-            return 0
-        return steps - 1 - int(min(self._start.strength, _MOST_STRENGTH) * steps)
+            return asked, 0
+        strength = min(self._start.strength, _MOST_STRENGTH)
+        if not self._start.takes_all_steps or not strength:
+            return asked, asked - 1 - int(strength * asked)
+        steps = min(int(asked / strength), _MOST_STEPS)
+        return steps, steps - max(1, min(asked, int(strength * steps) + 1))
 
     def _first(self) -> torch.Tensor:
         if self._start is None:
             first: torch.Tensor = self._noise * self.scheduler.init_noise_sigma
             return first
-        return self._noised(self._start.latents, self._timesteps[:1])
+        return self._noised(self._start.latents, self._timesteps[:1], self._start.noise)
 
     def _masked(self, latents: torch.Tensor) -> torch.Tensor:
         if self._start is None or self._start.mask is None:
@@ -177,8 +228,11 @@ class Sampling:
             kept = self._noised(kept, self._timesteps[self._done : self._done + 1])
         return mask * latents + (1 - mask) * kept
 
-    def _noised(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        noised: torch.Tensor = self.scheduler.add_noise(latents, self._noise, timestep)
+    def _noised(
+        self, latents: torch.Tensor, timestep: torch.Tensor, factor: float = 1.0
+    ) -> torch.Tensor:
+        noise = self._noise if factor == 1 else factor * self._noise
+        noised: torch.Tensor = self.scheduler.add_noise(latents, noise, timestep)
         return noised
 
 
@@ -196,7 +250,7 @@ def tick(pipeline: Pipeline, running: Sequence[Sampling]) -> None:
     times = [
         sampling.timestep.float().expand(n) for sampling, n in zip(running, counts, strict=True)
     ]
-    conditions = [each for sampling in running for each in sampling.guidance.conditions]
+    conditions = [each for sampling in running for each in sampling.conditions]
     predictions = _unet(pipeline, torch.cat(inputs), torch.cat(times), conditions)
     for sampling, prediction in zip(running, torch.split(predictions, counts), strict=True):
         sampling.step(prediction)

@@ -115,7 +115,7 @@ def fit_source(
         mask=_binary(area.crop(box).resize(size, _SMOOTH)),
         whole=whole,
         box=box,
-        seam=_feathered(area, request.mask_blur),
+        seam=_feathered(area, request.feather),
     )
     return SourceImage(whole.crop(box).resize(size, _SMOOTH), repaint)
 
@@ -185,9 +185,9 @@ def _clamped(start: int, length: int, limit: int) -> int:
     return max(0, min(start, limit - length))
 
 
-def _feathered(area: Image.Image, blur: int) -> Image.Image:
+def _feathered(area: Image.Image, blur: tuple[int, int]) -> Image.Image:
     """Soften to the inside only: pixels outside the mask are not touched."""
-    if not blur or area.getbbox() is None:
+    if not any(blur) or area.getbbox() is None:
         return area
     soft = np.asarray(area.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
     # A blur has half its height at an edge: what is below that lies outside, and is cut away.

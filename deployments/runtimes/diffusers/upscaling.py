@@ -67,6 +67,8 @@ class Upscalers:
         Raises:
             TaskFailed: there is no upscaler of this name, or it is no network of a known sort.
         """
+        if name == NONE:
+            name = "Lanczos"  # as in the Web UI, where none is a plain enlargement
         if name in _PILLOW:
             return image.resize(size, _PILLOW[name])
         path = self._file(name, "upscaler")

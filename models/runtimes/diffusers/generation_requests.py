@@ -3,43 +3,36 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from typing_extensions import override
 
+from models.checkpoints import spellings, without_hash
 from models.runtimes.content import Fault
 from models.runtimes.diffusers import fields, samplers
+from models.runtimes.diffusers.drawing import Drawing, Words
 from models.runtimes.diffusers.fates import Refusals
 from models.runtimes.diffusers.options import Options
-from models.runtimes.diffusers.overrides import Overrides, overrides_in
-from models.runtimes.diffusers.prompts import (
-    MOST_CHARACTERS,
-    chunk_fault,
-    fewest_chunks,
-    unsupported,
-    without_comments,
-    wrong_tags,
-)
-from models.runtimes.diffusers.request import MISPLACED, Request
+from models.runtimes.diffusers.prompt_editing import Clock
+from models.runtimes.diffusers.prompts import Prompt, prompt_faults
+from models.runtimes.diffusers.request import MISPLACED
 from models.runtimes.diffusers.values import (
+    Feather,
     OptionalSide,
-    Positive,
-    SamplerName,
-    ScheduleName,
-    Share,
-    Side,
+    OwnName,
+    OwnSamplerName,
+    OwnScheduleName,
+    SmallFactor,
     UpscalerName,
 )
 from models.runtimes.webui import Picture, flag, object_at
 
-Seed = Annotated[
-    int, BeforeValidator(lambda given: -1 if given == "" else given), Field(ge=-(2**63), lt=2**63)
-]
-Prompt = Annotated[str, Field(max_length=MOST_CHARACTERS)]
+KEPT_ALONE = "both checkpoints are needed at once; set the runtime's option keep to 2 or more"
+"""Remedy where a runtime keeps one checkpoint."""
 _ROUNDED = 64
 """Most pixels by which a side is rounded to what the checkpoint can do."""
 
 
-class TextToImage(Request):
+class TextToImage(Drawing):
     """Body of ``/sdapi/v1/txt2img``."""
 
     refused: ClassVar[Refusals] = fields.DRAWN
@@ -47,29 +40,6 @@ class TextToImage(Request):
         field: MISPLACED.format(kind="text-to-image", field="picture", better="image-to-image")
         for field in ("init_images", "mask")
     }
-
-    prompt: Prompt = ""
-    """Words to paint; knows ``(word:1.2)``, ``[word]``, ``BREAK``, ``<lora:name:weight>``."""
-    negative_prompt: Prompt = ""
-    """Description of what the picture must not show."""
-    seed: Seed = -1
-    """Seed of the noise: the same one gives the same picture; -1: another each time."""
-    steps: Annotated[int, Field(ge=1, le=150)] = 50
-    cfg_scale: Annotated[float, Field(ge=0, le=30)] = 7.0
-    """Strength with which the prompt is followed; 1: without the negative prompt."""
-    width: Side | None = None
-    """Pixels of the picture's width; the checkpoint's own size if left out."""
-    height: Side | None = None
-    """Pixels of the picture's height; the checkpoint's own size if left out."""
-    sampler_name: SamplerName = samplers.DEFAULT
-    scheduler: ScheduleName = samplers.AUTOMATIC
-    """Schedule of the noise."""
-    batch_size: Positive = 1
-    """Pictures that are painted at the same time."""
-    n_iter: Positive = 1
-    """Batches, one after another."""
-    send_images: bool = True
-    override_settings: Overrides = Overrides()
 
     enable_hr: bool = False
     """Flag: a second pass paints the picture again, larger."""
@@ -80,26 +50,18 @@ class TextToImage(Request):
     """Steps of the second pass; 0: as many as in the first."""
     hr_resize_x: OptionalSide = 0
     hr_resize_y: OptionalSide = 0
-    denoising_strength: Share = 0.75
-    """Strength of repainting the given or the first pass's picture: 0 keeps it, 1 replaces it."""
-
-    @classmethod
-    @override
-    def gathered(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        # Some older clients send an index by name, and both fields empty or "None" mean Euler.
-        name = given.get("sampler_name") or given.get("sampler_index")
-        named = {"sampler_name": name} if name and name != "None" else {}
-        own = {
-            key: value for key, value in super().gathered(given).items() if key != "sampler_name"
-        }
-        settings = overrides_in(given)
-        if flag(settings.get("enable_prompt_comments")) is not False:
-            own |= {
-                field: without_comments(own[field])
-                for field in ("prompt", "negative_prompt")
-                if isinstance(own.get(field), str)
-            }
-        return own | named | {"override_settings": settings}
+    hr_prompt: Words = ""
+    """Words of the second pass, with LoRAs of their own; empty: those of the first."""
+    hr_negative_prompt: Words = ""
+    """Negative prompt of the second pass; empty: that of the first."""
+    hr_sampler_name: OwnSamplerName = None
+    """Sampler of the second pass; that of the first if left out."""
+    hr_scheduler: OwnScheduleName = None
+    """Schedule of the second pass's noise; that of the first if left out."""
+    hr_cfg: Annotated[float, Field(ge=0, le=30)] = 0.0
+    """Scale of the second pass; 0: that of the first."""
+    hr_checkpoint_name: OwnName = None
+    """Checkpoint of the second pass; needs the option ``keep`` of 2 at least."""
 
     @classmethod
     @override
@@ -107,14 +69,12 @@ class TextToImage(Request):
         second = flag(given.get("enable_hr")) or False  # what is no flag is a fault of its own
         return {**cls.refused, **(fields.SECOND_PASS_REFUSED if second else {})}
 
-    @classmethod
-    @override
-    def most(cls, options: Options) -> Mapping[str, int]:
-        return {"batch_size": options.max_pictures, "n_iter": options.max_pictures}
-
     @override
     def rules(self, given: Mapping[str, Any], options: Options) -> Iterator[Fault]:
-        yield from self._prompt_faults()
+        yield from prompt_faults(self.prompts)
+        yield from self._noise_faults()
+        if self._needs_two_checkpoints and options.keep == 1:
+            yield Fault("hr_checkpoint_name", KEPT_ALONE)
         if self.pictures > options.max_pictures:
             yield Fault(
                 "batch_size",
@@ -128,13 +88,43 @@ class TextToImage(Request):
             yield from self._second_pass_faults(self.width, self.height, options.max_pixels)
 
     @property
-    def pictures(self) -> int:
-        return self.batch_size * self.n_iter
+    def prompts(self) -> list[Prompt]:
+        """Prompts of all passes, each by the field that it is from."""
+        first = [
+            Prompt("prompt", self.prompt, self.clock, is_composed=True),
+            Prompt("negative_prompt", self.negative_prompt, self.clock, is_composed=False),
+        ]
+        return first + (self.second_prompts if self.enable_hr else [])
 
     @property
-    def echo(self) -> dict[str, Any]:
-        """Write the request as understood, without pictures."""
-        return self.model_dump(exclude={"init_images", "mask"})
+    def second_prompts(self) -> list[Prompt]:
+        """Prompts of the second pass."""
+        own, clock = self.hr_prompt, self.second_clock
+        own_negative = self.hr_negative_prompt
+        return [
+            Prompt("hr_prompt" if own else "prompt", own or self.prompt, clock, is_composed=True),
+            Prompt(
+                "hr_negative_prompt" if own_negative else "negative_prompt",
+                own_negative or self.negative_prompt,
+                clock,
+                is_composed=False,
+            ),
+        ]
+
+    @property
+    def second_clock(self) -> Clock:
+        """Calls by which the words of the second pass change."""
+        calls = self.second_steps * samplers.calls_of(self.second_sampler)
+        return Clock(calls, before=self.clock.calls)
+
+    @property
+    def second_steps(self) -> int:
+        return self.hr_second_pass_steps or self.steps
+
+    @property
+    def second_sampler(self) -> str:
+        """Name of the second pass's sampler."""
+        return self.hr_sampler_name or self.sampler_name
 
     def _second_pass_faults(self, width: int, height: int, most: int) -> Iterator[Fault]:
         """Find faults of the second pass; sides are rounded later, so only clear ones are told."""
@@ -145,14 +135,19 @@ class TextToImage(Request):
         if (larger - _ROUNDED) * (higher - _ROUNDED) > most:
             yield too_many_pixels("hr_scale", larger, higher, most)
 
-    def _prompt_faults(self) -> Iterator[Fault]:
-        for field, text in (("prompt", self.prompt), ("negative_prompt", self.negative_prompt)):
-            if (long := chunk_fault(fewest_chunks(text))) is not None:
-                yield Fault(field, long)
-            for message in unsupported(text):
-                yield Fault(field, message)
-        for message in wrong_tags(self.prompt):
-            yield Fault("prompt", message)
+    @property
+    def _needs_two_checkpoints(self) -> bool:
+        own, second = self.override_settings.sd_model_checkpoint, self.hr_checkpoint_name
+        # Without a name it is the runtime's own, which only a replica knows.
+        if not (self.enable_hr and own and second):
+            return False
+        return spellings(without_hash(own)).isdisjoint(spellings(without_hash(second)))
+
+    def _noise_faults(self) -> Iterator[Fault]:
+        names = {self.sampler_name, self.second_sampler if self.enable_hr else self.sampler_name}
+        for name in sorted(names):
+            if (found := samplers.sampler_named(name)) is not None:
+                yield from self.step_noise(name).faults(found[0])
 
 
 class ImageToImage(TextToImage):
@@ -165,8 +160,14 @@ class ImageToImage(TextToImage):
     """Picture to start from, as base64 or a link; or one for each of a batch."""
     mask: Picture | None = None
     """Mask, whose white part is painted anew."""
-    mask_blur: Annotated[int, Field(ge=0, le=64)] = 4
-    """Pixels of the mask's feather."""
+    mask_blur: Feather | None = None
+    """Pixels of the mask's feather in both directions."""
+    mask_blur_x: Feather = 4
+    """Pixels of the mask's feather from left to right, without ``mask_blur``."""
+    mask_blur_y: Feather = 4
+    """Pixels of the mask's feather from top to bottom, without ``mask_blur``."""
+    initial_noise_multiplier: SmallFactor | None = None
+    """Factor of the noise at the beginning; otherwise that of the settings."""
     inpainting_fill: Annotated[int, Field(ge=0, le=3)] = 0
     """Filling under the mask at first: 0 its surroundings, 1 the picture, 2 noise, 3 nothing."""
     inpainting_mask_invert: bool = False
@@ -194,6 +195,19 @@ class ImageToImage(TextToImage):
             if key not in fields.SECOND_PASS
         }
         return own | ({"init_images": [link]} if link else {})
+
+    @property
+    def feather(self) -> tuple[int, int]:
+        """Pixels of the mask's feather, from left to right and from top to bottom."""
+        if self.mask_blur is None:
+            return self.mask_blur_x, self.mask_blur_y
+        return self.mask_blur, self.mask_blur
+
+    @property
+    def noise_factor(self) -> float:
+        """Factor of the noise at the beginning."""
+        own = self.initial_noise_multiplier
+        return self.override_settings.initial_noise_multiplier if own is None else own
 
     @override
     def rules(self, given: Mapping[str, Any], options: Options) -> Iterator[Fault]:

@@ -1,28 +1,23 @@
 """Refusal of prompts that are too long, or whose syntax only the Web UI understands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from models.runtimes.content import Fault
+from models.runtimes.diffusers.prompt_editing import MOST_WEIGHT, Clock, Texts, parts, texts
 
 MOST_CHARACTERS = 20_000
 """Most characters of a prompt: some ten pages."""
 MOST_CHUNKS = 64
-"""Most chunks of a prompt: each is encoded by itself, and looked at in every step."""
+"""Most chunks of a text: each is encoded by itself, and looked at in every step."""
+MOST_ENCODED = 256
+"""Most chunks of all texts that a request's prompts become, filled up to the longest one's: so many
+are kept while it paints."""
 
-MOST_WEIGHT = 100
-"""Most weight of a LoRA or of a word, either way: far more than any picture bears."""
-
-_COMMENT = re.compile(r"(?:^|(?<=\n))[ \t]*#[^\n]*(?:\n|$)|#[^\n]*")
 LORA = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
-# The first takes [a:b:0.5], [a:0.5] and [a|b]; it leaves [a], which only weakens, and brackets
-# behind a backslash.
-_UNSUPPORTED = (
-    (
-        re.compile(r"(?<!\\)\[[^\[\]]*:\s*[\d.]+\s*\]|(?<!\\)\[[^\[\]|]*\|[^\[\]]*\]"),
-        "prompt editing and alternation ([from:to:when], [a|b]) are",
-    ),
-    (re.compile(r"\bAND\b"), "composition with AND is"),
-    (re.compile(r"<(hypernet):[^<>]*>"), "hypernetworks are"),
-)
+_COMMENT = re.compile(r"(?:^|(?<=\n))[ \t]*#[^\n]*(?:\n|$)|#[^\n]*")
+_HYPERNET = re.compile(r"<(hypernet):[^<>]*>")
 _BREAK = re.compile(r"\bBREAK\b")
 # Letters alone: a number may be a weight, as in (word:1.2), which makes no token.
 _WORD = re.compile(r"[^\W\d_]+")
@@ -31,8 +26,58 @@ _ROOM = 75
 """Tokens of a chunk; a word is one at least."""
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """Prompt of a request, by its field."""
+
+    field: str
+    text: str
+    clock: Clock
+    is_composed: bool
+    """`True` if AND joins parts of it and LoRA tags count; in a negative prompt both are words."""
+
+    @property
+    def words(self) -> str:
+        """Text without LoRA tags; in a negative prompt they are words."""
+        return LORA.sub("", self.text) if self.is_composed else self.text
+
+    @property
+    def texts(self) -> list[Texts]:
+        """Texts of each of its parts.
+
+        Raises:
+            ValueError: they are too many.
+        """
+        if not self.is_composed:
+            return [texts(self.words, self.clock)]
+        return [part.texts for part in parts(self.words, self.clock)]
+
+
+def prompt_faults(prompts: Iterable[Prompt]) -> Iterator[Fault]:
+    """Find what is wrong in a request's prompts, as far as no tokenizer is needed."""
+    all_texts: set[str] = set()
+    longest = 0
+    for prompt in prompts:
+        try:
+            found = {text for part in prompt.texts for _, text in part}
+        except ValueError as exc:
+            yield Fault(prompt.field, str(exc))
+            continue
+        chunks = max(map(fewest_chunks, found))
+        encoded = len(all_texts | found) * max(longest, chunks)
+        if long := chunk_fault(chunks) or encoded_fault(encoded):
+            yield Fault(prompt.field, long)
+        else:
+            all_texts |= found
+            longest = max(longest, chunks)
+        for message in unsupported(prompt.text):
+            yield Fault(prompt.field, message)
+        for message in wrong_tags(prompt.text) if prompt.is_composed else ():
+            yield Fault(prompt.field, message)
+
+
 def chunk_fault(chunks: int) -> str | None:
-    """Say that a prompt has too many chunks; None if it has not."""
+    """Say that a text has too many chunks; None if it has not."""
     if chunks <= MOST_CHUNKS:
         return None
     return (
@@ -41,17 +86,26 @@ def chunk_fault(chunks: int) -> str | None:
     )
 
 
+def encoded_fault(chunks: int) -> str | None:
+    """Say that all texts of a request have too many chunks; None if they have not."""
+    if chunks <= MOST_ENCODED:
+        return None
+    return (
+        f"with its edits, and all texts as long as the longest, the prompts become {chunks} chunks "
+        f"of {_ROOM} tokens, more than the {MOST_ENCODED} allowed"
+    )
+
+
 def fewest_chunks(prompt: str) -> int:
     """Count the chunks that a prompt has at least: only the tokenizer knows how many there are."""
-    parts = _BREAK.split(LORA.sub("", prompt))
-    return sum(max(1, -(-len(_WORD.findall(part)) // _ROOM)) for part in parts)
+    parts_ = _BREAK.split(LORA.sub("", prompt))
+    return sum(max(1, -(-len(_WORD.findall(part)) // _ROOM)) for part in parts_)
 
 
 def unsupported(prompt: str) -> Iterator[str]:
     """Say what in a prompt only the Web UI itself understands, and where; it is not quoted."""
-    for pattern, what in _UNSUPPORTED:
-        if match := pattern.search(prompt):
-            yield f"{what} not supported here (at character {match.start() + 1})"
+    if match := _HYPERNET.search(prompt):
+        yield f"hypernetworks are not supported here (at character {match.start() + 1})"
 
 
 def wrong_tags(prompt: str) -> Iterator[str]:

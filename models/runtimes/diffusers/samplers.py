@@ -1,7 +1,7 @@
 """Names of samplers and noise schedules, as the Web UI writes and as clients spell them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 AUTOMATIC = "Automatic"
 DEFAULT = "Euler"
@@ -10,6 +10,28 @@ SAMPLERS = (
     *("Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a"),
     *("DDIM", "DDPM", "PLMS", "UniPC", "DEIS", "LCM", "TCD"),
 )
+SECOND_ORDER = frozenset({"Heun", "DPM2", "DPM2 a", "DPM++ SDE"})
+"""Samplers with two calls of the UNet a step."""
+WITH_ETA = frozenset({"Euler a", "DDIM"})
+"""Samplers whose noise can have any strength."""
+WITHOUT_NOISE: Mapping[str, str] = {
+    "DPM2 a": "DPM2",
+    "DPM++ 2M SDE": "DPM++ 2M",
+    "DPM++ 2M SDE Heun": "DPM++ 2M",
+}
+"""Samplers with noise, each with the one that it is without."""
+WITH_FIXED_NOISE = frozenset({*WITHOUT_NOISE, "DPM++ SDE", "DPM++ 3M SDE"})
+"""Samplers whose noise has a strength in the Web UI, and here is all there or not at all."""
+CHURNED = "Euler"
+"""Sampler that adds noise of its own between its steps."""
+UNCHURNED = frozenset({"Heun", "DPM2"})
+"""Samplers that do so in the Web UI alone."""
+WITH_SCALED_NOISE = frozenset(
+    {CHURNED, "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE"}
+)
+"""Samplers whose noise can be scaled by ``s_noise``."""
+UNSCALED = frozenset({"DPM2 a"})
+"""Samplers whose noise can be scaled in the Web UI alone."""
 SCHEDULES = (
     AUTOMATIC,
     *("Karras", "Exponential", "Beta", "Uniform", "Normal", "Simple", "SGM Uniform"),
@@ -39,6 +61,12 @@ def sampler_named(name: str) -> tuple[str, str | None] | None:
         if found is not None:
             return found, schedule
     return None
+
+
+def calls_of(name: str) -> int:
+    """Count the calls of the UNet in a step of the sampler of this name."""
+    found = sampler_named(name)
+    return 2 if found is not None and found[0] in SECOND_ORDER else 1
 
 
 def schedule_named(name: str) -> str | None:

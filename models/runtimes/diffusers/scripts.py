@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.runtimes.content import Fault, shown, unknown
-from models.runtimes.diffusers import fields, setting_names
+from models.runtimes.diffusers import setting_names
 from models.runtimes.diffusers.fates import Refusals
 from models.runtimes.diffusers.overrides import HONOURED
 from models.runtimes.webui import ROUTING, object_at
@@ -18,8 +18,6 @@ def unhonoured(given: Mapping[str, Any], refused: Refusals, under: str = "") -> 
     for field in refused.keys() & given.keys():
         value, refusal = given[field], refused[field]
         if value is None or refusal.is_harmless(value):
-            continue
-        if (same := fields.SAME_AS.get(field)) and value == given.get(same):
             continue
         yield Fault(
             f"{under}{field}",

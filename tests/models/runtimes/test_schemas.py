@@ -17,7 +17,10 @@ from models.task import Kind, Task
 from tests.models.runtimes.corpus import GRAPH, PICTURE, SWAGGER, options
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "tasks"
-BETWEEN_FIELDS = {"batch_size", "width", "hr_scale", "init_images"}
+BETWEEN_FIELDS = {
+    *("batch_size", "width", "hr_scale", "init_images"),
+    *("eta", "s_churn", "s_noise", "hr_checkpoint_name"),
+}
 """Fields that are told where two of them do not go together."""
 OFFERS = [(name, kind) for name, type_ in TYPES.items() for kind in sorted(type_.kinds)]
 WORDS = st.text(st.characters(codec="ascii", categories=["L", "Nd", "Zs"]), max_size=8)

@@ -46,13 +46,18 @@ def conditions(
     pipeline: Pipeline, positive: str, negative: str, skip: int = 1
 ) -> tuple[Condition, Condition]:
     """Encode both prompts without a stop."""
-    parts = encode(pipeline, positive, negative, skip)
+    parts = encode(pipeline, {positive: "prompt", negative: "negative_prompt"}, skip)
     while True:
         try:
             next(parts)
         except StopIteration as end:
-            made: tuple[Condition, Condition] = end.value
-            return made
+            made: dict[str, Condition] = end.value
+            return made[positive], made[negative]
+
+
+def same(one: Pixels, other: Pixels) -> bool:
+    """Tell whether two pictures are the same but for a rounded digit."""
+    return bool(np.abs(one - other).max() <= 1)
 
 
 class Done(world.Done):

@@ -44,6 +44,15 @@ def test_checkpoints_stay_while_there_is_room(folder: Path) -> None:
     assert pool.current is first
 
 
+def test_a_second_pass_with_another_checkpoint_needs_room_for_both(pool: CheckpointPool) -> None:
+    hr: dict[str, Any] = {"enable_hr": True, "hr_scale": 1, "hr_upscaler": "Lanczos"}
+
+    assert list(pool.steps(task(**hr, hr_checkpoint_name="tiny"), {}))
+    with pytest.raises(TaskFailed, match=r"hr_checkpoint_name: .*option keep to 2"):
+        list(pool.steps(task(**hr, hr_checkpoint_name="tiny-xl"), {}))
+    assert pool.name == "tiny"
+
+
 def test_an_unknown_checkpoint_leaves_the_current_one(pool: CheckpointPool) -> None:
     before = pool.current
     with pytest.raises(TaskFailed):

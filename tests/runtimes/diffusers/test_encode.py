@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from deployments.runtimes.diffusers.encode import Condition, encode
+from deployments.runtimes.diffusers.encode import Condition, Encoder, encode
 from deployments.runtimes.diffusers.pipeline import Pipeline, open_pipeline
+from deployments.runtimes.diffusers.prompt import Span
 from models.errors import TaskFailed
 from models.runtimes.diffusers.prompts import MOST_CHUNKS
 from tests.runtimes.diffusers.conftest import conditions
@@ -77,19 +78,43 @@ def test_break_starts_a_chunk(pipeline: Pipeline) -> None:
 
 
 def test_each_chunk_is_a_place_to_stop(pipeline: Pipeline) -> None:
-    assert sum(1 for _ in encode(pipeline, "a BREAK b BREAK c", "")) == 2 * 3
+    texts = {"a BREAK b BREAK c": "prompt", "": "negative_prompt"}
+
+    assert sum(1 for _ in encode(pipeline, texts)) == 2 * 3
 
 
 def test_too_many_chunks_are_refused_before_any_is_encoded(pipeline: Pipeline) -> None:
     at_most = "a " * (WINDOW - 2) * MOST_CHUNKS
-    next(encode(pipeline, at_most, ""))
+    next(encode(pipeline, {at_most: "prompt", "": "negative_prompt"}))
 
-    for field, prompts in {
-        "prompt": (at_most + "a", ""),
-        "negative_prompt": ("", at_most + "a"),
-    }.items():
+    for field in ("prompt", "negative_prompt"):
         with pytest.raises(TaskFailed, match=rf"^{field}: {MOST_CHUNKS + 1} chunks .* shorten it"):
-            next(encode(pipeline, *prompts))
+            next(encode(pipeline, {"": "prompt", at_most + "a": field}))
+
+
+def test_too_many_chunks_of_all_texts_are_refused(pipeline: Pipeline) -> None:
+    texts = {"a " * (WINDOW - 2) * MOST_CHUNKS + " " * n: "prompt" for n in range(5)}
+
+    with pytest.raises(TaskFailed, match=r"^prompt: with its edits, .* 320 chunks"):
+        next(encode(pipeline, texts))
+
+
+def test_a_weight_that_no_picture_bears_is_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(TaskFailed, match=r"^prompt: a word's weight of 1e\+06 is more"):
+        next(encode(pipeline, {"((a:1000):1000)": "prompt"}))
+
+
+@pytest.mark.parametrize(
+    ("backtrack", "chunks"), [(20, ["aaaaaaaa,", "bbbbbbb"]), (3, ["aaaaaaaa,bbbbb", "bb"])]
+)
+def test_what_stands_behind_the_last_comma_goes_to_the_next_chunk(
+    pipeline: Pipeline, backtrack: int, chunks: list[str]
+) -> None:
+    encoder = Encoder(*pipeline.encoders[0])
+    cut = encoder.chunks([Span("a " * 8 + ", " + "b " * 7)], backtrack)
+    letters = [[encoder.tokenizer.decode([token.id]).strip() for token in one] for one in cut]
+
+    assert ["".join(one) for one in letters] == chunks
 
 
 def test_sdxl_has_both_encoders_side_by_side_and_the_whole_in_one(folder: Path) -> None:

@@ -154,7 +154,7 @@ async def test_progress_is_told_in_the_steps_asked_for(ask: Ask) -> None:
         ({"width": 4096, "height": 4096}, "width: .*pixels allowed"),
         ({"batch_size": 3, "n_iter": 2}, "6 pictures .* are more than the 4 allowed"),
         ({"sampler_name": "Magic"}, "sampler_name: no 'Magic'"),
-        ({"prompt": "[a:b:0.5]"}, "prompt editing"),
+        ({"prompt": "a AND " * 8 + "b"}, "9 parts joined by AND"),
         ({"prompt": "<lora:none:1>"}, "no LoRA 'none'; there is: bold.safetensors"),
         ({"override_settings": {"CLIP_stop_at_last_layers": 4}}, "3 layers"),
         ({"enable_hr": True, "hr_upscaler": "LDSR"}, "hr_upscaler: no upscaler 'LDSR'"),
@@ -296,14 +296,3 @@ async def test_a_wrong_first_picture_is_told(
 ) -> None:
     with pytest.raises(TaskFailed, match=told):
         await ask(IMG, **content)
-
-
-async def test_comments_in_prompts_are_dropped(ask: Ask) -> None:
-    plain = (await ask(prompt="a tram", negative_prompt="rain")).pixels
-    commented = await ask(prompt="a tram\n# a green heart", negative_prompt="# snow\nrain # hail")
-    kept = {"enable_prompt_comments": False}
-    text = await ask(prompt="a tram # heart", negative_prompt="rain", override_settings=kept)
-
-    assert (commented.pixels == plain).all()
-    assert "heart" not in commented.image.info["parameters"]
-    assert (text.pixels != plain).any()

@@ -17,7 +17,7 @@ from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from deployments.runtimes.diffusers.encode import Condition
 from deployments.runtimes.diffusers.noise import Seeds
 from deployments.runtimes.diffusers.samplers import sampler
-from deployments.runtimes.diffusers.sampling import Guidance, Sampling
+from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Timed
 from models.report import Progress
 from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.samplers import SAMPLERS
@@ -178,9 +178,9 @@ def test_what_is_expected_is_what_the_scheduler_works_with(name: str, way: str) 
 
 
 def begun(name: str, way: str) -> Sampling:
-    unasked = Condition(torch.zeros(1, 1, 1))
+    unasked = Timed.always(Condition(torch.zeros(1, 1, 1)))
     return Sampling(
-        guidance=Guidance(unasked, unasked, 1),
+        guidance=Guidance((unasked,), unasked, 1),
         sampler=sampler(name),
         schedule=BETAS | {"prediction_type": way},
         steps=6,

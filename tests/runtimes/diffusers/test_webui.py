@@ -37,10 +37,8 @@ def test_an_empty_request_has_the_web_uis_defaults() -> None:
         ({"alwayson_scripts": {"AnimateDiff": {"args": [True, 8]}}}, "'AnimateDiff'"),
         ({"restore_faces": True}, "restore_faces: True is not supported"),
         ({"tiling": True}, "tiling"),
-        ({"styles": ["film"]}, "styles"),
         ({"script_name": "x/y plot"}, "script_name"),
         ({"refiner_checkpoint": "xl"}, "refiner_checkpoint"),
-        ({"subseed_strength": 0.4}, "subseed_strength"),
         ([], "content: must be an object"),
     ],
 )

@@ -52,6 +52,14 @@ def test_settings_in_alwayson_scripts_move_and_win() -> None:
     }
 
 
+def test_a_vae_among_the_routing_keys_is_the_setting() -> None:
+    routed: dict[str, Any] = {"alwayson_scripts": {"sd_vae": "clear.pt"}}
+    both = request_of(task(override_settings={"sd_vae": "own.pt"}, **routed), {})
+
+    assert request_of(task(**routed), {}).body["override_settings"] == {"sd_vae": "clear.pt"}
+    assert both.body["override_settings"] == {"sd_vae": "own.pt"}
+
+
 def test_the_checkpoint_is_no_setting_of_one_request() -> None:
     """An unknown checkpoint fails: the server would silently draw with the current one."""
     one = task(override_settings={"sd_model_checkpoint": "first", "samples_format": "webp"})
