@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from deployments.checkpoints import needed_files, needs_checkpoint, requested_checkpoint
-from deployments.inputs.fields import image_links
+from deployments.inputs.fields import image_links, inline_pictures
 from models.report import Progress, Stage
 from models.runtimes import RuntimeType
 from models.settings.base import Group
@@ -130,6 +130,17 @@ class Adapter(ABC):
             TaskFailed: the content is not of the shape that this type takes.
         """
         return image_links(task.content)
+
+    def pictures(self, task: Task) -> Mapping[str, str]:
+        """Find the pictures in base64 that the task's content holds, each with its field.
+
+        They are checked before `run`, by the rules for what links lead to, and stay where they are.
+        This default knows requests of the Web UI's shape.
+
+        Raises:
+            TaskFailed: the content is not of the shape that this type takes.
+        """
+        return inline_pictures(task.content)
 
     def checkpoints(self, task: Task) -> Sequence[str]:
         """List every weights file that a task needs: what must be at hand before it can run.

@@ -36,9 +36,11 @@ Tell = Callable[[Update], None]
 
 
 class Fetcher(Protocol):
-    """Fetches the bytes behind a task's links."""
+    """Fetches the bytes behind a task's links, and checks pictures that it holds itself."""
 
     async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]: ...
+
+    async def check(self, pictures: Mapping[str, str]) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -141,6 +143,8 @@ class Replica:
             # Before a slot is taken: the adapter works for another task meanwhile.
             with known_errors(task):
                 links = list(self.adapter.links(task))
+                pictures = self.adapter.pictures(task)
+            await self.inputs.check(pictures)
             inputs = await self._patience(lambda: self.inputs.fetch(links))
             results.end_stage("inputs")
             loop = asyncio.get_running_loop()

@@ -4,19 +4,19 @@ Knows http, https and s3; leaves to the adapter which links there are and what t
 """
 
 import asyncio
-import io
 import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 import httpcore
 import httpx
-from PIL import Image
 
+from deployments.inputs.fields import plain_link
 from deployments.inputs.guard import Guard, GuardedNetwork, Resolve, as_httpcore, resolve, web_url
-from deployments.media_types import sniff
+from deployments.inputs.pictures import check_inline, check_picture, too_large
 from models.errors import InputRefused, Unavailable
 from models.ports import Objects
 from models.s3_link import SCHEME, s3_link
@@ -30,8 +30,6 @@ _SHOWN = 200  # characters
 _HEADERS = ((b"User-Agent", b"atelier"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity"))
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GZIPPED = frozenset({"gzip", "x-gzip", "deflate"})
-# Not all that Pillow reads: rare formats are little tried, and for EPS it starts Ghostscript.
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
 _BROKEN = (
     httpcore.NetworkError,
     httpcore.ProtocolError,
@@ -91,17 +89,30 @@ class Inputs:
             raise errors.exceptions[0] from None  # the first ended the others
         return {link: task.result() for link, task in fetched.items()}
 
+    async def check(self, pictures: Mapping[str, str]) -> None:
+        """Check pictures that stand in a content itself, each with its field, as those of links.
+
+        Raises:
+            InputRefused: one of them is no picture or too large, naming its field and why.
+        """
+        for text, field in pictures.items():
+            try:
+                # Not in the event loop: a picture of 20 MB takes a tenth of a second.
+                await asyncio.to_thread(check_inline, text, self._limits)
+            except InputRefused as exc:
+                raise InputRefused(f"{field}: {exc}") from exc
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
 
-    async def _fetch(self, link: str) -> bytes:
-        limit = self._limits.timeout_seconds
+    async def _fetch(self, given: str) -> bytes:
+        limit, link = self._limits.timeout_seconds, plain_link(given)
         try:
             # In this order: the time runs from a free slot on, not while others are fetched.
             async with self._slots, asyncio.timeout(limit):
                 data = await self._read(link)
-            _check_picture(data, self._limits.max_pixels)
+            await asyncio.to_thread(check_picture, data, self._limits)
         except TimeoutError:
             if link.startswith(SCHEME):  # the store is a part of the platform, not of the task
                 raise Unavailable(f"S3 took over {limit:g} s for an input") from None
@@ -121,6 +132,16 @@ class Inputs:
             return await self._follow(url)
 
     async def _object(self, link: str) -> bytes:
+        data = await self._stored(link)
+        # A key may hold a % itself, so that one is looked for first.
+        if data is None and (written_out := unquote(link)) != link:
+            data = await self._stored(written_out)
+        if data is None:
+            raise InputRefused("there is no such object")
+        return data
+
+    async def _stored(self, link: str) -> bytes | None:
+        """Read an object from a bucket that may be read; None if it is not there."""
         try:
             bucket = s3_link(link).bucket
         except ValueError as exc:
@@ -130,12 +151,9 @@ class Inputs:
                 f"its bucket {bucket!r} may not be read; allow it with inputs.allowBuckets"
             )
         try:
-            data = await self._objects.get(link, self._limits.max_bytes)
+            return await self._objects.get(link, self._limits.max_bytes)
         except ValueError:
-            raise self._too_large() from None
-        if data is None:
-            raise InputRefused("there is no such object")
-        return data
+            raise too_large(self._limits) from None
 
     async def _follow(self, url: httpx.URL) -> bytes:
         """Follow redirects by hand, since each hop is a link to be checked like the first."""
@@ -165,12 +183,12 @@ class Inputs:
         length = _header(answer, b"content-length")
         # Only to refuse early: the header may be missing or wrong, so what comes is counted, too.
         if length.isdecimal() and int(length) > self._limits.max_bytes:
-            raise self._too_large()
+            raise too_large(self._limits)
         body = bytearray()
         async for part in answer.aiter_stream():
             body += part
             if len(body) > self._limits.max_bytes:
-                raise self._too_large()
+                raise too_large(self._limits)
         return self._decoded(bytes(body), _header(answer, b"content-encoding").lower())
 
     def _decoded(self, body: bytes, encoding: str) -> bytes:
@@ -186,13 +204,10 @@ class Inputs:
         except zlib.error as exc:
             raise InputRefused(f"it says it is {encoding} and is not") from exc
         if unpacking.unconsumed_tail:
-            raise self._too_large()
+            raise too_large(self._limits)
         if not unpacking.eof:
             raise InputRefused(f"its {encoding} data ends too soon")
         return data
-
-    def _too_large(self) -> InputRefused:
-        return InputRefused(f"it is larger than {self._limits.max_bytes} bytes (inputs.maxBytes)")
 
 
 def _redirected(url: httpx.URL, location: str) -> httpx.URL:
@@ -219,25 +234,6 @@ def _check_status(status: int) -> None:
         raise _Passing(f"its server answered {status}")
     if status != httpx.codes.OK:
         raise InputRefused(f"its server answered {status}")
-
-
-def _check_picture(data: bytes, most: int) -> None:
-    """Read a picture's header, never its pixels: a small file may be a huge picture."""
-    if not data:
-        raise InputRefused("it is empty")
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-            width, height = picture.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise InputRefused(f"its picture has more than {most} pixels (inputs.maxPixels)") from exc
-    except Exception as exc:  # Pillow raises anything over a stranger's bytes; it means one thing
-        if sniff(data).content_type.startswith(("video/", "audio/")):
-            return
-        raise InputRefused("it is not a picture") from exc
-    if width * height > most:
-        raise InputRefused(
-            f"its picture has {width} x {height} pixels, more than {most} (inputs.maxPixels)"
-        )
 
 
 def _shown(link: str) -> str:

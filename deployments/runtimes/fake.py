@@ -80,6 +80,11 @@ class FakeAdapter(Adapter):
         """List the checkpoint, which every kind of task loads here, and the other files."""
         return needed_files(self._checkpoint(task.content), task.kind, task.content)
 
+    def pictures(self, task: Task) -> Mapping[str, str]:
+        """Find none: a simulated GPU looks at no picture."""
+        del task
+        return {}
+
     async def load(self, task: Task) -> None:
         name = self._checkpoint(task.content)
         if name is None or name == self.checkpoint:

@@ -25,11 +25,21 @@ _LATENT = re.compile(r"latent(?:[\s(]|$)", re.IGNORECASE)
 
 # With white space, since many encoders break the lines.
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+_LONGEST_SCHEME = max(map(len, SCHEMES))
 _LOOKED_AT = 200  # characters: what is no base64 shows it early
 
 
+def is_link(text: str) -> bool:
+    """Tell whether the text of a field of pictures is a link; blanks and case do not matter."""
+    return text.lstrip()[:_LONGEST_SCHEME].lower().startswith(SCHEMES)
+
+
 def _picture(given: str) -> str:
-    if given.startswith(("data:", *SCHEMES)) or _BASE64.fullmatch(given[:_LOOKED_AT]):
+    if (
+        given.lstrip().startswith("data:")
+        or is_link(given)
+        or _BASE64.fullmatch(given[:_LOOKED_AT])
+    ):
         return given
     raise ValueError("must be a picture as base64, or a link to one (http, https or s3)")
 

@@ -19,12 +19,14 @@ from typing import Any
 import pytest
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec, Step
+from deployments.inputs.pictures import check_inline
 from deployments.media_types import sniff
 from deployments.replica import Replica
 from deployments.runtimes import adapter_class, runtime_types
 from ingest.memory import MemoryObjects
 from models.errors import RuntimeUnavailable, SettingsError, TaskFailed
 from models.report import Progress, Report, Status
+from models.settings.groups import Inputs
 from models.task import Kind, Task
 from tests.runtimes.cases import Case, open_case
 from tests.runtimes.world import children, progress
@@ -221,6 +223,10 @@ class GivenInputs:
 
     async def fetch(self, links: Iterable[str]) -> Mapping[str, bytes]:
         return {link: self.inputs[link] for link in links}
+
+    async def check(self, pictures: Mapping[str, str]) -> None:
+        for text in pictures:
+            check_inline(text, Inputs())
 
     async def close(self) -> None:
         """Hold nothing."""

@@ -37,6 +37,11 @@ class Links:
         self.fetched += wanted
         return dict.fromkeys(wanted, b"bytes")
 
+    async def check(self, pictures: Mapping[str, str]) -> None:
+        for text, field in pictures.items():
+            if text == "no picture":
+                raise InputRefused(f"{field}: it is not a picture")
+
     async def close(self) -> None: ...
 
 
@@ -113,6 +118,24 @@ async def test_a_refused_input_is_a_failed_report() -> None:
         "InputRefused",
         True,
     )
+
+
+class Reading(FakeAdapter):
+    """Simulated GPU that reads pictures, as those of the Web UI's shape do."""
+
+    @override
+    def pictures(self, task: Task) -> Mapping[str, str]:
+        return Adapter.pictures(self, task)
+
+
+async def test_a_picture_that_a_content_holds_is_judged_before_the_adapter_has_the_task() -> None:
+    made = replica(Reading(RuntimeSpec(name="r", options={"gpuMs": 20})))
+
+    report = await report_of(made, task(init_images=["no picture"]))
+
+    assert report.failure is not None
+    assert report.failure.message == "init_images[0]: it is not a picture"
+    assert report.failure.kind == "InputRefused"
 
 
 async def test_the_next_tasks_inputs_are_fetched_while_one_runs() -> None:

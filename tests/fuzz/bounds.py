@@ -16,10 +16,13 @@ def check_words(text: str) -> None:
     assert not (found := _OURS.search(text)), found
 
 
-def bounds(few: int, *, steps: int = 10) -> settings:
-    """The settings of a test that makes up this many examples in `make test`."""
+def bounds(few: int, *, steps: int = 10, times: int = 1) -> settings:
+    """Settings of a test that makes up this many examples in `make test`.
+
+    A test of short examples makes up some ``times`` as many as others in `make fuzz`.
+    """
     return settings(
-        max_examples=MANY or few,
+        max_examples=MANY * times or few,
         stateful_step_count=steps,
         derandomize=not MANY,
         deadline=None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deployments.adapter import Adapter, Answer, Artifact, RuntimeSpec
 from deployments.checkpoints import needs_checkpoint, requested_checkpoint
-from deployments.inputs.fields import image_links
+from deployments.inputs.fields import image_links, inline_pictures
 from deployments.runtimes.diffusers.worker_thread import WorkerThread
 from models.errors import RuntimeUnavailable, TaskFailed
 from models.report import Progress
@@ -65,8 +65,10 @@ class DiffusersAdapter(Adapter):
 
     def links(self, task: Task) -> Iterable[str]:
         """List the links, also those in ``images``, which some clients send for ``imageList``."""
-        images = task.content.get("images") if isinstance(task.content, dict) else None
-        return [*super().links(task), *image_links({"imageList": images})]
+        return [*super().links(task), *image_links(_bare_list(task))]
+
+    def pictures(self, task: Task) -> Mapping[str, str]:
+        return {**inline_pictures(_bare_list(task)), **super().pictures(task)}
 
     async def check(self) -> None:
         if self._pool and self._pool.broken:
@@ -91,3 +93,9 @@ class DiffusersAdapter(Adapter):
         pool = checkpoint_pool.CheckpointPool(self.spec, self._options)
         pool.load(None)
         return pool
+
+
+def _bare_list(task: Task) -> Mapping[str, Any]:
+    """Take the pictures in ``images``, which some clients send for ``imageList``."""
+    images = task.content.get("images") if isinstance(task.content, dict) else None
+    return {"imageList": images}

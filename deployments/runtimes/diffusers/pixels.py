@@ -1,51 +1,45 @@
 """Pictures as requests carry them, as PNG files, as tensors and as latents of a VAE."""
 
-import base64
-import binascii
 import io
 from collections.abc import Mapping
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from deployments.inputs.fields import is_link
+from deployments.inputs.pictures import inline_bytes
+from deployments.runtimes.diffusers.decoding import decoded
 from deployments.runtimes.diffusers.pipeline import Pipeline
-from models.errors import TaskFailed
+from models.errors import InputRefused, TaskFailed
 
-_MOST_PIXELS = 8192 * 8192
-"""Bound for a picture in a request, since a small file can hold a very large one."""
-_NO_PICTURE = "is no picture: send a PNG, JPEG or WebP file as base64 or a link"
+_SHOWN = 200  # characters
 
 
 def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
     """Read the picture that a field holds: base64, a data URL, or a link already fetched.
 
+    It is RGB, or RGBA if any of it is transparent.
+
     Raises:
-        TaskFailed: it is none of them, or no picture.
+        TaskFailed: it is none of them, or no picture that can be read.
     """
     data = inputs.get(text)
     if data is None and is_link(text):
-        raise TaskFailed(f"{field}: the link {text} was not fetched")
+        raise TaskFailed(f"{field}: the link {text[:_SHOWN]} was not fetched")
     try:
-        with Image.open(io.BytesIO(_decoded(text) if data is None else data)) as image:
-            # Pillow has read the header so far; `load` is what decodes the pixels.
-            if image.width * image.height > _MOST_PIXELS:
-                raise TaskFailed(f"{field}: {image.width}x{image.height} pixels are too many")
-            image.load()
-            return ImageOps.exif_transpose(image)  # cameras store how a picture is to be turned
-    except UnidentifiedImageError:  # its words name an object of ours
-        raise TaskFailed(f"{field}: {_NO_PICTURE}") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as exc:
-        raise TaskFailed(f"{field}: {_NO_PICTURE} ({exc})") from None
+        return decoded(inline_bytes(text) if data is None else data)
+    except InputRefused as exc:
+        raise InputRefused(f"{field}: {exc}") from exc
 
 
 def opaque(image: Image.Image) -> Image.Image:
     """Convert to RGB; transparent parts become white."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground
 
 
 def png(image: Image.Image, parameters: str = "") -> bytes:
@@ -97,12 +91,3 @@ def from_latents(pipeline: Pipeline, latents: torch.Tensor) -> Image.Image:
     if not torch.isfinite(values).all():
         raise TaskFailed("the picture came out as no numbers (NaN): the checkpoint's VAE is broken")
     return to_image(values / 2 + 0.5)
-
-
-def _decoded(text: str) -> bytes:
-    body = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        # Strict, or Python drops what is no base64 and decodes the rest. Line breaks are no fault.
-        return base64.b64decode("".join(body.split()), validate=True)
-    except binascii.Error as exc:
-        raise ValueError(f"not base64: {exc}") from None

@@ -10,7 +10,7 @@ from deployments.backend.held_request import HeldRequest
 from deployments.backend.process import Backend
 from deployments.backend.warm_up import warm_up
 from deployments.checkpoints import requested_checkpoint
-from deployments.inputs.fields import image_links
+from deployments.inputs.fields import image_links, inline_pictures
 from deployments.run_to_end import run_to_end
 from deployments.runtimes.sdwebui.answer import info_of, read_answer, steps_of
 from deployments.runtimes.sdwebui.checkpoints import Checkpoint
@@ -91,6 +91,9 @@ class SdWebUiAdapter(Adapter):
 
     def links(self, task: Task) -> Iterable[str]:
         return image_links(webui_content(task))
+
+    def pictures(self, task: Task) -> Mapping[str, str]:
+        return inline_pictures(webui_content(task))
 
     async def check(self) -> None:
         await self._backend.check()

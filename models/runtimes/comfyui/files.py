@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from models.runtimes.comfyui.links import taken_from
-from models.runtimes.webui import SCHEMES
+from models.runtimes.webui import is_link
 
 NOT_ITS_OWN = "names a file that is not the task's own: give a link to one (http, https or s3)"
 
@@ -114,9 +114,7 @@ def _decodes(kind: str, field: str) -> bool:
 
 
 def _is_link(value: Any) -> bool:
-    if not isinstance(value, str) or not value.startswith(SCHEMES):
-        return False
-    return not any(char.isspace() for char in value)
+    return isinstance(value, str) and is_link(value)
 
 
 def _is_media_loader(kind: str) -> bool:

@@ -55,9 +55,9 @@ class Drawing(Request):
     cfg_scale: Annotated[float, Field(ge=0, le=30)] = 7.0
     """Strength with which the prompt is followed; 1: without the negative prompt."""
     width: Side | None = None
-    """Pixels of the picture's width; the checkpoint's own size if left out."""
+    """Pixels of the picture's width; if left out the checkpoint's own, or the given picture's."""
     height: Side | None = None
-    """Pixels of the picture's height; the checkpoint's own size if left out."""
+    """Pixels of the picture's height; if left out the checkpoint's own, or the given picture's."""
     sampler_name: SamplerName = samplers.DEFAULT
     scheduler: ScheduleName = samplers.AUTOMATIC
     """Schedule of the noise."""

@@ -1,6 +1,7 @@
 """Links become bytes, or a refusal that says which link and why. The servers are real."""
 
 import asyncio
+import base64
 import gzip
 import io
 import ssl
@@ -33,6 +34,10 @@ def huge_png(width: int, height: int) -> bytes:
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
     return head + png()[33:]
+
+
+def inline(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 PNG = png()
@@ -354,6 +359,77 @@ async def test_no_other_object_is(link: str, why: str) -> None:
     shelf = Shelf(large=bytes(2000), text=b"a tale")
 
     assert why in await refusal(link, objects=shelf, maxBytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("link", "key"),
+    [
+        ("s3://bucket/in/my photo.png", "in/my photo.png"),
+        ("s3://bucket/in/my%20photo.png", "in/my photo.png"),
+        ("s3://bucket/in/100%25.png", "in/100%25.png"),
+        ("S3://bucket/in/My.png", "in/My.png"),
+        (" s3://bucket/picture\n", "picture"),
+    ],
+)
+async def test_an_object_is_found_by_its_key_as_it_is_and_as_a_url_writes_it(
+    link: str, key: str
+) -> None:
+    other = png((4, 4))
+    async with opened(objects=Shelf(**{key: PNG, "in/100%.png": other})) as inputs:
+        assert await inputs.fetch([link]) == {link: PNG}
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        ("s3://bucket/in/%2e%2e/x", "a '.' or '..' segment"),
+        ("s3://bucket/in/%0a", "a control character"),
+        ("s3://elsewhere/my%20photo.png", "may not be read"),
+    ],
+)
+async def test_what_a_url_writes_out_is_guarded_as_well(link: str, why: str) -> None:
+    assert why in await refusal(link)
+
+
+async def test_a_web_link_may_have_blanks_and_capitals() -> None:
+    async with pictures() as site, opened() as inputs:
+        link = f" HTTP{site.url('/my photo.png').removeprefix('http')}\n"
+        fetched = await inputs.fetch([link])
+
+    assert fetched == {link: PNG}
+    assert site.heads[0].startswith("GET /my%20photo.png ")
+
+
+async def test_a_picture_of_the_content_passes_the_same_gate() -> None:
+    async with opened() as inputs:
+        await inputs.check({inline(PNG): "mask", f"data:image/png;base64,{inline(PNG)}": "image"})
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "it is not a picture: send a PNG"),
+        (b"P6 8 8 255 " + bytes(192), "it is not a picture: send a PNG"),
+        (huge_png(9_000, 9_000), "9000 x 9000 pixels, more than 64000000 (inputs.maxPixels)"),
+        (huge_png(60_000, 60_000), "more than 64000000 pixels (inputs.maxPixels)"),
+        (PNG + bytes(30_000), "larger than 20000 bytes (inputs.maxBytes)"),
+        (b"", "it is empty"),
+    ],
+    ids=["EPS", "PPM", "large", "huge", "long", "empty"],
+)
+async def test_a_picture_of_the_content_is_refused_by_its_field(data: bytes, why: str) -> None:
+    async with opened(maxBytes=20_000) as inputs:
+        with pytest.raises(InputRefused) as refused:
+            await inputs.check({inline(data): "init_images[0]"})
+
+    assert str(refused.value).startswith("init_images[0]: it")
+    assert why in str(refused.value)
+
+
+async def test_what_is_no_base64_is_said_to_be_none() -> None:
+    async with opened() as inputs:
+        with pytest.raises(InputRefused, match=r"mask: it is neither base64 \(.*\) nor a link"):
+            await inputs.check({"my photo.png": "mask"})
 
 
 async def test_a_store_that_is_down_is_no_refusal() -> None:

@@ -1,5 +1,6 @@
 """Links are whole values of fields that can hold a picture."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import given, settings, strategies as st
 
 from deployments.inputs.fields import (
     image_links,
+    inline_pictures,
     is_link,
+    plain_link,
     with_inputs,
 )
 
@@ -20,13 +23,31 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (A, A),
+        (B, B),
+        (C, C),
+        ("s3://bucket/in/my photo.png", "s3://bucket/in/my photo.png"),
+        ("S3://bucket/My.png", "s3://bucket/My.png"),
+        ("HTTPS://example.com/A.png", "https://example.com/A.png"),
+        (f"\n {A}\t", A),
+    ],
+)
+def test_a_link_may_have_blanks_and_capitals(value: str, plain: str) -> None:
+    assert is_link(value)
+    assert plain_link(value) == plain
+    assert image_links({"init_images": [value]}) == [value]
+
+
 @pytest.mark.parametrize("value", [A, B, C])
 def test_a_link_is_a_whole_string(value: str) -> None:
     assert is_link(value)
 
 
 @pytest.mark.parametrize(
-    "value", ["http is a protocol", f"{A} by night", "ftp://host/a", "aGVsbG8=", "", None, 3, [A]]
+    "value", ["http is a protocol", "see " + A, "ftp://host/a", "aGVsbG8=", "", None, 3, [A]]
 )
 def test_nothing_else_is(value: Any) -> None:
     assert not is_link(value)
@@ -48,6 +69,43 @@ def test_nothing_else_is(value: Any) -> None:
 )
 def test_links_are_found_where_a_picture_can_be(content: Any, links: list[str]) -> None:
     assert image_links(content) == links
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
+EPS = base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0" + b"\n" * 60).decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (
+            {"init_images": ["AAAA", A, "BBBB", "AAAA"]},
+            {"AAAA": "init_images[0]", "BBBB": "init_images[2]"},
+        ),
+        ({"mask": "AAAA", "image": ""}, {"AAAA": "mask"}),
+        (
+            {"imageList": [{"data": "AAAA", "name": "a.png"}, "BBBB"]},
+            {"AAAA": "imageList[0].data", "BBBB": "imageList[1]"},
+        ),
+        ({"alwayson_scripts": {"image_link": "AAAA"}}, {"AAAA": "alwayson_scripts.image_link"}),
+        (
+            {"alwayson_scripts": {"ControlNet": {"args": [{"image": PNG, "module": "canny"}]}}},
+            {PNG: "alwayson_scripts.ControlNet.args[0].image"},
+        ),
+        ({"alwayson_scripts": {"x": [EPS]}}, {EPS: "alwayson_scripts.x[0]"}),
+        (
+            {"alwayson_scripts": {"x": ["data:image/png;base64,AA"]}},
+            {"data:image/png;base64,AA": "alwayson_scripts.x[0]"},
+        ),
+        ({"alwayson_scripts": {"x": ["A" * 100, "a tram, " * 20, "data:text/plain,a"]}}, {}),
+        ({"prompt": PNG}, {}),
+        (None, {}),
+    ],
+)
+def test_pictures_in_the_content_are_found_with_their_fields(
+    content: Any, found: dict[str, str]
+) -> None:
+    assert inline_pictures(content) == found
 
 
 def test_each_link_is_swapped_and_prose_is_left() -> None:

@@ -285,10 +285,10 @@ async def test_an_empty_mask_changes_nothing(ask: Ask) -> None:
     [
         ({}, "init_images: one picture at least"),
         ({"init_images": ["x", "y", "z"]}, "init_images: 3 pictures for a batch_size of 1"),
-        ({"init_images": ["aGVsbG8="]}, r"init_images\[0\]: is no picture"),
+        ({"init_images": ["aGVsbG8="]}, r"init_images\[0\]: it is not a picture"),
         ({"init_images": ["***"]}, r"init_images\[0\]: must be a picture as base64"),
         ({"init_images": ["https://example.com/a.png"]}, "a.png was not fetched"),
-        ({"init_images": [encoded(noise(8, 8))], "mask": "aGVsbG8="}, "mask: is no picture"),
+        ({"init_images": [encoded(noise(8, 8))], "mask": "aGVsbG8="}, "mask: it is not a picture"),
     ],
 )
 async def test_a_wrong_first_picture_is_told(

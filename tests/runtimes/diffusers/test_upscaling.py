@@ -163,5 +163,5 @@ async def test_a_picture_that_would_be_too_large_is_refused(ask: Ask) -> None:
 
 
 async def test_what_is_no_picture_is_refused(ask: Ask) -> None:
-    with pytest.raises(TaskFailed, match="image: is no picture"):
+    with pytest.raises(TaskFailed, match="image: it is not a picture"):
         await ask(SINGLE, image="aGVsbG8=", upscaler_1="Lanczos")

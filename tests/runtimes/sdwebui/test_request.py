@@ -17,6 +17,7 @@ from tests.runtimes.world import run
 A, B = "https://example.com/a.png", "s3://bucket/b.png"
 BYTES = {A: b"first", B: b"second"}
 TEXT = {link: base64.b64encode(data).decode() for link, data in BYTES.items()}
+OPTIONS = {"backend": {"url": "http://127.0.0.1:9"}}
 ROUTING: dict[str, Any] = {
     "task": "text-to-image",
     "id_task": "t1",
@@ -90,6 +91,32 @@ def test_links_become_what_they_led_to_and_prose_does_not() -> None:
     assert body["alwayson_scripts"]["ControlNet"]["args"][0]["image"] == TEXT[B]
 
 
+def test_a_link_with_blanks_or_capitals_is_never_passed_on() -> None:
+    """The server would fetch it itself, past the guard."""
+    links = ["HTTPS://example.com/a.png", "s3://bucket/in/my photo.png", " http://10.0.0.1/a b "]
+    unit = {"image": links[1]}
+    one = task(
+        Kind.IMAGE_TO_IMAGE,
+        init_images=[links[0]],
+        mask=links[2],
+        alwayson_scripts={"ControlNet": {"args": [unit]}},
+    )
+    adapter = SdWebUiAdapter(RuntimeSpec(name="web", options=OPTIONS))
+    listed = list(adapter.links(one))
+
+    assert sorted(listed) == sorted(links)
+    assert "/" not in str(request_of(one, dict.fromkeys(listed, b"x")).body)
+
+
+def test_pictures_of_the_content_are_named_by_their_fields() -> None:
+    adapter = SdWebUiAdapter(RuntimeSpec(name="web", options=OPTIONS))
+    one = task(Kind.IMAGE_TO_IMAGE, alwayson_scripts={"image_link": "AAAA"}, mask="BBBB")
+    batch = task(Kind.EXTRA_BATCH_IMAGES, imageList=["AAAA", {"data": "BBBB"}])
+
+    assert adapter.pictures(one) == {"AAAA": "init_images[0]", "BBBB": "mask"}
+    assert adapter.pictures(batch) == {"AAAA": "imageList[0].data", "BBBB": "imageList[1].data"}
+
+
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
@@ -149,8 +176,7 @@ def test_what_is_no_request_is_told(kind: str, content: dict[str, Any], told: st
 
 
 def test_links_that_are_not_used_are_not_fetched() -> None:
-    options = {"backend": {"url": "http://127.0.0.1:9"}}
-    adapter = SdWebUiAdapter(RuntimeSpec(name="web", options=options))
+    adapter = SdWebUiAdapter(RuntimeSpec(name="web", options=OPTIONS))
     scripts = {"image_link": A, "ControlNet": {"args": [{"image": B}]}}
 
     assert adapter.links(task(alwayson_scripts=scripts)) == [B]
