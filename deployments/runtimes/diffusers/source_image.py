@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from deployments.runtimes.diffusers.limits import Size
+from deployments.runtimes.diffusers.masks import drawing
 from models.runtimes.diffusers.generation_requests import ImageToImage
 
 Box = tuple[int, int, int, int]
@@ -154,11 +155,7 @@ def _with_borders(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _area(mask: Image.Image, size: Size, *, invert: bool) -> Image.Image:
-    # As the Web UI tells them apart: drawn on transparency, the drawing is in the alpha channel.
-    if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != (255, 255):
-        flat = mask.getchannel("A")
-    else:
-        flat = mask.convert("L")
+    flat = drawing(mask)
     area = _binary(flat.resize(size, _SMOOTH) if flat.size != size else flat)
     return ImageChops.invert(area) if invert else area
 

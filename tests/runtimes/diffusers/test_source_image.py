@@ -87,3 +87,44 @@ def test_a_mask_may_be_drawn_in_its_transparency(kind: str) -> None:
 
     assert made.repaint
     assert made.repaint.box == (8, 8, 24, 24)
+
+
+def drawn_in_colours(alpha: Image.Image) -> Image.Image:
+    grey = mask(32, 32, (8, 8, 24, 24))
+    return Image.merge("RGBA", (grey, grey, grey, alpha))
+
+
+def drawn_on_nothing(colour: tuple[int, int, int]) -> Image.Image:
+    """Make a drawing in one colour on a transparent ground, which is black as canvases leave it."""
+    area = mask(32, 32, (8, 8, 24, 24))
+    drawn = Image.composite(Image.new("RGB", area.size, colour), Image.new("RGB", area.size), area)
+    return Image.merge("RGBA", (*drawn.split(), area))
+
+
+def but(value: int, box: tuple[int, int, int, int]) -> Image.Image:
+    alpha = Image.new("L", (32, 32), 255)
+    alpha.paste(value, box)
+    return alpha
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        drawn_in_colours(but(128, (8, 8, 24, 24))),
+        drawn_in_colours(but(100, (8, 8, 24, 24))),
+        drawn_in_colours(but(0, (0, 0, 1, 1))),
+        drawn_in_colours(but(0, (16, 16, 17, 17))),
+        drawn_on_nothing((0, 0, 0)),
+        drawn_on_nothing((255, 255, 255)),
+        drawn_on_nothing((255, 0, 0)),
+        Image.merge("RGBA", (*noise(32, 32).split(), mask(32, 32, (8, 8, 24, 24)))),
+    ],
+    ids=["half", "faint", "a corner", "a hole", "black", "white", "red", "a photograph"],
+)
+def test_of_a_mask_with_transparency_the_channel_counts_that_it_is_drawn_in(
+    drawn: Image.Image,
+) -> None:
+    made = grounded(drawn)
+
+    assert made.repaint
+    assert made.repaint.box == (8, 8, 24, 24)

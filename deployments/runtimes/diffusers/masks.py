@@ -1,0 +1,58 @@
+"""Transparency of pictures: where a mask is drawn, and the colours under what is not seen."""
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+_SEEN = 16
+"""Least opacity of a pixel with a colour of its own; of fainter ones little of it is kept."""
+_GREY = 16  # most difference between the channels of grey
+_EDGE = 32  # from black or white, within which a pixel is one of them
+_MOSTLY = 0.9
+"""Least share of black and white pixels in a mask that is drawn in colours."""
+_HALF = 128
+_RADII = (8, 2)
+
+
+def drawing(mask: Image.Image) -> Image.Image:
+    """Return the channel in which a mask is drawn, as greys: white where to paint.
+
+    Of a mask with transparency it is its colours if what is seen of them is black and white, both;
+    otherwise it is its opacity, as in a drawing on a transparent ground.
+    """
+    if mask.mode != "RGBA":
+        return mask.convert("L")
+    alpha = mask.getchannel("A")
+    seen = alpha.point([255 if opacity >= _SEEN else 0 for opacity in range(256)])
+    colours = mask.convert("RGB")
+    if not _is_black_and_white(colours, seen):
+        return alpha
+    flat = Image.new("L", mask.size)
+    flat.paste(colours.convert("L"), mask=seen)
+    return flat
+
+
+def bled(image: Image.Image) -> Image.Image:
+    """Return the colours of an RGBA picture, with those next to it where it is not seen at all.
+
+    Whatever a program left under transparent parts would else come out at the edges.
+    """
+    seen = image.getchannel("A").point([0] + [255] * 255)
+    # RGBa has the colours multiplied by their opacity, so the hidden ones do not bleed in.
+    whole = image.convert("RGBa")
+    layer = Image.new("RGB", image.size, "gray")
+    for radius in _RADII:
+        near = whole.filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
+        layer.paste(near.convert("RGB"), mask=near.getchannel("A").point([0] + [255] * 255))
+    layer.paste(image.convert("RGB"), mask=seen)
+    return layer
+
+
+def _is_black_and_white(colours: Image.Image, seen: Image.Image) -> bool:
+    """Tell whether the seen colours are nearly all black or white, with both among them."""
+    values = np.asarray(colours)[np.asarray(seen) > 0]
+    if not len(values):
+        return False
+    greys = values[np.ptp(values, axis=-1) <= _GREY, 0]
+    extreme = np.count_nonzero((greys < _EDGE) | (greys >= 256 - _EDGE))
+    both = bool((greys < _HALF).any() and (greys >= _HALF).any())
+    return both and extreme >= _MOSTLY * len(values)
