@@ -20,7 +20,8 @@ from models.report import Progress
 Result = TypeVar("Result")
 
 NONE = "None"
-_PILLOW = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
+RESAMPLING = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
+"""Upscalers that only resize, by their names."""
 _DISPLAYED = {
     "R-ESRGAN 4x+": "RealESRGAN_x4plus",
     "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
@@ -48,7 +49,7 @@ class Upscalers:
         """Names that a request may have."""
         files = [Path(name).stem for name in self.shelf.names]
         shown = [name for name, stem in _DISPLAYED.items() if stem in files and name not in files]
-        return [NONE, *_PILLOW, *sorted(files), *shown]
+        return [NONE, *RESAMPLING, *sorted(files), *shown]
 
     def check(self, name: str, field: str) -> None:
         """Check a name before any work.
@@ -56,7 +57,7 @@ class Upscalers:
         Raises:
             TaskFailed: there is no upscaler of this name; the message lists them.
         """
-        if name not in (NONE, *_PILLOW):
+        if name not in (NONE, *RESAMPLING):
             self._file(name, field)
 
     def enlarge(
@@ -69,8 +70,8 @@ class Upscalers:
         """
         if name == NONE:
             name = "Lanczos"  # as in the Web UI, where none is a plain enlargement
-        if name in _PILLOW:
-            return image.resize(size, _PILLOW[name])
+        if name in RESAMPLING:
+            return image.resize(size, RESAMPLING[name])
         path = self._file(name, "upscaler")
         network = _network(path, path.stat().st_mtime_ns, self.device)
         for _ in range(_PASSES):
@@ -79,7 +80,7 @@ class Upscalers:
             image = yield from self._pass(network, image)
             if network.scale == 1:  # a network that only cleans never gets larger
                 break
-        return image.resize(size, _PILLOW["Lanczos"]) if image.size != size else image
+        return image.resize(size, RESAMPLING["Lanczos"]) if image.size != size else image
 
     def _file(self, name: str, field: str) -> Path:
         known = [Path(file).stem for file in self.shelf.names]

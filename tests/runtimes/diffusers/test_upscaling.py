@@ -100,6 +100,36 @@ async def test_an_upscaler_none_leaves_the_picture(ask: Ask) -> None:
     assert (done.pixels[0] == np.asarray(image)).all()
 
 
+def sprite() -> Image.Image:
+    """Make a red disc on a transparent ground, under which it is green."""
+    disc = np.hypot(*(np.mgrid[:32, :32] - 15.5)) < 10
+    values = np.where(disc[..., None], (255, 0, 0, 255), (0, 255, 0, 0)).astype(np.uint8)
+    return Image.fromarray(values)
+
+
+@pytest.mark.parametrize("name", ["None", "Nearest", "Lanczos", "4x-Random"])
+async def test_what_is_transparent_stays_so(ask: Ask, name: str) -> None:
+    done = await ask(SINGLE, image=encoded(sprite()), upscaler_1=name, upscaling_resize=2)
+    alpha = np.asarray(done.image.getchannel("A").resize((32, 32), Image.Resampling.BOX), np.int16)
+
+    assert done.image.mode == "RGBA"
+    assert np.abs(alpha - np.asarray(sprite().getchannel("A"), np.int16)).mean() < 5
+
+
+async def test_colours_under_what_is_transparent_do_not_come_out_at_its_edge(ask: Ask) -> None:
+    done = await ask(SINGLE, image=encoded(sprite()), upscaler_1="Lanczos", upscaling_resize=2)
+    values = np.asarray(done.image)
+    seen = values[values[..., 3] > 32]
+
+    assert seen[:, 1].max() < 40
+
+
+async def test_a_batch_is_looked_at_before_any_of_it_is_enlarged(ask: Ask) -> None:
+    images = [encoded(noise(8, 8)), encoded(noise(8, 8))[:-40]]
+    with pytest.raises(TaskFailed, match=r"imageList\[1\].data: it is not a picture"):
+        await ask(BATCH, imageList=images, upscaler_1="Lanczos")
+
+
 @pytest.mark.parametrize(("crop", "size"), [(True, (64, 32)), (False, (64, 64))])
 async def test_a_picture_is_made_to_a_size(ask: Ask, crop: bool, size: tuple[int, int]) -> None:
     done = await ask(
