@@ -1,5 +1,6 @@
 """Sizes of pictures: requested, possible with a checkpoint, and allowed."""
 
+import math
 from dataclasses import dataclass
 
 from models.errors import TaskFailed
@@ -30,6 +31,26 @@ class Limits:
         self._check_pixels("width", width, height)
         return width, height
 
+    def size_over(self, request: TextToImage, source: Size) -> Size:
+        """Return the size of what is painted over a source image.
+
+        Without a requested size it is the source's own, made smaller in proportion to be allowed;
+        with one side, the other follows the source's proportions.
+
+        Raises:
+            TaskFailed: a requested side is no multiple of the factor, or the picture is too large.
+        """
+        width, height = source
+        if request.width or request.height:
+            by_width, by_height = (request.width or 0) / width, (request.height or 0) / height
+            scale = by_width or by_height
+            return self.size(request, (round(width * scale), round(height * scale)))
+        most = self.options.max_pixels
+        if self._fit(width) * self._fit(height) > most:
+            scale = math.sqrt(most / (width * height))
+            width, height = self._cut(width * scale), self._cut(height * scale)
+        return self.size(request, (width, height))
+
     def second_size(self, request: TextToImage, size: Size) -> Size:
         """Return the size after the second pass of ``enable_hr``.
 
@@ -55,6 +76,9 @@ class Limits:
                 f"{field}: must be a multiple of {self.factor}, such as {near}: {requested}"
             )
         return requested
+
+    def _cut(self, side: float) -> int:
+        return int(side) // self.factor * self.factor
 
     def _fit(self, side: float) -> int:
         return max(self.factor, round(side / self.factor) * self.factor)

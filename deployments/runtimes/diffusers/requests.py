@@ -1,7 +1,7 @@
 """Requests become generations: whatever can be refused is refused here, before any step."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from deployments.runtimes.diffusers.generation import Generation, Steps, Tools
@@ -9,6 +9,7 @@ from deployments.runtimes.diffusers.pixels import opaque, picture
 from deployments.runtimes.diffusers.source_image import SourceImage, fit_source
 from deployments.runtimes.diffusers.styles import styled
 from models.errors import TaskFailed
+from models.runtimes.diffusers import Options
 from models.runtimes.diffusers.generation_requests import ImageToImage, TextToImage
 from models.runtimes.diffusers.values import LATENT_UPSCALERS
 from models.task import Task
@@ -39,13 +40,19 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
     """
     request = styled(ImageToImage.read(task.content, tools.options), tools.checkpoints.folder)
     _check(tools, request)
-    images = [
+    mask = picture(request.mask, inputs, "mask") if request.mask else None
+    # One after another, so that no more than one is in memory at its full size.
+    images = (
         opaque(picture(text, inputs, f"init_images[{index}]"))
         for index, text in enumerate(request.init_images)
-    ]
-    size = tools.limits.size(request, images[0].size)
-    mask = picture(request.mask, inputs, "mask") if request.mask else None
-    sources: list[SourceImage] = [fit_source(request, image, mask, size) for image in images]
+    )
+    first = next(images)
+    size = tools.limits.size_over(request, first.size)
+    sources = [fit_source(request, first, mask, size)]
+    del first
+    for image in images:
+        sources.append(fit_source(request, image, mask, size))
+        _check_wholes(sources, tools.options)
     yield from Generation(
         tools=tools, task=task, request=request, size=size, sources=sources
     ).steps()
@@ -54,6 +61,17 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
 def _check(tools: Tools, request: TextToImage) -> None:
     for prompt in request.prompts:
         _refuse_embeddings(tools, prompt.text)
+
+
+def _check_wholes(sources: Sequence[SourceImage], options: Options) -> None:
+    """Refuse pictures of which a part is repainted, if together they have too many pixels."""
+    kept = [source.repaint.whole for source in sources if source.repaint]
+    pixels = sum(whole.width * whole.height for whole in kept)
+    if pixels > options.max_upscaled_pixels:
+        raise TaskFailed(
+            f"init_images: {len(kept)} pictures to repaint parts of have {pixels} pixels, more "
+            f"than {options.max_upscaled_pixels} (options.maxUpscaledPixels); send fewer in a task"
+        )
 
 
 def _refuse_embeddings(tools: Tools, text: str) -> None:
