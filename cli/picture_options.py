@@ -9,6 +9,7 @@ import typer
 
 from atelier import Kind, Misused, TaskRequest, picture
 from cli.completion import checkpoints
+from cli.graph_files import with_files
 from cli.hints import FIELDS
 from cli.payload import TOO_DEEP
 
@@ -49,7 +50,12 @@ class PictureOptions:
         _option("The weights; `atelier checkpoints` names them.", completed_by=checkpoints),
     ] = None
     image: Annotated[
-        str | None, _option("Start from this picture: image-to-image.", metavar="FILE|URL")
+        list[str] | None,
+        _option(
+            "Start from this picture: image-to-image. Of a graph: put it where a node names it"
+            " (NODE=FILE: in this node). Repeatable.",
+            metavar="FILE|URL",
+        ),
     ] = None
     mask: Annotated[
         str | None, _option("Of --image, white is painted anew.", metavar="FILE|URL")
@@ -70,6 +76,8 @@ class PictureOptions:
             Misused: the fields do not fit the task's kind.
         """
         kind = self._kind(task.kind)
+        if kind is Kind.PIPELINE and self.image:
+            task = task.model_copy(update={"content": with_files(task.content, self.image)})
         given = {**self._plain(prompt), **self._pictures(kind)}
         if not (given or self.checkpoint):
             return task
@@ -98,11 +106,13 @@ class PictureOptions:
 
     def _pictures(self, kind: Kind) -> dict[str, Any]:
         given: dict[str, Any] = {"mask": picture(self.mask)} if self.mask else {}
-        if self.image and kind is Kind.EXTRA_SINGLE_IMAGE:
-            given["image"] = picture(self.image)
-        elif self.image:
-            given["init_images"] = [picture(self.image)]
-        return given
+        if not self.image or kind is Kind.PIPELINE:
+            return given
+        if kind is not Kind.EXTRA_SINGLE_IMAGE:
+            return given | {"init_images": [picture(each) for each in self.image]}
+        if len(self.image) > 1:
+            raise Misused("--image: one alone is enlarged by a task; send a task for each")
+        return given | {"image": picture(self.image[0])}
 
 
 def _parse_option(option: str) -> tuple[str, Any]:

@@ -143,7 +143,7 @@ def submit(
 
     atelier submit --image circle.png --upscale 4 --upscaler 4x-shapes --save .
 
-    atelier submit workflow_api.json --runtime comfy --count 3
+    atelier submit workflow_api.json --runtime comfy --image cat.png --count 3
     """
     if prompt and prompt.lower().endswith(".json") and file is None:
         file, prompt = Path(prompt), None

@@ -10,6 +10,7 @@ from typing import Any
 
 from deployments.adapter import Adapter, Answer, Artifact, Begun, RuntimeSpec, Step
 from deployments.backend.warm_up import warm_up
+from deployments.inputs.pictures import inline_bytes
 from deployments.media_types import sniff
 from deployments.runtimes.comfyui.faults import RetryWithFreshMemory
 from deployments.runtimes.comfyui.graph import Graph
@@ -60,7 +61,7 @@ class ComfyUiAdapter(Adapter):
                 async for step in steps:
                     yield step
         finally:
-            if graph.links:
+            if graph.links or graph.pictures:
                 await asyncio.to_thread(self._ready_server.clear, folder)
 
     def links(self, task: Task) -> Iterable[str]:
@@ -70,6 +71,14 @@ class ComfyUiAdapter(Adapter):
             TaskFailed: the content is no graph.
         """
         return self._graph(task).links
+
+    def pictures(self, task: Task) -> Mapping[str, str]:
+        """Find the files in base64 that stand where a node takes the name of one.
+
+        Raises:
+            TaskFailed: the content is no graph.
+        """
+        return self._graph(task).pictures
 
     def checkpoints(self, task: Task) -> Sequence[str]:
         """List the files that the graph's nodes load, in the nodes' order."""
@@ -98,14 +107,21 @@ class ComfyUiAdapter(Adapter):
     async def _uploaded(
         self, graph: Graph, folder: str, inputs: Mapping[str, bytes]
     ) -> Mapping[str, str]:
-        """Upload the bytes behind the links; return the names by which ComfyUI finds them."""
+        """Upload the graph's own files; return the names by which ComfyUI finds them.
+
+        They stand under the link, or under the text that holds the file.
+        """
         names = {}
-        for number, link in enumerate(graph.links, start=1):
-            if link not in inputs:
+        for number, text in enumerate([*graph.links, *graph.pictures], start=1):
+            if text in inputs:
+                data = inputs[text]
+            elif text in graph.pictures:
+                data = inline_bytes(text)
+            else:
                 raise TaskFailed(f"link {number} of the graph has no input")
             # A name of ours: one from the link could lead out of the folder.
-            name = f"{number}{sniff(inputs[link]).extension}"
-            names[link] = await self._ready_server.client.upload(name, folder, inputs[link])
+            name = f"{number}{sniff(data).extension}"
+            names[text] = await self._ready_server.client.upload(name, folder, data)
         return names
 
     async def _tried(self, graph: Graph) -> AsyncGenerator[Step, None]:

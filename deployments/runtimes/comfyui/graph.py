@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from deployments.runtimes.comfyui.words import LONGEST_NAME
-from models.runtimes.comfyui.files import takes_link
+from models.runtimes.comfyui.files import holds_file, takes_link
 from models.runtimes.comfyui.graphs import graph_faults, unwrapped
 from models.runtimes.comfyui.links import taken_from
 from models.runtimes.content import first, refuse
 
+_LONGEST_FIELD = 80  # characters
 _DEFAULT_STEPS = 20  # of a sampler whose steps come from a node that does not tell them
 
 
@@ -36,13 +37,30 @@ class Graph:
     @property
     def links(self) -> list[str]:
         """List the links that stand where a node takes the name of a file, each once."""
-        return list(dict.fromkeys(link for _, _, link in self._files()))
+        return list(
+            dict.fromkeys(
+                value
+                for name, field, value in self._inputs()
+                if takes_link(self.kind(name), field, value)
+            )
+        )
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """Find the files in base64 that stand where a node takes a name, each with its field."""
+        found: dict[str, str] = {}
+        for name, field, value in self._inputs():
+            if holds_file(self.kind(name), field, value):
+                found.setdefault(value, f"{name}.inputs.{field}"[:_LONGEST_FIELD])
+        return found
 
     def with_files(self, names: Mapping[str, str]) -> "Graph":
-        """Return the graph with a file's name in the place of each of `links`."""
+        """Return the graph with a file's name in the place of each of `links` and `pictures`."""
         nodes = {name: {**node, "inputs": {**node["inputs"]}} for name, node in self.nodes.items()}
-        for name, field, link in self._files():
-            nodes[name]["inputs"][field] = names[link]
+        for name, field, value in self._inputs():
+            kind = self.kind(name)
+            if takes_link(kind, field, value) or holds_file(kind, field, value):
+                nodes[name]["inputs"][field] = names[value]
         return Graph(nodes)
 
     def kind(self, name: str) -> str:
@@ -93,11 +111,6 @@ class Graph:
     def _inputs(self) -> Iterator[tuple[str, str, Any]]:
         for name, node in self.nodes.items():
             for field, value in node["inputs"].items():
-                yield name, field, value
-
-    def _files(self) -> Iterator[tuple[str, str, str]]:
-        for name, field, value in self._inputs():
-            if takes_link(self.kind(name), field, value):
                 yield name, field, value
 
 

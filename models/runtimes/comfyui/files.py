@@ -1,18 +1,23 @@
 """Files that the nodes of a graph name: where they stand, and which of them are a task's own.
 
-A task has the files that it links. Any other name would lead to what lies on the replica, another's
-pictures among it. What exists there is not looked at.
+A task has the files that it links, and those that stand in the graph itself, in base64. Any other
+name would lead to what lies on the replica, another's pictures among it. What exists there is not
+looked at.
 """
 
 import base64
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from models.runtimes.comfyui.links import taken_from
 from models.runtimes.webui import is_link
 
-NOT_ITS_OWN = "names a file that is not the task's own: give a link to one (http, https or s3)"
+NOT_ITS_OWN = (
+    "names a file that is not the task's own: give a link (http, https or s3) or the file itself,"
+    " in base64 or as a data URL; atelier submit --image puts one there"
+)
 
 _MEDIA_FIELDS = frozenset(
     {"image", "images", "mask", "video", "audio", "file", "model_file", "upload"}
@@ -52,12 +57,57 @@ _LOOKED_AT = 200  # characters
 _FEWEST = 40  # characters of the smallest picture in base64
 
 
+@dataclass(frozen=True)
+class NamedFile:
+    """Name of a file in a graph, where a node takes one."""
+
+    node: str
+    field: str
+    name: str
+
+    @property
+    def file_name(self) -> str:
+        """Name without its folder, and without ComfyUI's mark for a top folder."""
+        return re.sub(r" \[\w+\]$", "", self.name.replace("\\", "/")).rpartition("/")[2]
+
+
 def takes_link(kind: str, field: str, value: Any) -> bool:
     """Tell whether a value is the link to a file that a node's input takes the name of.
 
     A node that fetches by itself keeps its link.
     """
-    return _is_link(value) and _takes_file(kind.lower(), field.lower())
+    if not isinstance(value, str) or not is_link(value):
+        return False
+    return _takes_file(kind.lower(), field.lower())
+
+
+def holds_file(kind: str, field: str, value: Any) -> bool:
+    """Tell whether a value is a file in base64 where a node's input takes the name of one.
+
+    A data URL's prefix may stand before it. A node that decodes by itself keeps it.
+    """
+    if not isinstance(value, str) or not _takes_file(kind.lower(), field.lower()):
+        return False
+    return _is_inline(value)
+
+
+def named_files(graph: Any) -> list[NamedFile]:
+    """List the names of files in whose place a task could give one of its own."""
+    return [
+        NamedFile(name, field, value)
+        for name, kind, inputs in _nodes(graph)
+        for field, value in inputs.items()
+        if isinstance(value, str)
+        and _takes_file(kind.lower(), field.lower())
+        and _is_foreign(kind, field, value)
+    ]
+
+
+def _nodes(graph: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for name, node in graph.items() if isinstance(graph, dict) else ():
+        match node:
+            case {"class_type": str(kind), "inputs": dict(inputs)}:
+                yield name, kind, inputs
 
 
 def foreign_fields(kind: str, inputs: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:
@@ -75,7 +125,10 @@ def foreign_fields(kind: str, inputs: Mapping[str, Any], allowed: Collection[str
 
 def _is_foreign(kind: str, field: str, value: str) -> bool:
     kind, field = kind.lower(), field.lower()
-    if _is_link(value) or (_decodes(kind, field) and _is_inline(value)):
+    takes = _takes_file(kind, field)
+    if is_link(value) and (takes or _fetches(kind, field)):
+        return False
+    if (takes or _decodes(kind, field)) and _is_inline(value):
         return False
     if _is_prose(kind, field):
         return False
@@ -102,19 +155,19 @@ def _is_name_of_file(field: str) -> bool:
 
 
 def _takes_file(kind: str, field: str) -> bool:
-    # A node that fetches by itself (LoadImageFromUrl) keeps its link.
-    if "url" in kind or "url" in field or _decodes(kind, field):
+    if _fetches(kind, field) or _decodes(kind, field):
         return False
     return _is_media_loader(kind) or field in _MEDIA_FIELDS
+
+
+def _fetches(kind: str, field: str) -> bool:
+    """Tell whether a node fetches by itself, as LoadImageFromUrl does, and so keeps its link."""
+    return "url" in kind or "url" in field
 
 
 def _decodes(kind: str, field: str) -> bool:
     """Tell whether a node takes the bytes themselves, as LoadImageBase64 does."""
     return "base64" in kind or "base64" in field
-
-
-def _is_link(value: Any) -> bool:
-    return isinstance(value, str) and is_link(value)
 
 
 def _is_media_loader(kind: str) -> bool:
@@ -141,7 +194,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _is_inline(text: str) -> bool:
     """Tell whether a text begins as a data URL does, or a media file in base64."""
-    if _DATA_URL.match(text[:_LOOKED_AT]):
+    if _DATA_URL.match(text[:_LOOKED_AT].lstrip()):
         return True
     head = "".join(text[:_LOOKED_AT].split())
     if len(head) < _FEWEST:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.runtimes import TYPES
-from models.runtimes.comfyui.files import NOT_ITS_OWN
+from models.runtimes.comfyui.files import NOT_ITS_OWN, named_files
 from tests.models.runtimes.corpus import LINK, OPTIONS, node
 
 JPEG = base64.b64encode(b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(60)).decode()
@@ -84,6 +84,10 @@ def test_a_name_that_another_node_makes_up_is_none_of_the_tasks() -> None:
         node("LoadAudio", audio=LINK, audioUI=""),
         node("LoadImageFromUrl", url=f"{LINK}?a=../b"),
         node("ETN_LoadImageBase64", image=JPEG),
+        node("LoadImage", image=JPEG),
+        node("LoadImageMask", image=f"data:image/jpeg;base64,{JPEG}", channel="alpha"),
+        node("VHS_LoadVideo", video=f"data:video/mp4;base64,{JPEG}"),
+        node("Anything", mask="\n".join(JPEG[i : i + 20] for i in range(0, len(JPEG), 20))),
         node("AudioEncoderLoader", audio_encoder_name="a/b.safetensors"),
         node("IPAdapterModelLoader", ipadapter_file="face.bin"),
         node("DiffusersLoader", model_path="sd15"),
@@ -110,7 +114,25 @@ def test_names_that_the_operator_allows_are_taken_as_they_are() -> None:
     assert faults(node("LoadImage", image="example.png"), **allowed) != {}
 
 
-def test_a_long_value_is_not_shown() -> None:
-    picture = base64.b64encode(bytes(1_000_000)).decode()
+def test_a_long_value_that_is_no_file_is_not_shown() -> None:
+    zeros = base64.b64encode(bytes(1_000_000)).decode()
 
-    assert faults(node("LoadImage", image=picture)) == {"1.inputs.image": NOT_ITS_OWN}
+    assert faults(node("LoadImage", image=zeros)) == {"1.inputs.image": NOT_ITS_OWN}
+
+
+def test_names_in_whose_place_a_task_can_give_a_file_are_listed() -> None:
+    graph = {
+        "1": node("LoadImage", image="clipspace/cat.png [input]", upload="image"),
+        "2": node("LoadImage", image=LINK),
+        "3": node("LoadImage", image=JPEG),
+        "4": node("LoadVideo", file="a\\b.mp4"),
+        "5": node("CLIPTextEncode", text="cat.png"),
+        "6": node("LoadImageFromUrl", url="cat.png"),
+        "7": "no node",
+        "8": {"class_type": "LoadImage"},
+    }
+
+    assert [(each.node, each.field, each.file_name) for each in named_files(graph)] == [
+        ("1", "image", "cat.png"),
+        ("4", "file", "b.mp4"),
+    ]

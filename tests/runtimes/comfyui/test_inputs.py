@@ -1,5 +1,7 @@
 """Links become files in ComfyUI's folder of inputs, under the submission's name."""
 
+import base64
+
 import pytest
 
 from models.errors import TaskFailed
@@ -26,6 +28,28 @@ async def test_what_is_behind_links_is_uploaded_and_found_by_the_nodes() -> None
     assert {(one["subfolder"], one["overwrite"]) for one in uploads} == {("s1", "true")}
     assert [one["name"] for one in uploads] == ["1.png", "2.wav"]
     assert comfyui.files[("input", "s1", "1.png")] == PNG
+    assert done.colours == [(0, 0, 255)] * 2
+
+
+async def test_files_in_the_graph_itself_are_uploaded_and_found_by_the_nodes() -> None:
+    comfyui, text = ComfyUi(), base64.b64encode(PNG + bytes(40)).decode()
+    graph = picture() | {
+        "1": node("LoadImage", image=text),
+        "7": node("LoadImage", image=LINK),
+        "8": node("LoadImage", image=f"data:image/png;base64,{text}"),
+        "9": node("SaveImage", images=["8", 0]),
+    }
+    async with driving(comfyui) as adapter:
+        assert list(adapter.links(task(graph))) == [LINK]
+        assert adapter.pictures(task(graph)) == {
+            text: "1.inputs.image",
+            f"data:image/png;base64,{text}": "8.inputs.image",
+        }
+        done = await run(adapter, task(graph), {LINK: WAV})
+
+    (sent,) = [body["prompt"] for path, body in comfyui.asked if path == "prompt"]
+    assert [sent[name]["inputs"]["image"] for name in "178"] == ["s1/2.png", "s1/1.wav", "s1/3.png"]
+    assert comfyui.files["input", "s1", "2.png"] == PNG + bytes(40)
     assert done.colours == [(0, 0, 255)] * 2
 
 
