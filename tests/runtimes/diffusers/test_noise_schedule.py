@@ -58,8 +58,9 @@ def test_a_plain_file_keeps_its_familys_schedule(folder: Path, tmp_path: Path) -
     assert schedule["trained_betas"] is None
 
 
-def test_the_last_timestep_is_noise_alone_and_the_first_as_before() -> None:
-    scheduler = sampler("DDIM").scheduler(noise_schedule(FOLDERS_OWN), 1)
+@pytest.mark.parametrize("name", ["DDIM", "LMS"])  # LMS's class knows no such setting
+def test_the_last_timestep_is_noise_alone_and_the_first_as_before(name: str) -> None:
+    scheduler = sampler(name).scheduler(noise_schedule(FOLDERS_OWN), 1)
     plain = sampler("DDIM").scheduler(FOLDERS_OWN | {"rescale_betas_zero_snr": False}, 1)
 
     assert scheduler.alphas_cumprod[-1] < 1e-7
