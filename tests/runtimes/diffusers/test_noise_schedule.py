@@ -15,7 +15,7 @@ from deployments.runtimes.diffusers.noise import Seeds
 from deployments.runtimes.diffusers.noise_schedule import noise_schedule
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.samplers import sampler
-from deployments.runtimes.diffusers.sampling import Guidance, Sampling
+from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Timed
 from models.runtimes.diffusers.samplers import SAMPLERS
 from tests.runtimes.diffusers.ldm import single_file
 
@@ -78,9 +78,9 @@ def test_every_sampler_paints_what_a_network_of_v_prediction_knows(
     """An ideal network, which knows the picture, answers with its velocity at each step."""
     shape = (4, 4, 4)
     picture = torch.linspace(-1, 1, 64).reshape(1, *shape)
-    none = Condition(torch.zeros(1, 1, 1))
+    none = Timed.always(Condition(torch.zeros(1, 1, 1)))
     sampling = Sampling(
-        guidance=Guidance(none, none, 1.0),
+        guidance=Guidance((none,), none, 1.0),
         sampler=sampler(name),
         schedule=marked,
         steps=20,
