@@ -67,14 +67,15 @@ def _to_bytes(values: NDArray[np.generic], *, sixteen: bool) -> NDArray[np.uint8
     low, high = values.min(), values.max()
     if sixteen or (values.dtype.kind != "f" and _EIGHT_BITS < high <= _SIXTEEN_BITS):
         # The high byte, as Pillow takes it from pictures in colour.
-        return (np.clip(values, 0, _SIXTEEN_BITS).astype(np.uint16) >> 8).astype(np.uint8)
+        high_byte = np.clip(values, 0, _SIXTEEN_BITS).astype(np.uint16) >> 8
+        return np.asarray(high_byte, np.uint8)
     if high > _EIGHT_BITS:
         raise InputRefused(
             f"its values go from {low:g} to {high:g}, and what is white is not known: "
             "send it with 8 or 16 bits a channel"
         )
     scale = _EIGHT_BITS if values.dtype.kind == "f" and high <= 1 else 1
-    return np.clip(np.rint(values * scale), 0, _EIGHT_BITS).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values * scale), 0, _EIGHT_BITS), np.uint8)
 
 
 def _with_eight_bit_key(image: Image.Image) -> Image.Image:
@@ -89,7 +90,7 @@ def _upright(image: Image.Image, plain: Image.Image) -> Image.Image:
     """Turn a picture as its camera was held; not at all where that cannot be read."""
     try:
         held = image.getexif().get(ExifTags.Base.Orientation)
-        turn = _TURNS.get(held)
+        turn = _TURNS.get(held) if isinstance(held, int) else None
     except Exception:  # noqa: BLE001 - metadata may be anything, and is no reason to refuse
         return plain
     return plain if turn is None else plain.transpose(turn)

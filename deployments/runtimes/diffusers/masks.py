@@ -55,4 +55,4 @@ def _is_black_and_white(colours: Image.Image, seen: Image.Image) -> bool:
     greys = values[np.ptp(values, axis=-1) <= _GREY, 0]
     extreme = np.count_nonzero((greys < _EDGE) | (greys >= 256 - _EDGE))
     both = bool((greys < _HALF).any() and (greys >= _HALF).any())
-    return both and extreme >= _MOSTLY * len(values)
+    return both and bool(extreme >= _MOSTLY * len(values))

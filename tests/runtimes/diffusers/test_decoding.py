@@ -139,7 +139,7 @@ def test_a_colour_of_sixteen_bits_may_be_the_transparent_one() -> None:
     key = chunk(b"tRNS", b"\x12\x34" * 3)
     body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
-    assert decoded(b"\x89PNG\r\n\x1a\n" + head + key + body).getextrema()[3] == (0, 0)
+    assert decoded(b"\x89PNG\r\n\x1a\n" + head + key + body).getchannel("A").getextrema() == (0, 0)
 
 
 def test_what_is_all_opaque_has_no_alpha_channel() -> None:
