@@ -119,7 +119,14 @@ class Letter:
         if (uri := pointed_uri(body)) is not None:
             raise InvalidTask(f"its content lies in {uri}: send the task anew instead")
         edited = _patched(body, edit)
-        task_of(edited, runtime="", submission=self.submission or "")
+        try:
+            task_of(edited, runtime="", submission=self.submission or "")
+        except InvalidTask as exc:
+            if body is None:
+                raise InvalidTask(
+                    f"{exc} (the message is no JSON: edit is the whole new one)"
+                ) from exc
+            raise
         text = strict_json.written(edited)
         if len(text.encode()) > LARGEST:
             raise InvalidTask(f"the message would be over {LARGEST} bytes")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from models.native import RuntimeName
 from models.report import Status
@@ -68,7 +68,7 @@ class _Choice(_Words):
 
     ids: Annotated[tuple[LetterId, ...], Field(max_length=MOST_CHOSEN)] = ()
     """Ids of the letters."""
-    all: bool = False
+    all: StrictBool = False
     """Choose all letters of the queue instead."""
     before: Annotated[float, Field(ge=0)] | None = None
     """Moment until which letters of ``all`` were sent, in seconds since 1970; now if left out."""
@@ -81,7 +81,7 @@ class RedriveRequest(_Choice):
     """Runtime whose queue they are sent to instead; needed for what came from no queue."""
     edit: dict[str, Any] | None = None
     """JSON merge patch (RFC 7396) of the message of one letter: ``{"content": {"steps": 20}}``."""
-    anew: bool = False
+    anew: StrictBool = False
     """Send them as submissions of their own, which are drawn though the first have ended."""
 
 

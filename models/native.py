@@ -100,7 +100,7 @@ class TaskRequest(_Words):
     context: Any = Field(default_factory=dict)
     """JSON of yours, echoed in the notification."""
     callback: CallbackRequest | None = None
-    ttl: Annotated[float, Field(gt=0, le=LONGEST_TTL)] | None = None
+    ttl: Annotated[float, Field(gt=0, le=LONGEST_TTL, strict=True)] | None = None
     """Seconds that it may wait until it begins; then it fails as ``TaskExpired``, undrawn."""
     deadline: Moment | None = None
     """Moment after which it is not wanted any more, RFC 3339 or in seconds since 1970; then it is

@@ -163,6 +163,7 @@ def _cpu_options(resources: Mapping[str, float]) -> Mapping[str, Any]:
             "runtime_env": {"env_vars": dict(ENVIRONMENT)},
         },
         "health_check_period_s": 5,  # 10 by default: so long a loop that ended goes unnoticed
+        "health_check_timeout_s": 10,  # 30 by default; three such checks are one that stands still
     }
 
 

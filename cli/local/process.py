@@ -24,6 +24,8 @@ import psutil
 
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
 _LOOK_SECONDS = 1.0
+_EMULATOR = "the embedded AWS"  # as serve_app.local.up reports it
+_SAVE_SECONDS = 5.0
 _KILL_SECONDS = 10.0  # the kernel kills no process that waits for a disk
 _LONGEST = 16  # characters of a folder in which Ray's socket paths fit
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -76,6 +78,7 @@ class Platform:
         traceback: TracebackType | None,
     ) -> None:
         # Killed before the folder goes, in which whoever lives would go on writing.
+        self._end_emulator()
         _kill_all(self._former)
         if self._process is not None and self._process.stdout is not None:
             self._process.wait()
@@ -126,6 +129,19 @@ class Platform:
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
+
+    def _end_emulator(self) -> None:
+        """Let the emulator save what it keeps, where nobody has asked it to end.
+
+        It does so when the process that started it ends, and first all end that write to it.
+        """
+        emulator = self._parts.get(_EMULATOR)
+        if self._process is None or emulator is None or not _lives(emulator):
+            return
+        _kill_all(self._former | {self._process.pid, emulator.pid})
+        self._process.kill()
+        with suppress(psutil.Error):
+            emulator.wait(_SAVE_SECONDS)
 
     def _install_signal_handlers(self) -> None:
         self._wake, woken = os.pipe()
@@ -181,7 +197,9 @@ def _kill_all(but: frozenset[int]) -> None:
 
 def _descendants(but: frozenset[int]) -> list[psutil.Process]:
     return [
-        process for process in psutil.Process().children(recursive=True) if process.pid not in but
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.pid not in but and _lives(process)
     ]
 
 

@@ -33,6 +33,7 @@ from models.report import Report, Status
 from models.task import Call, Task
 
 _DAY = 86_400  # seconds
+_LONGEST_ID = 2_048  # bytes of a partition key
 
 # A row that is not there fails every comparison and meets `attribute_not_exists`. Every report has
 # a status, and no claim has one, so that it tells the rows of tasks from all others. Names are
@@ -196,6 +197,8 @@ class DynamoLedger(Ledger):
         return Index(clients=self.clients, table=self.table, now=self.clock())
 
     async def _one(self, id: str, submission: str) -> Sequence[Row]:  # noqa: A002
+        if len(id.encode(errors="replace")) > _LONGEST_ID:
+            return []  # DynamoDB would refuse to look for it
         async with calling(self.clients.dynamodb(), "DynamoDB GetItem") as dynamodb:
             answer = await dynamodb.get_item(
                 TableName=self.table,
@@ -206,6 +209,8 @@ class DynamoLedger(Ledger):
             return [answer["Item"]] if "Item" in answer else []
 
     async def _all(self, id: str) -> Sequence[Row]:  # noqa: A002
+        if len(id.encode(errors="replace")) > _LONGEST_ID:
+            return []
         rows: list[Row] = []
         async with calling(self.clients.dynamodb(), "DynamoDB Query") as dynamodb:
             pages = dynamodb.get_paginator("query").paginate(

@@ -589,3 +589,9 @@ async def noted(kept: World, task: Task, key: str) -> Report:
     report = await kept.ledger.find(task.id, task.submission)
     assert report is not None
     return report
+
+
+async def test_an_id_that_no_task_can_have_is_unknown(kept: World) -> None:
+    """DynamoDB would refuse to look for a key of more than 2,048 bytes."""
+    assert await kept.ledger.find("z" * 2_049, "s1") is None
+    assert await kept.ledger.find("z" * 2_049) is None

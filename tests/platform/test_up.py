@@ -1,6 +1,7 @@
 """`atelier up` as a process: what it refuses, and what it leaves behind."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 import yaml
@@ -18,6 +20,7 @@ from serve_app.app import assemble
 from serve_app.local.ray_cluster import check_gpus
 from tests.platform.conftest import SETTINGS, until
 from tests.platform.up_command import COMMAND, Started, lives
+from tests.platform.watching import submit
 
 
 @pytest.fixture
@@ -193,13 +196,22 @@ def test_ctrl_c_at_any_stage_ends_quietly(start: Callable[..., Started], stage: 
 
 
 @pytest.mark.ray
-def test_a_ray_that_ends_by_itself_ends_all(start: Callable[..., Started]) -> None:
-    up = start()
+def test_a_ray_that_ends_by_itself_ends_all_and_what_was_accepted_is_kept(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    up = start("--keep", str(tmp_path / "kept"))
     up.until("Ctrl-C stops it")
     children = psutil.Process(up.process.pid).children(recursive=True)
     [raylet] = [one for one in children if one.name() == "raylet"]
+    url = re.search(r"http://127\.0\.0\.1:\d+", next(line for line in up.said if "url" in line))
+    assert url
+    with httpx.Client(base_url=url[0], headers={"x-api-key": "local"}, timeout=30) as native:
+        for number in range(10):
+            submit(native, f"task-{number}", "sdruntime")
     raylet.kill()
 
     assert up.ended() == 1
+    rows = (tmp_path / "kept" / "state" / "dynamodb.json").read_text()
+    assert all(f"task-{number}" in rows for number in range(10))
     assert up.said[-1].startswith("atelier: Ray's raylet has ended by itself")
     assert "sdruntime: running" in up.said

@@ -7,10 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import boto3
 import psutil
 import pytest
 
@@ -143,6 +147,53 @@ def test_what_is_to_be_kept_outlives_a_kill(
         asyncio.run(found())
 
 
+_STARTER = """
+import json, sys, time
+from pathlib import Path
+from serve_app.local.emulator import EmbeddedAws
+with EmbeddedAws(keep=Path(sys.argv[1])) as aws:
+    print(json.dumps(dict(aws.environment)), flush=True)
+    if sys.argv[2] == "stays":
+        time.sleep(600)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("ends", ["killed", "in order"])
+def test_what_came_last_is_kept_though_requests_wait(tmp_path: Path, ends: str) -> None:
+    """Messages sent at the very end, while somebody waits for others, as ingest always does."""
+    keep = tmp_path / "kept"
+    with subprocess.Popen(
+        [sys.executable, "-c", _STARTER, str(keep), "stays" if ends == "killed" else "reads"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        assert starter.stdin
+        assert starter.stdout
+        sqs = _sqs(json.loads(starter.stdout.readline()))
+        busy, idle = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("busy", "idle"))
+        waiting = threading.Thread(target=_receive, args=(sqs, idle), daemon=True)
+        waiting.start()
+        time.sleep(0.2)  # it waits at the emulator by now
+        for number in range(20):
+            sqs.send_message(QueueUrl=busy, MessageBody=f"message {number}")
+        if ends == "killed":
+            starter.kill()
+        else:
+            starter.stdin.write("\n")
+            starter.stdin.flush()
+    _until(lambda: "message 19" in _text(keep / "state" / "sqs.json"))
+
+    with EmbeddedAws(keep=keep) as aws:
+        again = _sqs(aws.environment)
+        url = again.get_queue_url(QueueName="busy")["QueueUrl"]
+        name = "ApproximateNumberOfMessages"
+        kept = again.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+
+    assert kept == "20"
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -191,3 +242,18 @@ def _gone(pid: int, within: float) -> bool:
         time.sleep(0.05)
     os.kill(pid, signal.SIGKILL)
     return False
+
+
+def _sqs(environment: Mapping[str, str]) -> Any:
+    return boto3.client(
+        "sqs",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def _receive(sqs: Any, url: str) -> None:
+    with suppress(Exception):  # the emulator ends meanwhile
+        sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)

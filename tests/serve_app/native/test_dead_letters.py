@@ -217,7 +217,7 @@ async def test_an_edit_changes_the_message_that_is_sent(
         ({"metadata": {}, "content": {}}, {"content": {"a": 1}}, "metadata.id is missing"),
         (pointer_to("s3://outputs/payloads/1"), {"content": {}}, "send the task anew"),
         (body_of(OWL), {"content": "x" * 300_000}, "would be over"),
-        ("no JSON", {"metadata": {"id": "a"}}, "content is missing"),
+        ("no JSON", {"metadata": {"id": "a"}}, "content is missing (the message is no JSON: edit"),
     ],
 )
 async def test_an_edit_that_makes_no_task_leaves_the_letter(

@@ -51,6 +51,7 @@ async def test_an_expired_task_is_told_as_failed(world: World, client: httpx.Asy
         ("ttl", -1, "greater than 0"),
         ("ttl", 1_209_601, "less than or equal to 1209600"),
         ("ttl", "soon", "must be a number"),
+        ("ttl", True, "must be a number"),
         ("deadline", 999, "has passed"),
         ("deadline", -1, "must be seconds since 1970"),
         ("deadline", True, "must be seconds since 1970"),
