@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from deployments.adapter import RuntimeSpec
+from deployments.adapter import Answer, Artifact, RuntimeSpec
 from deployments.runtimes.diffusers import DiffusersAdapter
 from deployments.runtimes.diffusers.checkpoint_pool import CheckpointPool
 from models.errors import RuntimeUnavailable, TaskFailed
+from models.report import Progress
 from models.runtimes.diffusers import Options
 from models.task import Kind, Task
 from tests.runtimes.diffusers.conftest import encoded, noise, task
@@ -105,7 +106,11 @@ def test_both_spellings_of_a_batch_are_known(pool: CheckpointPool, kind: str) ->
     content = {"imageList": [{"data": encoded(noise(8, 8))}]}
     one = Task(submission="s", id="t", runtime="sd", kind=kind, content=content)
 
-    assert len(list(pool.steps(one, {}))) == 3
+    *before, artifact, answer = pool.steps(one, {})
+
+    assert {type(step) for step in before} == {Progress}
+    assert isinstance(artifact, Artifact)
+    assert isinstance(answer, Answer)
 
 
 def test_a_word_that_is_no_kind_is_told(pool: CheckpointPool) -> None:
