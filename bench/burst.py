@@ -16,7 +16,6 @@ from typing import Any
 
 import typer
 
-from bench.environment import environment_variables
 from bench.report import OUT, Count, Duration, Out, report
 from ingest.aws.client import Clients
 from ingest.board import Board
@@ -27,6 +26,7 @@ from models.report import Report, Stage, Status
 from models.settings import Settings
 from models.task import Task
 from models.wire import message_of
+from samples.environment import environment_variables
 from serve_app.assembly.workers import worker
 from serve_app.local.emulator import EmbeddedAws, provision_sync
 

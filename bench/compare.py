@@ -22,10 +22,10 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import track
 
-from bench.environment import environment_variables
 from bench.report import OUT, Amount, Count, Out, report
 from models.loopback import free_port
 from models.settings import Settings
+from samples.environment import environment_variables
 from serve_app.local.emulator import EmbeddedAws, provision_sync
 
 HERE = Path(__file__).resolve().parents[1]

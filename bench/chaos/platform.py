@@ -18,7 +18,6 @@ import psutil
 
 from bench.chaos.plan import FAR, RUNTIME
 from bench.chaos.proxy_process import ProxyProcess, fault_proxy
-from bench.environment import environment_variables
 from bench.own_ray import (
     free_ports,
     kill_node,
@@ -29,6 +28,7 @@ from bench.own_ray import (
 )
 from models.loopback import LOOPBACK, free_port
 from models.settings import Settings
+from samples.environment import environment_variables
 from samples.local import LocalPlatform
 from serve_app.local.emulator import EmbeddedAws, provision_sync
 from serve_app.local.ray_cluster import cpus_for

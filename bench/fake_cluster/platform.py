@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import yaml
 
-from bench.environment import environment_variables
 from bench.fake_cluster.cluster import FakeCluster, fake_cluster
 from cdk.manifests.ray_service import ray_service
 from models.loopback import LOOPBACK, free_port
 from models.settings import Settings
+from samples.environment import environment_variables
 from samples.local import LocalPlatform
 from serve_app.local.emulator import EmbeddedAws, provision_sync
 

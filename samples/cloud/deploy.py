@@ -1,7 +1,6 @@
 """Stack in an emulator of its own, made as `cdk bootstrap` and `cdk deploy` make it."""
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from cdk.stack import Platform
 from models.settings import Settings
 from samples.cloud.gaps import fill
 from samples.cloud.template import Template, serverless
+from samples.environment import environment_variables
 from serve_app.local.emulator import EmbeddedAws
 
 # macOS says arm64 and Linux aarch64 of the same.
@@ -82,7 +82,7 @@ class Cloud:
             "AWS_SECRET_ACCESS_KEY": got["SecretAccessKey"],
             "AWS_SESSION_TOKEN": got["SessionToken"],
         }
-        with _environment({**self.aws.environment, **credentials}):
+        with environment_variables({**self.aws.environment, **credentials}):
             yield
 
 
@@ -112,17 +112,6 @@ def _roles(stack: Platform) -> Mapping[str, str]:
     roles = {"ingest": stack.ray.ingest.role, "runtimes": stack.ray.runtimes.role}
     made = {name: cast("CfnRole", role.node.default_child) for name, role in roles.items()}
     return {name: stack.resolve(role.logical_id) for name, role in made.items()}
-
-
-@contextmanager
-def _environment(more: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(more)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _bootstrap(aws: EmbeddedAws, settings: Settings) -> str:

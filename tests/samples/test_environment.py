@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bench.environment import environment_variables
+from samples.environment import environment_variables
 
 
 def test_environment_variables_are_set_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
