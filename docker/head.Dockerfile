@@ -18,13 +18,15 @@ RUN --mount=type=bind,target=/source \
 
 # Ray wants one and the same patch version of Python everywhere, unless it is told otherwise, and
 # Serve starts no replica of a version again whose update failed, and a proxy that died only when
-# three of its checks have failed, by default in half a minute. One that stands still would be
-# waited for as long as its tasks may take. Serve's controller asks our policy as often as the
-# demand is measured; by default it does ten times a second. As often Ray looks for new files of
-# logs and for events; figures of a node are new each 15 seconds, by default each 5.
+# three of its checks have failed, by default in half a minute; and it kills one that needs more
+# than 15 seconds to start, a minute as set here. One that stands still would be waited for as long
+# as its tasks may take. Serve's controller asks our policy as often as the demand is measured; by
+# default it does ten times a second. As often Ray looks for new files of logs and for events;
+# figures of a node are new each 15 seconds, by default each 5.
 ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
     RAY_SERVE_STOP_FAILED_ROLLING_UPDATES=0 \
     RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=0.4 \
+    RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=20 \
     RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS=1 \
     RAY_SERVE_CONTROL_LOOP_INTERVAL_S=0.5 \
     LOG_NAME_UPDATE_INTERVAL_S=2 \

@@ -14,6 +14,7 @@ _NOTES: Mapping[str, str] = {
     " dashboard; by HTTP: Authorization: Bearer TOKEN.",
     "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "An update that fails is tried again.",
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "HTTP is back soon after Serve's proxy died.",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "Serve's proxy may start slowly.",
     "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "A replica that stands still is ended.",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "Ray stays on this machine's loopback.",
 }

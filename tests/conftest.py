@@ -34,6 +34,8 @@ TOGETHER = {
 Two take about as long, and run a Ray at a time each; three at once would keep two cores busy for so
 long that none comes up in time. Others share what takes long to come up.
 """
+POLITE = 10
+"""Niceness of tests without a Ray, beside those with one."""
 SHARED = ("heads", "line", "native", "zero")
 """Files of tests/platform whose platform goes when the worker leaves the folder: its last ones."""
 
@@ -74,6 +76,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return rank, item.nodeid.startswith(shared)
 
     items.sort(key=place)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let the tests with a Ray have the cores first: Serve gives up what does not start in time.
+
+    A process cannot take its courtesy back, and does not need to: the tests with a Ray come first.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ and not scope_of(item.nodeid).endswith(" Ray"):
+        os.nice(max(0, POLITE - os.nice(0)))
 
 
 @pytest.hookimpl(optionalhook=True)

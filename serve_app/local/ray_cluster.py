@@ -29,6 +29,8 @@ ENVIRONMENT = {
     # Serve starts a proxy that died anew when three checks have failed; by default one comes ten
     # seconds after the other, and HTTP is away for so long.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.4",
+    # Else Serve kills a proxy that needs more than 15 s to start, and `serve deploy` fails of it.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "20",
     # Else Serve waits for the runs of a replica that stands still, for as long as they may take.
     "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
     # Else Ray takes the machine's outer address, whatever it is told, and listens everywhere.

@@ -19,6 +19,8 @@ _TURNS = {
     8: Turn.ROTATE_90,
 }
 """Ways to turn a picture, by how EXIF says that the camera was held."""
+_BRIGHTEST = 16
+"""Largest value of fractions: 255 as white would leave no picture but darkness below it."""
 _EIGHT_BITS, _SIXTEEN_BITS = 2**8 - 1, 2**16 - 1
 
 
@@ -60,7 +62,7 @@ def _scaled(image: Image.Image) -> Image.Image:
 def _to_bytes(values: NDArray[np.generic], *, sixteen: bool) -> NDArray[np.uint8]:
     """Scale values to 0 to 255.
 
-    Of 32 bits only the values tell what white is: fractions from 0 to 1, else 8 or 16 bits.
+    Of 32 bits only the values tell what white is: 1 for fractions, else that of 8 or 16 bits.
     """
     if not np.isfinite(values).all():
         raise InputRefused("it has values that are no numbers (NaN or infinite)")
@@ -74,8 +76,15 @@ def _to_bytes(values: NDArray[np.generic], *, sixteen: bool) -> NDArray[np.uint8
             f"its values go from {low:g} to {high:g}, and what is white is not known: "
             "send it with 8 or 16 bits a channel"
         )
-    scale = _EIGHT_BITS if values.dtype.kind == "f" and high <= 1 else 1
+    scale = _EIGHT_BITS if _are_fractions(values) else 1
     return np.asarray(np.clip(np.rint(values * scale), 0, _EIGHT_BITS), np.uint8)
+
+
+def _are_fractions(values: NDArray[np.generic]) -> bool:
+    """Tell whether 1 is white: a picture of high dynamic range has brighter spots, too."""
+    if values.dtype.kind != "f" or values.max() > _BRIGHTEST:
+        return False
+    return bool(values.max() <= 1 or (values != np.rint(values)).any())
 
 
 def _with_eight_bit_key(image: Image.Image) -> Image.Image:

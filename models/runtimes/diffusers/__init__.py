@@ -95,6 +95,6 @@ DIFFUSERS = RuntimeType(
     kinds=frozenset(_CONTENTS),
     options=Options,
     contents=_CONTENTS,
-    needs=("torch", "diffusers", "transformers", "safetensors", "peft"),
+    needs=("torch", "diffusers", "transformers", "safetensors"),
     lacks=_lacks,
 )

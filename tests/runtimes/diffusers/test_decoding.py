@@ -79,6 +79,14 @@ def test_every_depth_gives_the_same_picture(data: bytes) -> None:
     assert (np.asarray(image) == GREY[..., None]).all()
 
 
+def test_what_is_brighter_than_white_is_white_and_darkens_nothing() -> None:
+    values = np.array([[0.0, 0.5, 1.0, 1.2, 9.5]], np.float32)
+
+    image = decoded(greys(values))
+
+    assert np.asarray(image)[0, :, 0].tolist() == [0, 128, 255, 255, 255]
+
+
 def test_a_picture_of_sixteen_bits_is_as_its_copy_of_eight() -> None:
     disc = np.hypot(*(np.mgrid[:64, :64] - 32)) < 20
     image = decoded(greys(np.where(disc, 40_000, 12_000).astype(np.uint16), "PNG"))
