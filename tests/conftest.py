@@ -34,8 +34,8 @@ TOGETHER = {
 Two take about as long, and run a Ray at a time each; three at once would keep two cores busy for so
 long that none comes up in time. Others share what takes long to come up.
 """
-POLITE = 10
-"""Niceness of tests without a Ray, beside those with one."""
+POLITE = 19
+"""Niceness of tests without a Ray, beside those with one: Ray's own workers have 15."""
 SHARED = ("heads", "line", "native", "zero")
 """Files of tests/platform whose platform goes when the worker leaves the folder: its last ones."""
 
