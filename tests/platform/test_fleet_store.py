@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,7 +83,7 @@ async def test_what_is_forgotten_while_it_is_written_does_not_come_back(store: F
 
 
 async def test_a_head_that_hangs_is_unavailable(store: FleetStore, gcs: psutil.Process) -> None:
-    gcs.suspend()
+    _stop(gcs)
     try:
         with pytest.raises(Unavailable, match="Ray's head did not answer"):
             await store.write_demand("hung", "a", DEMAND)
@@ -93,6 +94,16 @@ async def test_a_head_that_hangs_is_unavailable(store: FleetStore, gcs: psutil.P
 
     await store.write_demand("hung", "a", DEMAND)
     assert await store.demands("hung") == {"a": DEMAND}
+
+
+def _stop(process: psutil.Process) -> None:
+    """Suspend a process; on a busy machine its threads may run on for a while after the signal."""
+    process.suspend()
+    threads = Path(f"/proc/{process.pid}/task")
+    until = time.monotonic() + 30
+    while any(") T" not in (one / "stat").read_text() for one in threads.iterdir()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def _put(runtime: str, value: bytes) -> None:
