@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 DECODING = "tests/runtimes/diffusers/test_decoding.py"
-FETCH = "tests/deployments/inputs/test_fetch.py"
+INPUTS = "tests/deployments/inputs"
 
 MUTANTS = (
     Mutant(
@@ -46,14 +46,14 @@ MUTANTS = (
         file="deployments/inputs/fetch.py",
         old="(written_out := unquote(link)) != link",
         new="(written_out := link) != link",
-        tests=FETCH,
+        tests=INPUTS,
     ),
     Mutant(
         mistake="every plugin of Pillow for a stranger's bytes",
         file="deployments/inputs/pictures.py",
         old="formats=FORMATS)",
         new="formats=None)",
-        tests=FETCH,
+        tests=INPUTS,
     ),
     Mutant(
         mistake="a sprite that is enlarged on white",

@@ -1,88 +1,21 @@
 """Links become bytes, or a refusal that says which link and why. The servers are real."""
 
 import asyncio
-import base64
 import gzip
-import io
-import ssl
-import struct
 import time
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import pytest
-from PIL import Image
 
-from deployments.inputs.fetch import Inputs
-from ingest.memory import MemoryObjects
-from models.errors import InputRefused, Unavailable
-from models.settings.groups import Inputs as Limits
-from tests.deployments.web import Authority, Names, answer, moved, serving
-
-
-def png(size: tuple[int, int] = (8, 8)) -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", size, "teal").save(data, "PNG")
-    return data.getvalue()
-
-
-def huge_png(width: int, height: int) -> bytes:
-    """A few bytes that claim to be a picture of that size."""
-    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
-    return head + png()[33:]
-
-
-def inline(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-PNG = png()
-pictures = partial(serving, answer(PNG))
-
-
-class Shelf(MemoryObjects):
-    """Objects in memory, two of which are not to be had now."""
-
-    def __init__(self, **held: bytes) -> None:
-        super().__init__()
-        self.bodies = {f"s3://bucket/{name}": data for name, data in held.items()}
-
-    async def get(self, uri: str, limit: int | None = None) -> bytes | None:
-        if uri == "s3://bucket/down":
-            raise Unavailable("the store did not answer")
-        if uri == "s3://bucket/hangs":
-            await asyncio.Event().wait()
-        return await super().get(uri, limit)
-
-
-@asynccontextmanager
-async def opened(
-    *,
-    allow: Sequence[str] = ("site.test", "other.test"),
-    names: Names | None = None,
-    objects: MemoryObjects | None = None,
-    tls: ssl.SSLContext | None = None,
-    **limits: Any,
-) -> AsyncIterator[Inputs]:
-    settings = Limits.model_validate({"allowHosts": tuple(allow)} | limits)
-    inputs = Inputs(
-        settings, objects or Shelf(), frozenset({"bucket"}), resolve=names or Names(), tls=tls
-    )
-    try:
-        yield inputs
-    finally:
-        await inputs.close()
-
-
-async def refusal(link: str, **options: Any) -> str:
-    async with opened(**options) as inputs:
-        with pytest.raises(InputRefused) as refused:
-            await inputs.fetch([link])
-    return str(refused.value)
+from models.errors import InputRefused
+from tests.deployments.inputs.fetching import (
+    PNG,
+    opened,
+    pictures,
+    refusal,
+)
+from tests.deployments.web import Authority, Names, answer, moved
 
 
 async def test_a_link_becomes_its_bytes() -> None:
@@ -313,84 +246,6 @@ async def test_packed_bombs_do_not_go_off(body: bytes, encoding: str, why: str) 
         assert why in await refusal(site.url("/a"), maxBytes=100_000)
 
 
-@pytest.mark.parametrize(
-    ("body", "why"),
-    [
-        (b"", "it is empty"),
-        (b"<html>sign in</html>", "it is not a picture"),
-        (b"\x00\x01\x02\x03", "it is not a picture"),
-        (PNG[:20], "it is not a picture"),
-        (huge_png(9_000, 9_000), "81000000 pixels"),
-        (huge_png(60_000, 60_000), "more than 64000000"),
-    ],
-)
-async def test_what_is_no_picture_of_a_size_that_can_be_drawn_is_refused(
-    body: bytes, why: str
-) -> None:
-    async with pictures(a=[answer(body)]) as site:
-        told = await refusal(site.url("/a"))
-
-    assert why.replace("81000000 pixels", "9000 x 9000 pixels, more than 64000000") in told
-
-
-async def test_sound_and_video_are_let_through() -> None:
-    video = struct.pack(">I", 24) + b"ftypisom" + bytes(4) + b"isommp41" + bytes(40)
-    async with pictures(a=[answer(video)]) as site, opened() as inputs:
-        assert await inputs.fetch([site.url("/a")]) == {site.url("/a"): video}
-
-
-async def test_an_object_is_read_from_a_bucket_that_may_be_read() -> None:
-    link = "s3://bucket/picture"
-    async with opened(objects=Shelf(picture=PNG)) as inputs:
-        assert await inputs.fetch([link]) == {link: PNG}
-
-
-@pytest.mark.parametrize(
-    ("link", "why"),
-    [
-        ("s3://elsewhere/picture", "its bucket 'elsewhere' may not be read"),
-        ("s3://", "it names no bucket"),
-        ("s3://bucket/missing", "there is no such object"),
-        ("s3://bucket/large", "larger than 1000 bytes"),
-        ("s3://bucket/text", "it is not a picture"),
-    ],
-)
-async def test_no_other_object_is(link: str, why: str) -> None:
-    shelf = Shelf(large=bytes(2000), text=b"a tale")
-
-    assert why in await refusal(link, objects=shelf, maxBytes=1000)
-
-
-@pytest.mark.parametrize(
-    ("link", "key"),
-    [
-        ("s3://bucket/in/my photo.png", "in/my photo.png"),
-        ("s3://bucket/in/my%20photo.png", "in/my photo.png"),
-        ("s3://bucket/in/100%25.png", "in/100%25.png"),
-        ("S3://bucket/in/My.png", "in/My.png"),
-        (" s3://bucket/picture\n", "picture"),
-    ],
-)
-async def test_an_object_is_found_by_its_key_as_it_is_and_as_a_url_writes_it(
-    link: str, key: str
-) -> None:
-    other = png((4, 4))
-    async with opened(objects=Shelf(**{key: PNG, "in/100%.png": other})) as inputs:
-        assert await inputs.fetch([link]) == {link: PNG}
-
-
-@pytest.mark.parametrize(
-    ("link", "why"),
-    [
-        ("s3://bucket/in/%2e%2e/x", "a '.' or '..' segment"),
-        ("s3://bucket/in/%0a", "a control character"),
-        ("s3://elsewhere/my%20photo.png", "may not be read"),
-    ],
-)
-async def test_what_a_url_writes_out_is_guarded_as_well(link: str, why: str) -> None:
-    assert why in await refusal(link)
-
-
 async def test_a_web_link_may_have_blanks_and_capitals() -> None:
     async with pictures() as site, opened() as inputs:
         link = f" HTTP{site.url('/my photo.png').removeprefix('http')}\n"
@@ -398,50 +253,6 @@ async def test_a_web_link_may_have_blanks_and_capitals() -> None:
 
     assert fetched == {link: PNG}
     assert site.heads[0].startswith("GET /my%20photo.png ")
-
-
-async def test_a_picture_of_the_content_passes_the_same_gate() -> None:
-    async with opened() as inputs:
-        await inputs.check({inline(PNG): "mask", f"data:image/png;base64,{inline(PNG)}": "image"})
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "it is not a picture: send a PNG"),
-        (b"P6 8 8 255 " + bytes(192), "it is not a picture: send a PNG"),
-        (huge_png(9_000, 9_000), "9000 x 9000 pixels, more than 64000000 (inputs.maxPixels)"),
-        (huge_png(60_000, 60_000), "more than 64000000 pixels (inputs.maxPixels)"),
-        (PNG + bytes(30_000), "larger than 20000 bytes (inputs.maxBytes)"),
-        (b"", "it is empty"),
-    ],
-    ids=["EPS", "PPM", "large", "huge", "long", "empty"],
-)
-async def test_a_picture_of_the_content_is_refused_by_its_field(data: bytes, why: str) -> None:
-    async with opened(maxBytes=20_000) as inputs:
-        with pytest.raises(InputRefused) as refused:
-            await inputs.check({inline(data): "init_images[0]"})
-
-    assert str(refused.value).startswith("init_images[0]: it")
-    assert why in str(refused.value)
-
-
-async def test_what_is_no_base64_is_said_to_be_none() -> None:
-    async with opened() as inputs:
-        with pytest.raises(InputRefused, match=r"mask: it is neither base64 \(.*\) nor a link"):
-            await inputs.check({"my photo.png": "mask"})
-
-
-async def test_a_store_that_is_down_is_no_refusal() -> None:
-    async with opened() as inputs:
-        with pytest.raises(Unavailable):
-            await inputs.fetch(["s3://bucket/down"])
-
-
-async def test_a_store_that_does_not_answer_in_time_is_no_refusal() -> None:
-    async with opened(timeoutSeconds=0.05) as inputs:
-        with pytest.raises(Unavailable, match=r"S3 took over 0\.05 s"):
-            await inputs.fetch(["s3://bucket/hangs"])
 
 
 async def test_a_message_keeps_a_signed_link_s_secret_and_is_short() -> None:
