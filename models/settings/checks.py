@@ -217,7 +217,7 @@ def room_faults(settings: Settings, machine: Machine) -> Iterator[str]:
     if machine.cores is not None:
         yield from _core_faults(settings.models_runtime, machine.cores, machine.gpus)
         if (most := settings.ingest.most) > _REPLICAS_A_CORE * machine.cores:
-            yield f"ingest.{settings.ingest.bound}: {most} are too many for {machine.cores} cores"
+            yield f"ingest.{settings.ingest.bound}: {_too_many(most, machine.cores)}"
     runtimes = settings.models_runtime
     asking = {f"modelsRuntime[{runtime.name}]": runtime.resources for runtime in runtimes}
     asking |= {"ingress": settings.ingress.resources, "ingest": settings.ingest.resources}
@@ -236,7 +236,13 @@ def _core_faults(runtimes: Iterable[Runtime], cores: int, gpus: int | None) -> I
             yield f"{path}.cpus: {runtime.cpus:g} are wanted and {cores} are here"
         elif (replicas := scaling_here(runtime, gpus).max_replicas) * max(1, runtime.cpus) > most:
             key = "replicas" if runtime.replicas else "scaling.maxReplicas"
-            yield f"{path}.{key}: {replicas} are too many for {cores} cores"
+            allowed = int(most / max(1, runtime.cpus))
+            yield f"{path}.{key}: {_too_many(replicas, cores, allowed)}"
+
+
+def _too_many(replicas: int, cores: int, allowed: int | None = None) -> str:
+    most = _REPLICAS_A_CORE * cores if allowed is None else allowed
+    return f"{replicas} are too many for {cores} cores, {most} at most here"
 
 
 def gpu_faults(settings: Settings, machine: Machine) -> Iterator[str]:

@@ -204,10 +204,10 @@ class Runtime(Group):
     gpus: Annotated[float, Field(ge=0)] = 1
     """GPUs of a replica; 0 for one that computes on the CPU."""
     cpus: Annotated[float, Field(gt=0)] = 1
-    admit: Positive = 4
+    admit: Annotated[int, Field(ge=1, le=1_000)] = 4
     """Tasks in a replica at once: one runs, the others fetch inputs and store artifacts."""
-    lookahead: Annotated[int, Field(ge=0)] = 32
-    """Tasks leased beyond those that the replicas admit."""
+    lookahead: Annotated[int, Field(ge=0, le=10_000)] = 32
+    """Tasks leased beyond those that the replicas admit; SQS has 120,000 messages in flight."""
     resources: Mapping[str, Amount] = Field(default_factory=dict)
     """Ray's own resources that a replica asks for: so that it runs on nodes with its image."""
     options: Mapping[str, Any] = Field(default_factory=dict, repr=False)

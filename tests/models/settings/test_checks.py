@@ -102,14 +102,17 @@ def test_what_any_machine_can_know_is_refused_wherever_it_runs(
             "r0].options.backend.command: the script no-main.py is not in /",
         ),
         ({"type": "fake", "cpus": 64}, "modelsRuntime[r0].cpus: 64 are wanted and 2 are here"),
-        ({"type": "fake", "replicas": 1000}, "r0].replicas: 1000 are too many for 2 cores"),
+        (
+            {"type": "fake", "replicas": 1000},
+            "r0].replicas: 1000 are too many for 2 cores, 16 at most here",
+        ),
         (
             {"type": "fake", "gpus": 0, "scaling": {"maxReplicas": 1000}},
             "r0].scaling.maxReplicas: 1000 are too many for 2 cores",
         ),
         (
             {"type": "fake", "cpus": 2, "replicas": 9},
-            "modelsRuntime[r0].replicas: 9 are too many for 2 cores",
+            "modelsRuntime[r0].replicas: 9 are too many for 2 cores, 8 at most here",
         ),
         (
             {"type": "fake", "resources": {"spaceship": 1}},

@@ -85,9 +85,9 @@ def test_the_environment_sets_a_range(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("given", "wrong"),
     [
-        ({"replicas": 17}, ["ingest.replicas: 17 are too many for 2 cores"]),
-        ({"maxReplicas": 17}, ["ingest.maxReplicas: 17 are too many for 2 cores"]),
-        ({"minReplicas": 17}, ["ingest.minReplicas: 17 are too many for 2 cores"]),
+        ({"replicas": 17}, ["ingest.replicas: 17 are too many for 2 cores, 16 at most here"]),
+        ({"maxReplicas": 17}, ["ingest.maxReplicas: 17 are too many for 2 cores, 16 at most here"]),
+        ({"minReplicas": 17}, ["ingest.minReplicas: 17 are too many for 2 cores, 16 at most here"]),
         ({"maxReplicas": 16}, []),
         (
             {"resources": {"fast": 1, "pool": 1}},
