@@ -37,8 +37,8 @@ MUTANTS = (
     Mutant(
         mistake="a mask in black and white of which only the opacity counts",
         file="deployments/runtimes/diffusers/masks.py",
-        old="    if not _is_black_and_white(colours, seen):\n",
-        new="    if colours:\n",
+        old="    if not _is_black_and_white(mask):\n",
+        new="    if alpha:\n",
         tests="tests/runtimes/diffusers/test_source_image.py",
     ),
     Mutant(

@@ -42,7 +42,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     elif image.has_transparency_data:
         plain = _with_eight_bit_key(image).convert("RGBA")
     else:
-        plain = image.convert("RGB")
+        plain = image if image.mode == "RGB" else image.convert("RGB")
     if plain.mode == "RGBA" and plain.getchannel("A").getextrema() == (255, 255):
         return plain.convert("RGB")
     return plain

@@ -11,6 +11,7 @@ _MOSTLY = 0.9
 """Least share of black and white pixels in a mask that is drawn in colours."""
 _HALF = 128
 _RADII = (8, 2)
+_STRIP = 64  # rows
 
 
 def drawing(mask: Image.Image) -> Image.Image:
@@ -22,12 +23,11 @@ def drawing(mask: Image.Image) -> Image.Image:
     if mask.mode != "RGBA":
         return mask.convert("L")
     alpha = mask.getchannel("A")
-    seen = alpha.point([255 if opacity >= _SEEN else 0 for opacity in range(256)])
-    colours = mask.convert("RGB")
-    if not _is_black_and_white(colours, seen):
+    if not _is_black_and_white(mask):
         return alpha
     flat = Image.new("L", mask.size)
-    flat.paste(colours.convert("L"), mask=seen)
+    seen = alpha.point([255 if opacity >= _SEEN else 0 for opacity in range(256)])
+    flat.paste(mask.convert("L"), mask=seen)
     return flat
 
 
@@ -47,12 +47,19 @@ def bled(image: Image.Image) -> Image.Image:
     return layer
 
 
-def _is_black_and_white(colours: Image.Image, seen: Image.Image) -> bool:
-    """Tell whether the seen colours are nearly all black or white, with both among them."""
-    values = np.asarray(colours)[np.asarray(seen) > 0]
-    if not len(values):
-        return False
-    greys = values[np.ptp(values, axis=-1) <= _GREY, 0]
-    extreme = np.count_nonzero((greys < _EDGE) | (greys >= 256 - _EDGE))
-    both = bool((greys < _HALF).any() and (greys >= _HALF).any())
-    return both and bool(extreme >= _MOSTLY * len(values))
+def _is_black_and_white(mask: Image.Image) -> bool:
+    """Tell whether the seen colours are nearly all black or white, with both among them.
+
+    By strips, for a large mask would take many times its size.
+    """
+    seen = extreme = dark = light = 0
+    for top in range(0, mask.height, _STRIP):
+        strip = mask.crop((0, top, mask.width, min(top + _STRIP, mask.height)))
+        values = np.asarray(strip)
+        colours = values[values[..., 3] >= _SEEN, :3]
+        greys = colours[np.ptp(colours, axis=-1) <= _GREY, 0]
+        seen += len(colours)
+        extreme += np.count_nonzero((greys < _EDGE) | (greys >= 256 - _EDGE))
+        dark += np.count_nonzero(greys < _HALF)
+        light += np.count_nonzero(greys >= _HALF)
+    return dark > 0 and light > 0 and extreme >= _MOSTLY * seen

@@ -1,14 +1,15 @@
 """Pictures as requests carry them, as PNG files, as tensors and as latents of a VAE."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
 
 from deployments.inputs.fields import is_link
-from deployments.inputs.pictures import inline_bytes
+from deployments.inputs.pictures import inline_bytes, opened
 from deployments.runtimes.diffusers.decoding import decoded
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from models.errors import InputRefused, TaskFailed
@@ -24,17 +25,40 @@ def picture(text: str, inputs: Mapping[str, bytes], field: str) -> Image.Image:
     Raises:
         TaskFailed: it is none of them, or no picture that can be read.
     """
+    with _named(field):
+        return decoded(_file(text, inputs))
+
+
+def picture_size(text: str, inputs: Mapping[str, bytes], field: str) -> tuple[int, int]:
+    """Read the width and height of the picture that a field holds, by its header alone.
+
+    Raises:
+        TaskFailed: as `picture` does.
+    """
+    with _named(field), opened(_file(text, inputs)) as image:
+        return image.size
+
+
+def _file(text: str, inputs: Mapping[str, bytes]) -> bytes:
     data = inputs.get(text)
     if data is None and is_link(text):
-        raise TaskFailed(f"{field}: the link {text[:_SHOWN]} was not fetched")
+        raise InputRefused(f"the link {text[:_SHOWN]} was not fetched")
+    return inline_bytes(text) if data is None else data
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """Name the field in a refusal."""
     try:
-        return decoded(inline_bytes(text) if data is None else data)
+        yield
     except InputRefused as exc:
         raise InputRefused(f"{field}: {exc}") from exc
 
 
 def opaque(image: Image.Image) -> Image.Image:
     """Convert to RGB; transparent parts become white."""
+    if image.mode == "RGB":
+        return image
     if image.mode != "RGBA":
         return image.convert("RGB")
     ground = Image.new("RGB", image.size, "white")

@@ -1,12 +1,13 @@
 """Requests become generations: whatever can be refused is refused here, before any step."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from deployments.runtimes.diffusers.generation import Generation, Steps, Tools
-from deployments.runtimes.diffusers.pixels import opaque, picture
-from deployments.runtimes.diffusers.source_image import SourceImage, fit_source
+from deployments.runtimes.diffusers.masks import drawing
+from deployments.runtimes.diffusers.pixels import opaque, picture, picture_size
+from deployments.runtimes.diffusers.source_image import fit_source
 from deployments.runtimes.diffusers.styles import styled
 from models.errors import TaskFailed
 from models.runtimes.diffusers import Options
@@ -40,7 +41,8 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
     """
     request = styled(ImageToImage.read(task.content, tools.options), tools.checkpoints.folder)
     _check(tools, request)
-    mask = picture(request.mask, inputs, "mask") if request.mask else None
+    _check_wholes(request, inputs, tools.options)
+    mask = drawing(picture(request.mask, inputs, "mask")) if request.mask else None
     # One after another, so that no more than one is in memory at its full size.
     images = (
         opaque(picture(text, inputs, f"init_images[{index}]"))
@@ -50,9 +52,7 @@ def image_to_image(tools: Tools, task: Task, inputs: Mapping[str, bytes]) -> Ste
     size = tools.limits.size_over(request, first.size)
     sources = [fit_source(request, first, mask, size)]
     del first
-    for image in images:
-        sources.append(fit_source(request, image, mask, size))
-        _check_wholes(sources, tools.options)
+    sources += [fit_source(request, image, mask, size) for image in images]
     yield from Generation(
         tools=tools, task=task, request=request, size=size, sources=sources
     ).steps()
@@ -63,13 +63,21 @@ def _check(tools: Tools, request: TextToImage) -> None:
         _refuse_embeddings(tools, prompt.text)
 
 
-def _check_wholes(sources: Sequence[SourceImage], options: Options) -> None:
-    """Refuse pictures of which a part is repainted, if together they have too many pixels."""
-    kept = [source.repaint.whole for source in sources if source.repaint]
-    pixels = sum(whole.width * whole.height for whole in kept)
+def _check_wholes(request: ImageToImage, inputs: Mapping[str, bytes], options: Options) -> None:
+    """Refuse pictures of which a part is repainted, if together they have too many pixels.
+
+    All are kept as they are until the end. Their headers tell, before any is decoded.
+    """
+    if not request.mask or not request.inpaint_full_res:
+        return
+    sizes = [
+        picture_size(text, inputs, f"init_images[{index}]")
+        for index, text in enumerate(request.init_images)
+    ]
+    pixels = sum(width * height for width, height in sizes)
     if pixels > options.max_upscaled_pixels:
         raise TaskFailed(
-            f"init_images: {len(kept)} pictures to repaint parts of have {pixels} pixels, more "
+            f"init_images: {len(sizes)} pictures to repaint parts of have {pixels} pixels, more "
             f"than {options.max_upscaled_pixels} (options.maxUpscaledPixels); send fewer in a task"
         )
 

@@ -11,7 +11,6 @@ import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from deployments.runtimes.diffusers.limits import Size
-from deployments.runtimes.diffusers.masks import drawing
 from models.runtimes.diffusers.generation_requests import ImageToImage
 
 Box = tuple[int, int, int, int]
@@ -49,7 +48,7 @@ class Repaint:
     box: Box
     """Part of the whole that the view shows."""
     seam: Image.Image
-    """Opacity of the new picture, of the whole's size; black outside the mask."""
+    """Opacity of the new picture, of the whole's size; black outside the mask, and the box."""
 
     def shrunk(self, side: int) -> "Repaint":
         """Return the same of a small whole, by which a small picture is finished."""
@@ -62,9 +61,10 @@ class Repaint:
     def finish(self, painted: Image.Image) -> Image.Image:
         """Put the painted view into the whole."""
         left, top, right, bottom = self.box
-        layer = self.whole.copy()
-        layer.paste(painted.resize((right - left, bottom - top), _SMOOTH), self.box)
-        return Image.composite(layer, self.whole, self.seam)
+        view = painted.resize((right - left, bottom - top), _SMOOTH)
+        finished = self.whole.copy()
+        finished.paste(view, self.box, self.seam.crop(self.box))
+        return finished
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class SourceImage:
 def fit_source(
     request: ImageToImage, image: Image.Image, mask: Image.Image | None, size: Size
 ) -> SourceImage:
-    """Fit the picture; with a mask, to the part of it that the request repaints."""
+    """Fit the picture; with a mask, in greys, to the part of it that the request repaints."""
     if mask is None:
         return SourceImage(fitted(image, size, Resize(request.resize_mode)))
     area = _area(mask, image.size, invert=request.inpainting_mask_invert)
@@ -155,8 +155,7 @@ def _with_borders(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _area(mask: Image.Image, size: Size, *, invert: bool) -> Image.Image:
-    flat = drawing(mask)
-    area = _binary(flat.resize(size, _SMOOTH) if flat.size != size else flat)
+    area = _binary(mask.resize(size, _SMOOTH) if mask.size != size else mask)
     return ImageChops.invert(area) if invert else area
 
 
@@ -186,10 +185,12 @@ def _feathered(area: Image.Image, blur: tuple[int, int]) -> Image.Image:
     """Soften to the inside only: pixels outside the mask are not touched."""
     if not any(blur) or area.getbbox() is None:
         return area
-    soft = np.asarray(area.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
-    # A blur has half its height at an edge: what is below that lies outside, and is cut away.
-    inside = np.clip(2 * soft / soft.max() - 1, 0, 1) * 255
-    return ImageChops.darker(Image.fromarray(inside.round().astype(np.uint8)), area)
+    soft = area.filter(ImageFilter.GaussianBlur(blur))
+    _, highest = soft.getextrema()
+    # A blur has half its height at an edge: what is below that lies outside, and is cut away. By a
+    # table, for the picture may have millions of pixels.
+    inside = np.clip(2 * np.arange(256) / highest - 1, 0, 1) * 255
+    return ImageChops.darker(soft.point(inside.round().astype(int).tolist()), area)
 
 
 def _spread_colours(image: Image.Image, mask: Image.Image) -> Image.Image:

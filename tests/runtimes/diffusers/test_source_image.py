@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from PIL import Image
 
+from deployments.runtimes.diffusers.masks import drawing
 from deployments.runtimes.diffusers.source_image import Resize, SourceImage, fit_source, fitted
 from models.runtimes.diffusers.generation_requests import ImageToImage
 from tests.runtimes.diffusers.conftest import mask, noise
@@ -14,7 +15,7 @@ sides = st.integers(1, 40)
 
 def grounded(area: Image.Image, size: tuple[int, int] = (32, 32), **more: object) -> SourceImage:
     return fit_source(
-        ImageToImage.read({"init_images": ["x"], **more}), noise(*area.size), area, size
+        ImageToImage.read({"init_images": ["x"], **more}), noise(*area.size), drawing(area), size
     )
 
 
