@@ -4,7 +4,7 @@ A prompt longer than the encoder's window is cut into chunks, each encoded by it
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from models.runtimes.diffusers.prompt_editing import MOST_WEIGHT
 from models.runtimes.diffusers.prompts import chunk_fault, encoded_fault
 
 _PENULTIMATE = 2
+_LEAST_MEAN = 0.02
+"""Least mean of encoded words, as a share of their mean magnitude, that tells their strength."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,11 @@ class Condition:
     """1 x tokens x width, of the text encoder's type; tokens are 77 for each chunk."""
     pooled: torch.Tensor | None = None
     """1 x width, of the whole prompt; SDXL only."""
+
+    def of_length(self, tokens: int) -> "Condition":
+        """Return the same with its last token again and again, up to this many."""
+        more = self.words[:, -1:].expand(-1, tokens - self.words.shape[1], -1)
+        return replace(self, words=torch.cat([self.words, more], dim=1))
 
 
 @dataclass(frozen=True)
@@ -120,39 +127,46 @@ class Encoder:
 
 @torch.inference_mode()
 def encode(
-    pipeline: Pipeline, texts: Mapping[str, str], skip: int = 1, backtrack: int = 20
-) -> Generator[None, None, dict[str, Condition]]:
-    """Encode texts, each with the field that it is from; yields after each chunk.
+    pipeline: Pipeline,
+    groups: Sequence[Mapping[str, str]],
+    skip: int = 1,
+    backtrack: int = 20,
+) -> Generator[None, None, list[dict[str, Condition]]]:
+    """Encode groups of texts, each text with the field that it is from; yields after each chunk.
 
-    All are padded to the same number of chunks. ``skip`` is the Web UI's clip skip: 1 is the text
-    encoder's last layer, 2 the one before. Conditions have words of 1 x 77 * chunks x width; SDXL's
-    width is that of both encoders.
+    The texts of a group are padded to the same number of chunks. ``skip`` is the Web UI's clip
+    skip: 1 is the text encoder's last layer, 2 the one before. Conditions have words of
+    1 x 77 * chunks x width; SDXL's width is that of both encoders.
 
     Raises:
         TaskFailed: there are too many chunks, a word's weight is more than any picture bears, or
             ``skip`` is more than there are layers.
     """
     encoders = [Encoder(*pair) for pair in pipeline.encoders]
-    chunked = {}
-    for text, field in texts.items():
-        read = _weighed(spans(text), field)
-        chunked[text] = [encoder.chunks(read, backtrack) for encoder in encoders]
+    chunked = {
+        text: [encoder.chunks(_weighed(spans(text), field), backtrack) for encoder in encoders]
+        for group in groups
+        for text, field in group.items()
+    }
     lengths = {text: max(map(len, chunks)) for text, chunks in chunked.items()}
-    longest = max(lengths.values())
-    for text, field in texts.items():
-        if long := chunk_fault(lengths[text]) or encoded_fault(len(texts) * longest):
+    longest, count = max(lengths.values()), sum(map(len, groups))
+    for text, field in ((text, field) for group in groups for text, field in group.items()):
+        if long := chunk_fault(lengths[text]) or encoded_fault(count * longest):
             raise TaskFailed(f"{field}: {long}")
-    conditions = {}
-    for text, of_encoders in chunked.items():
-        encoded: list[list[Condition]] = []
-        for encoder, chunks in zip(encoders, of_encoders, strict=True):
-            encoded.append([])
-            # All of them may stand in one batch of the UNet, which takes one length.
-            for chunk in _padded(chunks, longest):
-                encoded[-1].append(encoder.encode(chunk, skip, is_sdxl=pipeline.is_sdxl))
-                yield
-        conditions[text] = _joined(encoded)
-    return conditions
+    found = []
+    for group in groups:
+        length = max(lengths[text] for text in group)
+        conditions = {}
+        for text in group:
+            encoded: list[list[Condition]] = []
+            for encoder, chunks in zip(encoders, chunked[text], strict=True):
+                encoded.append([])
+                for chunk in _padded(chunks, length):
+                    encoded[-1].append(encoder.encode(chunk, skip, is_sdxl=pipeline.is_sdxl))
+                    yield
+            conditions[text] = _joined(encoded)
+        found.append(conditions)
+    return found
 
 
 def _weighed(read: list[Span | Break], field: str) -> list[Span | Break]:
@@ -183,5 +197,15 @@ def _weighted(words: torch.Tensor, chunk: Sequence[_Token]) -> torch.Tensor:
     weights = torch.ones(words.shape[1], device=words.device, dtype=words.dtype)
     weights[1 : len(chunk) + 1] = weights.new_tensor([token.weight for token in chunk])
     weighted = words * weights[None, :, None]
-    # Scaled back by magnitudes, not values: the mean of the values may be near zero.
-    return weighted * (words.abs().mean() / weighted.abs().mean().clamp_min(1e-6))
+    return weighted * _restoring(words, weighted)
+
+
+def _restoring(words: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    """Return the factor that brings weighted words back to the strength that they had.
+
+    It is that of their means, as in the Web UI; but of their magnitudes where the mean is next to
+    nothing, and the factor would be anything.
+    """
+    if all(each.mean().abs() > _LEAST_MEAN * each.abs().mean() for each in (words, weighted)):
+        return words.mean() / weighted.mean()
+    return words.abs().mean() / weighted.abs().mean().clamp_min(1e-6)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
+from PIL import Image
 
 from deployments.adapter import Answer, Artifact
 from deployments.runtimes.diffusers.answer import Infotext
@@ -30,7 +31,8 @@ from deployments.runtimes.diffusers.picture_files import Format, written
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.pixels import from_latents, to_latents
 from deployments.runtimes.diffusers.preview import Previews
-from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Start, tick
+from deployments.runtimes.diffusers.samplers import Start
+from deployments.runtimes.diffusers.sampling import Guidance, Sampling, Source, tick
 from deployments.runtimes.diffusers.source_image import Fill, SourceImage
 from deployments.runtimes.diffusers.upscaling import Upscalers, with_progress
 from models.checkpoints import Checkpoints
@@ -211,11 +213,11 @@ class Generation:
         return request.steps + (request.second_steps if request.enable_hr else 0)
 
     def _sampling(self, guidance: Guidance, number: int) -> Sampling:
-        start = self._start(self._source(number), number) if self.sources else None
-        return self._new_sampling(self._first, guidance, number, start)
+        source = self._latents(self._source(number), number) if self.sources else None
+        return self._new_sampling(self._first, guidance, number, source)
 
     def _new_sampling(
-        self, one: Pass, guidance: Guidance, number: int, start: Start | None
+        self, one: Pass, guidance: Guidance, number: int, source: Source | None
     ) -> Sampling:
         width, height = (side // one.pipeline.factor for side in one.size)
         return Sampling(
@@ -226,41 +228,46 @@ class Generation:
             seeds=self._seeds[number],
             shape=(one.pipeline.unet.config.in_channels, height, width),
             device=one.pipeline.device,
-            start=start,
+            source=source,
         )
 
     def _source(self, number: int) -> SourceImage:
         """Return the source of a picture."""
         return self.sources[number % len(self.sources)]
 
-    def _start(self, source: SourceImage, number: int) -> Start:
-        request, latents = self.request, to_latents(self._pipeline, source.view)
+    def _latents(self, source: SourceImage, number: int) -> Source:
+        request = self.request
+        latents = to_latents(self._pipeline, self._begun(source))
         start = Start(
-            latents,
             request.denoising_strength,
             takes_all_steps=request.override_settings.img2img_fix_steps,
         )
         if not isinstance(request, ImageToImage):
-            return start
-        start = replace(start, noise=request.noise_factor)
+            return Source(latents, start)
+        begun = Source(latents, start, noise=request.noise_factor)
         if source.repaint is None:
-            return start
+            return begun
         mask = source.latent_mask(latents.shape[-2:]).to(latents.device)
         match Fill(request.inpainting_fill):
-            case Fill.SURROUNDINGS:
-                under = to_latents(self._pipeline, source.filled)
-            case Fill.ORIGINAL:
+            case Fill.SURROUNDINGS | Fill.ORIGINAL:
                 under = latents
             case Fill.NOISE:
-                noise, _ = self._seeds[number].first(latents.shape[1:])
+                noise, _ = Seeds(self._seeds[number].seed).first(latents.shape[1:])
                 under = noise.to(latents) * mask + latents * (1 - mask)
             case Fill.NOTHING:
                 under = latents * (1 - mask)
-        return replace(start, latents=under, mask=mask, kept=latents)
+        return replace(begun, latents=under, mask=mask, kept=latents)
 
-    def _restart(self, latents: torch.Tensor) -> Start:
+    def _begun(self, source: SourceImage) -> Image.Image:
+        """Return the view that is painted over; as in the Web UI, most ways to fill it blur it."""
+        request = self.request
+        if isinstance(request, ImageToImage) and request.inpainting_fill == Fill.ORIGINAL:
+            return source.view
+        return source.filled
+
+    def _restart(self, latents: torch.Tensor) -> Source:
         # As in the Web UI: the second pass takes all of its steps.
-        return Start(latents, self.request.denoising_strength, takes_all_steps=True)
+        return Source(latents, Start(self.request.denoising_strength, takes_all_steps=True))
 
     def _enlarged(
         self, pictures: Sequence[torch.Tensor], done: int
@@ -275,15 +282,30 @@ class Generation:
     def _enlarged_latents(
         self, latents: torch.Tensor, done: int
     ) -> Generator[Progress, None, torch.Tensor]:
-        name, size = self.request.hr_upscaler, self._last.size
+        name, limits = self.request.hr_upscaler, self.tools.limits
+        size = limits.enlarged(self.request, self.size)
         if (way := LATENT_UPSCALERS.get(name)) is not None:
             mode, smooths = way
             width, height = (side // self._pipeline.factor for side in size)
-            return F.interpolate(latents, (height, width), mode=mode, antialias=smooths)
-        image = from_latents(self._pipeline, latents)
-        tiles = self.tools.upscalers.enlarge(image, size, name)
-        larger = yield from with_progress(tiles, self._progress(done))
-        return to_latents(self._last.pipeline, larger)
+            larger = F.interpolate(latents, (height, width), mode=mode, antialias=smooths)
+        else:
+            image = from_latents(self._pipeline, latents)
+            tiles = self.tools.upscalers.enlarge(image, self._whole(size), name)
+            picture = yield from with_progress(tiles, self._progress(done))
+            larger = to_latents(self._last.pipeline, picture)
+        return self._middle(larger, limits.enlarged_too_much(self.request, self.size))
+
+    def _whole(self, size: Size) -> Size:
+        """Return a size in pixels that is one in whole latents."""
+        factor = self._last.pipeline.factor
+        width, height = (side // factor * factor for side in size)
+        return width, height
+
+    @staticmethod
+    def _middle(latents: torch.Tensor, too_much: Size) -> torch.Tensor:
+        """Cut off what is too much, half of it at each edge."""
+        (x, y), (height, width) = too_much, latents.shape[-2:]
+        return latents[..., y // 2 : height - (y + 1) // 2, x // 2 : width - (x + 1) // 2]
 
     def _finished(self, sampling: Sampling, number: int) -> Artifact:
         image = from_latents(self._last.pipeline, sampling.latents)
@@ -291,6 +313,6 @@ class Generation:
         if self.sources:
             source = self._source(number)
             if settings.img2img_color_correction:
-                image = with_colours_of(source.view, image)
+                image = with_colours_of(self._begun(source), image)
             image = source.finish(image)
         return Artifact(data=written(image, self._infotext.infotext(number), Format.of(settings)))

@@ -57,14 +57,34 @@ class Limits:
         Raises:
             TaskFailed: the picture is too large.
         """
-        x, y = request.hr_resize_x, request.hr_resize_y
-        by_x, by_y = (x or 0) / size[0], (y or 0) / size[1]
-        scale = request.hr_scale
-        # As in the Web UI: a side that is 0 follows the other one, and both win over the scale.
-        width = self._fit(size[0] * ((by_x or by_y) or scale))
-        height = self._fit(size[1] * ((by_y or by_x) or scale))
+        enlarged, cut = self.enlarged(request, size), self.enlarged_too_much(request, size)
+        width, height = (
+            max(self.factor, self._cut(side) - more * self.factor)
+            for side, more in zip(enlarged, cut, strict=True)
+        )
         self._check_pixels("hr_scale", width, height)
         return width, height
+
+    def enlarged(self, request: TextToImage, size: Size) -> Size:
+        """Return the size to which the first pass's picture is enlarged, in whole pixels.
+
+        As in the Web UI: a side that is 0 follows the other one, both win over the scale, and with
+        both the picture covers them.
+        """
+        x, y, (width, height) = request.hr_resize_x, request.hr_resize_y, size
+        if not x and not y:
+            return int(width * request.hr_scale), int(height * request.hr_scale)
+        if x and (not y or width * y < x * height):
+            return x, x * height // width
+        return y * width // height, y
+
+    def enlarged_too_much(self, request: TextToImage, size: Size) -> Size:
+        """Return by how many latents the enlarged picture is larger than what is asked for."""
+        x, y = request.hr_resize_x, request.hr_resize_y
+        if not (x and y):
+            return 0, 0
+        width, height = self.enlarged(request, size)
+        return (width - x) // self.factor, (height - y) // self.factor
 
     def _side(self, field: str, requested: int | None, default: int) -> int:
         if requested is None:

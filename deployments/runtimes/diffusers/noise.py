@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -42,6 +43,29 @@ class Seeds:
         return _between(
             noise, torch.randn(*shape, generator=generator(self.variation)), self.strength
         )
+
+
+class BrownianNoise:
+    """Noise between two sigmas, of a Brownian path: the same however its steps are cut."""
+
+    def __init__(self, seed: int, like: torch.Tensor, span: tuple[float, float]) -> None:
+        self._seed, self._like, self._span = seed, like, span
+        self._path: Any = None
+
+    def __call__(self, sigma: float, after: float) -> torch.Tensor:
+        """Return noise of size 1, 1 x channels x height x width; sigma is above ``after``."""
+        if self._path is None:
+            self._path = self._new_path()
+        high, low = torch.tensor(sigma), torch.tensor(after)
+        noise: torch.Tensor = -self._path(low, high) / (high - low).sqrt()
+        return noise[None].to(self._like.device)
+
+    def _new_path(self) -> Any:
+        import torchsde  # noqa: PLC0415  # rarely wanted
+
+        low, high = (torch.tensor(end) for end in self._span)
+        origin = torch.zeros(self._like.shape[1:])
+        return torchsde.BrownianTree(low, origin, high, entropy=self._seed % 2**63)
 
 
 def generator(seed: int) -> torch.Generator:

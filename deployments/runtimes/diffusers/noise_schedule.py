@@ -1,9 +1,12 @@
-"""Noise schedule of a checkpoint, in the form that every scheduler of diffusers takes."""
+"""Noise schedule of a checkpoint, by the configuration of its scheduler."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+
+from models.errors import TaskFailed
 
 _ZERO_SNR = "rescale_betas_zero_snr"
 _LAST = 2.0**-24
@@ -20,7 +23,7 @@ def noise_schedule(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def zero_terminal_snr(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration with its betas scaled so that the last timestep is noise alone."""
-    signal = torch.cumprod(1 - _betas(config), 0).sqrt()
+    signal = torch.cumprod(1 - betas(config), 0).sqrt()
     # Shifted to end at nothing and stretched to begin as before (Lin et al., 2023, algorithm 1).
     signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
     shares = signal**2
@@ -29,7 +32,12 @@ def zero_terminal_snr(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(config) | {"trained_betas": (1 - kept).tolist(), _ZERO_SNR: False}
 
 
-def _betas(config: Mapping[str, Any]) -> torch.Tensor:
+def betas(config: Mapping[str, Any]) -> torch.Tensor:
+    """Return a configuration's betas, float64.
+
+    Raises:
+        TaskFailed: its schedule is of no known sort.
+    """
     if (trained := config.get("trained_betas")) is not None:
         return torch.tensor(trained, dtype=torch.float64)
     ends, count = (config["beta_start"], config["beta_end"]), config["num_train_timesteps"]
@@ -38,5 +46,9 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
             return torch.linspace(*ends, count, dtype=torch.float64)
         case "scaled_linear":
             return torch.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count, dtype=torch.float64) ** 2
+        case "squaredcos_cap_v2":
+            places = torch.linspace(0, 1, count + 1, dtype=torch.float64)
+            shares = torch.cos((places + 0.008) / 1.008 * math.pi / 2) ** 2
+            return (1 - shares[1:] / shares[:-1]).clamp(max=0.999)
         case other:
-            raise ValueError(f"its noise schedule {other!r} cannot be given zero terminal SNR")
+            raise TaskFailed(f"the checkpoint's noise schedule {other!r} is not known here")

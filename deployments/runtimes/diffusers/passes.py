@@ -61,16 +61,19 @@ class Pass:
             TaskFailed: a prompt is too long, or is edited too often.
         """
         positive, negative = self.prompts
-        joined = _read(positive)
-        (without,) = _read(negative)
-        found = {text: positive.field for part in joined for _, text in part.texts}
-        found |= {text: negative.field for _, text in without.texts if text not in found}
-        encoded = yield from encode(self.pipeline, found, self.skip, self.backtrack)
-        return Guidance(
-            tuple(Timed(_conditions(part.texts, encoded), part.weight) for part in joined),
-            Timed(_conditions(without.texts, encoded)),
-            self.scale,
+        read = [*_read(positive), *_read(negative)]
+        fields = [positive.field] * (len(read) - 1) + [negative.field]
+        # Texts that one part becomes are as long as each other; the others keep their lengths.
+        groups = [
+            {text: field for _, text in part.texts}
+            for part, field in zip(read, fields, strict=True)
+        ]
+        encoded = yield from encode(self.pipeline, groups, self.skip, self.backtrack)
+        *joined, without = (
+            Timed(_conditions(part.texts, found), part.weight)
+            for part, found in zip(read, encoded, strict=True)
         )
+        return Guidance(tuple(joined), without, self.scale)
 
 
 @dataclass

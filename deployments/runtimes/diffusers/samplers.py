@@ -1,83 +1,73 @@
-"""Schedulers of diffusers for each of the Web UI's samplers and noise schedules.
+"""Samplers by the Web UI's names: a solver, and the sigmas that it goes over.
 
-Knows classes by name only; a scheduler object is made of a checkpoint's own schedule by
-`Sampler.scheduler`. How clients spell the names is in `models.runtimes.diffusers.samplers`.
+How clients spell the names is in `models.runtimes.diffusers.samplers`.
 """
 
-import inspect
-import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from enum import Enum, auto
+from itertools import pairwise
 
+from deployments.runtimes.diffusers import noise_levels, solvers
+from deployments.runtimes.diffusers.noise_levels import NoiseLevels
+from deployments.runtimes.diffusers.solvers import Course, Latents, Walk
 from models.errors import TaskFailed
 from models.runtimes.diffusers.generation_requests import TextToImage
 from models.runtimes.diffusers.samplers import (
     AUTOMATIC,
     SAMPLERS,
     SCHEDULES,
-    WITHOUT_NOISE,
+    SECOND_ORDER,
     sampler_named,
     schedule_named,
 )
 from models.runtimes.diffusers.step_noise import StepNoise
 
-_SPACED = {
-    "Uniform": {"timestep_spacing": "linspace"},
-    "Normal": {"timestep_spacing": "linspace"},
-    "Simple": {"timestep_spacing": "leading"},
-    "SGM Uniform": {"timestep_spacing": "trailing"},
-}
-_SIGMAS = {
-    "Karras": {"use_karras_sigmas": True},
-    "Exponential": {"use_exponential_sigmas": True},
-    "Beta": {"use_beta_sigmas": True},
-}
-_LATENT = {"clip_sample": False, "thresholding": False}
-"""Settings for latents: some schedulers clip to the range of pixels unless told otherwise."""
-_PLAIN = dict.fromkeys(("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"), False)
-_SCHEDULE_SETTINGS: Mapping[str, Mapping[str, Any]] = {**_SIGMAS, **_SPACED}
+_MOST_STRENGTH = 0.999  # as in the Web UI, which takes one step more than this share
+_MOST_TIMESTEPS = 999  # a schedule that was trained in 1000 has no more
+
+
+class Ladder(Enum):
+    """Ways to the sigmas that a sampler goes over."""
+
+    SCHEDULE = auto()
+    """Sigmas of a noise schedule, down to zero."""
+    TIMESTEPS = auto()
+    """Timesteps at the same distances, down to 1: of the samplers that know no schedule."""
+    TIMES = auto()
+    """Times at the same distances, down to the first timestep: UniPC's."""
+    DISTILLED = auto()
+    """Sigmas of a noise schedule, of the timesteps that a distilled checkpoint knows."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Share of the steps that image-to-image takes."""
+
+    strength: float
+    takes_all_steps: bool = False
+    """Flag: all steps are taken, however small the strength: they are closer to each other."""
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Sampler and noise schedule, by the Web UI's names and diffusers' settings."""
+    """Sampler and noise schedule, by the Web UI's names."""
 
     name: str
-    kind: str
-    """Name of its class in diffusers."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    solve: Callable[[Latents, Course], Walk]
     automatic: str = AUTOMATIC
     """Schedule that the Web UI takes for it when none is asked for."""
+    ladder: Ladder = Ladder.SCHEDULE
+    skips_last: bool = False
+    """Flag: the schedule is made of one step more, and the last sigma above zero left out."""
     schedule: str = AUTOMATIC
     noise: StepNoise = field(default_factory=StepNoise)
     """Noise that it adds in its steps."""
 
     def with_noise(self, noise: StepNoise) -> "Sampler":
-        """Return the same sampler with noise of another strength, without any if that is 0."""
-        if noise.eta == 0 and (plain := WITHOUT_NOISE.get(self.name)) is not None:
-            kind, own = _BY_NAME[plain], {**self.settings}
-            own.pop("algorithm_type", None)  # which says that there is noise
-            return replace(self, kind=kind.kind, settings={**kind.settings, **own}, noise=noise)
-        return replace(self, noise=noise)
-
-    @property
-    def is_noisy(self) -> bool:
-        """Tell whether it is a multistep sampler that adds noise."""
-        return self.settings.get("algorithm_type") == _SDE["algorithm_type"]
-
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """Arguments of a scheduler's step by which its noise is as strong as it shall be."""
-        noise = self.noise
-        churn = {"s_churn": noise.churn, "s_tmin": noise.least, "s_noise": noise.factor}
-        own: Mapping[str, Mapping[str, Any]] = {
-            "DDIM": {"eta": noise.eta},
-            "Euler a": {"eta": noise.eta},
-            "Euler": {**churn, "s_tmax": noise.most or math.inf},
-            "DPM++ SDE": {"s_noise": noise.factor},
-        }
-        return own.get(self.name, {})
+        """Return the same sampler with noise of another strength."""
+        # DDPM is Euler a with all of its noise, whatever is asked for.
+        return self if self.name == "DDPM" else replace(self, noise=noise)
 
     def with_schedule(self, name: str) -> "Sampler":
         """Return the same sampler over another noise schedule.
@@ -90,56 +80,94 @@ class Sampler:
             raise TaskFailed(f"scheduler: no {name!r}; there is: {', '.join(SCHEDULES)}")
         return replace(self, schedule=self.automatic if found == AUTOMATIC else found)
 
-    def scheduler(self, config: Mapping[str, Any], seed: int) -> Any:
-        """Make a scheduler over a checkpoint's own noise schedule, for one picture."""
-        import diffusers  # noqa: PLC0415  # only the replica has it
+    def levels(self, levels: NoiseLevels) -> NoiseLevels:
+        """Return the noise levels that it knows, of those of a checkpoint."""
+        return levels.distilled if self.ladder is Ladder.DISTILLED else levels
 
-        kind = getattr(diffusers, self.kind, None) or _own_kind(self.kind)
-        accepted = set(inspect.signature(kind.__init__).parameters)
-        settings = {
-            **_LATENT,
-            "noise_sampler_seed": seed % 2**63,
-            **self.settings,
-            **self._spacing(),
-        }
-        # A sampler without sigmas (DDIM, PLMS …) goes its own way whatever schedule is named,
-        # as in the Web UI.
-        return kind.from_config(
-            dict(config), **{k: v for k, v in settings.items() if k in accepted}
-        )
+    def sigmas(self, levels: NoiseLevels, asked: int, start: Start | None = None) -> list[float]:
+        """Return the sigmas to go over, falling, from noise alone or from a source image on."""
+        steps, taken = self._steps(asked, start)
+        match self.ladder:
+            case Ladder.SCHEDULE | Ladder.DISTILLED:
+                made = noise_levels.steps_down(levels, self.schedule, steps + self.skips_last)
+                falling: list[float] = made.tolist()
+                if self.skips_last:
+                    del falling[-2]
+                return falling if start is None else falling[-taken - 1 :]
+            case Ladder.TIMESTEPS:
+                rising = _timesteps(steps)
+                part = rising if start is None else rising[: max(1, taken)]
+                if len(part) == 1:
+                    part = [0, *part]
+                return [levels.sigmas[timestep].item() for timestep in reversed(part)]
+            case Ladder.TIMES:
+                rising = _timesteps(steps)
+                first = len(levels.sigmas) - 1 if start is None else rising[max(1, taken) - 1]
+                count = len(rising) if start is None else max(1, taken - 1)
+                return noise_levels.times_down(levels, first, count)
 
-    def _spacing(self) -> Mapping[str, Any]:
-        if self.schedule == AUTOMATIC:
-            return {}
-        # Others off: the checkpoint's own configuration may switch one on, and two are refused.
-        return _PLAIN | dict(_SCHEDULE_SETTINGS[self.schedule])
+    def noise_span(self, levels: NoiseLevels, asked: int, start: Start | None) -> tuple[float, float]:
+        """Return the lowest and the highest sigma that it adds noise between.
+
+        They are those of all steps, also where a source image is some of them ahead.
+        """
+        steps, _ = self._steps(asked, start)
+        whole = [sigma for sigma in self.sigmas(levels, steps) if sigma > 0]
+        return min(whole), max(whole)
+
+    def calls(self, sigmas: list[float]) -> int:
+        """Count the calls of the UNet over these sigmas."""
+        steps = list(pairwise(sigmas))
+        match self.name:
+            case name if name in SECOND_ORDER:
+                return sum(1 if after == 0 else 2 for _, after in steps)
+            case "PLMS":
+                return len(steps) + 1
+            case _:
+                return len(steps)
+
+    @property
+    def ends_scaled(self) -> bool:
+        """Tell whether it works on latents that are scaled to the same size at each timestep."""
+        return self.ladder in (Ladder.TIMESTEPS, Ladder.TIMES)
+
+    def _steps(self, asked: int, start: Start | None) -> tuple[int, int]:
+        """Return the steps from noise, and how many of them are taken."""
+        if start is None:
+            return asked, asked
+        strength = min(start.strength, _MOST_STRENGTH)
+        if not start.takes_all_steps or not strength:
+            return asked, int(strength * asked) + 1
+        steps = int(asked / strength)
+        return min(steps, _MOST_TIMESTEPS) if self.ends_scaled else steps, asked
 
 
-_MULTISTEP = "DPMSolverMultistepScheduler"
-_SDE = {"algorithm_type": "sde-dpmsolver++"}
+def _timesteps(steps: int) -> list[int]:
+    """List timesteps at the same distances, rising from 1; there may be more than asked for."""
+    return [min(timestep + 1, 999) for timestep in range(0, 1000, 1000 // steps)]
+
 
 _TABLE = (
-    Sampler("DPM++ 2M", _MULTISTEP, {"algorithm_type": "dpmsolver++"}, "Karras"),
-    Sampler("DPM++ SDE", "DPMSolverSDEScheduler", {}, "Karras"),
-    Sampler("DPM++ 2M SDE", _MULTISTEP, _SDE, "Exponential"),
-    Sampler("DPM++ 2M SDE Heun", _MULTISTEP, {**_SDE, "solver_type": "heun"}, "Exponential"),
-    Sampler("DPM++ 3M SDE", _MULTISTEP, {**_SDE, "solver_order": 3}, "Exponential"),
-    Sampler("Euler a", "EulerAncestral"),
-    Sampler("Euler", "EulerDiscreteScheduler"),
-    Sampler("LMS", "LMSDiscreteScheduler"),
-    Sampler("Heun", "HeunDiscreteScheduler"),
-    Sampler("DPM2", "KDPM2DiscreteScheduler", {}, "Karras"),
-    Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", {}, "Karras"),
-    Sampler("DDIM", "DDIMScheduler"),
-    Sampler("DDPM", "DDPMScheduler"),
-    # Without it PNDM begins with Runge-Kutta steps, which PLMS has not.
-    Sampler("PLMS", "PNDMScheduler", {"skip_prk_steps": True}),
-    Sampler("UniPC", "UniPCMultistepScheduler"),
-    Sampler("DEIS", "DEISMultistepScheduler"),
-    Sampler("LCM", "LCMScheduler"),
-    Sampler("TCD", "TCDScheduler"),
+    Sampler("DPM++ 2M", solvers.dpmpp_2m, "Karras"),
+    Sampler("DPM++ SDE", solvers.dpmpp_sde, "Karras"),
+    Sampler("DPM++ 2M SDE", solvers.dpmpp_2m_sde, "Exponential"),
+    Sampler("DPM++ 2M SDE Heun", solvers.dpmpp_2m_sde_heun, "Exponential"),
+    Sampler("DPM++ 3M SDE", solvers.dpmpp_3m_sde, "Exponential", skips_last=True),
+    Sampler("Euler a", solvers.ancestral),
+    Sampler("Euler", solvers.euler),
+    Sampler("LMS", solvers.lms),
+    Sampler("Heun", solvers.heun),
+    Sampler("DPM2", solvers.dpm2, "Karras", skips_last=True),
+    Sampler("DPM2 a", solvers.dpm2_ancestral, "Karras", skips_last=True),
+    Sampler("DDIM", solvers.ancestral, ladder=Ladder.TIMESTEPS),
+    Sampler("DDPM", solvers.ancestral),
+    Sampler("PLMS", solvers.plms, ladder=Ladder.TIMESTEPS),
+    Sampler("UniPC", solvers.uni_pc, ladder=Ladder.TIMES),
+    Sampler("DEIS", solvers.deis),
+    Sampler("LCM", solvers.lcm, ladder=Ladder.DISTILLED),
+    Sampler("TCD", solvers.tcd, ladder=Ladder.DISTILLED),
 )
-_BY_NAME: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _TABLE}
+_BY_NAME = {sampler.name: sampler for sampler in _TABLE}
 
 
 def sampler_of(request: TextToImage) -> Sampler:
@@ -152,13 +180,6 @@ def second_sampler_of(request: TextToImage) -> Sampler:
     """Return the sampler of a request's second pass."""
     name, schedule = request.second_sampler, request.hr_scheduler or request.scheduler
     return sampler(name, schedule).with_noise(request.step_noise(name))
-
-
-def _own_kind(name: str) -> Any:
-    """Return a scheduler's class of our own."""
-    from deployments.runtimes.diffusers import euler_ancestral  # noqa: PLC0415  # takes seconds
-
-    return getattr(euler_ancestral, name)
 
 
 def sampler(name: str, schedule: str = AUTOMATIC) -> Sampler:

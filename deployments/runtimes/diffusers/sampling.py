@@ -1,25 +1,22 @@
 """Sampling of pictures from noise, an object for each picture, and one UNet call a step for all.
 
-Each picture has its own scheduler, noise and guidance, so pictures of one size can join and leave
+Each picture has its own solver, noise and guidance, so pictures of one size can join and leave
 the batch at any step.
 """
 
-import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from deployments.runtimes.diffusers.encode import Condition
-from deployments.runtimes.diffusers.noise import Seeds
+from deployments.runtimes.diffusers.noise import BrownianNoise, Seeds
+from deployments.runtimes.diffusers.noise_levels import NoiseLevels
 from deployments.runtimes.diffusers.pipeline import Pipeline
-from deployments.runtimes.diffusers.samplers import Sampler
+from deployments.runtimes.diffusers.samplers import Sampler, Start
+from deployments.runtimes.diffusers.solvers import Course
 from models.errors import TaskFailed
-
-_MOST_STRENGTH = 0.999  # as in the Web UI, which takes one step more than this share
-_MOST_STEPS = 999  # a schedule that was trained in 1000 has no more
-_DISTILLED_STEPS = 50  # as LCM and TCD have it, which refuse to take more than these
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +49,9 @@ class Guidance:
 
     def conditions(self, call: int) -> list[Condition]:
         """Return the conditions of a call; the positive one alone where no other would count."""
-        positive = [part.at(call) for part in self.positive]
+        parts = [part.at(call) for part in self.positive]
+        longest = max(part.words.shape[1] for part in parts)
+        positive = [part.of_length(longest) for part in parts]
         return positive if self._is_plain else [self.negative.at(call), *positive]
 
     def guided(self, predictions: torch.Tensor) -> torch.Tensor:
@@ -72,21 +71,18 @@ class Guidance:
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class Source:
     """Latents that a picture starts from, other than noise alone."""
 
     latents: torch.Tensor
     """1 x 4 x height x width, without noise."""
-    strength: float
-    """Share of the steps that are taken again, 0 to 1."""
+    start: Start
     mask: torch.Tensor | None = None
-    """1 x 1 x height x width: 1 where to paint; elsewhere the start is kept."""
+    """1 x 1 x height x width: 1 where to paint; elsewhere the latents are kept."""
     kept: torch.Tensor | None = None
-    """1 x 4 x height x width: latents that are kept there, if not the start itself."""
+    """1 x 4 x height x width: latents that are kept there, if not those that it starts from."""
     noise: float = 1.0
     """Factor of the noise that it begins with."""
-    takes_all_steps: bool = False
-    """Flag: all steps are taken, however small the strength: they are closer to each other."""
 
 
 class Sampling:
@@ -96,36 +92,46 @@ class Sampling:
     latents.
     """
 
+    latents: torch.Tensor
+    """1 x 4 x height x width: the picture so far, plus noise."""
+
     def __init__(
         self,
         *,
         guidance: Guidance,
         sampler: Sampler,
-        schedule: Any,
+        schedule: Mapping[str, Any],
         steps: int,
         seeds: Seeds,
         shape: tuple[int, int, int],
         device: torch.device,
-        start: Start | None = None,
+        source: Source | None = None,
     ) -> None:
         self.guidance = guidance
-        self.scheduler = sampler.scheduler(schedule, seeds.seed)
-        noise, generator = seeds.first(shape)
-        takes_noise = "generator" in inspect.signature(self.scheduler.step).parameters
-        self._noise_source = {"generator": generator} if takes_noise else {}
-        self._sampler, self._generator = sampler, generator
+        self._prediction_type: str = schedule["prediction_type"]
+        self._levels = sampler.levels(NoiseLevels.of(schedule))
+        self._sampler, self._source = sampler, source
+        start = source.start if source else None
+        sigmas = sampler.sigmas(self._levels, steps, start)
+        span = sampler.noise_span(self._levels, steps, start)
+        noise, self._generator = seeds.first(shape)
         self._noise = noise.to(device)
-        self._start = start
-        self._timesteps = self._plan(steps, device)
-        self._done = 0
-        self.latents = self._first()
-        self._input: torch.Tensor
-        self._prediction: torch.Tensor
-
-    @property
-    def steps(self) -> int:
+        self.steps = sampler.calls(sigmas)
         """Steps of the whole sampling, in calls of the UNet."""
-        return len(self._timesteps)
+        self._done = 0
+        self._result_scale = (sigmas[-1] ** 2 + 1) ** -0.5 if sampler.ends_scaled else 1.0
+        self._walk = sampler.solve(
+            self._first(sigmas[0]),
+            Course(
+                sigmas,
+                self._levels,
+                sampler.noise,
+                self._drawn,
+                BrownianNoise(seeds.seed, self._noise, span),
+            ),
+        )
+        self.latents, self._sigma = next(self._walk)
+        self._seen = self.latents
 
     @property
     def finished(self) -> bool:
@@ -135,7 +141,7 @@ class Sampling:
     @property
     def timestep(self) -> torch.Tensor:
         """Timestep of the next step, a tensor of no dimension."""
-        return self._timesteps[self._done]
+        return self._levels.timestep(torch.tensor(self._sigma)).to(self.latents.device)
 
     @property
     def conditions(self) -> list[Condition]:
@@ -144,8 +150,8 @@ class Sampling:
 
     def model_input(self) -> torch.Tensor:
         """Return the latents for each condition, conditions x 4 x height x width, for the UNet."""
-        self._input = self.scheduler.scale_model_input(self.latents, self.timestep)
-        return self._input.expand(len(self.conditions), -1, -1, -1)
+        scaled = self.latents / (self._sigma**2 + 1) ** 0.5
+        return scaled.expand(len(self.conditions), -1, -1, -1)
 
     def step(self, predictions: torch.Tensor) -> None:
         """Take one step with the UNet's predictions, conditions x 4 x height x width.
@@ -153,87 +159,49 @@ class Sampling:
         Raises:
             TaskFailed: the picture came out as NaN.
         """
-        self._prediction = self.guidance.guided(predictions.float())
-        stepped = self.scheduler.step(
-            self._prediction, self.timestep, self.latents, **self._arguments()
-        )
-        # Before the mask: what is kept gets the noise of the step that comes next.
+        self._seen = self._masked(self._denoised(self.guidance.guided(predictions.float())))
         self._done += 1
-        self.latents = self._masked(stepped.prev_sample)
-        # Only at the end: the question makes the CPU wait for the GPU.
-        if self.finished and not torch.isfinite(self.latents).all():
-            raise TaskFailed("the picture came out as no numbers (NaN): the checkpoint is broken")
+        try:
+            self.latents, self._sigma = self._walk.send(self._seen)
+        except StopIteration as end:
+            self.latents = self._masked(end.value * self._result_scale)
+            # Only at the end: the question makes the CPU wait for the GPU.
+            if not torch.isfinite(self.latents).all():
+                raise TaskFailed(
+                    "the picture came out as no numbers (NaN): the checkpoint is broken"
+                ) from None
 
     def predicted(self) -> torch.Tensor:
-        """Predict the latents without noise, 1 x 4 x height x width, from the last prediction.
+        """Return the latents without noise, 1 x 4 x height x width, that were last seen."""
+        return self._seen
 
-        Whatever space a scheduler steps in, it asks the UNet in the one that the UNet was trained
-        in, where the timestep alone says how much is signal and how much is noise.
-        """
-        timestep = int(self._timesteps[self._done - 1].round())
-        share: torch.Tensor = self.scheduler.alphas_cumprod[timestep]
-        signal, noise = share.sqrt(), (1 - share).sqrt()
-        match self.scheduler.config.prediction_type:
+    def _denoised(self, prediction: torch.Tensor) -> torch.Tensor:
+        sigma = self._sigma
+        match self._prediction_type:
             case "epsilon":
-                return (self._input - noise * self._prediction) / signal
+                return self.latents - sigma * prediction
             case "v_prediction":
-                return signal * self._input - noise * self._prediction
+                size = (sigma**2 + 1) ** 0.5
+                return self.latents / size**2 - sigma / size * prediction
             case _:
-                return self._prediction
+                return prediction
 
-    def _arguments(self) -> dict[str, Any]:
-        given = {**self._noise_source, **self._sampler.arguments}
-        if self._sampler.is_noisy and self._sampler.noise.factor != 1:
-            noise = torch.randn(self.latents.shape, generator=self._generator)
-            given["variance_noise"] = self._sampler.noise.factor * noise.to(self.latents)
-        return given
+    def _drawn(self) -> torch.Tensor:
+        drawn = torch.randn(self._noise.shape, generator=self._generator)
+        return drawn.to(self._noise.device)
 
-    def _plan(self, asked: int, device: torch.device) -> torch.Tensor:
-        steps, skipped = self._steps_of(asked)
-        if "original_inference_steps" in inspect.signature(self.scheduler.set_timesteps).parameters:
-            most = max(steps, _DISTILLED_STEPS)
-            self.scheduler.set_timesteps(steps, device=device, original_inference_steps=most)
-        else:
-            self.scheduler.set_timesteps(steps, device=device)
-        # A scheduler of second order has two timesteps, and two calls of the UNet, a step.
-        skipped *= self.scheduler.order
-        if hasattr(self.scheduler, "set_begin_index"):
-            # Else it looks for its place by the timestep's value, which may stand there twice.
-            self.scheduler.set_begin_index(skipped)
-        plan: torch.Tensor = self.scheduler.timesteps[skipped:]
-        return plan
-
-    def _steps_of(self, asked: int) -> tuple[int, int]:
-        """Return the steps from noise, and those that a source image is ahead of it."""
-        if self._start is None:
-            return asked, 0
-        strength = min(self._start.strength, _MOST_STRENGTH)
-        if not self._start.takes_all_steps or not strength:
-            return asked, asked - 1 - int(strength * asked)
-        steps = min(int(asked / strength), _MOST_STEPS)
-        return steps, steps - max(1, min(asked, int(strength * steps) + 1))
-
-    def _first(self) -> torch.Tensor:
-        if self._start is None:
-            first: torch.Tensor = self._noise * self.scheduler.init_noise_sigma
-            return first
-        return self._noised(self._start.latents, self._timesteps[:1], self._start.noise)
+    def _first(self, sigma: float) -> torch.Tensor:
+        if self._source is None:
+            size = (sigma**2 + 1) ** 0.5 if self._sampler.ends_scaled else sigma
+            return self._noise * size
+        return self._source.latents + self._noise * (self._source.noise * sigma)
 
     def _masked(self, latents: torch.Tensor) -> torch.Tensor:
-        if self._start is None or self._start.mask is None:
+        source = self._source
+        if source is None or source.mask is None:
             return latents
-        mask = self._start.mask
-        kept = self._start.latents if self._start.kept is None else self._start.kept
-        if not self.finished:
-            kept = self._noised(kept, self._timesteps[self._done : self._done + 1])
-        return mask * latents + (1 - mask) * kept
-
-    def _noised(
-        self, latents: torch.Tensor, timestep: torch.Tensor, factor: float = 1.0
-    ) -> torch.Tensor:
-        noise = self._noise if factor == 1 else factor * self._noise
-        noised: torch.Tensor = self.scheduler.add_noise(latents, noise, timestep)
-        return noised
+        kept = source.latents if source.kept is None else source.kept
+        return source.mask * latents + (1 - source.mask) * kept
 
 
 @torch.inference_mode()
@@ -251,9 +219,25 @@ def tick(pipeline: Pipeline, running: Sequence[Sampling]) -> None:
         sampling.timestep.float().expand(n) for sampling, n in zip(running, counts, strict=True)
     ]
     conditions = [each for sampling in running for each in sampling.conditions]
-    predictions = _unet(pipeline, torch.cat(inputs), torch.cat(times), conditions)
+    predictions = _by_length(pipeline, torch.cat(inputs), torch.cat(times), conditions)
     for sampling, prediction in zip(running, torch.split(predictions, counts), strict=True):
         sampling.step(prediction)
+
+
+def _by_length(
+    pipeline: Pipeline,
+    latents: torch.Tensor,
+    times: torch.Tensor,
+    conditions: Sequence[Condition],
+) -> torch.Tensor:
+    """Call the UNet for all conditions of a length at once: chunks that are padded would count."""
+    lengths = [condition.words.shape[1] for condition in conditions]
+    predictions = torch.empty_like(latents)
+    for length in sorted(set(lengths)):
+        those = [index for index, found in enumerate(lengths) if found == length]
+        own = [conditions[index] for index in those]
+        predictions[those] = _unet(pipeline, latents[those], times[those], own).to(latents.dtype)
+    return predictions
 
 
 def _unet(

@@ -7,8 +7,8 @@ from enum import IntEnum
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # the name everyone knows it by
-from PIL import Image, ImageChops, ImageFilter, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageFilter
 
 from deployments.runtimes.diffusers.limits import Size
 from models.runtimes.diffusers.generation_requests import ImageToImage
@@ -18,7 +18,10 @@ Box = tuple[int, int, int, int]
 
 _THRESHOLD = 128  # of a mask's brightness
 _SMOOTH = Image.Resampling.LANCZOS
-_BLUR_RADII = (64, 32, 16, 8, 4, 2)
+_SPREADS = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1))
+"""Radii of blurs that are laid over each other, each as often as the second number says."""
+_KERNEL = 2.5
+"""Half the width of the kernel by which a mask is blurred, in its standard deviations."""
 
 
 class Resize(IntEnum):
@@ -43,7 +46,7 @@ class Repaint:
     """Part of a picture that is painted anew; every other pixel stays as it is."""
 
     mask: Image.Image
-    """White where to paint, of the view's size."""
+    """White where to paint, of the view's size; its edge is blurred."""
     whole: Image.Image
     box: Box
     """Part of the whole that the view shows."""
@@ -61,7 +64,7 @@ class Repaint:
     def finish(self, painted: Image.Image) -> Image.Image:
         """Put the painted view into the whole."""
         left, top, right, bottom = self.box
-        view = painted.resize((right - left, bottom - top), _SMOOTH)
+        view = fitted(painted, (right - left, bottom - top), Resize.CROP)
         finished = self.whole.copy()
         finished.paste(view, self.box, self.seam.crop(self.box))
         return finished
@@ -83,14 +86,12 @@ class SourceImage:
         return self.repaint.finish(painted) if self.repaint else painted
 
     def latent_mask(self, shape: Sequence[int]) -> torch.Tensor:
-        """Make a mask of 1 x 1 x ``shape``: 1 for each latent of which any pixel is repainted.
-
-        Pixels that are too much are restored when the picture is finished.
-        """
+        """Make a mask of 1 x 1 x ``shape``: 1 for each latent of which most is repainted."""
         if self.repaint is None:
             return torch.ones(1, 1, *shape)
-        area = torch.from_numpy(np.array(self.repaint.mask))[None, None].float()
-        return (F.adaptive_max_pool2d(area, (shape[0], shape[1])) > 0).float()
+        size = (shape[1], shape[0])
+        area = self.repaint.mask.convert("L").resize(size, Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(area, dtype=np.float32) / 255).round()[None, None]
 
     @property
     def filled(self) -> Image.Image:
@@ -102,36 +103,45 @@ def fit_source(
     request: ImageToImage, image: Image.Image, mask: Image.Image | None, size: Size
 ) -> SourceImage:
     """Fit the picture; with a mask, in greys, to the part of it that the request repaints."""
+    how = Resize(request.resize_mode)
     if mask is None:
-        return SourceImage(fitted(image, size, Resize(request.resize_mode)))
+        return SourceImage(fitted(image, size, how))
     area = _area(mask, image.size, invert=request.inpainting_mask_invert)
-    box = _around(area, size, request.inpaint_full_res_padding)
+    soft = _blurred(area, request.feather)
+    box = _around(soft, size, request.inpaint_full_res_padding)
     if request.inpaint_full_res and box:
-        whole = image
+        whole, near = image, Resize.FILL
     else:
-        whole = fitted(image, size, Resize(request.resize_mode))
-        area = _binary(fitted(area, size, Resize(request.resize_mode)))
+        whole, soft, near = fitted(image, size, how), fitted(soft, size, how), Resize.STRETCH
+        area = _binary(fitted(area, size, how))
         box = (0, 0, *size)
     repaint = Repaint(
-        mask=_binary(area.crop(box).resize(size, _SMOOTH)),
+        mask=fitted(soft.crop(box), size, near),
         whole=whole,
         box=box,
         seam=_feathered(area, request.feather),
     )
-    return SourceImage(whole.crop(box).resize(size, _SMOOTH), repaint)
+    return SourceImage(fitted(whole.crop(box), size, near), repaint)
 
 
 def fitted(image: Image.Image, size: Size, how: Resize) -> Image.Image:
     """Return the picture in another size; the same picture if the size is the same."""
     if image.size == size:
         return image
+    # Sides that follow from proportions are cut to whole pixels, as in the Web UI.
+    wide = image.width * size[1] // image.height, size[1]
+    high = size[0], image.height * size[0] // image.width
+    is_wider = image.width * size[1] >= image.height * size[0]
     match how:
         case Resize.STRETCH:
             return image.resize(size, _SMOOTH)
         case Resize.CROP:
-            return ImageOps.fit(image, size, _SMOOTH)
+            whole = image.resize(wide if is_wider else high, _SMOOTH)
+            left, top = (a // 2 - b // 2 for a, b in zip(whole.size, size, strict=True))
+            return whole.crop((left, top, left + size[0], top + size[1]))
         case Resize.FILL:
-            return _with_borders(image.resize(_within(image.size, size), _SMOOTH), size)
+            small = high if is_wider else wide
+            return _with_borders(image.resize((max(1, small[0]), max(1, small[1])), _SMOOTH), size)
 
 
 def shrunk(size: Size, side: int) -> Size:
@@ -148,7 +158,7 @@ def _within(size: Size, limit: Size) -> Size:
 def _with_borders(image: Image.Image, size: Size) -> Image.Image:
     """Centre the picture, with its outermost rows and columns drawn out to the edge."""
     wide, high = size[0] - image.width, size[1] - image.height
-    before, above = wide // 2, high // 2
+    before, above = size[0] // 2 - image.width // 2, size[1] // 2 - image.height // 2
     values = np.asarray(image)
     margins = [(above, high - above), (before, wide - before)] + [(0, 0)] * (values.ndim - 2)
     return Image.fromarray(np.pad(values, margins, mode="edge"))
@@ -164,21 +174,45 @@ def _binary(mask: Image.Image) -> Image.Image:
 
 
 def _around(area: Image.Image, size: Size, padding: int) -> Box | None:
-    """Return the box round the white part, widened to the size's proportions; None without one."""
+    """Return the box round what is not black, widened to the size's proportions; None without."""
     box = area.getbbox()
     if box is None:
         return None
-    width = min(box[2] - box[0] + 2 * padding, area.width)
-    height = min(box[3] - box[1] + 2 * padding, area.height)
-    width = min(max(width, round(height * size[0] / size[1])), area.width)
-    height = min(max(height, round(width * size[1] / size[0])), area.height)
-    left = _clamped((box[0] + box[2] - width) // 2, width, area.width)
-    top = _clamped((box[1] + box[3] - height) // 2, height, area.height)
-    return left, top, left + width, top + height
+    left, right = max(0, box[0] - padding), min(area.width, box[2] + padding)
+    top, bottom = max(0, box[1] - padding), min(area.height, box[3] + padding)
+    if (right - left) * size[1] > (bottom - top) * size[0]:
+        height = (right - left) * size[1] / size[0]
+        top, bottom = _widened(top, bottom, height, area.height)
+    else:
+        width = (bottom - top) * size[0] / size[1]
+        left, right = _widened(left, right, width, area.width)
+    return left, top, right, bottom
 
 
-def _clamped(start: int, length: int, limit: int) -> int:
-    return max(0, min(start, limit - length))
+def _widened(low: int, high: int, length: float, limit: int) -> tuple[int, int]:
+    """Widen a span to a length in both directions, shifted to lie within 0 and the limit."""
+    more = int(length - (high - low))
+    low, high = low - more // 2, high + more - more // 2
+    shift = min(0, limit - high)
+    low, high = low + shift, high + shift
+    return max(0, low), min(limit, high - min(0, low))
+
+
+def _blurred(area: Image.Image, radii: tuple[int, int]) -> Image.Image:
+    """Blur by a Gaussian of a width of its own from left to right and from top to bottom."""
+    values = np.asarray(area, dtype=np.float32)
+    for axis, radius in zip((1, 0), radii, strict=True):
+        if radius:
+            values = np.apply_along_axis(_smoothed, axis, values, radius).round()
+    return Image.fromarray(values.astype(np.uint8))
+
+
+def _smoothed(line: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    reach = int(_KERNEL * radius + 0.5)
+    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * radius**2))
+    longer = np.pad(line, reach, mode="reflect" if len(line) > 1 else "edge")
+    smooth: NDArray[np.float32] = np.convolve(longer, kernel / kernel.sum(), mode="valid")
+    return smooth
 
 
 def _feathered(area: Image.Image, blur: tuple[int, int]) -> Image.Image:
@@ -195,18 +229,12 @@ def _feathered(area: Image.Image, blur: tuple[int, int]) -> Image.Image:
 
 def _spread_colours(image: Image.Image, mask: Image.Image) -> Image.Image:
     """Fill the masked part with its surroundings' colours: far ones first, near ones over them."""
-    known = ImageChops.invert(mask)
-    layer = image.convert("RGBA")
-    layer.putalpha(known)
-    spread = Image.new("RGBA", image.size, "gray")
-    for radius in _BLUR_RADII:
-        spread.alpha_composite(_blurred(layer, radius))
-    return Image.composite(image, spread.convert("RGB"), known)
-
-
-def _blurred(layer: Image.Image, radius: int) -> Image.Image:
-    """Blur with the colours weighted by their opacity, and opaque where any reaches."""
     # RGBa has the colours multiplied by their opacity, so the hidden ones do not bleed in.
-    soft = layer.convert("RGBa").filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
-    soft.putalpha(soft.getchannel("A").point([min(255, 4 * value) for value in range(256)]))
-    return soft
+    known = Image.new("RGBa", image.size)
+    known.paste(image.convert("RGBA").convert("RGBa"), mask=ImageChops.invert(mask))
+    spread = Image.new("RGBA", image.size)
+    for radius, times in _SPREADS:
+        layer = known.filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
+        for _ in range(times):
+            spread.alpha_composite(layer)
+    return spread.convert("RGB")

@@ -48,8 +48,8 @@ _VAE = (
     (r"mid_block\.attentions\.0\.to_out\.0", lambda _: "mid.attn_1.proj_out"),
     (r"down_blocks\.(\d)\.resnets\.(\d)", lambda m: f"down.{m[1]}.block.{m[2]}"),
     (r"down_blocks\.(\d)\.downsamplers\.0", lambda m: f"down.{m[1]}.downsample"),
-    (r"up_blocks\.(\d)\.resnets\.(\d)", lambda m: f"up.{1 - int(m[1])}.block.{m[2]}"),
-    (r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"up.{1 - int(m[1])}.upsample"),
+    (r"up_blocks\.(\d)\.resnets\.(\d)", lambda m: f"up_{m[1]}.block.{m[2]}"),
+    (r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"up_{m[1]}.upsample"),
     (r"conv_norm_out", lambda _: "norm_out"),
     (r"conv_shortcut", lambda _: "nin_shortcut"),
 )
@@ -80,10 +80,12 @@ def _tensors(pipeline: Any) -> Iterator[tuple[str, torch.Tensor]]:
     for name, tensor in pipeline.unet.state_dict().items():
         yield f"model.diffusion_model.{_of_unet(name)}", tensor.contiguous()
     for name, tensor in pipeline.vae.state_dict().items():
-        yield f"first_stage_model.{_of_vae(name)}", _convolved(name, tensor).contiguous()
+        levels = len(pipeline.vae.config.block_out_channels)
+        yield f"first_stage_model.{_of_vae(name, levels)}", _convolved(name, tensor).contiguous()
     is_sdxl = hasattr(pipeline, "text_encoder_2")
+    positions = torch.arange(pipeline.text_encoder.config.max_position_embeddings)
     place = "conditioner.embedders.0" if is_sdxl else "cond_stage_model"
-    yield f"{place}.transformer.text_model.embeddings.position_ids", torch.arange(16)[None]
+    yield f"{place}.transformer.text_model.embeddings.position_ids", positions[None]
     yield from _left_from_training()
     for name, tensor in pipeline.text_encoder.state_dict().items():
         yield f"{place}.transformer.text_model.{name}", tensor.contiguous()
@@ -128,10 +130,11 @@ def _of_unet(name: str) -> str:
     return _UNET[start] + rest
 
 
-def _of_vae(name: str) -> str:
+def _of_vae(name: str, levels: int) -> str:
     for pattern, known in _VAE:
         name = re.sub(pattern, known, name)
-    return name
+    # Its levels are counted from the outermost one in both directions.
+    return re.sub(r"\bup_(\d)", lambda match: f"up.{levels - 1 - int(match[1])}", name)
 
 
 def _convolved(name: str, tensor: torch.Tensor) -> torch.Tensor:
