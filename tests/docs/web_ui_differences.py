@@ -9,12 +9,15 @@ from tests.runtimes.diffusers.web_ui.requests import Request, all_requests
 
 BEGIN, END = "## Compared with the Web UI\n", "\n## What is refused, and how\n"
 _INTRODUCTION = """
-Ours paints the pictures of AUTOMATIC1111's Web UI: {count} requests were sent by hand to a server of its
-code (and, with the two samplers that it lacks, to one of Forge), and its pictures are kept and compared with ours in
-`make test`. The checkpoint is a small one of random weights, the pictures have 64 pixels a side, so differences
-are larger than with a trained one. `tests/runtimes/diffusers/web_ui/recorded/README.md` says which versions, and how to
-do it again. Differences are in 255ths of a channel; the table is made of them by `python -m tests.docs.web_ui_differences`.
-About 0.5 is none: the Web UI cuts off the fraction of a colour, ours rounds.
+Ours paints the pictures of AUTOMATIC1111's Web UI: {count} requests were sent by hand to a server
+of its code (and, with two samplers that it lacks, to one of Forge), and its pictures are kept and
+compared with ours in `make test`. The checkpoint is a small one of random weights and pictures have
+64 pixels a side, so that what differs differs more than with a trained one.
+`tests/runtimes/diffusers/web_ui/recorded/README.md` says which versions, and how to do it again.
+
+Differences are in 255ths of a channel; the table is made of them (`python -m
+tests.docs.web_ui_differences`). About 0.5 is none: the Web UI cuts off the fraction of a colour,
+ours rounds.
 """
 
 
@@ -52,7 +55,8 @@ def _row(sort: str, cause: str, requests: list[Request]) -> str:
     mean, most = sum(means) / len(means), max(means)
     largest = max(difference.largest for difference in differences)
     what = f"{sort}: {_names(requests)}" if cause else sort
-    return f"| {what} | {len(requests)} | {mean:.1f} | {most:.1f} | {largest} | {cause or 'rounding'} |"
+    numbers = f"{len(requests)} | {mean:.1f} | {most:.1f} | {largest}"
+    return f"| {what} | {numbers} | {cause or 'rounding'} |"
 
 
 def _names(requests: list[Request]) -> str:

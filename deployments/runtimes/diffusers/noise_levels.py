@@ -37,7 +37,9 @@ class NoiseLevels:
     def distilled(self) -> "NoiseLevels":
         """Return those of the timesteps alone that a distilled checkpoint knows."""
         apart = len(self.sigmas) // _DISTILLED
-        return NoiseLevels(self.sigmas[apart - 1 :: apart], self.timesteps[apart - 1 :: apart])
+        return NoiseLevels(
+            self.sigmas[apart - 1 :: apart].contiguous(), self.timesteps[apart - 1 :: apart]
+        )
 
     def at(self, places: torch.Tensor) -> torch.Tensor:
         """Return the sigmas at places of the list, which may lie between two of them."""

@@ -40,7 +40,10 @@ def betas(config: Mapping[str, Any]) -> torch.Tensor:
     """
     if (trained := config.get("trained_betas")) is not None:
         return torch.tensor(trained, dtype=torch.float64)
-    ends, count = (config["beta_start"], config["beta_end"]), config["num_train_timesteps"]
+    ends, count = (
+        (config["beta_start"], config["beta_end"]),
+        config.get("num_train_timesteps", 1000),
+    )
     match config["beta_schedule"]:
         case "linear":
             return torch.linspace(*ends, count, dtype=torch.float64)

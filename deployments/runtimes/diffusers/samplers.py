@@ -106,7 +106,9 @@ class Sampler:
                 count = len(rising) if start is None else max(1, taken - 1)
                 return noise_levels.times_down(levels, first, count)
 
-    def noise_span(self, levels: NoiseLevels, asked: int, start: Start | None) -> tuple[float, float]:
+    def noise_span(
+        self, levels: NoiseLevels, asked: int, start: Start | None
+    ) -> tuple[float, float]:
         """Return the lowest and the highest sigma that it adds noise between.
 
         They are those of all steps, also where a source image is some of them ahead.

@@ -4,6 +4,7 @@ Each picture has its own solver, noise and guidance, so pictures of one size can
 the batch at any step.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,9 @@ class Sampling:
     latents: torch.Tensor
     """1 x 4 x height x width: the picture so far, plus noise."""
 
+    steps: int
+    """Steps of the whole sampling, in calls of the UNet."""
+
     def __init__(
         self,
         *,
@@ -109,7 +113,8 @@ class Sampling:
     ) -> None:
         self.guidance = guidance
         self._prediction_type: str = schedule["prediction_type"]
-        self._levels = sampler.levels(NoiseLevels.of(schedule))
+        whole = NoiseLevels.of(schedule)
+        self._levels = sampler.levels(whole)
         self._sampler, self._source = sampler, source
         start = source.start if source else None
         sigmas = sampler.sigmas(self._levels, steps, start)
@@ -117,14 +122,13 @@ class Sampling:
         noise, self._generator = seeds.first(shape)
         self._noise = noise.to(device)
         self.steps = sampler.calls(sigmas)
-        """Steps of the whole sampling, in calls of the UNet."""
         self._done = 0
-        self._result_scale = (sigmas[-1] ** 2 + 1) ** -0.5 if sampler.ends_scaled else 1.0
+        self._result_scale = 1 / math.hypot(sigmas[-1], 1) if sampler.ends_scaled else 1.0
         self._walk = sampler.solve(
             self._first(sigmas[0]),
             Course(
                 sigmas,
-                self._levels,
+                whole,
                 sampler.noise,
                 self._drawn,
                 BrownianNoise(seeds.seed, self._noise, span),
@@ -150,7 +154,7 @@ class Sampling:
 
     def model_input(self) -> torch.Tensor:
         """Return the latents for each condition, conditions x 4 x height x width, for the UNet."""
-        scaled = self.latents / (self._sigma**2 + 1) ** 0.5
+        scaled = self.latents / math.hypot(self._sigma, 1)
         return scaled.expand(len(self.conditions), -1, -1, -1)
 
     def step(self, predictions: torch.Tensor) -> None:
@@ -181,7 +185,7 @@ class Sampling:
             case "epsilon":
                 return self.latents - sigma * prediction
             case "v_prediction":
-                size = (sigma**2 + 1) ** 0.5
+                size = math.hypot(sigma, 1)
                 return self.latents / size**2 - sigma / size * prediction
             case _:
                 return prediction
@@ -192,7 +196,7 @@ class Sampling:
 
     def _first(self, sigma: float) -> torch.Tensor:
         if self._source is None:
-            size = (sigma**2 + 1) ** 0.5 if self._sampler.ends_scaled else sigma
+            size = math.hypot(sigma, 1) if self._sampler.ends_scaled else sigma
             return self._noise * size
         return self._source.latents + self._noise * (self._source.noise * sigma)
 

@@ -1,7 +1,7 @@
 """Solvers: the ways from noise to a picture, over falling sigmas.
 
-Each is a generator, which yields latents with their sigma, is sent the picture that the UNet sees in
-them, and returns the latents that it ends with. Latents are a picture plus sigma times noise.
+Each is a generator, which yields latents with their sigma, is sent the picture that the UNet sees
+in them, and returns the latents that it ends with. Latents are a picture plus sigma times noise.
 """
 
 import math
@@ -41,6 +41,7 @@ class Course:
     sigmas: Sequence[float]
     """Falling; the last one is that of the result."""
     levels: NoiseLevels
+    """Those of the whole checkpoint."""
     noise: StepNoise
     drawn: Callable[[], Latents]
     """Draws noise of size 1."""
@@ -241,8 +242,8 @@ def tcd(x: Latents, course: Course) -> Walk:
         seen = yield x, sigma
         if after == 0:
             return seen
-        timestep = course.levels.timestep(torch.tensor(after))
-        further = course.levels.at((1 - _FURTHER) * timestep).item()
+        timestep = int((1 - _FURTHER) * course.levels.timestep(torch.tensor(after)))
+        further = course.levels.sigmas[timestep].item()
         x = _moved(x, seen, sigma, further)
         x = x + course.drawn() * math.sqrt(after**2 - further**2)
     return x
@@ -267,7 +268,7 @@ def uni_pc(x: Latents, course: Course) -> Walk:
 
 @dataclass(frozen=True, eq=False)
 class _UniStep:
-    """One step of UniPC's, of Zhao et al. (2023), with the function B(h) = h."""
+    """Step of UniPC, of Zhao et al. (2023), with the function B(h) = h."""
 
     seen: Sequence[tuple[Latents, float]]
     """Pictures seen before, with their sigmas; the newest one first."""

@@ -46,12 +46,12 @@ def conditions(
     pipeline: Pipeline, positive: str, negative: str, skip: int = 1
 ) -> tuple[Condition, Condition]:
     """Encode both prompts without a stop."""
-    parts = encode(pipeline, {positive: "prompt", negative: "negative_prompt"}, skip)
+    parts = encode(pipeline, [{positive: "prompt", negative: "negative_prompt"}], skip)
     while True:
         try:
             next(parts)
         except StopIteration as end:
-            made: dict[str, Condition] = end.value
+            made: dict[str, Condition] = end.value[0]
             return made[positive], made[negative]
 
 

@@ -66,10 +66,10 @@ _OPEN_CLIP = (
 )
 
 
-def single_file(folder: Path, file: Path) -> None:
-    """Write the pipeline of a folder as one file."""
+def single_file(folder: Path, file: Path, *, rests: bool = True) -> None:
+    """Write the pipeline of a folder as one file, with rests of its training or without."""
     pipeline = DiffusionPipeline.from_pretrained(folder, safety_checker=None, local_files_only=True)
-    tensors = dict(_tensors(pipeline))
+    tensors = dict(_tensors(pipeline)) | (dict(_left_from_training()) if rests else {})
     if file.suffix == ".safetensors":
         save_file(tensors, file)
     else:
@@ -86,7 +86,6 @@ def _tensors(pipeline: Any) -> Iterator[tuple[str, torch.Tensor]]:
     positions = torch.arange(pipeline.text_encoder.config.max_position_embeddings)
     place = "conditioner.embedders.0" if is_sdxl else "cond_stage_model"
     yield f"{place}.transformer.text_model.embeddings.position_ids", positions[None]
-    yield from _left_from_training()
     for name, tensor in pipeline.text_encoder.state_dict().items():
         yield f"{place}.transformer.text_model.{name}", tensor.contiguous()
     if is_sdxl:

@@ -80,28 +80,28 @@ def test_break_starts_a_chunk(pipeline: Pipeline) -> None:
 def test_each_chunk_is_a_place_to_stop(pipeline: Pipeline) -> None:
     texts = {"a BREAK b BREAK c": "prompt", "": "negative_prompt"}
 
-    assert sum(1 for _ in encode(pipeline, texts)) == 2 * 3
+    assert sum(1 for _ in encode(pipeline, [texts])) == 2 * 3
 
 
 def test_too_many_chunks_are_refused_before_any_is_encoded(pipeline: Pipeline) -> None:
     at_most = "a " * (WINDOW - 2) * MOST_CHUNKS
-    next(encode(pipeline, {at_most: "prompt", "": "negative_prompt"}))
+    next(encode(pipeline, [{at_most: "prompt", "": "negative_prompt"}]))
 
     for field in ("prompt", "negative_prompt"):
         with pytest.raises(TaskFailed, match=rf"^{field}: {MOST_CHUNKS + 1} chunks .* shorten it"):
-            next(encode(pipeline, {"": "prompt", at_most + "a": field}))
+            next(encode(pipeline, [{"": "prompt", at_most + "a": field}]))
 
 
 def test_too_many_chunks_of_all_texts_are_refused(pipeline: Pipeline) -> None:
     texts = {"a " * (WINDOW - 2) * MOST_CHUNKS + " " * n: "prompt" for n in range(5)}
 
     with pytest.raises(TaskFailed, match=r"^prompt: with its edits, .* 320 chunks"):
-        next(encode(pipeline, texts))
+        next(encode(pipeline, [texts]))
 
 
 def test_a_weight_that_no_picture_bears_is_refused(pipeline: Pipeline) -> None:
     with pytest.raises(TaskFailed, match=r"^prompt: a word's weight of 1e\+06 is more"):
-        next(encode(pipeline, {"((a:1000):1000)": "prompt"}))
+        next(encode(pipeline, [{"((a:1000):1000)": "prompt"}]))
 
 
 @pytest.mark.parametrize(

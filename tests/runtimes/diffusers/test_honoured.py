@@ -245,9 +245,12 @@ async def test_an_edit_at_an_end_is_the_plain_prompt(ask: Ask, edited: str, plai
 
 @pytest.mark.parametrize("edited", ["a [red:green:1] tram", "a [red|green] tram"])
 async def test_an_edit_between_is_neither(ask: Ask, edited: str) -> None:
-    pictures = [(await ask(prompt=text, steps=6)).pixels for text in ("a red tram", "a green tram")]
-    between = (await ask(prompt=edited, steps=6)).pixels
-    negative = (await ask(prompt="a tram", negative_prompt=edited, steps=6)).pixels
+    usual: dict[str, Any] = {"steps": 6, "cfg_scale": 30}
+    pictures = [
+        (await ask(prompt=f"a {colour} tram", **usual)).pixels for colour in ("red", "green")
+    ]
+    between = (await ask(prompt=edited, **usual)).pixels
+    negative = (await ask(prompt="a tram", negative_prompt=edited, **usual)).pixels
 
     assert not any(same(between, one) for one in (*pictures, negative))
 

@@ -15,7 +15,10 @@ sides = st.integers(1, 40)
 
 def grounded(area: Image.Image, size: tuple[int, int] = (32, 32), **more: object) -> SourceImage:
     return fit_source(
-        ImageToImage.read({"init_images": ["x"], **more}), noise(*area.size), drawing(area), size
+        ImageToImage.read({"init_images": ["x"], "mask_blur": 0, **more}),
+        noise(*area.size),
+        drawing(area),
+        size,
     )
 
 
@@ -70,7 +73,10 @@ def test_the_surroundings_are_spread_into_the_part() -> None:
     image.paste("white", (24, 24, 40, 40))
     area = mask(64, 64, (20, 20, 44, 44))
     made = fit_source(
-        ImageToImage.read({"init_images": ["x"], "inpaint_full_res": False}), image, area, (64, 64)
+        ImageToImage.read({"init_images": ["x"], "inpaint_full_res": False, "mask_blur": 0}),
+        image,
+        area,
+        (64, 64),
     )
     middle = np.asarray(made.filled)[32, 32].astype(int)
 

@@ -1,1 +1,1 @@
-"""Comparison with a real server of the Web UI's API; `recorded/README.md` says how it was recorded."""
+"""Comparison with a real server of the Web UI's API; see `recorded/README.md`."""

@@ -62,7 +62,7 @@ def write(folder: Path, name: str = EPSILON) -> None:
 def digest(folder: Path) -> str:
     """Return the SHA-256 of a folder's weights as a single file."""
     file = folder / "whole.safetensors"
-    single_file(folder, file)
+    single_file(folder, file, rests=False)
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     file.unlink()
     return found

@@ -35,6 +35,7 @@ class Difference:
 
     @classmethod
     def of(cls, ours: Pixels, theirs: Pixels) -> "Difference":
+        """Compare pictures of one size."""
         difference = np.abs(ours - theirs)
         return cls(float(difference.mean()), int(difference.max()))
 
@@ -52,7 +53,11 @@ async def opened(root: Path) -> AsyncIterator[DiffusersAdapter]:
     options = {"device": "cpu", "threads": 1, "keep": 2, "previewEvery": 0}
     adapter = DiffusersAdapter(
         RuntimeSpec(
-            name="sd", checkpoint=checkpoint.EPSILON, dynamic=True, checkpoints=root, options=options
+            name="sd",
+            checkpoint=checkpoint.EPSILON,
+            dynamic=True,
+            checkpoints=root,
+            options=options,
         )
     )
     await adapter.ready()
@@ -76,7 +81,7 @@ async def write() -> None:
                 difference = await measured(adapter, request)
                 found[request.name] = [round(difference.mean, 2), difference.largest]
                 if difference.mean > request.most:
-                    print(request.name, difference, file=sys.stderr)
+                    sys.stderr.write(f"{request.name}: {difference}\n")
     LIST.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 

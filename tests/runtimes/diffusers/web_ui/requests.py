@@ -7,7 +7,7 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ _NO_COMMA = " ".join(f"{word} and" for word in ("tree", "lake", "road", "boat", 
 
 @dataclass(frozen=True)
 class Request:
-    """One request of the set."""
+    """Request of the set."""
 
     name: str
     """Name of the files of its pictures."""
@@ -176,16 +176,18 @@ def _schedules() -> Iterator[Request]:
 
 def _noise() -> Iterator[Request]:
     sort = "noise that samplers add"
-    for name, content in {
-        "euler-a-eta-half": {"sampler_name": "Euler a", "eta": 0.5},
-        "ddim-eta-1": {"sampler_name": "DDIM", "eta": 1.0},
-        "euler-churn": {"s_churn": 4.0, "s_noise": 1.05},
-        "euler-churn-between": {"s_churn": 8.0, "s_tmin": 0.5, "s_tmax": 8.0},
-        "sde-noise": {"sampler_name": "DPM++ SDE", "s_noise": 0.9},
-        "2m-sde-noise": {"sampler_name": "DPM++ 2M SDE", "s_noise": 0.9},
-        "2m-sde-eta-0": {"sampler_name": "DPM++ 2M SDE", "eta": 0.0},
-        "dpm2-a-eta-0": {"sampler_name": "DPM2 a", "eta": 0.0},
-    }.items():
+    for name, content in _each(
+        {
+            "euler-a-eta-half": {"sampler_name": "Euler a", "eta": 0.5},
+            "ddim-eta-1": {"sampler_name": "DDIM", "eta": 1.0},
+            "euler-churn": {"s_churn": 4.0, "s_noise": 1.05},
+            "euler-churn-between": {"s_churn": 8.0, "s_tmin": 0.5, "s_tmax": 8.0},
+            "sde-noise": {"sampler_name": "DPM++ SDE", "s_noise": 0.9},
+            "2m-sde-noise": {"sampler_name": "DPM++ 2M SDE", "s_noise": 0.9},
+            "2m-sde-eta-0": {"sampler_name": "DPM++ 2M SDE", "eta": 0.0},
+            "dpm2-a-eta-0": {"sampler_name": "DPM2 a", "eta": 0.0},
+        }
+    ):
         yield Request(f"noise-{name}", sort, content)
     yield Request(
         "noise-delta", sort, {"sampler_name": "Euler a"}, settings={"eta_noise_seed_delta": 31337}
@@ -198,24 +200,28 @@ def _noise() -> Iterator[Request]:
 def _seeds() -> Iterator[Request]:
     sort = "seeds"
     variation = {"subseed": 77, "subseed_strength": 0.3}
-    for name, content in {
-        "batch": {"batch_size": 2, "n_iter": 2, "sampler_name": "Euler a"},
-        "batch-sde": {"batch_size": 2, "sampler_name": "DPM++ 2M SDE"},
-        "variation": variation,
-        "variation-ancestral": {**variation, "sampler_name": "Euler a"},
-        "resized": {"seed_resize_from_w": 48, "seed_resize_from_h": 96},
-        "resized-variation": {**variation, "seed_resize_from_w": 96, "seed_resize_from_h": 96},
-        "portrait": {"width": 64, "height": 96},
-    }.items():
+    for name, content in _each(
+        {
+            "batch": {"batch_size": 2, "n_iter": 2, "sampler_name": "Euler a"},
+            "batch-sde": {"batch_size": 2, "sampler_name": "DPM++ 2M SDE"},
+            "variation": variation,
+            "variation-ancestral": {**variation, "sampler_name": "Euler a"},
+            "resized": {"seed_resize_from_w": 48, "seed_resize_from_h": 96},
+            "resized-variation": {**variation, "seed_resize_from_w": 96, "seed_resize_from_h": 96},
+            "portrait": {"width": 64, "height": 96},
+        }
+    ):
         yield Request(f"seed-{name}", sort, content)
 
 
 def _prompts() -> Iterator[Request]:
-    for name, content in {
-        "empty": {"prompt": "", "negative_prompt": ""},
-        "guidance-1": {"cfg_scale": 1},
-        "unicode": {"prompt": "café – 東京 🐈, naïve   façade"},
-    }.items():
+    for name, content in _each(
+        {
+            "empty": {"prompt": "", "negative_prompt": ""},
+            "guidance-1": {"cfg_scale": 1},
+            "unicode": {"prompt": "café, 東京 🐈; naïve   façade"},
+        }
+    ):
         yield Request(f"prompt-{name}", "prompts", content)
     for name, text in {
         "round": "a (red) ((cat)) on a chair",
@@ -225,22 +231,26 @@ def _prompts() -> Iterator[Request]:
     }.items():
         yield Request(f"weight-{name}", "weights of words", {"prompt": text})
     yield Request("weight-negative", "weights of words", {"negative_prompt": "(blurry:1.4), dark"})
-    for name, content in {
-        "long": {"prompt": _LONG},
-        "no-comma": {"prompt": _NO_COMMA},
-        "break": {"prompt": "a red cat BREAK on a wooden chair"},
-        "negative": {"negative_prompt": _LONG},
-    }.items():
+    for name, content in _each(
+        {
+            "long": {"prompt": _LONG},
+            "no-comma": {"prompt": _NO_COMMA},
+            "break": {"prompt": "a red cat BREAK on a wooden chair"},
+            "negative": {"negative_prompt": _LONG},
+        }
+    ):
         yield Request(f"chunk-{name}", "prompts of several chunks", content)
-    for name, content in {
-        "from-to": {"prompt": "a [cat:dog:0.5] on a chair"},
-        "added": {"prompt": "a cat [on a wooden chair:0.25]"},
-        "turns": {"prompt": "a [cat|dog|bird] on a chair"},
-        "second-order": {"prompt": "a [cat:dog:0.5] on a chair", "sampler_name": "Heun"},
-        "sde": {"prompt": "a [cat:dog:3] on a chair", "sampler_name": "DPM++ SDE"},
-        "plms": {"prompt": "a [cat:dog:0.5] on a chair", "sampler_name": "PLMS"},
-        "image": {"prompt": "a [cat:dog:0.5] on a chair", "init_images": ["@wide"]},
-    }.items():
+    for name, content in _each(
+        {
+            "from-to": {"prompt": "a [cat:dog:0.5] on a chair"},
+            "added": {"prompt": "a cat [on a wooden chair:0.25]"},
+            "turns": {"prompt": "a [cat|dog|bird] on a chair"},
+            "second-order": {"prompt": "a [cat:dog:0.5] on a chair", "sampler_name": "Heun"},
+            "sde": {"prompt": "a [cat:dog:3] on a chair", "sampler_name": "DPM++ SDE"},
+            "plms": {"prompt": "a [cat:dog:0.5] on a chair", "sampler_name": "PLMS"},
+            "image": {"prompt": "a [cat:dog:0.5] on a chair", "init_images": ["@wide"]},
+        }
+    ):
         kind = IMAGE if "init_images" in content else TEXT
         yield Request(f"edit-{name}", "words that change", content, kind)
     for name, text in {
@@ -255,24 +265,26 @@ def _prompts() -> Iterator[Request]:
 def _images() -> Iterator[Request]:
     sort = "image-to-image"
     usual: dict[str, Any] = {"init_images": ["@square"], "denoising_strength": 0.5}
-    for name, content in {
-        "little": {"denoising_strength": 0.1},
-        "half": {},
-        "all": {"denoising_strength": 1.0},
-        "cropped": {"init_images": ["@wide"], "resize_mode": 1},
-        "bordered": {"init_images": ["@wide"], "resize_mode": 2},
-        "cropped-high": {"init_images": ["@high"], "resize_mode": 1},
-        "transparent": {"init_images": ["@transparent"]},
-        "noise-more": {"initial_noise_multiplier": 1.2},
-        "batch": {"batch_size": 2, "sampler_name": "Euler a"},
-        "ddim-little": {"denoising_strength": 0.1, "sampler_name": "DDIM"},
-    }.items():
+    for name, content in _each(
+        {
+            "little": {"denoising_strength": 0.1},
+            "half": {},
+            "all": {"denoising_strength": 1.0},
+            "cropped": {"init_images": ["@wide"], "resize_mode": 1},
+            "bordered": {"init_images": ["@wide"], "resize_mode": 2},
+            "cropped-high": {"init_images": ["@high"], "resize_mode": 1},
+            "transparent": {"init_images": ["@transparent"]},
+            "noise-more": {"initial_noise_multiplier": 1.2},
+            "batch": {"batch_size": 2, "sampler_name": "Euler a"},
+            "ddim-little": {"denoising_strength": 0.1, "sampler_name": "DDIM"},
+        }
+    ):
         yield Request(f"image-{name}", sort, {**usual, **content}, IMAGE)
     for name, setting in {
         "fixed-steps": {"img2img_fix_steps": True},
         "colours": {"img2img_color_correction": True},
     }.items():
-        given = {"most": 2.0, "cause": _EIGHT_BITS} if name == "colours" else {}
+        given: dict[str, Any] = {"most": 2.0, "cause": _EIGHT_BITS} if name == "colours" else {}
         yield Request(f"image-{name}", sort, usual, IMAGE, settings=setting, **given)
 
 
@@ -285,20 +297,22 @@ def _masks() -> Iterator[Request]:
         "inpainting_fill": 1,
         "mask_blur": 0,
     }
-    for name, content in {
-        "fill-surroundings": {"inpainting_fill": 0},
-        "fill-original": {},
-        "fill-noise": {"inpainting_fill": 2},
-        "fill-nothing": {"inpainting_fill": 3},
-        "blur": {"mask_blur": 4},
-        "blur-x": {"mask_blur": None, "mask_blur_x": 6, "mask_blur_y": 0},
-        "inverted": {"inpainting_mask_invert": 1},
-        "inverted-blur": {"inpainting_mask_invert": 1, "mask_blur": 3},
-        "ancestral": {"sampler_name": "Euler a"},
-        "ddim": {"sampler_name": "DDIM"},
-        "resized": {"init_images": ["@wide"], "mask": "@wide-disc", "resize_mode": 1},
-        "colours": {"mask": "@transparent-disc"},
-    }.items():
+    for name, content in _each(
+        {
+            "fill-surroundings": {"inpainting_fill": 0},
+            "fill-original": {},
+            "fill-noise": {"inpainting_fill": 2},
+            "fill-nothing": {"inpainting_fill": 3},
+            "blur": {"mask_blur": 4},
+            "blur-x": {"mask_blur": None, "mask_blur_x": 6, "mask_blur_y": 0},
+            "inverted": {"inpainting_mask_invert": 1},
+            "inverted-blur": {"inpainting_mask_invert": 1, "mask_blur": 3},
+            "ancestral": {"sampler_name": "Euler a"},
+            "ddim": {"sampler_name": "DDIM"},
+            "resized": {"init_images": ["@wide"], "mask": "@wide-disc", "resize_mode": 1},
+            "colours": {"mask": "@transparent-disc"},
+        }
+    ):
         cause = _CLEAN if name == "ddim" else _INWARD if "blur" in name else ""
         yield Request(
             f"mask-{name}",
@@ -309,14 +323,16 @@ def _masks() -> Iterator[Request]:
             cause=cause,
         )
     part = {**usual, "inpaint_full_res": True, "init_images": ["@large"], "mask": "@large-disc"}
-    for name, content in {
-        "plain": {},
-        "padding": {"inpaint_full_res_padding": 16},
-        "blur": {"mask_blur": 4, "inpaint_full_res_padding": 8},
-        "edge": {"mask": "@large-corner", "inpaint_full_res_padding": 32},
-        "fill": {"inpainting_fill": 0, "inpaint_full_res_padding": 8},
-    }.items():
-        given = {"most": 4.0, "cause": _INWARD} if name == "blur" else {}
+    for name, content in _each(
+        {
+            "plain": {},
+            "padding": {"inpaint_full_res_padding": 16},
+            "blur": {"mask_blur": 4, "inpaint_full_res_padding": 8},
+            "edge": {"mask": "@large-corner", "inpaint_full_res_padding": 32},
+            "fill": {"inpainting_fill": 0, "inpaint_full_res_padding": 8},
+        }
+    ):
+        given: dict[str, Any] = {"most": 4.0, "cause": _INWARD} if name == "blur" else {}
         yield Request(f"part-{name}", "masked part alone", {**part, **content}, IMAGE, **given)
 
 
@@ -327,38 +343,48 @@ def _second_passes() -> Iterator[Request]:
         "denoising_strength": 0.6,
         "steps": 6,
     }
-    for name, content in {
-        "latent": {"hr_upscaler": "Latent"},
-        "latent-bicubic": {"hr_upscaler": "Latent (bicubic antialiased)"},
-        "lanczos": {"hr_upscaler": "Lanczos"},
-        "nearest": {"hr_upscaler": "Nearest"},
-        "prompt": {"hr_upscaler": "Latent", "hr_prompt": "a dog", "hr_negative_prompt": "dark"},
-        "sampler": {
-            "hr_upscaler": "Latent",
-            "hr_sampler_name": "DPM++ 2M",
-            "hr_scheduler": "Karras",
-            "hr_second_pass_steps": 9,
-        },
-        "size": {"hr_upscaler": "Latent", "hr_resize_x": 96, "hr_resize_y": 80},
-        "edited": {"hr_upscaler": "Latent", "prompt": "a [cat:dog:1.5] on a chair"},
-        "ddim": {"hr_upscaler": "Latent", "sampler_name": "DDIM"},
-        "batch": {"hr_upscaler": "Latent", "batch_size": 2},
-    }.items():
+    for name, content in _each(
+        {
+            "latent": {"hr_upscaler": "Latent"},
+            "latent-bicubic": {"hr_upscaler": "Latent (bicubic antialiased)"},
+            "lanczos": {"hr_upscaler": "Lanczos"},
+            "nearest": {"hr_upscaler": "Nearest"},
+            "prompt": {"hr_upscaler": "Latent", "hr_prompt": "a dog", "hr_negative_prompt": "dark"},
+            "sampler": {
+                "hr_upscaler": "Latent",
+                "hr_sampler_name": "DPM++ 2M",
+                "hr_scheduler": "Karras",
+                "hr_second_pass_steps": 9,
+            },
+            "size": {"hr_upscaler": "Latent", "hr_resize_x": 96, "hr_resize_y": 80},
+            "edited": {"hr_upscaler": "Latent", "prompt": "a [cat:dog:1.5] on a chair"},
+            "ddim": {"hr_upscaler": "Latent", "sampler_name": "DDIM"},
+            "batch": {"hr_upscaler": "Latent", "batch_size": 2},
+        }
+    ):
         yield Request(f"second-{name}", "second pass", {**usual, **content})
 
 
 def _v_prediction() -> Iterator[Request]:
-    for name, content in {
-        "euler": {},
-        "2m": {"sampler_name": "DPM++ 2M"},
-        "sde": {"sampler_name": "DPM++ SDE"},
-        "ddim": {"sampler_name": "DDIM"},
-        "plms": {"sampler_name": "PLMS"},
-        "heun-karras": {"sampler_name": "Heun", "scheduler": "Karras"},
-        "image": {"init_images": ["@square"], "denoising_strength": 0.5},
-    }.items():
+    for name, content in _each(
+        {
+            "euler": {},
+            "2m": {"sampler_name": "DPM++ 2M"},
+            "sde": {"sampler_name": "DPM++ SDE"},
+            "ddim": {"sampler_name": "DDIM"},
+            "plms": {"sampler_name": "PLMS"},
+            "heun-karras": {"sampler_name": "Heun", "scheduler": "Karras"},
+            "image": {"init_images": ["@square"], "denoising_strength": 0.5},
+        }
+    ):
         kind = IMAGE if "init_images" in content else TEXT
         yield Request(f"v-{name}", "v-prediction", content, kind, V_PREDICTION)
+
+
+def _each(
+    contents: Mapping[str, Mapping[str, Any]],
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return contents.items()
 
 
 def _slug(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Ours paints what a real server of the Web UI's API painted, but for differences with a cause."""
+"""Pictures of ours and of a real server of the Web UI's API: the same, or there is a cause."""
 
 from collections.abc import AsyncIterator
 from itertools import combinations
