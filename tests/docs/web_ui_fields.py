@@ -14,7 +14,7 @@ from models.runtimes.diffusers.overrides import HONOURED, Overrides
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs/diffusers.md"
-BEGIN, END = "## Fields and settings\n", "\n## What is refused, and how\n"
+BEGIN, END = "## Fields and settings\n", "\n## Compared with the Web UI\n"
 KINDS: Mapping[str, type[BaseModel]] = {
     "text": TextToImage,
     "image": ImageToImage,

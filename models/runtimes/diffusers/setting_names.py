@@ -57,10 +57,10 @@ REFUSED: Refusals = {
     "rho": Refused(_NOISE, (0,)),
     "beta_dist_alpha": Refused(_NOISE, (0.6,)),
     "beta_dist_beta": Refused(_NOISE, (0.6,)),
-    "uni_pc_variant": Refused("UniPC is diffusers' own", ("bh1",)),
-    "uni_pc_skip_type": Refused("UniPC is diffusers' own", ("time_uniform",)),
-    "uni_pc_order": Refused("UniPC is diffusers' own", (3, 2)),
-    "uni_pc_lower_order_final": Refused("UniPC is diffusers' own", (True,)),
+    "uni_pc_variant": Refused("UniPC is as the Web UI usually has it", ("bh1",)),
+    "uni_pc_skip_type": Refused("UniPC is as the Web UI usually has it", ("time_uniform",)),
+    "uni_pc_order": Refused("UniPC is as the Web UI usually has it", (3,)),
+    "uni_pc_lower_order_final": Refused("UniPC is as the Web UI usually has it", (True,)),
     "forge_additional_modules": Refused(_NAMES, ([],)),
 }
 """Settings that are refused unless they change nothing."""

@@ -245,7 +245,7 @@ async def test_an_edit_at_an_end_is_the_plain_prompt(ask: Ask, edited: str, plai
 
 @pytest.mark.parametrize("edited", ["a [red:green:1] tram", "a [red|green] tram"])
 async def test_an_edit_between_is_neither(ask: Ask, edited: str) -> None:
-    usual: dict[str, Any] = {"steps": 6, "cfg_scale": 30}
+    usual: dict[str, Any] = {"steps": 20, "cfg_scale": 20}
     pictures = [
         (await ask(prompt=f"a {colour} tram", **usual)).pixels for colour in ("red", "green")
     ]

@@ -102,6 +102,7 @@ _INWARD = (
     "the feather of a mask goes inward in ours, so that pixels outside stay as they were; in the "
     "Web UI it goes outward, too"
 )
+_HARD = "a mask that is resized gets half-tones at its edge, which are cut off in ours"
 _EIGHT_BITS = "colours are matched in 8 bits, by tables that round otherwise in OpenCV"
 _CAUSES: Mapping[str, Any] = {
     "DEIS": {"most": 3.0, "cause": _ROUNDED_TIME},
@@ -314,6 +315,7 @@ def _masks() -> Iterator[Request]:
         }
     ):
         cause = _CLEAN if name == "ddim" else _INWARD if "blur" in name else ""
+        cause = _HARD if name == "resized" else cause
         yield Request(
             f"mask-{name}",
             "masks",

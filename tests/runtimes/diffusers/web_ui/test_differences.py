@@ -14,7 +14,7 @@ from tests.runtimes.diffusers.web_ui.answers import answers, pixels
 from tests.runtimes.diffusers.web_ui.differences import known, measured, opened
 from tests.runtimes.diffusers.web_ui.requests import Request, all_requests
 
-DIGEST = "268a39c5d445e5ae3008a4f3f32650f25a42de47423d1e5d9b770d68b0c51a7b"
+DIGEST = "a1c56354fb577f2110422f996c568eec5dd26f8afc55e30151ed88b547fa4a4b"
 """SHA-256 of the checkpoint that the server was given."""
 EXPLAINED = 2
 """Mean difference above which there must be a cause."""
