@@ -41,7 +41,7 @@ class Course:
     sigmas: Sequence[float]
     """Falling; the last one is that of the result."""
     levels: NoiseLevels
-    """Those of the whole checkpoint."""
+    """Noise levels of the whole checkpoint."""
     noise: StepNoise
     drawn: Callable[[], Latents]
     """Draws noise of size 1."""
