@@ -68,7 +68,7 @@ def ancestral(x: Latents, course: Course) -> Walk:
         down, up = _split(sigma, after, course.noise.eta)
         x = _moved(x, seen, sigma, down)
         if after > 0:
-            x = x + course.drawn() * (course.noise.factor * up)
+            x = x + course.drawn() * up
     return x
 
 

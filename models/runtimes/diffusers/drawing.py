@@ -62,15 +62,16 @@ class Drawing(Request):
     scheduler: ScheduleName = samplers.AUTOMATIC
     """Schedule of the noise."""
     eta: Share | None = None
-    """Strength of the noise that DDIM and Euler a add; otherwise that of the settings."""
+    """Strength of the noise that ancestral and SDE samplers and DDIM add; otherwise that of the
+    settings."""
     s_churn: Churn | None = None
-    """Noise that Euler adds between its steps; otherwise that of the settings."""
+    """Noise that Euler, Heun and DPM2 add between their steps; otherwise that of the settings."""
     s_tmin: Annotated[float, Field(ge=0)] | None = None
-    """Least noise in a picture at which it does so."""
+    """Least noise in a picture at which they do so."""
     s_tmax: Annotated[float, Field(ge=0)] | None = None
-    """Most noise in a picture at which it does so; 0: any."""
+    """Most noise in a picture at which they do so; 0: any."""
     s_noise: SmallFactor | None = None
-    """Factor of the noise that Euler and the SDE samplers add; otherwise that of the settings."""
+    """Factor of added noise, but of that of Euler a and DDIM; otherwise that of the settings."""
     clip_skip: ClipSkip | None = None
     """Clip skip; otherwise that of the setting ``CLIP_stop_at_last_layers``."""
     batch_size: Positive = 1

@@ -72,7 +72,6 @@ class TextToImage(Drawing):
     @override
     def rules(self, given: Mapping[str, Any], options: Options) -> Iterator[Fault]:
         yield from prompt_faults(self.prompts)
-        yield from self._noise_faults()
         if self._needs_two_checkpoints and options.keep == 1:
             yield Fault("hr_checkpoint_name", KEPT_ALONE)
         if self.pictures > options.max_pictures:
@@ -142,12 +141,6 @@ class TextToImage(Drawing):
         if not (self.enable_hr and own and second):
             return False
         return spellings(without_hash(own)).isdisjoint(spellings(without_hash(second)))
-
-    def _noise_faults(self) -> Iterator[Fault]:
-        names = {self.sampler_name, self.second_sampler if self.enable_hr else self.sampler_name}
-        for name in sorted(names):
-            if (found := samplers.sampler_named(name)) is not None:
-                yield from self.step_noise(name).faults(found[0])
 
 
 class ImageToImage(TextToImage):

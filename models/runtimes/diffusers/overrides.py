@@ -39,13 +39,13 @@ class Overrides(BaseModel):
     eta_noise_seed_delta: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
     """Difference of the seed from which samplers draw the noise that they add."""
     s_churn: Churn = 0.0
-    """Noise that Euler adds between its steps."""
+    """Noise that Euler, Heun and DPM2 add between their steps."""
     s_tmin: Annotated[float, Field(ge=0)] = 0.0
-    """Least noise in a picture at which Euler adds some."""
+    """Least noise in a picture at which they add some."""
     s_tmax: Annotated[float, Field(ge=0)] = 0.0
-    """Most noise in a picture at which Euler adds some; 0: any."""
+    """Most noise in a picture at which they add some; 0: any."""
     s_noise: SmallFactor = 1.0
-    """Factor of the noise that Euler and the SDE samplers add."""
+    """Factor of added noise, but of that of Euler a and DDIM."""
     initial_noise_multiplier: SmallFactor = 1.0
     """Factor of the noise that image-to-image begins with."""
     img2img_fix_steps: bool = False

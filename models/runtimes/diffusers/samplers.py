@@ -1,7 +1,7 @@
 """Names of samplers and noise schedules, as the Web UI writes and as clients spell them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 AUTOMATIC = "Automatic"
 DEFAULT = "Euler"
@@ -12,26 +12,6 @@ SAMPLERS = (
 )
 SECOND_ORDER = frozenset({"Heun", "DPM2", "DPM2 a", "DPM++ SDE"})
 """Samplers with two calls of the UNet a step."""
-WITH_ETA = frozenset({"Euler a", "DDIM"})
-"""Samplers whose noise can have any strength."""
-WITHOUT_NOISE: Mapping[str, str] = {
-    "DPM2 a": "DPM2",
-    "DPM++ 2M SDE": "DPM++ 2M",
-    "DPM++ 2M SDE Heun": "DPM++ 2M",
-}
-"""Samplers with noise, each with the one that it is without."""
-WITH_FIXED_NOISE = frozenset({*WITHOUT_NOISE, "DPM++ SDE", "DPM++ 3M SDE"})
-"""Samplers whose noise has a strength in the Web UI, and here is all there or not at all."""
-CHURNED = "Euler"
-"""Sampler that adds noise of its own between its steps."""
-UNCHURNED = frozenset({"Heun", "DPM2"})
-"""Samplers that do so in the Web UI alone."""
-WITH_SCALED_NOISE = frozenset(
-    {CHURNED, "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE"}
-)
-"""Samplers whose noise can be scaled by ``s_noise``."""
-UNSCALED = frozenset({"DPM2 a"})
-"""Samplers whose noise can be scaled in the Web UI alone."""
 SCHEDULES = (
     AUTOMATIC,
     *("Karras", "Exponential", "Beta", "Uniform", "Normal", "Simple", "SGM Uniform"),

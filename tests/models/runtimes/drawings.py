@@ -39,20 +39,11 @@ WRONG: list[tuple[str, Kind, Any, Mapping[str, str]]] = [
         {**HR, "override_settings": {"sd_model_checkpoint": "a"}, "hr_checkpoint_name": "xl"},
         {"hr_checkpoint_name": "option keep to 2"},
     ),
-    ("diffusers", T2I, {"eta": 0.5, "sampler_name": "DPM++ SDE"}, {"eta": "with: DDIM, Euler a"}),
     (
         "diffusers",
         T2I,
         {"enable_hr": True, "hr_sampler_name": "heun karras", "s_churn": 1, "s_noise": 3},
         {"s_noise": "less than or equal to 2"},
-    ),
-    ("diffusers", T2I, {"s_churn": 1, "sampler_name": "Heun"}, {"s_churn": "but with Euler"}),
-    ("diffusers", T2I, {"s_noise": 0.9, "sampler_name": "DPM2 a"}, {"s_noise": "not supported"}),
-    (
-        "diffusers",
-        T2I,
-        {"sampler_name": "DPM++ 3M SDE", "override_settings": {"eta_ancestral": 0}},
-        {"eta": "0.0 is not supported with DPM++ 3M SDE"},
     ),
     (
         "diffusers",

@@ -185,6 +185,12 @@ def _noise() -> Iterator[Request]:
             "euler-churn-between": {"s_churn": 8.0, "s_tmin": 0.5, "s_tmax": 8.0},
             "sde-noise": {"sampler_name": "DPM++ SDE", "s_noise": 0.9},
             "2m-sde-noise": {"sampler_name": "DPM++ 2M SDE", "s_noise": 0.9},
+            "euler-a-noise": {"sampler_name": "Euler a", "s_noise": 0.5},
+            "sde-eta-half": {"sampler_name": "DPM++ SDE", "eta": 0.5},
+            "3m-sde-eta-half": {"sampler_name": "DPM++ 3M SDE", "eta": 0.5},
+            "heun-churn": {"sampler_name": "Heun", "s_churn": 4.0},
+            "dpm2-churn": {"sampler_name": "DPM2", "s_churn": 4.0, "s_noise": 1.05},
+            "dpm2-a-noise": {"sampler_name": "DPM2 a", "s_noise": 0.9, "eta": 0.8},
             "2m-sde-eta-0": {"sampler_name": "DPM++ 2M SDE", "eta": 0.0},
             "dpm2-a-eta-0": {"sampler_name": "DPM2 a", "eta": 0.0},
         }
