@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepNoise:
-    """Noise that a sampler adds, in the Web UI's numbers; each sampler takes those that it knows."""
+    """Noise that a sampler adds, in the Web UI's numbers; it takes those that it knows."""
 
     eta: float = 1.0
     """Strength of an ancestral or SDE sampler's noise: 1 is all of it, 0 none."""
