@@ -200,19 +200,19 @@ def _widened(low: int, high: int, length: float, limit: int) -> tuple[int, int]:
 
 def _blurred(area: Image.Image, radii: tuple[int, int]) -> Image.Image:
     """Blur by a Gaussian of a width of its own from left to right and from top to bottom."""
-    values = np.asarray(area, dtype=np.float32)
+    values = np.asarray(area)
     for axis, radius in zip((1, 0), radii, strict=True):
         if radius:
-            values = np.apply_along_axis(_smoothed, axis, values, radius).round()
-    return Image.fromarray(values.astype(np.uint8))
+            values = np.apply_along_axis(_smoothed, axis, values, radius)
+    return Image.fromarray(values)
 
 
-def _smoothed(line: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+def _smoothed(line: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
     reach = int(_KERNEL * radius + 0.5)
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * radius**2))
     longer = np.pad(line, reach, mode="reflect" if len(line) > 1 else "edge")
-    smooth: NDArray[np.float32] = np.convolve(longer, kernel / kernel.sum(), mode="valid")
-    return smooth
+    smooth = np.convolve(longer, kernel / kernel.sum(), mode="valid")
+    return smooth.round().astype(np.uint8)
 
 
 def _feathered(area: Image.Image, blur: tuple[int, int]) -> Image.Image:
