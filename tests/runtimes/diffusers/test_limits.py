@@ -41,7 +41,7 @@ def test_what_is_painted_over_a_picture_has_its_size_as_far_as_that_is_allowed(
 async def test_large_pictures_of_which_parts_are_repainted_are_bounded_together(
     ask: Ask,
 ) -> None:
-    """Their headers tell: what is behind them is cut off, and is not missed."""
+    """The headers tell: what is behind them is cut off, and is not missed."""
     side = math.isqrt(Options().max_upscaled_pixels) // 2 + 512
     large = encoded(Image.new("1", (side, side)))[:80]
     with pytest.raises(TaskFailed, match=r"init_images: 4 pictures .* more than 67108864"):
