@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain, pairwise, takewhile
 from operator import itemgetter
 from typing import Generic, TypeVar
 
@@ -18,6 +18,12 @@ MULTIPLE = 3.0
 """Multiple of the wait for its turn that a task waits at most, before it goes first."""
 PATIENCE = 2.0
 """Loads that a task waits for its files to be loaded for others, too, while a replica idles."""
+QUIET = 0.3
+"""Share of the replicas' time, with a load whenever the files change, below which none waits so."""
+_LATELY = 20.0
+"""Loads' time in which tasks count as those that come lately."""
+_MOST_LATELY = 200
+"""Tasks that count so at most: those that came last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,10 @@ class PendingTasks(Generic[T]):
         self._count = 0
         self._load = Need(()).load
         """Seconds that a load is expected to last, by what was known with the newest task."""
+        self._seconds = Need(()).seconds
+        """Seconds that the newest task is expected to last."""
+        self._lately = deque[tuple[float, Files]](maxlen=_MOST_LATELY)
+        """Tasks that came lately: their moments and files."""
 
     def __len__(self) -> int:
         return self._count
@@ -76,8 +86,9 @@ class PendingTasks(Generic[T]):
 
     def add(self, task: T, need: Need, now: float, turn: Turn | None = None) -> PendingTask[T]:
         """Take a task in; ``turn``: that which it had when it was here before."""
-        self._load = need.load
+        self._load, self._seconds = need.load, need.seconds
         if turn is None:
+            self._lately.append((now, need.files))
             turn = Turn(now, need)
             self._first_come.add(turn)
             self.candidates.ask(need.files)
@@ -158,25 +169,45 @@ class PendingTasks(Generic[T]):
             (backlog / (self.candidates.holders(files) + 1), files)
             for files, backlog in backlogs.items()
         )
-        empty = self.candidates.idle_and_empty
+        is_quiet = self._is_quiet(now)
+        is_free = is_quiet or self.candidates.idle_and_empty
         for _, files in sorted(worth, reverse=True):
             backlog, least = backlogs[files], 1 / max(len(files), 1)
-            if not self._pays(files, least, backlog, work, now, empty=empty):
+            if not self._pays(files, least, backlog, work, now, is_free=is_free):
                 continue  # wherever it took place
             if (name := self.candidates.idle(files)) is None:
                 continue
-            missing, is_empty = self.candidates.missing(files, name), self.candidates.is_empty(name)
-            if self._pays(files, missing, backlog, work, now, empty=is_empty):
+            missing = self.candidates.missing(files, name)
+            is_free_there = is_quiet or self.candidates.is_empty(name)
+            if self._pays(files, missing, backlog, work, now, is_free=is_free_there):
                 return files, name
         return None
 
+    def _is_quiet(self, now: float) -> bool:
+        """Tell whether replicas would idle for most of the time with a load for each change."""
+        since = now - _LATELY * self._load
+        while self._lately and self._lately[0][0] < since:
+            self._lately.popleft()
+        if len(self._lately) == _MOST_LATELY:
+            since = self._lately[0][0]
+        loads = 1 + sum(one[1] != next_one[1] for one, next_one in pairwise(self._lately))
+        work = (len(self._lately) * self._seconds + loads * self._load) * self._routers
+        return work < QUIET * (now - since) * len(self.candidates)
+
     def _pays(
-        self, files: Files, missing: float, backlog: float, work: float, now: float, *, empty: bool
+        self,
+        files: Files,
+        missing: float,
+        backlog: float,
+        work: float,
+        now: float,
+        *,
+        is_free: bool,
     ) -> bool:
         """Tell whether a load pays; ``missing``: the share that is not there yet.
 
         ``backlog``: seconds of what needs the files; ``work``: seconds of all that waits;
-        ``empty``: the replica loses nothing by it.
+        ``is_free``: the load costs nobody anything.
         """
         cost = self._load * missing
         if holders := self.candidates.holders(files):
@@ -185,5 +216,5 @@ class PendingTasks(Generic[T]):
             backlog >= cost
             or work >= self._load * len(self.candidates)
             or now - self._waiting[files][0].came >= PATIENCE * cost
-            or empty
+            or is_free
         )

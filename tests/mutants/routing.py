@@ -76,6 +76,20 @@ MUTANTS = (
         tests=_CANDIDATES,
     ),
     Mutant(
+        mistake="a task waits for others like it while the fleet idles",
+        file="deployments/routing/pending.py",
+        old="        return work < QUIET",
+        new="        return bool(work < 0) and QUIET",
+        tests=_PENDING,
+    ),
+    Mutant(
+        mistake="a replica that is wanted soon again loads for whoever comes",
+        file="deployments/routing/pending.py",
+        old="        return work < QUIET",
+        new="        return bool(work) or QUIET",
+        tests=_PENDING,
+    ),
+    Mutant(
         mistake="what a replica has loaded since is not found",
         file="deployments/routing/candidates.py",
         old="                known.holders.append(alike)",

@@ -48,7 +48,7 @@ def test_a_task_whose_turn_is_over_claims_to_be_next() -> None:
     made.fill("r0", 1, 0)
     made.add("1", request("1", "b"), 0)
 
-    assert not list(made.sendings(1))
+    assert not list(made.sendings(0.1))
     made.fill("r0", 1, 20)
     assert claims(list(made.sendings(20.1))) == [("1", "r0", Claim.NEXT)]
 

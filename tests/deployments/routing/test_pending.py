@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given, strategies as st
 
 from deployments.routing import Candidate, Need, PendingTasks
-from deployments.routing.pending import MULTIPLE
+from deployments.routing.pending import MULTIPLE, PATIENCE
 from tests.deployments.routing.replay import LOAD, SECONDS, Replay, Sent, in_turn
 
 ZIPF = [1 / rank**1.1 for rank in range(1, 13)]
@@ -125,6 +125,25 @@ def test_a_task_waits_for_the_replica_that_has_its_file_while_another_idles() ->
     assert choice_of(pending, 0.1, busy, idle) is None
     assert pending.changes(0.1) < math.inf
     assert choice_of(pending, 0.2, Candidate(frozenset("a"), 0, 1, "busy")) == "busy"
+
+
+def test_with_little_to_do_no_task_waits_for_others_with_its_files() -> None:
+    has = Candidate(frozenset("a"), 0, 1, "r")
+
+    assert choice_of(pending_of(("b",)), 0.0, has) == "r"
+
+
+def test_with_much_to_do_an_idle_replica_is_kept_for_what_it_has() -> None:
+    has, pending = Candidate(frozenset("a"), 0, 1, "r"), PendingTasks[str]()
+    pending.resize(1, 0.0)
+    for number in range(20):
+        for files in ("a", "c"):
+            pending.remove(pending.add(files, Need((files,), SECONDS, LOAD), number * SECONDS))
+    now = 20 * SECONDS
+    pending.add("b", Need(("b",), SECONDS, LOAD), now)
+
+    assert choice_of(pending, now, has) is None
+    assert choice_of(pending, now + PATIENCE * LOAD, has) == "r"
 
 
 def test_a_replica_that_lost_what_it_had_is_cold_at_once() -> None:
