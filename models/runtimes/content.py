@@ -135,11 +135,13 @@ def unknown(name: str, known: Iterable[str], noun: str = "field") -> str:
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Find the known name that a misspelt one is closest to; None where none is close.
+    """Find the known name that a misspelt one is closest to, in any case; None where none is close.
 
     Nothing is close to a name of more than 80 characters, which is not compared.
     """
     # difflib compares each letter with each, and the text is a stranger's.
     if len(name) > _LONGEST_NAME:
         return None
-    return next(iter(difflib.get_close_matches(name, known, 1, cutoff)), None)
+    spelled = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
+    return spelled[found[0]] if found else None

@@ -4,7 +4,7 @@ from itertools import combinations
 
 from models.runtimes.diffusers import fields, setting_names
 from models.runtimes.diffusers.overrides import Overrides
-from tests.docs.web_ui_fields import KINDS, PAGE, page
+from tests.docs.web_ui_fields import KINDS, PAGE, page, section
 
 
 def test_the_page_has_the_tables_that_the_code_makes() -> None:
@@ -31,3 +31,9 @@ def test_what_is_honoured_is_known() -> None:
     honoured = {name for model in KINDS.values() for name in model.model_fields}
 
     assert honoured <= fields.KNOWN
+
+
+def test_all_that_is_known_is_on_the_page() -> None:
+    told = section()
+
+    assert not [name for name in fields.KNOWN if f"`{name}`" not in told]

@@ -69,7 +69,10 @@ def _honoured_fields() -> Iterator[str]:
         f"| `{name}` | {'all' if len(kinds) == len(KINDS) else ', '.join(kinds)} | {told} |"
         for (name, told), kinds in found.items()
     )
-    return iter(("| field | of | |", "|---|---|---|", *rows))
+    gathered = (
+        f"| `{name}` | {kinds} | {told} |" for name, (kinds, told) in fields.GATHERED.items()
+    )
+    return iter(("| field | of | |", "|---|---|---|", *rows, *gathered))
 
 
 def _told(model: type[BaseModel], name: str) -> str:

@@ -59,7 +59,7 @@ def _is_black_and_white(mask: Image.Image) -> bool:
         colours = values[values[..., 3] >= _SEEN, :3]
         greys = colours[np.ptp(colours, axis=-1) <= _GREY, 0]
         seen += len(colours)
-        extreme += np.count_nonzero((greys < _EDGE) | (greys >= 256 - _EDGE))
-        dark += np.count_nonzero(greys < _HALF)
-        light += np.count_nonzero(greys >= _HALF)
+        extreme += int(np.count_nonzero((greys < _EDGE) | (greys >= 256 - _EDGE)))
+        dark += int(np.count_nonzero(greys < _HALF))
+        light += int(np.count_nonzero(greys >= _HALF))
     return dark > 0 and light > 0 and extreme >= _MOSTLY * seen

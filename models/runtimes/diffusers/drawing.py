@@ -78,7 +78,6 @@ class Drawing(Request):
     """Pictures that are painted at the same time."""
     n_iter: Positive = 1
     """Batches, one after another."""
-    send_images: bool = True
     override_settings: Overrides = Overrides()
     denoising_strength: Share = 0.75
     """Strength of repainting the given or the first pass's picture: 0 keeps it, 1 replaces it."""

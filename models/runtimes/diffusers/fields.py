@@ -3,6 +3,8 @@
 Honoured ones are the fields of the requests' models; `table` puts all of them together.
 """
 
+from collections.abc import Mapping
+
 from models.runtimes.diffusers.fates import Ignored, Refusals, Refused
 
 _NONE = ("", "None", "none")
@@ -49,6 +51,7 @@ IGNORED: Ignored = {
     "include_init_images": _SHOWN,
     "show_extras_results": _SHOWN,
     "html_info": _SHOWN,
+    "send_images": _SHOWN,
     "comments": _SHOWN,
     "force_task_id": "the task has an id",
     "override_settings_restore_afterwards": "settings are always for one task",
@@ -63,6 +66,15 @@ IGNORED: Ignored = {
 }
 """Fields that are taken with any value."""
 
+GATHERED: Mapping[str, tuple[str, str]] = {
+    "sampler_index": ("text, image", "an older name of `sampler_name`"),
+    "alwayson_scripts": (
+        "text, image",
+        "`override_settings` and the routing keys are read; other extensions must do nothing",
+    ),
+    "images": ("batch", "another name of `imageList`"),
+}
+"""Fields that become others, each with the kinds of task and what is read of it."""
 SECOND_PASS = frozenset(
     {
         *("enable_hr", "hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x"),
@@ -87,7 +99,7 @@ UPSCALING = frozenset(
 DRAWING = frozenset(
     {
         *("prompt", "negative_prompt", "seed", "steps", "cfg_scale", "width", "height"),
-        *("sampler_name", "sampler_index", "scheduler", "batch_size", "n_iter", "send_images"),
+        *("sampler_name", "sampler_index", "scheduler", "batch_size", "n_iter"),
         *("denoising_strength", "override_settings", "alwayson_scripts", "styles", "clip_skip"),
         *("subseed", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h", "eta"),
         *("s_churn", "s_tmin", "s_tmax", "s_noise", *DRAWN),

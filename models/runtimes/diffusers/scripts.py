@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.runtimes.content import Fault, shown, unknown
-from models.runtimes.diffusers import setting_names
+from models.runtimes.diffusers import fields, setting_names
 from models.runtimes.diffusers.fates import Refusals
 from models.runtimes.diffusers.overrides import HONOURED
 from models.runtimes.webui import ROUTING, object_at
@@ -37,7 +37,8 @@ def setting_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
         yield from unhonoured(settings, setting_names.REFUSED, under)
         for name in settings:
             if name not in _KNOWN:
-                message = unknown(str(name), KNOWN_SETTINGS, "setting")
+                is_field = name in fields.KNOWN
+                message = _FIELD if is_field else unknown(str(name), KNOWN_SETTINGS, "setting")
                 yield Fault(f"{under}{name[:80]}", message)
 
 
@@ -52,6 +53,7 @@ def extension_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
 
 _VAE = {"sd_vae": setting_names.REFUSED["sd_vae"]}
 _KNOWN = frozenset(KNOWN_SETTINGS)
+_FIELD = "is no setting but a field of the request; send it beside override_settings"
 
 
 def _does_something(script: Any) -> bool:

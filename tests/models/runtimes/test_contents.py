@@ -138,6 +138,7 @@ def test_a_value_is_shown_shortly(value: Any, text: str) -> None:
 
 def test_a_misspelt_name_is_found_however_long_it_is() -> None:
     assert nearest("stepps", ["steps", "seed"]) == "steps"
+    assert nearest("CFG_scale", ["hr_scale", "cfg_scale"]) == "cfg_scale"
     assert nearest("x" * 10**6, ["steps"]) is None
 
 
