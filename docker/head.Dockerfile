@@ -22,7 +22,7 @@ RUN --mount=type=bind,target=/source \
 # than 15 seconds to start, a minute as set here. One that stands still would be waited for as long
 # as its tasks may take. Serve's controller asks our policy as often as the demand is measured; by
 # default it does ten times a second. As often Ray looks for new files of logs and for events;
-# figures of a node are new each 15 seconds, by default each 5.
+# figures of a node and its processes are new each 15 seconds, by default each 5 and 10.
 ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
     RAY_SERVE_STOP_FAILED_ROLLING_UPDATES=0 \
     RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=0.4 \
@@ -33,6 +33,7 @@ ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
     RAY_LOG_MONITOR_MANY_FILES_THRESHOLD=0 \
     EVENT_AGENT_REPORT_INTERVAL_SECONDS=2 \
     REPORTER_UPDATE_INTERVAL_MS=15000 \
+    RAY_metrics_report_interval_ms=15000 \
     METRICS_RECORD_INTERVAL_S=15 \
     SCAN_EVENT_DIR_INTERVAL_SECONDS=10 \
     RAY_USAGE_STATS_ENABLED=0

@@ -41,8 +41,9 @@ ENVIRONMENT = {
     "LOG_NAME_UPDATE_INTERVAL_S": "2",
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
     "EVENT_AGENT_REPORT_INTERVAL_SECONDS": "2",
-    # And gathers figures of its nodes each 5 seconds, which nobody reads so often.
+    # And gathers figures of nodes and processes each 5 or 10 seconds, which nobody reads so often.
     "REPORTER_UPDATE_INTERVAL_MS": "15000",
+    "RAY_metrics_report_interval_ms": "15000",
     "METRICS_RECORD_INTERVAL_S": "15",
     "SCAN_EVENT_DIR_INTERVAL_SECONDS": "10",
 }
