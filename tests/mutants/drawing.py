@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant
 _WHOLE = "tests/runtimes/diffusers/test_whole.py"
 _SCHEDULE = "tests/runtimes/diffusers/test_noise_schedule.py"
 _LORA = "tests/runtimes/diffusers/test_lora_sorts.py"
+_PROMPT = "tests/runtimes/diffusers/test_prompt.py"
 _ERRORS = "tests/deployments/test_adapter_errors.py"
 
 MUTANTS = (
@@ -77,5 +78,19 @@ MUTANTS = (
         old="    if strange:\n",
         new="    if not layers:\n",
         tests=_LORA,
+    ),
+    Mutant(
+        mistake="a LoRA of NaN is read, and the checkpoint blamed for its pictures",
+        file="deployments/runtimes/diffusers/lora_file.py",
+        old="isinstance(tensor, Tensor) or not are_numbers(tensor)",
+        new="isinstance(tensor, Tensor)",
+        tests=_LORA,
+    ),
+    Mutant(
+        mistake="tags of many LoRAs are taken, and all of them kept in memory",
+        file="models/runtimes/diffusers/prompts.py",
+        old="    if len(weights) > MOST_LORAS:\n",
+        new="    if not MOST_LORAS:\n",
+        tests=_PROMPT,
     ),
 )

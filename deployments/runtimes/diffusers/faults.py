@@ -1,6 +1,22 @@
 """Errors of torch and of its libraries, as a message quotes them."""
 
+import re
+
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"`]+/)+")
+# What a library tells the one who writes Python, who is not the one that reads the message.
+_ADVICE = re.compile(r"\bplease\b|\b\w+=\w+|https?://|`|\bpip install\b", re.IGNORECASE)
+_LONGEST = 300
+"""Most characters of a library's text that a message quotes."""
+
 
 def first_line(error: Exception) -> str:
     """Return the error's first line, without the pages that some libraries add."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def described(error: Exception) -> str:
+    """Name an error by its class and its text, without the server's paths and advice on Python."""
+    sentences = re.split(r"(?<=[.!?])\s+", _FOLDERS.sub("", " ".join(first_line(error).split())))
+    text = " ".join(each for each in sentences if not _ADVICE.search(each))
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"{type(error).__name__}: {cut}".removesuffix(": ")

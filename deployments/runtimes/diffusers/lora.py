@@ -9,18 +9,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from deployments.device_fault import fault_behind
-from deployments.runtimes.diffusers.faults import first_line
-from deployments.runtimes.diffusers.lora_file import Layer, layers_of
+from deployments.runtimes.diffusers.faults import described
+from deployments.runtimes.diffusers.lora_file import Layer, are_numbers, layers_of
 from deployments.runtimes.diffusers.lora_layers import Change, Modules, added, change_of
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import LoraTag
 from deployments.runtimes.diffusers.tensors import read_tensors
 from models.checkpoints import Shelf
-from models.errors import TaskFailed
+from models.errors import AtelierError, TaskFailed
 
 _MOST_NAMES = 3
 """Most names of layers that a message lists."""
@@ -31,22 +30,50 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
     """Apply LoRAs at their weights inside; outside, the checkpoint is itself exactly.
 
     Raises:
-        TaskFailed: a LoRA is unknown (the message lists them), of an unsupported sort, or not made
-            for this checkpoint.
+        TaskFailed: a LoRA is unknown (the message lists them), broken, of an unsupported sort, or
+            not made for this checkpoint.
     """
-    files = [(tag, shelf.find(tag.name)) for tag in tags if tag.weight != 0]
+    files = _files(tags, shelf)
     if not files:
         yield
         return
     modules = Modules(pipeline.parts)
     changes: dict[nn.Module, list[tuple[float, Change]]] = defaultdict(list)
-    for tag, path in files:
-        for module, change in _changes(pipeline, modules, tag, path):
-            changes[module].append((tag.weight, change))
+    for path, tag in files.items():
+        with _named(tag):
+            for module, change in _changes(pipeline, modules, tag, path):
+                changes[module].append((tag.weight, change))
     with ExitStack() as stack:
         for module, own in changes.items():
             stack.callback(module.register_forward_hook(_adding(own)).remove)
         yield
+
+
+def _files(tags: Sequence[LoraTag], shelf: Shelf) -> dict[Path, LoraTag]:
+    """Find the files of LoRAs; one that is named in several ways counts with all its weights."""
+    files: dict[Path, LoraTag] = {}
+    for tag in tags:
+        if tag.weight != 0:
+            path = shelf.find(tag.name)
+            before = files.get(path, LoraTag(tag.name, 0))
+            files[path] = LoraTag(before.name, before.weight + tag.weight)
+    return {path: tag for path, tag in files.items() if tag.weight != 0}
+
+
+@contextmanager
+def _named(tag: LoraTag) -> Iterator[None]:
+    """Blame the LoRA for whatever else is raised while it is read and computed.
+
+    A device's fault stays what it is, for it says nothing of the file.
+    """
+    try:
+        yield
+    except AtelierError:
+        raise
+    except Exception as exc:
+        if fault_behind(exc):
+            raise
+        raise TaskFailed(f"LoRA {tag.name!r} cannot be read ({described(exc)})") from exc
 
 
 def _adding(changes: Sequence[tuple[float, Change]]) -> Any:
@@ -66,9 +93,13 @@ def _changes(
     """Compute the changes of one file, each with the module that it is for.
 
     Raises:
-        TaskFailed: a layer matches no module of the checkpoint, or has another shape than it.
+        TaskFailed: the file is no LoRA, or a layer of it matches no module of the checkpoint or
+            has another shape than it.
     """
-    layers = _layers(tag, path)
+    try:
+        layers = layers_of(read_tensors(path))
+    except TaskFailed as exc:
+        raise TaskFailed(f"LoRA {tag.name!r} {exc}") from exc
     found = {layer: modules.find(layer.name) for layer in layers}
     strange = [layer.name for layer, module in found.items() if module is None]
     if len(strange) == len(layers):
@@ -84,25 +115,20 @@ def _changes(
     for layer, module in found.items():
         if module is None:  # refused above
             continue
-        try:
-            change = change_of(layer, module)
-        except (ValueError, RuntimeError, KeyError) as exc:
-            if fault_behind(exc):
-                raise
-            raise TaskFailed(
-                f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {layer.name}: "
-                f"{first_line(exc)}"
-            ) from exc
-        yield module, change
+        yield module, _change(pipeline, module, tag, layer)
 
 
-def _layers(tag: LoraTag, path: Path) -> Sequence[Layer]:
+def _change(pipeline: Pipeline, module: nn.Module, tag: LoraTag, layer: Layer) -> Change:
+    unfit = f"LoRA {tag.name!r} does not fit the checkpoint {pipeline.name!r}: {layer.name}"
     try:
-        return layers_of(read_tensors(path))
-    except TaskFailed as exc:
-        raise TaskFailed(f"LoRA {tag.name!r} {exc}") from exc
-    except (ValueError, RuntimeError, OSError, SafetensorError) as exc:
-        raise TaskFailed(f"LoRA {tag.name!r} cannot be read: {first_line(exc)}") from exc
+        change = change_of(layer, module)
+    except Exception as exc:
+        if fault_behind(exc):
+            raise
+        raise TaskFailed(f"{unfit}: {described(exc)}") from exc
+    if not all(are_numbers(each) for each in change):
+        raise TaskFailed(f"{unfit}: its change is beyond the numbers that a picture is made of")
+    return change
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ Knows no checkpoint: `deployments.runtimes.diffusers.lora_layers` finds the modu
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,27 @@ _NAME = re.compile(
     + "|".join(map(re.escape, sorted(_PARTS, key=len, reverse=True)))
     + r")"
 )
+_SHOWN = {"down": "lora_down", "up": "lora_up", "mid": "lora_mid", "dora": "dora_scale"}
+"""Names of roles in messages, where they are others than the roles themselves."""
+_MATRICES = re.compile(r"down|up|hada_w\d_[ab]|lokr_w\d_[ab]")
+_CORES = frozenset({"mid", "hada_t1", "hada_t2", "lokr_t2"})
+_WITH_ANY = frozenset({"alpha", "dora"})
+_SORTS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
+    (frozenset({"down", "up"}), frozenset({"mid"})),
+    (
+        frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"}),
+        frozenset({"hada_t1", "hada_t2"}),
+    ),
+    (frozenset({"lokr_w1", "lokr_w2"}), frozenset()),
+    (frozenset({"lokr_w1_a", "lokr_w1_b", "lokr_w2"}), frozenset()),
+    (frozenset({"lokr_w1", "lokr_w2_a", "lokr_w2_b"}), frozenset({"lokr_t2"})),
+    (frozenset({"lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b"}), frozenset({"lokr_t2"})),
+)
+"""Roles that a layer of each sort has, and those that it may have."""
+_MATRIX, _CORE = 2, 4
+"""Dimensions of a factor, and of the core between two (Tucker's form)."""
+_LARGEST = 65_504
+"""Largest number of half precision, which a checkpoint computes with on a GPU."""
 _OTHER_SORTS = (
     (r"bundle_emb\.(?P<name>[^.]+)\..*", "brings the embedding {name!r}, which no prompt can name"),
     (r".*\.(oft_\w+|boft\w*)", "is an OFT, which is unsupported here"),
@@ -72,8 +93,7 @@ class Layer:
         """Return what is added to a weight at full strength, in its shape; computed in float32.
 
         Raises:
-            ValueError, RuntimeError: the shapes do not fit.
-            KeyError: a tensor of the layer is missing.
+            ValueError, RuntimeError, IndexError: the shapes do not fit.
         """
         base = weight.float()
         added = self._difference(base).reshape(base.shape)
@@ -114,20 +134,73 @@ def layers_of(tensors: Mapping[str, Any]) -> list[Layer]:
     """Sort a file's tensors by the layers that they change.
 
     Raises:
-        TaskFailed: the file is no LoRA, or of a sort that is unsupported; the message is the end
-            of a sentence that begins with the file's name.
+        TaskFailed: the file is no LoRA, of a sort that is unsupported, or broken; the message is
+            the end of a sentence that begins with the file's name.
     """
     found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         match = _NAME.fullmatch(name)
         if match is None:
             raise TaskFailed(_what_it_is(name))
+        if not isinstance(tensor, Tensor) or not are_numbers(tensor):
+            raise TaskFailed(
+                f"is broken: {name} has values that are no numbers from -{_LARGEST} to {_LARGEST}"
+            )
         found.setdefault(match["layer"], {})[_PARTS[match["part"]]] = tensor
-    return [
+    layers = [
         Layer(name, parts)
         for name, parts in found.items()
         if parts.keys() != {"alpha"}  # it scales nothing
     ]
+    for layer in layers:
+        if fault := _roles_fault(frozenset(layer.parts)) or _shapes_fault(layer.parts):
+            raise TaskFailed(f"is broken: {layer.name} {fault}")
+    return layers
+
+
+def are_numbers(tensor: Tensor) -> bool:
+    """Tell whether all values of a tensor are real and finite, and none is larger than halves."""
+    if tensor.is_complex() or tensor.is_quantized:
+        return False
+    # NaN is within no bounds.
+    return tensor.numel() == 0 or bool((tensor.float().abs() <= _LARGEST).all())
+
+
+def _roles_fault(roles: frozenset[str]) -> str | None:
+    """Say which tensors of its sort a layer lacks, or has too many; None if it is whole."""
+    own = roles - _WITH_ANY
+    # The sort that it is nearest to.
+    needed, allowed = min(
+        _SORTS, key=lambda sort: (len(own - sort[0] - sort[1]), len(sort[0] - own))
+    )
+    if missing := needed - own:
+        return f"lacks {_shown(missing)}"
+    if surplus := own - needed - allowed:
+        return f"has {_shown(surplus)} beside {_shown(needed)}"
+    return None
+
+
+def _shapes_fault(parts: Tensors) -> str | None:
+    """Say what is wrong with the shapes of a layer's tensors, by themselves; None if nothing is."""
+    for role, tensor in parts.items():
+        shape = "x".join(map(str, tensor.shape)) or "a single number"
+        if tensor.numel() == 0:
+            return f"has {_shown([role])} of {shape}: it holds nothing"
+        if role == "alpha" and tensor.numel() != 1:
+            return f"has alpha of {shape}: it must be one number"
+        if _MATRICES.fullmatch(role) and tensor.dim() < _MATRIX:
+            return f"has {_shown([role])} of {shape}: it must be a matrix"
+        if role in _CORES and tensor.dim() != _CORE:
+            return f"has {_shown([role])} of {shape}: it must have {_CORE} dimensions"
+    if {"down", "up"} <= parts.keys() and "mid" not in parts:
+        ranks = parts["down"].shape[0], parts["up"].shape[1]
+        if ranks[0] != ranks[1]:
+            return f"has lora_down of rank {ranks[0]} and lora_up of rank {ranks[1]}"
+    return None
+
+
+def _shown(roles: Iterable[str]) -> str:
+    return ", ".join(sorted(_SHOWN.get(role, role) for role in roles))
 
 
 def _what_it_is(name: str) -> str:

@@ -71,8 +71,7 @@ def change_of(layer: Layer, module: nn.Module) -> Change:
     """Compute what a layer adds to its module at full strength, on the module's device.
 
     Raises:
-        ValueError, RuntimeError: the shapes do not fit.
-        KeyError: a tensor of the layer is missing.
+        ValueError, RuntimeError, IndexError: the shapes do not fit.
     """
     weight: Tensor = module.weight  # type: ignore[assignment]
     if layer.pair is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.errors import TaskFailed
-from models.runtimes.diffusers.prompts import LORA, wrong_tags
+from models.runtimes.diffusers.prompts import LORA, lora_weights, wrong_tags
 
 MORE = 1.1
 LESS = 1 / MORE
@@ -42,21 +42,21 @@ BREAK = Break()
 
 @dataclass(frozen=True)
 class LoraTag:
-    """Tag ``<lora:name:weight>``."""
+    """LoRA of a prompt: what all tags ``<lora:name:weight>`` of this name ask for together."""
 
     name: str
     weight: float
 
 
 def loras(prompt: str) -> tuple[str, list[LoraTag]]:
-    """Separate the prompt from its LoRA tags.
+    """Separate the prompt from its LoRA tags; the weights of one LoRA's tags add up.
 
     Raises:
-        TaskFailed: a tag is not one.
+        TaskFailed: a tag is not one, or there are too many LoRAs.
     """
     if wrong := next(wrong_tags(prompt), None):
         raise TaskFailed(f"prompt: {wrong}")
-    tags = [LoraTag(match[1].strip(), float(match[2] or 1)) for match in LORA.finditer(prompt)]
+    tags = [LoraTag(name, weight) for name, weight in lora_weights(prompt).items()]
     return LORA.sub("", prompt).strip(), tags
 
 

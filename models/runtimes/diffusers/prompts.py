@@ -1,8 +1,11 @@
 """Refusal of prompts that are too long, or whose syntax only the Web UI understands."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from math import fsum
 
 from models.runtimes.content import Fault
 from models.runtimes.diffusers.prompt_editing import MOST_WEIGHT, Clock, Texts, parts, texts
@@ -15,9 +18,16 @@ MOST_ENCODED = 256
 """Most chunks of all texts that a request's prompts become, filled up to the longest one's: so many
 are kept while it paints."""
 
-LORA = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
+MOST_LORAS = 16
+"""Most LoRAs of a prompt, however often it names each: each is read, and kept while it paints."""
+
+LORA = re.compile(r"<(?:lora|lyco):\s*([^:<>\s][^:<>]*)(?::([^<>]*))?>")
+# Whatever begins so is meant as a tag: as words it would change the picture and apply nothing.
+_TAG_START = re.compile(r"<\s*(?:lora|lyco)\s*:", re.IGNORECASE)
+_MOST_TOLD = 3
+"""Most wrong tags of a prompt that are told."""
 _COMMENT = re.compile(r"(?:^|(?<=\n))[ \t]*#[^\n]*(?:\n|$)|#[^\n]*")
-_HYPERNET = re.compile(r"<(hypernet):[^<>]*>")
+_HYPERNET = re.compile(r"<(hypernet):[^<>]*>", re.IGNORECASE)
 _BREAK = re.compile(r"\bBREAK\b")
 # Letters alone: a number may be a weight, as in (word:1.2), which makes no token.
 _WORD = re.compile(r"[^\W\d_]+")
@@ -109,18 +119,49 @@ def unsupported(prompt: str) -> Iterator[str]:
 
 
 def wrong_tags(prompt: str) -> Iterator[str]:
-    """Say which LoRA tags have no number as their weight, or one that leads to no picture."""
+    """Say which LoRA tags are none, or have a weight that leads to no picture; or are too many."""
+    wrong = list(islice(_single_faults(prompt), _MOST_TOLD))
+    yield from wrong or _joint_faults(lora_weights(prompt))
+
+
+def lora_weights(prompt: str) -> Mapping[str, float]:
+    """Return the LoRAs that a prompt names, each with the sum of its tags' weights.
+
+    Raises:
+        ValueError: a weight is no number.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
     for match in LORA.finditer(prompt):
-        if match[2] is not None and not _is_weight(match[2]):
-            yield (
-                f"the LoRA tag at character {match.start() + 1} must have one number from "
-                f"-{MOST_WEIGHT} to {MOST_WEIGHT} as its weight, such as <lora:name:0.8>"
-            )
+        found[match[1].strip()].append(1.0 if match[2] is None else float(match[2]))
+    return {name: fsum(weights) for name, weights in found.items()}
 
 
 def without_comments(prompt: str) -> str:
     """Drop what stands behind a ``#`` in each line; lines that are left empty go, too."""
     return _COMMENT.sub("", prompt)
+
+
+def _single_faults(prompt: str) -> Iterator[str]:
+    tags = {match.start(): match for match in LORA.finditer(prompt)}
+    for begun in _TAG_START.finditer(prompt):
+        where, tag = f"the LoRA tag at character {begun.start() + 1}", tags.get(begun.start())
+        if tag is None:
+            yield f"{where} must be written as <lora:name:weight>, such as <lora:name:0.8>"
+        elif tag[2] is not None and not _is_weight(tag[2]):
+            yield (
+                f"{where} must have one number from -{MOST_WEIGHT} to {MOST_WEIGHT} as its "
+                "weight, such as <lora:name:0.8>"
+            )
+
+
+def _joint_faults(weights: Mapping[str, float]) -> Iterator[str]:
+    if len(weights) > MOST_LORAS:
+        yield f"{len(weights)} LoRAs are more than the {MOST_LORAS} allowed"
+    if heavy := next((weight for weight in weights.values() if abs(weight) > MOST_WEIGHT), 0):
+        yield (
+            f"the tags of one LoRA add up to a weight of {heavy:g}; it must be from "
+            f"-{MOST_WEIGHT} to {MOST_WEIGHT}"
+        )
 
 
 def _is_weight(text: str) -> bool:

@@ -238,8 +238,11 @@ GOOD = KOHYA[LINEAR]
         (f"{GOOD}.diff", r"holds whole differences \(.diff\)"),
         (f"{GOOD}.w_norm", "changes layers of norms"),
         ("double_blocks.0.weight", "has a tensor that no LoRA has: double_blocks.0.weight"),
-        ("lora_unet_owl.lora_up.weight", "which lacks 1 of its 2 layers: lora_unet_owl"),
-        (f"{GOOD}.dora_scale", "does not fit the checkpoint 'tiny': .*to_k: dora_scale of"),
+        ("lora_unet_owl.lora_up.weight", "is broken: lora_unet_owl lacks lora_down"),
+        (
+            f"{GOOD}.dora_scale",
+            "does not fit the checkpoint 'tiny': .*to_k: ValueError: dora_scale of",
+        ),
     ],
 )
 def test_a_file_that_is_not_honoured_whole_is_refused_as_what_it_is(
@@ -255,10 +258,110 @@ def test_a_file_that_is_not_honoured_whole_is_refused_as_what_it_is(
         pass
 
 
+def broken(name: str, tensor: Tensor | None) -> Parts:
+    """Make a LoRA of one layer with another tensor of this name, or without it."""
+    parts = {f"{GOOD}.{part}": each for part, each in plain(noise(32, 32))[0].items()}
+    kept = {known: each for known, each in parts.items() if known != name}
+    return kept if tensor is None else {**kept, name: tensor}
+
+
+DOWN, UP, ALPHA_NAME = (
+    f"{GOOD}.{part}" for part in ("lora_down.weight", "lora_up.weight", "alpha")
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "told"),
+    [
+        (ALPHA_NAME, torch.tensor(torch.nan), f"{ALPHA_NAME} has values that are no numbers"),
+        (ALPHA_NAME, torch.tensor(torch.inf), f"{ALPHA_NAME} has values that are no numbers"),
+        (UP, torch.full((32, RANK), -torch.inf), f"{UP} has values that are no numbers"),
+        (UP, torch.full((32, RANK), 1e30), f"{UP} has values that are no numbers"),
+        (UP, torch.ones(32, RANK, dtype=torch.complex64), f"{UP} has values that are no numbers"),
+        (DOWN, torch.tensor(1.0), f"{GOOD} has lora_down of a single number: it must be a matrix"),
+        (DOWN, noise(32), f"{GOOD} has lora_down of 32: it must be a matrix"),
+        (DOWN, torch.zeros(0, 32), f"{GOOD} has lora_down of 0x32: it holds nothing"),
+        (UP, noise(32, 3), f"{GOOD} has lora_down of rank 2 and lora_up of rank 3"),
+        (UP, None, f"{GOOD} lacks lora_up$"),
+        (ALPHA_NAME, noise(4), f"{GOOD} has alpha of 4: it must be one number"),
+        (f"{GOOD}.lora_mid.weight", noise(2, 2), f"{GOOD} has lora_mid of 2x2: it must have 4 dim"),
+        (f"{GOOD}.hada_w1_a", noise(2, 2), f"{GOOD} has hada_w1_a beside lora_down, lora_up"),
+        (f"{GOOD}.lokr_w1_b", noise(2, 2), f"{GOOD} has lokr_w1_b beside lora_down, lora_up"),
+    ],
+)
+def test_a_broken_file_is_refused_with_what_is_broken(
+    pipeline: Pipeline, shelf: Shelf, name: str, tensor: Tensor | None, told: str
+) -> None:
+    with (
+        pytest.raises(TaskFailed, match=f"^LoRA 'a' is broken: {told}"),
+        applied(pipeline, write(shelf, broken(name, tensor)), shelf),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("sort", SORTS, ids=lambda sort: sort.__name__)
+def test_a_layer_that_lacks_any_of_its_tensors_is_refused_or_plain(
+    pipeline: Pipeline, shelf: Shelf, sort: Callable[[Tensor], tuple[Parts, Tensor]]
+) -> None:
+    parts = {f"{GOOD}.{name}": part for name, part in sort(noise(32, 32))[0].items()}
+    for name in parts:
+        if name.endswith(("alpha", "dora_scale", "lora_mid.weight")):
+            continue
+        rest = {known: part for known, part in parts.items() if known != name}
+        lacking = name.removeprefix(f"{GOOD}.").removesuffix(".weight")
+        with (
+            pytest.raises(TaskFailed, match=f"^LoRA 'a' is broken: {GOOD} .*{lacking[:6]}"),
+            applied(pipeline, write(shelf, rest), shelf),
+        ):
+            pass
+
+
+def test_a_change_that_is_beyond_numbers_is_refused(pipeline: Pipeline, shelf: Shelf) -> None:
+    """Factors within half precision may have a product that is not."""
+    parts = {name: each.sign() * 1000 for name, each in loha(noise(32, 32))[0].items()}
+    tensors = {f"{GOOD}.{name}": each for name, each in parts.items()}
+
+    with (
+        pytest.raises(
+            TaskFailed, match=rf"^LoRA 'a' does not fit .*: {GOOD}: its change is beyond"
+        ),
+        applied(pipeline, write(shelf, tensors), shelf),
+    ):
+        pass
+
+
+def test_whatever_else_is_raised_names_the_lora_and_no_path(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """A pickled file may hold anything; a broken one has the error's class and text."""
+    torch.save([noise(2)], tmp_path / "list.pt")
+    (tmp_path / "half.safetensors").write_bytes(b"\0" * 100)
+    for name in ("list", "half"):
+        with (
+            pytest.raises(TaskFailed, match=rf"^LoRA '{name}' cannot be read \(\w+: ") as refused,
+            applied(pipeline, [LoraTag(name, 1)], Shelf("LoRA", (tmp_path,), pickles=True)),
+        ):
+            pass
+        assert str(tmp_path) not in str(refused.value)
+
+
+def test_several_spellings_of_a_file_add_up(pipeline: Pipeline, shelf: Shelf) -> None:
+    module = pipeline.unet.get_submodule(LINEAR)
+    parts, change = plain(module.weight)
+    write(shelf, {f"{GOOD}.{name}": part for name, part in parts.items()})
+    tags = [LoraTag("a", 0.5), LoraTag("a.safetensors", 0.25), LoraTag("a [6ce0161689]", -0.25)]
+    given = noise(1, 5, module.weight.shape[1])
+
+    with applied(pipeline, tags, shelf):
+        wanted = F.linear(given, module.weight + 0.5 * change)
+        assert torch.allclose(module(given), wanted, rtol=1e-3, atol=1e-3)
+
+
 def test_a_lora_without_any_of_the_checkpoints_layers_is_told_by_name(
     pipeline: Pipeline, shelf: Shelf
 ) -> None:
-    tensors = {f"lora_te3_{n}.lora_down.weight": noise(2, 2) for n in range(5)}
+    parts = ("lora_down.weight", "lora_up.weight")
+    tensors = {f"lora_te3_{n}.{part}": noise(2, 2) for n in range(5) for part in parts}
 
     with (
         pytest.raises(TaskFailed, match=r"has nothing .* made for lora_te3_0, .*, .*, …"),

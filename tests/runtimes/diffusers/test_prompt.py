@@ -17,7 +17,8 @@ from deployments.runtimes.diffusers.prompt import (
     spans,
 )
 from models.errors import TaskFailed
-from models.runtimes.diffusers.prompts import MOST_CHARACTERS, unsupported
+from models.runtimes.diffusers import DIFFUSERS, Options
+from models.runtimes.diffusers.prompts import MOST_CHARACTERS, MOST_LORAS, unsupported
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="()[]\\:B"), min_size=1)
 
@@ -107,6 +108,50 @@ def test_lora_tags_are_taken_out() -> None:
 def test_a_lora_tag_with_a_wrong_weight_is_refused_with_an_example() -> None:
     with pytest.raises(TaskFailed, match=r"<lora:name:0\.8>"):
         loras("<lora:bold:much>")
+
+
+def test_tags_of_one_lora_add_up() -> None:
+    _, tags = loras("<lora:bold:0.1><lora: bold :0.2> a <lyco:bold><lora:soft:1><lora:soft:-1>")
+
+    assert tags == [LoraTag("bold", 1.3), LoraTag("soft", 0)]
+
+
+def test_a_lora_is_read_once_however_often_it_is_named() -> None:
+    _, tags = loras("<lora:loha:0.01>" * 1200 + "a")
+
+    assert tags == [LoraTag("loha", 12.0)]
+
+
+def test_loras_are_bounded_in_number() -> None:
+    names = [f"<lora:{n}:0>" for n in range(MOST_LORAS)]
+
+    assert len(loras("".join(names * 2))[1]) == MOST_LORAS
+    with pytest.raises(TaskFailed, match=f"^prompt: {MOST_LORAS + 1} LoRAs are more than the"):
+        loras("".join([*names, "<lora:more:0>"]))
+
+
+def test_the_weights_of_one_loras_tags_are_bounded_together() -> None:
+    with pytest.raises(TaskFailed, match="one LoRA add up to a weight of -120"):
+        loras("<lora:a:-60> <lora:a:-60>")
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *("<lora::1>", "<lora: :1>", "<lora:>", "<LORA:kohya:1>", "<Lyco:kohya>", "<lora :a:1>"),
+        *("<lora:kohya:1", "< lora:kohya:1>", "<lora:a<b:1>"),
+    ],
+)
+def test_a_tag_that_is_none_is_no_word_of_the_prompt(tag: str) -> None:
+    with pytest.raises(TaskFailed, match=r"tag at character 3 must be written as <lora:name:wei"):
+        loras(f"a {tag}")
+
+
+def test_a_task_with_wrong_tags_is_refused_when_it_is_sent() -> None:
+    content = {"prompt": "<lora::1>" * 100, "negative_prompt": "<lora::1>"}
+    faults = DIFFUSERS.faults("text-to-image", content, Options())
+
+    assert [fault.field for fault in faults] == ["prompt"] * 3
 
 
 def test_what_would_be_lost_is_refused() -> None:
