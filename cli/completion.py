@@ -1,4 +1,4 @@
-"""Shell completion of the platform's own names: runtimes, checkpoints, tasks.
+"""Shell completion of names: runtimes, checkpoints, tasks, and weights in their home.
 
 The platform is asked with a short deadline; if it is away or refuses, nothing is offered or said.
 """
@@ -43,18 +43,22 @@ def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
 def _completions(
     ctx: typer.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]
 ) -> list[str]:
-    """Return distinct safe names that begin with ``incomplete``, in the platform's order."""
-    names = dict.fromkeys(_names_in_time(ctx, ask))
+    return in_time(lambda: _names(ctx, ask), incomplete)
+
+
+def in_time(source: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
+    """Return distinct safe names that begin with ``incomplete``, in their order, by a deadline."""
+    names = dict.fromkeys(_names_in_time(source))
     return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
 
 
-def _names_in_time(ctx: typer.Context, ask: Callable[[Client], Iterable[str]]) -> list[str]:
+def _names_in_time(source: Callable[[], Iterable[str]]) -> list[str]:
     """Return the names received by the deadline; a server may send byte by byte for ever."""
     found: list[str] = []
 
     def run() -> None:
         # `extend` appends name by name, so what came before the deadline is there when it ends.
-        found.extend(_names(ctx, ask))
+        found.extend(source())
 
     thread = Thread(target=run, daemon=True)
     thread.start()

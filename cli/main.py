@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from cli import config, dlq
+from cli.checkpoints import command as checkpoints
 from cli.command import command
 from cli.cost.command import cost
 from cli.exit_codes import EPILOG
 from cli.extras import TAKES_ANYTHING, is_installed, needs_aws
 from cli.output import Output
-from cli.runtimes import checkpoints, runtimes
+from cli.runtimes import runtimes
 from cli.submit import submit
 from cli.tasks import cancel, get, list_, save, watch
 from cli.up import up
@@ -69,7 +70,7 @@ app.command()(command(watch))
 app.command()(command(cancel))
 app.command()(command(save))
 app.command()(command(runtimes))
-app.command()(command(checkpoints))
+app.add_typer(checkpoints.app, name="checkpoints")
 app.command()(command(cost))
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(config.app, name="config")

@@ -1,4 +1,4 @@
-"""`atelier runtimes`, `atelier checkpoints`: list what tasks can ask for."""
+"""`atelier runtimes`: list what can be asked for, and how it is doing."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,6 @@ def runtimes(connection: Connection) -> None:
         reasons = ((runtime.name, _reason(runtime)) for runtime in listed)
         for line in [f"{name}: {reason}" for name, reason in reasons if reason]:
             connection.out.line(line)
-
-
-def checkpoints(connection: Connection) -> None:
-    """List the weights, and the runtimes that can load them.
-
-    atelier submit "a red circle" --checkpoint shapes
-    """
-    with connection.client() as client:
-        found = client.checkpoints()
-    connection.out.listing(
-        found,
-        ("checkpoint", "runtimes"),
-        lambda checkpoint: (checkpoint.name, ", ".join(checkpoint.runtimes)),
-    )
 
 
 def _cells(runtime: RuntimeView) -> Sequence[Cell]:

@@ -4,6 +4,11 @@ AtelierError
 ├── SettingsError           the configuration is wrong
 ├── Unavailable             a part we depend on did not answer; wait and try again
 │   └── PublicationRefused  for good: another try would be refused, too
+├── WeightsError            a file of weights was not read, written or found
+│   ├── WeightsChanged      it is no longer the version that was asked for
+│   ├── WeightsDamaged      its bytes are not those of its checksum
+│   ├── NameRefused         the name leads outside, or means several files
+│   └── NameTaken           another file has the name, and was not to be replaced
 ├── HeldElsewhere           handed back, until whoever has the task is done with it
 └── TaskError
     ├── InvalidTask         dead-lettered, or refused at the door
@@ -39,6 +44,26 @@ class Unavailable(AtelierError):
 
 class PublicationRefused(Unavailable):
     """A topic or a queue refused a message, and would refuse it again."""
+
+
+class WeightsError(AtelierError):
+    """A file of weights could not be read, written or found."""
+
+
+class WeightsChanged(WeightsError):
+    """The file has changed since it was looked up."""
+
+
+class WeightsDamaged(WeightsError):
+    """The bytes are not those that the checksum is of."""
+
+
+class NameRefused(WeightsError):
+    """The name leads out of the store, or means several files."""
+
+
+class NameTaken(WeightsError):
+    """Another file has the name."""
 
 
 class HeldElsewhere(AtelierError):

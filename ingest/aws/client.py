@@ -5,7 +5,7 @@ comes from ``AWS_ENDPOINT_URL``, which botocore reads by itself.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from http import HTTPStatus
 from types import TracebackType
@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
 from botocore.handlers import add_expect_header
 from botocore.parsers import ResponseParserError
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
 _Client = TypeVar("_Client")
+_Answer = TypeVar("_Answer")
 _FOR_GOOD = frozenset(
     {
         # The message: too long, or with characters or attributes that AWS does not take.
@@ -50,6 +56,9 @@ _FOR_GOOD = frozenset(
 """Codes for messages that AWS would refuse again, until somebody changes its configuration."""
 _UNREADABLE = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
 """Errors of who reads an answer that was cut or garbled on its way, ours and botocore's."""
+_BROKEN_OFF = (aiohttp.ClientError, TimeoutError, IncompleteReadError, ResponseStreamingError)
+"""Errors of a body that ended before its end, or did not come on."""
+_READS = 3
 _CONFIG = AioConfig(
     connect_timeout=5,
     read_timeout=30,  # above the longest poll of a queue, 20 s
@@ -208,6 +217,20 @@ async def publishing(client: Awaitable[_Client], operation: str) -> AsyncIterato
         if isinstance(cause, ClientError) and error_code(cause).rpartition(".")[2] in _FOR_GOOD:
             raise PublicationRefused(str(exc)) from cause
         raise
+
+
+async def read_again(read: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Read an answer with a long body; one that breaks off is asked for again, twice at most.
+
+    The SDK's own retries end where a body begins.
+    """
+    for _ in range(_READS - 1):
+        try:
+            return await read()
+        except Unavailable as exc:
+            if not isinstance(exc.__cause__, _BROKEN_OFF):
+                raise
+    return await read()
 
 
 def error_code(error: ClientError) -> str:

@@ -13,7 +13,12 @@ from cli import exit_codes
 from cli.main import app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = {"": ("cli.md",), "aws": ("deploy.md", "operations.md"), "cost": ("cost.md",)}
+PAGES = {
+    "": ("cli.md",),
+    "checkpoints": ("checkpoints.md",),
+    "aws": ("deploy.md", "operations.md"),
+    "cost": ("cost.md",),
+}
 EVERYWHERE = {"--help", "-h", "--json", "--install-completion", "--show-completion"}
 
 

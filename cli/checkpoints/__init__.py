@@ -1,0 +1,1 @@
+"""`atelier checkpoints`: what tasks can ask for, and the files of weights where they are kept."""

@@ -1,0 +1,1 @@
+"""Files of weights, wherever they are kept: their store, names, kinds and contents."""
