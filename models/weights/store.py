@@ -40,7 +40,7 @@ class Written:
 
     file: WeightFile
     sent: int
-    """Bytes that were sent by this call: 0 where the same bytes had the name already."""
+    """Bytes that were sent by this call: 0 where all of them were there already."""
 
 
 class WeightStore(ABC):

@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT
 _OPERATORS = set(";|&()<>")
 _FOREIGN = {"aws", "cat", "cd", "cdk", "crane", "curl", "docker", "echo", "export", "git"}
 _FOREIGN |= {"helm", "hf", "jq", "kubectl", "mkdir", "openssl", "pip", "printf", "skopeo", "source"}
-_FOREIGN |= {".", "mktemp"}
+_FOREIGN |= {".", "cp", "mktemp"}
 """Programs of others: their lines are split into words, and the files that they name are there."""
 
 _OPENING = {"do", "while"}

@@ -16,7 +16,7 @@ MARKED = {
     "docker": 1,
     "gpu": 3,
     "minutes": 13,
-    "network": 3,
+    "network": 4,
     "platform": 6,
     "webui": 2,
 }
