@@ -22,7 +22,8 @@ def complete(ctx: typer.Context, incomplete: str) -> list[str]:
 
     def names() -> Iterator[str]:
         try:
-            home = Home(store=ctx.params.get("store"), region=ctx.params.get("region"))
+            given = {name: ctx.params.get(name) for name in ("store", "config", "region")}
+            home = Home(**{name: value for name, value in given.items() if value is not None})
             yield from (entry.name for entry in home.run(all_entries))
         except (AtelierError, OSError):
             return
