@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
 
 PARALLEL = 6
-"""Parts that are sent at once; so many times their size is in memory."""
+"""Parts that are sent at once; of each the SDK and the connection hold copies, too."""
 METADATA = "sha256"
 """Name of the metadata with the SHA-256 of the whole file."""
 _NO_UPLOAD = ("NoSuchUpload", "404")
