@@ -45,6 +45,20 @@ MUTANTS = (
         tests=_WHOLE,
     ),
     Mutant(
+        mistake="a tokenizer without merges cuts each word to its letters",
+        file="deployments/runtimes/diffusers/families/tokenizers.py",
+        old="    if len(lost) > _LOST * len(words):\n",
+        new="    if len(lost) > len(words):\n",
+        tests=_WHOLE,
+    ),
+    Mutant(
+        mistake="a scheduler of flow matching is painted as if it had betas",
+        file="deployments/runtimes/diffusers/families/folder.py",
+        old='class_fault(config.get("_class_name", kind)) or class_fault(kind)',
+        new="class_fault(kind)",
+        tests=_WHOLE,
+    ),
+    Mutant(
         mistake="tensors that a converter drops are not missed",
         file="deployments/runtimes/diffusers/families/single_file.py",
         old="check(wanted, given, _leftover(part, tensors, converted))",

@@ -4,7 +4,7 @@ import re
 
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"`]+/)+")
 # What a library tells the one who writes Python, who is not the one that reads the message.
-_ADVICE = re.compile(r"\bplease\b|\b\w+=\w+|https?://|`|\bpip install\b", re.IGNORECASE)
+_ADVICE = re.compile(r"\bplease\b|\w=(True|False)\b|https?://|\bpip install\b", re.IGNORECASE)
 _LONGEST = 300
 """Most characters of a library's text that a message quotes."""
 
@@ -16,7 +16,9 @@ def first_line(error: Exception) -> str:
 
 def described(error: Exception) -> str:
     """Name an error by its class and its text, without the server's paths and advice on Python."""
-    sentences = re.split(r"(?<=[.!?])\s+", _FOLDERS.sub("", " ".join(first_line(error).split())))
+    sentences = re.split(
+        r"(?<=[.!?])\s+", _FOLDERS.sub("", " ".join(first_line(error).replace("`", "").split()))
+    )
     text = " ".join(each for each in sentences if not _ADVICE.search(each))
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return f"{type(error).__name__}: {cut}".removesuffix(": ")

@@ -10,7 +10,7 @@ import torch
 from deployments.device_fault import fault_behind
 from deployments.runtimes.diffusers import families
 from deployments.runtimes.diffusers.families.refusals import refuse_channels
-from deployments.runtimes.diffusers.faults import first_line
+from deployments.runtimes.diffusers.faults import described
 from deployments.runtimes.diffusers.noise_schedule import noise_schedule
 from models.errors import TaskFailed
 
@@ -81,7 +81,7 @@ def open_pipeline(path: Path, name: str, device: torch.device) -> Pipeline:
         # The device's fault says nothing of the file.
         if fault_behind(exc):
             raise
-        raise TaskFailed(f"checkpoint {name} cannot be loaded: {first_line(exc)}") from exc
+        raise TaskFailed(f"checkpoint {name} cannot be loaded: {described(exc)}") from exc
     # Half floats overflow in the VAEs of both families; full ones cost little, once a picture.
     parts.vae.float()
     return Pipeline(name, _frozen(parts), device)

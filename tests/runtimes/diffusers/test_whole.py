@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from deployments.runtimes.diffusers.families.loading import load
+from deployments.runtimes.diffusers.families.vocabulary import write_tokenizer
 from deployments.runtimes.diffusers.pipeline import open_pipeline
 from models.errors import TaskFailed
 from tests.runtimes.diffusers.ldm import single_file
@@ -196,6 +198,122 @@ def test_a_folder_whose_weights_are_not_its_architectures_is_refused(
     with pytest.raises(TaskFailed, match=told.format(name=name)) as refused:
         open_pipeline(copy, "copy", CPU)
     assert word in str(refused.value) or name in str(refused.value)
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def with_facts(**facts: object) -> Callable[[Path], None]:
+    return lambda file: void(file.write_text(json.dumps(json.loads(file.read_text()) | facts)))
+
+
+def text(content: str) -> Callable[[Path], None]:
+    return lambda file: void(file.write_text(content))
+
+
+def void(_: object) -> None:
+    """Drop a result."""
+
+
+def of_other_shape(end: str) -> Callable[[Path], None]:
+    def change(file: Path) -> None:
+        tensors = load_file(file)
+        save_file(tensors | {end: torch.zeros(9)}, file, metadata={"format": "pt"})
+
+    return change
+
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+FLOW = "FlowMatchEulerDiscreteScheduler"
+SCHEDULE = "scheduler/scheduler_config.json"
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "told"),
+    [
+        ("model_index.json", text("[]"), "the list of its parts .*model_index.json is no JSON obj"),
+        ("model_index.json", text("{"), "the list of its parts .*model_index.json is no JSON obj"),
+        ("model_index.json", with_facts(unet=["diffusers"]), "the UNet .*ValueError"),
+        ("model_index.json", with_facts(unet=["diffusers", "X"]), "the UNet .*AttributeError: .*X"),
+        ("model_index.json", with_facts(scheduler=["diffusers", FLOW]), "the scheduler .*flow mat"),
+        ("unet/config.json", text("[1]"), r"the UNet .*config.json is no JSON object"),
+        ("vae/config.json", text("null"), r"the VAE .*config.json is no JSON object"),
+        ("text_encoder/config.json", text("7"), r"the text encoder .*config.json is no JSON obj"),
+        ("tokenizer/tokenizer_config.json", text("[]"), "the tokenizer .*_config.json is no JSON"),
+        ("tokenizer/tokenizer.json", text("[]"), "the tokenizer .*tokenizer.json is no JSON"),
+        ("tokenizer/tokenizer.json", text("{}"), "the tokenizer "),
+        (SCHEDULE, text("[]"), "the scheduler .*scheduler_config.json is no JSON object"),
+        (SCHEDULE, with_facts(prediction_type="nonsense"), "the scheduler .*'nonsense' is none of"),
+        (SCHEDULE, with_facts(prediction_type="flow_prediction"), "the scheduler .*'flow_predic"),
+        (SCHEDULE, with_facts(use_flow_sigmas=True), "the scheduler .*flow matching"),
+        (SCHEDULE, with_facts(_class_name=FLOW), f"the scheduler .*{FLOW} is of a family that is"),
+        (SCHEDULE, with_facts(_class_name="EDMEulerScheduler"), "the scheduler .*not painted here"),
+        (SCHEDULE, with_facts(_class_name="Tensor"), "the scheduler .*'Tensor' is no scheduler"),
+        (SCHEDULE, with_facts(beta_schedule="nonsense"), "the scheduler .*nonsense"),
+        (SCHEDULE, with_facts(beta_end="much"), "the scheduler "),
+        (SCHEDULE, with_facts(num_train_timesteps=0), "the scheduler "),
+        (SCHEDULE, with_facts(trained_betas=[0.1, 0.2, 1.5]), "the scheduler .*does not rise"),
+        ("unet/config.json", with_facts(block_out_channels="wide"), "the UNet "),
+        ("text_encoder/config.json", with_facts(num_attention_heads=7), "the text encoder "),
+        (f"unet/{WEIGHTS}", cut_short, "the UNet "),
+        (f"vae/{WEIGHTS}", cut_short, "the VAE "),
+        ("text_encoder/model.safetensors", cut_short, "the text encoder "),
+        (f"unet/{WEIGHTS}", of_other_shape("conv_in.bias"), "the UNet .*conv_in.bias"),
+        (f"vae/{WEIGHTS}", of_other_shape("quant_conv.bias"), "the VAE .*quant_conv.bias"),
+    ],
+)
+def test_a_part_that_cannot_be_read_is_named_without_paths_and_advice(
+    copy: Path, file: str, change: Callable[[Path], None], told: str
+) -> None:
+    change(copy / file)
+
+    with pytest.raises(TaskFailed, match=rf"^checkpoint copy: {told}") as refused:
+        open_pipeline(copy, "copy", CPU)
+    assert "cannot be read (" in str(refused.value)
+    for unwanted in (str(copy.parent), "http", "=True", "=False", "`"):
+        assert unwanted not in str(refused.value)
+
+
+@pytest.fixture
+def clip(copy: Path) -> Path:
+    """Make a checkpoint whose tokenizer is CLIP's own, in the two files of older folders."""
+    shutil.rmtree(copy / "tokenizer")
+    write_tokenizer(copy / "tokenizer")
+    config = CLIPTextConfig.from_pretrained(copy / "text_encoder")
+    config.vocab_size = 49408
+    CLIPTextModel(config).save_pretrained(copy / "text_encoder")
+    return copy
+
+
+def test_a_whole_tokenizer_in_two_files_is_read(clip: Path) -> None:
+    assert len(load(clip, torch.float32).tokenizer) == 49408
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("merges.txt", "", "its merges make none of 48894 of its 49406 words"),
+        ("merges.txt", "#version: 0.2\ni n\nt h\n", "its merges make none of 48892 of"),
+        ("vocab.json", "{}", ""),
+        ("vocab.json", "[]", "vocab.json is no JSON object"),
+    ],
+)
+def test_a_tokenizer_without_its_words_is_refused(
+    clip: Path, file: str, content: str, told: str
+) -> None:
+    (clip / "tokenizer" / file).write_text(content)
+
+    with pytest.raises(TaskFailed, match=rf"copy: the tokenizer cannot be read \(.*{told}"):
+        open_pipeline(clip, "copy", CPU)
+
+
+def test_a_tokenizer_of_another_text_encoder_is_refused(copy: Path) -> None:
+    shutil.rmtree(copy / "tokenizer")
+    write_tokenizer(copy / "tokenizer")
+
+    with pytest.raises(TaskFailed, match=r"the tokenizer .*ids go up to 49407, .* to 513\)"):
+        open_pipeline(copy, "copy", CPU)
 
 
 @pytest.mark.parametrize("parts", [("unet", "vae", "text_encoder"), ("unet",)])

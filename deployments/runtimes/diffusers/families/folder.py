@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 
-from deployments.runtimes.diffusers.families.refusals import Whole
+from deployments.runtimes.diffusers.families.refusals import Whole, readable, unreadable
+from deployments.runtimes.diffusers.families.schedulers import class_fault, schedule_fault
+from deployments.runtimes.diffusers.families.tokenizers import tokenizer_fault
 from models.checkpoints import PIPELINE_FOLDER
 from models.errors import TaskFailed
 
@@ -23,6 +25,17 @@ _NETWORKS = {
     "text_encoder": "the text encoder",
     "text_encoder_2": "the second text encoder",
 }
+_OTHERS = {
+    "scheduler": "the scheduler",
+    "tokenizer": "the tokenizer",
+    "tokenizer_2": "the second tokenizer",
+}
+_LIBRARIES = ("diffusers", "transformers")
+_INDEX = "the list of its parts"
+_CONFIGURATIONS = (
+    *("config.json", "scheduler_config.json", "tokenizer_config.json", "tokenizer.json"),
+    *("vocab.json", "added_tokens.json", "special_tokens_map.json", "*.index.json"),
+)
 _TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 _UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 """Parts that no picture here is made with, whose files may be left out."""
@@ -39,21 +52,48 @@ def load_folder(path: Path, dtype: torch.dtype) -> Any:
     """Load a folder as a diffusers pipeline, on the CPU; takes seconds.
 
     Raises:
-        TaskFailed: it is of another family, a part is missing, or its weights are not those of its
-            architecture.
+        TaskFailed: it is of another family, a part is missing or cannot be read, or its weights
+            are not those of its architecture.
     """
     from diffusers import DiffusionPipeline  # noqa: PLC0415  # seconds, and only now offline
 
-    index = json.loads((path / PIPELINE_FOLDER).read_text())
+    index = _object(path.name, _INDEX, path / PIPELINE_FOLDER)
     used = {name: kind for name, kind in index.items() if isinstance(kind, list) and all(kind)}
     if not {"unet", "text_encoder"} <= used.keys():
         raise TaskFailed(f"checkpoint {path.name} is neither Stable Diffusion 1.x nor SDXL")
-    _refuse_missing_parts(path, used, is_sdxl="XL" in index["_class_name"])
-    parts = dict(_networks(path, used, dtype))
+    _refuse_missing_parts(path, used, is_sdxl="XL" in str(index.get("_class_name")))
+    _refuse_broken_configurations(path, used)
+    parts = {"scheduler": _scheduler(path, used)}  # before what takes seconds
+    parts |= dict(_networks(path, used, dtype))
+    parts |= dict(_tokenizers(path, used, parts))
     left_out = {name: None for name in _UNUSED if name in index}
-    return DiffusionPipeline.from_pretrained(
-        path, dtype=dtype, local_files_only=True, **parts, **left_out
-    )
+    with readable(path.name, _INDEX):
+        return DiffusionPipeline.from_pretrained(
+            path, dtype=dtype, local_files_only=True, **parts, **left_out
+        )
+
+
+def _object(checkpoint: str, part: str, file: Path) -> dict[str, Any]:
+    """Read a file of a part that holds a JSON object.
+
+    Raises:
+        TaskFailed: it holds none; libraries would look for another one in the network.
+    """
+    try:
+        read = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        raise unreadable(checkpoint, part, f"{file.name} is no JSON object")
+    return read
+
+
+def _refuse_broken_configurations(path: Path, used: Mapping[str, Any]) -> None:
+    for name, word in (_NETWORKS | _OTHERS).items():
+        if name in used:
+            for pattern in _CONFIGURATIONS:
+                for file in sorted((path / name).glob(pattern)):
+                    _object(path.name, word, file)
 
 
 def _refuse_missing_parts(path: Path, used: Mapping[str, Any], *, is_sdxl: bool) -> None:
@@ -91,20 +131,58 @@ def _networks(path: Path, used: Mapping[str, Any], dtype: torch.dtype) -> Iterat
     for name, word in _NETWORKS.items():
         if name not in used:
             continue
-        library, kind = used[name]
-        if library not in ("diffusers", "transformers"):
-            continue  # diffusers knows what it is, or refuses it
-        made, facts = getattr(importlib.import_module(library), kind).from_pretrained(
-            path / name,
-            dtype=dtype,
-            local_files_only=True,
-            variant=_variant(_variants(path / name)),
-            output_loading_info=True,
-            # transformers would name a wrong shape in its log alone; diffusers raises with it.
-            **({"ignore_mismatched_sizes": True} if library == "transformers" else {}),
-        )
+        with readable(path.name, word):
+            library, kind = used[name]
+            if library not in _LIBRARIES:
+                continue  # diffusers knows what it is, or refuses it
+            made, facts = getattr(importlib.import_module(library), kind).from_pretrained(
+                path / name,
+                dtype=dtype,
+                local_files_only=True,
+                variant=_variant(_variants(path / name)),
+                output_loading_info=True,
+                # transformers would name a wrong shape in its log alone; diffusers raises with it.
+                **({"ignore_mismatched_sizes": True} if library == "transformers" else {}),
+            )
         _check(Whole(path.name, word), made, facts)
         yield name, made
+
+
+def _tokenizers(
+    path: Path, used: Mapping[str, Any], networks: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    for encoder, name in _TOKENIZERS.items():
+        if name not in used:
+            continue
+        with readable(path.name, _OTHERS[name]):
+            library, kind = used[name]
+            if library not in _LIBRARIES:
+                continue  # diffusers knows what it is, or refuses it
+            made = getattr(importlib.import_module(library), kind).from_pretrained(
+                path / name, local_files_only=True
+            )
+            network = networks.get(encoder)
+            known = network.get_input_embeddings().num_embeddings if network is not None else None
+            fault = tokenizer_fault(made, known)
+        if fault:
+            raise unreadable(path.name, _OTHERS[name], fault)
+        yield name, made
+
+
+def _scheduler(path: Path, used: Mapping[str, Any]) -> Any:
+    word, folder = _OTHERS["scheduler"], path / "scheduler"
+    config = _object(path.name, word, folder / "scheduler_config.json")
+    with readable(path.name, word):
+        _, kind = used["scheduler"]
+        fault = class_fault(config.get("_class_name", kind)) or class_fault(kind)
+        if fault is None:
+            made = getattr(importlib.import_module("diffusers"), kind).from_pretrained(
+                folder, local_files_only=True
+            )
+            fault = schedule_fault(made.config)
+    if fault:
+        raise unreadable(path.name, word, fault)
+    return made
 
 
 def _variant(found: set[str | None]) -> str | None:

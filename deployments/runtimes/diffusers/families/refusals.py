@@ -1,9 +1,12 @@
 """Refusals of checkpoints that are not whole: which part, and which of its tensors, is at fault."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from models.errors import TaskFailed
+from deployments.device_fault import fault_behind
+from deployments.runtimes.diffusers.faults import described
+from models.errors import AtelierError, TaskFailed
 
 _MOST_NAMES = 3
 """Most names of tensors that a message lists."""
@@ -66,6 +69,30 @@ class Whole:
 
     def _refuse(self, why: str) -> None:
         raise TaskFailed(f"checkpoint {self.checkpoint} is not whole: {self.part} {why}")
+
+
+@contextmanager
+def readable(checkpoint: str, part: str) -> Iterator[None]:
+    """Blame a checkpoint's part for whatever is raised while it is read.
+
+    A device's fault stays what it is, for it says nothing of the part.
+
+    Raises:
+        TaskFailed: anything else was raised; its class and text are told, without paths.
+    """
+    try:
+        yield
+    except AtelierError:
+        raise
+    except Exception as exc:
+        if fault_behind(exc):
+            raise
+        raise unreadable(checkpoint, part, described(exc)) from exc
+
+
+def unreadable(checkpoint: str, part: str, why: str) -> TaskFailed:
+    """Make the refusal of a checkpoint that has a broken part."""
+    return TaskFailed(f"checkpoint {checkpoint}: {part} cannot be read ({why})")
 
 
 def refuse_channels(checkpoint: str, channels: int, usual: int) -> None:

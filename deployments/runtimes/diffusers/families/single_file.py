@@ -17,6 +17,7 @@ from torch import Tensor
 
 from deployments.runtimes.diffusers.families.marks import MARKS, marked
 from deployments.runtimes.diffusers.families.refusals import Whole, refuse_channels
+from deployments.runtimes.diffusers.faults import described
 from deployments.runtimes.diffusers.tensors import read_tensors
 from models.errors import TaskFailed
 
@@ -174,8 +175,7 @@ def _network(path: Path, part: Part, tensors: Tensors, folder: Path, dtype: torc
         converted = _converted(part, network, tensors)
     except (KeyError, AttributeError, IndexError, ValueError, RuntimeError) as exc:
         raise TaskFailed(
-            f"checkpoint {path.name} is not whole: {part.word} cannot be read "
-            f"({type(exc).__name__}: {exc})"
+            f"checkpoint {path.name} is not whole: {part.word} cannot be read ({described(exc)})"
         ) from exc
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in converted.items()}
