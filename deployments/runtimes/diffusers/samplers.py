@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import pairwise
 
-from deployments.runtimes.diffusers import noise_levels, solvers
+from deployments.runtimes.diffusers import noise_levels, solvers, uni_pc
+from deployments.runtimes.diffusers.course import Course, Latents, Walk
 from deployments.runtimes.diffusers.noise_levels import NoiseLevels
-from deployments.runtimes.diffusers.solvers import Course, Latents, Walk
 from models.errors import TaskFailed
 from models.runtimes.diffusers.generation_requests import TextToImage
 from models.runtimes.diffusers.samplers import (
@@ -164,7 +164,7 @@ _TABLE = (
     Sampler("DDIM", solvers.ancestral, ladder=Ladder.TIMESTEPS),
     Sampler("DDPM", solvers.ancestral),
     Sampler("PLMS", solvers.plms, ladder=Ladder.TIMESTEPS),
-    Sampler("UniPC", solvers.uni_pc, ladder=Ladder.TIMES),
+    Sampler("UniPC", uni_pc.uni_pc, ladder=Ladder.TIMES),
     Sampler("DEIS", solvers.deis),
     Sampler("LCM", solvers.lcm, ladder=Ladder.DISTILLED),
     Sampler("TCD", solvers.tcd, ladder=Ladder.DISTILLED),

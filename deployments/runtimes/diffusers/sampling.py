@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
+from deployments.runtimes.diffusers.course import Course
 from deployments.runtimes.diffusers.encode import Condition
 from deployments.runtimes.diffusers.noise import BrownianNoise, Seeds
 from deployments.runtimes.diffusers.noise_levels import NoiseLevels
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.samplers import Sampler, Start
-from deployments.runtimes.diffusers.solvers import Course
 from models.errors import TaskFailed
 
 
