@@ -1,11 +1,10 @@
 """Pictures in a request of the Web UI's shape: links to them, and base64."""
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deployments.media_types import sniff
+from models import base64_text
 from models.runtimes import webui
 
 _FIELDS = frozenset(
@@ -87,10 +86,10 @@ def _begins_as_picture(text: str) -> bool:
     """Tell whether a text is base64 of a picture, by its first bytes."""
     if text.startswith("data:"):
         return text.startswith("data:image/")
-    head = text[:_HEAD]
+    head = "".join(text[:_HEAD].split())
     try:
-        data = base64.b64decode(head, validate=True) if len(head) == _HEAD else b""
-    except binascii.Error:
+        data = base64_text.decoded(head[: len(head) // 4 * 4]) if len(text) >= _HEAD else b""
+    except ValueError:
         return False
     # PostScript is a text, and is told as one.
     return data.startswith(b"%!PS") or (bool(data) and _is_image(data))

@@ -4,7 +4,6 @@ One gate for links and for base64: what it lets through has a known format and a
 pixels are decoded by whoever paints.
 """
 
-import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +11,15 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from deployments.inputs.png_metadata import without_metadata
-from deployments.media_types import sniff
+from deployments.media_types import BINARY, sniff
+from models import base64_text
 from models.errors import InputRefused
 from models.settings.groups import Inputs as Limits
 
 # Not all that Pillow reads: rare formats are little tried, and for EPS it starts Ghostscript.
 # Several pictures in one JPEG (MPO) are opened as JPEG.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-_NO_PICTURE = "it is not a picture: send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file"
+_TAKEN = "send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file"
 _SHOWN = 200  # characters
 
 
@@ -83,7 +83,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
     except InputRefused:
         raise
     except UnidentifiedImageError:  # its words name an object of ours
-        raise InputRefused(_NO_PICTURE) from None
+        raise InputRefused(_no_picture(data)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise TooManyPixels from exc
     except Exception as exc:  # over a stranger's bytes Pillow raises anything; it means one thing
@@ -91,17 +91,44 @@ def opened(data: bytes) -> Iterator[Image.Image]:
 
 
 def inline_bytes(text: str) -> bytes:
-    """Decode a picture in base64, with a data URL's prefix or without.
+    """Decode a picture in base64 of any usual form, with a data URL's prefix or without.
 
     Raises:
         InputRefused: it is no base64.
     """
-    body = text.partition(",")[2] if text.lstrip().startswith("data:") else text
+    _, body = _parts(text)
     try:
-        # Strict, or Python drops what is no base64 and decodes the rest. Line breaks are no fault.
-        return base64.b64decode("".join(body.split()), validate=True)
+        return base64_text.decoded(body)
     except ValueError as exc:  # binascii's own error, and letters that are not ASCII
         raise InputRefused(f"it is neither base64 ({exc}) nor a link") from None
+
+
+def standard_inline(text: str) -> str:
+    """Write a picture in base64 of any usual form in the form that every decoder takes."""
+    prefix, body = _parts(text)
+    return prefix + base64_text.standard(body)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Split a data URL's prefix, with its comma, from the base64; it is empty without one."""
+    if not text.lstrip().startswith("data:"):
+        return "", text
+    prefix, comma, body = text.lstrip().partition(",")
+    return prefix + comma, body
+
+
+def _no_picture(data: bytes) -> str:
+    """Say what is no picture of a known format, with its type where the bytes tell one."""
+    media = sniff(data) if data else BINARY
+    kind = media.content_type.partition(";")[0]
+    # Bytes that begin as a known format does, and are none of it, are called by no type.
+    if media == BINARY or kind.removeprefix("image/").upper() in FORMATS:
+        return f"it is not a picture: {_TAKEN}"
+    if kind.startswith("model/"):
+        return f"3D models are not taken ({kind}): {_TAKEN}; graphs take video and audio, too"
+    if kind.startswith("image/"):
+        return f"pictures of the type {kind} are not taken: {_TAKEN}"
+    return f"it is not a picture: {_TAKEN} (this is {kind})"
 
 
 def _in_words(exc: Exception) -> str:

@@ -23,8 +23,8 @@ _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 # "Latent" and "Latent (nearest)"; "latent-sharp" is the name of a file.
 _LATENT = re.compile(r"latent(?:[\s(]|$)", re.IGNORECASE)
 
-# With white space, since many encoders break the lines.
-_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+# Of either alphabet, and with white space, since many encoders break the lines.
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]*")
 _LONGEST_SCHEME = max(map(len, SCHEMES))
 _LOOKED_AT = 200  # characters: what is no base64 shows it early
 

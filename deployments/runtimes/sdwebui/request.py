@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployments.inputs.fields import with_inputs
+from deployments.inputs.fields import inline_pictures, with_inputs
+from deployments.inputs.pictures import standard_inline
 from deployments.runtimes.sdwebui.pictures import encoded
 from deployments.runtimes.sdwebui.server import API
 from models.errors import TaskFailed
@@ -60,14 +61,18 @@ class Request:
 def request_of(task: Task, inputs: Mapping[str, bytes]) -> Request:
     """Make the request for a task, with the bytes behind its links in it.
 
+    Base64 of its own is written as the Web UI reads it: of another alphabet it drops letters.
+
     Raises:
         TaskFailed: the content is no request, or the kind is none of this runtime.
     """
     kind = next((known for known in PATHS if known == task.kind), None)
     if kind is None:
         raise TaskFailed(f"tasktype: '{task.kind}' is not supported by this runtime")
-    texts = {link: encoded(data) for link, data in inputs.items()}
-    return Request(kind, with_inputs(webui_content(task), texts))
+    content = webui_content(task)
+    own = {text: standard_inline(text) for text in inline_pictures(content)}
+    fetched = {link: encoded(data) for link, data in inputs.items()}
+    return Request(kind, with_inputs(content, own | fetched))
 
 
 def webui_content(task: Task) -> dict[str, Any]:

@@ -5,18 +5,23 @@ name would lead to what lies on the replica, another's pictures among it. What e
 looked at.
 """
 
-import base64
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models import base64_text
 from models.runtimes.comfyui.links import taken_from
 from models.runtimes.webui import is_link
 
 NOT_ITS_OWN = (
     "names a file that is not the task's own: give a link (http, https or s3) or the file itself,"
     " in base64 or as a data URL; atelier submit --image puts one there"
+)
+
+NO_FILE = (
+    "must be a text that names or holds a file: a link (http, https or s3), or the file itself in"
+    " base64 or as a data URL"
 )
 
 _MEDIA_FIELDS = frozenset(
@@ -29,6 +34,8 @@ _SAVES = re.compile(r"save|export|write")  # the names that such give are those 
 _FOLDERS = frozenset({"dir", "directory", "folder", "file", "filename", "path", "paths"})
 _FILES = _FOLDERS | {*("image", "images", "mask", "video", "audio", "latent", "files")}
 """Last words of the names of fields that take a file's name, in nodes that load one."""
+_WHOLE_NAMES = (_MEDIA_FIELDS - {"upload"}) | _FOLDERS | {"latent"}
+"""Whole names of such fields. By its last word alone, as ``max_images``, one may be a number."""
 _FILE_NAMES = frozenset({"image_name", "file_name", "video_name", "audio_name", "folder_name"})
 _PROSE = frozenset({"text", "texts", "prompt", "prompts", "caption", "positive", "negative"})
 """Last words of the names of fields that hold prose, which may read like a path."""
@@ -123,6 +130,22 @@ def foreign_fields(kind: str, inputs: Mapping[str, Any], allowed: Collection[str
             yield field
 
 
+def lacks_name(kind: str, field: str, value: Any) -> bool:
+    """Tell whether a value is none of a text where a node that loads a file takes its name.
+
+    An object may be a widget's own state, as that of ``Load3D``.
+    """
+    kind, field = kind.lower(), field.lower()
+    if isinstance(value, str | dict) or taken_from(value) is not None:
+        return False
+    if not _is_media_loader(kind) or _fetches(kind, field) or _decodes(kind, field):
+        return False
+    if field in _WHOLE_NAMES or field in _FILE_NAMES:
+        return True
+    # A flag, as use_file, has such a last word, too.
+    return not isinstance(value, bool) and _last_word(field) in _FOLDERS
+
+
 def _is_foreign(kind: str, field: str, value: str) -> bool:
     kind, field = kind.lower(), field.lower()
     takes = _takes_file(kind, field)
@@ -200,7 +223,7 @@ def _is_inline(text: str) -> bool:
     if len(head) < _FEWEST:
         return False
     try:
-        data = base64.b64decode(head[: len(head) // 4 * 4], validate=True)
+        data = base64_text.decoded(head[: len(head) // 4 * 4])
     except ValueError:
         return False
     return _MAGIC.match(data) is not None

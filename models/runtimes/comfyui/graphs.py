@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from models.runtimes.comfyui.files import NOT_ITS_OWN, foreign_fields
-from models.runtimes.comfyui.links import taken_from
+from models.runtimes.comfyui.files import NO_FILE, NOT_ITS_OWN, foreign_fields, lacks_name
+from models.runtimes.comfyui.links import link_mistake, taken_from
 from models.runtimes.content import Fault, shown
 
 EDITOR_FORMAT = (
@@ -12,6 +12,9 @@ EDITOR_FORMAT = (
     ' (in older versions "Save (API Format)" of the dev mode), and send that'
 )
 _NOT_A_GRAPH = "must be a graph: an object of nodes by their ids, in ComfyUI's API format"
+_NO_GRAPH_IN_IT = "must be the graph: an object of nodes by their ids, in ComfyUI's API format"
+_WRAPPING = frozenset({"prompt", "client_id", "extra_data", "prompt_id", "front", "number"})
+"""Fields of the body of ComfyUI's own API."""
 _LONGEST_NAME = 60
 _LONGEST_CIRCLE = 5  # nodes that are told of one
 _MOST_NODES = 10_000
@@ -35,7 +38,10 @@ def graph_faults(
     files that it may load.
     """
     graph = unwrapped(content)
-    if not isinstance(graph, dict) or not graph:
+    if _is_empty_wrapper(content):
+        given = f"given: {shown(content['prompt'])}" if "prompt" in content else "it is missing"
+        yield Fault("prompt", f"{_NO_GRAPH_IN_IT} ({given})")
+    elif not isinstance(graph, dict) or not graph:
         yield Fault("", _NOT_A_GRAPH)
     # The editor's format lists its nodes; here even a node whose id is "nodes" is an object.
     elif isinstance(graph.get("nodes"), list):
@@ -44,16 +50,32 @@ def graph_faults(
         yield Fault("", f"{len(graph)} nodes are more than the {_MOST_NODES} of a graph")
     else:
         under = "" if graph is content else "prompt."
-        for name, node in graph.items():
-            for fault in _node_faults(node, graph, allowed, files):
+        for name in graph:
+            for fault in _node_faults(name, graph, allowed, files):
                 field = f".{fault.field}" if fault.field else ""
                 yield Fault(f"{under}{name[:_LONGEST_NAME]}{field}", fault.message)
         yield from _circles(graph)
 
 
+def _is_empty_wrapper(content: Any) -> bool:
+    """Tell whether a content is a body of ComfyUI's own API, and has no graph in it."""
+    if not isinstance(content, dict) or not content.keys() & _WRAPPING:
+        return False
+    if content.get("prompt"):
+        # What is an object there is the graph, or a node of that name in a bare one.
+        return not isinstance(content["prompt"], dict) and not _has_nodes(content)
+    return not _has_nodes(content)
+
+
+def _has_nodes(content: Mapping[str, Any]) -> bool:
+    marks = {"class_type", "inputs"}
+    return any(isinstance(node, dict) and node.keys() & marks for node in content.values())
+
+
 def _node_faults(
-    node: Any, graph: Mapping[str, Any], allowed: Collection[str] | None, files: Collection[str]
+    name: str, graph: Mapping[str, Any], allowed: Collection[str] | None, files: Collection[str]
 ) -> Iterator[Fault]:
+    node = graph[name]
     if not isinstance(node, dict):
         yield Fault("", f"must be a node with class_type and inputs (given: {shown(node)})")
         return
@@ -66,12 +88,25 @@ def _node_faults(
     if not isinstance(inputs, dict):
         yield Fault("inputs", "must be an object, empty if the node has none")
         return
-    for field, value in inputs.items():
-        if (taken := taken_from(value)) is not None and taken not in graph:
-            message = f"is taken from node {shown(taken)}, which the graph does not have"
-            yield Fault(f"inputs.{field[:_LONGEST_NAME]}", message)
-    for field in foreign_fields(kind if isinstance(kind, str) else "", inputs, files):
-        yield Fault(f"inputs.{field[:_LONGEST_NAME]}", NOT_ITS_OWN)
+    kind = kind if isinstance(kind, str) else ""
+    mistakes = {
+        field: message
+        for field, value in inputs.items()
+        if (message := _input_mistake(name, kind, field, value, graph))
+    }
+    mistakes |= dict.fromkeys(foreign_fields(kind, inputs, files), NOT_ITS_OWN)
+    for field, message in mistakes.items():
+        yield Fault(f"inputs.{field[:_LONGEST_NAME]}", message)
+
+
+def _input_mistake(
+    name: str, kind: str, field: str, value: Any, graph: Mapping[str, Any]
+) -> str | None:
+    if (taken := taken_from(value)) is not None and taken not in graph:
+        return f"is taken from node {shown(taken)}, which the graph does not have"
+    if (mistake := link_mistake(value, name, graph)) is not None:
+        return mistake
+    return f"{NO_FILE} (given: {shown(value)})" if lacks_name(kind, field, value) else None
 
 
 def _circles(graph: Mapping[str, Any]) -> Iterator[Fault]:

@@ -31,6 +31,13 @@ GRAPH = {
     "2": node("ImageScale", image=["1", 0], width=32, height=32),
     "3": node("SaveImage", images=["2", 0], filename_prefix="a"),
 }
+NO_GRAPHS: list[tuple[Any, str]] = [
+    (None, "None"),
+    ([], "[]"),
+    ("a cat", "'a cat'"),
+    ({}, "an object of 0"),
+    (3, "3"),
+]
 SWAGGER: dict[str, Any] = {
     # What the documentation page of the Web UI's API offers to send.
     "prompt": "",
@@ -140,6 +147,7 @@ RIGHT: list[tuple[str, Kind, Any]] = [
     ("comfyui", PIPELINE, GRAPH),
     ("comfyui", PIPELINE, {"prompt": GRAPH, "client_id": "8d1b"}),
     ("comfyui", PIPELINE, {"1": {**node("SaveImage"), "_meta": {"title": "Save"}}}),
+    ("comfyui", PIPELINE, {"prompt": node("Text"), "client_id": node("Text")}),
     ("comfyui", PIPELINE, {"1": node("Text", text=["not", "a link"], list=[1, 2])}),
     ("fake", T2I, {"prompt": 5, "anything": [1]}),
     ("fake", PIPELINE, GRAPH),
@@ -247,6 +255,14 @@ WRONG: list[tuple[str, Kind, Any, Mapping[str, str]]] = [
     ("comfyui", PIPELINE, {}, {"": "must be a graph"}),
     ("comfyui", PIPELINE, {"nodes": [], "links": []}, {"": "Export (API)"}),
     ("comfyui", PIPELINE, {"prompt": {"nodes": [], "links": []}}, {"": "Export (API)"}),
+    *(
+        ("comfyui", PIPELINE, {"prompt": graph, **more}, {"prompt": f"(given: {told})"})
+        for graph, told in NO_GRAPHS
+        for more in ({}, {"client_id": "8d1b"}, {"extra_data": {"extra_pnginfo": {}}, "number": 3})
+    ),
+    ("comfyui", PIPELINE, {"client_id": "8d1b"}, {"prompt": "(it is missing)"}),
+    ("comfyui", PIPELINE, {"prompt": "a", "1": node("A")}, {"prompt": "must be a node"}),
+    ("comfyui", PIPELINE, {"number": {"inputs": {}}}, {"number.class_type": "is missing"}),
     (
         "comfyui",
         PIPELINE,

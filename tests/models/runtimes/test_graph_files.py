@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.runtimes import TYPES
-from models.runtimes.comfyui.files import NOT_ITS_OWN, named_files
+from models.runtimes.comfyui.files import NO_FILE, NOT_ITS_OWN, named_files
 from tests.models.runtimes.corpus import LINK, OPTIONS, node
 
 JPEG = base64.b64encode(b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(60)).decode()
@@ -85,6 +85,7 @@ def test_a_name_that_another_node_makes_up_is_none_of_the_tasks() -> None:
         node("LoadImageFromUrl", url=f"{LINK}?a=../b"),
         node("ETN_LoadImageBase64", image=JPEG),
         node("LoadImage", image=JPEG),
+        node("LoadImage", image=JPEG.replace("/", "_").rstrip("=")),
         node("LoadImageMask", image=f"data:image/jpeg;base64,{JPEG}", channel="alpha"),
         node("VHS_LoadVideo", video=f"data:video/mp4;base64,{JPEG}"),
         node("Anything", mask="\n".join(JPEG[i : i + 20] for i in range(0, len(JPEG), 20))),
@@ -104,6 +105,42 @@ def test_a_name_that_another_node_makes_up_is_none_of_the_tasks() -> None:
     ],
 )
 def test_what_names_no_file_of_others_is_right(one: Any) -> None:
+    assert faults(one) == {}
+
+
+LOADERS = [
+    *(("LoadImage", "image"), ("LoadImageMask", "image"), ("VHS_LoadVideo", "video")),
+    *(("LoadAudio", "audio"), ("Load3D", "model_file"), ("VHS_LoadAudio", "audio_file")),
+    *(("VHS_LoadImages", "directory"), ("ImageLoader", "image_path"), ("LoadLatent", "latent")),
+]
+
+
+@pytest.mark.parametrize("value", [None, 5, 0.5, [], [5], ["a", "b", "c"]])
+@pytest.mark.parametrize(("kind", "field"), LOADERS)
+def test_a_file_is_named_by_a_text(kind: str, field: str, value: Any) -> None:
+    found = faults(node(kind, **{field: value}))
+
+    assert found.keys() == {f"1.inputs.{field}"}
+    assert found[f"1.inputs.{field}"].startswith((NO_FILE, NOT_ITS_OWN))
+
+
+def test_a_flag_is_no_file_and_what_is_given_is_told() -> None:
+    assert faults(node("LoadImage", image=True)) == {"1.inputs.image": f"{NO_FILE} (given: True)"}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        node("VHS_LoadImages", directory=LINK, max_images=16, image_load_cap=0, use_file=True),
+        node("Load3D", model_file=LINK, image={"recording": None}, width=512),
+        node("LoadImage", image=LINK, upload=None),
+        node("LoadImageFromUrl", image=None),
+        node("ImageBlend", image=5, mask=None),
+        node("LoadTextFile", encoding=None),
+        node("CheckpointLoaderSimple", ckpt_name=None),
+    ],
+)
+def test_a_number_where_no_file_is_named_is_comfyuis_to_judge(one: Any) -> None:
     assert faults(one) == {}
 
 

@@ -5,17 +5,19 @@ It paints plain colours. Run as a program it takes the flags of the real one.
 
 import argparse
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import uvicorn
 import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from tests.runtimes.comfyui.nodes import KINDS, JsonObject, problems
@@ -47,12 +49,12 @@ class ComfyUi(State):
     async def told(self, request: Request) -> Response:
         match request.path_params["name"]:
             case "system_stats":
-                return JSONResponse({"system": {"comfyui_version": "0.3.64"}, "devices": []})
+                return _json({"system": {"comfyui_version": "0.3.64"}, "devices": []})
             case "object_info":
-                return JSONResponse({kind: self._described(kind) for kind in KINDS})
+                return _json({kind: self._described(kind) for kind in KINDS})
             case "queue":
                 queue = {"queue_running": self.running, "queue_pending": self.pending}
-                return JSONResponse({key: [item(p) for p in ps] for key, ps in queue.items()})
+                return _json({key: [item(p) for p in ps] for key, ps in queue.items()})
         return Response(status_code=404)
 
     async def told_to(self, request: Request) -> Response:
@@ -81,7 +83,7 @@ class ComfyUi(State):
             return Response("Server got itself in trouble", self.faults.status)
         graph = body["prompt"]
         if refusal := self._refusal(graph):
-            return JSONResponse({"error": refusal, "node_errors": {}}, 400)
+            return _json({"error": refusal, "node_errors": {}}, 400)
         known = {"ckpt_name": self.checkpoints}
         sent = [(folder, name) for place, folder, name in self.files if place == "input"]
         inputs = {"/".join(filter(None, each)) for each in sent}
@@ -92,12 +94,12 @@ class ComfyUi(State):
         if not good:
             message = "Prompt outputs failed validation"
             error = _general("prompt_outputs_failed_validation", message, "")
-            return JSONResponse({"error": error, "node_errors": errors}, 400)
+            return _json({"error": error, "node_errors": errors}, 400)
         name = str(uuid4()) if self.faults.own_ids else body.get("prompt_id", str(uuid4()))
         self.pending.append({"id": name, "graph": graph, "ends": good, "of": body["client_id"]})
         await self.sockets.tell_queue()
         self.worker.take()
-        return JSONResponse({"prompt_id": name, "number": 1, "node_errors": errors})
+        return _json({"prompt_id": name, "number": 1, "node_errors": errors})
 
     async def upload(self, request: Request) -> Response:
         form = _form(request.headers["content-type"], await request.body())
@@ -105,7 +107,7 @@ class ComfyUi(State):
         fields = {key: value.decode() for key, (_, value) in form.items()}
         self.asked.append(("upload/image", fields | {"name": name}))
         self.files[(fields["type"], fields["subfolder"], name)] = data
-        return JSONResponse({"name": name} | {key: fields[key] for key in ("subfolder", "type")})
+        return _json({"name": name} | {key: fields[key] for key in ("subfolder", "type")})
 
     async def view(self, request: Request) -> Response:
         asked = request.query_params
@@ -116,11 +118,11 @@ class ComfyUi(State):
 
     async def found(self, request: Request) -> Response:
         name = request.path_params["id"]
-        return JSONResponse({name: self.history[name]} if name in self.history else {})
+        return _json({name: self.history[name]} if name in self.history else {})
 
     async def kind(self, request: Request) -> Response:
         kind = request.path_params["kind"]
-        return JSONResponse({kind: self._described(kind)} if kind in KINDS else {})
+        return _json({kind: self._described(kind)} if kind in KINDS else {})
 
     def _described(self, kind: str) -> JsonObject:
         required = dict(KINDS[kind].required)
@@ -136,6 +138,11 @@ class ComfyUi(State):
         if not any(KINDS[node["class_type"]].ends for node in graph.values()):
             return _general("prompt_no_outputs", "Prompt has no outputs", "")
         return None
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    # Not Starlette's, which has no NaN: as ComfyUI it tells whatever was sent.
+    return Response(json.dumps(body), status, media_type="application/json")
 
 
 def _form(content_type: str, body: bytes) -> dict[str, tuple[str, bytes]]:

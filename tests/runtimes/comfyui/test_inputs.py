@@ -53,6 +53,17 @@ async def test_files_in_the_graph_itself_are_uploaded_and_found_by_the_nodes() -
     assert done.colours == [(0, 0, 255)] * 2
 
 
+async def test_a_file_in_url_safe_base64_without_padding_is_the_same_file() -> None:
+    comfyui, data = ComfyUi(), PNG + b"\xfb\xef\xff" * 20
+    text = base64.urlsafe_b64encode(data).decode().rstrip("=")
+    graph = picture() | {"1": node("LoadImage", image=text)}
+    async with driving(comfyui) as adapter:
+        done = await run(adapter, task(graph))
+
+    assert comfyui.files["input", "s1", "1.png"] == data
+    assert done.colours == [(0, 0, 255)]
+
+
 async def test_a_submission_of_any_name_has_a_folder_below_the_inputs() -> None:
     comfyui = ComfyUi()
     graph = {"1": node("LoadImage", image=LINK), "2": node("SaveImage", images=["1", 0])}

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from tests.runtimes.comfyui.nodes import KINDS, JsonObject, Picture, behind
+from tests.runtimes.comfyui.nodes import KINDS, JsonObject, Picture, behind, is_link
 from tests.runtimes.comfyui.sockets import Sockets
 from tests.runtimes.comfyui.state import State, item
 
@@ -99,7 +99,7 @@ class Worker:
                 made[name] = await self._node(prompt, name, made, cached=name in cached)
                 if name not in cached and not _always_runs(graph, name):
                     self.kept[name] = (signs[name], self._shown(made[name]))
-        except (Interrupted, Raised) as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever a node raises; the next prompt must run
             messages.append(_ending(exc, name, graph[name]["class_type"]))
         else:
             messages.append(("execution_success", {"timestamp": int(time.time() * 1000)}))
@@ -115,7 +115,7 @@ class Worker:
         kind = KINDS[node["class_type"]]
         try:
             inputs = {
-                key: made[value[0]] if isinstance(value, list) else value
+                key: made[value[0]] if is_link(value) else value
                 for key, value in node["inputs"].items()
             }
         except KeyError as exc:
@@ -211,10 +211,11 @@ def _sign(graph: JsonObject, name: str) -> str:
     return json.dumps([graph[one] for one in behind(graph, name)], sort_keys=True)
 
 
-def _ending(exc: Interrupted | Raised, node: str, kind: str) -> tuple[str, JsonObject]:
+def _ending(exc: Exception, node: str, kind: str) -> tuple[str, JsonObject]:
     where = {"node_id": node, "node_type": kind, "executed": []}
     if isinstance(exc, Interrupted):
         return "execution_interrupted", where
-    told = {"exception_type": exc.kind, "exception_message": f"{exc}\n"}
+    raised = exc.kind if isinstance(exc, Raised) else type(exc).__name__
+    told = {"exception_type": raised, "exception_message": f"{exc}\n"}
     leaks = {"traceback": ['  File "/srv/comfyui/nodes.py"'], "current_inputs": {"a": ["secret"]}}
     return "execution_error", where | told | leaks

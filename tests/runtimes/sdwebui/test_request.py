@@ -41,6 +41,25 @@ def test_routing_keys_are_stripped_and_the_rest_is_left() -> None:
     assert "init_images" not in body
 
 
+def test_base64_of_any_usual_form_reaches_the_server_in_the_one_that_it_reads() -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + b"\xfb\xef\xff" * 20 + b"!"
+    whole = base64.b64encode(picture).decode()
+    odd = base64.urlsafe_b64encode(picture).decode().rstrip("=")
+    prefix = "data:image/x-png;base64,"
+    one = task(
+        Kind.IMAGE_TO_IMAGE,
+        init_images=[odd, A],
+        mask=prefix + odd,
+        alwayson_scripts={"ControlNet": {"args": [{"input_image": odd, "model": "a_b-c"}]}},
+    )
+    body = request_of(one, BYTES).body
+
+    assert body["init_images"] == [whole, TEXT[A]]
+    assert body["mask"] == prefix + whole
+    args = body["alwayson_scripts"]["ControlNet"]["args"]
+    assert args == [{"input_image": whole, "model": "a_b-c"}]
+
+
 def test_settings_in_alwayson_scripts_move_and_win() -> None:
     one = task(
         override_settings={"CLIP_stop_at_last_layers": 1, "eta_noise_seed_delta": 31337},

@@ -12,7 +12,8 @@ from PIL import Image
 
 Inputs = dict[str, dict[str, Any]]
 _TEXT: Any = ("STRING", {})
-_NUMBER = ("INT", {"min": 0, "max": 2**31})
+_STEPS = ("INT", {"min": 1, "max": 10_000})
+_BYTES = ("INT", {"min": 0, "max": 2**27})
 
 
 class Slow:
@@ -24,7 +25,7 @@ class Slow:
 
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:  # noqa: N802 - ComfyUI's name
-        return {"required": {"latent_image": ("IMAGE",), "steps": _NUMBER}}
+        return {"required": {"latent_image": ("IMAGE",), "steps": _STEPS}}
 
     def run(self, latent_image: Any, steps: int) -> tuple[Any]:
         bar = ProgressBar(steps)
@@ -68,7 +69,7 @@ class Save:
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:  # noqa: N802
         required = {"kind": _TEXT, "file": _TEXT, "hex": _TEXT}
-        return {"required": required, "optional": {"more": _NUMBER}}
+        return {"required": required, "optional": {"more": _BYTES}}
 
     def run(self, kind: str, file: str, hex: str, more: int = 0) -> dict[str, Any]:  # noqa: A002
         folder, _, name = file.rpartition("/")
