@@ -21,6 +21,7 @@ from models.settings.groups import Inputs as Limits
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _TAKEN = "send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file"
 _SHOWN = 200  # characters
+_HEAD = 8192  # bytes
 
 
 def check_picture(data: bytes, limits: Limits) -> None:
@@ -119,7 +120,8 @@ def _parts(text: str) -> tuple[str, str]:
 
 def _no_picture(data: bytes) -> str:
     """Say what is no picture of a known format, with its type where the bytes tell one."""
-    media = sniff(data) if data else BINARY
+    # The head alone: a text of many megabytes is not parsed for a message's sake.
+    media = sniff(data[:_HEAD]) if data else BINARY
     kind = media.content_type.partition(";")[0]
     # Bytes that begin as a known format does, and are none of it, are called by no type.
     if media == BINARY or kind.removeprefix("image/").upper() in FORMATS:
@@ -127,7 +129,7 @@ def _no_picture(data: bytes) -> str:
     if kind.startswith("model/"):
         return f"3D models are not taken ({kind}): {_TAKEN}; graphs take video and audio, too"
     if kind.startswith("image/"):
-        return f"pictures of the type {kind} are not taken: {_TAKEN}"
+        return f"it is not a picture of a format that is taken ({kind}): {_TAKEN}"
     return f"it is not a picture: {_TAKEN} (this is {kind})"
 
 

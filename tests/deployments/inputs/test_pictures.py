@@ -20,8 +20,8 @@ from tests.deployments.web import answer
 
 TYPED = [
     (b"glTF\2" + bytes(40), "3D models are not taken (model/gltf-binary): send a PNG"),
-    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "of the type image/svg+xml are not taken: send"),
-    (b"\x76\x2f\x31\x01" + bytes(40), "pictures of the type image/x-exr are not taken: send a"),
+    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "of a format that is taken (image/svg+xml)"),
+    (b"\x76\x2f\x31\x01" + bytes(40), "a format that is taken (image/x-exr): send a PNG"),
     (b"PK\3\4" + bytes(40), "it is not a picture: send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"),
     (b"PK\3\4" + bytes(40), "(this is application/zip)"),
     (b'{"asset": {"version": "2.0"}}', "(this is application/json)"),
