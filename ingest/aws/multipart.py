@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.aws.client import Clients, calling
+from models import strict_json
 from models.errors import WeightsChanged
 from models.weights.store import Tell
 
@@ -206,7 +206,7 @@ class _Note:
     def read(self) -> tuple[str, str] | None:
         """Return the id of the upload to the target, and its content; None without a note."""
         try:
-            known = json.loads(self.path.read_text())
+            known = strict_json.read(self.path.read_text())
             return str(known["upload"]), str(known["content"])
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -214,9 +214,8 @@ class _Note:
     def write(self, upload: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        part.write_text(
-            json.dumps({"target": self.target, "content": self.content, "upload": upload})
-        )
+        note = {"target": self.target, "content": self.content, "upload": upload}
+        part.write_text(strict_json.written(note))
         part.replace(self.path)
 
 

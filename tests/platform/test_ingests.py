@@ -18,6 +18,8 @@ pytestmark = pytest.mark.ray
 
 ASKED = 16
 """Requests of which each may go to either front."""
+IN_HAND = 4
+"""Most tasks that the replicas of ``sdruntime`` have in hand at once."""
 SETTINGS: Mapping[str, Any] = {
     "stackName": "several",
     "checkpoints": "samples/models",
@@ -159,6 +161,8 @@ def test_one_that_is_killed_loses_no_task(
     told = all_told(up, names)
 
     assert {one["status"] for each in told for one in each} == {"completed"}
-    assert {len(each) for each in told} == {1}
+    # It may have told of the ends of what a replica had in hand, and not have marked them as told.
+    assert all(one == each[0] for each in told for one in each)
+    assert sum(map(len, told)) <= len(names) + IN_HAND
     until(lambda: len(replicas(up, deployment)) == len(there))
     until(lambda: native.get("/readyz").is_success)

@@ -108,7 +108,11 @@ def test_two_backends_that_leak_are_renewed_one_at_a_time(two: Replicas) -> None
     until(both_renewed, SLOW)
 
     assert seen == {1, 2}
-    assert [two.ended() for _ in range(8)] == ["completed"] * 8
+    ends = [two.ended() for _ in range(8)]
+    # One that came to a server as that went is handed back; ingest would send it again.
+    handed_back = ends.count("RayTaskError(RuntimeUnavailable)")
+    assert handed_back <= len(old)
+    assert ends.count("completed") == len(ends) - handed_back
     assert two.replicas() == replicas
     (two.home / "slowly").unlink()
 
