@@ -22,7 +22,8 @@ RUN --mount=type=bind,target=/source \
 # than 15 seconds to start, a minute as set here. One that stands still would be waited for as long
 # as its tasks may take. Serve's controller asks our policy as often as the demand is measured; by
 # default it does ten times a second. As often Ray looks for new files of logs and for events;
-# figures of a node and its processes are new each 15 seconds, by default each 5 and 10.
+# figures of a node and its processes are new each 15 seconds, by default each 5 and 10. Events of
+# calls, a node's memory and whether GCS is alive are looked at less often, too.
 ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
     RAY_SERVE_STOP_FAILED_ROLLING_UPDATES=0 \
     RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=0.4 \
@@ -36,6 +37,10 @@ ENV RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL=minor \
     RAY_metrics_report_interval_ms=15000 \
     METRICS_RECORD_INTERVAL_S=15 \
     SCAN_EVENT_DIR_INTERVAL_SECONDS=10 \
+    RAY_task_events_report_interval_ms=5000 \
+    RAY_memory_monitor_refresh_ms=1000 \
+    GCS_CHECK_ALIVE_INTERVAL_SECONDS=15 \
+    RAY_DASHBOARD_AGGREGATOR_AGENT_CHECK_MAIN_THREAD_LIVENESS_INTERVAL_SECONDS=1 \
     RAY_USAGE_STATS_ENABLED=0
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

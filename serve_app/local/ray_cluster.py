@@ -46,6 +46,11 @@ ENVIRONMENT = {
     "RAY_metrics_report_interval_ms": "15000",
     "METRICS_RECORD_INTERVAL_S": "15",
     "SCAN_EVENT_DIR_INTERVAL_SECONDS": "10",
+    # Events of calls are for the dashboard; memory is looked at once a second, not four times.
+    "RAY_task_events_report_interval_ms": "5000",
+    "RAY_memory_monitor_refresh_ms": "1000",
+    "GCS_CHECK_ALIVE_INTERVAL_SECONDS": "15",
+    "RAY_DASHBOARD_AGGREGATOR_AGENT_CHECK_MAIN_THREAD_LIVENESS_INTERVAL_SECONDS": "1",
 }
 """Environment variables of a Ray that runs the platform on one machine."""
 _RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
