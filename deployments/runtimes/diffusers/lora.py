@@ -12,14 +12,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from deployments.device_fault import fault_behind
-from deployments.runtimes.diffusers.faults import described
+from deployments.runtimes.diffusers.faults import described, readable
 from deployments.runtimes.diffusers.lora_file import Layer, are_numbers, layers_of
 from deployments.runtimes.diffusers.lora_layers import Change, Modules, added, change_of
 from deployments.runtimes.diffusers.pipeline import Pipeline
 from deployments.runtimes.diffusers.prompt import LoraTag
 from deployments.runtimes.diffusers.tensors import read_tensors
 from models.checkpoints import Shelf
-from models.errors import AtelierError, TaskFailed
+from models.errors import TaskFailed
 
 _MOST_NAMES = 3
 """Most names of layers that a message lists."""
@@ -40,7 +40,7 @@ def applied(pipeline: Pipeline, tags: Sequence[LoraTag], shelf: Shelf) -> Iterat
     modules = Modules(pipeline.parts)
     changes: dict[nn.Module, list[tuple[float, Change]]] = defaultdict(list)
     for path, tag in files.items():
-        with _named(tag):
+        with readable(f"LoRA {tag.name!r}"):
             for module, change in _changes(pipeline, modules, tag, path):
                 changes[module].append((tag.weight, change))
     with ExitStack() as stack:
@@ -58,22 +58,6 @@ def _files(tags: Sequence[LoraTag], shelf: Shelf) -> dict[Path, LoraTag]:
             before = files.get(path, LoraTag(tag.name, 0))
             files[path] = LoraTag(before.name, before.weight + tag.weight)
     return {path: tag for path, tag in files.items() if tag.weight != 0}
-
-
-@contextmanager
-def _named(tag: LoraTag) -> Iterator[None]:
-    """Blame the LoRA for whatever else is raised while it is read and computed.
-
-    A device's fault stays what it is, for it says nothing of the file.
-    """
-    try:
-        yield
-    except AtelierError:
-        raise
-    except Exception as exc:
-        if fault_behind(exc):
-            raise
-        raise TaskFailed(f"LoRA {tag.name!r} cannot be read ({described(exc)})") from exc
 
 
 def _adding(changes: Sequence[tuple[float, Change]]) -> Any:

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from deployments.runtimes.diffusers.families.refusals import Whole, readable, unreadable
+from deployments.runtimes.diffusers.families.refusals import Whole, unreadable
 from deployments.runtimes.diffusers.families.schedulers import class_fault, schedule_fault
 from deployments.runtimes.diffusers.families.tokenizers import tokenizer_fault
+from deployments.runtimes.diffusers.faults import readable
 from models.checkpoints import PIPELINE_FOLDER
 from models.errors import TaskFailed
 
@@ -67,7 +68,7 @@ def load_folder(path: Path, dtype: torch.dtype) -> Any:
     parts |= dict(_networks(path, used, dtype))
     parts |= dict(_tokenizers(path, used, parts))
     left_out = {name: None for name in _UNUSED if name in index}
-    with readable(path.name, _INDEX):
+    with readable(f"checkpoint {path.name}: {_INDEX}"):
         return DiffusionPipeline.from_pretrained(
             path, dtype=dtype, local_files_only=True, **parts, **left_out
         )
@@ -131,7 +132,7 @@ def _networks(path: Path, used: Mapping[str, Any], dtype: torch.dtype) -> Iterat
     for name, word in _NETWORKS.items():
         if name not in used:
             continue
-        with readable(path.name, word):
+        with readable(f"checkpoint {path.name}: {word}"):
             library, kind = used[name]
             if library not in _LIBRARIES:
                 continue  # diffusers knows what it is, or refuses it
@@ -154,7 +155,7 @@ def _tokenizers(
     for encoder, name in _TOKENIZERS.items():
         if name not in used:
             continue
-        with readable(path.name, _OTHERS[name]):
+        with readable(f"checkpoint {path.name}: {_OTHERS[name]}"):
             library, kind = used[name]
             if library not in _LIBRARIES:
                 continue  # diffusers knows what it is, or refuses it
@@ -172,7 +173,7 @@ def _tokenizers(
 def _scheduler(path: Path, used: Mapping[str, Any]) -> Any:
     word, folder = _OTHERS["scheduler"], path / "scheduler"
     config = _object(path.name, word, folder / "scheduler_config.json")
-    with readable(path.name, word):
+    with readable(f"checkpoint {path.name}: {word}"):
         _, kind = used["scheduler"]
         fault = class_fault(config.get("_class_name", kind)) or class_fault(kind)
         if fault is None:

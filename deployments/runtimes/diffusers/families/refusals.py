@@ -1,12 +1,9 @@
 """Refusals of checkpoints that are not whole: which part, and which of its tensors, is at fault."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from deployments.device_fault import fault_behind
-from deployments.runtimes.diffusers.faults import described
-from models.errors import AtelierError, TaskFailed
+from models.errors import TaskFailed
 
 _MOST_NAMES = 3
 """Most names of tensors that a message lists."""
@@ -69,25 +66,6 @@ class Whole:
 
     def _refuse(self, why: str) -> None:
         raise TaskFailed(f"checkpoint {self.checkpoint} is not whole: {self.part} {why}")
-
-
-@contextmanager
-def readable(checkpoint: str, part: str) -> Iterator[None]:
-    """Blame a checkpoint's part for whatever is raised while it is read.
-
-    A device's fault stays what it is, for it says nothing of the part.
-
-    Raises:
-        TaskFailed: anything else was raised; its class and text are told, without paths.
-    """
-    try:
-        yield
-    except AtelierError:
-        raise
-    except Exception as exc:
-        if fault_behind(exc):
-            raise
-        raise unreadable(checkpoint, part, described(exc)) from exc
 
 
 def unreadable(checkpoint: str, part: str, why: str) -> TaskFailed:
